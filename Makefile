@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+# Veer: one non-recursive Makefile. `make help` lists what it can do.
+#
+# Modes never mix: SANITIZE=address,undefined or SANITIZE=thread builds below build/<mode>/, the default mode
+# directly below build/.
+
+SHELL := /bin/bash
+comma := ,
+SANITIZE ?=
+MODE := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),default)
+B := $(if $(SANITIZE),build/$(MODE),build)
+O := $(B)/obj
+
+PACKAGES := gcc make pkg-config libldns-dev libmicrohttpd-dev libmaxminddb-dev libsqlite3-dev libjansson-dev \
+	libyaml-dev libcurl4-openssl-dev libssl-dev
+TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-dnspython openssl procps iproute2
+
+CC := gcc
+VERSION := 0.1.0
+PKGS_base := jansson yaml-0.1 libcurl libcrypto
+PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto ldns libmaxminddb libmicrohttpd sqlite3
+
+CPPFLAGS := -D_GNU_SOURCE -I. -DVEER_VERSION='"$(VERSION)"'
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef \
+	-Wswitch-enum -Wpointer-arith -Wcast-qual
+HARDEN := $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong)
+CFLAGS := -std=gnu17 -O2 -g -fPIE -fno-strict-aliasing -pthread $(WARN) $(if $(filter 0,$(WERROR)),,-Werror) $(HARDEN)
+LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
+ifneq ($(SANITIZE),)
+CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+
+objs = $(patsubst %.c,$(O)/%.o,$(1))
+srcs = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
+
+LIB_base := $(O)/libbase.a
+LIB_zones := $(O)/libzones.a
+LIB_store := $(O)/libstore.a
+LIB_probes := $(O)/libprobes.a
+LIB_dnsd := $(O)/libdnsd.a
+LIB_api := $(O)/libapi.a
+LIB_cli := $(O)/libcli.a
+PROGRAMS := $(B)/veer-dnsd $(B)/veer-api $(B)/veer-probe $(B)/veer
+
+UNIT_SRCS := $(wildcard tests/unit/test_*.c)
+UNIT_BINS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRCS))
+UNIT_HELP := $(filter-out $(UNIT_SRCS),$(wildcard tests/unit/*.c))
+TOOL_SRCS := $(wildcard tests/tools/*.c)
+TOOL_BINS := $(patsubst tests/tools/%.c,$(B)/tests/%,$(TOOL_SRCS))
+FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRCS))
+REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
+
+.PHONY: all run test unit functional lint format fuzz bench sim clean help deps test-deps install tests
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS)  ## build the four programs below build/
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@echo '  SANITIZE=address,undefined or SANITIZE=thread builds and tests with sanitizers'
+
+deps:
+	@deploy/install-packages $(PACKAGES)
+
+test-deps:
+	@deploy/install-packages $(PACKAGES) $(TEST_PACKAGES)
+
+run: deps  ## install what is missing, build, and start the demonstration
+	@$(MAKE) --no-print-directory all
+	@exec $(B)/veer demo run
+
+test: test-deps  ## install what is missing, build, and run every test
+	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory lint
+	@/usr/bin/python3 tests/run.py --build $(B)
+
+tests: all $(UNIT_BINS) $(TOOL_BINS) $(REPLAY_BINS)
+
+unit: $(UNIT_BINS) $(REPLAY_BINS)  ## build and run the C unit tests only
+	@/usr/bin/python3 tests/run.py --build $(B) --unit-only
+
+functional: all $(TOOL_BINS)  ## build and run the tests with real programs only
+	@/usr/bin/python3 tests/run.py --build $(B) --functional-only
+
+lint:  ## check the include directions, banned calls and file headers
+	@/usr/bin/python3 tests/lint.py
+
+format:  ## rewrite the C sources with clang-format
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:  ## remove everything that was built
+	rm -rf build
+
+install: all  ## install the programs below $(DESTDIR)/usr/local
+	install -d $(DESTDIR)/usr/local/bin $(DESTDIR)/usr/local/sbin
+	install $(B)/veer $(DESTDIR)/usr/local/bin/
+	install $(B)/veer-dnsd $(B)/veer-api $(B)/veer-probe $(DESTDIR)/usr/local/sbin/
+
+# --- objects and archives ---------------------------------------------------------------------------------
+
+PC_CFLAGS = $(shell pkg-config --cflags $(PKGS_all))
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(PC_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB_base): $(call objs,$(call srcs,base))
+$(LIB_zones): $(call objs,$(call srcs,zones))
+$(LIB_store): $(call objs,$(call srcs,zones/store))
+$(LIB_probes): $(call objs,$(call srcs,probes))
+$(LIB_dnsd): $(call objs,$(call srcs,dnsd))
+$(LIB_api): $(call objs,$(call srcs,api))
+$(LIB_cli): $(call objs,$(call srcs,api/cli))
+$(O)/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@ && ar rcs $@ $^
+
+pc_libs = $(shell pkg-config --libs $(1))
+link = @echo "  LD $@" && mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
+
+$(B)/veer-dnsd: $(call objs,dnsd/main.c) $(LIB_dnsd) $(LIB_zones) $(LIB_base)
+	$(call link,$(call pc_libs,$(PKGS_base) ldns libmaxminddb) -lm)
+$(B)/veer-probe: $(call objs,probes/main.c) $(LIB_probes) $(LIB_zones) $(LIB_base)
+	$(call link,$(call pc_libs,$(PKGS_base) libssl ldns libmaxminddb) -lm)
+$(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
+	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
+$(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_zones) $(LIB_base)
+	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
+
+ALL_LIBS := $(LIB_cli) $(LIB_api) $(LIB_dnsd) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
+$(B)/tests/%: $(O)/tests/unit/%.o $(call objs,$(UNIT_HELP)) $(ALL_LIBS)
+	$(call link,$(call pc_libs,$(PKGS_all)) -lcmocka -lm)
+$(B)/tests/%: $(O)/tests/tools/%.o $(ALL_LIBS)
+	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
+$(B)/tests/replay_%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(ALL_LIBS)
+	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
+
+# Fuzzers are built by clang in one go, sources and target together, so that coverage reaches every line.
+FUZZ_LIB_SRCS := $(foreach d,base zones zones/store probes dnsd api,$(call srcs,$(d)))
+fuzz: $(FUZZ_BINS)  ## build the libFuzzer targets (needs clang); run build/fuzz/fuzz_NAME CORPUS
+build/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@clang $(CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=all $(PC_CFLAGS) -MMD -MP -c -o $@ $<
+build/fuzz/libveer.a: $(patsubst %.c,build/fuzz/obj/%.o,$(FUZZ_LIB_SRCS))
+	@rm -f $@ && ar rcs $@ $^
+build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libveer.a
+	@clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(call pc_libs,$(PKGS_all)) -lm
+
+-include $(shell find $(O) build/fuzz/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Time behind one seam, so that tests pass it in. The monotonic clock orders and times everything; the
+ * wall clock is for display and for what is defined by it (certificates, expiry dates).
+ */
+#ifndef VEER_BASE_CLOCK_H
+#define VEER_BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where time comes from. Both functions must be callable from any thread. Borrowed by its users. */
+struct veer_clock {
+	int64_t (*monotonic_ns)(void *ctx); /* never goes back; its zero means nothing */
+	int64_t (*wall_ns)(void *ctx);      /* nanoseconds since 1970-01-01 UTC; may jump */
+	void *ctx;
+};
+
+/* The system's CLOCK_MONOTONIC and CLOCK_REALTIME. Static storage. */
+const struct veer_clock *veer_clock_system(void);
+
+int64_t veer_clock_monotonic_ns(const struct veer_clock *clock);
+int64_t veer_clock_monotonic_ms(const struct veer_clock *clock);
+int64_t veer_clock_wall_ns(const struct veer_clock *clock);
+
+#define VEER_RFC3339_SIZE 32
+/* "2026-11-22T20:36:01.123Z" (RFC 3339, UTC, milliseconds) into `out` of VEER_RFC3339_SIZE bytes. */
+void veer_rfc3339(int64_t wall_ns, char *out);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP client on the event loop: the only home of libcurl. Requests run side by side, without blocking; each has an
+ * absolute deadline and a bound on what it will read.
+ *
+ * URLs: http://, https://, and unix:/path/to/socket (then `path` is asked of the socket over plain HTTP).
+ * Threads: one client belongs to one loop and its thread.
+ */
+#ifndef VEER_BASE_HTTP_H
+#define VEER_BASE_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+
+struct http_client;
+struct http_request;
+
+struct http_client *http_client_new(struct loop *loop);
+/* Cancels what is still running (no callbacks) and frees. */
+void http_client_free(struct http_client **client);
+
+/* Where the time of one exchange went, us from its start; -1 for a stage that was not reached. */
+struct http_timing {
+	int64_t connect_us;
+	int64_t tls_us;
+	int64_t first_byte_us;
+	int64_t total_us;
+};
+
+/* How an exchange ended. Borrowed for the callback. */
+struct http_result {
+	enum veer_err err;        /* VEER_OK: a status line and a whole body came, whatever the status */
+	int status;               /* 0 when none came */
+	const char *error;        /* a phrase for people when err is set, else "" */
+	const char *body;         /* NUL-terminated; "" when streamed through on_data */
+	size_t body_len;
+	bool body_cut;            /* the body was longer than `body_limit_bytes`; the rest was not read */
+	const char *etag;         /* the ETag header, or "" */
+	struct http_timing timing;
+	long os_errno;            /* errno of a failed connect, else 0 */
+	int tls_verify_result;    /* X509_V_* of a failed certificate check, else 0 */
+	int64_t certificate_not_after_s; /* seconds since 1970 of the leaf's notAfter; 0 when unknown or no TLS */
+};
+
+/* All strings are copied at start; zero/NULL means the default. */
+struct http_spec {
+	const char *url;            /* "https://host:port" or a full URL, or "unix:/path" */
+	const char *path;           /* appended to url; needed with unix: */
+	const char *method;         /* default GET, or POST when there is a body */
+	const char *bearer;         /* Authorization: Bearer ... */
+	const char *const *headers; /* "Name: value" lines, ended by NULL */
+	const void *body;
+	size_t body_len;
+	const char *content_type;   /* of the body; default application/json */
+	int64_t timeout_ms;         /* whole exchange; 0: none (streams) */
+	int64_t connect_timeout_ms; /* default 5,000 */
+	int64_t idle_timeout_ms;    /* streams: no byte for this long ends it with VEER_ETIMEOUT; 0: none */
+	size_t body_limit_bytes;    /* default 1 MiB */
+	const char *ca_file;        /* PEM bundle instead of the system's */
+	bool insecure;              /* skip certificate checks: only for health checks that say so */
+	/* For health checks: the address really connected to, Host and SNI apart from it. */
+	const char *connect_address; /* IPv4 or IPv6 literal; NULL: resolve the URL's host */
+	bool fresh_connection;       /* no reuse, neither before nor after */
+	bool http2;                  /* offer h2 by ALPN */
+};
+
+/* Bytes of the body as they come. Return false to end the exchange with VEER_ECLOSED. */
+typedef bool http_data_fn(void *ctx, const void *data, size_t len);
+/* Called exactly once per started request, from the loop, unless cancelled. The request is gone afterwards. */
+typedef void http_done_fn(void *ctx, const struct http_result *result);
+
+/*
+ * Start an exchange. `on_data` NULL collects the body. `*out` (may be NULL) is borrowed until on_done or cancel.
+ * `on_done` is never called before this returns. Errors: VEER_ENOMEM, VEER_EINVAL (URL), VEER_ELIMIT.
+ */
+enum veer_err http_request_start(struct http_client *client, const struct http_spec *spec, http_data_fn *on_data,
+				 http_done_fn *on_done, void *ctx, struct http_request **out, struct veer_diag *diag);
+/* End it now; no callback follows. May be called from on_data's owner, but not from inside on_data. */
+void http_request_cancel(struct http_request *request);
+
+#endif

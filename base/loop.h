@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An epoll event loop with timers for control threads (never the packet path).
+ *
+ * Threads: everything is called from the thread that runs the loop, except loop_post() and loop_stop(),
+ * which may be called from any thread while the loop exists.
+ * Re-entrancy: a callback may add, change and remove any watch or timer, its own included.
+ */
+#ifndef VEER_BASE_LOOP_H
+#define VEER_BASE_LOOP_H
+
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+
+struct loop;
+
+/* A loop on `clock` (borrowed). NULL when memory or descriptors are out. Caller frees, after it has stopped. */
+struct loop *loop_new(const struct veer_clock *clock);
+void loop_free(struct loop **loop);
+
+/* Dispatch until loop_stop(). Returns VEER_OK, or VEER_EIO when epoll itself fails. */
+enum veer_err loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+/* The loop's idea of now: read once a turn, ms on the monotonic clock. */
+int64_t loop_now_ms(const struct loop *loop);
+const struct veer_clock *loop_clock(const struct loop *loop);
+
+enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_ERROR = 4 };
+
+/* Called when `fd` is ready for `events` (a mask of LOOP_*; LOOP_ERROR comes unasked). */
+typedef void loop_fd_fn(void *ctx, int fd, unsigned events);
+
+/*
+ * Watch `fd` (borrowed; one watch each) for `events`, replacing an earlier watch of it.
+ * Errors: VEER_ENOMEM, VEER_EIO. loop_unwatch() must be called before the descriptor is closed.
+ */
+enum veer_err loop_watch(struct loop *loop, int fd, unsigned events, loop_fd_fn *fn, void *ctx);
+void loop_unwatch(struct loop *loop, int fd);
+
+/*
+ * A timer in the caller's memory: zero it, then loop_timer_set(). Its owner cancels it before freeing it.
+ * The fields are the loop's.
+ */
+struct loop_timer {
+	int64_t due_ms;
+	void (*fn)(void *ctx);
+	void *ctx;
+	uint32_t heap_index; /* place in the heap + 1; 0 when not set */
+};
+
+/* Call `fn(ctx)` once, `after_ms` (>= 0) from now; replaces an earlier setting. Errors: VEER_ENOMEM. */
+enum veer_err loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t after_ms, void (*fn)(void *ctx),
+			     void *ctx);
+/* Same, at an absolute time of the monotonic clock (for cadences that must not drift). */
+enum veer_err loop_timer_set_at(struct loop *loop, struct loop_timer *timer, int64_t due_ms, void (*fn)(void *ctx),
+				void *ctx);
+void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
+
+/* From any thread: run `fn(ctx)` once in the loop's thread, in order. Errors: VEER_ENOMEM, VEER_ELIMIT (65,536 waiting). */
+enum veer_err loop_post(struct loop *loop, void (*fn)(void *ctx), void *ctx);
+
+/*
+ * Deliver SIGTERM and SIGINT to `on_stop`, SIGHUP to `on_reload` and SIGCHLD to `on_child` (each may be NULL) as
+ * ordinary callbacks (signalfd). Blocks these signals in the calling thread: call before starting other threads.
+ */
+enum veer_err loop_signals(struct loop *loop, void (*on_stop)(void *), void (*on_reload)(void *),
+			   void (*on_child)(void *), void *ctx);
+
+#endif

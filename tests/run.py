@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every test of one build and counts: unit tests (cmocka), fuzz corpora, functional tests (pytest).
+
+The last line is 'N passed, N failed'. Exit status 0 only when nothing failed.
+"""
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+UNIT_DEADLINE_S = 300
+FUNCTIONAL_DEADLINE_S = 2400
+
+
+def run(argv, deadline_s, env=None):
+    start = time.monotonic()
+    try:
+        p = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=deadline_s,
+                           env=env)
+        return p.returncode, p.stdout.decode(errors="replace"), time.monotonic() - start
+    except subprocess.TimeoutExpired as e:
+        return 124, (e.stdout or b"").decode(errors="replace") + "\nkilled: over its deadline\n", deadline_s
+
+
+def unit(path):
+    code, out, took = run([path], UNIT_DEADLINE_S)
+    passed = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", out))
+    failed = sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", out))
+    if code != 0 and failed == 0:
+        failed = 1
+    if code == 0 and passed == 0:
+        out, failed = out + "\nno test ran\n", 1
+    return os.path.basename(path), passed, failed, out, took
+
+
+def replay(path):
+    name = os.path.basename(path)[len("replay_"):]
+    code, out, took = run([path, os.path.join(ROOT, "tests", "fuzz", "corpus", name)], UNIT_DEADLINE_S)
+    return os.path.basename(path), int(code == 0), int(code != 0), out, took
+
+
+def programs(build):
+    found = sorted(glob.glob(os.path.join(build, "tests", "*")))
+    found = [p for p in found if os.access(p, os.X_OK) and os.path.isfile(p)]
+    wanted_units = {os.path.splitext(os.path.basename(p))[0] for p in glob.glob(os.path.join(ROOT, "tests/unit/test_*.c"))}
+    wanted_fuzz = {"replay_" + os.path.splitext(os.path.basename(p))[0]
+                   for p in glob.glob(os.path.join(ROOT, "tests/fuzz/fuzz_*.c"))}
+    units = [p for p in found if os.path.basename(p) in wanted_units]
+    replays = [p for p in found if os.path.basename(p) in wanted_fuzz]
+    return units, replays
+
+
+def run_units(build):
+    units, replays = programs(build)
+    passed = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [pool.submit(unit, p) for p in units] + [pool.submit(replay, p) for p in replays]
+        for job in jobs:
+            name, ok, bad, out, took = job.result()
+            print(f"  {name}: {ok} passed, {bad} failed ({took:.1f} s)", flush=True)
+            if bad:
+                print(out)
+            passed, failed = passed + ok, failed + bad
+    return passed, failed
+
+
+def run_functional(build, extra):
+    env = dict(os.environ, VEER_BUILD=os.path.abspath(build), PYTHONDONTWRITEBYTECODE="1")
+    argv = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/functional"] + extra
+    code, out, took = run(argv, FUNCTIONAL_DEADLINE_S, env)
+    print(out)
+    counts = {w: int(n) for n, w in re.findall(r"(\d+) (passed|failed|error)s?\b", out.splitlines()[-1] if out else "")}
+    passed, failed = counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0)
+    if code != 0 and failed == 0:
+        failed = 1
+    print(f"  functional: {passed} passed, {failed} failed ({took:.1f} s)")
+    return passed, failed
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--build", default="build")
+    ap.add_argument("--unit-only", action="store_true")
+    ap.add_argument("--functional-only", action="store_true")
+    args, extra = ap.parse_known_args()
+    passed = failed = 0
+    if not args.functional_only:
+        passed, failed = run_units(args.build)
+    if not args.unit_only:
+        p, f = run_functional(args.build, extra)
+        passed, failed = passed + p, failed + f
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
