@@ -2,7 +2,7 @@
 /*
  * JSON in and out: the only home of jansson. Others include this header, never <jansson.h>.
  *
- * Input is hostile: duplicate keys, depth beyond 16, bytes beyond the caller's limit, NULs and invalid UTF-8 are
+ * Input is hostile: duplicate keys, depth beyond 32, bytes beyond the caller's limit, NULs and invalid UTF-8 are
  * refused; objects are read by a cursor that remembers the JSON pointer (RFC 6901) for its errors and refuses
  * keys that nobody asked for.
  */
@@ -16,7 +16,7 @@
 
 #include "base/err.h"
 
-#define VEER_JSON_DEPTH_MAX 16
+#define VEER_JSON_DEPTH_MAX 32
 
 /*
  * Parse one whole JSON text. Ownership: `*out` is the caller's (json_decref).
@@ -32,15 +32,25 @@ char *veer_json_dump(const json_t *value);
  * reader lists its fields and asks veer_json_end() once.
  */
 struct json_cursor {
-	const json_t *object;  /* borrowed */
+	const json_t *object;  /* borrowed; NULL when it was no object */
 	char pointer[192];     /* where this object is, RFC 6901; "" for the root */
 	enum veer_err err;
 	struct veer_diag *diag;
-	uint64_t seen;         /* how many keys were asked for and found */
+	uint64_t seen;         /* a bit for each key (by its place in the object) that was asked for */
 };
 
-/* Start reading `value`, which must be an object. `pointer` names its place ("" for the root); `diag` may be NULL. */
+/*
+ * Start reading `value` (may be NULL), which must be an object of at most 64 keys. `pointer` names its place ("" for
+ * the root); `diag` may be NULL. Larger objects (maps from names to things) are not for cursors: iterate over them.
+ */
 void veer_json_begin(struct json_cursor *c, const json_t *value, const char *pointer, struct veer_diag *diag);
+
+/*
+ * Start reading `value`, found at `key` of the parent's object, or at element `index` of the array there (`index` < 0:
+ * not an array). The child has the parent's diag; its error is its own, to be asked for by its own veer_json_end().
+ */
+void veer_json_begin_child(struct json_cursor *c, const struct json_cursor *parent, const char *key, int index,
+			   const json_t *value);
 
 /* Whether `key` is present and not null (does not count as reading it). */
 bool veer_json_has(const struct json_cursor *c, const char *key);
@@ -55,14 +65,14 @@ int64_t veer_json_int_or(struct json_cursor *c, const char *key, int64_t min, in
 /* An optional number (integer or real) within [min, max]. */
 double veer_json_num_or(struct json_cursor *c, const char *key, double min, double max, double fallback);
 bool veer_json_bool_or(struct json_cursor *c, const char *key, bool fallback);
-/* One of `names[0..count)`, as its index; `fallback` < 0 makes it required. */
+/* One of `names[0..count)`, as its index; `fallback` < 0 makes it required (then 0 after an error). */
 int veer_json_enum_or(struct json_cursor *c, const char *key, const char *const *names, int count, int fallback);
 /* An array of at most `max_count` elements, borrowed; NULL when absent (an error only when `required`). */
 const json_t *veer_json_array(struct json_cursor *c, const char *key, size_t max_count, bool required);
 /* Any value, borrowed; NULL when absent or null. Counts as read. */
 const json_t *veer_json_any(struct json_cursor *c, const char *key);
 
-/* Record an error of the caller's own at `key` (NULL: at the object itself). */
+/* Record an error of the caller's own at `key` (NULL: at the object itself), unless there is one already. */
 void veer_json_fail(struct json_cursor *c, const char *key, enum veer_err err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

@@ -4,9 +4,9 @@
  *
  *   log_warn(log, "zone refused", LOG_STR("zone", name), LOG_INT("line", line));
  *
- * One line is one write(2), at most 4096 bytes (longer values are cut); bytes that are not printable
- * ASCII are escaped, so that input from outside cannot forge lines. The line says when (RFC 3339), level,
- * program, event, fields.
+ * One line is one write(2), at most 4096 bytes, one value at most 1024 (longer ones are cut and end in "..."; fields
+ * that do not fit are left out). Bytes that are not printable ASCII are escaped, so that input from outside cannot
+ * forge lines. The line is `ts=RFC3339 level=LEVEL program=NAME event=EVENT key=value ...`, or the same as JSON.
  *
  * Threads: all calls may come from any thread. Never called on the packet path.
  */

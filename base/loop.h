@@ -4,7 +4,8 @@
  *
  * Threads: everything is called from the thread that runs the loop, except loop_post() and loop_stop(),
  * which may be called from any thread while the loop exists.
- * Re-entrancy: a callback may add, change and remove any watch or timer, its own included.
+ * Re-entrancy: a callback may add, change and remove any watch or timer, its own included; what it removed is not
+ * called any more in the same turn either. A timer set in a callback runs in a later turn at the earliest.
  */
 #ifndef VEER_BASE_LOOP_H
 #define VEER_BASE_LOOP_H
@@ -16,11 +17,17 @@
 
 struct loop;
 
-/* A loop on `clock` (borrowed). NULL when memory or descriptors are out. Caller frees, after it has stopped. */
+/*
+ * A loop on `clock` (borrowed). NULL when memory or descriptors are out. Caller frees, after it has stopped; posts that
+ * did not run by then are dropped, and timers still set count as cancelled.
+ */
 struct loop *loop_new(const struct veer_clock *clock);
 void loop_free(struct loop **loop);
 
-/* Dispatch until loop_stop(). Returns VEER_OK, or VEER_EIO when epoll itself fails. */
+/*
+ * Dispatch until loop_stop(); the turn in which it is called is finished, and a stop before the run ends the run at
+ * once. The loop can be run again. Returns VEER_OK, or VEER_EIO when epoll itself fails.
+ */
 enum veer_err loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
@@ -48,6 +55,7 @@ struct loop_timer {
 	int64_t due_ms;
 	void (*fn)(void *ctx);
 	void *ctx;
+	uint64_t seq;        /* timers due in the same millisecond run in the order of their setting */
 	uint32_t heap_index; /* place in the heap + 1; 0 when not set */
 };
 
@@ -64,7 +72,9 @@ enum veer_err loop_post(struct loop *loop, void (*fn)(void *ctx), void *ctx);
 
 /*
  * Deliver SIGTERM and SIGINT to `on_stop`, SIGHUP to `on_reload` and SIGCHLD to `on_child` (each may be NULL) as
- * ordinary callbacks (signalfd). Blocks these signals in the calling thread: call before starting other threads.
+ * ordinary callbacks (signalfd). Blocks these signals in the calling thread: call before starting other threads, and
+ * unblock them in children before exec. Signals of one kind merge: on_child reaps in a loop. Errors: VEER_EIO,
+ * VEER_ELIMIT, VEER_ENOMEM. A second call replaces the callbacks.
  */
 enum veer_err loop_signals(struct loop *loop, void (*on_stop)(void *), void (*on_reload)(void *),
 			   void (*on_child)(void *), void *ctx);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Command lines by table. A program describes its options once; parsing, --help, configuration files
+ * (base/config.h) and error messages all come from the table, and values land in the caller's own struct:
+ *
+ *   struct opts { struct args_list zones; int64_t workers; } o = {.workers = 2};
+ *   const struct args_option options[] = {
+ *     {.name = "zone", .kind = ARGS_LIST, .target = &o.zones, .value = "ORIGIN=FILE", .help = "serve a zone file"},
+ *     {.name = "workers", .kind = ARGS_INT, .target = &o.workers, .min = 1, .max = 64, .value = "N", .help = "..."},
+ *   };
+ *
+ * Options are long only: `--name VALUE`, `--name=VALUE`, flags `--name`. `--` ends the options. `--help` and
+ * `--version` are always there. All errors are one line in the diag; callers print it and exit 2.
+ *
+ * Threads: at start-up, one thread.
+ */
+#ifndef VEER_BASE_ARGS_H
+#define VEER_BASE_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define ARGS_OPTIONS_MAX 64
+#define ARGS_LIST_MAX 4096
+
+enum args_kind {
+	ARGS_FLAG,   /* target: bool *, set to true; "true" or "false" in a configuration file */
+	ARGS_STRING, /* target: const char ** */
+	ARGS_INT,    /* target: int64_t *, within [min, max] */
+	ARGS_ENUM,   /* target: int *, the index into `names` */
+	ARGS_LIST,   /* target: struct args_list *; the option may repeat */
+};
+
+/* The values of a repeatable option, in order. Zero it before parsing. Owned by struct args. */
+struct args_list {
+	const char **items;
+	size_t count;
+	size_t size; /* allocated */
+};
+
+/* One option. A target that the command line does not mention keeps its value, so defaults are set before. */
+struct args_option {
+	const char *name;  /* without the dashes: "log-level" */
+	enum args_kind kind;
+	void *target;      /* of the kind's type; borrowed */
+	const char *value; /* what --help calls the value: "FILE"; unused for flags */
+	const char *help;  /* one line */
+	int64_t min;       /* ARGS_INT */
+	int64_t max;       /* ARGS_INT */
+	const char *const *names; /* ARGS_ENUM; ended by NULL */
+	bool required;     /* ARGS_STRING and ARGS_LIST: args_check_required() complains when it was not given */
+	bool cli_only;     /* not allowed in a configuration file */
+};
+
+/* What a program, or one command of it, takes. Borrowed while struct args lives. */
+struct args_spec {
+	const char *usage;   /* "veer-dnsd [options]", "veer zone import [options] FILE" */
+	const char *summary; /* one or more lines below the usage */
+	const struct args_option *options;
+	size_t option_count; /* at most ARGS_OPTIONS_MAX */
+	size_t positional_min;
+	size_t positional_max;
+};
+
+/* A parsed command line. Zero it, args_parse() it, args_deinit() it; strings in targets live until then. */
+struct args {
+	const struct args_spec *spec;
+	struct args_list positional;
+	uint64_t given;   /* a bit for each option that was set, by its place in the table */
+	bool wants_help;  /* --help: print args_help() and exit 0 */
+	bool wants_version;
+	struct args_copy *copies; /* strings that args_set() copied */
+};
+
+/*
+ * Parse `argv[first..argc)`; argv is borrowed until args_deinit(). With --help or --version parsing stops, successfully.
+ * Errors (diag): VEER_EINVAL: unknown option (with a suggestion), missing or unwanted value, an option given twice, too
+ * few or too many positional arguments; VEER_ERANGE: a number out of its limits; VEER_ENOMEM.
+ */
+enum veer_err args_parse(struct args *args, const struct args_spec *spec, int argc, char *const argv[], int first,
+			 struct veer_diag *diag);
+void args_deinit(struct args *args);
+
+/* Refuse when a required option was neither on the command line nor in the configuration file. Errors: VEER_EINVAL. */
+enum veer_err args_check_required(const struct args *args, struct veer_diag *diag);
+
+/* The option called `name` (dashes), or NULL. */
+const struct args_option *args_find(const struct args_spec *spec, const char *name);
+/* Whether the option was set by the command line (or, after config_fill_options(), by the file). */
+bool args_given(const struct args *args, const char *name);
+
+/*
+ * Set an option from text that will not live: it is copied. A list grows by one, the others are replaced. The diag
+ * says what is wrong with the value, without naming the option ("must be from 1 to 64").
+ */
+enum veer_err args_set(struct args *args, const struct args_option *option, const char *text, struct veer_diag *diag);
+/* Mark it as given, so that args_check_required() is content. */
+void args_mark_given(struct args *args, const struct args_option *option);
+
+/* The help text, ending in a newline. */
+void args_help(const struct args_spec *spec, struct buf *out);
+
+/* One command of a program with subcommands. */
+struct args_command {
+	const char *words; /* "zone import": one to three words */
+	const char *help;  /* one line for the list of commands */
+};
+
+/*
+ * Find the command that argv[first...] starts with; the longest one wins. `*index` is its place in the table and
+ * `*next` the first argument after its words. Errors (diag, with a suggestion): VEER_EINVAL.
+ */
+enum veer_err args_select(const struct args_command *commands, size_t count, int argc, char *const argv[], int first,
+			  size_t *index, int *next, struct veer_diag *diag);
+/* The list of commands, a line each, indented. */
+void args_commands_help(const struct args_command *commands, size_t count, struct buf *out);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+static enum veer_err fail_errno(struct veer_diag *diag, const char *path, const char *what)
+{
+	int saved = errno;
+	return veer_fail(diag, veer_err_from_errno(saved), "%s: %s: %s", path, what, strerror(saved));
+}
+
+/* Read to the end. Not by the size that fstat says: /proc, pipes and growing files have another one. */
+static enum veer_err read_all(int fd, const char *path, struct buf *buf, struct veer_diag *diag)
+{
+	char chunk[16384];
+	for (;;) {
+		ssize_t n = read(fd, chunk, sizeof chunk);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail_errno(diag, path, "cannot read");
+		if (n == 0)
+			return VEER_OK;
+		if ((size_t)n > buf->limit_bytes - buf->len)
+			return veer_fail(diag, VEER_ERANGE, "%s: longer than %zu bytes", path, buf->limit_bytes);
+		buf_append(buf, chunk, (size_t)n);
+		if (buf->failed)
+			return veer_fail(diag, VEER_ENOMEM, "%s: %s", path, veer_err_text(VEER_ENOMEM));
+	}
+}
+
+enum veer_err file_read(const char *path, size_t limit_bytes, char **out, size_t *len, struct veer_diag *diag)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return fail_errno(diag, path, "cannot open");
+	struct buf buf;
+	buf_init(&buf, limit_bytes);
+	enum veer_err err = read_all(fd, path, &buf, diag);
+	(void)close(fd);
+	if (err == VEER_OK) {
+		size_t got = 0;
+		char *data = buf_take(&buf, &got);
+		if (data == NULL)
+			return veer_fail(diag, VEER_ENOMEM, "%s: %s", path, veer_err_text(VEER_ENOMEM));
+		*out = data;
+		if (len != NULL)
+			*len = got;
+	}
+	buf_deinit(&buf);
+	return err;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+enum veer_err file_read_line(const char *path, char *out, size_t size, struct veer_diag *diag)
+{
+	char *text = NULL;
+	size_t len = 0;
+	enum veer_err err = file_read(path, size + 64, &text, &len, diag);
+	if (err != VEER_OK)
+		return err;
+	size_t start = 0;
+	while (start < len && is_blank(text[start]))
+		start++;
+	while (len > start && is_blank(text[len - 1]))
+		len--;
+	len -= start;
+	if (len == 0)
+		err = veer_fail(diag, VEER_EINVAL, "%s: is empty", path);
+	else if (memchr(text + start, '\0', len) != NULL || memchr(text + start, '\n', len) != NULL)
+		err = veer_fail(diag, VEER_EINVAL, "%s: must hold one line", path);
+	else if (len >= size)
+		err = veer_fail(diag, VEER_ERANGE, "%s: longer than %zu bytes", path, size - 1);
+	if (err == VEER_OK) {
+		memcpy(out, text + start, len);
+		out[len] = '\0';
+	}
+	/* It may be a secret. */
+	explicit_bzero(text, start + len);
+	free(text);
+	return err;
+}
+
+enum veer_err file_write_all(int fd, const void *data, size_t len)
+{
+	const char *at = data;
+	while (len > 0) {
+		ssize_t n = write(fd, at, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return veer_err_from_errno(errno);
+		at += n;
+		len -= (size_t)n;
+	}
+	return VEER_OK;
+}
+
+enum veer_err file_sync_dir_of(const char *path, struct veer_diag *diag)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int len = slash == NULL   ? snprintf(dir, sizeof dir, ".")
+		  : slash == path ? snprintf(dir, sizeof dir, "/")
+				  : snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
+	if (len < 0 || (size_t)len >= sizeof dir)
+		return veer_fail(diag, VEER_ERANGE, "%s: path too long", path);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(diag, dir, "cannot open");
+	enum veer_err err = VEER_OK;
+	/* Some file systems cannot sync a directory and say EINVAL; they have nothing to offer instead. */
+	if (fsync(fd) < 0 && errno != EINVAL)
+		err = fail_errno(diag, dir, "cannot sync");
+	(void)close(fd);
+	return err;
+}
+
+/* Fill the temporary file and make sure that it is on the disk. Closes `fd`. */
+static enum veer_err fill(int fd, const char *temp, const void *data, size_t len, mode_t mode, struct veer_diag *diag)
+{
+	enum veer_err err = VEER_OK;
+	if (fchmod(fd, mode) < 0)
+		err = fail_errno(diag, temp, "cannot set the mode");
+	else if (file_write_all(fd, data, len) != VEER_OK)
+		err = fail_errno(diag, temp, "cannot write");
+	else if (fsync(fd) < 0)
+		err = fail_errno(diag, temp, "cannot sync");
+	if (close(fd) < 0 && err == VEER_OK)
+		err = fail_errno(diag, temp, "cannot close");
+	return err;
+}
+
+enum veer_err file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct veer_diag *diag)
+{
+	char temp[PATH_MAX];
+	int n = snprintf(temp, sizeof temp, "%s.tmp.XXXXXX", path);
+	if (n < 0 || (size_t)n >= sizeof temp)
+		return veer_fail(diag, VEER_ERANGE, "%s: path too long", path);
+	int fd = mkostemp(temp, O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(diag, path, "cannot create a file beside it");
+	enum veer_err err = fill(fd, temp, data, len, mode, diag);
+	if (err == VEER_OK && rename(temp, path) < 0)
+		err = fail_errno(diag, path, "cannot replace");
+	if (err != VEER_OK) {
+		(void)unlink(temp);
+		return err;
+	}
+	return file_sync_dir_of(path, diag);
+}
+
+static enum veer_err make_dir(const char *path, struct veer_diag *diag)
+{
+	if (mkdir(path, 0700) == 0)
+		return VEER_OK;
+	if (errno != EEXIST)
+		return fail_errno(diag, path, "cannot make the directory");
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return fail_errno(diag, path, "cannot make the directory");
+	if (!S_ISDIR(st.st_mode))
+		return veer_fail(diag, VEER_EEXISTS, "%s: is there, but is no directory", path);
+	return VEER_OK;
+}
+
+enum veer_err file_make_dirs(const char *path, struct veer_diag *diag)
+{
+	char part[PATH_MAX];
+	size_t len = strlen(path);
+	if (len == 0 || len >= sizeof part)
+		return veer_fail(diag, VEER_ERANGE, "'%.64s': not a usable path", path);
+	for (size_t i = 1; i <= len; i++) {
+		if (i < len && path[i] != '/')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		enum veer_err err = make_dir(part, diag);
+		if (err != VEER_OK)
+			return err;
+	}
+	return VEER_OK;
+}
+
+enum veer_err file_remove(const char *path, struct veer_diag *diag)
+{
+	if (unlink(path) < 0 && errno != ENOENT)
+		return fail_errno(diag, path, "cannot remove");
+	return VEER_OK;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whole files: read with a limit, written so that a crash leaves the old or the new content, never a mixture.
+ *
+ * Threads: all functions may be called from any thread; they block on the disk. Errors carry the path in the diag.
+ */
+#ifndef VEER_BASE_FILE_H
+#define VEER_BASE_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/*
+ * Read the whole of `path`, NUL-terminated. Ownership: `*out` is the caller's (free()). `len` may be NULL.
+ * Errors: VEER_ENOTFOUND, VEER_EAUTH, VEER_ERANGE (longer than `limit_bytes`), VEER_EIO, VEER_ENOMEM.
+ */
+enum veer_err file_read(const char *path, size_t limit_bytes, char **out, size_t *len, struct veer_diag *diag);
+
+/*
+ * The first line of a small file (a token, a key) without its line end and surrounding blanks, into `out` of `size`
+ * bytes. More lines than one, NULs and an empty line are errors: VEER_EINVAL; too long: VEER_ERANGE; else as file_read.
+ */
+enum veer_err file_read_line(const char *path, char *out, size_t size, struct veer_diag *diag);
+
+/*
+ * Replace the content of `path` at once: a temporary file beside it, fsync, rename, fsync of the directory. `mode` is
+ * what the file gets, whatever the umask. On failure the old content stays and the temporary file is removed.
+ * Errors: VEER_ESPACE, VEER_EAUTH, VEER_ENOTFOUND (no such directory), VEER_EIO, VEER_ENOMEM.
+ */
+enum veer_err file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct veer_diag *diag);
+
+/* Make the directory and its missing parents, 0700 each; fine when it is there. Errors as file_write_atomic. */
+enum veer_err file_make_dirs(const char *path, struct veer_diag *diag);
+
+/* Remove a file; fine when it is not there. */
+enum veer_err file_remove(const char *path, struct veer_diag *diag);
+
+/* fsync the directory that holds `path`, so that a rename or a removal there survives a power loss. */
+enum veer_err file_sync_dir_of(const char *path, struct veer_diag *diag);
+
+/* Write all of it to a descriptor, through EINTR and short writes. Errors as veer_err_from_errno(). */
+enum veer_err file_write_all(int fd, const void *data, size_t len);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define LINE_MAX_BYTES 4096
+/* What a value may take after escaping: one long value must not push the others out of the line. */
+#define VALUE_MAX_BYTES 1024
+/* Kept free for what ends a line: a cut mark, a quote, a brace and the newline. */
+#define TAIL_BYTES 8
+
+struct logger {
+	char *program;
+	int fd;
+	enum log_level max_level;
+	enum log_format format;
+};
+
+/* A line being built; what does not fit is left out whole. */
+struct line {
+	char text[LINE_MAX_BYTES];
+	size_t len;
+};
+
+static const struct {
+	const char *name;
+	enum log_level level;
+} levels[] = {
+	{"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING}, {"notice", LOG_LEVEL_NOTICE},
+	{"info", LOG_LEVEL_INFO},   {"debug", LOG_LEVEL_DEBUG},
+};
+
+#define LEVEL_COUNT (sizeof levels / sizeof levels[0])
+
+struct logger *logger_new(const char *program, int fd, enum log_level max_level, enum log_format format)
+{
+	struct logger *logger = calloc(1, sizeof *logger);
+	if (logger == NULL)
+		return NULL;
+	logger->program = strdup(program);
+	if (logger->program == NULL) {
+		free(logger);
+		return NULL;
+	}
+	logger->fd = fd;
+	logger->max_level = max_level;
+	logger->format = format;
+	return logger;
+}
+
+void logger_free(struct logger **logger)
+{
+	if (*logger == NULL)
+		return;
+	free((*logger)->program);
+	free(*logger);
+	*logger = NULL;
+}
+
+static const char *level_name(enum log_level level)
+{
+	for (size_t i = 0; i < LEVEL_COUNT; i++)
+		if (levels[i].level == level)
+			return levels[i].name;
+	return "notice";
+}
+
+bool log_level_parse(const char *text, enum log_level *level)
+{
+	for (size_t i = 0; i < LEVEL_COUNT; i++) {
+		if (strcmp(levels[i].name, text) == 0) {
+			*level = levels[i].level;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool log_format_parse(const char *text, enum log_format *format)
+{
+	if (strcmp(text, "text") == 0)
+		*format = LOG_FORMAT_TEXT;
+	else if (strcmp(text, "json") == 0)
+		*format = LOG_FORMAT_JSON;
+	else
+		return false;
+	return true;
+}
+
+static size_t room(const struct line *line)
+{
+	size_t end = LINE_MAX_BYTES - TAIL_BYTES;
+	return line->len < end ? end - line->len : 0;
+}
+
+/* Append without a look at the room: the caller has made sure, or writes into the tail. */
+static void put(struct line *line, const char *text, size_t len)
+{
+	memcpy(line->text + line->len, text, len);
+	line->len += len;
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* The length of the UTF-8 sequence at `s` (RFC 3629 section 4) and its code point, or 0 when it is none. */
+static size_t utf8_decode(const unsigned char *s, uint32_t *code)
+{
+	size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	uint32_t value = s[0] & (0xffU >> (len + 1));
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (s[i] & 0x3fU);
+	}
+	bool is_overlong = (len == 3 && value < 0x800) || (len == 4 && value < 0x10000);
+	if (is_overlong || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
+		return 0;
+	*code = value;
+	return len;
+}
+
+/* One character escaped for its format into `out` (at least 16 bytes); says how many bytes of `s` it took. */
+static size_t escape(enum log_format format, const unsigned char *s, char *out)
+{
+	uint32_t code = s[0];
+	size_t taken = 1;
+	if (is_plain(s[0])) {
+		out[0] = (char)s[0];
+		out[1] = '\0';
+	} else if (s[0] == '"' || s[0] == '\\') {
+		(void)snprintf(out, 16, "\\%c", s[0]);
+	} else if (format == LOG_FORMAT_TEXT) {
+		(void)snprintf(out, 16, "\\x%02x", s[0]);
+	} else {
+		if (s[0] >= 0x80) {
+			taken = utf8_decode(s, &code);
+			if (taken == 0) {
+				taken = 1;
+				code = 0xfffd; /* what JSON cannot say becomes the replacement character */
+			}
+		}
+		if (code >= 0x10000)
+			(void)snprintf(out, 16, "\\u%04x\\u%04x", 0xd800 + (unsigned)((code - 0x10000) >> 10),
+				       0xdc00 + (unsigned)((code - 0x10000) & 0x3ff));
+		else
+			(void)snprintf(out, 16, "\\u%04x", (unsigned)code);
+	}
+	return taken;
+}
+
+/* Append an escaped value, cut with "..." where the line or the value's share ends. */
+static void put_escaped(struct line *line, enum log_format format, const char *value)
+{
+	size_t budget = room(line) < VALUE_MAX_BYTES ? room(line) : VALUE_MAX_BYTES;
+	const unsigned char *s = (const unsigned char *)value;
+	while (*s != '\0') {
+		char piece[16];
+		size_t taken = escape(format, s, piece);
+		size_t len = strlen(piece);
+		if (len > budget) {
+			put(line, "...", 3);
+			return;
+		}
+		put(line, piece, len);
+		budget -= len;
+		s += taken;
+	}
+}
+
+/* Whether a text value can stand without quotes: no blank, no quote, nothing escaped, not empty. */
+static bool is_bare(const char *value)
+{
+	for (const char *s = value; *s != '\0'; s++)
+		if (!is_plain((unsigned char)*s) || *s == ' ' || *s == '=')
+			return false;
+	return *value != '\0';
+}
+
+static void put_key(struct line *line, enum log_format format, const char *key)
+{
+	bool is_first = line->len == 0;
+	if (format == LOG_FORMAT_JSON) {
+		put(line, is_first ? "{\"" : ",\"", 2);
+		put(line, key, strlen(key));
+		put(line, "\":", 2);
+	} else {
+		if (!is_first)
+			put(line, " ", 1);
+		put(line, key, strlen(key));
+		put(line, "=", 1);
+	}
+}
+
+static void put_field(struct line *line, enum log_format format, const struct log_field *field)
+{
+	char number[24];
+	/* A field that cannot have its key and a few bytes of value is left out whole. */
+	if (strlen(field->key) + sizeof number + 8 > room(line))
+		return;
+	put_key(line, format, field->key);
+	if (field->kind == LOG_FIELD_INT) {
+		int len = snprintf(number, sizeof number, "%" PRId64, field->num);
+		put(line, number, (size_t)len);
+		return;
+	}
+	const char *value = field->str != NULL ? field->str : "-";
+	bool is_quoted = format == LOG_FORMAT_JSON || !is_bare(value);
+	if (is_quoted)
+		put(line, "\"", 1);
+	put_escaped(line, format, value);
+	if (is_quoted)
+		put(line, "\"", 1);
+}
+
+static void write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return; /* nobody to tell */
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+void log_write(struct logger *logger, enum log_level level, const char *event, const struct log_field *fields)
+{
+	if (logger == NULL || level > logger->max_level)
+		return;
+	int saved_errno = errno;
+	char when[VEER_RFC3339_SIZE];
+	veer_rfc3339(veer_clock_wall_ns(veer_clock_system()), when);
+	const struct log_field head[] = {LOG_STR("ts", when), LOG_STR("level", level_name(level)),
+					 LOG_STR("program", logger->program), LOG_STR("event", event)};
+	struct line line;
+	line.len = 0;
+	for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
+		put_field(&line, logger->format, &head[i]);
+	for (const struct log_field *f = fields; f->kind != LOG_FIELD_END; f++)
+		put_field(&line, logger->format, f);
+	if (logger->format == LOG_FORMAT_JSON)
+		put(&line, "}", 1);
+	put(&line, "\n", 1);
+	write_all(logger->fd, line.text, line.len);
+	errno = saved_errno;
+}

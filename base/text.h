@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Small questions about text: strict numbers, and what somebody may have meant.
+ *
+ * Threads: all functions are pure.
+ */
+#ifndef VEER_BASE_TEXT_H
+#define VEER_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A whole decimal integer within [min, max]: an optional '-', digits, nothing else (no blanks, no '+', no leading
+ * zeros). False (and `*out` untouched) otherwise.
+ */
+bool text_to_int(const char *text, int64_t min, int64_t max, int64_t *out);
+
+/*
+ * The one of `names[0..count)` that is closest to `text`, or NULL when none is close enough to suggest (more than a
+ * third of it, at least one and at most three letters wrong; a transposition counts one). Borrowed from `names`.
+ */
+const char *text_closest(const char *text, const char *const *names, size_t count);
+
+#endif
