@@ -19,6 +19,7 @@
 #include "probes/verdict.h"
 #include "zones/model.h"
 
+#define ASSIGN_CHECK_UNSUPPORTED UINT32_MAX
 #define ASSIGN_LINE_MAX (16u * 1024 * 1024) /* bytes of one line of the stream */
 
 struct assign_agent {
@@ -54,7 +55,7 @@ enum veer_err assign_plan_make(const struct assign_input *input, struct arena *a
 
 /* One thing for one agent to probe. */
 struct assign_item {
-	uint32_t check;       /* index into assignments.checks */
+	uint32_t check;       /* index into assignments.checks; ASSIGN_CHECK_UNSUPPORTED after reading: see there */
 	const char *endpoint; /* POOL/NAME */
 	const char *address;  /* literal or absolute host name */
 	uint32_t phase_ms;    /* where in the check's interval */
@@ -97,7 +98,9 @@ struct assign_message {
 
 /*
  * Read one line of the stream (without need of its newline). Lives in `arena`. Unknown fields are ignored; a line that is
- * no JSON object, or whose known fields are wrong, is refused whole. Errors: VEER_EINVAL, VEER_ERANGE, VEER_EUNSUPPORTED
+ * no JSON object, or whose known fields are wrong, is refused whole. But a check of a kind or with a value that this
+ * version cannot carry out only makes its items ASSIGN_CHECK_UNSUPPORTED: they are reported as unknown, and the others
+ * go on. Errors: VEER_EINVAL, VEER_ERANGE, VEER_EUNSUPPORTED
  * (a hello with another format), VEER_ENOMEM.
  */
 enum veer_err assign_line_parse(const char *text, size_t len, struct arena *arena, struct assign_message *out,

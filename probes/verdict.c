@@ -51,16 +51,16 @@ static struct endpoint_state *endpoint_find(const struct verdict_engine *engine,
 {
 	if (engine->table == NULL)
 		return NULL;
-	uint32_t index = string_map_get(&engine->table->endpoint_map, key);
-	return index == VERDICT_NONE ? NULL : &engine->table->endpoints[index];
+	uint32_t index = index_map_get(&engine->table->endpoint_map, key);
+	return index == INDEX_NONE ? NULL : &engine->table->endpoints[index];
 }
 
 static struct agent_state *agent_find(const struct verdict_engine *engine, const char *id)
 {
 	if (engine->table == NULL)
 		return NULL;
-	uint32_t index = string_map_get(&engine->table->agent_map, id);
-	return index == VERDICT_NONE ? NULL : &engine->table->agents[index];
+	uint32_t index = index_map_get(&engine->table->agent_map, id);
+	return index == INDEX_NONE ? NULL : &engine->table->agents[index];
 }
 
 enum veer_err verdict_seed(struct verdict_engine *engine, const char *key, enum model_state state, int64_t age_ms,
@@ -168,7 +168,7 @@ static void report_apply(struct verdict_engine *engine, uint32_t agent, const st
 		t->ranks[i] = index_find(t->checks[i].agents, t->checks[i].agent_count, agent);
 	for (uint32_t i = 0; i < t->item_count && next < report->item_count; i++) {
 		uint32_t rank = t->ranks[t->items[i].check];
-		if (rank != VERDICT_NONE)
+		if (rank != INDEX_NONE)
 			item_observe(engine, &t->items[i], rank, &report->items[next++], now_ms);
 	}
 }

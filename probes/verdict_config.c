@@ -4,63 +4,6 @@
 
 #include "probes/verdict_internal.h"
 
-uint64_t verdict_hash(const char *text)
-{
-	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a, 64 bits */
-	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
-		hash = (hash ^ *p) * 0x100000001b3u;
-	return hash;
-}
-
-enum veer_err string_map_init(struct string_map *map, struct arena *arena, uint32_t count)
-{
-	uint32_t size = 4;
-	while (size / 2 < count)
-		size *= 2;
-	map->size = size;
-	map->keys = arena_calloc(arena, size, sizeof *map->keys);
-	map->values = arena_calloc(arena, size, sizeof *map->values);
-	return map->keys == NULL || map->values == NULL ? VEER_ENOMEM : VEER_OK;
-}
-
-static uint32_t map_slot(const struct string_map *map, const char *key)
-{
-	uint32_t slot = (uint32_t)verdict_hash(key) & (map->size - 1);
-	while (map->keys[slot] != NULL && strcmp(map->keys[slot], key) != 0)
-		slot = (slot + 1) & (map->size - 1);
-	return slot;
-}
-
-bool string_map_put(struct string_map *map, const char *key, uint32_t value)
-{
-	uint32_t slot = map_slot(map, key);
-	if (map->keys[slot] != NULL)
-		return false;
-	map->keys[slot] = key;
-	map->values[slot] = value;
-	return true;
-}
-
-uint32_t string_map_get(const struct string_map *map, const char *key)
-{
-	uint32_t slot = map_slot(map, key);
-	return map->keys[slot] == NULL ? VERDICT_NONE : map->values[slot];
-}
-
-uint32_t index_find(const uint32_t *array, uint32_t count, uint32_t value)
-{
-	uint32_t low = 0;
-	uint32_t high = count;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (array[middle] < value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < count && array[low] == value ? low : VERDICT_NONE;
-}
-
 /* --- what is refused ------------------------------------------------------------------------------------------- */
 
 static enum veer_err check_is_sound(const struct verdict_config *config, uint32_t index, struct veer_diag *diag)
@@ -127,7 +70,7 @@ static enum veer_err table_agents(struct table *t, const struct verdict_config *
 {
 	t->agent_count = config->agent_count;
 	t->agents = arena_calloc(t->arena, config->agent_count + 1, sizeof *t->agents);
-	if (t->agents == NULL || string_map_init(&t->agent_map, t->arena, config->agent_count) != VEER_OK)
+	if (t->agents == NULL || index_map_init(&t->agent_map, t->arena, config->agent_count) != VEER_OK)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < config->agent_count; i++) {
 		struct agent_state *agent = &t->agents[i];
@@ -136,7 +79,7 @@ static enum veer_err table_agents(struct table *t, const struct verdict_config *
 			return VEER_ENOMEM;
 		agent->is_revoked = config->agents[i].is_revoked;
 		agent->received_ms = VERDICT_NEVER;
-		if (!string_map_put(&t->agent_map, agent->id, i))
+		if (!index_map_put(&t->agent_map, agent->id, i))
 			return veer_fail(diag, VEER_EINVAL, "agent %s: twice", agent->id);
 	}
 	return VEER_OK;
@@ -162,11 +105,11 @@ static void check_times(struct check_state *out, const struct verdict_check *che
 static enum veer_err table_checks(struct table *t, const struct verdict_config *config, struct veer_diag *diag)
 {
 	uint32_t report_ms = config->report_ms > 0 ? config->report_ms : VERDICT_REPORT_MS;
-	struct string_map names;
+	struct index_map names;
 	t->check_count = config->check_count;
 	t->checks = arena_calloc(t->arena, config->check_count + 1, sizeof *t->checks);
 	t->ranks = arena_calloc(t->arena, config->check_count + 1, sizeof *t->ranks);
-	if (t->checks == NULL || t->ranks == NULL || string_map_init(&names, t->arena, config->check_count) != VEER_OK)
+	if (t->checks == NULL || t->ranks == NULL || index_map_init(&names, t->arena, config->check_count) != VEER_OK)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < config->check_count; i++) {
 		const struct verdict_check *from = &config->checks[i];
@@ -183,7 +126,7 @@ static enum veer_err table_checks(struct table *t, const struct verdict_config *
 		check->quorum = effective_quorum(from);
 		check->is_warning = from->is_warning;
 		check_times(check, from, report_ms);
-		if (!string_map_put(&names, check->name, i))
+		if (!index_map_put(&names, check->name, i))
 			return veer_fail(diag, VEER_EINVAL, "check %s: twice", check->name);
 	}
 	return VEER_OK;
@@ -242,27 +185,27 @@ static enum veer_err table_size_items(struct table *t, const struct verdict_conf
 }
 
 /* The number of the endpoint's site, a new one when it is the first there. */
-static enum veer_err site_number(struct table *t, struct string_map *sites, const char *site, uint32_t *out)
+static enum veer_err site_number(struct table *t, struct index_map *sites, const char *site, uint32_t *out)
 {
-	*out = string_map_get(sites, site);
-	if (*out != VERDICT_NONE)
+	*out = index_map_get(sites, site);
+	if (*out != INDEX_NONE)
 		return VEER_OK;
 	char *copy = arena_strdup(t->arena, site);
 	if (copy == NULL)
 		return VEER_ENOMEM;
 	*out = t->site_count++;
-	(void)string_map_put(sites, copy, *out);
+	(void)index_map_put(sites, copy, *out);
 	return VEER_OK;
 }
 
 static enum veer_err table_endpoints(struct table *t, const struct verdict_config *config, struct veer_diag *diag)
 {
-	struct string_map sites;
+	struct index_map sites;
 	t->endpoint_count = config->endpoint_count;
 	t->endpoints = arena_calloc(t->arena, config->endpoint_count + 1, sizeof *t->endpoints);
 	if (t->endpoints == NULL || table_size_items(t, config) != VEER_OK ||
-	    string_map_init(&t->endpoint_map, t->arena, config->endpoint_count) != VEER_OK ||
-	    string_map_init(&sites, t->arena, config->endpoint_count) != VEER_OK)
+	    index_map_init(&t->endpoint_map, t->arena, config->endpoint_count) != VEER_OK ||
+	    index_map_init(&sites, t->arena, config->endpoint_count) != VEER_OK)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < config->endpoint_count; i++) {
 		const struct verdict_endpoint *from = &config->endpoints[i];
@@ -280,7 +223,7 @@ static enum veer_err table_endpoints(struct table *t, const struct verdict_confi
 			if (site_number(t, &sites, from->site, &endpoint->site) != VEER_OK)
 				return VEER_ENOMEM;
 		}
-		if (!string_map_put(&t->endpoint_map, endpoint->key, i))
+		if (!index_map_put(&t->endpoint_map, endpoint->key, i))
 			return veer_fail(diag, VEER_EINVAL, "endpoint %s: twice", endpoint->key);
 	}
 	return VEER_OK;
@@ -319,8 +262,8 @@ static void carry_agents(struct table *to, const struct table *from)
 {
 	for (uint32_t i = 0; i < to->agent_count; i++) {
 		struct agent_state *agent = &to->agents[i];
-		uint32_t old = string_map_get(&from->agent_map, agent->id);
-		if (old == VERDICT_NONE)
+		uint32_t old = index_map_get(&from->agent_map, agent->id);
+		if (old == INDEX_NONE)
 			continue;
 		struct agent_state copy = from->agents[old];
 		copy.id = agent->id;
@@ -336,11 +279,11 @@ static void carry_views(struct table *to, const struct item_state *item, const s
 	const struct check_state *check = &to->checks[item->check];
 	const struct check_state *old_check = &from->checks[old->check];
 	for (uint32_t i = 0; i < check->agent_count; i++) {
-		uint32_t agent = string_map_get(&from->agent_map, to->agents[check->agents[i]].id);
-		uint32_t rank = agent == VERDICT_NONE
-					? VERDICT_NONE
+		uint32_t agent = index_map_get(&from->agent_map, to->agents[check->agents[i]].id);
+		uint32_t rank = agent == INDEX_NONE
+					? INDEX_NONE
 					: index_find(old_check->agents, old_check->agent_count, agent);
-		if (rank != VERDICT_NONE)
+		if (rank != INDEX_NONE)
 			to->views[item->view_first + i] = from->views[old->view_first + rank];
 	}
 }
@@ -378,8 +321,8 @@ static void carry_endpoints(struct table *to, const struct table *from)
 {
 	for (uint32_t i = 0; i < to->endpoint_count; i++) {
 		struct endpoint_state *endpoint = &to->endpoints[i];
-		uint32_t index = string_map_get(&from->endpoint_map, endpoint->key);
-		if (index == VERDICT_NONE)
+		uint32_t index = index_map_get(&from->endpoint_map, endpoint->key);
+		if (index == INDEX_NONE)
 			continue;
 		const struct endpoint_state *old = &from->endpoints[index];
 		if (old->fingerprint == endpoint->fingerprint)

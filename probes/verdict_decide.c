@@ -74,7 +74,7 @@ void brake_add(struct brake *brake, const struct endpoint_state *endpoint)
 void brake_update(struct verdict_engine *engine, int64_t now_ms)
 {
 	const struct table *table = engine->table;
-	struct brake brake = {.site = VERDICT_NONE};
+	struct brake brake = {.site = INDEX_NONE};
 	uint64_t share = (uint64_t)table->voting_endpoint_count * table->max_removal_percent / 100;
 	brake.limit = share > 1 ? (uint32_t)share : 1;
 	brake.is_engaged = !table->is_brake_off && table->voting_endpoint_count >= VERDICT_BRAKE_ENDPOINTS &&
@@ -112,7 +112,7 @@ int64_t endpoint_hold_ms(const struct endpoint_state *endpoint)
 	return grown_ms < most_ms ? grown_ms : most_ms;
 }
 
-/* The first voting item that q agents see down now; VERDICT_NONE without one. */
+/* The first voting item that q agents see down now; INDEX_NONE without one. */
 static uint32_t item_down(const struct table *table, const struct endpoint_state *endpoint, int64_t now_ms)
 {
 	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++) {
@@ -122,13 +122,13 @@ static uint32_t item_down(const struct table *table, const struct endpoint_state
 		    item_tally(table, item, now_ms).down >= check->quorum)
 			return i;
 	}
-	return VERDICT_NONE;
+	return INDEX_NONE;
 }
 
-/* The voting item that shows the endpoint up, when all of them agree; VERDICT_NONE otherwise. */
+/* The voting item that shows the endpoint up, when all of them agree; INDEX_NONE otherwise. */
 static uint32_t item_up(const struct table *table, const struct endpoint_state *endpoint, int64_t now_ms)
 {
-	uint32_t found = VERDICT_NONE;
+	uint32_t found = INDEX_NONE;
 	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++) {
 		const struct item_state *item = &table->items[i];
 		const struct check_state *check = &table->checks[item->check];
@@ -138,8 +138,8 @@ static uint32_t item_up(const struct table *table, const struct endpoint_state *
 		bool is_proven = tally.up >= check->quorum && tally.down < check->quorum;
 		if (item->state != MODEL_STATE_UP || tally.up + tally.down < check->quorum ||
 		    (item->needs_proof && !is_proven))
-			return VERDICT_NONE;
-		if (is_proven && (found == VERDICT_NONE || (item->needs_proof && !table->items[found].needs_proof)))
+			return INDEX_NONE;
+		if (is_proven && (found == INDEX_NONE || (item->needs_proof && !table->items[found].needs_proof)))
 			found = i;
 	}
 	return found;
@@ -169,14 +169,14 @@ static void decide_due(const struct table *table, const struct endpoint_state *e
 		       struct decision *out)
 {
 	out->item = item_down(table, endpoint, now_ms);
-	if (out->item != VERDICT_NONE) {
+	if (out->item != INDEX_NONE) {
 		out->to = endpoint->committed == MODEL_STATE_DOWN ? MODEL_STATE_UNKNOWN : MODEL_STATE_DOWN;
 		return;
 	}
 	if (endpoint->committed == MODEL_STATE_UP)
 		return;
 	out->item = item_up(table, endpoint, now_ms);
-	if (out->item != VERDICT_NONE)
+	if (out->item != INDEX_NONE)
 		out->to = MODEL_STATE_UP;
 }
 
@@ -184,7 +184,7 @@ struct decision endpoint_decide(const struct verdict_engine *engine, const struc
 				int64_t now_ms)
 {
 	const struct table *table = engine->table;
-	struct decision out = {.to = MODEL_STATE_UNKNOWN, .wait = VERDICT_WAIT_NONE, .item = VERDICT_NONE};
+	struct decision out = {.to = MODEL_STATE_UNKNOWN, .wait = VERDICT_WAIT_NONE, .item = INDEX_NONE};
 	if (endpoint->voting_count == 0) {
 		out.wait = VERDICT_WAIT_NO_CHECK;
 		return out;

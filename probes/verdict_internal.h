@@ -7,10 +7,10 @@
 #define VEER_PROBES_VERDICT_INTERNAL_H
 
 #include "base/arena.h"
+#include "probes/index.h"
 #include "probes/verdict.h"
 
 #define VERDICT_NEVER INT64_MIN /* a time that has not been */
-#define VERDICT_NONE UINT32_MAX /* no index */
 
 /* What one agent last said of one item, kept as it came; whether it counts is judged at each evaluation. */
 struct view {
@@ -73,19 +73,12 @@ struct endpoint_state {
 	int64_t removed_ms;    /* of the last committed removal, or VERDICT_NEVER */
 };
 
-/* Open addressing, from a string to an index; `size` is a power of two and at least twice the count. */
-struct string_map {
-	const char **keys;
-	uint32_t *values;
-	uint32_t size;
-};
-
 /* Removals in the brake's window. */
 struct brake {
 	bool is_engaged; /* the scope is big enough, and it is not off */
 	uint32_t limit;  /* removals in one window, whatever their sites */
 	uint32_t count;  /* removals in the window now, those in flight included */
-	uint32_t site;   /* of all of them, VERDICT_NONE when there is none */
+	uint32_t site;   /* of all of them, INDEX_NONE when there is none */
 	bool is_mixed;   /* they are of more than one site */
 };
 
@@ -108,8 +101,8 @@ struct table {
 	uint32_t item_count;
 	struct view *views;
 	uint32_t view_count;
-	struct string_map agent_map;
-	struct string_map endpoint_map;
+	struct index_map agent_map;
+	struct index_map endpoint_map;
 	struct verdict_vote *votes;   /* scratch for one endpoint */
 	const char **asked;           /* scratch: MODEL_AGENTS_MAX agents */
 	uint32_t *ranks;              /* scratch: one a check */
@@ -137,16 +130,6 @@ struct decision {
 	uint32_t item;          /* that decided, when `to` is set */
 	int64_t hold_left_ms;
 };
-
-uint64_t verdict_hash(const char *text);
-/* Errors: VEER_ENOMEM. */
-enum veer_err string_map_init(struct string_map *map, struct arena *arena, uint32_t count);
-/* False when the key is there already. */
-bool string_map_put(struct string_map *map, const char *key, uint32_t value);
-/* VERDICT_NONE when it is not there. */
-uint32_t string_map_get(const struct string_map *map, const char *key);
-/* Where `value` is in the rising array, or VERDICT_NONE. */
-uint32_t index_find(const uint32_t *array, uint32_t count, uint32_t value);
 
 /* The engine's clock, which never goes back. */
 int64_t verdict_now(struct verdict_engine *engine, int64_t now_ms);
