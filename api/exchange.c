@@ -155,6 +155,7 @@ static enum MHD_Result first_call(struct api_exchange *x)
 		return send_reply(x);
 	}
 	x->body.limit_bytes = x->route->body_limit_bytes;
+	x->request.arg = x->route->arg;
 	return MHD_YES;
 }
 

@@ -54,8 +54,10 @@ static bool make_put(struct api_request *request, enum model_kind kind, const ch
 }
 
 /* The announcement of an agent or name server: makes an enrolment token. */
-static void announce(struct api *api, struct api_request *request, struct api_reply *reply, bool is_agent)
+void handle_identity_create(void *ctx, struct api_request *request, struct api_reply *reply)
 {
+	struct api *api = ctx;
+	bool is_agent = request->arg == MODEL_KIND_AGENT;
 	json_t *body = NULL;
 	struct json_cursor c;
 	struct veer_diag diag = {""};
@@ -169,8 +171,10 @@ void handle_enrol(void *ctx, struct api_request *request, struct api_reply *repl
 	json_decref(body);
 }
 
-static void get_identity(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind)
+void handle_identity_get(void *ctx, struct api_request *request, struct api_reply *reply)
 {
+	struct api *api = ctx;
+	enum model_kind kind = (enum model_kind)request->arg;
 	struct enrolment found = {0};
 	if (directory_get(api->directory, kind, request->params[0], copy_object, &found) != VEER_OK) {
 		api_problem_err(reply, VEER_ENOTFOUND);
@@ -182,8 +186,10 @@ static void get_identity(struct api *api, struct api_request *request, struct ap
 }
 
 /* Revoked identities stay as a record; their credential stops working with the commit. */
-static void revoke_identity(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind)
+void handle_identity_revoke(void *ctx, struct api_request *request, struct api_reply *reply)
 {
+	struct api *api = ctx;
+	enum model_kind kind = (enum model_kind)request->arg;
 	struct enrolment found = {0};
 	struct store_op op;
 	int64_t revision;
@@ -200,44 +206,9 @@ static void revoke_identity(struct api *api, struct api_request *request, struct
 		log_notice(api->log, "revoked", LOG_STR("id", request->params[0]));
 }
 
-void handle_agents_list(void *ctx, struct api_request *request, struct api_reply *reply)
+void handle_identities_list(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	api_list_directory(ctx, request, reply, MODEL_KIND_AGENT, "credential_sha256");
-}
-
-void handle_agent_get(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	get_identity(ctx, request, reply, MODEL_KIND_AGENT);
-}
-
-void handle_agent_create(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	announce(ctx, request, reply, true);
-}
-
-void handle_agent_revoke(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	revoke_identity(ctx, request, reply, MODEL_KIND_AGENT);
-}
-
-void handle_nameservers_list(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	api_list_directory(ctx, request, reply, MODEL_KIND_NAMESERVER, "credential_sha256");
-}
-
-void handle_nameserver_get(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	get_identity(ctx, request, reply, MODEL_KIND_NAMESERVER);
-}
-
-void handle_nameserver_create(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	announce(ctx, request, reply, false);
-}
-
-void handle_nameserver_revoke(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	revoke_identity(ctx, request, reply, MODEL_KIND_NAMESERVER);
+	api_list_directory(ctx, request, reply, (enum model_kind)request->arg, "credential_sha256");
 }
 
 void handle_tokens_list(void *ctx, struct api_request *request, struct api_reply *reply)

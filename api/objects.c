@@ -164,8 +164,10 @@ static bool copy_text(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-static void get_object(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind)
+void handle_object_get(void *ctx, struct api_request *request, struct api_reply *reply)
 {
+	struct api *api = ctx;
+	enum model_kind kind = (enum model_kind)request->arg;
 	struct found found = {0};
 	enum veer_err err = directory_get(api->directory, kind, request->params[0], copy_text, &found);
 	if (err != VEER_OK || found.text == NULL)
@@ -226,8 +228,10 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 	json_decref(object);
 }
 
-static void delete_object(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind)
+void handle_object_delete(void *ctx, struct api_request *request, struct api_reply *reply)
 {
+	struct api *api = ctx;
+	enum model_kind kind = (enum model_kind)request->arg;
 	struct veer_diag diag = {""};
 	int64_t expect, revision;
 	const char *name = request->params[0];
@@ -246,102 +250,17 @@ static void delete_object(struct api *api, struct api_request *request, struct a
 	(void)pthread_mutex_unlock(&api->write_lock);
 }
 
-void handle_sites_list(void *ctx, struct api_request *request, struct api_reply *reply)
+void handle_objects_list(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	api_list_directory(ctx, request, reply, MODEL_KIND_SITE, NULL);
+	api_list_directory(ctx, request, reply, (enum model_kind)request->arg, NULL);
 }
 
-void handle_checks_list(void *ctx, struct api_request *request, struct api_reply *reply)
+void handle_object_create(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	api_list_directory(ctx, request, reply, MODEL_KIND_CHECK, NULL);
+	write_object(ctx, request, reply, (enum model_kind)request->arg, true);
 }
 
-void handle_pools_list(void *ctx, struct api_request *request, struct api_reply *reply)
+void handle_object_put(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	api_list_directory(ctx, request, reply, MODEL_KIND_POOL, NULL);
-}
-
-void handle_policies_list(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	api_list_directory(ctx, request, reply, MODEL_KIND_POLICY, NULL);
-}
-
-void handle_site_get(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	get_object(ctx, request, reply, MODEL_KIND_SITE);
-}
-
-void handle_check_get(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	get_object(ctx, request, reply, MODEL_KIND_CHECK);
-}
-
-void handle_pool_get(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	get_object(ctx, request, reply, MODEL_KIND_POOL);
-}
-
-void handle_policy_get(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	get_object(ctx, request, reply, MODEL_KIND_POLICY);
-}
-
-void handle_site_put(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	write_object(ctx, request, reply, MODEL_KIND_SITE, false);
-}
-
-void handle_check_put(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	write_object(ctx, request, reply, MODEL_KIND_CHECK, false);
-}
-
-void handle_pool_put(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	write_object(ctx, request, reply, MODEL_KIND_POOL, false);
-}
-
-void handle_policy_put(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	write_object(ctx, request, reply, MODEL_KIND_POLICY, false);
-}
-
-void handle_site_create(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	write_object(ctx, request, reply, MODEL_KIND_SITE, true);
-}
-
-void handle_check_create(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	write_object(ctx, request, reply, MODEL_KIND_CHECK, true);
-}
-
-void handle_pool_create(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	write_object(ctx, request, reply, MODEL_KIND_POOL, true);
-}
-
-void handle_policy_create(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	write_object(ctx, request, reply, MODEL_KIND_POLICY, true);
-}
-
-void handle_site_delete(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	delete_object(ctx, request, reply, MODEL_KIND_SITE);
-}
-
-void handle_check_delete(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	delete_object(ctx, request, reply, MODEL_KIND_CHECK);
-}
-
-void handle_pool_delete(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	delete_object(ctx, request, reply, MODEL_KIND_POOL);
-}
-
-void handle_policy_delete(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	delete_object(ctx, request, reply, MODEL_KIND_POLICY);
+	write_object(ctx, request, reply, (enum model_kind)request->arg, false);
 }
