@@ -2,7 +2,7 @@
 /*
  * JSON in and out: the only home of jansson. Others include this header, never <jansson.h>.
  *
- * Input is hostile: duplicate keys, depth beyond 16, bytes beyond the caller's limit, NULs and invalid UTF-8 are
+ * Input is hostile: duplicate keys, depth beyond 32, bytes beyond the caller's limit, NULs and invalid UTF-8 are
  * refused; objects are read by a cursor that remembers the JSON pointer (RFC 6901) for its errors and refuses
  * keys that nobody asked for.
  */
@@ -16,7 +16,7 @@
 
 #include "base/err.h"
 
-#define VEER_JSON_DEPTH_MAX 16
+#define VEER_JSON_DEPTH_MAX 32
 
 /*
  * Parse one whole JSON text. Ownership: `*out` is the caller's (json_decref).

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The model: sites, checks, pools with their endpoints, policies and verdicts as typed values, read from the JSON of
+ * docs/formats.md, section 1. Each reader validates one object by itself; references between objects are checked by
+ * who commits (the API) and tolerated when dangling by who compiles (a pool that is not there has no endpoint).
+ *
+ * Ownership: everything a reader returns lives in the arena passed to it, and copies what it needs of the JSON.
+ * Errors: VEER_EINVAL or VEER_ERANGE with the JSON pointer in the diag; VEER_ENOMEM.
+ * Threads: pure functions.
+ */
+#ifndef VEER_ZONES_MODEL_H
+#define VEER_ZONES_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+
+#define MODEL_NAME_MAX 63          /* a DNS label */
+#define MODEL_ENDPOINT_KEY_MAX 127 /* POOL/NAME */
+#define MODEL_ENDPOINTS_MAX 1000   /* in one pool */
+#define MODEL_CHECKS_MAX 16        /* of one pool */
+#define MODEL_NODES_MAX 256        /* in one policy */
+#define MODEL_DEPTH_MAX 8          /* of one policy's tree */
+#define MODEL_RULES_MAX 64         /* in one match node */
+#define MODEL_AGENTS_MAX 64        /* assigned to one check */
+
+/* Is `name` a lower-case DNS label: 1 to 63 of a-z 0-9 -, no hyphen at either end? */
+bool model_is_name(const char *name);
+
+struct model_site {
+	const char *name;
+	const char *region;
+	double latitude;   /* degrees, north positive; meaningful only if has_location */
+	double longitude;  /* degrees, east positive */
+	bool has_location;
+	bool is_in;        /* administrative state */
+};
+
+enum model_check_kind { MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_TCP };
+
+struct model_status_range {
+	uint16_t first; /* inclusive */
+	uint16_t last;  /* inclusive */
+};
+
+struct model_check {
+	const char *name;
+	enum model_check_kind kind;
+	uint16_t port;
+	const char *method;        /* "GET" or "HEAD" */
+	const char *path;          /* starts with / */
+	const char *host;          /* NULL: the endpoint's address */
+	const char *sni;           /* NULL: host */
+	const char *const *headers; /* "Name: value", ended by NULL; never NULL itself */
+	const struct model_status_range *expect_status;
+	uint32_t expect_status_count;
+	bool tls_verify;
+	const char *ca_file;       /* NULL: the system's bundle */
+	uint32_t interval_ms;
+	uint32_t timeout_ms;
+	uint32_t fall;             /* failures in a row that make an agent say down */
+	uint32_t rise;             /* successes in a row that make it say up */
+	uint32_t hold_s;           /* a restoration comes at least so long after the removal */
+	uint32_t quorum;           /* agents; 0: floor(N/2)+1 */
+	bool is_warning;
+};
+
+enum model_address_kind { MODEL_ADDRESS_IPV4, MODEL_ADDRESS_IPV6, MODEL_ADDRESS_HOST };
+
+struct model_endpoint {
+	const char *name;
+	const char *site;
+	enum model_address_kind kind;
+	const char *address;  /* as written: literal, or absolute host name in lower case */
+	uint8_t ip[16];       /* network order; the first 4 for IPv4; unused for a host name */
+	uint16_t weight;
+	uint32_t capacity;    /* 0: not stated */
+};
+
+struct model_pool {
+	const char *name;
+	const char *const *checks; /* names */
+	uint32_t check_count;
+	uint32_t min_up;
+	const struct model_endpoint *endpoints;
+	uint32_t endpoint_count;
+};
+
+enum model_node_kind {
+	MODEL_NODE_POOL,     /* all eligible endpoints of `pool` */
+	MODEL_NODE_SPREAD,   /* one of them, by weight */
+	MODEL_NODE_FAILOVER, /* first available child */
+	MODEL_NODE_WEIGHTED, /* one available child, by children's weight */
+	MODEL_NODE_MATCH,    /* first child whose rule matches and that is available; the last child is `else` */
+};
+
+/* What a client must be to match: any of these. Codes are two upper-case letters packed as (first << 8 | second). */
+struct model_rule {
+	const uint16_t *countries;  /* ISO 3166-1 alpha-2 */
+	uint32_t country_count;
+	const uint16_t *continents; /* AF AN AS EU NA OC SA */
+	uint32_t continent_count;
+};
+
+struct model_node {
+	enum model_node_kind kind;
+	const char *pool;                    /* POOL and SPREAD */
+	const struct model_node *children;   /* FAILOVER, WEIGHTED, MATCH */
+	uint32_t child_count;
+	const uint16_t *weights;             /* WEIGHTED: one a child */
+	const struct model_rule *rules;      /* MATCH: one a child, empty for the last when has_else */
+	bool has_else;                       /* MATCH: the last child is the `else` branch */
+};
+
+enum model_all_down { MODEL_ALL_DOWN_ALL, MODEL_ALL_DOWN_LAST, MODEL_ALL_DOWN_SERVFAIL, MODEL_ALL_DOWN_POOL };
+
+struct model_policy {
+	const char *name;
+	uint32_t ttl; /* seconds */
+	enum model_all_down when_all_down;
+	const char *fallback_pool; /* MODEL_ALL_DOWN_POOL */
+	const struct model_node *tree;
+};
+
+enum model_state { MODEL_STATE_UNKNOWN, MODEL_STATE_UP, MODEL_STATE_DOWN };
+
+struct model_verdict {
+	const char *endpoint; /* POOL/NAME */
+	enum model_state state;
+	int64_t since_revision;
+};
+
+enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct model_site *out, struct veer_diag *diag);
+enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
+				struct veer_diag *diag);
+enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct model_pool *out, struct veer_diag *diag);
+enum veer_err model_policy_parse(const json_t *object, struct arena *arena, struct model_policy *out,
+				 struct veer_diag *diag);
+/* Reads `endpoint`, `state` and `since_revision`; ignores the rest, which is for people. */
+enum veer_err model_verdict_parse(const json_t *object, struct arena *arena, struct model_verdict *out,
+				  struct veer_diag *diag);
+
+/* Call `fn` for each pool that the tree mentions, more than once if it does so. Stops when `fn` returns false. */
+void model_node_pools(const struct model_node *node, bool (*fn)(void *ctx, const char *pool), void *ctx);
+
+/* "u", "d", … : the name of a state as JSON has it: "unknown", "up", "down". Static storage. */
+const char *model_state_text(enum model_state state);
+
+/*
+ * Kinds of objects, in the numbers that the plan on disk uses (docs/formats.md, section 7). Those from
+ * MODEL_KIND_FED_LAST on upwards are never fed to name servers.
+ */
+enum model_kind {
+	MODEL_KIND_NONE = 0,
+	MODEL_KIND_SITE = 1,
+	MODEL_KIND_POOL = 2,
+	MODEL_KIND_POLICY = 3,
+	MODEL_KIND_ZONE = 4,
+	MODEL_KIND_RRSET = 5,
+	MODEL_KIND_VERDICT = 6,
+	MODEL_KIND_LAST = 7,
+	MODEL_KIND_FED_LAST = 7,
+	MODEL_KIND_CHECK = 8,
+	MODEL_KIND_AGENT = 9,
+	MODEL_KIND_NAMESERVER = 10,
+	MODEL_KIND_ENROLMENT = 11,
+	MODEL_KIND_TOKEN = 12,
+	MODEL_KIND_META = 13, /* the control plane's own: election, pointers */
+	MODEL_KIND_COUNT
+};
+
+/* "site", "pool", … and back; MODEL_KIND_NONE for an unknown name. Static storage. */
+const char *model_kind_text(enum model_kind kind);
+enum model_kind model_kind_from_text(const char *text);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a backend of the store implements; private to zones/store/. The contracts are those of store.h. */
+#ifndef VEER_ZONES_STORE_BACKEND_H
+#define VEER_ZONES_STORE_BACKEND_H
+
+#include "zones/store/store.h"
+
+/* The functions of one backend; each takes its own state as `self`. Static storage. */
+struct store_backend {
+	void (*close)(void *self);
+	const char *(*id)(const void *self);
+	int64_t (*revision)(void *self);
+	enum veer_err (*get)(void *self, enum model_kind kind, const char *key, struct arena *arena,
+			     struct store_object *out);
+	enum veer_err (*list)(void *self, enum model_kind kind, const char *prefix, const char *after,
+			      store_object_fn *fn, void *ctx, int64_t *revision);
+	enum veer_err (*snapshot)(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn, void *ctx,
+				  int64_t *revision);
+	enum veer_err (*commit)(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
+				int64_t *revision, size_t *failed);
+	enum veer_err (*watch_open)(void *self, int64_t since, void **watch);
+	void (*watch_close)(void *watch);
+	enum veer_err (*watch_next)(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx, int64_t *revision);
+	void (*watch_wake)(void *watch);
+	enum veer_err (*lease_grant)(void *self, int64_t ttl_ms, int64_t *lease);
+	enum veer_err (*lease_renew)(void *self, int64_t lease);
+	void (*lease_revoke)(void *self, int64_t lease);
+};
+
+/* An open store: a backend and its state. */
+struct store {
+	const struct store_backend *backend;
+	void *self; /* owned; released by backend->close */
+};
+
+/* Open the SQLite database at `path`; errors as store_open(). */
+enum veer_err store_sqlite_open(const char *path, const struct store_backend **backend, void **self,
+				struct veer_diag *diag);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SQLite backend: the writer. Urgent commits take the next turn; the history grows with each commit and is cut behind. */
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "zones/store/sqlite_impl.h"
+
+enum { FREE_PERCENT_MIN = 5 };
+
+static void take_turn(struct sqlite_store *s, enum store_priority priority)
+{
+	(void)pthread_mutex_lock(&s->turn_lock);
+	if (priority == STORE_URGENT)
+		s->urgent_waiting++;
+	while (s->is_writing || (priority == STORE_NORMAL && s->urgent_waiting > 0))
+		(void)pthread_cond_wait(&s->turn_free, &s->turn_lock);
+	if (priority == STORE_URGENT)
+		s->urgent_waiting--;
+	s->is_writing = true;
+	(void)pthread_mutex_unlock(&s->turn_lock);
+}
+
+static void end_turn(struct sqlite_store *s)
+{
+	(void)pthread_mutex_lock(&s->turn_lock);
+	s->is_writing = false;
+	(void)pthread_cond_broadcast(&s->turn_free);
+	(void)pthread_mutex_unlock(&s->turn_lock);
+}
+
+static enum veer_err step(struct sqlite_store *s, sqlite3_stmt *stmt)
+{
+	int code = sqlite3_step(stmt);
+	(void)sqlite3_reset(stmt);
+	(void)sqlite3_clear_bindings(stmt);
+	if (code == SQLITE_DONE || code == SQLITE_ROW)
+		return VEER_OK;
+	code = sqlite3_errcode(s->writer) & 0xff;
+	return code == SQLITE_FULL ? VEER_ESPACE : code == SQLITE_CORRUPT ? VEER_ECORRUPT : VEER_EIO;
+}
+
+static void bind_text(sqlite3_stmt *stmt, int at, const char *text, size_t len)
+{
+	(void)sqlite3_bind_text(stmt, at, text, (int)len, SQLITE_STATIC);
+}
+
+/* The object's revision, or 0 when it is not there. */
+static enum veer_err find_revision(struct sqlite_store *s, const struct store_op *op, int64_t *out)
+{
+	(void)sqlite3_bind_int(s->find, 1, (int)op->kind);
+	bind_text(s->find, 2, op->key, strlen(op->key));
+	int code = sqlite3_step(s->find);
+	*out = code == SQLITE_ROW ? sqlite3_column_int64(s->find, 0) : 0;
+	(void)sqlite3_reset(s->find);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? VEER_OK : VEER_EIO;
+}
+
+static enum veer_err write_log(struct sqlite_store *s, const struct store_op *op, int64_t revision, int seq)
+{
+	(void)sqlite3_bind_int64(s->log, 1, revision);
+	(void)sqlite3_bind_int(s->log, 2, seq);
+	(void)sqlite3_bind_int(s->log, 3, (int)op->kind);
+	bind_text(s->log, 4, op->key, strlen(op->key));
+	if (op->op == STORE_PUT)
+		bind_text(s->log, 5, op->value, op->value_len);
+	return step(s, s->log);
+}
+
+static enum veer_err apply_op(struct sqlite_store *s, const struct store_op *op, int64_t revision, int *changes)
+{
+	int64_t current = 0;
+	enum veer_err err = find_revision(s, op, &current);
+	if (err != VEER_OK)
+		return err;
+	if (op->expect != STORE_ANY && op->expect != current)
+		return VEER_ECONFLICT;
+	if (op->op == STORE_CHECK || (op->op == STORE_DEL && current == 0))
+		return VEER_OK;
+	if (op->op == STORE_PUT && op->lease != 0 && !sqlite_store_lease_alive(s, op->lease))
+		return VEER_ENOTFOUND;
+	sqlite3_stmt *stmt = op->op == STORE_PUT ? s->put : s->del;
+	(void)sqlite3_bind_int(stmt, 1, (int)op->kind);
+	bind_text(stmt, 2, op->key, strlen(op->key));
+	if (op->op == STORE_PUT) {
+		(void)sqlite3_bind_int64(stmt, 3, revision);
+		(void)sqlite3_bind_int64(stmt, 4, op->lease);
+		bind_text(stmt, 5, op->value, op->value_len);
+	}
+	err = step(s, stmt);
+	return err == VEER_OK ? write_log(s, op, revision, (*changes)++) : err;
+}
+
+/* Cut the history behind the newest SQLITE_STORE_HISTORY revisions, now and then, inside the same transaction. */
+static enum veer_err compact(struct sqlite_store *s, int64_t revision)
+{
+	int64_t oldest = revision - SQLITE_STORE_HISTORY;
+	if (++s->commits_since_compaction < SQLITE_STORE_COMPACT_EVERY || oldest <= 0)
+		return VEER_OK;
+	s->commits_since_compaction = 0;
+	(void)sqlite3_bind_int64(s->compact, 1, oldest);
+	enum veer_err err = step(s, s->compact);
+	if (err != VEER_OK)
+		return err;
+	char sql[96];
+	(void)sqlite3_snprintf(sizeof sql, sql, "UPDATE meta SET value=%lld WHERE key='compacted'", (long long)oldest);
+	return sqlite3_exec(s->writer, sql, NULL, NULL, NULL) == SQLITE_OK ? VEER_OK : VEER_EIO;
+}
+
+static enum veer_err apply_all(struct sqlite_store *s, const struct store_op *ops, size_t count, int64_t next, int *changes,
+			       size_t *failed)
+{
+	enum veer_err err = VEER_OK;
+	for (size_t i = 0; i < count && err == VEER_OK; i++) {
+		err = apply_op(s, &ops[i], next, changes);
+		if (err != VEER_OK && failed != NULL)
+			*failed = i;
+	}
+	if (err == VEER_OK && *changes > 0) {
+		(void)sqlite3_bind_int64(s->set_revision, 1, next);
+		err = step(s, s->set_revision);
+	}
+	if (err == VEER_OK && *changes > 0)
+		err = compact(s, next);
+	return err;
+}
+
+static bool is_disk_nearly_full(const struct sqlite_store *s)
+{
+	struct statvfs fs;
+	if (fstatvfs(s->lock_fd, &fs) != 0 || fs.f_blocks == 0)
+		return false;
+	return (unsigned long long)fs.f_bavail * 100 < (unsigned long long)fs.f_blocks * FREE_PERCENT_MIN;
+}
+
+static void announce(struct sqlite_store *s, int64_t revision)
+{
+	(void)pthread_mutex_lock(&s->state_lock);
+	s->revision = revision;
+	(void)pthread_cond_broadcast(&s->changed);
+	(void)pthread_mutex_unlock(&s->state_lock);
+}
+
+enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
+				  int64_t *revision, size_t *failed)
+{
+	struct sqlite_store *s = self;
+	if (priority == STORE_NORMAL && is_disk_nearly_full(s))
+		return VEER_ESPACE;
+	take_turn(s, priority);
+	int64_t next = s->revision + 1; /* only the holder of the turn changes it */
+	int changes = 0;
+	enum veer_err err = step(s, s->begin);
+	if (err == VEER_OK) {
+		err = apply_all(s, ops, count, next, &changes, failed);
+		if (err == VEER_OK)
+			err = step(s, s->commit);
+		if (err != VEER_OK && sqlite3_get_autocommit(s->writer) == 0)
+			(void)step(s, s->rollback);
+	}
+	if (err == VEER_OK) {
+		if (changes > 0)
+			announce(s, next);
+		*revision = changes > 0 ? next : next - 1;
+	}
+	end_turn(s);
+	return err;
+}

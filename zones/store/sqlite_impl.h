@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SQLite backend's state; private to zones/store/sqlite*.c. */
+#ifndef VEER_ZONES_STORE_SQLITE_IMPL_H
+#define VEER_ZONES_STORE_SQLITE_IMPL_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "zones/store/backend.h"
+
+enum {
+	SQLITE_STORE_HISTORY = 16384,      /* revisions that a watch may reach back */
+	SQLITE_STORE_COMPACT_EVERY = 256,  /* commits between two removals of older history */
+	SQLITE_STORE_LEASES_MAX = 1024,
+};
+
+struct sqlite_lease {
+	int64_t id;     /* 0: free */
+	int64_t ttl_ms;
+	int64_t due_ms; /* on the monotonic clock */
+};
+
+/*
+ * One connection writes (and checkpoints): SQLite before 3.51.3 can corrupt a WAL when two connections write or
+ * checkpoint at once. One reads what is small and urgent (get, watch), one what is long (list, snapshot), so that a
+ * listing never holds up a failover. Another process is kept out by a lock file.
+ *
+ * Locks, in this order: the turn (turn_lock is held only to take or end it), bulk_lock or read_lock, state_lock.
+ */
+struct sqlite_store {
+	char id[STORE_ID_LEN + 1];
+	char *path;
+	int lock_fd;
+
+	pthread_mutex_t turn_lock;   /* guards is_writing, urgent_waiting */
+	pthread_cond_t turn_free;
+	bool is_writing;             /* somebody holds the writer connection and its statements */
+	unsigned urgent_waiting;     /* urgent commits that go first */
+	sqlite3 *writer;
+	sqlite3_stmt *find, *put, *del, *log, *set_revision, *begin, *commit, *rollback, *compact;
+	unsigned commits_since_compaction;
+
+	pthread_mutex_t read_lock;   /* guards the reader connection and its statements */
+	sqlite3 *reader;
+	sqlite3_stmt *get, *history, *oldest;
+
+	pthread_mutex_t bulk_lock;   /* guards the bulk connection and its statements */
+	sqlite3 *bulk;
+	sqlite3_stmt *list, *snapshot, *bulk_begin, *bulk_end, *bulk_revision;
+
+	pthread_mutex_t state_lock;  /* guards what follows */
+	pthread_cond_t changed;      /* a commit, a wake-up, or the end */
+	int64_t revision;
+	bool is_closing;
+	struct sqlite_lease leases[SQLITE_STORE_LEASES_MAX];
+	int64_t next_lease;
+	pthread_t lease_thread;
+	bool has_lease_thread;
+};
+
+/* Milliseconds on the monotonic clock, which `changed` waits on too. */
+int64_t sqlite_store_now_ms(void);
+/* Wait on `changed` until `due_ms`; state_lock is held. */
+void sqlite_store_wait_until(struct sqlite_store *s, int64_t due_ms);
+
+/* Open the files, migrate, prepare; on failure everything is released by sqlite_store_close(). */
+enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *diag);
+void sqlite_store_close(void *self);
+
+enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
+				  int64_t *revision, size_t *failed);
+
+enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key, struct arena *arena,
+			       struct store_object *out);
+enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *prefix, const char *after,
+				store_object_fn *fn, void *ctx, int64_t *revision);
+enum veer_err sqlite_store_snapshot(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn, void *ctx,
+				    int64_t *revision);
+enum veer_err sqlite_store_watch_open(void *self, int64_t since, void **watch);
+void sqlite_store_watch_close(void *watch);
+enum veer_err sqlite_store_watch_next(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx, int64_t *revision);
+void sqlite_store_watch_wake(void *watch);
+
+enum veer_err sqlite_store_lease_grant(void *self, int64_t ttl_ms, int64_t *lease);
+enum veer_err sqlite_store_lease_renew(void *self, int64_t lease);
+void sqlite_store_lease_revoke(void *self, int64_t lease);
+/* Start the thread that ends leases whose time is over. */
+enum veer_err sqlite_store_lease_start(struct sqlite_store *s);
+/* Is the lease alive? state_lock is taken inside. */
+bool sqlite_store_lease_alive(struct sqlite_store *s, int64_t lease);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SQLite backend: reading and watching, on the reader connection. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "zones/store/sqlite_impl.h"
+
+struct sqlite_watch {
+	struct sqlite_store *store;
+	int64_t revision; /* delivered up to here */
+	bool is_woken;    /* guarded by the store's state_lock */
+};
+
+int64_t sqlite_store_now_ms(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void sqlite_store_wait_until(struct sqlite_store *s, int64_t due_ms)
+{
+	struct timespec until = {.tv_sec = due_ms / 1000, .tv_nsec = due_ms % 1000 * 1000000};
+	(void)pthread_cond_timedwait(&s->changed, &s->state_lock, &until);
+}
+
+enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key, struct arena *arena,
+			       struct store_object *out)
+{
+	struct sqlite_store *s = self;
+	(void)pthread_mutex_lock(&s->read_lock);
+	(void)sqlite3_bind_int(s->get, 1, (int)kind);
+	(void)sqlite3_bind_text(s->get, 2, key, -1, SQLITE_STATIC);
+	int code = sqlite3_step(s->get);
+	enum veer_err err = code == SQLITE_ROW ? VEER_OK : code == SQLITE_DONE ? VEER_ENOTFOUND : VEER_EIO;
+	struct store_object object = {.kind = kind};
+	if (err == VEER_OK) {
+		const void *value = sqlite3_column_text(s->get, 1);
+		object.value_len = (size_t)sqlite3_column_bytes(s->get, 1);
+		object.revision = sqlite3_column_int64(s->get, 0);
+		object.key = arena_strdup(arena, key);
+		object.value = value != NULL ? arena_dup(arena, value, object.value_len + 1) : NULL;
+		if (object.key == NULL || object.value == NULL)
+			err = VEER_ENOMEM;
+	}
+	(void)sqlite3_reset(s->get);
+	(void)sqlite3_clear_bindings(s->get);
+	(void)pthread_mutex_unlock(&s->read_lock);
+	if (err == VEER_OK)
+		*out = object;
+	return err;
+}
+
+/* Feed the rows (kind, key, revision, value) of a bound statement to `fn`, then reset it. */
+static enum veer_err each_row(sqlite3_stmt *stmt, store_object_fn *fn, void *ctx)
+{
+	int code = sqlite3_step(stmt);
+	for (; code == SQLITE_ROW; code = sqlite3_step(stmt)) {
+		struct store_object object = {
+			.kind = (enum model_kind)sqlite3_column_int(stmt, 0),
+			.key = (const char *)sqlite3_column_text(stmt, 1),
+			.revision = sqlite3_column_int64(stmt, 2),
+			.value = (const char *)sqlite3_column_text(stmt, 3),
+		};
+		object.value_len = object.value != NULL ? (size_t)sqlite3_column_bytes(stmt, 3) : 0;
+		if (object.key != NULL && !fn(ctx, &object)) {
+			code = SQLITE_DONE;
+			break;
+		}
+	}
+	(void)sqlite3_reset(stmt);
+	(void)sqlite3_clear_bindings(stmt);
+	return code == SQLITE_DONE ? VEER_OK : VEER_EIO;
+}
+
+static void step_and_reset(sqlite3_stmt *stmt)
+{
+	(void)sqlite3_step(stmt);
+	(void)sqlite3_reset(stmt);
+}
+
+/* Run a bound statement of the bulk connection in a read transaction of its own; bulk_lock is held. */
+static enum veer_err read_rows(struct sqlite_store *s, sqlite3_stmt *stmt, store_object_fn *fn, void *ctx,
+			       int64_t *revision)
+{
+	step_and_reset(s->bulk_begin);
+	int64_t seen = sqlite3_step(s->bulk_revision) == SQLITE_ROW ? sqlite3_column_int64(s->bulk_revision, 0) : -1;
+	(void)sqlite3_reset(s->bulk_revision);
+	enum veer_err err = seen < 0 ? VEER_EIO : each_row(stmt, fn, ctx);
+	step_and_reset(s->bulk_end);
+	if (err == VEER_OK && revision != NULL)
+		*revision = seen;
+	return err;
+}
+
+enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *prefix, const char *after,
+				store_object_fn *fn, void *ctx, int64_t *revision)
+{
+	struct sqlite_store *s = self;
+	char end[STORE_KEY_MAX + 2] = "\x7f"; /* keys are ASCII and not empty: '' < key < 0x7f holds for all */
+	size_t len = strlen(prefix);
+	if (len > STORE_KEY_MAX)
+		return VEER_ERANGE;
+	if (len > 0) {
+		memcpy(end, prefix, len + 1);
+		end[len - 1]++;
+	}
+	(void)pthread_mutex_lock(&s->bulk_lock);
+	(void)sqlite3_bind_int(s->list, 1, (int)kind);
+	(void)sqlite3_bind_text(s->list, 2, after != NULL ? after : "", -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(s->list, 3, prefix, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(s->list, 4, end, -1, SQLITE_STATIC);
+	enum veer_err err = read_rows(s, s->list, fn, ctx, revision);
+	(void)pthread_mutex_unlock(&s->bulk_lock);
+	return err;
+}
+
+enum veer_err sqlite_store_snapshot(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn, void *ctx,
+				    int64_t *revision)
+{
+	struct sqlite_store *s = self;
+	(void)pthread_mutex_lock(&s->bulk_lock);
+	(void)sqlite3_bind_int(s->snapshot, 1, (int)first);
+	(void)sqlite3_bind_int(s->snapshot, 2, (int)last);
+	enum veer_err err = read_rows(s, s->snapshot, fn, ctx, revision);
+	(void)pthread_mutex_unlock(&s->bulk_lock);
+	return err;
+}
+
+/* Up to which revision the history was cut; read_lock is held. */
+static int64_t compacted_revision(struct sqlite_store *s)
+{
+	int64_t revision = sqlite3_step(s->oldest) == SQLITE_ROW ? sqlite3_column_int64(s->oldest, 0) : INT64_MAX;
+	(void)sqlite3_reset(s->oldest);
+	return revision;
+}
+
+enum veer_err sqlite_store_watch_open(void *self, int64_t since, void **watch)
+{
+	struct sqlite_store *s = self;
+	(void)pthread_mutex_lock(&s->read_lock);
+	int64_t oldest = compacted_revision(s);
+	(void)pthread_mutex_unlock(&s->read_lock);
+	(void)pthread_mutex_lock(&s->state_lock);
+	int64_t newest = s->revision;
+	(void)pthread_mutex_unlock(&s->state_lock);
+	if (since < oldest || since > newest)
+		return VEER_ESTALE;
+	struct sqlite_watch *w = calloc(1, sizeof *w);
+	if (w == NULL)
+		return VEER_ENOMEM;
+	w->store = s;
+	w->revision = since;
+	*watch = w;
+	return VEER_OK;
+}
+
+void sqlite_store_watch_close(void *watch)
+{
+	free(watch);
+}
+
+void sqlite_store_watch_wake(void *watch)
+{
+	struct sqlite_watch *w = watch;
+	(void)pthread_mutex_lock(&w->store->state_lock);
+	w->is_woken = true;
+	(void)pthread_cond_broadcast(&w->store->changed);
+	(void)pthread_mutex_unlock(&w->store->state_lock);
+}
+
+/* Wait for something newer than the watch has delivered; `*newest` is how far it may go now. */
+static enum veer_err wait_for_news(struct sqlite_watch *w, int64_t timeout_ms, int64_t *newest)
+{
+	struct sqlite_store *s = w->store;
+	int64_t due = sqlite_store_now_ms() + timeout_ms;
+	(void)pthread_mutex_lock(&s->state_lock);
+	while (s->revision <= w->revision && !w->is_woken && sqlite_store_now_ms() < due)
+		sqlite_store_wait_until(s, due);
+	*newest = s->revision;
+	enum veer_err err = w->is_woken ? VEER_ECLOSED : s->revision <= w->revision ? VEER_ETIMEOUT : VEER_OK;
+	w->is_woken = false;
+	(void)pthread_mutex_unlock(&s->state_lock);
+	return err;
+}
+
+enum veer_err sqlite_store_watch_next(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx, int64_t *revision)
+{
+	struct sqlite_watch *w = watch;
+	struct sqlite_store *s = w->store;
+	int64_t newest = 0;
+	enum veer_err err = wait_for_news(w, timeout_ms, &newest);
+	if (err != VEER_OK)
+		return err;
+	(void)pthread_mutex_lock(&s->read_lock);
+	if (compacted_revision(s) > w->revision) {
+		err = VEER_ESTALE;
+	} else {
+		(void)sqlite3_bind_int64(s->history, 1, w->revision);
+		(void)sqlite3_bind_int64(s->history, 2, newest);
+		err = each_row(s->history, fn, ctx);
+	}
+	(void)pthread_mutex_unlock(&s->read_lock);
+	if (err == VEER_OK) {
+		w->revision = newest;
+		*revision = newest;
+	}
+	return err;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store's front: picks the backend by the URL, checks what every backend would have to check. */
+#include "zones/store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "zones/store/backend.h"
+
+struct store_watch {
+	const struct store_backend *backend;
+	void *self;
+};
+
+enum veer_err store_open(const char *url, struct store **out, struct veer_diag *diag)
+{
+	static const char scheme[] = "sqlite:";
+	if (strncmp(url, scheme, sizeof scheme - 1) != 0 || url[sizeof scheme - 1] == '\0')
+		return veer_fail(diag, VEER_EINVAL, "store \"%s\": must be sqlite:PATH", url);
+	struct store *store = calloc(1, sizeof *store);
+	if (store == NULL)
+		return VEER_ENOMEM;
+	enum veer_err err = store_sqlite_open(url + sizeof scheme - 1, &store->backend, &store->self, diag);
+	if (err != VEER_OK) {
+		free(store);
+		return err;
+	}
+	*out = store;
+	return VEER_OK;
+}
+
+void store_close(struct store **store)
+{
+	if (*store == NULL)
+		return;
+	(*store)->backend->close((*store)->self);
+	free(*store);
+	*store = NULL;
+}
+
+const char *store_id(const struct store *store)
+{
+	return store->backend->id(store->self);
+}
+
+int64_t store_revision(struct store *store)
+{
+	return store->backend->revision(store->self);
+}
+
+enum veer_err store_get(struct store *store, enum model_kind kind, const char *key, struct arena *arena,
+			struct store_object *out)
+{
+	return store->backend->get(store->self, kind, key, arena, out);
+}
+
+enum veer_err store_list(struct store *store, enum model_kind kind, const char *prefix, const char *after,
+			 store_object_fn *fn, void *ctx, int64_t *revision)
+{
+	return store->backend->list(store->self, kind, prefix, after, fn, ctx, revision);
+}
+
+enum veer_err store_snapshot(struct store *store, enum model_kind first, enum model_kind last, store_object_fn *fn,
+			     void *ctx, int64_t *revision)
+{
+	return store->backend->snapshot(store->self, first, last, fn, ctx, revision);
+}
+
+enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count, enum store_priority priority,
+			   int64_t *revision, size_t *failed)
+{
+	if (count == 0 || count > STORE_COMMIT_OPS_MAX)
+		return VEER_ERANGE;
+	for (size_t i = 0; i < count; i++) {
+		bool is_bad_value = ops[i].op == STORE_PUT && (ops[i].value == NULL || ops[i].value_len > STORE_VALUE_MAX);
+		if (is_bad_value || ops[i].kind <= MODEL_KIND_NONE || ops[i].kind >= MODEL_KIND_COUNT ||
+		    strnlen(ops[i].key, STORE_KEY_MAX + 1) > STORE_KEY_MAX || ops[i].key[0] == '\0') {
+			if (failed != NULL)
+				*failed = i;
+			return VEER_ERANGE;
+		}
+	}
+	return store->backend->commit(store->self, ops, count, priority, revision, failed);
+}
+
+enum veer_err store_watch_open(struct store *store, int64_t since, struct store_watch **out)
+{
+	struct store_watch *watch = calloc(1, sizeof *watch);
+	if (watch == NULL)
+		return VEER_ENOMEM;
+	watch->backend = store->backend;
+	enum veer_err err = store->backend->watch_open(store->self, since, &watch->self);
+	if (err != VEER_OK) {
+		free(watch);
+		return err;
+	}
+	*out = watch;
+	return VEER_OK;
+}
+
+void store_watch_close(struct store_watch **watch)
+{
+	if (*watch == NULL)
+		return;
+	(*watch)->backend->watch_close((*watch)->self);
+	free(*watch);
+	*watch = NULL;
+}
+
+enum veer_err store_watch_next(struct store_watch *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx,
+			       int64_t *revision)
+{
+	return watch->backend->watch_next(watch->self, timeout_ms, fn, ctx, revision);
+}
+
+void store_watch_wake(struct store_watch *watch)
+{
+	watch->backend->watch_wake(watch->self);
+}
+
+enum veer_err store_lease_grant(struct store *store, int64_t ttl_ms, int64_t *lease)
+{
+	if (ttl_ms < 100 || ttl_ms > 3600000)
+		return VEER_ERANGE;
+	return store->backend->lease_grant(store->self, ttl_ms, lease);
+}
+
+enum veer_err store_lease_renew(struct store *store, int64_t lease)
+{
+	return store->backend->lease_renew(store->self, lease);
+}
+
+void store_lease_revoke(struct store *store, int64_t lease)
+{
+	store->backend->lease_revoke(store->self, lease);
+}

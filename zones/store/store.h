@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store: objects by (kind, key), changed by transactions that each raise one counter, the revision.
+ * One interface for all backends (`sqlite:PATH`), one test suite.
+ *
+ * What every backend promises:
+ *   - a commit that was acknowledged is durable, whole, and seen by every watcher in the order of revisions;
+ *   - a commit that was not acknowledged happened whole or not at all;
+ *   - conditions are judged in the same transaction as the change.
+ *
+ * Threads: every function may be called from any thread at any time between open and close, but a watch belongs to
+ * one thread (except store_watch_wake).
+ */
+#ifndef VEER_ZONES_STORE_STORE_H
+#define VEER_ZONES_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "zones/model.h"
+
+#define STORE_ID_LEN 32             /* hex digits */
+#define STORE_COMMIT_OPS_MAX 100    /* operations in one commit, as etcd's default allows with room to spare */
+#define STORE_VALUE_MAX (1u << 20)  /* bytes of one value */
+#define STORE_KEY_MAX 2200          /* ZONE/VERSION/OWNER/TYPE with every octet of two names escaped as \DDD */
+
+struct store;
+struct store_watch;
+
+/* One object as it stands. `key` and `value` are NUL-terminated; `value` is NULL when it was deleted (watch only). */
+struct store_object {
+	enum model_kind kind;
+	const char *key;
+	int64_t revision;
+	const char *value;
+	size_t value_len;
+};
+
+enum store_op_kind {
+	STORE_PUT,   /* create or replace */
+	STORE_DEL,   /* remove; removing what is not there is no error and no change */
+	STORE_CHECK, /* change nothing, but the condition must hold */
+};
+
+/* Conditions for `expect`. Any positive number: the object's revision must be exactly this. */
+enum { STORE_ANY = -1, STORE_ABSENT = 0 };
+
+struct store_op {
+	enum store_op_kind op;
+	enum model_kind kind;
+	const char *key;
+	const char *value;  /* STORE_PUT: UTF-8 JSON */
+	size_t value_len;
+	int64_t expect;     /* STORE_ANY, STORE_ABSENT or a revision */
+	int64_t lease;      /* STORE_PUT: gone when this lease ends; 0: stays */
+};
+
+/* Verdicts go before everything else that waits, and are committed even when the disk is nearly full. */
+enum store_priority { STORE_NORMAL, STORE_URGENT };
+
+/*
+ * Open the store at `url` ("sqlite:/var/lib/veer/veer.db"), making it when it is not there.
+ * Errors: VEER_EINVAL (url), VEER_EBUSY (another process has it open), VEER_ECORRUPT, VEER_EUNSUPPORTED (made by a newer
+ * program), VEER_EIO, VEER_ENOMEM; the diag names the file.
+ */
+enum veer_err store_open(const char *url, struct store **out, struct veer_diag *diag);
+
+/* Close; all watches must be closed before. Sets the caller's pointer to NULL. */
+void store_close(struct store **store);
+
+/* The identity of this store's history: STORE_ID_LEN hex digits and a NUL. Lives as long as the store. */
+const char *store_id(const struct store *store);
+
+/* The newest committed revision; 0 in a new store. */
+int64_t store_revision(struct store *store);
+
+/* The object, copied into `arena`. Errors: VEER_ENOTFOUND, VEER_ENOMEM, VEER_EIO. */
+enum veer_err store_get(struct store *store, enum model_kind kind, const char *key, struct arena *arena,
+			struct store_object *out);
+
+/* Called for each object, in order of keys (bytewise); what it points to dies with the call. False stops. */
+typedef bool store_object_fn(void *ctx, const struct store_object *object);
+
+/*
+ * The objects of `kind` whose key starts with `prefix` ("" for all) and is greater than `after` (NULL: from the start).
+ * All at one revision, which goes to `*revision` (may be NULL). `fn` must not call the store.
+ * Errors: VEER_EIO; an early stop by `fn` is VEER_OK.
+ */
+enum veer_err store_list(struct store *store, enum model_kind kind, const char *prefix, const char *after,
+			 store_object_fn *fn, void *ctx, int64_t *revision);
+
+/* Everything of the kinds first..last, by kind then key, at one revision. Same rules as store_list(). */
+enum veer_err store_snapshot(struct store *store, enum model_kind first, enum model_kind last, store_object_fn *fn,
+			     void *ctx, int64_t *revision);
+
+/*
+ * Apply `count` (1..STORE_COMMIT_OPS_MAX) operations as one transaction; VEER_OK only once it is durable.
+ * `*revision` becomes the new revision (unchanged when nothing changed). On VEER_ECONFLICT `*failed` (may be NULL) is the
+ * index of the operation whose condition did not hold.
+ * Errors: VEER_ECONFLICT, VEER_ERANGE (too many, too large), VEER_ESPACE, VEER_ENOTFOUND (lease is gone), VEER_EIO.
+ */
+enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count, enum store_priority priority,
+			   int64_t *revision, size_t *failed);
+
+/*
+ * Watch all kinds for what is committed after `since`. Errors: VEER_ESTALE (the history does not reach back so far, or
+ * `since` lies ahead: list again, then watch), VEER_ENOMEM. Caller closes.
+ */
+enum veer_err store_watch_open(struct store *store, int64_t since, struct store_watch **out);
+void store_watch_close(struct store_watch **watch);
+
+/*
+ * Wait up to `timeout_ms` for commits, then call `fn` for each change of each of them, in order; all changes of one revision
+ * are delivered in one call of this function. `*revision` is how far the watch now reaches.
+ * Errors: VEER_ETIMEOUT (nothing came), VEER_ECLOSED (woken by store_watch_wake), VEER_ESTALE (fell behind compaction), VEER_EIO.
+ */
+enum veer_err store_watch_next(struct store_watch *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx,
+			       int64_t *revision);
+
+/* From any thread: make the current or next store_watch_next() return VEER_ECLOSED. */
+void store_watch_wake(struct store_watch *watch);
+
+/*
+ * A lease of `ttl_ms` (100..3,600,000): keys put with it are deleted when it is not renewed in time, or when the process that
+ * holds it is gone. Errors: VEER_ELIMIT (1,024 leases), VEER_ERANGE; renew: VEER_ENOTFOUND (it has ended).
+ */
+enum veer_err store_lease_grant(struct store *store, int64_t ttl_ms, int64_t *lease);
+enum veer_err store_lease_renew(struct store *store, int64_t lease);
+void store_lease_revoke(struct store *store, int64_t lease);
+
+#endif
