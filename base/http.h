@@ -20,7 +20,10 @@
 struct http_client;
 struct http_request;
 
-/* A client on `loop` (borrowed, must live longer). NULL when memory is out. Caller frees. */
+/*
+ * A client on `loop` (borrowed, must live longer). NULL when memory is out. Caller frees. SIGPIPE is ignored in the whole
+ * process from now on: TLS writes to a socket that its peer closed would raise it.
+ */
 struct http_client *http_client_new(struct loop *loop);
 /* Cancels what is still running (no callbacks) and frees. Not to be called from inside a callback of the client. */
 void http_client_free(struct http_client **client);
@@ -50,7 +53,7 @@ struct http_result {
 	const char *etag;         /* the ETag header, or "" */
 	struct http_timing timing;
 	long os_errno;            /* errno of a failed connect, else 0 */
-	int tls_verify_result;    /* X509_V_* of a failed certificate check, else 0 */
+	int tls_verify_result;    /* X509_V_* of a failed certificate check (62: another name), else 0 */
 	int64_t certificate_not_after_s; /* seconds since 1970 of the leaf's notAfter; 0 when unknown or no TLS */
 	void *handle;             /* for http_result_header() */
 };

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the model to the plan of who probes what. The lines that travel are in assign_line.c. */
+#include "probes/assign.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "probes/index.h"
+
+struct candidate {
+	uint64_t score;
+	uint32_t agent;
+};
+
+/* What is built up in assign_plan_make(). */
+struct maker {
+	const struct assign_input *input;
+	struct arena *arena;
+	const struct model_pool **pools; /* by name */
+	struct candidate *candidates;    /* scratch: one an agent */
+	struct index_map check_map;
+	uint32_t endpoint_count;
+	uint64_t item_count;
+};
+
+static int by_agent(const void *a, const void *b)
+{
+	return strcmp(((const struct verdict_agent *)a)->id, ((const struct verdict_agent *)b)->id);
+}
+
+static int by_check(const void *a, const void *b)
+{
+	return strcmp((*(const struct model_check *const *)a)->name, (*(const struct model_check *const *)b)->name);
+}
+
+static int by_pool(const void *a, const void *b)
+{
+	return strcmp((*(const struct model_pool *const *)a)->name, (*(const struct model_pool *const *)b)->name);
+}
+
+static uint64_t hash_number(uint64_t seed, uint64_t number)
+{
+	for (int i = 0; i < 8; i++)
+		seed = (seed ^ (number >> (8 * i) & 0xff)) * 0x100000001b3u;
+	return seed;
+}
+
+static uint64_t hash_text(uint64_t seed, const char *text)
+{
+	return index_hash(hash_number(seed, text != NULL), text != NULL ? text : "");
+}
+
+/* Of what is probed, not of when or how it is judged. */
+static uint64_t check_fingerprint(const struct model_check *check)
+{
+	uint64_t hash = hash_number(hash_number(INDEX_HASH_SEED, check->kind), check->port);
+	if (check->kind == MODEL_CHECK_TCP)
+		return hash;
+	hash = hash_text(hash_text(hash_text(hash, check->method), check->path), check->host);
+	for (const char *const *header = check->headers; header != NULL && *header != NULL; header++)
+		hash = hash_text(hash, *header);
+	for (uint32_t i = 0; i < check->expect_status_count; i++)
+		hash = hash_number(hash, (uint64_t)check->expect_status[i].first << 16 | check->expect_status[i].last);
+	return hash_number(hash_text(hash_text(hash, check->sni), check->ca_file), check->tls_verify);
+}
+
+/* Higher is chosen first. The last steps spread the bits (as in splitmix64): FNV alone is too even in its top bits. */
+static uint64_t rendezvous_score(const char *check, const char *agent)
+{
+	uint64_t x = index_hash(index_hash(INDEX_HASH_SEED, check), agent);
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return x ^ (x >> 31);
+}
+
+static int by_score(const void *a, const void *b)
+{
+	const struct candidate *x = a;
+	const struct candidate *y = b;
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return x->agent < y->agent ? -1 : x->agent > y->agent;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* The agents of one check, as rising indices. */
+static enum veer_err choose_agents(struct maker *m, const struct verdict_config *config, struct verdict_check *check)
+{
+	struct candidate *candidates = m->candidates;
+	uint32_t *chosen = arena_calloc(m->arena, MODEL_AGENTS_MAX, sizeof *chosen);
+	uint32_t count = 0;
+	if (chosen == NULL)
+		return VEER_ENOMEM;
+	for (uint32_t i = 0; i < config->agent_count; i++) {
+		if (!config->agents[i].is_revoked)
+			candidates[count++] = (struct candidate){rendezvous_score(check->name, config->agents[i].id), i};
+	}
+	qsort(candidates, count, sizeof *candidates, by_score);
+	if (count > MODEL_AGENTS_MAX)
+		count = MODEL_AGENTS_MAX;
+	for (uint32_t i = 0; i < count; i++)
+		chosen[i] = candidates[i].agent;
+	qsort(chosen, count, sizeof *chosen, by_number);
+	check->agents = chosen;
+	check->agent_count = count;
+	return VEER_OK;
+}
+
+static enum veer_err make_agents(struct maker *m, struct verdict_config *config)
+{
+	uint32_t count = m->input->agent_count;
+	struct verdict_agent *agents = arena_calloc(m->arena, (size_t)count + 1, sizeof *agents);
+	m->candidates = arena_calloc(m->arena, (size_t)count + 1, sizeof *m->candidates);
+	if (agents == NULL || m->candidates == NULL)
+		return VEER_ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		agents[i].id = m->input->agents[i].id;
+		agents[i].is_revoked = m->input->agents[i].is_revoked;
+	}
+	qsort(agents, count, sizeof *agents, by_agent);
+	config->agents = agents;
+	config->agent_count = count;
+	return VEER_OK;
+}
+
+static enum veer_err make_checks(struct maker *m, struct assign_plan *plan)
+{
+	uint32_t count = m->input->check_count;
+	struct verdict_check *checks = arena_calloc(m->arena, (size_t)count + 1, sizeof *checks);
+	const struct model_check **sorted = arena_calloc(m->arena, (size_t)count + 1, sizeof(struct model_check *));
+	if (checks == NULL || sorted == NULL || index_map_init(&m->check_map, m->arena, count) != VEER_OK)
+		return VEER_ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		sorted[i] = &m->input->checks[i];
+	qsort(sorted, count, sizeof(struct model_check *), by_check);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct model_check *from = sorted[i];
+		checks[i] = (struct verdict_check){
+			.name = from->name,
+			.fingerprint = check_fingerprint(from),
+			.fall = from->fall,
+			.rise = from->rise,
+			.interval_ms = from->interval_ms,
+			.timeout_ms = from->timeout_ms,
+			.hold_s = from->hold_s,
+			.quorum = from->quorum,
+			.is_warning = from->is_warning,
+		};
+		if (choose_agents(m, &plan->config, &checks[i]) != VEER_OK)
+			return VEER_ENOMEM;
+		(void)index_map_put(&m->check_map, from->name, i);
+	}
+	plan->config.checks = checks;
+	plan->config.check_count = count;
+	plan->checks = sorted;
+	return VEER_OK;
+}
+
+static enum veer_err sort_pools(struct maker *m)
+{
+	uint32_t count = m->input->pool_count;
+	m->pools = arena_calloc(m->arena, (size_t)count + 1, sizeof(struct model_pool *));
+	if (m->pools == NULL)
+		return VEER_ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		m->pools[i] = &m->input->pools[i];
+		m->endpoint_count += m->pools[i]->endpoint_count;
+	}
+	qsort(m->pools, count, sizeof(struct model_pool *), by_pool);
+	return VEER_OK;
+}
+
+/* The pool's checks as indices; those that are not there, and second mentions, are left out. */
+static enum veer_err pool_checks(struct maker *m, const struct model_pool *pool, uint32_t **out, uint32_t *count)
+{
+	uint32_t *checks = arena_calloc(m->arena, (size_t)pool->check_count + 1, sizeof *checks);
+	*count = 0;
+	*out = checks;
+	if (checks == NULL)
+		return VEER_ENOMEM;
+	for (uint32_t i = 0; i < pool->check_count; i++) {
+		uint32_t index = index_map_get(&m->check_map, pool->checks[i]);
+		bool is_known = index == INDEX_NONE;
+		for (uint32_t k = 0; k < *count && !is_known; k++)
+			is_known = checks[k] == index;
+		if (!is_known)
+			checks[(*count)++] = index;
+	}
+	return VEER_OK;
+}
+
+static enum veer_err pool_endpoints(struct maker *m, const struct model_pool *pool, struct verdict_endpoint *endpoints,
+				    const struct model_endpoint **models)
+{
+	uint32_t *checks = NULL;
+	uint32_t check_count = 0;
+	if (pool_checks(m, pool, &checks, &check_count) != VEER_OK)
+		return VEER_ENOMEM;
+	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
+		const struct model_endpoint *from = &pool->endpoints[i];
+		endpoints[i] = (struct verdict_endpoint){
+			.key = arena_printf(m->arena, "%s/%s", pool->name, from->name),
+			.site = from->site,
+			.fingerprint = index_hash(INDEX_HASH_SEED, from->address),
+			.checks = checks,
+			.check_count = check_count,
+		};
+		if (endpoints[i].key == NULL)
+			return VEER_ENOMEM;
+		models[i] = from;
+	}
+	m->item_count += (uint64_t)pool->endpoint_count * check_count;
+	return VEER_OK;
+}
+
+static enum veer_err make_endpoints(struct maker *m, struct assign_plan *plan)
+{
+	struct verdict_endpoint *endpoints = arena_calloc(m->arena, (size_t)m->endpoint_count + 1, sizeof *endpoints);
+	const struct model_endpoint **models =
+		arena_calloc(m->arena, (size_t)m->endpoint_count + 1, sizeof(struct model_endpoint *));
+	uint32_t at = 0;
+	if (endpoints == NULL || models == NULL)
+		return VEER_ENOMEM;
+	for (uint32_t i = 0; i < m->input->pool_count; i++) {
+		if (pool_endpoints(m, m->pools[i], endpoints + at, models + at) != VEER_OK)
+			return VEER_ENOMEM;
+		at += m->pools[i]->endpoint_count;
+	}
+	plan->config.endpoints = endpoints;
+	plan->config.endpoint_count = at;
+	plan->endpoints = models;
+	return VEER_OK;
+}
+
+enum veer_err assign_plan_make(const struct assign_input *input, struct arena *arena, struct assign_plan **out,
+			       struct veer_diag *diag)
+{
+	struct maker m = {.input = input, .arena = arena};
+	struct assign_plan *plan = arena_alloc(arena, sizeof *plan);
+	if (plan == NULL || make_agents(&m, &plan->config) != VEER_OK || make_checks(&m, plan) != VEER_OK ||
+	    sort_pools(&m) != VEER_OK || make_endpoints(&m, plan) != VEER_OK)
+		return veer_fail(diag, VEER_ENOMEM, "the assignments do not fit in memory");
+	if (m.item_count > REPORT_ITEMS_MAX)
+		return veer_fail(diag, VEER_ELIMIT, "more than %d pairs of check and endpoint", REPORT_ITEMS_MAX);
+	plan->config.assignment_revision = input->revision;
+	plan->config.report_ms = input->report_ms > 0 ? input->report_ms : VERDICT_REPORT_MS;
+	*out = plan;
+	return VEER_OK;
+}
+
+/* --- one agent's share ----------------------------------------------------------------------------------------- */
+
+static uint32_t agent_index(const struct verdict_config *config, const char *id)
+{
+	const struct verdict_agent key = {.id = id};
+	const struct verdict_agent *found =
+		bsearch(&key, config->agents, config->agent_count, sizeof key, by_agent);
+	return found == NULL || found->is_revoked ? INDEX_NONE : (uint32_t)(found - config->agents);
+}
+
+/* Copy the checks that the agent is assigned to; `places` says where each went, or INDEX_NONE. */
+static void own_checks(const struct assign_plan *plan, uint32_t agent, struct model_check *checks, uint32_t *places,
+		       struct assignments *out)
+{
+	for (uint32_t i = 0; i < plan->config.check_count; i++) {
+		const struct verdict_check *check = &plan->config.checks[i];
+		places[i] = INDEX_NONE;
+		if (index_find(check->agents, check->agent_count, agent) == INDEX_NONE)
+			continue;
+		places[i] = out->check_count;
+		checks[out->check_count++] = *plan->checks[i];
+	}
+}
+
+static uint32_t phase_ms(const struct verdict_check *check, uint32_t agent)
+{
+	uint64_t rank = index_find(check->agents, check->agent_count, agent);
+	return (uint32_t)(rank * check->interval_ms / check->agent_count);
+}
+
+static void own_items(const struct assign_plan *plan, uint32_t agent, const uint32_t *places, struct assign_item *items,
+		      struct assignments *out)
+{
+	for (uint32_t i = 0; i < plan->config.endpoint_count; i++) {
+		const struct verdict_endpoint *endpoint = &plan->config.endpoints[i];
+		for (uint32_t k = 0; k < endpoint->check_count; k++) {
+			uint32_t check = endpoint->checks[k];
+			if (places[check] == INDEX_NONE)
+				continue;
+			items[out->item_count++] = (struct assign_item){
+				.check = places[check],
+				.endpoint = endpoint->key,
+				.address = plan->endpoints[i]->address,
+				.phase_ms = phase_ms(&plan->config.checks[check], agent),
+			};
+		}
+	}
+}
+
+enum veer_err assign_for_agent(const struct assign_plan *plan, const char *agent, struct arena *arena,
+			       struct assignments *out)
+{
+	const struct verdict_config *config = &plan->config;
+	struct assignments list = {.revision = config->assignment_revision, .report_ms = config->report_ms};
+	uint32_t index = agent_index(config, agent);
+	size_t items_most = 1;
+	for (uint32_t i = 0; i < config->endpoint_count; i++)
+		items_most += config->endpoints[i].check_count;
+	struct model_check *checks = arena_calloc(arena, (size_t)config->check_count + 1, sizeof *checks);
+	uint32_t *places = arena_calloc(arena, (size_t)config->check_count + 1, sizeof *places);
+	struct assign_item *items = arena_calloc(arena, items_most, sizeof *items);
+	if (checks == NULL || places == NULL || items == NULL)
+		return VEER_ENOMEM;
+	if (index != INDEX_NONE) {
+		own_checks(plan, index, checks, places, &list);
+		own_items(plan, index, places, items, &list);
+	}
+	list.checks = checks;
+	list.items = items;
+	*out = list;
+	return VEER_OK;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The lines of the stream of assignments, both ways. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "probes/assign.h"
+#include "probes/index.h"
+
+#define STREAM_FORMAT 1
+#define SAFE_INTEGER_MAX 9007199254740991 /* 2^53 - 1 */
+#define ADDRESS_MAX 255
+#define ID_MAX 63
+#define REPORT_MS_MIN 100
+#define REPORT_MS_MAX 60000
+
+static const char *const kinds[] = {
+	[MODEL_CHECK_HTTP] = "http",
+	[MODEL_CHECK_HTTPS] = "https",
+	[MODEL_CHECK_TCP] = "tcp",
+};
+
+/* --- writing --------------------------------------------------------------------------------------------------- */
+
+/* A builder of one object with a sticky error; takes over each value. */
+static void put(json_t *object, const char *key, json_t *value, bool *failed)
+{
+	if (json_object_set_new(object, key, value) != 0)
+		*failed = true;
+}
+
+static void put_int(json_t *object, const char *key, uint64_t value, bool *failed)
+{
+	put(object, key, json_integer((json_int_t)value), failed);
+}
+
+static void put_str_if(json_t *object, const char *key, const char *value, bool *failed)
+{
+	if (value != NULL)
+		put(object, key, json_string(value), failed);
+}
+
+static json_t *headers_json(const char *const *headers, bool *failed)
+{
+	json_t *object = json_object();
+	for (; *headers != NULL; headers++) {
+		const char *colon = strstr(*headers, ": ");
+		if (colon == NULL ||
+		    json_object_setn_new(object, *headers, (size_t)(colon - *headers), json_string(colon + 2)) != 0)
+			*failed = true;
+	}
+	return object;
+}
+
+static json_t *ranges_json(const struct model_check *check, bool *failed)
+{
+	json_t *array = json_array();
+	for (uint32_t i = 0; i < check->expect_status_count; i++) {
+		const struct model_status_range *range = &check->expect_status[i];
+		json_t *text = range->first == range->last ? json_sprintf("%u", range->first)
+							   : json_sprintf("%u-%u", range->first, range->last);
+		if (json_array_append_new(array, text) != 0)
+			*failed = true;
+	}
+	return array;
+}
+
+static json_t *check_json(const struct model_check *check, bool *failed)
+{
+	json_t *object = json_object();
+	put(object, "name", json_string(check->name), failed);
+	put(object, "kind", json_string(kinds[check->kind]), failed);
+	put_int(object, "port", check->port, failed);
+	if (check->kind != MODEL_CHECK_TCP) {
+		put(object, "method", json_string(check->method), failed);
+		put(object, "path", json_string(check->path), failed);
+		put_str_if(object, "host", check->host, failed);
+		put_str_if(object, "sni", check->sni, failed);
+		if (check->headers != NULL && check->headers[0] != NULL)
+			put(object, "headers", headers_json(check->headers, failed), failed);
+		put(object, "expect_status", ranges_json(check, failed), failed);
+	}
+	if (check->kind == MODEL_CHECK_HTTPS) {
+		put(object, "tls_verify", json_boolean(check->tls_verify), failed);
+		put_str_if(object, "ca_file", check->ca_file, failed);
+	}
+	put_int(object, "interval_ms", check->interval_ms, failed);
+	put_int(object, "timeout_ms", check->timeout_ms, failed);
+	put_int(object, "fall", check->fall, failed);
+	put_int(object, "rise", check->rise, failed);
+	put_int(object, "hold_s", check->hold_s, failed);
+	if (check->quorum > 0)
+		put_int(object, "quorum", check->quorum, failed);
+	put(object, "warning", json_boolean(check->is_warning), failed);
+	return object;
+}
+
+static json_t *item_json(const struct assignments *list, const struct assign_item *item)
+{
+	return json_pack("{s:s,s:s,s:s,s:I}", "check", list->checks[item->check].name, "endpoint", item->endpoint,
+			 "address", item->address, "phase_ms", (json_int_t)item->phase_ms);
+}
+
+static json_t *list_json(const struct assignments *list, bool *failed)
+{
+	json_t *root = json_object();
+	json_t *checks = json_array();
+	json_t *items = json_array();
+	for (uint32_t i = 0; i < list->check_count; i++)
+		*failed |= json_array_append_new(checks, check_json(&list->checks[i], failed)) != 0;
+	for (uint32_t i = 0; i < list->item_count; i++)
+		*failed |= json_array_append_new(items, item_json(list, &list->items[i])) != 0;
+	put(root, "type", json_string("assignments"), failed);
+	put_int(root, "revision", (uint64_t)list->revision, failed);
+	put(root, "checks", checks, failed);
+	put(root, "items", items, failed);
+	put_int(root, "report_ms", list->report_ms, failed);
+	return root;
+}
+
+/* The value as a line; takes it over. NULL when memory is out. */
+static char *take_line(json_t *value, bool failed)
+{
+	char *text = failed || value == NULL ? NULL : veer_json_dump(value);
+	json_decref(value);
+	if (text == NULL)
+		return NULL;
+	size_t len = strlen(text);
+	char *line = realloc(text, len + 2);
+	if (line == NULL) {
+		free(text);
+		return NULL;
+	}
+	line[len] = '\n';
+	line[len + 1] = '\0';
+	return line;
+}
+
+enum veer_err assignments_write(const struct assignments *list, char **out, size_t *len)
+{
+	bool failed = false;
+	json_t *root = list_json(list, &failed);
+	char *line = take_line(root, failed);
+	if (line == NULL)
+		return VEER_ENOMEM;
+	*out = line;
+	*len = strlen(line);
+	return VEER_OK;
+}
+
+char *assign_hello_write(const char *store_id, const char *agent, const char *region)
+{
+	return take_line(json_pack("{s:s,s:i,s:s,s:s,s:s}", "type", "hello", "format", STREAM_FORMAT, "store_id",
+				   store_id, "agent", agent, "region", region),
+			 false);
+}
+
+char *assign_confirm_write(const char *check, const char *endpoint)
+{
+	return take_line(json_pack("{s:s,s:s,s:s}", "type", "confirm", "check", check, "endpoint", endpoint), false);
+}
+
+char *assign_heartbeat_write(void)
+{
+	return take_line(json_pack("{s:s}", "type", "heartbeat"), false);
+}
+
+/* --- reading --------------------------------------------------------------------------------------------------- */
+
+struct reader {
+	struct arena *arena;
+	struct json_cursor c;
+	struct index_map check_map; /* names to places in the line's array */
+	uint32_t *places;           /* from those to assignments.checks, or ASSIGN_CHECK_UNSUPPORTED */
+};
+
+static const char *read_str(struct reader *r, struct json_cursor *c, const char *key, size_t max_len)
+{
+	const char *text = veer_json_str(c, key, max_len);
+	char *copy = c->err == VEER_OK ? arena_strdup(r->arena, text) : NULL;
+	if (c->err == VEER_OK && copy == NULL)
+		veer_json_fail(c, key, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+	return copy != NULL ? copy : "";
+}
+
+/* A newer sender may say more than this version knows; the model's reader takes no unknown field. */
+static json_t *known_fields(const json_t *check)
+{
+	static const char *const known[] = {"name",   "kind",	      "port",	    "method",	  "path",   "host", "sni",
+					    "headers", "expect_status", "tls_verify", "ca_file", "interval_ms",
+					    "timeout_ms", "fall", "rise", "hold_s", "quorum", "warning"};
+	json_t *copy = json_object();
+	for (size_t i = 0; copy != NULL && i < sizeof known / sizeof known[0]; i++) {
+		json_t *value = json_object_get(check, known[i]);
+		if (value != NULL && json_object_set(copy, known[i], value) != 0) {
+			json_decref(copy);
+			return NULL;
+		}
+	}
+	return copy;
+}
+
+/* One check: its name always, its content when this version can carry it out. */
+static void read_check(struct reader *r, const json_t *value, uint32_t place, struct model_check *checks,
+		       uint32_t *count)
+{
+	struct json_cursor c;
+	veer_json_begin_child(&c, &r->c, "checks", (int)place, value);
+	const char *name = read_str(r, &c, "name", MODEL_NAME_MAX);
+	if (c.err == VEER_OK && !index_map_put(&r->check_map, name, place))
+		veer_json_fail(&c, "name", VEER_EEXISTS, "is there twice");
+	if (c.err != VEER_OK) {
+		r->c.err = c.err == VEER_EEXISTS ? VEER_EINVAL : c.err;
+		return;
+	}
+	json_t *known = known_fields(value);
+	enum veer_err err = known == NULL ? VEER_ENOMEM : model_check_parse(known, r->arena, &checks[*count], NULL);
+	json_decref(known);
+	if (err == VEER_ENOMEM)
+		veer_json_fail(&r->c, "checks", VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+	r->places[place] = err == VEER_OK ? (*count)++ : ASSIGN_CHECK_UNSUPPORTED;
+}
+
+static void read_checks(struct reader *r, struct assignments *out)
+{
+	const json_t *array = veer_json_array(&r->c, "checks", REPORT_ITEMS_MAX, true);
+	size_t count = json_array_size(array);
+	struct model_check *checks = arena_calloc(r->arena, count + 1, sizeof *checks);
+	r->places = arena_calloc(r->arena, count + 1, sizeof *r->places);
+	if (checks == NULL || r->places == NULL || index_map_init(&r->check_map, r->arena, (uint32_t)count) != VEER_OK) {
+		veer_json_fail(&r->c, "checks", VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+		return;
+	}
+	for (size_t i = 0; i < count && r->c.err == VEER_OK; i++)
+		read_check(r, json_array_get(array, i), (uint32_t)i, checks, &out->check_count);
+	out->checks = checks;
+}
+
+static void read_item(struct reader *r, const json_t *value, int index, struct assign_item *out)
+{
+	struct json_cursor c;
+	veer_json_begin_child(&c, &r->c, "items", index, value);
+	const char *check = veer_json_str(&c, "check", MODEL_NAME_MAX);
+	out->endpoint = read_str(r, &c, "endpoint", MODEL_ENDPOINT_KEY_MAX);
+	out->address = read_str(r, &c, "address", ADDRESS_MAX);
+	out->phase_ms = (uint32_t)veer_json_int(&c, "phase_ms", 0, UINT32_MAX);
+	uint32_t place = c.err == VEER_OK ? index_map_get(&r->check_map, check) : INDEX_NONE;
+	if (place == INDEX_NONE)
+		veer_json_fail(&c, "check", VEER_EINVAL, "is not among the checks");
+	else
+		out->check = r->places[place];
+	r->c.err = c.err;
+}
+
+static void read_items(struct reader *r, struct assignments *out)
+{
+	const json_t *array = veer_json_array(&r->c, "items", REPORT_ITEMS_MAX, true);
+	size_t count = json_array_size(array);
+	struct assign_item *items = arena_calloc(r->arena, count + 1, sizeof *items);
+	if (items == NULL)
+		veer_json_fail(&r->c, "items", VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+	for (size_t i = 0; i < count && r->c.err == VEER_OK; i++)
+		read_item(r, json_array_get(array, i), (int)i, &items[i]);
+	out->items = items;
+	out->item_count = (uint32_t)count;
+}
+
+static void read_assignments(struct reader *r, struct assignments *out)
+{
+	out->revision = veer_json_int(&r->c, "revision", 0, SAFE_INTEGER_MAX);
+	out->report_ms = (uint32_t)veer_json_int(&r->c, "report_ms", REPORT_MS_MIN, REPORT_MS_MAX);
+	if (r->c.err == VEER_OK)
+		read_checks(r, out);
+	if (r->c.err == VEER_OK)
+		read_items(r, out);
+}
+
+static void read_hello(struct reader *r, struct assign_message *out)
+{
+	if (veer_json_int(&r->c, "format", 1, INT32_MAX) != STREAM_FORMAT)
+		veer_json_fail(&r->c, "format", VEER_EUNSUPPORTED, "only format %d is known", STREAM_FORMAT);
+	out->store_id = read_str(r, &r->c, "store_id", ID_MAX);
+	out->agent = read_str(r, &r->c, "agent", ID_MAX);
+	out->region = read_str(r, &r->c, "region", MODEL_NAME_MAX);
+}
+
+static enum assign_line line_kind(const char *type)
+{
+	static const char *const types[] = {
+		[ASSIGN_LINE_HELLO] = "hello",
+		[ASSIGN_LINE_ASSIGNMENTS] = "assignments",
+		[ASSIGN_LINE_CONFIRM] = "confirm",
+		[ASSIGN_LINE_HEARTBEAT] = "heartbeat",
+	};
+	for (int i = 0; i < ASSIGN_LINE_OTHER; i++) {
+		if (strcmp(type, types[i]) == 0)
+			return (enum assign_line)i;
+	}
+	return ASSIGN_LINE_OTHER;
+}
+
+enum veer_err assign_line_parse(const char *text, size_t len, struct arena *arena, struct assign_message *out,
+				struct veer_diag *diag)
+{
+	json_t *root = NULL;
+	struct assign_message message = {0};
+	struct reader r = {.arena = arena};
+	enum veer_err err = veer_json_parse(text, len, ASSIGN_LINE_MAX, &root, diag);
+	if (err != VEER_OK)
+		return err;
+	veer_json_begin(&r.c, root, "", diag);
+	message.kind = line_kind(veer_json_str(&r.c, "type", ID_MAX));
+	switch (message.kind) {
+	case ASSIGN_LINE_HELLO:
+		read_hello(&r, &message);
+		break;
+	case ASSIGN_LINE_ASSIGNMENTS:
+		read_assignments(&r, &message.list);
+		break;
+	case ASSIGN_LINE_CONFIRM:
+		message.check = read_str(&r, &r.c, "check", MODEL_NAME_MAX);
+		message.endpoint = read_str(&r, &r.c, "endpoint", MODEL_ENDPOINT_KEY_MAX);
+		break;
+	case ASSIGN_LINE_HEARTBEAT:
+	case ASSIGN_LINE_OTHER:
+		break;
+	}
+	json_decref(root);
+	if (r.c.err == VEER_OK)
+		*out = message;
+	return r.c.err;
+}
