@@ -179,6 +179,7 @@ void oracle_restart(struct sim *sim, bool knows_age)
 			endpoint->removed_ms = SIM_NEVER; /* the store does not tell of removals that were undone */
 		else if (!knows_age)
 			endpoint->hold_from_ms = sim->now_ms;
+		endpoint->accused = endpoint->committed == MODEL_STATE_DOWN ? UINT32_MAX : 0; /* nobody remembers which */
 	}
 }
 
@@ -192,6 +193,8 @@ void oracle_commit(struct sim *sim, uint32_t e, bool is_taken)
 	} else {
 		endpoint->has_failed_commit = true;
 	}
+	if (endpoint->committed == MODEL_STATE_UP)
+		endpoint->accused = 0;
 	endpoint->flight = MODEL_STATE_UNKNOWN;
 }
 
@@ -291,6 +294,9 @@ static void check_return(struct sim *sim, const struct verdict_transition *t, ui
 		if (count.up + count.down < quorum)
 			sim_fail(sim, "S5: %s goes up while %u of %u speak on %s", t->endpoint, count.up + count.down,
 				 quorum, world_check_name(c));
+		if ((endpoint->accused >> c & 1) != 0 && count.up < quorum)
+			sim_fail(sim, "S6: %s returns, but %s, which took it down, has %u of %u for it", t->endpoint,
+				 world_check_name(c), count.up, quorum);
 		if (count.down >= quorum)
 			sim_fail(sim, "S6: %s goes up while %u see it down on %s", t->endpoint, count.down,
 				 world_check_name(c));
@@ -322,6 +328,8 @@ void oracle_proposal(struct sim *sim, const struct verdict_transition *t)
 		check_return(sim, t, e);
 	else
 		check_brake(sim, t->endpoint);
+	if (t->to == MODEL_STATE_DOWN)
+		endpoint->accused |= 1u << (world_check_number(t->check) % SIM_CHECKS);
 }
 
 /* --- at any time ----------------------------------------------------------------------------------------------- */

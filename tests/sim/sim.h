@@ -113,6 +113,7 @@ struct oracle_endpoint {
 	enum model_state flight; /* UNKNOWN: none */
 	int64_t removed_ms;      /* when the store took the last removal, or SIM_NEVER */
 	int64_t hold_from_ms;    /* the same, or a later restart of the engine that forgot it */
+	uint32_t accused;        /* a bit for each check that must be seen up by a quorum before a return */
 	bool has_failed_commit;  /* in this round */
 };
 
