@@ -3,7 +3,8 @@
  * HTTP client on the event loop: the only home of libcurl. Requests run side by side, without blocking; each has an
  * absolute deadline and a bound on what it will read.
  *
- * URLs: http://, https://, and unix:/path/to/socket (then `path` is asked of the socket over plain HTTP).
+ * URLs: http://, https://, and unix:/path/to/socket (then `path` is asked of the socket over plain HTTP). Redirects are
+ * not followed, proxies in the environment are ignored.
  * Threads: one client belongs to one loop and its thread.
  */
 #ifndef VEER_BASE_HTTP_H
@@ -19,32 +20,43 @@
 struct http_client;
 struct http_request;
 
+/* A client on `loop` (borrowed, must live longer). NULL when memory is out. Caller frees. */
 struct http_client *http_client_new(struct loop *loop);
-/* Cancels what is still running (no callbacks) and frees. */
+/* Cancels what is still running (no callbacks) and frees. Not to be called from inside a callback of the client. */
 void http_client_free(struct http_client **client);
 
-/* Where the time of one exchange went, us from its start; -1 for a stage that was not reached. */
+/* Where the time of one exchange went, us from its start; -1 for a stage that was not reached (or not needed). */
 struct http_timing {
-	int64_t connect_us;
-	int64_t tls_us;
-	int64_t first_byte_us;
-	int64_t total_us;
+	int64_t connect_us;    /* the TCP or Unix connection stood; 0 or small on a reused one */
+	int64_t tls_us;        /* the TLS handshake was done */
+	int64_t first_byte_us; /* the first byte of the reply came */
+	int64_t total_us;      /* the end, however it ended */
 };
 
 /* How an exchange ended. Borrowed for the callback. */
 struct http_result {
-	enum veer_err err;        /* VEER_OK: a status line and a whole body came, whatever the status */
+	/*
+	 * VEER_OK: a status line and a whole body came, whatever the status. VEER_ETIMEOUT: a deadline passed.
+	 * VEER_ECLOSED: the connection ended early, or on_data said stop. VEER_EIO: no connection (os_errno), no name,
+	 * no TLS. VEER_EAUTH: the certificate is not valid for the host (tls_verify_result). VEER_EINVAL: that was not
+	 * HTTP. VEER_ERANGE: body_cut. VEER_ENOMEM.
+	 */
+	enum veer_err err;
 	int status;               /* 0 when none came */
 	const char *error;        /* a phrase for people when err is set, else "" */
 	const char *body;         /* NUL-terminated; "" when streamed through on_data */
 	size_t body_len;
-	bool body_cut;            /* the body was longer than `body_limit_bytes`; the rest was not read */
+	bool body_cut;            /* longer than `body_limit_bytes`: `body` is its beginning, the rest was not read */
 	const char *etag;         /* the ETag header, or "" */
 	struct http_timing timing;
 	long os_errno;            /* errno of a failed connect, else 0 */
 	int tls_verify_result;    /* X509_V_* of a failed certificate check, else 0 */
 	int64_t certificate_not_after_s; /* seconds since 1970 of the leaf's notAfter; 0 when unknown or no TLS */
+	void *handle;             /* for http_result_header() */
 };
+
+/* A header of the reply by its name, any case; NULL when it did not come. Borrowed for the callback. */
+const char *http_result_header(const struct http_result *result, const char *name);
 
 /* All strings are copied at start; zero/NULL means the default. */
 struct http_spec {
@@ -59,27 +71,34 @@ struct http_spec {
 	int64_t timeout_ms;         /* whole exchange; 0: none (streams) */
 	int64_t connect_timeout_ms; /* default 5,000 */
 	int64_t idle_timeout_ms;    /* streams: no byte for this long ends it with VEER_ETIMEOUT; 0: none */
-	size_t body_limit_bytes;    /* default 1 MiB */
+	size_t body_limit_bytes;    /* default 1 MiB; does not bound what on_data gets */
 	const char *ca_file;        /* PEM bundle instead of the system's */
 	bool insecure;              /* skip certificate checks: only for health checks that say so */
 	/* For health checks: the address really connected to, Host and SNI apart from it. */
 	const char *connect_address; /* IPv4 or IPv6 literal; NULL: resolve the URL's host */
 	bool fresh_connection;       /* no reuse, neither before nor after */
-	bool http2;                  /* offer h2 by ALPN */
+	bool http2;                  /* offer h2 by ALPN (https only) */
 };
 
-/* Bytes of the body as they come. Return false to end the exchange with VEER_ECLOSED. */
+/*
+ * Bytes of the body as they come, whatever the status. Return false to end the exchange with VEER_ECLOSED.
+ * It may start and cancel requests, its own included.
+ */
 typedef bool http_data_fn(void *ctx, const void *data, size_t len);
-/* Called exactly once per started request, from the loop, unless cancelled. The request is gone afterwards. */
+/*
+ * Called exactly once per started request, from the loop, unless cancelled. The request is gone afterwards. It may start
+ * and cancel requests.
+ */
 typedef void http_done_fn(void *ctx, const struct http_result *result);
 
 /*
  * Start an exchange. `on_data` NULL collects the body. `*out` (may be NULL) is borrowed until on_done or cancel.
- * `on_done` is never called before this returns. Errors: VEER_ENOMEM, VEER_EINVAL (URL), VEER_ELIMIT.
+ * `on_done` is never called before this returns. Errors: VEER_ENOMEM, VEER_EINVAL (URL, header, address), VEER_ELIMIT
+ * (16,384 running).
  */
 enum veer_err http_request_start(struct http_client *client, const struct http_spec *spec, http_data_fn *on_data,
 				 http_done_fn *on_done, void *ctx, struct http_request **out, struct veer_diag *diag);
-/* End it now; no callback follows. May be called from on_data's owner, but not from inside on_data. */
+/* End it now; no callback follows. `request` is gone. */
 void http_request_cancel(struct http_request *request);
 
 #endif

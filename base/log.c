@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define LINE_MAX_BYTES 4096
 /* What a value may take after escaping: one long value must not push the others out of the line. */
@@ -112,25 +113,6 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* The length of the UTF-8 sequence at `s` (RFC 3629 section 4) and its code point, or 0 when it is none. */
-static size_t utf8_decode(const unsigned char *s, uint32_t *code)
-{
-	size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	uint32_t value = s[0] & (0xffU >> (len + 1));
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		value = value << 6 | (s[i] & 0x3fU);
-	}
-	bool is_overlong = (len == 3 && value < 0x800) || (len == 4 && value < 0x10000);
-	if (is_overlong || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
-		return 0;
-	*code = value;
-	return len;
-}
-
 /* One character escaped for its format into `out` (at least 16 bytes); says how many bytes of `s` it took. */
 static size_t escape(enum log_format format, const unsigned char *s, char *out)
 {
@@ -145,7 +127,7 @@ static size_t escape(enum log_format format, const unsigned char *s, char *out)
 		(void)snprintf(out, 16, "\\x%02x", s[0]);
 	} else {
 		if (s[0] >= 0x80) {
-			taken = utf8_decode(s, &code);
+			taken = text_utf8_decode((const char *)s, &code);
 			if (taken == 0) {
 				taken = 1;
 				code = 0xfffd; /* what JSON cannot say becomes the replacement character */

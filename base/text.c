@@ -77,3 +77,32 @@ const char *text_closest(const char *text, const char *const *names, size_t coun
 	}
 	return best;
 }
+
+size_t text_utf8_decode(const char *text, uint32_t *code)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0x80) {
+		*code = s[0];
+		return s[0] != 0 ? 1 : 0;
+	}
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	uint32_t value = s[0] & (0xffU >> (len + 1));
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (s[i] & 0x3fU);
+	}
+	bool is_overlong = (len == 3 && value < 0x800) || (len == 4 && value < 0x10000);
+	if (is_overlong || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
+		return 0;
+	*code = value;
+	return len;
+}
+
+size_t text_utf8_len(const char *text)
+{
+	uint32_t code = 0;
+	return text_utf8_decode(text, &code);
+}

@@ -23,4 +23,11 @@ bool text_to_int(const char *text, int64_t min, int64_t max, int64_t *out);
  */
 const char *text_closest(const char *text, const char *const *names, size_t count);
 
+/*
+ * The length of the UTF-8 sequence that NUL-terminated `text` starts with (RFC 3629 section 4: no overlong forms, no
+ * surrogates, nothing beyond U+10FFFF) and its code point; 0 when there is none, or at the end of the text.
+ */
+size_t text_utf8_decode(const char *text, uint32_t *code);
+size_t text_utf8_len(const char *text);
+
 #endif

@@ -21,10 +21,11 @@ struct sqlite_lease {
 };
 
 /*
- * One connection writes (and checkpoints), one reads: SQLite before 3.51.3 can corrupt a WAL when two connections write or
- * checkpoint at once, and one reader is enough for a control plane. Another process is kept out by a lock file.
+ * One connection writes (and checkpoints): SQLite before 3.51.3 can corrupt a WAL when two connections write or
+ * checkpoint at once. One reads what is small and urgent (get, watch), one what is long (list, snapshot), so that a
+ * listing never holds up a failover. Another process is kept out by a lock file.
  *
- * Locks, in this order: write_lock (with the turn-taking below), read_lock, state_lock.
+ * Locks, in this order: the turn (turn_lock is held only to take or end it), bulk_lock or read_lock, state_lock.
  */
 struct sqlite_store {
 	char id[STORE_ID_LEN + 1];
@@ -41,7 +42,11 @@ struct sqlite_store {
 
 	pthread_mutex_t read_lock;   /* guards the reader connection and its statements */
 	sqlite3 *reader;
-	sqlite3_stmt *get, *list, *snapshot, *history, *read_begin, *read_end, *oldest;
+	sqlite3_stmt *get, *history, *oldest;
+
+	pthread_mutex_t bulk_lock;   /* guards the bulk connection and its statements */
+	sqlite3 *bulk;
+	sqlite3_stmt *list, *snapshot, *bulk_begin, *bulk_end, *bulk_revision;
 
 	pthread_mutex_t state_lock;  /* guards what follows */
 	pthread_cond_t changed;      /* a commit, a wake-up, or the end */

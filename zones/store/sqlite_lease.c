@@ -59,8 +59,8 @@ static size_t collect(struct sqlite_store *s, int64_t lease, struct store_op *op
 	static const char one[] = "SELECT kind, key FROM objects WHERE lease=?1 LIMIT 100";
 	size_t count = 0;
 	sqlite3_stmt *stmt = NULL;
-	(void)pthread_mutex_lock(&s->read_lock);
-	if (sqlite3_prepare_v2(s->reader, lease < 0 ? any : one, -1, &stmt, NULL) == SQLITE_OK && lease >= 0)
+	(void)pthread_mutex_lock(&s->bulk_lock);
+	if (sqlite3_prepare_v2(s->bulk, lease < 0 ? any : one, -1, &stmt, NULL) == SQLITE_OK && lease >= 0)
 		(void)sqlite3_bind_int64(stmt, 1, lease);
 	while (stmt != NULL && count < STORE_COMMIT_OPS_MAX && sqlite3_step(stmt) == SQLITE_ROW) {
 		const char *key = arena_strdup(arena, (const char *)sqlite3_column_text(stmt, 1));
@@ -70,7 +70,7 @@ static size_t collect(struct sqlite_store *s, int64_t lease, struct store_op *op
 			.op = STORE_DEL, .kind = (enum model_kind)sqlite3_column_int(stmt, 0), .key = key, .expect = STORE_ANY};
 	}
 	(void)sqlite3_finalize(stmt);
-	(void)pthread_mutex_unlock(&s->read_lock);
+	(void)pthread_mutex_unlock(&s->bulk_lock);
 	return count;
 }
 

@@ -138,20 +138,22 @@ static bool prepare_writer(struct sqlite_store *s)
 	       prepare(s->writer, "ROLLBACK", &s->rollback);
 }
 
-static bool prepare_reader(struct sqlite_store *s)
+static bool prepare_readers(struct sqlite_store *s)
 {
 	return prepare(s->reader, "SELECT revision, value FROM objects WHERE kind=?1 AND key=?2", &s->get) &&
 	       prepare(s->reader,
+		       "SELECT kind, key, revision, value FROM changes WHERE revision>?1 AND revision<=?2"
+		       " ORDER BY revision, seq",
+		       &s->history) &&
+	       prepare(s->reader, "SELECT value FROM meta WHERE key='compacted'", &s->oldest) &&
+	       prepare(s->bulk,
 		       "SELECT kind, key, revision, value FROM objects WHERE kind=?1 AND key>?2 AND key>=?3 AND key<?4"
 		       " ORDER BY key",
 		       &s->list) &&
-	       prepare(s->reader, "SELECT kind, key, revision, value FROM objects WHERE kind BETWEEN ?1 AND ?2 ORDER BY kind, key",
+	       prepare(s->bulk, "SELECT kind, key, revision, value FROM objects WHERE kind BETWEEN ?1 AND ?2 ORDER BY kind, key",
 		       &s->snapshot) &&
-	       prepare(s->reader, "SELECT kind, key, revision, value FROM changes WHERE revision>?1 AND revision<=?2"
-				  " ORDER BY revision, seq",
-		       &s->history) &&
-	       prepare(s->reader, "SELECT value FROM meta WHERE key='compacted'", &s->oldest) &&
-	       prepare(s->reader, "BEGIN", &s->read_begin) && prepare(s->reader, "COMMIT", &s->read_end);
+	       prepare(s->bulk, "SELECT value FROM meta WHERE key='revision'", &s->bulk_revision) &&
+	       prepare(s->bulk, "BEGIN", &s->bulk_begin) && prepare(s->bulk, "COMMIT", &s->bulk_end);
 }
 
 static enum veer_err open_database(struct sqlite_store *s, sqlite3 **db, int flags, struct veer_diag *diag)
@@ -160,6 +162,15 @@ static enum veer_err open_database(struct sqlite_store *s, sqlite3 **db, int fla
 		return fail(s, *db, diag, "cannot be opened");
 	(void)sqlite3_busy_timeout(*db, 5000);
 	return VEER_OK;
+}
+
+/* A connection that never writes and never checkpoints. */
+static enum veer_err open_reader(struct sqlite_store *s, sqlite3 **db, struct veer_diag *diag)
+{
+	enum veer_err err = open_database(s, db, SQLITE_OPEN_READWRITE, diag);
+	if (err == VEER_OK && !run(*db, "PRAGMA wal_autocheckpoint=0; PRAGMA query_only=ON"))
+		err = fail(s, *db, diag, "cannot be opened");
+	return err;
 }
 
 enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *diag)
@@ -179,21 +190,21 @@ enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *dia
 		err = settle(s, diag);
 	(void)umask(old);
 	if (err == VEER_OK)
-		err = open_database(s, &s->reader, SQLITE_OPEN_READWRITE, diag);
-	if (err == VEER_OK && !run(s->reader, "PRAGMA wal_autocheckpoint=0; PRAGMA query_only=ON"))
-		err = fail(s, s->reader, diag, "cannot be opened");
+		err = open_reader(s, &s->reader, diag);
+	if (err == VEER_OK)
+		err = open_reader(s, &s->bulk, diag);
 	if (err == VEER_OK && !prepare_writer(s))
 		err = fail(s, s->writer, diag, "has not the expected tables");
-	if (err == VEER_OK && !prepare_reader(s))
+	if (err == VEER_OK && !prepare_readers(s))
 		err = fail(s, s->reader, diag, "has not the expected tables");
 	return err;
 }
 
 static void finalize_all(struct sqlite_store *s)
 {
-	sqlite3_stmt *statements[] = {s->find,	   s->put,   s->del,  s->log,	   s->set_revision, s->begin,
-				      s->commit,   s->rollback, s->compact, s->get,	    s->list,
-				      s->snapshot, s->history,	s->read_begin, s->read_end, s->oldest};
+	sqlite3_stmt *statements[] = {s->find,	  s->put,     s->del,  s->log,	s->set_revision, s->begin,	s->commit,   s->rollback,
+				      s->compact, s->get,     s->history, s->oldest, s->list,	 s->snapshot, s->bulk_begin,
+				      s->bulk_end, s->bulk_revision};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		(void)sqlite3_finalize(statements[i]);
 }
@@ -209,6 +220,7 @@ void sqlite_store_close(void *self)
 		(void)pthread_join(s->lease_thread, NULL);
 	finalize_all(s);
 	(void)sqlite3_close(s->reader);
+	(void)sqlite3_close(s->bulk);
 	(void)sqlite3_close(s->writer);
 	if (s->lock_fd >= 0)
 		(void)close(s->lock_fd);
@@ -216,6 +228,7 @@ void sqlite_store_close(void *self)
 	(void)pthread_cond_destroy(&s->turn_free);
 	(void)pthread_mutex_destroy(&s->state_lock);
 	(void)pthread_mutex_destroy(&s->read_lock);
+	(void)pthread_mutex_destroy(&s->bulk_lock);
 	(void)pthread_mutex_destroy(&s->turn_lock);
 	free(s->path);
 	free(s);
@@ -266,6 +279,7 @@ enum veer_err store_sqlite_open(const char *path, const struct store_backend **b
 	(void)pthread_cond_init(&s->turn_free, NULL);
 	(void)pthread_mutex_init(&s->state_lock, NULL);
 	(void)pthread_mutex_init(&s->read_lock, NULL);
+	(void)pthread_mutex_init(&s->bulk_lock, NULL);
 	(void)pthread_mutex_init(&s->turn_lock, NULL);
 	s->lock_fd = -1;
 	s->next_lease = 1;

@@ -74,32 +74,21 @@ static enum veer_err each_row(sqlite3_stmt *stmt, store_object_fn *fn, void *ctx
 	return code == SQLITE_DONE ? VEER_OK : VEER_EIO;
 }
 
-/* Inside a read transaction: the revision that it sees. */
-static int64_t seen_revision(struct sqlite_store *s)
-{
-	int64_t revision = -1;
-	sqlite3_stmt *stmt = NULL;
-	if (sqlite3_prepare_v2(s->reader, "SELECT value FROM meta WHERE key='revision'", -1, &stmt, NULL) == SQLITE_OK &&
-	    sqlite3_step(stmt) == SQLITE_ROW)
-		revision = sqlite3_column_int64(stmt, 0);
-	(void)sqlite3_finalize(stmt);
-	return revision;
-}
-
 static void step_and_reset(sqlite3_stmt *stmt)
 {
 	(void)sqlite3_step(stmt);
 	(void)sqlite3_reset(stmt);
 }
 
-/* Run a bound statement in a read transaction of its own; read_lock is held. */
+/* Run a bound statement of the bulk connection in a read transaction of its own; bulk_lock is held. */
 static enum veer_err read_rows(struct sqlite_store *s, sqlite3_stmt *stmt, store_object_fn *fn, void *ctx,
 			       int64_t *revision)
 {
-	step_and_reset(s->read_begin);
-	int64_t seen = seen_revision(s);
+	step_and_reset(s->bulk_begin);
+	int64_t seen = sqlite3_step(s->bulk_revision) == SQLITE_ROW ? sqlite3_column_int64(s->bulk_revision, 0) : -1;
+	(void)sqlite3_reset(s->bulk_revision);
 	enum veer_err err = seen < 0 ? VEER_EIO : each_row(stmt, fn, ctx);
-	step_and_reset(s->read_end);
+	step_and_reset(s->bulk_end);
 	if (err == VEER_OK && revision != NULL)
 		*revision = seen;
 	return err;
@@ -117,13 +106,13 @@ enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *pr
 		memcpy(end, prefix, len + 1);
 		end[len - 1]++;
 	}
-	(void)pthread_mutex_lock(&s->read_lock);
+	(void)pthread_mutex_lock(&s->bulk_lock);
 	(void)sqlite3_bind_int(s->list, 1, (int)kind);
 	(void)sqlite3_bind_text(s->list, 2, after != NULL ? after : "", -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(s->list, 3, prefix, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(s->list, 4, end, -1, SQLITE_STATIC);
 	enum veer_err err = read_rows(s, s->list, fn, ctx, revision);
-	(void)pthread_mutex_unlock(&s->read_lock);
+	(void)pthread_mutex_unlock(&s->bulk_lock);
 	return err;
 }
 
@@ -131,11 +120,11 @@ enum veer_err sqlite_store_snapshot(void *self, enum model_kind first, enum mode
 				    int64_t *revision)
 {
 	struct sqlite_store *s = self;
-	(void)pthread_mutex_lock(&s->read_lock);
+	(void)pthread_mutex_lock(&s->bulk_lock);
 	(void)sqlite3_bind_int(s->snapshot, 1, (int)first);
 	(void)sqlite3_bind_int(s->snapshot, 2, (int)last);
 	enum veer_err err = read_rows(s, s->snapshot, fn, ctx, revision);
-	(void)pthread_mutex_unlock(&s->read_lock);
+	(void)pthread_mutex_unlock(&s->bulk_lock);
 	return err;
 }
 

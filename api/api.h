@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all handlers of the REST API share: the parts of veer-api, and the change function that every write goes through.
+ *
+ * Threads: handlers of class POOLED run in worker threads and may block on the store; INLINE and STREAM ones must not.
+ */
+#ifndef VEER_API_API_H
+#define VEER_API_API_H
+
+#include <pthread.h>
+
+#include "api/assignments.h"
+#include "api/controller.h"
+#include "api/directory.h"
+#include "api/hub.h"
+#include "api/server.h"
+#include "api/uplink.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "zones/store/store.h"
+
+#define API_BODY_OBJECT (256u << 10) /* bytes of one object in a request */
+#define API_PAGE_DEFAULT 100
+#define API_PAGE_MAX 1000
+
+/* Borrowed by the handlers as their `ctx`; lives as long as the server. */
+struct api {
+	const struct veer_clock *clock;
+	struct logger *log;
+	struct store *store;
+	struct directory *directory;
+	struct hub *hub;
+	struct assignment_hub *assignments;
+	struct controller *controller;
+	struct uplink_table *uplinks;
+	struct api_server *server;
+	int64_t started_ms;
+	/*
+	 * Held by a worker from reading what an object refers to until its commit, so that two writes cannot break each
+	 * other's references. Verdicts do not take it.
+	 */
+	pthread_mutex_t write_lock;
+};
+
+/* The routes of all modules, in one array of static storage. */
+const struct api_route *api_routes(size_t *count);
+
+/* auth.c: the server's hook. `ctx` is the struct api. */
+bool api_authenticate(void *ctx, struct api_request *request);
+
+/*
+ * Commit and wait until the directory has it, so that who wrote reads what it wrote. On failure the reply is the problem
+ * already, and false is returned.
+ */
+bool api_commit(struct api *api, struct api_reply *reply, const struct store_op *ops, size_t count, int64_t *revision);
+
+/* Reply with a stored object: its fields and "revision", with the revision as ETag. */
+void api_reply_object(struct api_reply *reply, int status, const char *text, size_t len, int64_t revision);
+
+/*
+ * What If-Match and If-None-Match ask of an object at `current` (0: absent), as the `expect` of a store_op. False: the
+ * precondition fails already and the reply is 412.
+ */
+bool api_precondition(const struct api_request *request, struct api_reply *reply, int64_t current, int64_t *expect);
+
+/*
+ * List a kind of the directory by ?limit=&after=: {"items": […], "next": "KEY"}. `hide` names a field that is left out of
+ * each item (NULL: none).
+ */
+void api_list_directory(struct api *api, const struct api_request *request, struct api_reply *reply, enum model_kind kind,
+			const char *hide);
+
+/* The revision of an object in the directory; 0 when it is not there. */
+int64_t api_revision_of(struct api *api, enum model_kind kind, const char *key);
+
+/* "now" as RFC 3339, for what people read. */
+const char *api_now_text(struct api *api, struct arena *arena);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sending half of assignments (docs/formats.md, section 5): for each agent the line in force, and the streams of those
+ * that are connected. Confirm messages go to who is connected, once, and are not kept.
+ *
+ * Threads: all functions may be called from any thread.
+ */
+#ifndef VEER_API_ASSIGNMENTS_H
+#define VEER_API_ASSIGNMENTS_H
+
+#include <stddef.h>
+
+#include "api/stream.h"
+#include "base/err.h"
+
+#define ASSIGNMENTS_CONFIRM_BYTES 65536 /* waiting confirm lines of one stream; more are dropped */
+
+struct assignment_hub;
+
+struct assignment_hub *assignment_hub_new(const char *store_id);
+/* All streams must be closed before. */
+void assignment_hub_free(struct assignment_hub **hub);
+
+/* Put the line (with its newline) in force for the agent and send it. Takes `line` (malloc). Errors: VEER_ENOMEM. */
+enum veer_err assignment_hub_set(struct assignment_hub *hub, const char *agent, char *line, size_t len);
+/* The agent is revoked: its streams end, its line is forgotten. */
+void assignment_hub_remove(struct assignment_hub *hub, const char *agent);
+/* Send a confirm line to the agent's streams, if any. */
+void assignment_hub_confirm(struct assignment_hub *hub, const char *agent, const char *line);
+/* Wake the streams that are due for a heartbeat. Call several times a second. */
+void assignment_hub_tick(struct assignment_hub *hub);
+
+/* A stream for the agent. NULL when memory is out. */
+struct api_stream_source *assignment_hub_subscribe(struct assignment_hub *hub, const char *agent, const char *region);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every open connection with an absolute deadline. The library's own timeout counts inactivity only, so a client that
+ * trickles a byte now and then would stay for ever: a janitor shuts down the socket of who is over its time.
+ */
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/connection.h"
+
+enum { JANITOR_PERIOD_MS = 250 };
+
+int64_t api_now_ms(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t phase_ms(enum api_phase phase)
+{
+	switch (phase) {
+	case API_PHASE_IDLE:
+		return API_DEADLINE_IDLE_MS;
+	case API_PHASE_HEADERS:
+		return API_DEADLINE_HEADERS_MS;
+	case API_PHASE_BODY:
+		return API_DEADLINE_BODY_MS;
+	case API_PHASE_REPLY:
+		return API_DEADLINE_REPLY_MS;
+	case API_PHASE_STREAM:
+		return 0;
+	}
+	return 0;
+}
+
+void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase)
+{
+	if (connection == NULL)
+		return;
+	(void)pthread_mutex_lock(&server->connections_lock);
+	connection->due_ms = phase == API_PHASE_STREAM ? 0 : api_now_ms() + phase_ms(phase);
+	(void)pthread_mutex_unlock(&server->connections_lock);
+}
+
+/* Who is at the other end: RFC-less, but the kernel knows (SO_PEERCRED, socket(7)). */
+static void identify(struct api_connection *c, const struct api_listener *listener)
+{
+	if (listener->is_unix) {
+		struct ucred peer;
+		socklen_t len = sizeof peer;
+		c->is_local = true;
+		c->is_owner = getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+			      (peer.uid == geteuid() || peer.uid == 0);
+		return;
+	}
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+	struct veer_addr addr;
+	c->is_local = getpeername(c->fd, (struct sockaddr *)&sa, &len) == 0 &&
+		      veer_addr_from_sockaddr((const struct sockaddr *)&sa, &addr) && veer_addr_is_loopback(&addr);
+}
+
+static struct api_connection *connection_open(struct api_listener *listener, struct MHD_Connection *connection)
+{
+	struct api_server *server = listener->server;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct api_connection *c = calloc(1, sizeof *c);
+	if (c == NULL || info == NULL) {
+		free(c);
+		return NULL;
+	}
+	c->fd = info->connect_fd;
+	c->due_ms = api_now_ms() + API_DEADLINE_FIRST_MS;
+	identify(c, listener);
+	(void)pthread_mutex_lock(&server->connections_lock);
+	c->next = server->connections;
+	if (c->next != NULL)
+		c->next->prev = c;
+	server->connections = c;
+	(void)pthread_mutex_unlock(&server->connections_lock);
+	atomic_fetch_add(&server->connection_count, 1);
+	return c;
+}
+
+static void connection_close(struct api_server *server, struct api_connection *c)
+{
+	(void)pthread_mutex_lock(&server->connections_lock);
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		server->connections = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	(void)pthread_mutex_unlock(&server->connections_lock);
+	atomic_fetch_sub(&server->connection_count, 1);
+	free(c);
+}
+
+void api_connection_notify(void *ctx, struct MHD_Connection *connection, void **socket_context,
+			   enum MHD_ConnectionNotificationCode code)
+{
+	struct api_listener *listener = ctx;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = connection_open(listener, connection);
+	} else if (*socket_context != NULL) {
+		connection_close(listener->server, *socket_context);
+		*socket_context = NULL;
+	}
+}
+
+/* The request line is there: from now on the headers have their own time. */
+void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
+{
+	struct api_listener *listener = ctx;
+	(void)uri;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	if (info != NULL)
+		api_connection_phase(listener->server, info->socket_context, API_PHASE_HEADERS);
+	return NULL;
+}
+
+static void cut_late_ones(struct api_server *server)
+{
+	int64_t now = api_now_ms();
+	(void)pthread_mutex_lock(&server->connections_lock);
+	for (struct api_connection *c = server->connections; c != NULL; c = c->next) {
+		if (c->due_ms == 0 || c->due_ms > now)
+			continue;
+		c->due_ms = 0;
+		(void)shutdown(c->fd, SHUT_RDWR);
+		atomic_fetch_add(&server->cut_deadline, 1);
+	}
+	(void)pthread_mutex_unlock(&server->connections_lock);
+}
+
+static void *janitor_main(void *ctx)
+{
+	struct api_server *server = ctx;
+	const struct timespec period = {.tv_nsec = JANITOR_PERIOD_MS * 1000000L};
+	while (!atomic_load(&server->is_janitor_done)) {
+		cut_late_ones(server);
+		(void)nanosleep(&period, NULL);
+	}
+	return NULL;
+}
+
+bool api_janitor_start(struct api_server *server)
+{
+	server->has_janitor = pthread_create(&server->janitor, NULL, janitor_main, server) == 0;
+	return server->has_janitor;
+}
+
+void api_janitor_stop(struct api_server *server)
+{
+	atomic_store(&server->is_janitor_done, true);
+	if (server->has_janitor)
+		(void)pthread_join(server->janitor, NULL);
+	server->has_janitor = false;
+}
+
+void api_connections_end_streams(struct api_server *server)
+{
+	(void)pthread_mutex_lock(&server->connections_lock);
+	for (struct api_connection *c = server->connections; c != NULL; c = c->next) {
+		if (c->stream == NULL)
+			continue;
+		(void)pthread_mutex_lock(&c->stream->lock);
+		c->stream->is_ended = true;
+		(void)pthread_mutex_unlock(&c->stream->lock);
+		api_stream_wake(c->stream);
+	}
+	(void)pthread_mutex_unlock(&server->connections_lock);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request through libmicrohttpd: headers, body, handler, reply. The library calls api_exchange_access() once when the
+ * headers are there, for each piece of the body, at its end, and again after a suspended connection is resumed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/connection.h"
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+static enum MHD_Result add_query(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct api_exchange *x = ctx;
+	(void)kind;
+	if (x->request.query_count == API_QUERY_MAX) {
+		x->query_dropped++;
+		return MHD_NO;
+	}
+	x->request.query[x->request.query_count++] = (struct api_pair){key, value != NULL ? value : ""};
+	return MHD_YES;
+}
+
+static void count_reply(struct api_server *server, int status)
+{
+	atomic_fetch_add(&server->requests, 1);
+	if (status >= 100 && status < 600)
+		atomic_fetch_add(&server->by_class[status / 100], 1);
+}
+
+static void add_headers(struct MHD_Response *response, const struct api_reply *reply)
+{
+	char quoted[40];
+	(void)MHD_add_response_header(response, "Cache-Control", "no-store");
+	(void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (reply->content_type != NULL)
+		(void)MHD_add_response_header(response, "Content-Type", reply->content_type);
+	if (reply->location[0] != '\0')
+		(void)MHD_add_response_header(response, "Location", reply->location);
+	if (reply->status == 401)
+		(void)MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+	if (reply->status == 503)
+		(void)MHD_add_response_header(response, "Retry-After", "1");
+	if (reply->etag[0] != '\0') {
+		(void)snprintf(quoted, sizeof quoted, "\"%s\"", reply->etag);
+		(void)MHD_add_response_header(response, "ETag", quoted);
+	}
+}
+
+static struct MHD_Response *make_response(struct api_exchange *x)
+{
+	struct api_reply *reply = &x->reply;
+	if (reply->source != NULL)
+		return api_stream_response(x);
+	if (reply->status == 0)
+		reply->status = 204;
+	if (reply->status == 500 && reply->body == NULL)
+		api_problem(reply, 500, "internal", "out of memory");
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(reply->body_len, reply->body, reply->body != NULL ? MHD_RESPMEM_MUST_FREE
+												   : MHD_RESPMEM_PERSISTENT);
+	if (response != NULL)
+		reply->body = NULL;
+	return response;
+}
+
+static enum MHD_Result send_reply(struct api_exchange *x)
+{
+	bool is_stream = x->reply.source != NULL;
+	api_connection_phase(x->server, x->peer, is_stream ? API_PHASE_STREAM : API_PHASE_REPLY);
+	struct MHD_Response *response = make_response(x);
+	if (response == NULL)
+		return MHD_NO;
+	if (is_stream)
+		x->reply.status = 200;
+	add_headers(response, &x->reply);
+	if (x->is_refused || x->is_body_over)
+		(void)MHD_add_response_header(response, "Connection", "close");
+	count_reply(x->server, x->reply.status);
+	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->reply.status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* Smuggling (RFC 9112 6.1) and what the routes' tables say of bodies. False: the reply is made. */
+static bool check_headers(struct api_exchange *x)
+{
+	const char *length = header(x->connection, "Content-Length");
+	const char *coding = header(x->connection, "Transfer-Encoding");
+	if (length != NULL && coding != NULL) {
+		api_problem(&x->reply, 400, "malformed", "Content-Length and Transfer-Encoding exclude each other");
+		return false;
+	}
+	if (x->query_dropped > 0) {
+		api_problem(&x->reply, 400, "malformed", "more than %d query parameters", API_QUERY_MAX);
+		return false;
+	}
+	x->route = api_route_find(x->server, x);
+	if (x->route == NULL || !api_route_authorise(x->server, x))
+		return false;
+	if (length != NULL && strtoull(length, NULL, 10) > x->route->body_limit_bytes) {
+		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes", x->route->body_limit_bytes);
+		return false;
+	}
+	if (x->route->class == API_CLASS_STREAM && atomic_load(&x->server->stream_count) >= API_STREAMS_MAX) {
+		atomic_fetch_add(&x->server->refused_busy, 1);
+		api_problem_err(&x->reply, VEER_ELIMIT);
+		return false;
+	}
+	return true;
+}
+
+static struct api_exchange *exchange_new(struct api_listener *listener, struct MHD_Connection *connection, const char *url,
+					 const char *method)
+{
+	struct api_exchange *x = calloc(1, sizeof *x);
+	if (x == NULL)
+		return NULL;
+	x->server = listener->server;
+	x->connection = connection;
+	buf_init(&x->body, 0);
+	x->request.arena = arena_new(API_ARENA_BYTES);
+	if (x->request.arena == NULL) {
+		free(x);
+		return NULL;
+	}
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	x->peer = info != NULL ? info->socket_context : NULL;
+	x->request.method = arena_strdup(x->request.arena, method);
+	x->request.path = arena_strdup(x->request.arena, url);
+	x->request.body = "";
+	x->request.authorization = header(connection, "Authorization");
+	x->request.content_type = header(connection, "Content-Type");
+	x->request.if_match = header(connection, "If-Match");
+	x->request.if_none_match = header(connection, "If-None-Match");
+	x->request.is_local = x->peer != NULL && x->peer->is_local;
+	x->request.is_owner = x->peer != NULL && x->peer->is_owner;
+	(void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, x);
+	return x;
+}
+
+static enum MHD_Result first_call(struct api_exchange *x)
+{
+	api_connection_phase(x->server, x->peer, API_PHASE_BODY);
+	if (x->request.method == NULL || x->request.path == NULL || x->peer == NULL)
+		return MHD_NO;
+	if (!check_headers(x)) {
+		x->is_refused = header(x->connection, "Content-Length") != NULL ||
+				header(x->connection, "Transfer-Encoding") != NULL;
+		return send_reply(x);
+	}
+	x->body.limit_bytes = x->route->body_limit_bytes;
+	return MHD_YES;
+}
+
+static enum MHD_Result run_handler(struct api_exchange *x)
+{
+	x->request.body = x->body.data;
+	x->request.body_len = x->body.len;
+	if (x->is_body_over) {
+		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes", x->route->body_limit_bytes);
+		return send_reply(x);
+	}
+	if (x->route->class != API_CLASS_POOLED) {
+		x->route->handler(x->server->config.ctx, &x->request, &x->reply);
+		x->is_done = true;
+		return send_reply(x);
+	}
+	api_connection_phase(x->server, x->peer, API_PHASE_REPLY);
+	MHD_suspend_connection(x->connection);
+	if (api_pool_push(x->server, x))
+		return MHD_YES;
+	atomic_fetch_add(&x->server->refused_busy, 1);
+	api_problem_err(&x->reply, VEER_EBUSY);
+	x->is_done = true;
+	MHD_resume_connection(x->connection);
+	return MHD_YES;
+}
+
+enum MHD_Result api_exchange_access(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
+				    const char *version, const char *upload, size_t *upload_len, void **state)
+{
+	(void)version;
+	struct api_exchange *x = *state;
+	if (x == NULL) {
+		x = exchange_new(ctx, connection, url, method);
+		*state = x;
+		return x != NULL ? first_call(x) : MHD_NO;
+	}
+	if (*upload_len > 0) {
+		size_t before = x->body.len;
+		buf_append(&x->body, upload, *upload_len);
+		if (x->body.len != before + *upload_len)
+			x->is_body_over = true;
+		*upload_len = 0;
+		return MHD_YES;
+	}
+	return x->is_done ? send_reply(x) : run_handler(x);
+}
+
+void api_exchange_completed(void *ctx, struct MHD_Connection *connection, void **state,
+			    enum MHD_RequestTerminationCode code)
+{
+	struct api_exchange *x = *state;
+	(void)ctx;
+	(void)connection;
+	(void)code;
+	if (x == NULL)
+		return;
+	*state = NULL;
+	api_connection_phase(x->server, x->peer, API_PHASE_IDLE);
+	if (x->reply.source != NULL)
+		x->reply.source->close(x->reply.source);
+	free(x->reply.body);
+	buf_deinit(&x->body);
+	arena_free(&x->request.arena);
+	free(x);
+}

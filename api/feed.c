@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ring of commits, and the thread that writes full states. The subscribers' side is feed_subscriber.c. */
+#include "api/feed.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/feed_impl.h"
+
+enum { SNAPSHOT_BUFFER_BYTES = 1 << 20 };
+
+/* The lines of the formats. Keys are ASCII in presentation form, so only \ and " need escaping. */
+void feed_write_line(struct buf *out, const struct store_object *object)
+{
+	buf_puts(out, object->value != NULL ? "{\"type\":\"put\",\"kind\":\"" : "{\"type\":\"del\",\"kind\":\"");
+	buf_puts(out, model_kind_text(object->kind));
+	buf_puts(out, "\",\"key\":\"");
+	for (const char *p = object->key; *p != '\0'; p++) {
+		if (*p == '\\' || *p == '"')
+			buf_putc(out, '\\');
+		buf_putc(out, *p);
+	}
+	buf_printf(out, "\",\"revision\":%lld", (long long)object->revision);
+	if (object->value != NULL) {
+		buf_puts(out, ",\"object\":");
+		buf_append(out, object->value, object->value_len);
+	}
+	buf_puts(out, "}\n");
+}
+
+static void write_commit_line(struct buf *out, int64_t revision)
+{
+	buf_printf(out, "{\"type\":\"commit\",\"revision\":%lld}\n", (long long)revision);
+}
+
+/* Drop blocks from the old end until one more of `bytes` fits. feed->lock is held. */
+static void make_room(struct feed *feed, size_t bytes)
+{
+	while (feed->count > 0 && (feed->count == FEED_BACKLOG_COMMITS || feed->bytes + bytes > FEED_BACKLOG_BYTES)) {
+		struct feed_block *oldest = &feed->ring[feed->first % FEED_BACKLOG_COMMITS];
+		feed->floor_revision = oldest->revision;
+		feed->bytes -= oldest->len;
+		free(oldest->text);
+		*oldest = (struct feed_block){0};
+		feed->first++;
+		feed->count--;
+	}
+}
+
+static void wake_all(struct feed *feed)
+{
+	for (struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
+		api_stream_wake(s->stream);
+}
+
+void feed_change(struct feed *feed, const struct store_object *object)
+{
+	if (object->kind <= MODEL_KIND_FED_LAST)
+		feed_write_line(&feed->under_way, object);
+}
+
+void feed_commit(struct feed *feed, int64_t revision)
+{
+	bool has_lines = feed->under_way.len > 0 || feed->under_way.failed;
+	if (has_lines)
+		write_commit_line(&feed->under_way, revision);
+	bool failed = feed->under_way.failed;
+	size_t len = 0;
+	char *text = has_lines && !failed ? buf_take(&feed->under_way, &len) : NULL;
+	buf_reset(&feed->under_way);
+	(void)pthread_mutex_lock(&feed->lock);
+	make_room(feed, len);
+	if (text != NULL) {
+		feed->ring[(feed->first + feed->count) % FEED_BACKLOG_COMMITS] = (struct feed_block){text, len, revision};
+		feed->count++;
+		feed->bytes += len;
+		feed->commits++;
+	} else if (has_lines) {
+		/* Memory is out: nobody can be told this commit, so everybody starts anew from a full state. */
+		feed->first += feed->count + 1;
+		for (size_t i = 0; i < FEED_BACKLOG_COMMITS; i++) {
+			free(feed->ring[i].text);
+			feed->ring[i] = (struct feed_block){0};
+		}
+		feed->count = 0;
+		feed->bytes = 0;
+		feed->floor_revision = revision;
+	}
+	feed->revision = revision;
+	if (has_lines)
+		wake_all(feed);
+	(void)pthread_mutex_unlock(&feed->lock);
+}
+
+void feed_tick(struct feed *feed)
+{
+	int64_t now = feed_now_ms();
+	(void)pthread_mutex_lock(&feed->lock);
+	for (struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
+		if (now - s->sent_ms >= FEED_HEARTBEAT_MS)
+			api_stream_wake(s->stream);
+	(void)pthread_mutex_unlock(&feed->lock);
+}
+
+/* What writing a full state carries along. */
+struct snapshot_writer {
+	struct buf buf;
+	int fd;
+	bool failed;
+	int64_t len;
+};
+
+static void snapshot_flush(struct snapshot_writer *w)
+{
+	if (w->buf.failed || file_write_all(w->fd, w->buf.data, w->buf.len) != VEER_OK)
+		w->failed = true;
+	w->len += (int64_t)w->buf.len;
+	buf_reset(&w->buf);
+}
+
+static bool snapshot_object(void *ctx, const struct store_object *object)
+{
+	struct snapshot_writer *w = ctx;
+	feed_write_line(&w->buf, object);
+	if (w->buf.len > SNAPSHOT_BUFFER_BYTES || w->buf.failed)
+		snapshot_flush(w);
+	return !w->failed;
+}
+
+static int open_unlinked(const char *dir)
+{
+	char name[4096];
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	int len = snprintf(name, sizeof name, "%s/feed-XXXXXX", dir);
+	if (len < 0 || (size_t)len >= sizeof name)
+		return -1;
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd >= 0)
+		(void)unlink(name);
+	return fd;
+}
+
+/* Write the whole state at its newest revision. NULL when the disk or memory is full. */
+static struct feed_snapshot *snapshot_make(struct feed *feed)
+{
+	struct feed_snapshot *snapshot = calloc(1, sizeof *snapshot);
+	struct snapshot_writer w = {.fd = open_unlinked(feed->dir)};
+	if (snapshot == NULL || w.fd < 0) {
+		free(snapshot);
+		if (w.fd >= 0)
+			(void)close(w.fd);
+		return NULL;
+	}
+	buf_init(&w.buf, 4 * SNAPSHOT_BUFFER_BYTES);
+	enum veer_err err = store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_LAST, snapshot_object, &w,
+					   &snapshot->revision);
+	if (err == VEER_OK) {
+		write_commit_line(&w.buf, snapshot->revision);
+		snapshot_flush(&w);
+	}
+	buf_deinit(&w.buf);
+	snapshot->fd = w.fd;
+	snapshot->len = w.len;
+	snapshot->references = 1;
+	if (err == VEER_OK && !w.failed)
+		return snapshot;
+	(void)close(w.fd);
+	free(snapshot);
+	return NULL;
+}
+
+void feed_snapshot_release(struct feed_snapshot *snapshot)
+{
+	if (snapshot == NULL || --snapshot->references > 0)
+		return;
+	(void)close(snapshot->fd);
+	free(snapshot);
+}
+
+/* On demand, write a full state and publish it. A failure is tried again after a second, if still wanted. */
+static void *snapshot_main(void *ctx)
+{
+	struct feed *feed = ctx;
+	(void)pthread_mutex_lock(&feed->lock);
+	while (!feed->is_closing) {
+		if (!feed->wants_snapshot) {
+			(void)pthread_cond_wait(&feed->wanted, &feed->lock);
+			continue;
+		}
+		feed->wants_snapshot = false;
+		(void)pthread_mutex_unlock(&feed->lock);
+		struct feed_snapshot *snapshot = snapshot_make(feed);
+		if (snapshot == NULL)
+			log_error(feed->log, "the full state cannot be written", LOG_STR("dir", feed->dir));
+		(void)pthread_mutex_lock(&feed->lock);
+		if (snapshot != NULL) {
+			feed_snapshot_release(feed->snapshot);
+			feed->snapshot = snapshot;
+			feed->snapshots++;
+		}
+		wake_all(feed);
+	}
+	(void)pthread_mutex_unlock(&feed->lock);
+	return NULL;
+}
+
+struct feed *feed_new(struct store *store, const char *dir, int64_t revision, struct logger *log)
+{
+	struct feed *feed = calloc(1, sizeof *feed);
+	if (feed == NULL)
+		return NULL;
+	feed->store = store;
+	feed->log = log;
+	feed->revision = revision;
+	feed->floor_revision = revision;
+	feed->dir = strdup(dir);
+	buf_init(&feed->under_way, FEED_BACKLOG_BYTES);
+	(void)pthread_mutex_init(&feed->lock, NULL);
+	(void)pthread_cond_init(&feed->wanted, NULL);
+	feed->has_thread = feed->dir != NULL && pthread_create(&feed->thread, NULL, snapshot_main, feed) == 0;
+	if (!feed->has_thread)
+		feed_free(&feed);
+	return feed;
+}
+
+void feed_free(struct feed **feed_ptr)
+{
+	struct feed *feed = *feed_ptr;
+	if (feed == NULL)
+		return;
+	(void)pthread_mutex_lock(&feed->lock);
+	feed->is_closing = true;
+	(void)pthread_cond_broadcast(&feed->wanted);
+	(void)pthread_mutex_unlock(&feed->lock);
+	if (feed->has_thread)
+		(void)pthread_join(feed->thread, NULL);
+	for (size_t i = 0; i < FEED_BACKLOG_COMMITS; i++)
+		free(feed->ring[i].text);
+	feed_snapshot_release(feed->snapshot);
+	buf_deinit(&feed->under_way);
+	(void)pthread_cond_destroy(&feed->wanted);
+	(void)pthread_mutex_destroy(&feed->lock);
+	free(feed->dir);
+	free(feed);
+	*feed_ptr = NULL;
+}
+
+void feed_stats_read(struct feed *feed, struct feed_stats *out)
+{
+	(void)pthread_mutex_lock(&feed->lock);
+	*out = (struct feed_stats){.commits = feed->commits, .cut = feed->cut, .snapshots = feed->snapshots};
+	for (const struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
+		out->subscribers++;
+	(void)pthread_mutex_unlock(&feed->lock);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The feed's sending half (docs/formats.md, section 2): a ring of recent commits that all subscribers share, and the full
+ * state as a file for those who need it from the start. A subscriber is a position, no queue: one that does not read
+ * costs nothing, and is cut when the ring has left it behind.
+ *
+ * Threads: one thread feeds (begin … commit, tick); subscribers pull from any.
+ */
+#ifndef VEER_API_FEED_H
+#define VEER_API_FEED_H
+
+#include <stdint.h>
+
+#include "api/stream.h"
+#include "base/log.h"
+#include "zones/store/store.h"
+
+#define FEED_BACKLOG_COMMITS 4096
+#define FEED_BACKLOG_BYTES (64u << 20)
+
+struct feed;
+
+/*
+ * A feed of `store` (borrowed) whose ring begins after `revision`. Files go to `dir` (unlinked at once). Starts one
+ * thread, which makes them. NULL when memory or threads are out.
+ */
+struct feed *feed_new(struct store *store, const char *dir, int64_t revision, struct logger *log);
+/* All sources must be closed before. */
+void feed_free(struct feed **feed);
+
+/* One change of the commit under way; kinds that are not fed are ignored. */
+void feed_change(struct feed *feed, const struct store_object *object);
+/* The commit under way is whole and makes `revision`; goes out at once. Without changes, only the revision moves. */
+void feed_commit(struct feed *feed, int64_t revision);
+/* Wake the subscribers that are due for a heartbeat. Call several times a second. */
+void feed_tick(struct feed *feed);
+
+/*
+ * A subscriber that has served `since` of the store `store_id` (NULL or another one: from the start). NULL when memory is
+ * out. Hand it to the server as reply->source.
+ */
+struct api_stream_source *feed_subscribe(struct feed *feed, const char *store_id, int64_t since);
+
+struct feed_stats {
+	uint64_t subscribers; /* now */
+	uint64_t commits;     /* sent since start */
+	uint64_t cut;         /* subscribers that fell behind */
+	uint64_t snapshots;   /* full states written */
+};
+void feed_stats_read(struct feed *feed, struct feed_stats *out);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The feed's insides; private to api/feed.c and api/feed_subscriber.c. */
+#ifndef VEER_API_FEED_IMPL_H
+#define VEER_API_FEED_IMPL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "api/feed.h"
+#include "base/buf.h"
+#include "base/file.h"
+
+enum { FEED_HEARTBEAT_MS = 1000, FEED_LINE_MAX = 256 };
+
+/* One commit as its lines. */
+struct feed_block {
+	char *text;
+	size_t len;
+	int64_t revision;
+};
+
+/* The full state at one revision, as a file that has no name any more. */
+struct feed_snapshot {
+	int fd;
+	int64_t len;
+	int64_t revision;
+	unsigned references; /* guarded by feed->lock */
+};
+
+/* Where a subscriber is. */
+enum feed_phase {
+	FEED_PHASE_HELLO,
+	FEED_PHASE_WAIT, /* for a full state */
+	FEED_PHASE_FILE, /* sending it */
+	FEED_PHASE_RING,
+};
+
+struct feed_subscriber {
+	struct api_stream_source source; /* must be first */
+	struct feed *feed;
+	struct feed_subscriber *next, *prev;
+	struct api_stream *stream;
+	enum feed_phase phase;
+	bool is_known;          /* its store_id is ours */
+	int64_t since;          /* it has everything up to this revision */
+	struct feed_snapshot *snapshot;
+	int64_t file_pos;
+	uint64_t block;         /* number of the block it sends next */
+	size_t block_pos;
+	char line[FEED_LINE_MAX]; /* hello, reset or heartbeat on its way */
+	size_t line_len, line_pos;
+	int64_t sent_ms;
+};
+
+struct feed {
+	struct store *store;
+	struct logger *log;
+	char *dir;
+	struct buf under_way;   /* the feeding thread's */
+
+	pthread_mutex_t lock;   /* guards what follows; before the streams' own locks */
+	pthread_cond_t wanted;
+	struct feed_block ring[FEED_BACKLOG_COMMITS]; /* block number n stands at n % FEED_BACKLOG_COMMITS */
+	uint64_t first;         /* number of the oldest block kept */
+	size_t count;
+	size_t bytes;
+	int64_t floor_revision; /* the ring holds all commits after this one */
+	int64_t revision;       /* the newest */
+	struct feed_snapshot *snapshot;
+	bool wants_snapshot;
+	bool is_closing;
+	struct feed_subscriber *subscribers;
+	uint64_t commits, cut, snapshots;
+	pthread_t thread;
+	bool has_thread;
+};
+
+int64_t feed_now_ms(void);
+/* Append the put or del line of `object`. */
+void feed_write_line(struct buf *out, const struct store_object *object);
+/* Drop one reference; feed->lock is held, or nobody else is left. NULL is fine. */
+void feed_snapshot_release(struct feed_snapshot *snapshot);
+
+#endif

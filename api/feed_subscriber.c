@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One subscriber's way through the feed: hello, perhaps the full state from the file, then the ring. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/feed_impl.h"
+
+int64_t feed_now_ms(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+__attribute__((format(printf, 2, 3))) static void set_line(struct feed_subscriber *s, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	s->line_len = (size_t)vsnprintf(s->line, sizeof s->line, fmt, ap);
+	s->line_pos = 0;
+	va_end(ap);
+}
+
+/* The block with the first commit after `revision`; feed->lock is held and the ring reaches back so far. */
+static uint64_t block_after(const struct feed *feed, int64_t revision)
+{
+	uint64_t low = feed->first, high = feed->first + feed->count;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (feed->ring[middle % FEED_BACKLOG_COMMITS].revision <= revision)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The first line: hello, and a reset behind it when the ring cannot continue from `since`. */
+static void say_hello(struct feed_subscriber *s)
+{
+	struct feed *feed = s->feed;
+	bool can_resume = s->is_known && s->since >= feed->floor_revision && s->since <= feed->revision;
+	set_line(s, "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":%lld}\n%s", store_id(feed->store),
+		 (long long)feed->revision, can_resume ? "" : "{\"type\":\"reset\"}\n");
+	s->phase = can_resume ? FEED_PHASE_RING : FEED_PHASE_WAIT;
+	if (can_resume)
+		s->block = block_after(feed, s->since);
+}
+
+/* Take the full state if one is there that the ring continues; otherwise ask for one. */
+static void look_for_snapshot(struct feed_subscriber *s)
+{
+	struct feed *feed = s->feed;
+	if (feed->snapshot != NULL && feed->snapshot->revision >= feed->floor_revision) {
+		s->snapshot = feed->snapshot;
+		s->snapshot->references++;
+		s->phase = FEED_PHASE_FILE;
+		s->file_pos = 0;
+	} else if (!feed->wants_snapshot) {
+		feed->wants_snapshot = true;
+		(void)pthread_cond_signal(&feed->wanted);
+	}
+}
+
+static ssize_t send_line(struct feed_subscriber *s, char *out, size_t size)
+{
+	size_t len = s->line_len - s->line_pos;
+	if (len > size)
+		len = size;
+	memcpy(out, s->line + s->line_pos, len);
+	s->line_pos += len;
+	return (ssize_t)len;
+}
+
+/* From the file; -1 when it cannot be read, or when the ring has moved on meanwhile. */
+static ssize_t send_file(struct feed_subscriber *s, char *out, size_t size)
+{
+	ssize_t len = pread(s->snapshot->fd, out, size, s->file_pos);
+	if (len < 0 || (len == 0 && s->file_pos != s->snapshot->len))
+		return -1;
+	s->file_pos += len;
+	if (len > 0)
+		return len;
+	if (s->snapshot->revision < s->feed->floor_revision)
+		return -1;
+	s->since = s->snapshot->revision;
+	s->block = block_after(s->feed, s->since);
+	s->block_pos = 0;
+	s->phase = FEED_PHASE_RING;
+	feed_snapshot_release(s->snapshot);
+	s->snapshot = NULL;
+	return 0;
+}
+
+/* From the ring; 0 at its end, -1 when it has left the subscriber behind. */
+static ssize_t send_ring(struct feed_subscriber *s, char *out, size_t size)
+{
+	struct feed *feed = s->feed;
+	size_t done = 0;
+	if (s->block < feed->first)
+		return -1;
+	while (done < size && s->block < feed->first + feed->count) {
+		const struct feed_block *b = &feed->ring[s->block % FEED_BACKLOG_COMMITS];
+		if (b->revision <= s->since) { /* the full state was read from the store, which is ahead of the ring */
+			s->block++;
+			continue;
+		}
+		size_t len = b->len - s->block_pos < size - done ? b->len - s->block_pos : size - done;
+		memcpy(out + done, b->text + s->block_pos, len);
+		done += len;
+		s->block_pos += len;
+		if (s->block_pos == b->len) {
+			s->block++;
+			s->block_pos = 0;
+		}
+	}
+	return (ssize_t)done;
+}
+
+/* One step; feed->lock is held. 0: nothing to send now. */
+static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
+{
+	ssize_t len = 0;
+	if (s->phase == FEED_PHASE_HELLO)
+		say_hello(s);
+	if (s->line_pos < s->line_len)
+		return send_line(s, out, size);
+	if (s->phase == FEED_PHASE_WAIT)
+		look_for_snapshot(s);
+	if (s->phase == FEED_PHASE_FILE)
+		len = send_file(s, out, size);
+	if (len == 0 && s->phase == FEED_PHASE_RING)
+		len = send_ring(s, out, size);
+	bool is_between_lines = s->block_pos == 0 && s->phase != FEED_PHASE_FILE;
+	if (len == 0 && is_between_lines && feed_now_ms() - s->sent_ms >= FEED_HEARTBEAT_MS) {
+		set_line(s, "{\"type\":\"heartbeat\",\"revision\":%lld}\n", (long long)s->feed->revision);
+		return send_line(s, out, size);
+	}
+	return len;
+}
+
+static ssize_t subscriber_pull(struct api_stream_source *self, char *out, size_t size)
+{
+	struct feed_subscriber *s = (struct feed_subscriber *)self;
+	(void)pthread_mutex_lock(&s->feed->lock);
+	ssize_t len = pull_step(s, out, size);
+	if (len > 0)
+		s->sent_ms = feed_now_ms();
+	if (len < 0)
+		s->feed->cut++;
+	(void)pthread_mutex_unlock(&s->feed->lock);
+	return len;
+}
+
+static void subscriber_open(struct api_stream_source *self, struct api_stream *stream)
+{
+	struct feed_subscriber *s = (struct feed_subscriber *)self;
+	struct feed *feed = s->feed;
+	s->stream = stream;
+	(void)pthread_mutex_lock(&feed->lock);
+	s->next = feed->subscribers;
+	if (s->next != NULL)
+		s->next->prev = s;
+	feed->subscribers = s;
+	(void)pthread_mutex_unlock(&feed->lock);
+}
+
+static void subscriber_close(struct api_stream_source *self)
+{
+	struct feed_subscriber *s = (struct feed_subscriber *)self;
+	struct feed *feed = s->feed;
+	(void)pthread_mutex_lock(&feed->lock);
+	if (s->stream != NULL) {
+		if (s->prev != NULL)
+			s->prev->next = s->next;
+		else
+			feed->subscribers = s->next;
+		if (s->next != NULL)
+			s->next->prev = s->prev;
+	}
+	feed_snapshot_release(s->snapshot);
+	(void)pthread_mutex_unlock(&feed->lock);
+	free(s);
+}
+
+struct api_stream_source *feed_subscribe(struct feed *feed, const char *store_id_text, int64_t since)
+{
+	struct feed_subscriber *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return NULL;
+	s->source = (struct api_stream_source){subscriber_open, subscriber_pull, subscriber_close};
+	s->feed = feed;
+	s->is_known = store_id_text != NULL && strcmp(store_id_text, store_id(feed->store)) == 0;
+	s->since = since;
+	s->sent_ms = feed_now_ms();
+	return &s->source;
+}

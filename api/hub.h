@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The thread that follows the store: fills the directory, feeds the feed, tells the controller. And the heartbeat of all
+ * streams.
+ *
+ * Threads: start and stop from one thread; the rest runs by itself.
+ */
+#ifndef VEER_API_HUB_H
+#define VEER_API_HUB_H
+
+#include "api/assignments.h"
+#include "api/controller.h"
+#include "api/directory.h"
+#include "api/feed.h"
+
+struct hub;
+
+/*
+ * Read the whole store into `directory` and make a feed whose ring reaches back as far as the history allows, so that
+ * name servers that reconnect need no full state. Errors: VEER_EIO and the like; the diag says what.
+ */
+enum veer_err hub_new(struct store *store, struct directory *directory, const char *feed_dir, struct logger *log,
+		      struct hub **out, struct veer_diag *diag);
+/* Start following. `controller` and `assignments` are borrowed until hub_free(). Errors: VEER_ELIMIT. */
+enum veer_err hub_start(struct hub *hub, struct controller *controller, struct assignment_hub *assignments);
+/* Stop following; the feed stays for streams that are closing. */
+void hub_stop(struct hub *hub);
+void hub_free(struct hub **hub);
+
+struct feed *hub_feed(struct hub *hub);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP server: listeners, limits, deadlines, routing, authentication, worker threads. The only home of
+ * libmicrohttpd (with its private header connection.h).
+ *
+ * Limits: each class of request has its own (streams 2,500; ordinary requests 256 waiting), so that none starves another.
+ * Deadlines are absolute, whatever trickles in: a request line within 15 s of the connection (60 s when kept alive), headers within
+ * 5 s of it, the body within 30 s, the reply sent within 60 s.
+ * Requests with both Transfer-Encoding and Content-Length are refused (RFC 9112 6.1); bare LF is tolerated by the library, so
+ * the server must not share connections behind a proxy that disagrees.
+ */
+#ifndef VEER_API_SERVER_H
+#define VEER_API_SERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/request.h"
+#include "base/addr.h"
+#include "base/log.h"
+
+struct api_server;
+
+/* How a route's handler is run. */
+enum api_class {
+	API_CLASS_POOLED, /* by a worker thread: may block on the store */
+	API_CLASS_INLINE, /* at once, by the network thread: must never block (reports, uplink) */
+	API_CLASS_STREAM, /* inline, and the reply is a stream */
+};
+
+/* One route. `path` has {…} for each parameter, as "/v1/sites/{name}"; a last {…*} takes the rest, slashes included. */
+struct api_route {
+	const char *method;
+	const char *path;
+	enum api_class class;
+	unsigned roles;         /* bits 1 << enum api_role that may call it; owners always may */
+	enum api_scope scope;   /* what a token needs */
+	size_t body_limit_bytes; /* 0: no body wanted */
+	api_handler_fn *handler;
+};
+
+/* Find out who asks: fills request->principal. Called by network threads, must not block. False: credentials are wrong. */
+typedef bool api_authenticate_fn(void *ctx, struct api_request *request);
+
+struct api_server_config {
+	const struct api_route *routes; /* borrowed for the server's life */
+	size_t route_count;
+	void *ctx;                      /* for handlers and authenticate */
+	api_authenticate_fn *authenticate;
+	const char *tls_cert_pem;       /* contents, or NULL for clear text; copied */
+	const char *tls_key_pem;
+	unsigned workers;               /* worker threads, default 4 */
+	struct logger *log;
+};
+
+/* Counters since start, for /metrics. */
+struct api_server_stats {
+	uint64_t requests;      /* finished ones */
+	uint64_t by_class[6];   /* answered with 1xx … 5xx at [1] … [5] */
+	uint64_t refused_busy;  /* 503 because a limit was reached */
+	uint64_t cut_deadline;  /* connections cut by a deadline */
+	uint64_t connections;   /* open now */
+	uint64_t streams;       /* open now */
+};
+
+/* A server that listens nowhere yet. NULL when memory or threads are out. */
+struct api_server *api_server_new(const struct api_server_config *config);
+
+/*
+ * Listen on one more address. TCP beyond loopback needs TLS. A stale Unix socket at the path is replaced.
+ * Errors: VEER_EAUTH (clear text beyond loopback), VEER_EIO and the like; the diag names the address.
+ */
+enum veer_err api_server_listen(struct api_server *server, const char *address, struct veer_diag *diag);
+
+/* The TCP port of the first TCP listener (for port 0); 0 without one. */
+uint16_t api_server_port(const struct api_server *server);
+
+void api_server_stats_read(struct api_server *server, struct api_server_stats *out);
+
+/* End all streams, finish what runs, close everything, free. Sets the caller's pointer to NULL. */
+void api_server_free(struct api_server **server);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/uplink.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MESSAGE_MAX = 16384, NAME_MAX_LEN = 255 };
+
+struct uplink_server {
+	char id[NAME_MAX_LEN + 1];
+	json_t *message; /* as it came, checked */
+	int64_t heard_ms;
+};
+
+struct uplink_table {
+	pthread_mutex_t lock; /* guards the rest */
+	struct uplink_server servers[UPLINK_SERVERS_MAX];
+	size_t count;
+};
+
+struct uplink_table *uplink_table_new(void)
+{
+	struct uplink_table *table = calloc(1, sizeof *table);
+	if (table != NULL)
+		(void)pthread_mutex_init(&table->lock, NULL);
+	return table;
+}
+
+void uplink_table_free(struct uplink_table **table)
+{
+	if (*table == NULL)
+		return;
+	for (size_t i = 0; i < (*table)->count; i++)
+		json_decref((*table)->servers[i].message);
+	(void)pthread_mutex_destroy(&(*table)->lock);
+	free(*table);
+	*table = NULL;
+}
+
+static enum veer_err check(const json_t *message, struct veer_diag *diag)
+{
+	struct json_cursor c;
+	veer_json_begin(&c, message, "", diag);
+	if (veer_json_int(&c, "format", 0, INT32_MAX) != 1 && c.err == VEER_OK)
+		veer_json_fail(&c, "format", VEER_EUNSUPPORTED, "only format 1 is known");
+	(void)veer_json_str(&c, "name", NAME_MAX_LEN);
+	(void)veer_json_str(&c, "boot", 32);
+	(void)veer_json_str(&c, "store_id", 64);
+	(void)veer_json_int(&c, "revision", 0, INT64_MAX);
+	(void)veer_json_int(&c, "applied_us", 0, INT64_MAX);
+	(void)veer_json_int(&c, "uptime_s", 0, INT64_MAX);
+	(void)veer_json_int(&c, "zones", 0, INT64_MAX);
+	(void)veer_json_int(&c, "queries", 0, INT64_MAX);
+	return c.err; /* a newer server may send more */
+}
+
+/* The server's slot; the lock is held. When all are taken, the one silent for longest gives way after a minute. */
+static struct uplink_server *slot(struct uplink_table *table, const char *id, int64_t now_ms)
+{
+	struct uplink_server *oldest = &table->servers[0];
+	for (size_t i = 0; i < table->count; i++) {
+		if (strcmp(table->servers[i].id, id) == 0)
+			return &table->servers[i];
+		if (table->servers[i].heard_ms < oldest->heard_ms)
+			oldest = &table->servers[i];
+	}
+	if (table->count < UPLINK_SERVERS_MAX)
+		return &table->servers[table->count++];
+	return now_ms - oldest->heard_ms > 60000 ? oldest : NULL;
+}
+
+enum veer_err uplink_take(struct uplink_table *table, const char *id, const char *text, size_t len, int64_t now_ms,
+			  struct veer_diag *diag)
+{
+	json_t *message = NULL;
+	enum veer_err err = veer_json_parse(text, len, MESSAGE_MAX, &message, diag);
+	if (err == VEER_OK)
+		err = check(message, diag);
+	if (err != VEER_OK) {
+		json_decref(message);
+		return err;
+	}
+	if (id[0] == '\0')
+		id = json_string_value(json_object_get(message, "name"));
+	(void)pthread_mutex_lock(&table->lock);
+	struct uplink_server *server = slot(table, id, now_ms);
+	if (server != NULL) {
+		json_decref(server->message);
+		(void)snprintf(server->id, sizeof server->id, "%s", id);
+		server->message = message;
+		server->heard_ms = now_ms;
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	if (server == NULL)
+		json_decref(message);
+	return server != NULL ? VEER_OK : VEER_ELIMIT;
+}
+
+json_t *uplink_list(struct uplink_table *table, int64_t now_ms)
+{
+	static const char *const fields[] = {"name", "store_id", "revision", "applied_us", "uptime_s", "zones", "queries", "answers"};
+	json_t *list = json_array();
+	(void)pthread_mutex_lock(&table->lock);
+	for (size_t i = 0; i < table->count; i++) {
+		json_t *item = json_pack("{s:s, s:I}", "id", table->servers[i].id, "heard_ms_ago",
+					 (json_int_t)(now_ms - table->servers[i].heard_ms));
+		for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++)
+			(void)json_object_set_new(item, fields[f],
+						  json_deep_copy(json_object_get(table->servers[i].message, fields[f])));
+		(void)json_array_append_new(list, item);
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	return list;
+}

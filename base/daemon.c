@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/daemon.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/config.h"
+#include "base/notify.h"
+
+/* In the order of their syslog numbers, from LOG_LEVEL_ERROR on. */
+static const char *const level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
+static const char *const format_names[] = {"text", "json", NULL};
+
+enum { DEFAULT_LEVEL_INDEX = LOG_LEVEL_INFO - LOG_LEVEL_ERROR, STANDARD_COUNT = 3 };
+
+/* The program's options, then ours. */
+static enum veer_err join_tables(struct daemon_options *o, const struct args_spec *spec, struct veer_diag *diag)
+{
+	const struct args_option standard[STANDARD_COUNT] = {
+		{.name = "config",
+		 .kind = ARGS_STRING,
+		 .target = &o->config_path,
+		 .value = "FILE",
+		 .help = "read options from a YAML file; the command line wins",
+		 .cli_only = true},
+		{.name = "log-level",
+		 .kind = ARGS_ENUM,
+		 .target = &o->log_level,
+		 .value = "LEVEL",
+		 .help = "how much to log",
+		 .names = level_names},
+		{.name = "log-format",
+		 .kind = ARGS_ENUM,
+		 .target = &o->log_format,
+		 .value = "FORMAT",
+		 .help = "how to log",
+		 .names = format_names},
+	};
+	if (spec->option_count > ARGS_OPTIONS_MAX - STANDARD_COUNT)
+		return veer_fail(diag, VEER_ELIMIT, "a table of more than %d options",
+				 ARGS_OPTIONS_MAX - STANDARD_COUNT);
+	if (spec->option_count > 0)
+		memcpy(o->table, spec->options, spec->option_count * sizeof o->table[0]);
+	memcpy(o->table + spec->option_count, standard, sizeof standard);
+	o->spec = *spec;
+	o->spec.options = o->table;
+	o->spec.option_count = spec->option_count + STANDARD_COUNT;
+	return VEER_OK;
+}
+
+static enum veer_err read_config(struct daemon_options *o, struct veer_diag *diag)
+{
+	struct config *config = NULL;
+	if (o->config_path == NULL)
+		return VEER_OK;
+	enum veer_err err = config_load(o->config_path, &config, diag);
+	if (err == VEER_OK)
+		err = config_fill_options(config, &o->args, diag);
+	config_free(&config);
+	return err;
+}
+
+enum veer_err daemon_options_parse(struct daemon_options *o, const struct args_spec *spec, int argc, char *const argv[],
+				   struct veer_diag *diag)
+{
+	*o = (struct daemon_options){.log_level = DEFAULT_LEVEL_INDEX};
+	enum veer_err err = join_tables(o, spec, diag);
+	if (err == VEER_OK)
+		err = args_parse(&o->args, &o->spec, argc, argv, 1, diag);
+	if (err != VEER_OK || o->args.wants_help || o->args.wants_version)
+		return err;
+	err = read_config(o, diag);
+	if (err == VEER_OK)
+		err = args_check_required(&o->args, diag);
+	return err;
+}
+
+void daemon_options_deinit(struct daemon_options *o)
+{
+	args_deinit(&o->args);
+}
+
+static void print_help(const struct args_spec *spec)
+{
+	struct buf help;
+	buf_init(&help, 65536);
+	args_help(spec, &help);
+	(void)fputs(help.data, stdout);
+	(void)fflush(stdout);
+	buf_deinit(&help);
+}
+
+int daemon_fail(const struct daemon *d, const struct veer_diag *diag)
+{
+	/* One line, whatever a file name or a value brought along. */
+	char line[VEER_DIAG_SIZE];
+	size_t len = 0;
+	for (; diag->text[len] != '\0' && len + 1 < sizeof line; len++) {
+		unsigned char c = (unsigned char)diag->text[len];
+		line[len] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+	}
+	line[len] = '\0';
+	(void)fprintf(stderr, "%s: %s\n", d->program, line);
+	return DAEMON_EXIT_USAGE;
+}
+
+static void on_stop(void *ctx)
+{
+	struct daemon *d = ctx;
+	log_info(d->log, "stopping");
+	(void)notify_stopping();
+	loop_stop(d->loop);
+}
+
+static void on_hup(void *ctx)
+{
+	struct daemon *d = ctx;
+	if (d->on_reload == NULL) {
+		log_notice(d->log, "nothing to reload");
+		return;
+	}
+	log_info(d->log, "reloading");
+	(void)notify_reloading();
+	d->on_reload(d->reload_ctx);
+	if (d->is_ready)
+		(void)notify_ready();
+}
+
+/* SIGPIPE ignored: a reader that went away is an error of write(), not a reason to die. */
+static enum veer_err start(struct daemon *d, struct veer_diag *diag)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	d->log = logger_new(d->program, STDERR_FILENO, (enum log_level)(d->options.log_level + LOG_LEVEL_ERROR),
+			    (enum log_format)d->options.log_format);
+	d->loop = loop_new(veer_clock_system());
+	if (d->log == NULL || d->loop == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+	enum veer_err err = loop_signals(d->loop, on_stop, on_hup, NULL, d);
+	return err == VEER_OK ? VEER_OK : veer_fail(diag, err, "cannot handle signals: %s", veer_err_text(err));
+}
+
+int daemon_init(struct daemon *d, const char *program, const struct args_spec *spec, int argc, char *const argv[])
+{
+	struct veer_diag diag = {.text = ""};
+	int status = -1;
+	*d = (struct daemon){.program = program};
+	enum veer_err err = daemon_options_parse(&d->options, spec, argc, argv, &diag);
+	if (err != VEER_OK) {
+		status = daemon_fail(d, &diag);
+	} else if (d->options.args.wants_help) {
+		print_help(&d->options.spec);
+		status = DAEMON_EXIT_OK;
+	} else if (d->options.args.wants_version) {
+		(void)printf("%s %s\n", program, VEER_VERSION);
+		(void)fflush(stdout);
+		status = DAEMON_EXIT_OK;
+	} else if (start(d, &diag) != VEER_OK) {
+		(void)daemon_fail(d, &diag);
+		status = DAEMON_EXIT_FAILED;
+	}
+	if (status >= 0)
+		daemon_deinit(d);
+	return status;
+}
+
+void daemon_ready(struct daemon *d, const struct log_field *fields)
+{
+	if (d->is_ready)
+		return;
+	d->is_ready = true;
+	/* Somebody waits for this line: it is written at any level. */
+	struct logger *log =
+		logger_new(d->program, STDERR_FILENO, LOG_LEVEL_DEBUG, (enum log_format)d->options.log_format);
+	log_write(log != NULL ? log : d->log, LOG_LEVEL_NOTICE, "ready", fields);
+	logger_free(&log);
+	(void)notify_ready();
+}
+
+int daemon_run(struct daemon *d, void (*on_reload)(void *ctx), void *ctx)
+{
+	d->on_reload = on_reload;
+	d->reload_ctx = ctx;
+	enum veer_err err = loop_run(d->loop);
+	if (err != VEER_OK)
+		log_error(d->log, "event loop failed", LOG_STR("reason", veer_err_text(err)));
+	return err == VEER_OK ? DAEMON_EXIT_OK : DAEMON_EXIT_FAILED;
+}
+
+void daemon_deinit(struct daemon *d)
+{
+	loop_free(&d->loop);
+	logger_free(&d->log);
+	daemon_options_deinit(&d->options);
+}

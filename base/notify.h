@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Telling the service manager how we are (sd_notify(3), spoken by hand). All of it does nothing, successfully, when
+ * $NOTIFY_SOCKET is not set.
+ *
+ * Threads: any; the environment must not change meanwhile. Errors: VEER_EIO, VEER_EINVAL (an unusable
+ * $NOTIFY_SOCKET); callers log them at most.
+ */
+#ifndef VEER_BASE_NOTIFY_H
+#define VEER_BASE_NOTIFY_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* Any message: "KEY=VALUE" lines. Ownership: borrowed. */
+enum veer_err notify_send(const char *message);
+
+enum veer_err notify_ready(void);
+/* A reload begins: RELOADING=1 with the monotonic time that systemd 253 wants; notify_ready() ends it. */
+enum veer_err notify_reloading(void);
+enum veer_err notify_stopping(void);
+/* One line for `systemctl status`; line breaks become blanks, cut at 512 bytes. */
+enum veer_err notify_status(const char *text);
+/* The sign of life for WatchdogSec=; from the thread that knows that the service works. */
+enum veer_err notify_watchdog(void);
+
+/* How long the manager waits for a sign of life, ms; 0 when it does not. Send at half of it. */
+int64_t notify_watchdog_ms(void);
+
+#endif
