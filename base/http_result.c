@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/x509_vfy.h>
+
 static enum veer_err err_from_curl(CURLcode code)
 {
 	switch ((int)code) { /* as int: curl has a hundred codes, and most of them cannot come here */
@@ -80,12 +82,9 @@ const char *http_result_header(const struct http_result *result, const char *nam
 static void collect_common(struct http_request *request, struct http_result *result)
 {
 	long status = 0;
-	long verify = 0;
 	(void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &result->os_errno);
-	(void)curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
 	result->status = (int)status;
-	result->tls_verify_result = (int)verify;
 	result->certificate_not_after_s = not_after_s(request->easy);
 	result->handle = request->easy;
 	result->error = "";
@@ -97,11 +96,22 @@ static void collect_common(struct http_request *request, struct http_result *res
 	collect_timing(request, &result->timing);
 }
 
+/* Why the certificate was refused. curl leaves "unspecified" where OpenSSL was content, but curl not with the name. */
+static int verify_result(CURL *easy)
+{
+	long verify = X509_V_OK;
+	(void)curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verify);
+	bool is_named = verify != X509_V_OK && verify != X509_V_ERR_UNSPECIFIED;
+	return is_named ? (int)verify : X509_V_ERR_HOSTNAME_MISMATCH;
+}
+
 void http_collect(struct http_request *request, CURLcode code, struct http_result *result)
 {
 	*result = (struct http_result){0};
 	collect_common(request, result);
 	result->err = err_from_curl(code);
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		result->tls_verify_result = verify_result(request->easy);
 	if (request->body_cut) {
 		result->err = VEER_ERANGE;
 		result->error = "the body is longer than the limit";

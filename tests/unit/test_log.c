@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/log.h"
+
+static char out[1 << 20];
+
+/* A logger into a temporary file, whose content drain() returns. */
+static struct logger *open_log(int *fd, enum log_level level, enum log_format format)
+{
+	char path[] = "/tmp/veer-test-log-XXXXXX";
+	*fd = mkstemp(path);
+	assert_true(*fd >= 0);
+	(void)unlink(path);
+	assert_int_equal(fcntl(*fd, F_SETFL, O_APPEND), 0);
+	return logger_new("veer-test", *fd, level, format);
+}
+
+static const char *drain(int fd)
+{
+	ssize_t n = pread(fd, out, sizeof out - 1, 0);
+	assert_true(n >= 0);
+	out[n] = '\0';
+	assert_int_equal(ftruncate(fd, 0), 0);
+	return out;
+}
+
+/* The line without its time. */
+static const char *drain_after_ts(int fd)
+{
+	const char *line = drain(fd);
+	assert_memory_equal(line, "ts=20", 5);
+	return strchr(line, ' ') + 1;
+}
+
+static void text_lines_are_key_value_pairs(void **state)
+{
+	(void)state;
+	int fd = -1;
+	struct logger *log = open_log(&fd, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	log_warn(log, "zone refused", LOG_STR("zone", "example."), LOG_INT("line", -3), LOG_STR("why", NULL),
+		 LOG_STR("empty", ""));
+	assert_string_equal(
+		drain_after_ts(fd),
+		"level=warning program=veer-test event=\"zone refused\" zone=example. line=-3 why=- empty=\"\"\n");
+	log_info(log, "ready");
+	assert_string_equal(drain_after_ts(fd), "level=info program=veer-test event=ready\n");
+	logger_free(&log);
+	(void)close(fd);
+}
+
+static void hostile_values_cannot_forge_lines(void **state)
+{
+	(void)state;
+	int fd = -1;
+	struct logger *log = open_log(&fd, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	log_info(log, "x", LOG_STR("v", "a\nts=2026 level=error\x1b[31m\"\\\x7f\xc3\xa4"));
+	assert_string_equal(drain_after_ts(fd), "level=info program=veer-test event=x "
+						"v=\"a\\x0ats=2026 level=error\\x1b[31m\\\"\\\\\\x7f\\xc3\\xa4\"\n");
+	logger_free(&log);
+	(void)close(fd);
+}
+
+static void levels_below_the_limit_are_silent(void **state)
+{
+	(void)state;
+	int fd = -1;
+	struct logger *log = open_log(&fd, LOG_LEVEL_WARNING, LOG_FORMAT_TEXT);
+	log_notice(log, "a");
+	log_info(log, "b");
+	log_debug(log, "c");
+	assert_string_equal(drain(fd), "");
+	log_error(log, "d");
+	assert_non_null(strstr(drain(fd), "event=d"));
+	log_error(NULL, "nobody hears");
+	logger_free(&log);
+	logger_free(&log);
+	(void)close(fd);
+}
+
+static json_t *parse_line(const char *text)
+{
+	struct veer_diag diag = {.text = ""};
+	json_t *value = NULL;
+	if (veer_json_parse(text, strlen(text), 1 << 20, &value, &diag) != VEER_OK)
+		fail_msg("%s in: %s", diag.text, text);
+	assert_true(json_is_object(value));
+	return value;
+}
+
+static void json_lines_are_json_whatever_the_values(void **state)
+{
+	(void)state;
+	int fd = -1;
+	struct logger *log = open_log(&fd, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+	const char *const values[] = {"plain",
+				      "",
+				      "a\nb\t\x01",
+				      "\"\\",
+				      "\xc3\xa4\xe2\x82\xac",
+				      "\xf0\x9f\x98\x80",
+				      "\xff\xfe",
+				      "\xc3",
+				      "\xed\xa0\x80",
+				      "\xf4\x90\x80\x80",
+				      "\xc0\x80",
+				      "a\xe2\x82"};
+	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+		log_info(log, "x", LOG_STR("v", values[i]), LOG_INT("n", 7));
+		json_t *line = parse_line(drain(fd));
+		assert_int_equal(json_integer_value(json_object_get(line, "n")), 7);
+		if (i < 6)
+			assert_string_equal(json_string_value(json_object_get(line, "v")), values[i]);
+		assert_string_equal(json_string_value(json_object_get(line, "level")), "info");
+		json_decref(line);
+	}
+	logger_free(&log);
+	(void)close(fd);
+}
+
+static void long_values_are_cut_and_lines_end(void **state)
+{
+	(void)state;
+	static char text[9000];
+	const enum log_format formats[] = {LOG_FORMAT_TEXT, LOG_FORMAT_JSON};
+	for (size_t f = 0; f < 2; f++) {
+		int fd = -1;
+		struct logger *log = open_log(&fd, LOG_LEVEL_INFO, formats[f]);
+		for (size_t len = 0; len < sizeof text - 1; len += 97) {
+			memset(text, len % 2 == 0 ? 'a' : '\n', len);
+			text[len] = '\0';
+			log_info(log, text, LOG_STR("one", text), LOG_STR("two", text), LOG_STR("three", text),
+				 LOG_STR("four", text), LOG_STR("five", text), LOG_INT("n", 1));
+			const char *line = drain(fd);
+			size_t got = strlen(line);
+			assert_true(got <= 4096);
+			assert_ptr_equal(strchr(line, '\n'), line + got - 1);
+			if (f == 1)
+				json_decref(parse_line(line));
+		}
+		logger_free(&log);
+		(void)close(fd);
+	}
+}
+
+static void *write_many(void *ctx)
+{
+	for (int i = 0; i < 500; i++)
+		log_info(ctx, "thread", LOG_INT("i", i), LOG_STR("pad", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
+	return NULL;
+}
+
+static void lines_of_many_threads_do_not_mix(void **state)
+{
+	(void)state;
+	int fd = -1;
+	struct logger *log = open_log(&fd, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+	pthread_t threads[4];
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, write_many, log), 0);
+	for (size_t i = 0; i < 4; i++)
+		(void)pthread_join(threads[i], NULL);
+	(void)drain(fd);
+	unsigned count = 0;
+	for (char *line = out; *line != '\0'; count++) {
+		char *end = strchr(line, '\n');
+		assert_non_null(end);
+		*end = '\0';
+		json_decref(parse_line(line));
+		line = end + 1;
+	}
+	assert_int_equal(count, 2000);
+	logger_free(&log);
+	(void)close(fd);
+}
+
+static void names_of_levels_and_formats_are_known(void **state)
+{
+	(void)state;
+	enum log_level level = LOG_LEVEL_ERROR;
+	enum log_format format = LOG_FORMAT_TEXT;
+	assert_true(log_level_parse("debug", &level));
+	assert_int_equal(level, LOG_LEVEL_DEBUG);
+	assert_false(log_level_parse("Debug", &level));
+	assert_false(log_level_parse("", &level));
+	assert_true(log_format_parse("json", &format));
+	assert_int_equal(format, LOG_FORMAT_JSON);
+	assert_false(log_format_parse("xml", &format));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_lines_are_key_value_pairs),
+		cmocka_unit_test(hostile_values_cannot_forge_lines),
+		cmocka_unit_test(levels_below_the_limit_are_silent),
+		cmocka_unit_test(json_lines_are_json_whatever_the_values),
+		cmocka_unit_test(long_values_are_cut_and_lines_end),
+		cmocka_unit_test(lines_of_many_threads_do_not_mix),
+		cmocka_unit_test(names_of_levels_and_formats_are_known),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
