@@ -50,7 +50,11 @@ TOOL_SRCS := $(wildcard tests/tools/*.c)
 TOOL_BINS := $(patsubst tests/tools/%.c,$(B)/tests/%,$(TOOL_SRCS))
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRCS))
+SIM_BIN := $(B)/tests/sim
 REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
+
+# The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
+export DNS_PORT API_PORT SITE_PORT
 
 .PHONY: all run test unit functional lint format fuzz bench sim clean help deps test-deps install tests
 .DELETE_ON_ERROR:
@@ -77,13 +81,19 @@ test: test-deps  ## install what is missing, build, and run every test
 	@$(MAKE) --no-print-directory lint
 	@/usr/bin/python3 tests/run.py --build $(B)
 
-tests: all $(UNIT_BINS) $(TOOL_BINS) $(REPLAY_BINS)
+tests: all $(UNIT_BINS) $(TOOL_BINS) $(REPLAY_BINS) $(SIM_BIN)
 
-unit: $(UNIT_BINS) $(REPLAY_BINS)  ## build and run the C unit tests only
+unit: $(UNIT_BINS) $(REPLAY_BINS) $(SIM_BIN)  ## build and run the C unit tests only
 	@/usr/bin/python3 tests/run.py --build $(B) --unit-only
 
 functional: all $(TOOL_BINS)  ## build and run the tests with real programs only
 	@/usr/bin/python3 tests/run.py --build $(B) --functional-only
+
+HISTORIES ?= 20000
+EVENTS ?= 1000
+FROM ?= 0
+sim: $(SIM_BIN)  ## play histories of the verdict engine against its invariants (HISTORIES= EVENTS= FROM=)
+	@$(SIM_BIN) --histories $(HISTORIES) --events $(EVENTS) --from $(FROM)
 
 lint:  ## check the include directions, banned calls and file headers
 	@/usr/bin/python3 tests/lint.py
@@ -136,6 +146,10 @@ $(B)/tests/%: $(O)/tests/tools/%.o $(ALL_LIBS)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
 $(B)/tests/replay_%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(ALL_LIBS)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
+
+SIM_OBJS := $(call objs,$(wildcard tests/sim/*.c))
+$(SIM_BIN): $(SIM_OBJS) $(LIB_probes) $(LIB_zones) $(LIB_base)
+	$(call link,$(call pc_libs,$(PKGS_base)) -lm)
 
 # Fuzzers are built by clang in one go, sources and target together, so that coverage reaches every line.
 FUZZ_LIB_SRCS := $(foreach d,base zones zones/store probes dnsd api,$(call srcs,$(d)))

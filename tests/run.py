@@ -45,6 +45,13 @@ def replay(path):
     return os.path.basename(path), int(code == 0), int(code != 0), out, took
 
 
+def simulate(path):
+    """Histories of the verdict engine: 10,000, or a tenth under sanitizers."""
+    count = 10000 if os.path.basename(os.path.dirname(os.path.dirname(os.path.abspath(path)))) == "build" else 1000
+    code, out, took = run([path, "--histories", str(count), "--events", "150"], UNIT_DEADLINE_S)
+    return f"sim of {count} histories", int(code == 0), int(code != 0), out, took
+
+
 def programs(build):
     found = sorted(glob.glob(os.path.join(build, "tests", "*")))
     found = [p for p in found if os.access(p, os.X_OK) and os.path.isfile(p)]
@@ -61,6 +68,8 @@ def run_units(build):
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [pool.submit(unit, p) for p in units] + [pool.submit(replay, p) for p in replays]
+        sim = os.path.join(build, "tests", "sim")
+        jobs += [pool.submit(simulate, sim)] if os.path.exists(sim) else []
         for job in jobs:
             name, ok, bad, out, took = job.result()
             print(f"  {name}: {ok} passed, {bad} failed ({took:.1f} s)", flush=True)
