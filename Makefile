@@ -53,6 +53,9 @@ FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRCS))
 SIM_BIN := $(B)/tests/sim
 REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 
+# The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
+export DNS_PORT API_PORT SITE_PORT
+
 .PHONY: all run test unit functional lint format fuzz bench sim clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:

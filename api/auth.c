@@ -68,7 +68,7 @@ bool api_authenticate(void *ctx, struct api_request *request)
 		return true;
 	}
 	char id[API_ID_SIZE] = "", hash[CRYPTO_SHA256_HEX_SIZE];
-	struct credential credential = {""};
+	struct credential credential = {.hash = ""};
 	bool is_formed = split_bearer(request->authorization, id, sizeof id, &secret);
 	if (crypto_sha256_hex(secret, strlen(secret), hash) != VEER_OK)
 		return false;

@@ -155,6 +155,7 @@ static enum MHD_Result first_call(struct api_exchange *x)
 		return send_reply(x);
 	}
 	x->body.limit_bytes = x->route->body_limit_bytes;
+	x->request.arg = x->route->arg;
 	return MHD_YES;
 }
 
@@ -171,7 +172,8 @@ static enum MHD_Result run_handler(struct api_exchange *x)
 		x->is_done = true;
 		return send_reply(x);
 	}
-	api_connection_phase(x->server, x->peer, API_PHASE_REPLY);
+	/* How long the handler takes is ours to answer for, not the client's. */
+	api_connection_phase(x->server, x->peer, API_PHASE_STREAM);
 	MHD_suspend_connection(x->connection);
 	if (api_pool_push(x->server, x))
 		return MHD_YES;

@@ -2,6 +2,7 @@
 /* The client and its requests' lives: curl's sockets and timers on our loop. */
 #include "base/http.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/http_internal.h"
@@ -298,6 +299,7 @@ struct http_client *http_client_new(struct loop *loop)
 {
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return NULL;
+	(void)signal(SIGPIPE, SIG_IGN);
 	struct http_client *client = calloc(1, sizeof *client);
 	CURLM *multi = curl_multi_init();
 	if (client == NULL || multi == NULL) {

@@ -20,7 +20,10 @@
 struct http_client;
 struct http_request;
 
-/* A client on `loop` (borrowed, must live longer). NULL when memory is out. Caller frees. */
+/*
+ * A client on `loop` (borrowed, must live longer). NULL when memory is out. Caller frees. SIGPIPE is ignored in the whole
+ * process from now on: TLS writes to a socket that its peer closed would raise it.
+ */
 struct http_client *http_client_new(struct loop *loop);
 /* Cancels what is still running (no callbacks) and frees. Not to be called from inside a callback of the client. */
 void http_client_free(struct http_client **client);

@@ -97,7 +97,7 @@ enum veer_err name_parse(const char *text, size_t len, const uint8_t *origin, ui
 	struct name_build b = {.out = wire, .label = 0, .pos = 1};
 	bool absolute = false;
 	enum veer_err err = VEER_OK;
-	size_t wire_len;
+	size_t wire_len = 0;
 	if (len == 0)
 		return veer_fail(diag, VEER_EINVAL, "empty domain name");
 	if (len == 1 && text[0] == '.')

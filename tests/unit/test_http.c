@@ -498,6 +498,22 @@ static void the_address_is_apart_from_the_host(void **state)
 	free(o);
 }
 
+static void names_are_resolved_beside_the_loop_and_within_the_deadline(void **state)
+{
+	struct fixture *f = *state;
+	char url[80];
+	(void)snprintf(url, sizeof url, "http://localhost:%u", tiny_http_port(f->server));
+	struct outcome *o = get(f, &(struct http_spec){.url = url, .path = "/hello", .timeout_ms = 5000}, NULL);
+	assert_int_equal(o->result.err, VEER_OK);
+	free(o);
+	/* Whether there is a resolver here or not: it fails, and does not hold up the loop. */
+	int64_t before = veer_clock_monotonic_ms(veer_clock_system());
+	o = get(f, &(struct http_spec){.url = "http://name.invalid/", .timeout_ms = 300}, NULL);
+	assert_true(o->result.err == VEER_EIO || o->result.err == VEER_ETIMEOUT);
+	assert_true(veer_clock_monotonic_ms(veer_clock_system()) - before < 1500);
+	free(o);
+}
+
 /* One TLS server with a certificate of its own. */
 struct tls_case {
 	const char *cert_name;
@@ -580,6 +596,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_unix_socket_is_asked_by_its_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(unusable_specs_are_refused_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_address_is_apart_from_the_host, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_are_resolved_beside_the_loop_and_within_the_deadline, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(certificates_are_checked_for_trust_time_and_name, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* veer: the command that people use. Picks the command by its first words. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/cli/cli.h"
+#include "base/buf.h"
+
+static const struct args_command commands[] = {
+	{"run", "run the whole service on this host, from one configuration file"},
+	{"status", "show sites, endpoints, agents and name servers"},
+	{"zone import", "load a zone file into the service"},
+	{"zone export", "print a zone as a zone file"},
+	{"zone list", "list the zones"},
+	{"token create", "make a token for the REST API"},
+	{"agent enrol", "announce a probe agent and print its one-use token"},
+	{"demo run", "run the demonstration (what `make run` does)"},
+	{"demo stop", "end the server of one demonstration site"},
+	{"demo start", "start it again"},
+	{"demo seed", "fill the demonstration (started by demo run)"},
+	{"demo site", "serve one demonstration site (started by demo run)"},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0], HIDDEN = 2 };
+
+static cli_command_fn *const functions[COMMANDS] = {
+	cli_run,	  cli_status,	   cli_zone_import, cli_zone_export, cli_zone_list, cli_token_create,
+	cli_agent_enrol, cli_demo_run, cli_demo_stop,   cli_demo_start,  cli_demo_seed, cli_demo_site,
+};
+
+static int help(void)
+{
+	struct buf out;
+	buf_init(&out, 65536);
+	buf_puts(&out, "veer: DNS-based global failover\n\nUsage: veer COMMAND [options]\n\nCommands:\n");
+	args_commands_help(commands, COMMANDS - HIDDEN, &out);
+	buf_puts(&out, "\nEach command explains itself: veer COMMAND --help\n");
+	(void)fputs(out.data, stdout);
+	buf_deinit(&out);
+	return CLI_OK;
+}
+
+int main(int argc, char *argv[])
+{
+	struct veer_diag diag = {""};
+	size_t index = 0;
+	int next = 0;
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+		return help();
+	if (strcmp(argv[1], "--version") == 0) {
+		(void)printf("veer %s\n", VEER_VERSION);
+		return CLI_OK;
+	}
+	if (args_select(commands, COMMANDS, argc, argv, 1, &index, &next, &diag) != VEER_OK) {
+		(void)fprintf(stderr, "veer: %s\n", diag.text);
+		return CLI_USAGE;
+	}
+	return functions[index](argc, argv, next);
+}

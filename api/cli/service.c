@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/cli/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/file.h"
+
+enum { ARGV_MAX = 128, TEXTS_BYTES = 1 << 20 };
+
+static const struct config_field api_fields[] = {
+	{.key = "listen", .type = CONFIG_STRINGS, .max = 8},
+	{.key = "tls_cert", .type = CONFIG_STRING, .max = SERVICE_PATH_SIZE},
+	{.key = "tls_key", .type = CONFIG_STRING, .max = SERVICE_PATH_SIZE},
+};
+static const struct config_schema api_schema = {api_fields, 3};
+
+static const struct config_field dnsd_fields[] = {
+	{.key = "listen", .type = CONFIG_STRINGS, .required = true, .min = 1, .max = 16},
+	{.key = "geoip", .type = CONFIG_STRINGS, .max = 4},
+	{.key = "workers", .type = CONFIG_INTEGER, .min = 1, .max = 64},
+};
+static const struct config_schema dnsd_schema = {dnsd_fields, 3};
+
+static const struct config_field probe_fields[] = {
+	{.key = "name", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
+	{.key = "region", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
+	{.key = "allow_targets", .type = CONFIG_STRING, .min = 1, .max = 255},
+};
+static const struct config_schema probe_schema = {probe_fields, 3};
+
+static const struct config_field service_fields[] = {
+	{.key = "state", .type = CONFIG_STRING, .required = true, .min = 1, .max = SERVICE_PATH_SIZE - 64},
+	{.key = "api", .type = CONFIG_MAPPING, .schema = &api_schema},
+	{.key = "dnsd", .type = CONFIG_MAPPING, .schema = &dnsd_schema},
+	{.key = "probes", .type = CONFIG_MAPPINGS, .max = 32, .schema = &probe_schema},
+};
+static const struct config_schema service_schema = {service_fields, 4};
+
+static const char *text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+/* The directory of this program, or the sbin beside it when the others are installed there. */
+static enum veer_err find_programs(struct service *s, struct veer_diag *diag)
+{
+	char probe[SERVICE_PATH_SIZE + 32];
+	ssize_t len = readlink("/proc/self/exe", s->programs, sizeof s->programs - 16);
+	if (len <= 0)
+		return veer_fail(diag, VEER_EIO, "/proc/self/exe cannot be read");
+	s->programs[len] = '\0';
+	*strrchr(s->programs, '/') = '\0';
+	(void)snprintf(probe, sizeof probe, "%s/veer-api", s->programs);
+	if (access(probe, X_OK) == 0)
+		return VEER_OK;
+	(void)snprintf(probe, sizeof probe, "%s/../sbin/veer-api", s->programs);
+	if (access(probe, X_OK) != 0)
+		return veer_fail(diag, VEER_ENOTFOUND, "veer-api is not beside veer (%s)", s->programs);
+	(void)memcpy(s->programs + strlen(s->programs), "/../sbin", sizeof "/../sbin");
+	return VEER_OK;
+}
+
+enum veer_err service_load(const char *path, struct service *out, struct veer_diag *diag)
+{
+	struct config *config = NULL;
+	*out = (struct service){0};
+	enum veer_err err = config_load(path, &config, diag);
+	if (err == VEER_OK)
+		err = config_to_json(config, &service_schema, &out->config, diag);
+	const char *state = text(out->config, "state");
+	if (err == VEER_OK && state[0] != '/')
+		err = config_fail(config, "/state", diag, VEER_EINVAL, "state: must be an absolute path");
+	config_free(&config);
+	if (err == VEER_OK) {
+		(void)snprintf(out->state, sizeof out->state, "%s", state);
+		(void)snprintf(out->socket, sizeof out->socket, "unix:%s/api.sock", state);
+		err = find_programs(out, diag);
+	}
+	if (err != VEER_OK)
+		service_deinit(out);
+	return err;
+}
+
+void service_deinit(struct service *service)
+{
+	json_decref(service->config);
+	service->config = NULL;
+}
+
+/* An argv under construction; its texts live in the arena. */
+struct command {
+	struct arena *arena;
+	const char *argv[ARGV_MAX];
+	size_t count;
+	bool failed;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct command *c, const char *fmt, ...)
+{
+	char word[2 * SERVICE_PATH_SIZE];
+	va_list ap;
+	va_start(ap, fmt);
+	int len = vsnprintf(word, sizeof word, fmt, ap);
+	va_end(ap);
+	char *copy = arena_strdup(c->arena, word);
+	if (len < 0 || (size_t)len >= sizeof word || copy == NULL || c->count + 1 >= ARGV_MAX)
+		c->failed = true;
+	else
+		c->argv[c->count++] = copy;
+}
+
+static void add_list(struct command *c, const char *option, const json_t *list)
+{
+	size_t i;
+	json_t *element;
+	json_array_foreach((json_t *)(uintptr_t)list, i, element) {
+		add(c, "%s", option);
+		add(c, "%s", json_string_value(element));
+	}
+}
+
+static void add_text(struct command *c, const char *option, const char *value)
+{
+	if (value == NULL)
+		return;
+	add(c, "%s", option);
+	add(c, "%s", value);
+}
+
+static enum veer_err add_child(const struct service *s, struct supervisor *supervisor, const struct command *c,
+			       const char *name, bool is_once, const char *const *needs)
+{
+	char log_path[2 * SERVICE_PATH_SIZE];
+	struct supervise_spec spec = {.name = name, .argv = c->argv, .is_once = is_once, .needs = needs};
+	if (s->log_dir != NULL) {
+		(void)snprintf(log_path, sizeof log_path, "%s/%s.log", s->log_dir, name);
+		spec.log_path = log_path;
+	}
+	return c->failed ? VEER_ERANGE : supervisor_add(supervisor, &spec);
+}
+
+static enum veer_err add_api(const struct service *s, struct supervisor *supervisor, struct arena *arena)
+{
+	struct command c = {.arena = arena};
+	const json_t *api = json_object_get(s->config, "api");
+	add(&c, "%s/veer-api", s->programs);
+	add(&c, "--store");
+	add(&c, "sqlite:%s/veer.db", s->state);
+	add_text(&c, "--listen", s->socket);
+	add_list(&c, "--listen", json_object_get(api, "listen"));
+	add_text(&c, "--tls-cert", text(api, "tls_cert"));
+	add_text(&c, "--tls-key", text(api, "tls_key"));
+	return add_child(s, supervisor, &c, "veer-api", false, NULL);
+}
+
+/* The name server needs nobody: it is started at once and serves what it has saved. */
+static enum veer_err add_dnsd(const struct service *s, struct supervisor *supervisor, struct arena *arena)
+{
+	struct command c = {.arena = arena};
+	const json_t *dnsd = json_object_get(s->config, "dnsd");
+	if (dnsd == NULL)
+		return VEER_OK;
+	add(&c, "%s/veer-dnsd", s->programs);
+	add_text(&c, "--feed", s->socket);
+	add(&c, "--state");
+	add(&c, "%s/dnsd", s->state);
+	add_list(&c, "--listen", json_object_get(dnsd, "listen"));
+	add_list(&c, "--geoip", json_object_get(dnsd, "geoip"));
+	if (json_object_get(dnsd, "workers") != NULL) {
+		add(&c, "--workers");
+		add(&c, "%d", (int)json_integer_value(json_object_get(dnsd, "workers")));
+	}
+	return add_child(s, supervisor, &c, "veer-dnsd", false, NULL);
+}
+
+/* An agent that has no identity yet is enrolled first. */
+static enum veer_err add_probe(const struct service *s, struct supervisor *supervisor, struct arena *arena,
+			       const json_t *probe)
+{
+	static const char *const api_first[] = {"veer-api", NULL};
+	char identity[3 * SERVICE_PATH_SIZE], dir[2 * SERVICE_PATH_SIZE], child[96], step[96];
+	const char *name = text(probe, "name"), *region = text(probe, "region");
+	(void)snprintf(dir, sizeof dir, "%s/probe-%s", s->state, name);
+	(void)snprintf(identity, sizeof identity, "%s/identity.json", dir);
+	(void)snprintf(child, sizeof child, "veer-probe-%s", name);
+	(void)snprintf(step, sizeof step, "enrol-%s", name);
+	const char *const enrolled_first[] = {step, NULL};
+	bool needs_enrolment = access(identity, F_OK) != 0;
+	enum veer_err err = file_make_dirs(dir, NULL);
+	if (err == VEER_OK && needs_enrolment) {
+		struct command c = {.arena = arena};
+		add(&c, "/proc/self/exe");
+		add(&c, "agent");
+		add(&c, "enrol");
+		add_text(&c, "--name", name);
+		add_text(&c, "--region", region);
+		add_text(&c, "--api", s->socket);
+		add(&c, "--out");
+		add(&c, "%s/token", dir);
+		err = add_child(s, supervisor, &c, step, true, api_first);
+	}
+	struct command c = {.arena = arena};
+	add(&c, "%s/veer-probe", s->programs);
+	add_text(&c, "--api", s->socket);
+	add_text(&c, "--state", dir);
+	add(&c, "--token-file");
+	add(&c, "%s/token", dir);
+	add_text(&c, "--region", region);
+	add_text(&c, "--allow-targets", text(probe, "allow_targets"));
+	return err == VEER_OK ? add_child(s, supervisor, &c, child, false, needs_enrolment ? enrolled_first : NULL) : err;
+}
+
+enum veer_err service_add(const struct service *s, struct supervisor *supervisor, struct veer_diag *diag)
+{
+	char dir[2 * SERVICE_PATH_SIZE];
+	struct arena *arena = arena_new(TEXTS_BYTES);
+	(void)snprintf(dir, sizeof dir, "%s/dnsd", s->state);
+	enum veer_err err = arena != NULL ? file_make_dirs(dir, diag) : VEER_ENOMEM;
+	if (err == VEER_OK)
+		err = add_api(s, supervisor, arena);
+	if (err == VEER_OK)
+		err = add_dnsd(s, supervisor, arena);
+	size_t i;
+	json_t *probe;
+	json_array_foreach(json_object_get(s->config, "probes"), i, probe)
+		if (err == VEER_OK)
+			err = add_probe(s, supervisor, arena, probe);
+	arena_free(&arena);
+	if (err != VEER_OK && diag->text[0] == '\0')
+		(void)veer_fail(diag, err, "the service cannot be set up: %s", veer_err_text(err));
+	return err;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The whole service on one host as a list of children: the control plane, a name server, probe agents, from one
+ * configuration file (docs/configuration.md).
+ */
+#ifndef VEER_API_CLI_SERVICE_H
+#define VEER_API_CLI_SERVICE_H
+
+#include <stddef.h>
+
+#include "api/cli/supervise.h"
+#include "base/json.h"
+
+#define SERVICE_PATH_SIZE 1024
+
+/* A configuration that was read and checked. */
+struct service {
+	json_t *config;               /* owned */
+	char state[SERVICE_PATH_SIZE];  /* the directory of everything that is kept, absolute */
+	char programs[SERVICE_PATH_SIZE]; /* where the other programs are: beside this one, or in the sbin beside its bin */
+	char socket[SERVICE_PATH_SIZE + 16]; /* "unix:STATE/api.sock" */
+	const char *log_dir;          /* children's standard error goes to files here; NULL: to ours. Borrowed */
+};
+
+/* Read the file. The diag says FILE:LINE. Errors: VEER_EINVAL, VEER_ENOTFOUND and the like. */
+enum veer_err service_load(const char *path, struct service *out, struct veer_diag *diag);
+void service_deinit(struct service *service);
+
+/* Make the state's directories and add all children to the supervisor. Errors: those of both. */
+enum veer_err service_add(const struct service *service, struct supervisor *supervisor, struct veer_diag *diag);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* veer status: the whole on one page. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/cli/cli.h"
+#include "api/cli/table.h"
+
+enum { CELL = 128 };
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text != NULL ? text : "";
+}
+
+static int64_t int_of(const json_t *object, const char *key)
+{
+	return (int64_t)json_integer_value(json_object_get(object, key));
+}
+
+static void age_text(int64_t ms, char *out)
+{
+	if (ms < 0)
+		(void)snprintf(out, CELL, "never");
+	else if (ms < 10000)
+		(void)snprintf(out, CELL, "%lld ms ago", (long long)ms);
+	else
+		(void)snprintf(out, CELL, "%lld s ago", (long long)(ms / 1000));
+}
+
+static void print_sites(const json_t *sites)
+{
+	static const char *const headings[] = {"SITE", "REGION", "STATE"};
+	struct table *t = table_new(headings, 3);
+	size_t i;
+	json_t *site;
+	json_array_foreach((json_t *)(uintptr_t)sites, i, site)
+		if (t != NULL)
+			table_row(t, (const char *const[]){text_of(site, "name"), text_of(site, "region"), text_of(site, "state")});
+	if (t != NULL)
+		table_print(t, stdout);
+	table_free(&t);
+}
+
+/* Why nothing changes, in words. */
+static void explain_wait(const json_t *e, char *out)
+{
+	const char *wait = text_of(e, "wait");
+	int64_t fresh = int_of(e, "fresh"), quorum = int_of(e, "quorum");
+	if (strcmp(wait, "no_quorum") == 0)
+		(void)snprintf(out, CELL, "no quorum: %lld of %lld needed agents speak, the verdict is held", (long long)fresh,
+			       (long long)quorum);
+	else if (strcmp(wait, "no_check") == 0)
+		(void)snprintf(out, CELL, "nobody checks it");
+	else if (strcmp(wait, "hold") == 0)
+		(void)snprintf(out, CELL, "up again, held for another %lld ms", (long long)int_of(e, "hold_left_ms"));
+	else if (strcmp(wait, "brake") == 0)
+		(void)snprintf(out, CELL, "brake: too many were removed at once");
+	else if (strcmp(wait, "frozen") == 0)
+		(void)snprintf(out, CELL, "frozen");
+	else if (strcmp(text_of(e, "state"), "down") == 0)
+		(void)snprintf(out, CELL, "%s since %s", text_of(e, "reason"), text_of(e, "at"));
+	else
+		out[0] = '\0';
+}
+
+static void print_endpoints(const json_t *endpoints)
+{
+	static const char *const headings[] = {"ENDPOINT", "ADDRESS", "SITE", "VERDICT", "AGENTS", "NOTE"};
+	struct table *t = table_new(headings, 6);
+	size_t i;
+	json_t *e;
+	json_array_foreach((json_t *)(uintptr_t)endpoints, i, e) {
+		char note[CELL], agents[CELL];
+		explain_wait(e, note);
+		(void)snprintf(agents, sizeof agents, "%lld up %lld down of %lld", (long long)int_of(e, "up"),
+			       (long long)int_of(e, "down"), (long long)int_of(e, "agents"));
+		if (t != NULL)
+			table_row(t, (const char *const[]){text_of(e, "endpoint"), text_of(e, "address"), text_of(e, "site"),
+							   text_of(e, "state"), agents, note});
+	}
+	if (t != NULL)
+		table_print(t, stdout);
+	table_free(&t);
+}
+
+static void print_agents(const json_t *agents)
+{
+	static const char *const headings[] = {"AGENT", "ID", "REGION", "STATE", "HEARD"};
+	struct table *t = table_new(headings, 5);
+	size_t i;
+	json_t *a;
+	json_array_foreach((json_t *)(uintptr_t)agents, i, a) {
+		char heard[CELL];
+		age_text(int_of(a, "heard_ms_ago"), heard);
+		if (t != NULL)
+			table_row(t, (const char *const[]){text_of(a, "name"), text_of(a, "id"), text_of(a, "region"),
+							   text_of(a, "state"), heard});
+	}
+	if (t != NULL)
+		table_print(t, stdout);
+	table_free(&t);
+}
+
+static void print_nameservers(const json_t *servers, int64_t newest)
+{
+	static const char *const headings[] = {"NAME SERVER", "REVISION", "ZONES", "QUERIES", "HEARD"};
+	struct table *t = table_new(headings, 5);
+	size_t i;
+	json_t *s;
+	json_array_foreach((json_t *)(uintptr_t)servers, i, s) {
+		char revision[CELL], zones[CELL], queries[CELL], heard[CELL];
+		int64_t at = int_of(s, "revision");
+		(void)snprintf(revision, sizeof revision, "%lld%s", (long long)at, at < newest ? " (behind)" : "");
+		(void)snprintf(zones, sizeof zones, "%lld", (long long)int_of(s, "zones"));
+		(void)snprintf(queries, sizeof queries, "%lld", (long long)int_of(s, "queries"));
+		age_text(int_of(s, "heard_ms_ago"), heard);
+		if (t != NULL)
+			table_row(t, (const char *const[]){text_of(s, "name"), revision, zones, queries, heard});
+	}
+	if (t != NULL)
+		table_print(t, stdout);
+	table_free(&t);
+}
+
+static void print_status(const json_t *status)
+{
+	(void)printf("Controller %s (election %lld), revision %lld\n\n", text_of(status, "controller"),
+		     (long long)int_of(status, "election"), (long long)int_of(status, "revision"));
+	print_sites(json_object_get(status, "sites"));
+	(void)putchar('\n');
+	print_endpoints(json_object_get(status, "endpoints"));
+	(void)putchar('\n');
+	print_agents(json_object_get(status, "agents"));
+	(void)putchar('\n');
+	print_nameservers(json_object_get(status, "nameservers"), int_of(status, "feed_revision"));
+}
+
+int cli_status(int argc, char *argv[], int first)
+{
+	struct cli cli = {0};
+	struct args args;
+	struct args_option table[CLI_OPTION_COUNT];
+	struct args_spec spec = {.usage = "veer status [--json]",
+				 .summary = "Shows sites, endpoints with their verdicts, agents and name servers."};
+	int code = cli_parse(&cli, &args, &spec, table, 0, argc, argv, first);
+	if (code >= 0)
+		return code;
+	struct veer_diag diag = {""};
+	struct cli_reply reply;
+	enum veer_err err = cli_call_json(&cli, "GET", "/v1/status", NULL, &reply, &diag);
+	code = err != VEER_OK ? cli_fail(&diag) : CLI_OK;
+	if (err == VEER_OK && cli.as_json)
+		code = cli_print_json(reply.json);
+	else if (err == VEER_OK)
+		print_status(reply.json);
+	cli_reply_deinit(&reply);
+	args_deinit(&args);
+	return code;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/cli/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	BACKOFF_FIRST_MS = 100,
+	BACKOFF_MAX_MS = 5000,
+	STEADY_MS = 10000, /* after running so long, the next pause is the first again */
+	END_TIMEOUT_MS = 10000,
+};
+
+enum child_state { CHILD_WAITING, CHILD_RUNNING, CHILD_READY, CHILD_PAUSING, CHILD_DONE };
+
+struct child {
+	struct supervisor *supervisor;
+	char *name;
+	char **argv;
+	char *log_path;
+	bool is_once;
+	size_t needs[SUPERVISE_NEEDS_MAX]; /* indices */
+	size_t need_count;
+	enum child_state state;
+	pid_t pid;
+	int pidfd; /* -1 when it does not run */
+	int64_t started_ms;
+	int64_t pause_ms;
+	struct loop_timer timer;
+};
+
+struct supervisor {
+	struct loop *loop;
+	struct logger *log;
+	char socket_path[108];
+	int socket;
+	struct child *children[SUPERVISE_CHILDREN_MAX];
+	size_t count;
+	bool is_started;
+	bool was_ready;
+	void (*on_ready)(void *ctx);
+	void *ctx;
+};
+
+static void start_all(struct supervisor *s);
+static void on_child_exit(void *ctx, int fd, unsigned events);
+
+/* In the child process: nothing here may allocate or lock. */
+static void become(const struct child *c, const char *notify)
+{
+	sigset_t none;
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	if (c->log_path != NULL) {
+		int fd = open(c->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		if (fd >= 0)
+			(void)dup2(fd, STDERR_FILENO);
+	}
+	if (getppid() == 1) /* the supervisor died before prctl() */
+		_exit(1);
+	(void)putenv((char *)(uintptr_t)notify);
+	(void)execv(c->argv[0], c->argv);
+	_exit(127);
+}
+
+static void pause_child(struct child *c)
+{
+	struct supervisor *s = c->supervisor;
+	bool was_steady = loop_now_ms(s->loop) - c->started_ms > STEADY_MS;
+	c->pause_ms = c->pause_ms == 0 || was_steady ? BACKOFF_FIRST_MS : 2 * c->pause_ms;
+	if (c->pause_ms > BACKOFF_MAX_MS)
+		c->pause_ms = BACKOFF_MAX_MS;
+	c->state = CHILD_PAUSING;
+}
+
+static void on_pause_over(void *ctx)
+{
+	struct child *c = ctx;
+	c->state = CHILD_WAITING;
+	start_all(c->supervisor);
+}
+
+static void start_child(struct child *c)
+{
+	struct supervisor *s = c->supervisor;
+	char notify[128];
+	(void)snprintf(notify, sizeof notify, "NOTIFY_SOCKET=%s", s->socket_path);
+	c->started_ms = loop_now_ms(s->loop);
+	c->pid = fork();
+	if (c->pid == 0)
+		become(c, notify);
+	c->pidfd = c->pid > 0 ? (int)syscall(SYS_pidfd_open, c->pid, 0) : -1;
+	if (c->pidfd < 0 || loop_watch(s->loop, c->pidfd, LOOP_READ, on_child_exit, c) != VEER_OK) {
+		log_error(s->log, "cannot start", LOG_STR("child", c->name), LOG_STR("why", strerror(errno)));
+		pause_child(c);
+		(void)loop_timer_set(s->loop, &c->timer, c->pause_ms, on_pause_over, c);
+		return;
+	}
+	c->state = CHILD_RUNNING;
+	log_info(s->log, "started", LOG_STR("child", c->name), LOG_INT("pid", c->pid));
+}
+
+static bool has_all_needs(const struct child *c)
+{
+	for (size_t i = 0; i < c->need_count; i++) {
+		enum child_state state = c->supervisor->children[c->needs[i]]->state;
+		if (state != CHILD_READY && state != CHILD_DONE)
+			return false;
+	}
+	return true;
+}
+
+/* Start what waits and may; say once that all is ready. */
+static void start_all(struct supervisor *s)
+{
+	bool is_ready = true;
+	for (size_t i = 0; i < s->count && s->is_started; i++) {
+		struct child *c = s->children[i];
+		if (c->state == CHILD_WAITING && has_all_needs(c))
+			start_child(c);
+		is_ready = is_ready && (c->state == CHILD_READY || c->state == CHILD_DONE);
+	}
+	if (s->is_started && is_ready && !s->was_ready) {
+		s->was_ready = true;
+		s->on_ready(s->ctx);
+	}
+}
+
+static void reap(struct child *c, int *status)
+{
+	*status = 0;
+	(void)waitpid(c->pid, status, 0);
+	loop_unwatch(c->supervisor->loop, c->pidfd);
+	(void)close(c->pidfd);
+	c->pidfd = -1;
+	c->pid = 0;
+}
+
+static void on_child_exit(void *ctx, int fd, unsigned events)
+{
+	struct child *c = ctx;
+	struct supervisor *s = c->supervisor;
+	int status;
+	(void)fd;
+	(void)events;
+	reap(c, &status);
+	if (c->is_once && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		c->state = CHILD_DONE;
+		start_all(s);
+		return;
+	}
+	pause_child(c);
+	log_warn(s->log, "ended, will be started again", LOG_STR("child", c->name),
+		 LOG_INT("exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
+		 LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), LOG_INT("pause_ms", c->pause_ms));
+	(void)loop_timer_set(s->loop, &c->timer, c->pause_ms, on_pause_over, c);
+}
+
+/* A child has something to say; the kernel tells which one (SCM_CREDENTIALS, unix(7)). */
+static void on_notify(void *ctx, int fd, unsigned events)
+{
+	struct supervisor *s = ctx;
+	char text[512], control[CMSG_SPACE(sizeof(struct ucred))];
+	struct iovec iov = {text, sizeof text - 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct ucred peer = {0};
+	(void)events;
+	ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (len <= 0)
+		return;
+	text[len] = '\0';
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(&msg); h != NULL; h = CMSG_NXTHDR(&msg, h))
+		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_CREDENTIALS)
+			memcpy(&peer, CMSG_DATA(h), sizeof peer);
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->children[i]->pid != peer.pid || peer.pid == 0 || strstr(text, "READY=1") == NULL)
+			continue;
+		s->children[i]->state = CHILD_READY;
+		log_info(s->log, "ready", LOG_STR("child", s->children[i]->name));
+		start_all(s);
+		return;
+	}
+}
+
+static enum veer_err open_socket(struct supervisor *s, const char *dir, struct veer_diag *diag)
+{
+	const int on = 1;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	if ((size_t)snprintf(s->socket_path, sizeof s->socket_path, "%s/notify.sock", dir) >= sizeof s->socket_path)
+		return veer_fail(diag, VEER_ERANGE, "%s: too long for a Unix socket's path", dir);
+	(void)snprintf(at.sun_path, sizeof at.sun_path, "%s", s->socket_path);
+	(void)unlink(s->socket_path);
+	s->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->socket < 0 || bind(s->socket, (const struct sockaddr *)&at, sizeof at) != 0 ||
+	    setsockopt(s->socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0)
+		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", s->socket_path, strerror(errno));
+	return loop_watch(s->loop, s->socket, LOOP_READ, on_notify, s);
+}
+
+enum veer_err supervisor_new(struct loop *loop, struct logger *log, const char *dir, struct supervisor **out,
+			     struct veer_diag *diag)
+{
+	struct supervisor *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return VEER_ENOMEM;
+	s->loop = loop;
+	s->log = log;
+	s->socket = -1;
+	enum veer_err err = open_socket(s, dir, diag);
+	if (err != VEER_OK) {
+		supervisor_free(&s);
+		return err;
+	}
+	*out = s;
+	return VEER_OK;
+}
+
+static void child_free(struct child *c)
+{
+	for (size_t i = 0; c->argv != NULL && c->argv[i] != NULL; i++)
+		free(c->argv[i]);
+	free(c->argv);
+	free(c->name);
+	free(c->log_path);
+	free(c);
+}
+
+static bool copy_argv(struct child *c, const char *const *argv)
+{
+	size_t count = 0;
+	while (argv[count] != NULL)
+		count++;
+	c->argv = calloc(count + 1, sizeof *c->argv);
+	for (size_t i = 0; c->argv != NULL && i < count; i++)
+		if ((c->argv[i] = strdup(argv[i])) == NULL)
+			return false;
+	return c->argv != NULL;
+}
+
+static enum veer_err find_needs(const struct supervisor *s, struct child *c, const char *const *needs)
+{
+	for (; needs != NULL && *needs != NULL; needs++) {
+		size_t i = 0;
+		while (i < s->count && strcmp(s->children[i]->name, *needs) != 0)
+			i++;
+		if (i == s->count)
+			return VEER_ENOTFOUND;
+		if (c->need_count == SUPERVISE_NEEDS_MAX)
+			return VEER_ELIMIT;
+		c->needs[c->need_count++] = i;
+	}
+	return VEER_OK;
+}
+
+enum veer_err supervisor_add(struct supervisor *s, const struct supervise_spec *spec)
+{
+	if (s->count == SUPERVISE_CHILDREN_MAX)
+		return VEER_ELIMIT;
+	struct child *c = calloc(1, sizeof *c);
+	if (c == NULL)
+		return VEER_ENOMEM;
+	c->supervisor = s;
+	c->pidfd = -1;
+	c->is_once = spec->is_once;
+	c->name = strdup(spec->name);
+	c->log_path = spec->log_path != NULL ? strdup(spec->log_path) : NULL;
+	bool has_memory = c->name != NULL && copy_argv(c, spec->argv) && (spec->log_path == NULL || c->log_path != NULL);
+	enum veer_err err = has_memory ? find_needs(s, c, spec->needs) : VEER_ENOMEM;
+	if (err != VEER_OK) {
+		child_free(c);
+		return err;
+	}
+	s->children[s->count++] = c;
+	return VEER_OK;
+}
+
+void supervisor_start(struct supervisor *s, void (*on_ready)(void *ctx), void *ctx)
+{
+	s->on_ready = on_ready;
+	s->ctx = ctx;
+	s->is_started = true;
+	start_all(s);
+}
+
+void supervisor_signal(struct supervisor *s, int signal_number)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->children[i]->pid > 0)
+			(void)kill(s->children[i]->pid, signal_number);
+}
+
+/* Wait for all until `due_ms`; true when all have ended. */
+static bool wait_for_all(struct supervisor *s, int64_t due_ms)
+{
+	const struct veer_clock *clock = loop_clock(s->loop);
+	for (size_t i = 0; i < s->count; i++) {
+		struct child *c = s->children[i];
+		int status;
+		if (c->pidfd < 0)
+			continue;
+		int64_t left = due_ms - veer_clock_monotonic_ms(clock);
+		struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
+		if (poll(&p, 1, left > 0 ? (int)left : 0) <= 0)
+			return false;
+		reap(c, &status);
+	}
+	return true;
+}
+
+void supervisor_free(struct supervisor **supervisor)
+{
+	struct supervisor *s = *supervisor;
+	if (s == NULL)
+		return;
+	s->is_started = false;
+	supervisor_signal(s, SIGTERM);
+	if (!wait_for_all(s, veer_clock_monotonic_ms(loop_clock(s->loop)) + END_TIMEOUT_MS)) {
+		log_error(s->log, "some children do not end: killing them");
+		supervisor_signal(s, SIGKILL);
+		(void)wait_for_all(s, veer_clock_monotonic_ms(loop_clock(s->loop)) + END_TIMEOUT_MS);
+	}
+	for (size_t i = 0; i < s->count; i++) {
+		loop_timer_cancel(s->loop, &s->children[i]->timer);
+		child_free(s->children[i]);
+	}
+	if (s->socket >= 0) {
+		loop_unwatch(s->loop, s->socket);
+		(void)close(s->socket);
+		(void)unlink(s->socket_path);
+	}
+	free(s);
+	*supervisor = NULL;
+}

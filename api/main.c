@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* veer-api: the control plane. Wires its parts and waits for signals; the work is done by the parts' own threads. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "api/api.h"
+#include "base/daemon.h"
+#include "base/file.h"
+
+enum { PEM_MAX = 1 << 20 };
+
+struct options {
+	struct args_list listen;
+	const char *store;
+	const char *tls_cert;
+	const char *tls_key;
+	struct args_list geoip;
+};
+
+/* 2,000 subscribers and as many clients need descriptors. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* The directory of the store's file: where the feed's full states go. */
+static void directory_of(const char *store_url, char *out, size_t size)
+{
+	const char *path = strchr(store_url, ':');
+	const char *slash = path != NULL ? strrchr(path + 1, '/') : NULL;
+	if (slash == NULL)
+		(void)snprintf(out, size, ".");
+	else
+		(void)snprintf(out, size, "%.*s", slash == path + 1 ? 1 : (int)(slash - path - 1), path + 1);
+}
+
+static enum veer_err open_parts(struct api *api, const struct options *o, struct veer_diag *diag)
+{
+	char dir[4096];
+	directory_of(o->store, dir, sizeof dir);
+	enum veer_err err = file_make_dirs(dir, diag);
+	if (err == VEER_OK)
+		err = store_open(o->store, &api->store, diag);
+	if (err != VEER_OK)
+		return err;
+	api->directory = directory_new();
+	api->uplinks = uplink_table_new();
+	api->assignments = assignment_hub_new(store_id(api->store));
+	if (api->directory == NULL || api->uplinks == NULL || api->assignments == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	err = hub_new(api->store, api->directory, dir, api->log, &api->hub, diag);
+	struct controller_config config = {api->clock, api->store, api->directory, api->assignments, api->log};
+	if (err == VEER_OK)
+		err = controller_new(&config, &api->controller, diag);
+	if (err == VEER_OK && hub_start(api->hub, api->controller, api->assignments) != VEER_OK)
+		err = veer_fail(diag, VEER_ELIMIT, "no threads left");
+	return err;
+}
+
+static enum veer_err open_server(struct api *api, const struct options *o, struct veer_diag *diag)
+{
+	char *cert = NULL, *key = NULL;
+	size_t len;
+	enum veer_err err = VEER_OK;
+	if ((o->tls_cert == NULL) != (o->tls_key == NULL))
+		return veer_fail(diag, VEER_EINVAL, "--tls-cert and --tls-key go together");
+	if (o->tls_cert != NULL)
+		err = file_read(o->tls_cert, PEM_MAX, &cert, &len, diag);
+	if (err == VEER_OK && o->tls_key != NULL)
+		err = file_read(o->tls_key, PEM_MAX, &key, &len, diag);
+	if (err == VEER_OK) {
+		struct api_server_config config = {.ctx = api, .authenticate = api_authenticate, .tls_cert_pem = cert,
+						   .tls_key_pem = key, .log = api->log};
+		config.routes = api_routes(&config.route_count);
+		api->server = api_server_new(&config);
+		if (api->server == NULL)
+			err = veer_fail(diag, VEER_ENOMEM, "the HTTP server does not start: memory or threads are out");
+	}
+	for (size_t i = 0; i < o->listen.count && err == VEER_OK; i++)
+		err = api_server_listen(api->server, o->listen.items[i], diag);
+	if (key != NULL)
+		explicit_bzero(key, strlen(key));
+	free(cert);
+	free(key);
+	return err;
+}
+
+/* In the reverse order of their needs: no new requests, no followers, no store. */
+static void close_parts(struct api *api)
+{
+	if (api->hub != NULL)
+		hub_stop(api->hub);
+	api_server_free(&api->server);
+	controller_free(&api->controller);
+	hub_free(&api->hub);
+	assignment_hub_free(&api->assignments);
+	uplink_table_free(&api->uplinks);
+	directory_free(&api->directory);
+	store_close(&api->store);
+}
+
+static int serve(struct daemon *d, const struct options *o)
+{
+	struct veer_diag diag = {""};
+	struct api api = {.clock = veer_clock_system(), .log = d->log};
+	(void)pthread_mutex_init(&api.write_lock, NULL);
+	api.started_ms = veer_clock_monotonic_ms(api.clock);
+	raise_descriptor_limit();
+	enum veer_err err = open_parts(&api, o, &diag);
+	if (err == VEER_OK)
+		err = open_server(&api, o, &diag);
+	int status;
+	if (err == VEER_OK) {
+		char port[16];
+		(void)snprintf(port, sizeof port, "%u", api_server_port(api.server));
+		daemon_ready(d, LOG_FIELDS(LOG_STR("store", o->store), LOG_STR("port", port),
+					   LOG_INT("revision", directory_revision(api.directory))));
+		status = daemon_run(d, NULL, NULL);
+	} else {
+		status = daemon_fail(d, &diag);
+	}
+	close_parts(&api);
+	(void)pthread_mutex_destroy(&api.write_lock);
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options o = {0};
+	const struct args_option table[] = {
+		{.name = "listen", .kind = ARGS_LIST, .target = &o.listen, .value = "ADDR:PORT|unix:PATH", .required = true,
+		 .help = "serve HTTP here; may repeat; beyond loopback only with --tls-cert"},
+		{.name = "store", .kind = ARGS_STRING, .target = &o.store, .value = "sqlite:PATH", .required = true,
+		 .help = "where everything is kept"},
+		{.name = "tls-cert", .kind = ARGS_STRING, .target = &o.tls_cert, .value = "FILE", .help = "PEM certificate chain"},
+		{.name = "tls-key", .kind = ARGS_STRING, .target = &o.tls_key, .value = "FILE", .help = "PEM private key"},
+		{.name = "geoip", .kind = ARGS_LIST, .target = &o.geoip, .value = "FILE.mmdb",
+		 .help = "the name servers' geo data, for explaining answers; may repeat"},
+	};
+	const struct args_spec spec = {
+		.usage = "veer-api [options]",
+		.summary = "The control plane: REST, the feed of the name servers, and the controller that decides.",
+		.options = table,
+		.option_count = sizeof table / sizeof table[0],
+	};
+	struct daemon d;
+	int status = daemon_init(&d, "veer-api", &spec, argc, argv);
+	if (status >= 0)
+		return status;
+	status = serve(&d, &o);
+	daemon_deinit(&d);
+	return status;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sites, checks, pools and policies: create, read, list, replace, delete. Each write is validated by the model's reader, and
+ * so are its references: nothing may name what is not there, and nothing may be deleted that something else names.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/handlers.h"
+
+/* One reference that was not found, or one object that is in the way of a deletion. */
+struct reference {
+	struct api *api;
+	struct veer_diag *diag;
+	const char *name;  /* deletion: who is looked for */
+	enum veer_err err;
+};
+
+static enum veer_err must_exist(struct api *api, enum model_kind kind, const char *name, const char *pointer,
+				struct veer_diag *diag)
+{
+	if (api_revision_of(api, kind, name) != 0)
+		return VEER_OK;
+	return veer_fail(diag, VEER_EINVAL, "%s: there is no %s \"%s\"", pointer, model_kind_text(kind), name);
+}
+
+static bool pool_must_exist(void *ctx, const char *pool)
+{
+	struct reference *r = ctx;
+	r->err = must_exist(r->api, MODEL_KIND_POOL, pool, "/tree", r->diag);
+	return r->err == VEER_OK;
+}
+
+static enum veer_err validate_pool(struct api *api, const json_t *object, struct arena *arena, struct veer_diag *diag)
+{
+	struct model_pool pool;
+	char pointer[48];
+	enum veer_err err = model_pool_parse(object, arena, &pool, diag);
+	for (uint32_t i = 0; err == VEER_OK && i < pool.check_count; i++) {
+		(void)snprintf(pointer, sizeof pointer, "/checks/%u", i);
+		err = must_exist(api, MODEL_KIND_CHECK, pool.checks[i], pointer, diag);
+	}
+	for (uint32_t i = 0; err == VEER_OK && i < pool.endpoint_count; i++) {
+		(void)snprintf(pointer, sizeof pointer, "/endpoints/%u/site", i);
+		err = must_exist(api, MODEL_KIND_SITE, pool.endpoints[i].site, pointer, diag);
+	}
+	return err;
+}
+
+static enum veer_err validate_policy(struct api *api, const json_t *object, struct arena *arena, struct veer_diag *diag)
+{
+	struct model_policy policy;
+	struct reference r = {.api = api, .diag = diag};
+	enum veer_err err = model_policy_parse(object, arena, &policy, diag);
+	if (err != VEER_OK)
+		return err;
+	model_node_pools(policy.tree, pool_must_exist, &r);
+	if (r.err == VEER_OK && policy.fallback_pool != NULL)
+		r.err = must_exist(api, MODEL_KIND_POOL, policy.fallback_pool, "/when_all_down/pool", diag);
+	return r.err;
+}
+
+/* Read and check an object of `kind`, as sent. The error's diag names the place. */
+static enum veer_err validate(struct api *api, enum model_kind kind, const json_t *object, struct arena *arena,
+			      struct veer_diag *diag)
+{
+	struct model_site site;
+	struct model_check check;
+	if (kind == MODEL_KIND_SITE)
+		return model_site_parse(object, arena, &site, diag);
+	if (kind == MODEL_KIND_CHECK)
+		return model_check_parse(object, arena, &check, diag);
+	if (kind == MODEL_KIND_POOL)
+		return validate_pool(api, object, arena, diag);
+	return validate_policy(api, object, arena, diag);
+}
+
+static bool find_in_pool(void *ctx, const struct directory_entry *entry)
+{
+	struct reference *r = ctx;
+	size_t i;
+	json_t *element;
+	json_array_foreach(json_object_get(entry->object, "checks"), i, element)
+		if (json_is_string(element) && strcmp(json_string_value(element), r->name) == 0)
+			r->err = veer_fail(r->diag, VEER_EBUSY, "the pool \"%s\" uses the check \"%s\"", entry->key, r->name);
+	return r->err == VEER_OK;
+}
+
+static bool find_site_in_pool(void *ctx, const struct directory_entry *entry)
+{
+	struct reference *r = ctx;
+	size_t i;
+	json_t *element;
+	json_array_foreach(json_object_get(entry->object, "endpoints"), i, element) {
+		const char *site = json_string_value(json_object_get(element, "site"));
+		if (site != NULL && strcmp(site, r->name) == 0)
+			r->err = veer_fail(r->diag, VEER_EBUSY, "the pool \"%s\" has endpoints at the site \"%s\"", entry->key, r->name);
+	}
+	return r->err == VEER_OK;
+}
+
+static bool is_not_this_pool(void *ctx, const char *pool)
+{
+	return strcmp(((struct reference *)ctx)->name, pool) != 0 || (((struct reference *)ctx)->err = VEER_EBUSY) == VEER_OK;
+}
+
+static bool find_pool_in_policy(void *ctx, const struct directory_entry *entry)
+{
+	struct reference *r = ctx;
+	struct model_policy policy;
+	struct arena *arena = arena_new(4 << 20);
+	if (arena != NULL && model_policy_parse(entry->object, arena, &policy, NULL) == VEER_OK) {
+		model_node_pools(policy.tree, is_not_this_pool, r);
+		if (policy.fallback_pool != NULL)
+			(void)is_not_this_pool(r, policy.fallback_pool);
+	}
+	if (r->err != VEER_OK)
+		(void)veer_fail(r->diag, r->err, "the policy \"%s\" uses the pool \"%s\"", entry->key, r->name);
+	arena_free(&arena);
+	return r->err == VEER_OK;
+}
+
+static bool find_policy_in_rrset(void *ctx, const struct store_object *object)
+{
+	struct reference *r = ctx;
+	json_t *rrset = NULL;
+	if (strncmp(object->value, "{\"policy\"", 9) != 0 ||
+	    veer_json_parse(object->value, object->value_len, STORE_VALUE_MAX, &rrset, NULL) != VEER_OK)
+		return true;
+	const char *policy = json_string_value(json_object_get(rrset, "policy"));
+	if (policy != NULL && strcmp(policy, r->name) == 0)
+		r->err = veer_fail(r->diag, VEER_EBUSY, "the RRset %s is bound to the policy \"%s\"", object->key, r->name);
+	json_decref(rrset);
+	return r->err == VEER_OK;
+}
+
+/* Is anything in the way of deleting it? VEER_EBUSY, and the diag says who. */
+static enum veer_err find_users(struct api *api, enum model_kind kind, const char *name, struct veer_diag *diag)
+{
+	struct reference r = {.api = api, .diag = diag, .name = name};
+	if (kind == MODEL_KIND_SITE)
+		directory_list(api->directory, MODEL_KIND_POOL, NULL, find_site_in_pool, &r);
+	else if (kind == MODEL_KIND_CHECK)
+		directory_list(api->directory, MODEL_KIND_POOL, NULL, find_in_pool, &r);
+	else if (kind == MODEL_KIND_POOL)
+		directory_list(api->directory, MODEL_KIND_POLICY, NULL, find_pool_in_policy, &r);
+	else
+		(void)store_list(api->store, MODEL_KIND_RRSET, "", NULL, find_policy_in_rrset, &r, NULL);
+	return r.err;
+}
+
+struct found {
+	char *text;
+	int64_t revision;
+};
+
+static bool copy_text(void *ctx, const struct directory_entry *entry)
+{
+	struct found *found = ctx;
+	found->text = strdup(entry->text);
+	found->revision = entry->revision;
+	return true;
+}
+
+void handle_object_get(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	struct api *api = ctx;
+	enum model_kind kind = (enum model_kind)request->arg;
+	struct found found = {0};
+	enum veer_err err = directory_get(api->directory, kind, request->params[0], copy_text, &found);
+	if (err != VEER_OK || found.text == NULL)
+		api_problem_err(reply, err != VEER_OK ? err : VEER_ENOMEM);
+	else
+		api_reply_object(reply, 200, found.text, strlen(found.text), found.revision);
+	free(found.text);
+}
+
+/* Commit the validated object; write_lock is held. */
+static void commit_object(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
+			  const json_t *object, bool is_create)
+{
+	const char *name = json_string_value(json_object_get(object, "name"));
+	int64_t current = api_revision_of(api, kind, name), expect, revision;
+	if (is_create && current != 0) {
+		api_problem(reply, 409, "exists", "there is a %s \"%s\" already", model_kind_text(kind), name);
+		return;
+	}
+	if (!api_precondition(request, reply, current, &expect))
+		return;
+	char *text = veer_json_dump(object);
+	if (text == NULL) {
+		api_problem_err(reply, VEER_ENOMEM);
+		return;
+	}
+	struct store_op op = {STORE_PUT, kind, name, text, strlen(text), expect, 0};
+	if (api_commit(api, reply, &op, 1, &revision)) {
+		(void)snprintf(reply->location, sizeof reply->location, "%s%s%s", request->path, is_create ? "/" : "",
+			       is_create ? name : "");
+		api_reply_object(reply, current == 0 ? 201 : 200, text, strlen(text), revision);
+	}
+	free(text);
+}
+
+/* PUT (the name is in the path) and POST (it is in the body). */
+static void write_object(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
+			 bool is_create)
+{
+	json_t *object = NULL;
+	struct veer_diag diag = {""};
+	if (api_body_json(request, reply, &object) != VEER_OK)
+		return;
+	const char *name = json_string_value(json_object_get(object, "name"));
+	if (!is_create && json_is_object(object) && name == NULL)
+		(void)json_object_set_new(object, "name", json_string(request->params[0]));
+	if (json_is_object(object))
+		(void)json_object_del(object, "revision"); /* as it was read: not part of the object */
+	(void)pthread_mutex_lock(&api->write_lock);
+	if (!is_create && name != NULL && strcmp(name, request->params[0]) != 0)
+		api_problem(reply, 422, "invalid", "/name: is \"%s\", but the path says \"%s\": names do not change", name,
+			    request->params[0]);
+	else if (validate(api, kind, object, request->arena, &diag) != VEER_OK)
+		api_problem_invalid(reply, &diag);
+	else
+		commit_object(api, request, reply, kind, object, is_create);
+	(void)pthread_mutex_unlock(&api->write_lock);
+	json_decref(object);
+}
+
+void handle_object_delete(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	struct api *api = ctx;
+	enum model_kind kind = (enum model_kind)request->arg;
+	struct veer_diag diag = {""};
+	int64_t expect, revision;
+	const char *name = request->params[0];
+	(void)pthread_mutex_lock(&api->write_lock);
+	int64_t current = api_revision_of(api, kind, name);
+	if (current == 0) {
+		api_problem_err(reply, VEER_ENOTFOUND);
+	} else if (!api_precondition(request, reply, current, &expect)) {
+		/* the reply is made */
+	} else if (find_users(api, kind, name, &diag) != VEER_OK) {
+		api_problem(reply, 409, "in-use", "%s: change that first", diag.text);
+	} else {
+		struct store_op op = {.op = STORE_DEL, .kind = kind, .key = name, .expect = expect};
+		(void)api_commit(api, reply, &op, 1, &revision);
+	}
+	(void)pthread_mutex_unlock(&api->write_lock);
+}
+
+void handle_objects_list(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	api_list_directory(ctx, request, reply, (enum model_kind)request->arg, NULL);
+}
+
+void handle_object_create(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	write_object(ctx, request, reply, (enum model_kind)request->arg, true);
+}
+
+void handle_object_put(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	write_object(ctx, request, reply, (enum model_kind)request->arg, false);
+}

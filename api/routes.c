@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every path of the API in one table: who may call it, how it runs, what it takes. */
+#include "api/api.h"
+#include "api/handlers.h"
+#include "probes/report.h"
+
+enum {
+	ANYBODY = 1 << API_ROLE_ANONYMOUS | 1 << API_ROLE_TOKEN | 1 << API_ROLE_AGENT | 1 << API_ROLE_NAMESERVER,
+	TOKENS = 1 << API_ROLE_TOKEN,
+	AGENTS = 1 << API_ROLE_AGENT,
+	FEEDERS = 1 << API_ROLE_NAMESERVER | 1 << API_ROLE_TOKEN,
+	SERVERS = 1 << API_ROLE_NAMESERVER,
+	ZONE_TEXT_MAX = 256 << 20,
+	UPLINK_MAX = 16384,
+	ENROL_MAX = 4096,
+};
+
+static const struct api_route routes[] = {
+	{"GET", "/healthz", API_CLASS_INLINE, ANYBODY, API_SCOPE_NONE, 0, handle_healthz, 0},
+	{"GET", "/metrics", API_CLASS_POOLED, ANYBODY, API_SCOPE_HEALTH_READ, 0, handle_metrics, 0},
+	{"GET", "/v1/status", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_status, 0},
+
+	{"GET", "/v1/feed", API_CLASS_STREAM, FEEDERS, API_SCOPE_FEED, 0, handle_feed, 0},
+	{"POST", "/v1/uplink", API_CLASS_INLINE, SERVERS, API_SCOPE_NONE, UPLINK_MAX, handle_uplink, 0},
+	{"POST", "/v1/enrol", API_CLASS_POOLED, ANYBODY, API_SCOPE_NONE, ENROL_MAX, handle_enrol, 0},
+	{"GET", "/v1/agents/self/assignments", API_CLASS_STREAM, AGENTS, API_SCOPE_NONE, 0, handle_assignments, 0},
+	{"POST", "/v1/agents/self/reports", API_CLASS_INLINE, AGENTS, API_SCOPE_NONE, REPORT_BYTES_MAX, handle_reports,
+	 0},
+
+	{"GET", "/v1/agents", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, 0, handle_identities_list, MODEL_KIND_AGENT},
+	{"POST", "/v1/agents", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, API_BODY_OBJECT, handle_identity_create,
+	 MODEL_KIND_AGENT},
+	{"GET", "/v1/agents/{id}", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, 0, handle_identity_get,
+	 MODEL_KIND_AGENT},
+	{"DELETE", "/v1/agents/{id}", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, 0, handle_identity_revoke,
+	 MODEL_KIND_AGENT},
+	{"GET", "/v1/nameservers", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, 0, handle_identities_list,
+	 MODEL_KIND_NAMESERVER},
+	{"POST", "/v1/nameservers", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, API_BODY_OBJECT, handle_identity_create,
+	 MODEL_KIND_NAMESERVER},
+	{"GET", "/v1/nameservers/{id}", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, 0, handle_identity_get,
+	 MODEL_KIND_NAMESERVER},
+	{"DELETE", "/v1/nameservers/{id}", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, 0, handle_identity_revoke,
+	 MODEL_KIND_NAMESERVER},
+	{"GET", "/v1/tokens", API_CLASS_POOLED, TOKENS, API_SCOPE_TOKENS, 0, handle_tokens_list, 0},
+	{"POST", "/v1/tokens", API_CLASS_POOLED, TOKENS, API_SCOPE_TOKENS, API_BODY_OBJECT, handle_token_create, 0},
+	{"DELETE", "/v1/tokens/{id}", API_CLASS_POOLED, TOKENS, API_SCOPE_TOKENS, 0, handle_token_delete, 0},
+
+	{"GET", "/v1/sites", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_objects_list, MODEL_KIND_SITE},
+	{"POST", "/v1/sites", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT, handle_object_create,
+	 MODEL_KIND_SITE},
+	{"GET", "/v1/sites/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_object_get,
+	 MODEL_KIND_SITE},
+	{"PUT", "/v1/sites/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT,
+	 handle_object_put, MODEL_KIND_SITE},
+	{"DELETE", "/v1/sites/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, 0, handle_object_delete,
+	 MODEL_KIND_SITE},
+	{"GET", "/v1/checks", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_objects_list,
+	 MODEL_KIND_CHECK},
+	{"POST", "/v1/checks", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT, handle_object_create,
+	 MODEL_KIND_CHECK},
+	{"GET", "/v1/checks/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_object_get,
+	 MODEL_KIND_CHECK},
+	{"PUT", "/v1/checks/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT,
+	 handle_object_put, MODEL_KIND_CHECK},
+	{"DELETE", "/v1/checks/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, 0, handle_object_delete,
+	 MODEL_KIND_CHECK},
+	{"GET", "/v1/pools", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_objects_list, MODEL_KIND_POOL},
+	{"POST", "/v1/pools", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT, handle_object_create,
+	 MODEL_KIND_POOL},
+	{"GET", "/v1/pools/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_object_get,
+	 MODEL_KIND_POOL},
+	{"PUT", "/v1/pools/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT,
+	 handle_object_put, MODEL_KIND_POOL},
+	{"DELETE", "/v1/pools/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, 0, handle_object_delete,
+	 MODEL_KIND_POOL},
+	{"GET", "/v1/policies", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_objects_list,
+	 MODEL_KIND_POLICY},
+	{"POST", "/v1/policies", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT,
+	 handle_object_create, MODEL_KIND_POLICY},
+	{"GET", "/v1/policies/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_object_get,
+	 MODEL_KIND_POLICY},
+	{"PUT", "/v1/policies/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT,
+	 handle_object_put, MODEL_KIND_POLICY},
+	{"DELETE", "/v1/policies/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, 0, handle_object_delete,
+	 MODEL_KIND_POLICY},
+
+	{"GET", "/v1/zones", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, 0, handle_zones_list, 0},
+	{"POST", "/v1/zones", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_WRITE, API_BODY_OBJECT, handle_zone_create, 0},
+	{"GET", "/v1/zones/{zone}", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, 0, handle_zone_get, 0},
+	{"DELETE", "/v1/zones/{zone}", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_WRITE, 0, handle_zone_delete, 0},
+	{"GET", "/v1/zones/{zone}/export", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, 0, handle_zone_export, 0},
+	{"PUT", "/v1/zones/{zone}/import", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_WRITE, ZONE_TEXT_MAX,
+	 handle_zone_import, 0},
+	{"GET", "/v1/zones/{zone}/rrsets", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, 0, handle_rrsets_list, 0},
+	{"POST", "/v1/zones/{zone}/rrsets", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_WRITE, API_BODY_OBJECT,
+	 handle_rrset_create, 0},
+	{"GET", "/v1/zones/{zone}/rrsets/{name}/{type}", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, 0,
+	 handle_rrset_get, 0},
+	{"PUT", "/v1/zones/{zone}/rrsets/{name}/{type}", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_WRITE,
+	 API_BODY_OBJECT, handle_rrset_put, 0},
+	{"DELETE", "/v1/zones/{zone}/rrsets/{name}/{type}", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_WRITE, 0,
+	 handle_rrset_delete, 0},
+};
+
+const struct api_route *api_routes(size_t *count)
+{
+	*count = sizeof routes / sizeof routes[0];
+	return routes;
+}

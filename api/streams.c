@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What name servers and agents talk to. Run by the network threads: nothing here blocks. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/handlers.h"
+#include "base/text.h"
+
+enum { REPORT_ARENA_BYTES = 16 << 20 };
+
+void handle_feed(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	struct api *api = ctx;
+	int64_t since = 0;
+	const char *since_text = api_query(request, "since");
+	const char *store = api_query(request, "store_id");
+	if (since_text != NULL && !text_to_int(since_text, 0, INT64_MAX, &since)) {
+		api_problem(reply, 400, "malformed", "since must be a revision");
+		return;
+	}
+	reply->content_type = "application/x-ndjson";
+	reply->source = feed_subscribe(hub_feed(api->hub), since_text != NULL ? store : NULL, since);
+	if (reply->source == NULL)
+		api_problem_err(reply, VEER_ENOMEM);
+}
+
+void handle_uplink(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	struct api *api = ctx;
+	struct veer_diag diag = {""};
+	enum veer_err err = uplink_take(api->uplinks, request->principal.id, request->body, request->body_len,
+					veer_clock_monotonic_ms(api->clock), &diag);
+	if (err == VEER_ELIMIT)
+		api_problem_err(reply, err);
+	else if (err != VEER_OK)
+		api_problem_invalid(reply, &diag);
+}
+
+static bool copy_region(void *ctx, const struct directory_entry *entry)
+{
+	const char *region = json_string_value(json_object_get(entry->object, "region"));
+	(void)snprintf(ctx, MODEL_NAME_MAX + 1, "%s", region != NULL ? region : "");
+	return true;
+}
+
+void handle_assignments(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	struct api *api = ctx;
+	char region[MODEL_NAME_MAX + 1] = "";
+	(void)directory_get(api->directory, MODEL_KIND_AGENT, request->principal.id, copy_region, region);
+	reply->content_type = "application/x-ndjson";
+	reply->source = assignment_hub_subscribe(api->assignments, request->principal.id, region);
+	if (reply->source == NULL)
+		api_problem_err(reply, VEER_ENOMEM);
+}
+
+void handle_reports(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	struct api *api = ctx;
+	struct report report;
+	struct veer_diag diag = {""};
+	struct arena *arena = arena_new(REPORT_ARENA_BYTES);
+	enum veer_err err = arena != NULL ? report_parse(request->body, request->body_len, arena, &report, &diag) : VEER_ENOMEM;
+	if (err != VEER_OK) {
+		arena_free(&arena);
+		if (err == VEER_ENOMEM)
+			api_problem_err(reply, err);
+		else
+			api_problem_invalid(reply, &diag);
+		return;
+	}
+	err = controller_report(api->controller, request->principal.id, &report, arena);
+	if (err == VEER_ECONFLICT)
+		api_problem(reply, 409, "assignments", "the report is for other assignments than those in force");
+	else if (err != VEER_OK)
+		api_problem_err(reply, err);
+}

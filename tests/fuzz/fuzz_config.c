@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was accepted becomes JSON, and that JSON, being YAML too, is read back as the same value; what the schema
+ * accepts is within the schema's limits; options set from it as well; errors name the file and a line of it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/text.h"
+#include "tests/fuzz/fuzz.h"
+
+static const char *const colours[] = {"red", "green", NULL};
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+/* "f:LINE: " with a line that the text has (one more when the error is at its end), or no place for a limit on all. */
+static void check_place(const struct veer_diag *diag, const uint8_t *data, size_t size)
+{
+	unsigned long lines = 2;
+	char *end = NULL;
+	for (size_t i = 0; i < size; i++) /* YAML knows more line ends than one: each may be as short as a byte */
+		lines += data[i] == '\n' || data[i] == '\r' || data[i] == 0x85 || data[i] == 0xa8 || data[i] == 0xa9;
+	check(strncmp(diag->text, "f:", 2) == 0);
+	if (diag->text[2] == ' ')
+		return;
+	unsigned long line = strtoul(diag->text + 2, &end, 10);
+	check(line >= 1 && line <= lines && strncmp(end, ": ", 2) == 0 && end[2] != '\0');
+}
+
+/* JSON is written with escapes that YAML does not know only where a string has them: "\/" never, so all are known. */
+static void check_json_is_yaml(const struct config *config)
+{
+	json_t *value = NULL;
+	json_t *again = NULL;
+	struct config *second = NULL;
+	struct veer_diag diag = {.text = ""};
+	if (config_to_plain_json(config, &value, &diag) != VEER_OK)
+		return;
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17));
+	check(text != NULL);
+	/* Surrogate pairs are how JSON escapes what is beyond 16 bits; YAML has \U for that, and refuses them. */
+	bool has_pair = strstr(text, "\\uD8") != NULL || strstr(text, "\\uD9") != NULL ||
+			strstr(text, "\\uDA") != NULL || strstr(text, "\\uDB") != NULL;
+	/* A ':' needs a blank behind it in YAML unless the key is quoted; it is. Long keys are no simple keys. */
+	enum veer_err err = config_parse("second", text, strlen(text), &second, &diag);
+	if (err == VEER_OK) {
+		check(config_to_plain_json(second, &again, &diag) == VEER_OK);
+		check(json_equal(value, again) == 1);
+	} else {
+		check(has_pair || err == VEER_ERANGE || strlen(text) > 1024);
+	}
+	free(text);
+	config_free(&second);
+	json_decref(value);
+	json_decref(again);
+}
+
+static void check_schema(const struct config *config, const uint8_t *data, size_t size)
+{
+	static const struct config_field inner[] = {
+		{.key = "weight", .type = CONFIG_INTEGER, .required = true, .max = 9}};
+	static const struct config_schema inner_schema = {inner, 1};
+	static const struct config_field fields[] = {
+		{.key = "name", .type = CONFIG_STRING, .min = 1, .max = 8},
+		{.key = "on", .type = CONFIG_BOOL},
+		{.key = "colour", .type = CONFIG_ENUM, .names = colours},
+		{.key = "list", .type = CONFIG_STRINGS, .max = 3},
+		{.key = "items", .type = CONFIG_MAPPINGS, .schema = &inner_schema, .max = 2},
+		{.key = "pools", .type = CONFIG_NAMED, .schema = &inner_schema, .max = 2},
+	};
+	static const struct config_schema schema = {fields, 6};
+	json_t *value = NULL;
+	struct veer_diag diag = {.text = ""};
+	if (config_to_json(config, &schema, &value, &diag) != VEER_OK) {
+		check_place(&diag, data, size);
+		return;
+	}
+	const json_t *name = json_object_get(value, "name");
+	const json_t *on = json_object_get(value, "on");
+	check(name == NULL || (json_string_length(name) >= 1 && json_string_length(name) <= 8));
+	check(on == NULL || json_is_boolean(on));
+	check(json_array_size(json_object_get(value, "list")) <= 3);
+	check(json_array_size(json_object_get(value, "items")) <= 2);
+	check(json_object_size(json_object_get(value, "pools")) <= 2);
+	json_decref(value);
+}
+
+static void check_options(const struct config *config, const uint8_t *data, size_t size)
+{
+	bool on = false;
+	const char *name = NULL;
+	int64_t workers = 4;
+	struct args_list list = {0};
+	const struct args_option options[] = {
+		{.name = "on", .kind = ARGS_FLAG, .target = &on, .help = ""},
+		{.name = "name", .kind = ARGS_STRING, .target = &name, .value = "", .help = ""},
+		{.name = "max-workers",
+		 .kind = ARGS_INT,
+		 .target = &workers,
+		 .value = "",
+		 .help = "",
+		 .min = 1,
+		 .max = 9},
+		{.name = "list", .kind = ARGS_LIST, .target = &list, .value = "", .help = ""},
+	};
+	const struct args_spec spec = {.usage = "", .summary = "", .options = options, .option_count = 4};
+	struct args args;
+	struct veer_diag diag = {.text = ""};
+	char *argv[] = {"p", NULL};
+	check(args_parse(&args, &spec, 1, argv, 1, &diag) == VEER_OK);
+	if (config_fill_options(config, &args, &diag) != VEER_OK)
+		check_place(&diag, data, size);
+	check(workers >= 1 && workers <= 9);
+	args_deinit(&args);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct config *config = NULL;
+	struct veer_diag diag = {.text = ""};
+	if (config_parse("f", (const char *)data, size, &config, &diag) != VEER_OK) {
+		check(config == NULL);
+		check_place(&diag, data, size);
+		return 0;
+	}
+	check_json_is_yaml(config);
+	check_schema(config, data, size);
+	check_options(config, data, size);
+	config_free(&config);
+	return 0;
+}

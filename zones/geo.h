@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where clients are: mmdb files (libmaxminddb, cold path only) flattened into one longest-prefix-match table per family.
+ * One table serves all policies; a policy maps (country, continent) to its own branches.
+ *
+ * Several files make one table: the first file that knows a network's country or continent decides about it.
+ *
+ * Threads: a table is immutable and may be read by all; loading needs no lock.
+ */
+#ifndef VEER_ZONES_GEO_H
+#define VEER_ZONES_GEO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define GEO_FILES_MAX 8
+
+/* Continents as small numbers, so that tables can be indexed by them. */
+enum geo_continent {
+	GEO_CONTINENT_NONE,
+	GEO_CONTINENT_AF,
+	GEO_CONTINENT_AN,
+	GEO_CONTINENT_AS,
+	GEO_CONTINENT_EU,
+	GEO_CONTINENT_NA,
+	GEO_CONTINENT_OC,
+	GEO_CONTINENT_SA,
+	GEO_CONTINENT_COUNT
+};
+
+/* What a lookup tells of a client. */
+struct geo_location {
+	uint16_t country;   /* ISO 3166-1 alpha-2, packed as (first << 8 | second); 0 unknown */
+	uint8_t continent;  /* enum geo_continent */
+	uint8_t prefix_len; /* bits of the address that this holds for: the scope of an answer (RFC 7871 7.2.1) */
+};
+
+struct geo_table;
+
+/* "EU" packed as (first << 8 | second) to its number; GEO_CONTINENT_NONE when it is none. */
+enum geo_continent geo_continent_from_code(uint16_t code);
+/* Its two letters, "--" for GEO_CONTINENT_NONE. Static storage. */
+const char *geo_continent_text(enum geo_continent continent);
+/* The continent that a country belongs to, by a table of our own; GEO_CONTINENT_NONE for an unknown code. */
+enum geo_continent geo_continent_of_country(uint16_t country);
+
+/*
+ * Load `count` (1 to GEO_FILES_MAX) mmdb files, each read whole into private memory. Both MaxMind's layout
+ * (country.iso_code, continent.code; also registered_country as a fallback) and the flat one (country_code) are understood.
+ * Ownership: `*out` is the caller's (geo_free). Errors: VEER_ENOTFOUND, VEER_ECORRUPT, VEER_ELIMIT, VEER_ENOMEM, VEER_EIO;
+ * the diag names the file.
+ */
+enum veer_err geo_load(const char *const *paths, size_t count, struct geo_table **out, struct veer_diag *diag);
+void geo_free(struct geo_table **table);
+
+/* Where an IPv4 (4 bytes) or IPv6 (16 bytes) address is, network order. `table` may be NULL: nowhere, 0 bits. */
+struct geo_location geo_lookup_ipv4(const struct geo_table *table, const uint8_t *ip);
+struct geo_location geo_lookup_ipv6(const struct geo_table *table, const uint8_t *ip);
+
+/* Networks in the table, both families, and its memory in bytes. */
+size_t geo_count(const struct geo_table *table);
+size_t geo_bytes(const struct geo_table *table);
+
+#endif
