@@ -372,10 +372,10 @@ void agent_free(struct agent **agent_ptr)
 	prober_free(&agent->prober);
 	http_client_free(&agent->probes);
 	http_client_free(&agent->http);
-	jobs_free(&agent->resolver);
+	jobs_free(&agent->resolver, false); /* a resolver may take its time */
 	struct jobs *disk = agent->disk;
 	agent->disk = NULL; /* nothing more is begun */
-	jobs_free(&disk);
+	jobs_free(&disk, true);
 	if (agent->lock_fd >= 0)
 		(void)close(agent->lock_fd);
 	free(agent);

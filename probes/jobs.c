@@ -31,6 +31,8 @@ struct jobs {
 	uint32_t idle_count; /* threads that wait for work */
 	bool is_posted;      /* the loop has been told to look at `finished` */
 	bool is_stopping;
+	bool is_abandoned; /* stopping, and nobody waits for the threads */
+	uint32_t references; /* the owner, and each thread: the last one frees */
 };
 
 static void list_add(struct job_list *list, struct job *job)
@@ -62,6 +64,7 @@ struct jobs *jobs_new(struct loop *loop, uint32_t threads, uint32_t waiting)
 	}
 	jobs->loop = loop;
 	jobs->threads = ids;
+	jobs->references = 1;
 	jobs->threads_max = threads;
 	jobs->waiting_max = waiting;
 	jobs->waiting.last = &jobs->waiting.first;
@@ -95,6 +98,32 @@ static void on_finished(void *ctx)
 	}
 }
 
+/* Give back one reference, with the lock held; it is released. */
+static void release(struct jobs *jobs)
+{
+	bool is_last = --jobs->references == 0;
+	(void)pthread_mutex_unlock(&jobs->lock);
+	if (!is_last)
+		return;
+	(void)pthread_cond_destroy(&jobs->wake);
+	(void)pthread_mutex_destroy(&jobs->lock);
+	free(jobs->threads);
+	free(jobs);
+}
+
+/* A job was worked on; the lock is held. */
+static void deliver(struct jobs *jobs, struct job *job)
+{
+	if (jobs->is_stopping && jobs->is_abandoned) {
+		run_done(job);
+		return;
+	}
+	list_add(&jobs->finished, job);
+	/* When the loop's queue is full a later job's post finds this one too. */
+	if (!jobs->is_posted && !jobs->is_stopping)
+		jobs->is_posted = loop_post(jobs->loop, on_finished, jobs) == VEER_OK;
+}
+
 static void *thread_main(void *ctx)
 {
 	struct jobs *jobs = ctx;
@@ -111,35 +140,31 @@ static void *thread_main(void *ctx)
 		(void)pthread_mutex_unlock(&jobs->lock);
 		job->work(job->ctx);
 		(void)pthread_mutex_lock(&jobs->lock);
-		list_add(&jobs->finished, job);
-		/* When the loop's queue is full a later job's post finds this one too. */
-		if (!jobs->is_posted && !jobs->is_stopping)
-			jobs->is_posted = loop_post(jobs->loop, on_finished, jobs) == VEER_OK;
+		deliver(jobs, job);
 	}
-	(void)pthread_mutex_unlock(&jobs->lock);
+	release(jobs);
 	return NULL;
 }
 
-void jobs_free(struct jobs **jobs_ptr)
+void jobs_free(struct jobs **jobs_ptr, bool wait)
 {
 	struct jobs *jobs = *jobs_ptr;
 	if (jobs == NULL)
 		return;
+	*jobs_ptr = NULL;
 	(void)pthread_mutex_lock(&jobs->lock);
 	jobs->is_stopping = true;
+	jobs->is_abandoned = !wait;
 	(void)pthread_cond_broadcast(&jobs->wake);
 	(void)pthread_mutex_unlock(&jobs->lock);
 	for (uint32_t i = 0; i < jobs->thread_count; i++)
-		(void)pthread_join(jobs->threads[i], NULL);
+		(void)(wait ? pthread_join(jobs->threads[i], NULL) : pthread_detach(jobs->threads[i]));
+	(void)pthread_mutex_lock(&jobs->lock);
 	for (struct job *job = list_take(&jobs->finished); job != NULL; job = list_take(&jobs->finished))
 		run_done(job);
 	for (struct job *job = list_take(&jobs->waiting); job != NULL; job = list_take(&jobs->waiting))
 		run_done(job);
-	(void)pthread_cond_destroy(&jobs->wake);
-	(void)pthread_mutex_destroy(&jobs->lock);
-	free(jobs->threads);
-	free(jobs);
-	*jobs_ptr = NULL;
+	release(jobs);
 }
 
 /* The lock is held. */
@@ -148,7 +173,7 @@ static enum veer_err need_thread(struct jobs *jobs)
 	if (jobs->idle_count > jobs->waiting_count || jobs->thread_count == jobs->threads_max)
 		return VEER_OK;
 	if (pthread_create(&jobs->threads[jobs->thread_count], NULL, thread_main, jobs) == 0)
-		jobs->thread_count++;
+		jobs->references = ++jobs->thread_count + 1;
 	return jobs->thread_count > 0 ? VEER_OK : VEER_EIO;
 }
 

@@ -7,6 +7,7 @@
 #ifndef VEER_PROBES_JOBS_H
 #define VEER_PROBES_JOBS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -20,10 +21,11 @@ struct jobs;
  */
 struct jobs *jobs_new(struct loop *loop, uint32_t threads, uint32_t waiting);
 /*
- * Let the running `work` calls end, drop the queue, free. Each job that was accepted still gets its `done`, now, from
- * here: so that it can free its memory. Must be called from the loop's thread when the loop does not run any more.
+ * End the pool; the loop must not run any more. Each job that was accepted still gets its `done`, from here, whether it
+ * was worked on or not, so that it can free its memory. With `wait` the running `work` calls are waited for; without,
+ * they are left alone, and such a job's `done` is called later, in the pool's thread.
  */
-void jobs_free(struct jobs **jobs);
+void jobs_free(struct jobs **jobs, bool wait);
 
 /* Queue a job. Errors: VEER_ELIMIT (too many wait), VEER_ENOMEM, VEER_EIO (no thread can be started). */
 enum veer_err jobs_add(struct jobs *jobs, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
