@@ -50,8 +50,7 @@ static uint64_t hash_text(uint64_t seed, const char *text)
 	return index_hash(hash_number(seed, text != NULL), text != NULL ? text : "");
 }
 
-/* Of what is probed, not of when or how it is judged. */
-static uint64_t check_fingerprint(const struct model_check *check)
+uint64_t assign_check_fingerprint(const struct model_check *check)
 {
 	uint64_t hash = hash_number(hash_number(INDEX_HASH_SEED, check->kind), check->port);
 	if (check->kind == MODEL_CHECK_TCP)
@@ -143,7 +142,7 @@ static enum veer_err make_checks(struct maker *m, struct assign_plan *plan)
 		const struct model_check *from = sorted[i];
 		checks[i] = (struct verdict_check){
 			.name = from->name,
-			.fingerprint = check_fingerprint(from),
+			.fingerprint = assign_check_fingerprint(from),
 			.fall = from->fall,
 			.rise = from->rise,
 			.interval_ms = from->interval_ms,

@@ -53,6 +53,9 @@ struct assign_plan {
 enum veer_err assign_plan_make(const struct assign_input *input, struct arena *arena, struct assign_plan **out,
 			       struct veer_diag *diag);
 
+/* A number that changes when what the check probes changes (port, path, …), and not when only its judgement does. */
+uint64_t assign_check_fingerprint(const struct model_check *check);
+
 /* One thing for one agent to probe. */
 struct assign_item {
 	uint32_t check;       /* index into assignments.checks; ASSIGN_CHECK_UNSUPPORTED after reading: see there */

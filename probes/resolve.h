@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Host names to addresses by the system's resolver, in threads of their own: a slow name delays only those who wait for
+ * it, and never an endpoint that is an address.
+ *
+ * Threads: the loop's.
+ */
+#ifndef VEER_PROBES_RESOLVE_H
+#define VEER_PROBES_RESOLVE_H
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "probes/jobs.h"
+
+#define RESOLVE_ADDRESSES_MAX 16 /* of one name; the rest is ignored */
+
+struct resolve_result {
+	enum veer_err err; /* VEER_OK; VEER_ENOTFOUND: the name has no address, or the resolver failed */
+	struct veer_addr addresses[RESOLVE_ADDRESSES_MAX]; /* in the system's order of preference */
+	uint32_t count;
+	const char *error; /* a phrase for people when err is set, else "". Static storage */
+};
+
+struct resolve;
+
+/* Called once, from the loop, unless cancelled. `result` is borrowed for the call. */
+typedef void resolve_done_fn(void *ctx, const struct resolve_result *result);
+
+/*
+ * Start resolving `name` (copied; with or without its final dot). `*out` is borrowed until `done` or cancel.
+ * Errors: those of jobs_add(); VEER_ERANGE (a name over 255 bytes).
+ */
+enum veer_err resolve_start(struct jobs *jobs, const char *name, resolve_done_fn *done, void *ctx,
+			    struct resolve **out);
+/* No callback follows. The thread may still be busy with it for a while. */
+void resolve_cancel(struct resolve *resolve);
+
+#endif
