@@ -20,7 +20,6 @@ struct server_options {
 	const char *feed;        /* URL[,URL...] or NULL */
 	const char *state;       /* directory or NULL */
 	const char *token_file;  /* or NULL */
-	const char *name;        /* of this name server, for people; NULL: what enrolment says, or the host's */
 	const char *ca_file;     /* PEM bundle for the feed's TLS; NULL: the system's */
 	int64_t workers;
 };
@@ -42,6 +41,9 @@ enum veer_err server_start(struct server *server, struct veer_diag *diag);
 
 /* SIGHUP: read zone files and locations again; what is broken is logged, and what was served stays. */
 void server_reload(struct server *server);
+
+/* Why the loop was stopped from within (enrolment refused, an address that is taken); VEER_OK when it was not. */
+enum veer_err server_failed(const struct server *server, struct veer_diag *diag);
 
 /* Stop the workers, write what is to be kept, release everything. */
 void server_free(struct server **server);
