@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "probes/enrol.h"
+#include "base/enrol.h"
 #include "probes/prober.h"
 #include "probes/reporter.h"
 #include "probes/stream.h"
@@ -310,7 +310,7 @@ static enum veer_err begin_enrolment(struct agent *agent, const char *token_file
 	enum veer_err err = file_read_line(token_file, token, sizeof token, diag);
 	if (err != VEER_OK)
 		return err;
-	agent->enrol = enrol_start(agent->loop, &agent->link, agent->log, token,
+	agent->enrol = enrol_start(agent->loop, &agent->link, agent->log, token, "agent",
 				   agent->region[0] != '\0' ? agent->region : NULL, on_enrolled, agent);
 	return agent->enrol != NULL ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 }

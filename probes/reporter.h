@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
-#include "probes/link.h"
+#include "base/link.h"
 #include "probes/prober.h"
 
 #define REPORTER_COALESCE_MS 50 /* changes so close together travel in one report */

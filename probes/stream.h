@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "probes/assign.h"
-#include "probes/link.h"
+#include "base/link.h"
 
 struct stream;
 

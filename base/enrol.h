@@ -4,12 +4,12 @@
  *
  * Threads: the loop's.
  */
-#ifndef VEER_PROBES_ENROL_H
-#define VEER_PROBES_ENROL_H
+#ifndef VEER_BASE_ENROL_H
+#define VEER_BASE_ENROL_H
 
 #include "base/log.h"
 #include "base/loop.h"
-#include "probes/link.h"
+#include "base/link.h"
 
 struct enrol;
 
@@ -20,11 +20,11 @@ struct enrol;
 typedef void enrol_done_fn(void *ctx, const struct identity *identity, const char *reason);
 
 /*
- * Start. `loop`, `link` and `log` are borrowed; `token` and `region` (may be NULL) are copied. Answers that more tries
+ * Start. `loop`, `link` and `log` are borrowed; `token`, `kind` ("agent", "nameserver") and `region` (may be NULL) are copied. Answers that more tries
  * may change (no connection, 408, 429, 5xx) are tried again for ever. Errors: NULL when memory is out.
  */
 struct enrol *enrol_start(struct loop *loop, const struct link *link, struct logger *log, const char *token,
-			  const char *region, enrol_done_fn *done, void *ctx);
+			  const char *kind, const char *region, enrol_done_fn *done, void *ctx);
 /* Also ends a try that runs. May be called from `done`. */
 void enrol_free(struct enrol **enrol);
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where an agent's control planes are and how it shows who it is: shared by enrolment, the stream of assignments and the
+ * Where the control planes are and how we show who we are: for agents and name servers, shared by enrolment, streams and
  * reports. Also the waiting between tries.
  *
  * Threads: the loop's.
  */
-#ifndef VEER_PROBES_LINK_H
-#define VEER_PROBES_LINK_H
+#ifndef VEER_BASE_LINK_H
+#define VEER_BASE_LINK_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/http.h"
-#include "probes/identity.h"
+#include "base/identity.h"
 
 #define LINK_URLS_MAX 16
 #define LINK_URL_SIZE 512

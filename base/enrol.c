@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "probes/enrol.h"
+#include "base/enrol.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,13 +102,13 @@ static void try_now(void *ctx)
 }
 
 struct enrol *enrol_start(struct loop *loop, const struct link *link, struct logger *log, const char *token,
-			  const char *region, enrol_done_fn *done, void *ctx)
+			  const char *kind, const char *region, enrol_done_fn *done, void *ctx)
 {
 	struct enrol *enrol = calloc(1, sizeof *enrol);
 	if (enrol == NULL)
 		return NULL;
 	*enrol = (struct enrol){.loop = loop, .link = link, .log = log, .done = done, .ctx = ctx};
-	enrol->body = identity_request(token, region);
+	enrol->body = identity_request(token, kind, region);
 	if (enrol->body == NULL || loop_timer_set(loop, &enrol->retry, 0, try_now, enrol) != VEER_OK)
 		enrol_free(&enrol);
 	return enrol;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "probes/identity.h"
+#include "base/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,10 +61,10 @@ char *identity_write(const struct identity *identity)
 	return line;
 }
 
-char *identity_request(const char *token, const char *region)
+char *identity_request(const char *token, const char *kind, const char *region)
 {
 	return dump_and_free(
-		json_pack("{s:s,s:s,s:s*}", "token", token, "kind", "agent", "region", region));
+		json_pack("{s:s,s:s,s:s*}", "token", token, "kind", kind, "region", region));
 }
 
 static enum veer_err identity_path(const char *dir, char *out, size_t size, struct veer_diag *diag)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who an agent is: what enrolment gave it, kept in DIR/identity.json with mode 0600 (docs/formats.md, section 4).
+ * Who an agent or a name server is: what enrolment gave it, kept in DIR/identity.json with mode 0600 (docs/formats.md, section 4).
  *
  * Threads: pure functions, but for loading and saving, which block on the disk.
  */
-#ifndef VEER_PROBES_IDENTITY_H
-#define VEER_PROBES_IDENTITY_H
+#ifndef VEER_BASE_IDENTITY_H
+#define VEER_BASE_IDENTITY_H
 
 #include <stddef.h>
 
@@ -32,8 +32,8 @@ char *identity_write(const struct identity *identity);
 /* The inverse; the fields of an enrolment's answer are a subset, `store_id` and `api` are then "". Errors: VEER_EINVAL … */
 enum veer_err identity_parse(const char *text, size_t len, struct identity *out, struct veer_diag *diag);
 
-/* The body of an enrolment. `region` may be NULL. Ownership: the caller's (free()). NULL when memory is out. */
-char *identity_request(const char *token, const char *region);
+/* The body of an enrolment. `kind`: "agent" or "nameserver". `region` may be NULL. Ownership: the caller's (free()). NULL when memory is out. */
+char *identity_request(const char *token, const char *kind, const char *region);
 
 #define IDENTITY_BEARER_SIZE 256
 /* "ID.SECRET", for Authorization: Bearer. */

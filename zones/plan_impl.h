@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the plan builder: its parts, for plan_build.c (interface and commit), plan_policy.c (sites, pools, policies,
+ * verdicts) and plan_zones.c (zones and RRsets) only.
+ */
+#ifndef VEER_ZONES_PLAN_IMPL_H
+#define VEER_ZONES_PLAN_IMPL_H
+
+#include "base/arena.h"
+#include "zones/plan_build.h"
+#include "zones/strmap.h"
+
+/* A growing list of borrowed pointers. */
+struct ptr_list {
+	void **items;
+	size_t count;
+	size_t size; /* capacity */
+};
+
+enum veer_err ptr_list_add(struct ptr_list *list, void *item);
+void ptr_list_remove(struct ptr_list *list, const void *item);
+void ptr_list_free(struct ptr_list *list);
+
+/* A site that exists or that some pool mentions. */
+struct build_site {
+	char name[MODEL_NAME_MAX + 1];
+	bool exists;
+	bool is_in;            /* true while it does not exist */
+	struct ptr_list users; /* pools that mention it */
+};
+
+/* A pool that exists or that some policy mentions. */
+struct build_pool {
+	char name[MODEL_NAME_MAX + 1];
+	struct arena *arena;     /* of `model`; NULL: the pool does not exist */
+	struct model_pool model;
+	uint8_t *flags;          /* one an endpoint */
+	struct policy_pool view; /* for the compiler */
+	struct ptr_list users;   /* policies that mention it */
+	bool is_dirty;           /* on the list of pools whose flags are to be made anew */
+};
+
+/* A policy that exists or that some RRset is bound to. */
+struct build_policy {
+	char name[MODEL_NAME_MAX + 1];
+	struct arena *arena;       /* of `model`; NULL: the policy does not exist */
+	struct model_policy model;
+	struct ptr_list pools;     /* that it mentions, each once */
+	size_t bindings;           /* RRsets bound to it */
+	uint32_t slot;             /* in the policy table, while it has bindings */
+	bool is_dirty;             /* on the list of policies to compile */
+};
+
+/* One version of one zone. */
+struct build_version {
+	uint64_t version;
+	struct trie nodes;          /* working state of struct plan_node */
+	struct ready_rrset *negative; /* made from the SOA */
+	struct plan_zone *shown;    /* what the zones' trie has of it, or NULL */
+	size_t rrsets;
+	bool is_dirty;              /* on the list of versions to show anew */
+	bool is_visible;            /* the zone's version is this one */
+	bool is_dropped;            /* on the retire list */
+	uint8_t name_len;
+	uint8_t name[NAME_WIRE_MAX];
+};
+
+/* A zone object: which version is visible. */
+struct build_zone {
+	uint64_t version;
+};
+
+/* The last set of a pool: its names, as one block. */
+struct build_last {
+	unsigned count;
+	char names[][MODEL_NAME_MAX + 1];
+};
+
+struct plan_builder {
+	char store_id[PLAN_STORE_ID_SIZE];
+	struct strmap sites;    /* name -> struct build_site */
+	struct strmap pools;    /* name -> struct build_pool */
+	struct strmap policies; /* name -> struct build_policy */
+	struct strmap verdicts; /* POOL/NAME -> one of two static marks */
+	struct strmap lasts;    /* pool -> struct build_last */
+	struct strmap zones;    /* apex -> struct build_zone */
+	struct strmap versions; /* apex and version -> struct build_version */
+	struct trie shown;      /* working state of the zones' trie */
+	struct trie_txn txn;
+	struct retire_list retired; /* since the last successful commit */
+	struct plan *newest;
+	struct plan_policy_page **pages; /* working state of the policy table */
+	uint64_t *page_txn;              /* transaction that made each page */
+	uint32_t page_count;
+	uint32_t slot_count;             /* slots ever used */
+	struct build_policy **bound;     /* by slot */
+	uint32_t *free_slots;
+	size_t free_slot_count;
+	size_t slot_size;                /* capacity of `bound` and `free_slots` */
+	struct geo_table *geo;
+	struct ready_builder *ready;
+	struct policy_compiler *compiler;
+	struct ptr_list dirty_pools;
+	struct ptr_list dirty_policies;
+	struct ptr_list dirty_versions;
+	size_t rrset_count;
+	uint64_t compiled;
+};
+
+/* plan_policy.c */
+enum veer_err build_put_site(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+enum veer_err build_put_pool(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+enum veer_err build_put_policy(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+enum veer_err build_put_verdict(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+enum veer_err build_put_last(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+enum veer_err build_del_object(struct plan_builder *b, enum model_kind kind, const char *key);
+/* Count one more RRset bound to `policy`; its slot. Errors: VEER_ENOMEM. */
+enum veer_err build_bind(struct plan_builder *b, const char *policy, uint32_t *slot);
+/* One RRset less is bound to the policy at `slot`. */
+void build_unbind(struct plan_builder *b, uint32_t slot);
+/* Compile what is dirty. Errors: VEER_ENOMEM: what is left stays dirty. */
+enum veer_err build_compile(struct plan_builder *b);
+void build_free_policies(struct plan_builder *b);
+
+/* plan_zones.c */
+enum veer_err build_put_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version, const uint8_t *owner,
+			      const struct plan_entry *entry);
+enum veer_err build_del_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version, const uint8_t *owner,
+			      uint16_t type);
+/* Bring the zones' trie up to date. Errors: VEER_ENOMEM: what is left stays dirty. */
+enum veer_err build_show(struct plan_builder *b);
+void build_free_zones(struct plan_builder *b);
+
+#endif
