@@ -150,6 +150,9 @@ static void the_golden_enrolment_is_written_and_its_answer_read(void **state)
 	assert_string_equal(identity.name, "eu-1");
 	assert_string_equal(identity.store_id, "");
 	free(text);
+	static const char nameserver[] = "{\"id\":\"ns-1\",\"credential\":\"vrc_x\",\"name\":\"ns1\",\"region\":null}";
+	assert_int_equal(identity_parse(nameserver, sizeof nameserver - 1, &identity, &diag), VEER_OK);
+	assert_string_equal(identity.region, "");
 }
 
 static void what_is_no_identity_is_refused(void **state)
