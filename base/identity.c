@@ -28,7 +28,7 @@ enum veer_err identity_parse(const char *text, size_t len, struct identity *out,
 	copy_str(&c, "id", identity.id, sizeof identity.id, true);
 	copy_str(&c, "credential", identity.credential, sizeof identity.credential, true);
 	copy_str(&c, "name", identity.name, sizeof identity.name, true);
-	copy_str(&c, "region", identity.region, sizeof identity.region, true);
+	copy_str(&c, "region", identity.region, sizeof identity.region, false); /* a name server has none */
 	copy_str(&c, "store_id", identity.store_id, sizeof identity.store_id, false);
 	copy_str(&c, "api", identity.api, sizeof identity.api, false);
 	if (c.err == VEER_OK && (identity.id[0] == '\0' || identity.credential[0] == '\0'))

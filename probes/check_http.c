@@ -36,11 +36,10 @@ static bool is_expected(const struct model_check *check, int status)
 	return false;
 }
 
-/* No TCP connection, or one without TLS on it. */
+/* No TCP connection, which leaves an errno, or one without TLS on it, which leaves none. */
 static enum probe_reason reason_of_connect(const struct check_probe *probe, const struct http_result *result)
 {
-	bool was_connected = result->timing.connect_us >= 0 && result->os_errno != ECONNREFUSED;
-	if (was_connected && probe->check->kind == MODEL_CHECK_HTTPS && result->timing.tls_us < 0)
+	if (probe->check->kind == MODEL_CHECK_HTTPS && result->os_errno == 0)
 		return PROBE_REASON_TLS_FAILED;
 	return reason_of_errno(result->os_errno);
 }

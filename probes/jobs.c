@@ -128,7 +128,7 @@ static void *thread_main(void *ctx)
 {
 	struct jobs *jobs = ctx;
 	(void)pthread_mutex_lock(&jobs->lock);
-	while (!jobs->is_stopping) {
+	while (!jobs->is_stopping || (!jobs->is_abandoned && jobs->waiting.first != NULL)) {
 		struct job *job = list_take(&jobs->waiting);
 		if (job == NULL) {
 			jobs->idle_count++;

@@ -22,8 +22,8 @@ struct jobs;
 struct jobs *jobs_new(struct loop *loop, uint32_t threads, uint32_t waiting);
 /*
  * End the pool; the loop must not run any more. Each job that was accepted still gets its `done`, from here, whether it
- * was worked on or not, so that it can free its memory. With `wait` the running `work` calls are waited for; without,
- * they are left alone, and such a job's `done` is called later, in the pool's thread.
+ * was worked on or not, so that it can free its memory. With `wait` all of them are worked on first; without,
+ * those that run are left alone, and such a job's `done` is called later, in the pool's thread.
  */
 void jobs_free(struct jobs **jobs, bool wait);
 

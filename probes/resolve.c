@@ -57,6 +57,9 @@ enum veer_err resolve_start(struct jobs *jobs, const char *name, resolve_done_fn
 	if (resolve == NULL)
 		return VEER_ENOMEM;
 	memcpy(resolve->name, name, len + 1);
+	/* The final dot keeps search lists out, but the C library does not know "localhost." (RFC 6761 6.3) with it. */
+	if (strcmp(name, "localhost.") == 0)
+		resolve->name[len - 1] = '\0';
 	resolve->done = done;
 	resolve->ctx = ctx;
 	enum veer_err err = jobs_add(jobs, work, finished, resolve);

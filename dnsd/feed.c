@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dnsd/feed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/enrol.h"
+#include "base/json.h"
+#include "base/link.h"
+
+enum {
+	SILENCE_MS = 5000,        /* without a heartbeat for so long, the connection is dead */
+	UPLINK_MS = 1000,
+	UPLINK_TIMEOUT_MS = 3000,
+	DISK_RETRY_MS = 30000,    /* how often a full state is asked for because the disk needs a base */
+	BOOT_BYTES = 8,
+};
+
+struct feed_client {
+	struct feed_config config;
+	struct link link;
+	struct identity identity;
+	struct enrol *enrol;
+	struct http_request *stream;
+	struct feed_reader *reader;
+	struct veer_diag why;          /* the reader's error, when it ended the stream */
+	uint32_t url;
+	struct backoff backoff;
+	struct loop_timer retry;
+	int64_t heard_ms;
+	int64_t disk_tried_ms;
+
+	struct http_request *uplink;
+	struct loop_timer uplink_timer;
+	uint32_t uplink_url;
+	bool uplink_again;             /* something new came while one was on its way */
+	char boot[2 * BOOT_BYTES + 1];
+	char name[256];
+	int64_t started_ms;
+	int64_t applied_us;
+};
+
+static void connect_feed(void *ctx);
+static void send_uplink(void *ctx);
+
+static void retry_later(struct feed_client *c)
+{
+	c->url = (c->url + 1) % c->link.url_count;
+	(void)loop_timer_set(c->config.loop, &c->retry, backoff_next_ms(&c->backoff), connect_feed, c);
+}
+
+static bool on_data(void *ctx, const void *data, size_t len)
+{
+	struct feed_client *c = ctx;
+	c->heard_ms = loop_now_ms(c->config.loop);
+	if (feed_reader_push(c->reader, data, len, &c->why) != VEER_OK)
+		return false;
+	backoff_reset(&c->backoff);
+	if (!replica_needs_base(c->config.replica) || c->heard_ms - c->disk_tried_ms < DISK_RETRY_MS)
+		return true;
+	/* The disk is behind and may have room again: start over, to give it a new base. */
+	c->disk_tried_ms = c->heard_ms;
+	(void)veer_fail(&c->why, VEER_ECLOSED, "starting over, because the plan on disk is behind");
+	return false;
+}
+
+static void on_done(void *ctx, const struct http_result *result)
+{
+	struct feed_client *c = ctx;
+	c->stream = NULL;
+	replica_stream_ended(c->config.replica);
+	if (c->why.text[0] != '\0')
+		log_error(c->config.log, "the feed is refused", LOG_STR("url", c->link.urls[c->url]), LOG_STR("why", c->why.text));
+	else
+		log_warn(c->config.log, "the feed has ended; what is served stays", LOG_STR("url", c->link.urls[c->url]),
+			 LOG_INT("status", result->status), LOG_STR("why", result->error));
+	retry_later(c);
+}
+
+static void connect_feed(void *ctx)
+{
+	struct feed_client *c = ctx;
+	char store_id[PLAN_STORE_ID_SIZE], path[128];
+	int64_t revision;
+	c->why.text[0] = '\0';
+	c->disk_tried_ms = loop_now_ms(c->config.loop);
+	feed_reader_free(&c->reader);
+	c->reader = feed_reader_new(replica_sink(), c->config.replica);
+	replica_position(c->config.replica, store_id, &revision);
+	if (store_id[0] != '\0')
+		(void)snprintf(path, sizeof path, "/v1/feed?store_id=%s&since=%lld", store_id, (long long)revision);
+	else
+		(void)snprintf(path, sizeof path, "/v1/feed");
+	struct http_spec spec = link_spec(&c->link, c->url, path);
+	spec.idle_timeout_ms = SILENCE_MS;
+	if (c->reader == NULL ||
+	    http_request_start(c->link.http, &spec, on_data, on_done, c, &c->stream, NULL) != VEER_OK)
+		retry_later(c);
+}
+
+static void on_enrolled(void *ctx, const struct identity *identity, const char *reason)
+{
+	struct feed_client *c = ctx;
+	struct veer_diag diag = {""};
+	if (identity == NULL) {
+		c->config.failed(c->config.ctx, reason);
+		return;
+	}
+	c->identity = *identity;
+	if (identity_save(c->config.state_dir, identity, &diag) != VEER_OK)
+		log_error(c->config.log, "the identity cannot be kept: this token will not work again", LOG_STR("why", diag.text));
+	identity_bearer(identity, c->link.bearer);
+	(void)snprintf(c->name, sizeof c->name, "%s", identity->name);
+	log_notice(c->config.log, "enrolled", LOG_STR("id", identity->id), LOG_STR("name", identity->name));
+	enrol_free(&c->enrol);
+	connect_feed(c);
+	send_uplink(c);
+}
+
+static void on_uplink_done(void *ctx, const struct http_result *result)
+{
+	struct feed_client *c = ctx;
+	c->uplink = NULL;
+	if (result->err != VEER_OK || result->status >= 400)
+		c->uplink_url = (c->uplink_url + 1) % c->link.url_count;
+	if (c->uplink_again)
+		send_uplink(c);
+}
+
+static char *uplink_body(struct feed_client *c)
+{
+	char store_id[PLAN_STORE_ID_SIZE];
+	int64_t revision;
+	size_t zones;
+	struct feed_counters n = {0};
+	replica_serving(c->config.replica, store_id, &revision, &zones);
+	c->config.count(c->config.ctx, &n);
+	json_t *body = json_pack(
+		"{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}}", "format", 1, "name", c->name, "boot", c->boot,
+		"store_id", store_id, "revision", (json_int_t)revision, "applied_us", (json_int_t)c->applied_us, "uptime_s",
+		(json_int_t)((loop_now_ms(c->config.loop) - c->started_ms) / 1000), "zones", (json_int_t)zones, "queries",
+		(json_int_t)n.queries, "answers", "noerror", (json_int_t)n.noerror, "nxdomain", (json_int_t)n.nxdomain, "servfail",
+		(json_int_t)n.servfail, "refused", (json_int_t)n.refused);
+	char *text = body != NULL ? veer_json_dump(body) : NULL;
+	json_decref(body);
+	return text;
+}
+
+/* One message at a time: a control plane that hangs costs nothing but its news. */
+static void send_uplink(void *ctx)
+{
+	struct feed_client *c = ctx;
+	(void)loop_timer_set(c->config.loop, &c->uplink_timer, UPLINK_MS, send_uplink, c);
+	c->uplink_again = c->uplink != NULL;
+	if (c->uplink != NULL)
+		return;
+	char *body = uplink_body(c);
+	struct http_spec spec = link_spec(&c->link, c->uplink_url, "/v1/uplink");
+	spec.body = body;
+	spec.body_len = body != NULL ? strlen(body) : 0;
+	spec.timeout_ms = UPLINK_TIMEOUT_MS;
+	if (body != NULL)
+		(void)http_request_start(c->link.http, &spec, NULL, on_uplink_done, c, &c->uplink, NULL);
+	free(body);
+}
+
+/* Who we are: from an earlier enrolment, by the token, or nobody (the Unix socket asks the kernel). */
+static enum veer_err identify(struct feed_client *c, struct veer_diag *diag)
+{
+	enum veer_err err = c->config.state_dir != NULL ? identity_load(c->config.state_dir, &c->identity, diag) : VEER_ENOTFOUND;
+	if (err == VEER_OK) {
+		identity_bearer(&c->identity, c->link.bearer);
+		(void)snprintf(c->name, sizeof c->name, "%s", c->identity.name);
+		return VEER_OK;
+	}
+	if (err != VEER_ENOTFOUND)
+		return err;
+	if (c->config.token != NULL && c->config.state_dir != NULL) {
+		c->enrol = enrol_start(c->config.loop, &c->link, c->config.log, c->config.token, "nameserver", NULL, on_enrolled, c);
+		return c->enrol != NULL ? VEER_OK : VEER_ENOMEM;
+	}
+	for (uint32_t i = 0; i < c->link.url_count; i++)
+		if (strncmp(c->link.urls[i], "unix:", 5) != 0)
+			return veer_fail(diag, VEER_EAUTH, "%s: give --token-file and --state, so that this name server can enrol",
+					 c->link.urls[i]);
+	return VEER_OK;
+}
+
+enum veer_err feed_client_new(const struct feed_config *config, struct feed_client **out, struct veer_diag *diag)
+{
+	uint8_t boot[BOOT_BYTES];
+	struct feed_client *c = calloc(1, sizeof *c);
+	if (c == NULL)
+		return VEER_ENOMEM;
+	c->config = *config;
+	c->heard_ms = -1;
+	c->started_ms = loop_now_ms(config->loop);
+	if (gethostname(c->name, sizeof c->name - 1) != 0 || c->name[0] == '\0')
+		(void)snprintf(c->name, sizeof c->name, "nameserver");
+	enum veer_err err = crypto_random(boot, sizeof boot);
+	crypto_hex_encode(boot, sizeof boot, c->boot);
+	c->link.http = http_client_new(config->loop);
+	if (err == VEER_OK && c->link.http == NULL)
+		err = VEER_ENOMEM;
+	if (err == VEER_OK)
+		err = link_urls_parse(config->urls, &c->link, diag);
+	if (err == VEER_OK && config->ca_file != NULL)
+		(void)snprintf(c->link.ca_file, sizeof c->link.ca_file, "%s", config->ca_file);
+	if (err == VEER_OK)
+		err = identify(c, diag);
+	if (err != VEER_OK) {
+		feed_client_free(&c);
+		return err;
+	}
+	if (c->enrol == NULL) {
+		connect_feed(c);
+		send_uplink(c);
+	}
+	*out = c;
+	return VEER_OK;
+}
+
+void feed_client_free(struct feed_client **client)
+{
+	struct feed_client *c = *client;
+	if (c == NULL)
+		return;
+	loop_timer_cancel(c->config.loop, &c->retry);
+	loop_timer_cancel(c->config.loop, &c->uplink_timer);
+	enrol_free(&c->enrol);
+	http_client_free(&c->link.http);
+	feed_reader_free(&c->reader);
+	free(c);
+	*client = NULL;
+}
+
+void feed_client_applied(struct feed_client *c, int64_t revision, int64_t applied_us)
+{
+	(void)revision; /* the message says what is served, which may be newer still */
+	c->applied_us = applied_us;
+	if (c->name[0] != '\0' && c->enrol == NULL)
+		send_uplink(c);
+}
+
+int64_t feed_client_heard_ms(const struct feed_client *c)
+{
+	return c->heard_ms;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dnsd/replica.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+enum { COMMIT_BYTES = 128 << 20 };
+
+/* A change of the commit under way; lives in the replica's arena. */
+struct pending {
+	struct pending *next;
+	struct feed_change change;
+};
+
+struct replica {
+	struct replica_config config;
+	struct plan_builder *builder;     /* of the plan in use */
+	struct plan_builder *fresh;       /* after a reset, until its commit */
+	char hello_id[PLAN_STORE_ID_SIZE]; /* of the present stream */
+	char store_id[PLAN_STORE_ID_SIZE];
+	int64_t revision;                 /* of the plan in use; 0: none */
+	char highest_id[PLAN_STORE_ID_SIZE];
+	int64_t highest_revision;         /* ever served, of highest_id */
+	struct arena *arena;
+	struct pending *first, *last;
+};
+
+struct replica *replica_new(const struct replica_config *config)
+{
+	struct replica *r = calloc(1, sizeof *r);
+	if (r == NULL)
+		return NULL;
+	r->config = *config;
+	r->config.geo = NULL;
+	r->arena = arena_new(COMMIT_BYTES);
+	r->builder = plan_builder_new();
+	if (r->arena == NULL || r->builder == NULL || plan_builder_set_geo(r->builder, config->geo) != VEER_OK) {
+		replica_free(&r);
+		return NULL;
+	}
+	if (config->disk != NULL)
+		plan_disk_highest(config->disk, r->highest_id, &r->highest_revision);
+	return r;
+}
+
+void replica_free(struct replica **replica)
+{
+	struct replica *r = *replica;
+	if (r == NULL)
+		return;
+	plan_builder_free(&r->fresh);
+	plan_builder_free(&r->builder);
+	arena_free(&r->arena);
+	free(r);
+	*replica = NULL;
+}
+
+static void free_builder(void *ptr)
+{
+	struct plan_builder *builder = ptr;
+	plan_builder_free(&builder);
+}
+
+static void set_position(struct replica *r, const char *store_id, int64_t revision)
+{
+	memcpy(r->store_id, store_id, sizeof r->store_id);
+	r->revision = revision;
+	memcpy(r->highest_id, store_id, sizeof r->highest_id);
+	r->highest_revision = revision;
+}
+
+/* One object that the builder refuses is left out, loudly: the others must not suffer. Memory is another matter. */
+static enum veer_err apply(struct replica *r, struct plan_builder *builder, const struct feed_change *change,
+			   struct veer_diag *diag)
+{
+	enum veer_err err = change->is_del ? plan_builder_del(builder, change->kind, change->key, change->key_len, diag)
+					   : plan_builder_put(builder, change->kind, change->key, change->key_len, change->value,
+							      change->value_len, diag);
+	if (err == VEER_OK || err == VEER_ENOMEM)
+		return err;
+	log_error(r->config.log, "an object of the feed is unusable, what was served under its name stays",
+		  LOG_STR("kind", model_kind_text(change->kind)), LOG_STR("key", change->key), LOG_STR("why", diag->text));
+	return VEER_OK;
+}
+
+/* Make the fresh builder the one in use and publish its plan; the old one goes when nobody has its plans. */
+static enum veer_err switch_builder(struct replica *r, int64_t revision, const char *store_id)
+{
+	const struct plan *plan;
+	struct retire_list retired = {0};
+	if (retire_reserve(&retired, 1) != VEER_OK)
+		return VEER_ENOMEM;
+	plan_builder_set_store_id(r->fresh, store_id);
+	struct geo_table *geo = plan_builder_take_geo(r->builder);
+	enum veer_err err = plan_builder_set_geo(r->fresh, geo);
+	if (err == VEER_OK)
+		err = plan_builder_commit(r->fresh, revision, &plan, &retired);
+	if (err != VEER_OK) {
+		(void)plan_builder_set_geo(r->builder, plan_builder_take_geo(r->fresh));
+		retire_release(&retired);
+		return err;
+	}
+	/* The commit may have used the reserved place. */
+	struct plan_builder *old = r->builder;
+	if (retire_reserve(&retired, 1) == VEER_OK)
+		retire_add(&retired, old, free_builder);
+	else
+		log_error(r->config.log, "memory is out: an old plan is not released");
+	r->builder = r->fresh;
+	r->fresh = NULL;
+	set_position(r, store_id, revision);
+	r->config.publish(r->config.ctx, plan, &retired);
+	return VEER_OK;
+}
+
+static enum veer_err load_object(void *ctx, const struct feed_change *change, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	return apply(r, r->fresh, change, diag);
+}
+
+static enum veer_err load_commit(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	(void)diag;
+	memcpy(r->hello_id, store_id, sizeof r->hello_id);
+	r->revision = revision;
+	return VEER_OK;
+}
+
+enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
+{
+	static const struct plan_disk_sink sink = {load_object, load_commit};
+	if (r->config.disk == NULL)
+		return VEER_ENOTFOUND;
+	r->fresh = plan_builder_new();
+	enum veer_err err = r->fresh != NULL ? plan_disk_load(r->config.disk, &sink, r, diag) : VEER_ENOMEM;
+	int64_t revision = r->revision;
+	r->revision = 0;
+	if (err == VEER_OK) {
+		char newest_id[PLAN_STORE_ID_SIZE];
+		int64_t newest = r->highest_revision;
+		memcpy(newest_id, r->highest_id, sizeof newest_id);
+		err = switch_builder(r, revision, r->hello_id);
+		if (err == VEER_OK && strcmp(newest_id, r->store_id) == 0 && newest > revision) {
+			/* The end of the journal was lost: what is left is served, but the feed must not be older than what was. */
+			r->highest_revision = newest;
+			log_warn(r->config.log, "the saved plan is older than what was served last", LOG_INT("revision", revision),
+				 LOG_INT("served", newest));
+		}
+	}
+	if (err != VEER_OK)
+		plan_builder_free(&r->fresh);
+	return err;
+}
+
+static enum veer_err on_hello(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	if (strcmp(store_id, r->highest_id) == 0 && revision < r->highest_revision)
+		return veer_fail(diag, VEER_ESTALE, "the control plane is at revision %lld, but %lld was served already: was it "
+				 "restored from a copy without a new store_id?",
+				 (long long)revision, (long long)r->highest_revision);
+	memcpy(r->hello_id, store_id, sizeof r->hello_id);
+	return VEER_OK;
+}
+
+static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	replica_stream_ended(r);
+	r->fresh = plan_builder_new();
+	if (r->fresh == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	if (r->config.disk != NULL)
+		plan_disk_base_begin(r->config.disk, r->hello_id);
+	return VEER_OK;
+}
+
+/* Keep a change until its commit. */
+static enum veer_err hold(struct replica *r, const struct feed_change *change, struct veer_diag *diag)
+{
+	struct pending *p = arena_alloc(r->arena, sizeof *p);
+	char *key = arena_dup(r->arena, change->key, change->key_len + 1);
+	uint8_t *value = change->is_del ? NULL : arena_dup(r->arena, change->value, change->value_len > 0 ? change->value_len : 1);
+	if (p == NULL || key == NULL || (value == NULL && !change->is_del))
+		return veer_fail(diag, VEER_ENOMEM, "a commit of more than %d bytes, or out of memory", COMMIT_BYTES);
+	p->change = *change;
+	p->change.key = key;
+	p->change.value = value;
+	if (r->last != NULL)
+		r->last->next = p;
+	else
+		r->first = p;
+	r->last = p;
+	return VEER_OK;
+}
+
+static enum veer_err on_change(void *ctx, const struct feed_change *change, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	if (r->fresh == NULL)
+		return r->revision > 0 ? hold(r, change, diag) : veer_fail(diag, VEER_EINVAL, "a change before any full state");
+	if (change->is_del)
+		return veer_fail(diag, VEER_EINVAL, "a del within a full state");
+	if (r->config.disk != NULL)
+		plan_disk_base_put(r->config.disk, change);
+	return apply(r, r->fresh, change, diag);
+}
+
+static void drop_pending(struct replica *r)
+{
+	r->first = r->last = NULL;
+	arena_reset(r->arena);
+}
+
+static enum veer_err commit_pending(struct replica *r, int64_t revision, struct veer_diag *diag)
+{
+	const struct plan *plan;
+	struct retire_list retired = {0};
+	enum veer_err err = VEER_OK;
+	for (const struct pending *p = r->first; p != NULL && err == VEER_OK; p = p->next)
+		err = apply(r, r->builder, &p->change, diag);
+	if (err == VEER_OK)
+		err = plan_builder_commit(r->builder, revision, &plan, &retired);
+	if (err != VEER_OK)
+		return veer_fail(diag, err, "revision %lld cannot be applied: %s", (long long)revision, veer_err_text(err));
+	set_position(r, r->hello_id, revision);
+	r->config.publish(r->config.ctx, plan, &retired);
+	for (const struct pending *p = r->first; p != NULL && r->config.disk != NULL; p = p->next)
+		plan_disk_journal_add(r->config.disk, &p->change);
+	if (r->config.disk != NULL)
+		plan_disk_journal_commit(r->config.disk, revision);
+	drop_pending(r);
+	return VEER_OK;
+}
+
+static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	if (strcmp(r->hello_id, r->highest_id) == 0 && revision < r->highest_revision)
+		return veer_fail(diag, VEER_ESTALE, "revision %lld after %lld", (long long)revision, (long long)r->highest_revision);
+	if (r->fresh == NULL) {
+		if (strcmp(r->hello_id, r->store_id) != 0)
+			return veer_fail(diag, VEER_EINVAL, "another store, but no reset");
+		return revision > r->revision ? commit_pending(r, revision, diag)
+					      : veer_fail(diag, VEER_ESTALE, "revision %lld after %lld", (long long)revision,
+							  (long long)r->revision);
+	}
+	enum veer_err err = switch_builder(r, revision, r->hello_id);
+	if (err != VEER_OK)
+		return veer_fail(diag, err, "the full state cannot be applied: %s", veer_err_text(err));
+	if (r->config.disk != NULL)
+		plan_disk_base_commit(r->config.disk, revision);
+	return VEER_OK;
+}
+
+const struct feed_sink *replica_sink(void)
+{
+	static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit};
+	return &sink;
+}
+
+void replica_stream_ended(struct replica *r)
+{
+	if (r->fresh != NULL && r->config.disk != NULL)
+		plan_disk_base_abort(r->config.disk);
+	plan_builder_free(&r->fresh);
+	drop_pending(r);
+}
+
+bool replica_needs_base(const struct replica *r)
+{
+	return r->config.disk != NULL && r->fresh == NULL && r->revision > 0 && plan_disk_needs_base(r->config.disk);
+}
+
+void replica_position(const struct replica *r, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision)
+{
+	bool from_start = r->config.disk != NULL && plan_disk_needs_base(r->config.disk);
+	memcpy(store_id, r->store_id, PLAN_STORE_ID_SIZE);
+	*revision = r->revision;
+	if (from_start) {
+		store_id[0] = '\0';
+		*revision = 0;
+	}
+}
+
+void replica_serving(const struct replica *r, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision, size_t *zones)
+{
+	struct plan_builder_stats stats;
+	plan_builder_stats(r->builder, &stats);
+	memcpy(store_id, r->store_id, PLAN_STORE_ID_SIZE);
+	*revision = r->revision;
+	*zones = stats.zones;
+}
+
+enum veer_err replica_set_geo(struct replica *r, struct geo_table *geo)
+{
+	const struct plan *plan;
+	struct retire_list retired = {0};
+	enum veer_err err = plan_builder_set_geo(r->builder, geo);
+	if (err != VEER_OK || r->revision == 0)
+		return err;
+	/* The locations are in force with the next commit at the latest; now, if memory allows. */
+	if (plan_builder_commit(r->builder, r->revision, &plan, &retired) == VEER_OK)
+		r->config.publish(r->config.ctx, plan, &retired);
+	return VEER_OK;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the feed means: the name server's copy of the store's state, applied commit by commit to the plan builder, published,
+ * and then kept on disk. Order is (store_id, revision): an earlier revision of a store that was served is refused.
+ *
+ * Threads: one, the control loop's.
+ */
+#ifndef VEER_DNSD_REPLICA_H
+#define VEER_DNSD_REPLICA_H
+
+#include <stdint.h>
+
+#include "base/log.h"
+#include "zones/feed_reader.h"
+#include "zones/plan_build.h"
+#include "zones/plan_disk.h"
+
+struct replica;
+
+/*
+ * A new plan is to be answered from. Must hand it to the workers at once and must not fail. Takes what is in `retired`: to be
+ * released when no worker can have an earlier plan any more.
+ */
+typedef void replica_publish_fn(void *ctx, const struct plan *plan, struct retire_list *retired);
+
+struct replica_config {
+	struct plan_disk *disk;       /* borrowed; NULL: nothing is kept */
+	struct geo_table *geo;        /* taken; NULL: none */
+	struct logger *log;
+	replica_publish_fn *publish;
+	void *ctx;
+};
+
+/* A replica without a plan. NULL when memory is out. */
+struct replica *replica_new(const struct replica_config *config);
+/* When no worker has a plan any more. */
+void replica_free(struct replica **replica);
+
+/*
+ * Publish what is kept on disk. Errors: VEER_ENOTFOUND (nothing kept), VEER_ECORRUPT and the like (refused whole: the diag says where); the replica is
+ * then as new.
+ */
+enum veer_err replica_load(struct replica *replica, struct veer_diag *diag);
+
+/* The sink for a feed reader, with the replica as `ctx`. */
+const struct feed_sink *replica_sink(void);
+/* The stream has ended: what was not committed is dropped. */
+void replica_stream_ended(struct replica *replica);
+
+/* From where to go on: "" and 0 for the start, also when the disk needs a new base. */
+void replica_position(const struct replica *replica, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision);
+/* A full state was served, but the disk could not keep up: only a new one makes it whole. */
+bool replica_needs_base(const struct replica *replica);
+/* The plan in use: "" and 0 before the first. */
+void replica_serving(const struct replica *replica, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision, size_t *zones);
+
+/* Use other locations from now on (SIGHUP); takes `geo`. Errors: VEER_ENOMEM: the old ones stay, `geo` is the caller's. */
+enum veer_err replica_set_geo(struct replica *replica, struct geo_table *geo);
+
+#endif

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Probes against real sockets on loopback: good servers, bad ones, and none. */
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "probes/check.h"
+#include "probes/target.h"
+#include "tests/unit/tiny_http.h"
+
+/* How a probe ended: a copy. */
+struct ended {
+	struct loop *loop;
+	unsigned *running; /* the loop stops at 0 */
+	int count;
+	enum probe_reason reason;
+	uint32_t rtt_us;
+	char detail[160];
+	int64_t took_ms;
+	int64_t started_ms;
+};
+
+struct fixture {
+	struct loop *loop;
+	struct http_client *http;
+	struct jobs *resolver;
+	struct check_env env;
+	struct tiny_http *server;
+	char dir[64];
+	unsigned running;
+};
+
+static const struct model_status_range only_2xx = {200, 299};
+static const char *const no_headers[] = {NULL};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	assert_non_null(f);
+	(void)snprintf(f->dir, sizeof f->dir, "/tmp/veer-test-check-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	f->loop = loop_new(veer_clock_system());
+	f->http = http_client_new(f->loop);
+	f->resolver = jobs_new(f->loop, 4, 64);
+	f->server = tiny_http_start(&(struct tiny_http_spec){0});
+	assert_true(f->loop != NULL && f->http != NULL && f->resolver != NULL && f->server != NULL);
+	f->env = (struct check_env){
+		.loop = f->loop, .http = f->http, .resolver = f->resolver, .allowed_targets = TARGET_LOOPBACK};
+	*state = f;
+	return 0;
+}
+
+static void path_in(const struct fixture *f, const char *name, char out[128])
+{
+	(void)snprintf(out, 128, "%s/%s", f->dir, name);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	http_client_free(&f->http);
+	jobs_free(&f->resolver, true);
+	loop_free(&f->loop);
+	tiny_http_stop(&f->server);
+	path_in(f, "cert.pem", path);
+	(void)unlink(path);
+	path_in(f, "key.pem", path);
+	(void)unlink(path);
+	(void)rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+static struct model_check http_check(uint16_t port, const char *path)
+{
+	return (struct model_check){.name = "c",
+				    .kind = MODEL_CHECK_HTTP,
+				    .port = port,
+				    .method = "GET",
+				    .path = path,
+				    .headers = no_headers,
+				    .expect_status = &only_2xx,
+				    .expect_status_count = 1,
+				    .tls_verify = true,
+				    .interval_ms = 1000,
+				    .timeout_ms = 400,
+				    .fall = 2,
+				    .rise = 2};
+}
+
+static void on_done(void *ctx, const struct check_outcome *outcome)
+{
+	struct ended *e = ctx;
+	e->count++;
+	e->reason = outcome->reason;
+	e->rtt_us = outcome->rtt_us;
+	(void)snprintf(e->detail, sizeof e->detail, "%s", outcome->detail);
+	e->took_ms = veer_clock_monotonic_ms(veer_clock_system()) - e->started_ms;
+	if (--*e->running == 0)
+		loop_stop(e->loop);
+}
+
+static struct check_probe *begin(struct fixture *f, const struct model_check *check, const char *address,
+				 struct ended *e)
+{
+	struct check_probe *probe = NULL;
+	*e = (struct ended){.loop = f->loop, .running = &f->running};
+	e->started_ms = veer_clock_monotonic_ms(veer_clock_system());
+	f->running++;
+	assert_int_equal(check_start(&f->env, check, address, on_done, e, &probe), VEER_OK);
+	assert_int_equal(e->count, 0);
+	return probe;
+}
+
+static struct ended run(struct fixture *f, const struct model_check *check, const char *address)
+{
+	struct ended e;
+	(void)begin(f, check, address, &e);
+	assert_int_equal(loop_run(f->loop), VEER_OK);
+	assert_int_equal(e.count, 1);
+	return e;
+}
+
+static enum probe_reason ask(struct fixture *f, const char *path)
+{
+	struct model_check check = http_check(tiny_http_port(f->server), path);
+	return run(f, &check, "127.0.0.1").reason;
+}
+
+/* --- HTTP ------------------------------------------------------------------------------------------------------ */
+
+static void each_way_to_answer_has_its_reason(void **state)
+{
+	static const struct {
+		const char *path;
+		enum probe_reason reason;
+	} cases[] = {
+		{"/hello", PROBE_REASON_OK},
+		{"/status/204", PROBE_REASON_OK},
+		{"/status/500", PROBE_REASON_HTTP_STATUS},
+		{"/status/301", PROBE_REASON_HTTP_STATUS},
+		{"/huge", PROBE_REASON_OK}, /* 64 KiB of it is enough */
+		{"/trickle", PROBE_REASON_TIMEOUT},
+		{"/silent", PROBE_REASON_TIMEOUT},
+		{"/half-head", PROBE_REASON_TIMEOUT},
+		{"/truncated", PROBE_REASON_RESET},
+		{"/close", PROBE_REASON_RESET},
+		{"/garbage", PROBE_REASON_HTTP_PROTOCOL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		enum probe_reason reason = ask(*state, cases[i].path);
+		if (reason != cases[i].reason)
+			print_error("%s: %s\n", cases[i].path, probe_reason_text(reason));
+		assert_int_equal(reason, cases[i].reason);
+	}
+}
+
+static void a_failed_status_says_which(void **state)
+{
+	struct fixture *f = *state;
+	struct model_check check = http_check(tiny_http_port(f->server), "/status/503");
+	struct ended e = run(f, &check, "127.0.0.1");
+	assert_string_equal(e.detail, "status 503");
+	assert_true(e.rtt_us > 0);
+}
+
+static void expected_statuses_are_the_checks_own(void **state)
+{
+	static const struct model_status_range ranges[] = {{301, 301}, {500, 504}};
+	struct fixture *f = *state;
+	struct model_check check = http_check(tiny_http_port(f->server), "/status/301");
+	check.expect_status = ranges;
+	check.expect_status_count = 2;
+	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_OK);
+	check.path = "/status/502";
+	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_OK);
+	check.path = "/hello";
+	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_HTTP_STATUS);
+}
+
+static void each_probe_has_a_connection_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	unsigned before = tiny_http_connections(f->server);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(ask(f, "/hello"), PROBE_REASON_OK);
+	assert_int_equal(tiny_http_connections(f->server) - before, 3);
+}
+
+static void a_deadline_is_absolute(void **state)
+{
+	struct fixture *f = *state;
+	struct model_check check = http_check(tiny_http_port(f->server), "/trickle");
+	check.timeout_ms = 150;
+	struct ended e = run(f, &check, "127.0.0.1");
+	assert_int_equal(e.reason, PROBE_REASON_TIMEOUT);
+	assert_in_range(e.took_ms, 140, 400);
+}
+
+/* A listening socket whose queue is full: what comes now is neither accepted nor refused. */
+struct black_hole {
+	int fd;
+	int fillers[8];
+	uint16_t port;
+};
+
+static void black_hole_open(struct black_hole *hole)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof sin;
+	hole->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(hole->fd, (struct sockaddr *)&sin, sizeof sin), 0);
+	assert_int_equal(listen(hole->fd, 0), 0);
+	assert_int_equal(getsockname(hole->fd, (struct sockaddr *)&sin, &len), 0);
+	hole->port = ntohs(sin.sin_port);
+	for (size_t i = 0; i < 8; i++) {
+		hole->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)connect(hole->fillers[i], (struct sockaddr *)&sin, sizeof sin);
+	}
+	(void)usleep(20000);
+}
+
+static void black_hole_close(struct black_hole *hole)
+{
+	for (size_t i = 0; i < 8; i++)
+		(void)close(hole->fillers[i]);
+	(void)close(hole->fd);
+}
+
+/* A port on which nobody listens. */
+static uint16_t closed_port(void)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof sin;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof sin), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	(void)close(fd);
+	return ntohs(sin.sin_port);
+}
+
+static void no_connection_is_refused_or_times_out(void **state)
+{
+	struct fixture *f = *state;
+	struct black_hole hole;
+	black_hole_open(&hole);
+	for (int kind = 0; kind < 2; kind++) {
+		struct model_check check = http_check(closed_port(), "/");
+		check.kind = kind == 0 ? MODEL_CHECK_HTTP : MODEL_CHECK_TCP;
+		check.timeout_ms = 200;
+		assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_CONNECT_REFUSED);
+		check.port = hole.port;
+		struct ended e = run(f, &check, "127.0.0.1");
+		assert_int_equal(e.reason, PROBE_REASON_CONNECT_TIMEOUT);
+		assert_in_range(e.took_ms, 190, 500);
+	}
+	black_hole_close(&hole);
+}
+
+/* --- TCP ------------------------------------------------------------------------------------------------------- */
+
+static void tcp_needs_a_connection_and_nothing_more(void **state)
+{
+	struct fixture *f = *state;
+	struct model_check check = http_check(tiny_http_port(f->server), NULL);
+	check.kind = MODEL_CHECK_TCP;
+	struct ended e = run(f, &check, "127.0.0.1");
+	assert_int_equal(e.reason, PROBE_REASON_OK);
+	assert_in_range(e.rtt_us, 1, 200000);
+}
+
+/* --- TLS ------------------------------------------------------------------------------------------------------- */
+
+struct tls_case {
+	const char *cert_name;
+	long valid_s;
+	const char *host;
+	const char *sni;
+	bool is_trusted; /* the certificate is the check's own bundle */
+	bool verify;
+	enum probe_reason reason;
+};
+
+static enum probe_reason ask_tls(struct fixture *f, const struct tls_case *c)
+{
+	char cert[128];
+	char key[128];
+	path_in(f, "cert.pem", cert);
+	path_in(f, "key.pem", key);
+	assert_true(tiny_http_make_cert(c->cert_name, c->valid_s, cert, key));
+	struct tiny_http *server = tiny_http_start(&(struct tiny_http_spec){.cert_file = cert, .key_file = key});
+	assert_non_null(server);
+	struct model_check check = http_check(tiny_http_port(server), "/hello");
+	check.kind = MODEL_CHECK_HTTPS;
+	check.host = c->host;
+	check.sni = c->sni;
+	check.ca_file = c->is_trusted ? cert : NULL;
+	check.tls_verify = c->verify;
+	check.timeout_ms = 2000;
+	enum probe_reason reason = run(f, &check, "127.0.0.1").reason;
+	tiny_http_stop(&server);
+	return reason;
+}
+
+static void certificates_are_verified(void **state)
+{
+	static const struct tls_case cases[] = {
+		{"www.example.com", 3600, "www.example.com", NULL, true, true, PROBE_REASON_OK},
+		{"www.example.com", 3600, "www.example.com:8443", NULL, true, true, PROBE_REASON_OK},
+		{"www.example.com", 3600, "other.example.com", "www.example.com", true, true, PROBE_REASON_OK},
+		{"www.example.com", 3600, "www.example.com", "other.example.com", true, true, PROBE_REASON_TLS_NAME},
+		{"www.example.com", 3600, "other.example.com", NULL, true, true, PROBE_REASON_TLS_NAME},
+		{"www.example.com", 3600, NULL, NULL, true, true, PROBE_REASON_TLS_NAME},
+		{"www.example.com", -60, "www.example.com", NULL, true, true, PROBE_REASON_TLS_EXPIRED},
+		{"www.example.com", 3600, "www.example.com", NULL, false, true, PROBE_REASON_TLS_UNTRUSTED},
+		{"www.example.com", -60, "other.example.com", NULL, false, false, PROBE_REASON_OK},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		enum probe_reason reason = ask_tls(*state, &cases[i]);
+		if (reason != cases[i].reason)
+			print_error("case %zu: %s\n", i, probe_reason_text(reason));
+		assert_int_equal(reason, cases[i].reason);
+	}
+}
+
+/* Answers in the clear, whatever it is asked. */
+static void answer_plainly(void *ctx, int fd, unsigned events)
+{
+	static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+	int connection = accept(fd, NULL, NULL);
+	(void)ctx;
+	(void)events;
+	assert_true(connection >= 0);
+	assert_int_equal(send(connection, text, sizeof text - 1, MSG_NOSIGNAL), sizeof text - 1);
+	(void)shutdown(connection, SHUT_WR);
+	(void)usleep(10000);
+	(void)close(connection);
+}
+
+static void https_to_a_server_without_tls_fails_in_tls(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof sin;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof sin), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	assert_int_equal(loop_watch(f->loop, fd, LOOP_READ, answer_plainly, NULL), VEER_OK);
+	struct model_check check = http_check(ntohs(sin.sin_port), "/hello");
+	check.kind = MODEL_CHECK_HTTPS;
+	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_TLS_FAILED);
+	loop_unwatch(f->loop, fd);
+	(void)close(fd);
+}
+
+/* --- targets and names ----------------------------------------------------------------------------------------- */
+
+static void special_addresses_are_refused_unless_allowed(void **state)
+{
+	static const struct {
+		const char *address;
+		unsigned allowed;
+		bool is_refused;
+	} cases[] = {
+		{"127.0.0.1", 0, true},
+		{"127.0.0.1", TARGET_PRIVATE | TARGET_LINK_LOCAL | TARGET_METADATA, true},
+		{"127.0.0.1", TARGET_LOOPBACK, false},
+		{"::1", 0, true},
+		{"10.0.0.1", TARGET_LOOPBACK, true},
+		{"169.254.169.254", TARGET_LOOPBACK | TARGET_PRIVATE | TARGET_LINK_LOCAL, true},
+		{"224.0.0.1", ~0u, true},
+		{"0.0.0.0", ~0u, true},
+		{"::ffff:127.0.0.1", ~0u, true},
+		{"localhost.", 0, true},
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct model_check check = http_check(tiny_http_port(f->server), "/hello");
+		f->env.allowed_targets = cases[i].allowed;
+		struct ended e = run(f, &check, cases[i].address);
+		assert_int_equal(e.reason == PROBE_REASON_REFUSED_TARGET, cases[i].is_refused);
+		if (cases[i].is_refused)
+			assert_int_equal(e.rtt_us, 0);
+	}
+}
+
+static void allowed_classes_are_read_strictly(void **state)
+{
+	unsigned mask = 99;
+	struct veer_diag diag = {""};
+	(void)state;
+	assert_int_equal(target_allow_parse("", &mask, &diag), VEER_OK);
+	assert_int_equal(mask, 0);
+	assert_int_equal(target_allow_parse("loopback,link-local", &mask, &diag), VEER_OK);
+	assert_int_equal(mask, TARGET_LOOPBACK | TARGET_LINK_LOCAL);
+	assert_int_equal(target_allow_parse("loopback,all", &mask, &diag), VEER_EINVAL);
+	assert_non_null(strstr(diag.text, "'all'"));
+	assert_int_equal(mask, TARGET_LOOPBACK | TARGET_LINK_LOCAL);
+}
+
+static void a_host_name_is_resolved_and_then_vetted(void **state)
+{
+	struct fixture *f = *state;
+	struct model_check check = http_check(tiny_http_port(f->server), "/hello");
+	check.timeout_ms = 5000;
+	assert_int_equal(run(f, &check, "localhost.").reason, PROBE_REASON_OK);
+	check.timeout_ms = 1000;
+	assert_int_equal(run(f, &check, "does-not-exist.invalid.").reason, PROBE_REASON_DNS_FAILED);
+}
+
+/* Stands for a resolver that hangs. */
+static void slow_work(void *ctx)
+{
+	(void)ctx;
+	(void)usleep(600000);
+}
+
+static void slow_done(void *ctx)
+{
+	(void)ctx;
+}
+
+static void a_slow_resolver_delays_no_address_and_ends_in_time(void **state)
+{
+	struct fixture *f = *state;
+	struct ended name;
+	struct ended address;
+	struct model_check check = http_check(tiny_http_port(f->server), "/hello");
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(jobs_add(f->resolver, slow_work, slow_done, NULL), VEER_OK);
+	check.timeout_ms = 200;
+	(void)begin(f, &check, "localhost.", &name);
+	(void)begin(f, &check, "127.0.0.1", &address);
+	assert_int_equal(loop_run(f->loop), VEER_OK);
+	assert_int_equal(name.reason, PROBE_REASON_DNS_FAILED);
+	assert_in_range(name.took_ms, 190, 450);
+	assert_int_equal(address.reason, PROBE_REASON_OK);
+	assert_true(address.took_ms < 190);
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------ */
+
+static void a_cancelled_probe_says_nothing_more(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const addresses[] = {"127.0.0.1", "localhost.", "10.0.0.1", "127.0.0.1"};
+	struct ended gone[4];
+	struct model_check slow = http_check(tiny_http_port(f->server), "/silent");
+	struct model_check tcp = slow;
+	tcp.kind = MODEL_CHECK_TCP;
+	for (int i = 0; i < 4; i++) {
+		check_cancel(begin(f, i == 3 ? &tcp : &slow, addresses[i], &gone[i]));
+		f->running--;
+	}
+	assert_int_equal(ask(f, "/hello"), PROBE_REASON_OK);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(gone[i].count, 0);
+}
+
+static void many_run_side_by_side(void **state)
+{
+	enum { COUNT = 60 };
+	struct fixture *f = *state;
+	static struct ended ended[COUNT];
+	struct model_check good = http_check(tiny_http_port(f->server), "/hello");
+	struct model_check slow = http_check(tiny_http_port(f->server), "/silent");
+	int64_t start_ms = veer_clock_monotonic_ms(veer_clock_system());
+	good.timeout_ms = 3000;
+	for (int i = 0; i < COUNT; i++)
+		(void)begin(f, i % 2 == 0 ? &good : &slow, "127.0.0.1", &ended[i]);
+	assert_int_equal(loop_run(f->loop), VEER_OK);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(ended[i].reason, i % 2 == 0 ? PROBE_REASON_OK : PROBE_REASON_TIMEOUT);
+	assert_true(veer_clock_monotonic_ms(veer_clock_system()) - start_ms < 3000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_way_to_answer_has_its_reason, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_failed_status_says_which, setup, teardown),
+		cmocka_unit_test_setup_teardown(expected_statuses_are_the_checks_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_probe_has_a_connection_of_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_deadline_is_absolute, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_connection_is_refused_or_times_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(tcp_needs_a_connection_and_nothing_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(certificates_are_verified, setup, teardown),
+		cmocka_unit_test_setup_teardown(https_to_a_server_without_tls_fails_in_tls, setup, teardown),
+		cmocka_unit_test_setup_teardown(special_addresses_are_refused_unless_allowed, setup, teardown),
+		cmocka_unit_test(allowed_classes_are_read_strictly),
+		cmocka_unit_test_setup_teardown(a_host_name_is_resolved_and_then_vetted, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_slow_resolver_delays_no_address_and_ends_in_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_cancelled_probe_says_nothing_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_run_side_by_side, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plan on disk: opening, loading, and the queue that the writing thread works off. */
+#include "zones/plan_disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "zones/plan_disk_impl.h"
+
+enum { BASE_CHUNK_BYTES = 1 << 20 };
+
+void plan_disk_path(const struct plan_disk *disk, const char *name, char out[PLAN_DISK_PATH_SIZE])
+{
+	(void)snprintf(out, PLAN_DISK_PATH_SIZE, "%s/%s", disk->dir, name);
+}
+
+void plan_disk_put_u16(struct buf *out, uint16_t value)
+{
+	const uint8_t b[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
+	buf_append(out, b, sizeof b);
+}
+
+void plan_disk_put_u32(struct buf *out, uint32_t value)
+{
+	const uint8_t b[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16), (uint8_t)(value >> 24)};
+	buf_append(out, b, sizeof b);
+}
+
+void plan_disk_put_u64(struct buf *out, uint64_t value)
+{
+	plan_disk_put_u32(out, (uint32_t)value);
+	plan_disk_put_u32(out, (uint32_t)(value >> 32));
+}
+
+uint16_t plan_disk_get_u16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+uint32_t plan_disk_get_u32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+uint64_t plan_disk_get_u64(const uint8_t *p)
+{
+	return plan_disk_get_u32(p) | (uint64_t)plan_disk_get_u32(p + 4) << 32;
+}
+
+void plan_disk_put_record(struct buf *out, const struct crc32c *tables, const struct feed_change *change)
+{
+	const uint8_t kind = (uint8_t)change->kind;
+	plan_disk_put_u32(out, (uint32_t)(1 + 2 + change->key_len + change->value_len + 4));
+	size_t at = out->len;
+	buf_append(out, &kind, 1);
+	plan_disk_put_u16(out, (uint16_t)change->key_len);
+	buf_append(out, change->key, change->key_len);
+	buf_append(out, change->value, change->value_len);
+	if (!out->failed)
+		plan_disk_put_u32(out, crc32c_update(tables, 0, out->data + at, out->len - at));
+}
+
+void plan_disk_put_header(struct buf *out, const char *magic, const char *store_id, int64_t revision)
+{
+	buf_append(out, magic, 8);
+	plan_disk_put_u32(out, 1);
+	plan_disk_put_u32(out, 0);
+	buf_append(out, store_id, 32);
+	plan_disk_put_u64(out, (uint64_t)revision);
+}
+
+static void read_highest(struct plan_disk *disk)
+{
+	char path[PLAN_DISK_PATH_SIZE], line[64];
+	int64_t revision;
+	plan_disk_path(disk, "highest", path);
+	if (file_read_line(path, line, sizeof line, NULL) != VEER_OK || strlen(line) < 34 || line[32] != ' ' ||
+	    !text_to_int(line + 33, 1, INT64_MAX, &revision))
+		return;
+	memcpy(disk->highest_store_id, line, 32);
+	disk->highest_revision = revision;
+}
+
+static enum veer_err lock_dir(struct plan_disk *disk, struct veer_diag *diag)
+{
+	char path[PLAN_DISK_PATH_SIZE];
+	plan_disk_path(disk, "lock", path);
+	disk->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (disk->lock_fd < 0)
+		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", path, strerror(errno));
+	if (flock(disk->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return veer_fail(diag, VEER_EBUSY, "%s: another name server uses this directory", disk->dir);
+	return VEER_OK;
+}
+
+enum veer_err plan_disk_open(const char *dir, struct logger *log, struct plan_disk **out, struct veer_diag *diag)
+{
+	struct plan_disk *disk = calloc(1, sizeof *disk);
+	if (disk == NULL)
+		return VEER_ENOMEM;
+	if (strlen(dir) >= sizeof disk->dir) {
+		free(disk);
+		return veer_fail(diag, VEER_ERANGE, "%.100s…: the path is too long", dir);
+	}
+	memcpy(disk->dir, dir, strlen(dir) + 1);
+	disk->log = log;
+	disk->files.journal_fd = disk->files.base_fd = -1;
+	crc32c_init(&disk->tables);
+	buf_init(&disk->base, PLAN_DISK_QUEUE_BYTES);
+	buf_init(&disk->journal, PLAN_DISK_COMMIT_MAX);
+	(void)pthread_mutex_init(&disk->lock, NULL);
+	(void)pthread_cond_init(&disk->filled, NULL);
+	(void)pthread_cond_init(&disk->drained, NULL);
+	atomic_store(&disk->needs_base, true);
+	enum veer_err err = lock_dir(disk, diag);
+	if (err != VEER_OK) {
+		plan_disk_close(&disk);
+		return err;
+	}
+	read_highest(disk);
+	*out = disk;
+	return VEER_OK;
+}
+
+/* The thread starts with the first job, after loading, so that both never use the files at once. */
+static bool start_thread(struct plan_disk *disk)
+{
+	if (!disk->has_thread)
+		disk->has_thread = pthread_create(&disk->thread, NULL, plan_disk_main, disk) == 0;
+	return disk->has_thread;
+}
+
+void plan_disk_close(struct plan_disk **disk_ptr)
+{
+	struct plan_disk *disk = *disk_ptr;
+	if (disk == NULL)
+		return;
+	(void)pthread_mutex_lock(&disk->lock);
+	disk->is_closing = true;
+	(void)pthread_cond_broadcast(&disk->filled);
+	(void)pthread_mutex_unlock(&disk->lock);
+	if (disk->has_thread)
+		(void)pthread_join(disk->thread, NULL);
+	while (disk->head != NULL) {
+		struct plan_disk_job *next = disk->head->next;
+		free(disk->head->data);
+		free(disk->head);
+		disk->head = next;
+	}
+	if (disk->files.journal_fd >= 0)
+		(void)close(disk->files.journal_fd);
+	if (disk->files.base_fd >= 0)
+		(void)close(disk->files.base_fd);
+	if (disk->lock_fd >= 0)
+		(void)close(disk->lock_fd);
+	buf_deinit(&disk->base);
+	buf_deinit(&disk->journal);
+	(void)pthread_cond_destroy(&disk->drained);
+	(void)pthread_cond_destroy(&disk->filled);
+	(void)pthread_mutex_destroy(&disk->lock);
+	free(disk);
+	*disk_ptr = NULL;
+}
+
+/* Sum of the two reads: where the load has got to. */
+enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx, struct veer_diag *diag)
+{
+	char path[PLAN_DISK_PATH_SIZE];
+	struct plan_disk_file f;
+	struct plan_disk_files *files = &disk->files;
+	int64_t good_len = 0;
+	plan_disk_path(disk, "plan.base", path);
+	enum veer_err err = plan_disk_file_open(&f, &disk->tables, path);
+	if (err != VEER_OK)
+		return veer_fail(diag, err, "%s: %s", path, veer_err_text(err));
+	err = plan_disk_read_base(disk, &f, sink, ctx, files->store_id, &files->base_revision, diag);
+	files->base_len = f.consumed;
+	plan_disk_file_close(&f);
+	if (err == VEER_OK)
+		err = sink->commit(ctx, files->store_id, files->base_revision, diag);
+	files->revision = files->base_revision;
+	if (err == VEER_OK) {
+		err = plan_disk_read_journal(disk, sink, ctx, files->store_id, files->base_revision, &files->revision, &good_len,
+					     diag);
+		err = err == VEER_ENOTFOUND ? VEER_OK : err;
+	}
+	if (err == VEER_OK && plan_disk_open_journal(disk, good_len) == VEER_OK)
+		atomic_store(&disk->needs_base, false);
+	return err;
+}
+
+void plan_disk_highest(const struct plan_disk *disk, char store_id[PLAN_DISK_STORE_ID_SIZE], int64_t *revision)
+{
+	memcpy(store_id, disk->highest_store_id, PLAN_DISK_STORE_ID_SIZE);
+	*revision = disk->highest_revision;
+}
+
+/* Hand a job to the thread; takes the buffer's content. What does not fit is lost, and said. */
+static void push(struct plan_disk *disk, enum plan_disk_job_kind kind, struct buf *data, int64_t revision)
+{
+	struct plan_disk_job *job = calloc(1, sizeof *job);
+	bool ok = job != NULL && start_thread(disk) && (data == NULL || !data->failed);
+	if (ok) {
+		job->kind = kind;
+		job->revision = revision;
+		job->count = disk->base_count;
+		memcpy(job->store_id, disk->base_store_id, sizeof job->store_id);
+		job->data = data != NULL ? buf_take(data, &job->len) : NULL;
+		ok = data == NULL || job->data != NULL;
+	}
+	(void)pthread_mutex_lock(&disk->lock);
+	ok = ok && disk->queue_bytes + job->len <= PLAN_DISK_QUEUE_BYTES;
+	if (ok) {
+		if (disk->tail != NULL)
+			disk->tail->next = job;
+		else
+			disk->head = job;
+		disk->tail = job;
+		disk->queue_bytes += job->len;
+		(void)pthread_cond_signal(&disk->filled);
+	}
+	(void)pthread_mutex_unlock(&disk->lock);
+	if (data != NULL)
+		buf_reset(data);
+	if (ok)
+		return;
+	if (job != NULL)
+		free(job->data);
+	free(job);
+	atomic_store(&disk->needs_base, true);
+	atomic_fetch_add(&disk->failures, 1);
+	log_error(disk->log, "the plan on disk is behind: too much waits to be written", LOG_STR("dir", disk->dir));
+}
+
+void plan_disk_base_begin(struct plan_disk *disk, const char *store_id)
+{
+	buf_reset(&disk->base);
+	disk->base_count = 0;
+	(void)snprintf(disk->base_store_id, sizeof disk->base_store_id, "%s", store_id);
+	push(disk, PLAN_DISK_JOB_BASE_BEGIN, NULL, 0);
+}
+
+void plan_disk_base_put(struct plan_disk *disk, const struct feed_change *change)
+{
+	plan_disk_put_record(&disk->base, &disk->tables, change);
+	disk->base_count++;
+	if (disk->base.len > BASE_CHUNK_BYTES)
+		push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
+}
+
+void plan_disk_base_commit(struct plan_disk *disk, int64_t revision)
+{
+	if (disk->base.len > 0)
+		push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
+	push(disk, PLAN_DISK_JOB_BASE_COMMIT, NULL, revision);
+}
+
+void plan_disk_base_abort(struct plan_disk *disk)
+{
+	buf_reset(&disk->base);
+	push(disk, PLAN_DISK_JOB_BASE_ABORT, NULL, 0);
+}
+
+void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *change)
+{
+	struct buf *out = &disk->journal;
+	const uint8_t op[2] = {change->is_del ? 2 : 1, (uint8_t)change->kind};
+	if (out->len == 0) { /* length, revision and count are known at the commit */
+		static const char room[16] = {0};
+		buf_append(out, room, sizeof room);
+	}
+	buf_append(out, op, sizeof op);
+	plan_disk_put_u16(out, (uint16_t)change->key_len);
+	buf_append(out, change->key, change->key_len);
+	plan_disk_put_u32(out, (uint32_t)(change->is_del ? 0 : change->value_len));
+	if (!change->is_del)
+		buf_append(out, change->value, change->value_len);
+	disk->journal_count++;
+}
+
+void plan_disk_journal_commit(struct plan_disk *disk, int64_t revision)
+{
+	struct buf *out = &disk->journal;
+	struct buf head;
+	if (out->len == 0) {
+		static const char room[16] = {0};
+		buf_append(out, room, sizeof room);
+	}
+	buf_init(&head, 16);
+	plan_disk_put_u32(&head, (uint32_t)(out->len - 4 + 4));
+	plan_disk_put_u64(&head, (uint64_t)revision);
+	plan_disk_put_u32(&head, disk->journal_count);
+	if (!out->failed && !head.failed) {
+		memcpy(out->data, head.data, 16);
+		plan_disk_put_u32(out, crc32c_update(&disk->tables, 0, out->data + 4, out->len - 4));
+	}
+	buf_deinit(&head);
+	disk->journal_count = 0;
+	push(disk, PLAN_DISK_JOB_JOURNAL, out, revision);
+}
+
+void plan_disk_journal_abort(struct plan_disk *disk)
+{
+	buf_reset(&disk->journal);
+	disk->journal_count = 0;
+}
+
+bool plan_disk_needs_base(const struct plan_disk *disk)
+{
+	return atomic_load(&disk->needs_base);
+}
+
+void plan_disk_flush(struct plan_disk *disk)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	while (disk->has_thread && (disk->head != NULL || disk->is_busy))
+		(void)pthread_cond_wait(&disk->drained, &disk->lock);
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
+void plan_disk_stats_read(const struct plan_disk *disk, struct plan_disk_stats *out)
+{
+	out->bases = atomic_load(&disk->bases);
+	out->commits = atomic_load(&disk->commits);
+	out->compactions = atomic_load(&disk->compactions);
+	out->failures = atomic_load(&disk->failures);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plan on disk: what its files share; private to zones/plan_disk*.c. */
+#ifndef VEER_ZONES_PLAN_DISK_IMPL_H
+#define VEER_ZONES_PLAN_DISK_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "base/crc32c.h"
+#include "zones/plan_disk.h"
+
+enum {
+	PLAN_DISK_HEADER = 56,          /* bytes of both files' headers */
+	PLAN_DISK_RECORD_MAX = 2 << 20, /* bytes of one record */
+	PLAN_DISK_COMMIT_MAX = 128 << 20, /* bytes of one commit */
+	PLAN_DISK_END_MARK = -1,        /* the length that marks the end record */
+	PLAN_DISK_PATH_SIZE = 4096,
+};
+
+/* A job for the writing thread. Data follows the struct. */
+enum plan_disk_job_kind {
+	PLAN_DISK_JOB_BASE_BEGIN,
+	PLAN_DISK_JOB_BASE_DATA,
+	PLAN_DISK_JOB_BASE_COMMIT,
+	PLAN_DISK_JOB_BASE_ABORT,
+	PLAN_DISK_JOB_JOURNAL,
+};
+
+struct plan_disk_job {
+	struct plan_disk_job *next;
+	enum plan_disk_job_kind kind;
+	int64_t revision;
+	uint64_t count; /* records of the base so far */
+	char store_id[PLAN_DISK_STORE_ID_SIZE];
+	char *data;     /* owned */
+	size_t len;
+};
+
+/* A file that is read from start to end with a running checksum. */
+struct plan_disk_file {
+	int fd;
+	const struct crc32c *tables;
+	uint8_t *buffer;
+	size_t pos, len, size; /* buffer[pos, len) is not consumed */
+	uint32_t crc;          /* of everything consumed */
+	int64_t consumed;
+	bool failed;           /* the system failed */
+};
+
+/* What the writing thread has open. */
+struct plan_disk_files {
+	char store_id[PLAN_DISK_STORE_ID_SIZE];
+	int64_t base_revision;
+	int64_t base_len;
+	int journal_fd; /* -1: nothing to append to; a base is needed */
+	int64_t journal_len;
+	int64_t revision; /* the last one journalled, or the base's */
+	int base_fd;    /* the base under way; -1: none */
+	uint32_t base_crc;
+	int64_t base_under_way_len;
+};
+
+struct plan_disk {
+	char dir[PLAN_DISK_PATH_SIZE - 64];
+	int lock_fd;
+	struct logger *log;
+	struct crc32c tables;
+	char highest_store_id[PLAN_DISK_STORE_ID_SIZE];
+	int64_t highest_revision;
+
+	/* The queueing thread's. */
+	struct buf base;        /* records not handed over yet */
+	uint64_t base_count;
+	char base_store_id[PLAN_DISK_STORE_ID_SIZE];
+	struct buf journal;     /* operations of the commit under way */
+	uint32_t journal_count;
+
+	pthread_mutex_t lock;   /* guards the queue */
+	pthread_cond_t filled, drained;
+	struct plan_disk_job *head, *tail;
+	size_t queue_bytes;
+	bool is_busy;           /* the thread works on something it took */
+	bool is_closing;
+	pthread_t thread;
+	bool has_thread;
+
+	struct plan_disk_files files; /* the thread's, after loading */
+	atomic_bool needs_base;
+	atomic_uint_fast64_t bases, commits, compactions, failures;
+};
+
+/* plan_disk_read.c */
+enum veer_err plan_disk_file_open(struct plan_disk_file *f, const struct crc32c *tables, const char *path);
+void plan_disk_file_close(struct plan_disk_file *f);
+/* The next `len` bytes, valid until the next call; NULL at the end of the file or beyond `PLAN_DISK_COMMIT_MAX`. */
+const uint8_t *plan_disk_file_take(struct plan_disk_file *f, size_t len);
+/* Read a base: each record to `object`. `*revision` and `store_id` from its header. The record's bytes from kind to value also go to `raw` (may be NULL). */
+enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f, const struct plan_disk_sink *sink,
+				  void *ctx, char store_id[PLAN_DISK_STORE_ID_SIZE], int64_t *revision, struct veer_diag *diag);
+/*
+ * Read a journal of (store_id, base_revision) up to its last whole commit; `*good_len` is where that ends.
+ * VEER_ENOTFOUND when there is none, or it is another base's.
+ */
+enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
+				     const char *store_id, int64_t base_revision, int64_t *revision, int64_t *good_len,
+				     struct veer_diag *diag);
+
+/* plan_disk_write.c: the thread. */
+void *plan_disk_main(void *ctx);
+/* "DIR/NAME" */
+void plan_disk_path(const struct plan_disk *disk, const char *name, char out[PLAN_DISK_PATH_SIZE]);
+/* Open the journal for appending at `len` (0: make it new). */
+enum veer_err plan_disk_open_journal(struct plan_disk *disk, int64_t len);
+/* Note (store_id, revision) as the newest served. */
+void plan_disk_write_highest(struct plan_disk *disk);
+
+/* Little-endian numbers. */
+void plan_disk_put_u16(struct buf *out, uint16_t value);
+void plan_disk_put_u32(struct buf *out, uint32_t value);
+void plan_disk_put_u64(struct buf *out, uint64_t value);
+uint16_t plan_disk_get_u16(const uint8_t *p);
+uint32_t plan_disk_get_u32(const uint8_t *p);
+uint64_t plan_disk_get_u64(const uint8_t *p);
+/* One record of a base. */
+void plan_disk_put_record(struct buf *out, const struct crc32c *tables, const struct feed_change *change);
+/* The header of either file. */
+void plan_disk_put_header(struct buf *out, const char *magic, const char *store_id, int64_t revision);
+
+#endif
