@@ -67,7 +67,7 @@ static void hostile_texts_are_refused_with_their_place(void **state)
 		{"True", VEER_EINVAL, "line 1"},
 		{"nul", VEER_EINVAL, "line 1"},
 		{"/* c */ 1", VEER_EINVAL, "line 1"},
-		{"[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", VEER_ERANGE, "deeper than 16"},
+		{"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", VEER_ERANGE, "deeper than 16"},
 		{"[\n[\n[[[[[[[[[[[[[[[", VEER_ERANGE, "line 3"},
 		{"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"
 		 "\"a\":"
