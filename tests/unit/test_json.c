@@ -69,10 +69,10 @@ static void hostile_texts_are_refused_with_their_place(void **state)
 		{"/* c */ 1", VEER_EINVAL, "line 1"},
 		{"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", VEER_ERANGE, "deeper than 32"},
 		{"[\n[\n[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", VEER_ERANGE, "line 3"},
-		{"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"
-		 "\"a\":"
-		 "{\"a\":{\"a\":1}}}}}}}}}}}}}}}}}",
-		 VEER_ERANGE, "deeper than 16"},
+		{"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":"
+		 "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":"
+		 "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}",
+		 VEER_ERANGE, "deeper than 32"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct veer_diag diag = {.text = ""};
