@@ -81,7 +81,7 @@ struct assignments {
 enum veer_err assign_for_agent(const struct assign_plan *plan, const char *agent, struct arena *arena,
 			       struct assignments *out);
 
-/* The "assignments" line, with its newline. Ownership: the caller frees `*out` with free(). Errors: VEER_ENOMEM. */
+/* The "assignments" line, with its newline, of a list without unsupported items. Ownership: the caller frees `*out` with free(). Errors: VEER_ENOMEM. */
 enum veer_err assignments_write(const struct assignments *list, char **out, size_t *len);
 
 /* What a line of the stream is. */

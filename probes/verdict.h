@@ -227,6 +227,8 @@ struct verdict_agent_status {
 };
 
 uint32_t verdict_endpoint_count(const struct verdict_engine *engine);
+/* Where the endpoint is in the configuration; UINT32_MAX when it is not there. */
+uint32_t verdict_endpoint_index(const struct verdict_engine *engine, const char *endpoint);
 uint32_t verdict_agent_count(const struct verdict_engine *engine);
 /* The state of the endpoint at `index` in the configuration. False when there is none. */
 bool verdict_endpoint_at(const struct verdict_engine *engine, uint32_t index, int64_t now_ms,

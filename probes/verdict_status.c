@@ -28,6 +28,11 @@ uint32_t verdict_endpoint_count(const struct verdict_engine *engine)
 	return engine->table == NULL ? 0 : engine->table->endpoint_count;
 }
 
+uint32_t verdict_endpoint_index(const struct verdict_engine *engine, const char *endpoint)
+{
+	return engine->table == NULL ? INDEX_NONE : index_map_get(&engine->table->endpoint_map, endpoint);
+}
+
 uint32_t verdict_agent_count(const struct verdict_engine *engine)
 {
 	return engine->table == NULL ? 0 : engine->table->agent_count;

@@ -781,6 +781,8 @@ static void what_stays_keeps_its_state_and_what_is_new_is_unknown(void **state)
 	assert_int_equal(bench_status(&b, 0).agents, 4);
 	assert_int_equal(bench_status(&b, 0).quorum, 3);
 	assert_int_equal(bench_status(&b, 2).fresh, 0);
+	assert_int_equal(verdict_endpoint_index(b.engine, "p/e2"), 2);
+	assert_true(verdict_endpoint_index(b.engine, "p/e9") == UINT32_MAX);
 	assert_int_equal(bench_settle(&b), 0);
 	bench_deinit(&b);
 }
