@@ -17,9 +17,8 @@
  *              q agents say so now. It goes up when all voting items are up, each with q fresh views, those that were
  *              not up meanwhile with q U now, and `hold_s` has passed since the removal (growing while it flaps).
  *              Otherwise nothing changes: silence holds. A verdict never goes back to unknown.
- *   brake:     with at least 8 watched endpoints at 4 sites, removals proposed within 60 s stay within max(1,
- * max_removal_percent)
- *              of these endpoints, or within one site; the rest wait and say so in verdict_endpoint_status().
+ *   brake:     with at least 8 watched endpoints at 4 sites, removals within 60 s stay within max_removal_percent of
+ *              them (at least 1), or within one site; the rest wait, and verdict_endpoint_at() says so.
  *
  * Proposing and committing. The engine only proposes. verdict_next() hands out one proposal and marks it as in flight;
  * the caller commits it to the store and answers with verdict_committed() or verdict_commit_failed(). While one is in
