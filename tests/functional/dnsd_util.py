@@ -84,9 +84,11 @@ class Dnsd:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, kind, value, trace):
         if self.process.poll() is None:
-            self.kill()
+            code = self.stop()
+            assert kind is not None or code == 0, self.log()
+        assert kind is not None or "Sanitizer" not in self.log(), self.log()
 
 
 class FeedServer:
