@@ -17,8 +17,23 @@ bool api_commit(struct api *api, struct api_reply *reply, const struct store_op 
 		api_problem_err(reply, err);
 		return false;
 	}
-	(void)directory_wait(api->directory, *revision, READ_YOUR_WRITES_MS);
+	api_wait_for(api, *revision);
 	return true;
+}
+
+void api_wait_for(struct api *api, int64_t revision)
+{
+	(void)directory_wait(api->directory, revision, READ_YOUR_WRITES_MS);
+}
+
+bool api_page_limit(const struct api_request *request, struct api_reply *reply, int64_t *limit)
+{
+	const char *text = api_query(request, "limit");
+	*limit = API_PAGE_DEFAULT;
+	if (text == NULL || text_to_int(text, 1, API_PAGE_MAX, limit))
+		return true;
+	api_problem(reply, 400, "malformed", "limit must be from 1 to %d", API_PAGE_MAX);
+	return false;
 }
 
 void api_reply_object(struct api_reply *reply, int status, const char *text, size_t len, int64_t revision)
@@ -94,18 +109,14 @@ static bool add_to_page(void *ctx, const struct directory_entry *entry)
 void api_list_directory(struct api *api, const struct api_request *request, struct api_reply *reply, enum model_kind kind,
 			const char *hide)
 {
-	const char *limit = api_query(request, "limit");
 	struct page *page = arena_alloc(request->arena, sizeof *page);
 	if (page == NULL) {
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
-	page->limit = API_PAGE_DEFAULT;
 	page->hide = hide;
-	if (limit != NULL && !text_to_int(limit, 1, API_PAGE_MAX, &page->limit)) {
-		api_problem(reply, 400, "malformed", "limit must be from 1 to %d", API_PAGE_MAX);
+	if (!api_page_limit(request, reply, &page->limit))
 		return;
-	}
 	page->items = json_array();
 	directory_list(api->directory, kind, api_query(request, "after"), add_to_page, page);
 	json_t *answer = json_pack("{s:o}", "items", page->items);

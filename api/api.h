@@ -23,6 +23,8 @@
 #define API_PAGE_DEFAULT 100
 #define API_PAGE_MAX 1000
 
+struct zone_keeper;
+
 /* Borrowed by the handlers as their `ctx`; lives as long as the server. */
 struct api {
 	const struct veer_clock *clock;
@@ -34,6 +36,7 @@ struct api {
 	struct controller *controller;
 	struct uplink_table *uplinks;
 	struct api_server *server;
+	struct zone_keeper *zones;
 	int64_t started_ms;
 	/*
 	 * Held by a worker from reading what an object refers to until its commit, so that two writes cannot break each
@@ -53,6 +56,12 @@ bool api_authenticate(void *ctx, struct api_request *request);
  * already, and false is returned.
  */
 bool api_commit(struct api *api, struct api_reply *reply, const struct store_op *ops, size_t count, int64_t *revision);
+
+/* Wait, for a moment, until the directory has `revision`: for those who commit by themselves. */
+void api_wait_for(struct api *api, int64_t revision);
+
+/* The page size asked for by ?limit=, API_PAGE_DEFAULT without. False: the reply is 400. */
+bool api_page_limit(const struct api_request *request, struct api_reply *reply, int64_t *limit);
 
 /* Reply with a stored object: its fields and "revision", with the revision as ETag. */
 void api_reply_object(struct api_reply *reply, int status, const char *text, size_t len, int64_t revision);

@@ -90,8 +90,10 @@ void feed_commit(struct feed *feed, int64_t revision)
 		feed->floor_revision = revision;
 	}
 	feed->revision = revision;
-	if (has_lines)
+	if (has_lines) {
+		feed->fed_revision = revision;
 		wake_all(feed);
+	}
 	(void)pthread_mutex_unlock(&feed->lock);
 }
 
@@ -248,6 +250,14 @@ void feed_free(struct feed **feed_ptr)
 	free(feed->dir);
 	free(feed);
 	*feed_ptr = NULL;
+}
+
+int64_t feed_revision(struct feed *feed)
+{
+	(void)pthread_mutex_lock(&feed->lock);
+	int64_t revision = feed->fed_revision;
+	(void)pthread_mutex_unlock(&feed->lock);
+	return revision;
 }
 
 void feed_stats_read(struct feed *feed, struct feed_stats *out)

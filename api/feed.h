@@ -41,6 +41,9 @@ void feed_tick(struct feed *feed);
  */
 struct api_stream_source *feed_subscribe(struct feed *feed, const char *store_id, int64_t since);
 
+/* The newest revision that subscribers were told by a commit line; 0 when there was none since the start. */
+int64_t feed_revision(struct feed *feed);
+
 struct feed_stats {
 	uint64_t subscribers; /* now */
 	uint64_t commits;     /* sent since start */

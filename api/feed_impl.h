@@ -66,6 +66,7 @@ struct feed {
 	size_t bytes;
 	int64_t floor_revision; /* the ring holds all commits after this one */
 	int64_t revision;       /* the newest */
+	int64_t fed_revision;   /* the newest that has lines; 0 before the first */
 	struct feed_snapshot *snapshot;
 	bool wants_snapshot;
 	bool is_closing;

@@ -22,6 +22,6 @@ api_handler_fn handle_objects_list, handle_object_get, handle_object_put, handle
 /* zones.c, rrsets.c, zone_transfer.c: zones, their RRsets, zone files in and out. */
 api_handler_fn handle_zones_list, handle_zone_get, handle_zone_create, handle_zone_delete;
 api_handler_fn handle_rrsets_list, handle_rrset_get, handle_rrset_put, handle_rrset_create, handle_rrset_delete;
-api_handler_fn handle_zone_import, handle_zone_export;
+api_handler_fn handle_zone_import, handle_zone_import_state, handle_zone_export;
 
 #endif

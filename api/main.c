@@ -6,8 +6,10 @@
 #include <sys/resource.h>
 
 #include "api/api.h"
+#include "api/zone_keeper.h"
 #include "base/daemon.h"
 #include "base/file.h"
+#include "zones/geo.h"
 
 enum { PEM_MAX = 1 << 20 };
 
@@ -60,6 +62,8 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 		err = controller_new(&config, &api->controller, diag);
 	if (err == VEER_OK && hub_start(api->hub, api->controller, api->assignments) != VEER_OK)
 		err = veer_fail(diag, VEER_ELIMIT, "no threads left");
+	if (err == VEER_OK && (api->zones = zone_keeper_new(api->store, api->log)) == NULL)
+		err = veer_fail(diag, VEER_ELIMIT, "no threads left");
 	return err;
 }
 
@@ -94,15 +98,31 @@ static enum veer_err open_server(struct api *api, const struct options *o, struc
 /* In the reverse order of their needs: no new requests, no followers, no store. */
 static void close_parts(struct api *api)
 {
+	if (api->zones != NULL)
+		zone_keeper_stop(api->zones);
 	if (api->hub != NULL)
 		hub_stop(api->hub);
 	api_server_free(&api->server);
+	zone_keeper_free(&api->zones);
 	controller_free(&api->controller);
 	hub_free(&api->hub);
 	assignment_hub_free(&api->assignments);
 	uplink_table_free(&api->uplinks);
 	directory_free(&api->directory);
 	store_close(&api->store);
+}
+
+/* Refuse files that no name server could use, before anything starts. */
+static enum veer_err check_geoip(const struct args_list *files, struct veer_diag *diag)
+{
+	struct geo_table *table = NULL;
+	if (files->count == 0)
+		return VEER_OK;
+	if (files->count > GEO_FILES_MAX)
+		return veer_fail(diag, VEER_ELIMIT, "--geoip: at most %d files", GEO_FILES_MAX);
+	enum veer_err err = geo_load((const char *const *)files->items, files->count, &table, diag);
+	geo_free(&table);
+	return err;
 }
 
 static int serve(struct daemon *d, const struct options *o)
@@ -112,7 +132,9 @@ static int serve(struct daemon *d, const struct options *o)
 	(void)pthread_mutex_init(&api.write_lock, NULL);
 	api.started_ms = veer_clock_monotonic_ms(api.clock);
 	raise_descriptor_limit();
-	enum veer_err err = open_parts(&api, o, &diag);
+	enum veer_err err = check_geoip(&o->geoip, &diag);
+	if (err == VEER_OK)
+		err = open_parts(&api, o, &diag);
 	if (err == VEER_OK)
 		err = open_server(&api, o, &diag);
 	int status;

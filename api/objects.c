@@ -15,6 +15,7 @@ struct reference {
 	struct api *api;
 	struct veer_diag *diag;
 	const char *name;  /* deletion: who is looked for */
+	json_t *versions;  /* the prefixes "ZONE/VERSION/" of visible RRsets */
 	enum veer_err err;
 };
 
@@ -111,22 +112,46 @@ static bool find_pool_in_policy(void *ctx, const struct directory_entry *entry)
 	struct reference *r = ctx;
 	struct model_policy policy;
 	struct arena *arena = arena_new(4 << 20);
-	if (arena != NULL && model_policy_parse(entry->object, arena, &policy, NULL) == VEER_OK) {
+	enum veer_err err = arena != NULL ? model_policy_parse(entry->object, arena, &policy, NULL) : VEER_ENOMEM;
+	if (err == VEER_OK) {
 		model_node_pools(policy.tree, is_not_this_pool, r);
 		if (policy.fallback_pool != NULL)
 			(void)is_not_this_pool(r, policy.fallback_pool);
 	}
-	if (r->err != VEER_OK)
+	if (err == VEER_ENOMEM)
+		r->err = err;
+	else if (r->err != VEER_OK)
 		(void)veer_fail(r->diag, r->err, "the policy \"%s\" uses the pool \"%s\"", entry->key, r->name);
 	arena_free(&arena);
 	return r->err == VEER_OK;
+}
+
+static bool add_version(void *ctx, const struct directory_entry *entry)
+{
+	struct reference *r = ctx;
+	json_int_t version = json_integer_value(json_object_get(entry->object, "version"));
+	if (json_object_set_new(r->versions, entry->key, json_integer(version)) != 0)
+		r->err = VEER_ENOMEM;
+	return r->err == VEER_OK;
+}
+
+/* RRsets that an import is writing, or that are being removed, bind nothing. */
+static bool is_visible(const struct reference *r, const char *key)
+{
+	char start[STORE_KEY_MAX + 1], *slash;
+	(void)snprintf(start, sizeof start, "%s", key);
+	slash = strchr(start, '/');
+	if (slash == NULL)
+		return false;
+	*slash = '\0';
+	return strtoll(slash + 1, NULL, 10) == json_integer_value(json_object_get(r->versions, start));
 }
 
 static bool find_policy_in_rrset(void *ctx, const struct store_object *object)
 {
 	struct reference *r = ctx;
 	json_t *rrset = NULL;
-	if (strncmp(object->value, "{\"policy\"", 9) != 0 ||
+	if (strncmp(object->value, "{\"policy\"", 9) != 0 || !is_visible(r, object->key) ||
 	    veer_json_parse(object->value, object->value_len, STORE_VALUE_MAX, &rrset, NULL) != VEER_OK)
 		return true;
 	const char *policy = json_string_value(json_object_get(rrset, "policy"));
@@ -134,6 +159,21 @@ static bool find_policy_in_rrset(void *ctx, const struct store_object *object)
 		r->err = veer_fail(r->diag, VEER_EBUSY, "the RRset %s is bound to the policy \"%s\"", object->key, r->name);
 	json_decref(rrset);
 	return r->err == VEER_OK;
+}
+
+static void find_bound(struct reference *r)
+{
+	r->versions = json_object();
+	if (r->versions == NULL) {
+		r->err = VEER_ENOMEM;
+		return;
+	}
+	directory_list(r->api->directory, MODEL_KIND_ZONE, NULL, add_version, r);
+	if (r->err == VEER_OK) {
+		enum veer_err err = store_list(r->api->store, MODEL_KIND_RRSET, "", NULL, find_policy_in_rrset, r, NULL);
+		r->err = r->err == VEER_OK ? err : r->err;
+	}
+	json_decref(r->versions);
 }
 
 /* Is anything in the way of deleting it? VEER_EBUSY, and the diag says who. */
@@ -147,7 +187,7 @@ static enum veer_err find_users(struct api *api, enum model_kind kind, const cha
 	else if (kind == MODEL_KIND_POOL)
 		directory_list(api->directory, MODEL_KIND_POLICY, NULL, find_pool_in_policy, &r);
 	else
-		(void)store_list(api->store, MODEL_KIND_RRSET, "", NULL, find_policy_in_rrset, &r, NULL);
+		find_bound(&r);
 	return r.err;
 }
 
@@ -233,6 +273,7 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 	struct api *api = ctx;
 	enum model_kind kind = (enum model_kind)request->arg;
 	struct veer_diag diag = {""};
+	enum veer_err err;
 	int64_t expect, revision;
 	const char *name = request->params[0];
 	(void)pthread_mutex_lock(&api->write_lock);
@@ -241,8 +282,10 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 		api_problem_err(reply, VEER_ENOTFOUND);
 	} else if (!api_precondition(request, reply, current, &expect)) {
 		/* the reply is made */
-	} else if (find_users(api, kind, name, &diag) != VEER_OK) {
+	} else if ((err = find_users(api, kind, name, &diag)) == VEER_EBUSY) {
 		api_problem(reply, 409, "in-use", "%s: change that first", diag.text);
+	} else if (err != VEER_OK) {
+		api_problem_err(reply, err);
 	} else {
 		struct store_op op = {.op = STORE_DEL, .kind = kind, .key = name, .expect = expect};
 		(void)api_commit(api, reply, &op, 1, &revision);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum { BODY_MAX = 16 << 20 };
 
 const char *api_query(const struct api_request *request, const char *key)
@@ -77,10 +79,23 @@ static const char *title_of(int status)
 	}
 }
 
-static void reply_problem(struct api_reply *reply, int status, const char *slug, const char *detail, json_t *errors)
+/* What is quoted may be any bytes (a path), or was cut within a character: JSON takes neither. */
+static void make_utf8(char *text)
+{
+	while (*text != '\0') {
+		size_t len = text_utf8_len(text);
+		if (len == 0)
+			*text = '?';
+		text += len > 0 ? len : 1;
+	}
+}
+
+/* Changes `detail` into valid UTF-8. */
+static void reply_problem(struct api_reply *reply, int status, const char *slug, char *detail, json_t *errors)
 {
 	char type[96];
 	(void)snprintf(type, sizeof type, "urn:veer:problem:%s", slug);
+	make_utf8(detail);
 	json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", type, "title", title_of(status), "status", status,
 				    "detail", detail);
 	if (errors != NULL)
@@ -101,11 +116,13 @@ void api_problem(struct api_reply *reply, int status, const char *slug, const ch
 
 void api_problem_invalid(struct api_reply *reply, const struct veer_diag *diag)
 {
-	const char *colon = strstr(diag->text, ": ");
+	struct veer_diag copy = *diag;
 	json_t *errors = NULL;
-	if (colon != NULL && (diag->text[0] == '/' || colon == diag->text))
-		errors = json_pack("[{s:s%, s:s}]", "pointer", diag->text, (size_t)(colon - diag->text), "detail", colon + 2);
-	reply_problem(reply, 422, "invalid", diag->text, errors);
+	make_utf8(copy.text);
+	const char *colon = strstr(copy.text, ": ");
+	if (colon != NULL && (copy.text[0] == '/' || colon == copy.text))
+		errors = json_pack("[{s:s%, s:s}]", "pointer", copy.text, (size_t)(colon - copy.text), "detail", colon + 2);
+	reply_problem(reply, 422, "invalid", copy.text, errors);
 }
 
 void api_problem_err(struct api_reply *reply, enum veer_err err)

@@ -92,6 +92,7 @@ static const struct api_route routes[] = {
 	{"GET", "/v1/zones/{zone}/export", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, 0, handle_zone_export, 0},
 	{"PUT", "/v1/zones/{zone}/import", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_WRITE, ZONE_TEXT_MAX,
 	 handle_zone_import, 0},
+	{"GET", "/v1/zones/{zone}/import", API_CLASS_INLINE, TOKENS, API_SCOPE_ZONES_READ, 0, handle_zone_import_state, 0},
 	{"GET", "/v1/zones/{zone}/rrsets", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, 0, handle_rrsets_list, 0},
 	{"POST", "/v1/zones/{zone}/rrsets", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_WRITE, API_BODY_OBJECT,
 	 handle_rrset_create, 0},

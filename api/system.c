@@ -195,6 +195,7 @@ void handle_status(void *ctx, struct api_request *request, struct api_reply *rep
 	json_decref(identities);
 	directory_read_end(api->directory);
 	(void)json_object_set_new(status, "revision", json_integer(directory_revision(api->directory)));
+	(void)json_object_set_new(status, "feed_revision", json_integer(feed_revision(hub_feed(api->hub))));
 	(void)json_object_set_new(status, "store_id", json_string(store_id(api->store)));
 	(void)json_object_set_new(status, "controller",
 				  json_string(engine == NULL				       ? "not answering"

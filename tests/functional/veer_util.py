@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the functional tests share: programs started and stopped by pid, HTTP with nothing but the standard library."""
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+BUILD = os.environ.get("VEER_BUILD", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build"))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# Sanitizers make everything slower; deadlines and amounts follow.
+SLOW = 4 if any(word in os.path.basename(os.path.abspath(BUILD)) for word in ("thread", "address")) else 1
+
+
+def wait_until(condition, seconds, what="the condition"):
+    """The condition's first true value; fails after `seconds` (longer under sanitizers)."""
+    deadline = time.monotonic() + seconds * SLOW
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds * SLOW} s: {what() if callable(what) else what}"
+        time.sleep(0.005)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Reply:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+        self.type = response.headers.get("Content-Type", "")
+        self.etag = response.headers.get("ETag")
+        self.json = json.loads(self.body) if "json" in self.type and self.body and "ndjson" not in self.type else None
+
+    def __repr__(self):
+        return f"{self.status} {self.body[:500]!r}"
+
+
+class Program:
+    """A program of ours in a directory of its own: log in DIR/log, ready when it says so."""
+
+    def __init__(self, directory, argv, name="log", env=None):
+        self.directory = str(directory)
+        self.log_path = os.path.join(self.directory, name)
+        self.argv = [os.path.join(BUILD, argv[0])] + [str(a) for a in argv[1:]]
+        self.env = env
+        self.process = None
+
+    def start(self, ready=True, seconds=20):
+        with open(self.log_path, "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
+        if ready:
+            wait_until(self.is_ready, seconds, self.said)
+        return self
+
+    def said(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def is_ready(self):
+        assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.said()}"
+        return "event=ready" in self.said()
+
+    def ready_field(self, name):
+        line = next(line for line in self.said().splitlines() if "event=ready" in line)
+        return re.search(rf"\b{name}=(\S+)", line).group(1)
+
+    def kill(self):
+        """As a crash: kill -9."""
+        if self.process and self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+        if self.process:
+            self.process.wait()
+
+    def stop(self, seconds=20):
+        """As an operator: SIGTERM, and it must end cleanly."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        os.kill(self.process.pid, signal.SIGTERM)
+        try:
+            code = self.process.wait(timeout=seconds * SLOW)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError("does not stop:\n" + self.said()) from None
+        assert code == 0, f"ended with {code}:\n{self.said()}"
+
+
+class Api(Program):
+    """veer-api on a port from the kernel and a Unix socket in its directory."""
+
+    def __init__(self, directory, *extra, listen="127.0.0.1:0"):
+        self.unix = os.path.join(str(directory), "api.sock")
+        self.store = os.path.join(str(directory), "veer.db")
+        self.port = None
+        super().__init__(directory, ["veer-api", "--listen", listen, "--listen", f"unix:{self.unix}", "--store",
+                                     f"sqlite:{self.store}", *extra])
+
+    def start(self, ready=True, seconds=20):
+        super().start(ready, seconds)
+        if ready:
+            self.port = int(self.ready_field("port"))
+        return self
+
+    def connect(self, tcp=False, timeout=30):
+        timeout *= SLOW
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout) if tcp else UnixConnection(self.unix, timeout)
+
+    def call(self, method, path, body=None, token=None, tcp=False, headers=None, timeout=30):
+        """One request on a connection of its own; `body` is text, bytes or something for JSON."""
+        headers = dict(headers or {})
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        if body is not None and not isinstance(body, (str, bytes)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        connection = self.connect(tcp or token is not None, timeout)
+        try:
+            try:
+                connection.request(method, path, body=body.encode() if isinstance(body, str) else body, headers=headers)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # refused before all of the body was sent: the reply says why
+            return Reply(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path, **kw):
+        return self.call("GET", path, **kw)
+
+    def put(self, path, body, **kw):
+        return self.call("PUT", path, body, **kw)
+
+    def post(self, path, body, **kw):
+        return self.call("POST", path, body, **kw)
+
+    def delete(self, path, **kw):
+        return self.call("DELETE", path, **kw)
+
+    def make_token(self, *scopes):
+        reply = self.post("/v1/tokens", {"name": "test", "scopes": list(scopes)})
+        assert reply.status == 201, reply
+        return reply.json["token"]
+
+    def enrol(self, kind="agent", name="a1", region="eu"):
+        """An identity: its id and what to send as a bearer token."""
+        announcement = {"name": name, "region": region} if kind == "agent" else {"name": name}
+        made = self.post(f"/v1/{kind}s", announcement)
+        assert made.status == 201, made
+        reply = self.post("/v1/enrol", {"token": made.json["token"], "kind": kind})
+        assert reply.status == 201, reply
+        return reply.json["id"], f"{reply.json['id']}.{reply.json['credential']}"
+
+    def subscribe(self, path="/v1/feed", token=None, timeout=20):
+        return Stream(self, path, token, timeout)
+
+    def metric(self, name):
+        text = self.get("/metrics").body.decode()
+        return sum(float(m) for m in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
+
+
+class Stream:
+    """A reply that does not end, line by line as JSON."""
+
+    def __init__(self, api, path, token=None, timeout=20):
+        self.connection = api.connect(token is not None, timeout)
+        self.connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
+        self.response = self.connection.getresponse()
+        self.status = self.response.status
+
+    def line(self):
+        """The next line; None at the end of the stream."""
+        text = self.response.readline()
+        return json.loads(text) if text else None
+
+    def until(self, kind):
+        """All lines up to and with the next of this type."""
+        lines = []
+        while not lines or lines[-1]["type"] != kind:
+            line = self.line()
+            assert line is not None, f"the stream ended before {kind}: {lines}"
+            lines.append(line)
+        return lines
+
+    def is_ended(self):
+        """Read what still comes; true when it ends."""
+        try:
+            while self.response.readline():
+                pass
+        except (OSError, http.client.HTTPException):
+            pass
+        return True
+
+    def close(self):
+        self.connection.close()
+        self.response.close()
