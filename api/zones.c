@@ -56,7 +56,7 @@ static void read_name(struct json_cursor *c, const char *pointer, const char *te
 static void read_nameservers(struct json_cursor *c, struct new_zone *z)
 {
 	const json_t *array = veer_json_array(c, "nameservers", NAMESERVERS_MAX, true);
-	char pointer[32];
+	char pointer[48];
 	size_t i;
 	json_t *element;
 	json_array_foreach((json_t *)(uintptr_t)array, i, element) {
