@@ -9,8 +9,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/enrol.h"
+#include "base/file.h"
 #include "probes/prober.h"
 #include "probes/reporter.h"
 #include "probes/stream.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An agent: enrols once, follows its assignments, probes, reports. It goes on probing when no control plane answers, and
- * starts again from DIR/assignments.json when it restarts alone.
+ * An agent: enrols once, follows its assignments, probes, reports. It goes on probing when no control plane answers,
+ * and starts again from DIR/assignments.json when it restarts alone.
  *
  * Threads: the loop's.
  */

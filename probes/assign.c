@@ -98,7 +98,8 @@ static enum veer_err choose_agents(struct maker *m, const struct verdict_config 
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < config->agent_count; i++) {
 		if (!config->agents[i].is_revoked)
-			candidates[count++] = (struct candidate){rendezvous_score(check->name, config->agents[i].id), i};
+			candidates[count++] =
+				(struct candidate){rendezvous_score(check->name, config->agents[i].id), i};
 	}
 	qsort(candidates, count, sizeof *candidates, by_score);
 	if (count > MODEL_AGENTS_MAX)
@@ -258,8 +259,7 @@ enum veer_err assign_plan_make(const struct assign_input *input, struct arena *a
 static uint32_t agent_index(const struct verdict_config *config, const char *id)
 {
 	const struct verdict_agent key = {.id = id};
-	const struct verdict_agent *found =
-		bsearch(&key, config->agents, config->agent_count, sizeof key, by_agent);
+	const struct verdict_agent *found = bsearch(&key, config->agents, config->agent_count, sizeof key, by_agent);
 	return found == NULL || found->is_revoked ? INDEX_NONE : (uint32_t)(found - config->agents);
 }
 

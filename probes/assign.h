@@ -81,7 +81,10 @@ struct assignments {
 enum veer_err assign_for_agent(const struct assign_plan *plan, const char *agent, struct arena *arena,
 			       struct assignments *out);
 
-/* The "assignments" line, with its newline. Ownership: the caller frees `*out` with free(). Errors: VEER_ENOMEM. */
+/*
+ * The "assignments" line, with its newline, of a list without unsupported items. Ownership: the caller frees `*out`
+ * with free(). Errors: VEER_ENOMEM.
+ */
 enum veer_err assignments_write(const struct assignments *list, char **out, size_t *len);
 
 /* What a line of the stream is. */
@@ -100,10 +103,10 @@ struct assign_message {
 };
 
 /*
- * Read one line of the stream (without need of its newline). Lives in `arena`. Unknown fields are ignored; a line that is
- * no JSON object, or whose known fields are wrong, is refused whole. But a check of a kind or with a value that this
- * version cannot carry out only makes its items ASSIGN_CHECK_UNSUPPORTED: they are reported as unknown, and the others
- * go on. Errors: VEER_EINVAL, VEER_ERANGE, VEER_EUNSUPPORTED
+ * Read one line of the stream (without need of its newline). Lives in `arena`. Unknown fields are ignored; a line
+ * that is no JSON object, or whose known fields are wrong, is refused whole. But a check of a kind or with a value
+ * that this version cannot carry out only makes its items ASSIGN_CHECK_UNSUPPORTED: they are reported as unknown, and
+ * the others go on. Errors: VEER_EINVAL, VEER_ERANGE, VEER_EUNSUPPORTED
  * (a hello with another format), VEER_ENOMEM.
  */
 enum veer_err assign_line_parse(const char *text, size_t len, struct arena *arena, struct assign_message *out,

@@ -189,9 +189,10 @@ static const char *read_str(struct reader *r, struct json_cursor *c, const char 
 /* A newer sender may say more than this version knows; the model's reader takes no unknown field. */
 static json_t *known_fields(const json_t *check)
 {
-	static const char *const known[] = {"name",   "kind",	      "port",	    "method",	  "path",   "host", "sni",
-					    "headers", "expect_status", "tls_verify", "ca_file", "interval_ms",
-					    "timeout_ms", "fall", "rise", "hold_s", "quorum", "warning"};
+	static const char *const known[] = {"name",    "kind",        "port",       "method",        "path",
+					    "host",    "sni",         "headers",    "expect_status", "tls_verify",
+					    "ca_file", "interval_ms", "timeout_ms", "fall",          "rise",
+					    "hold_s",  "quorum",      "warning"};
 	json_t *copy = json_object();
 	for (size_t i = 0; copy != NULL && i < sizeof known / sizeof known[0]; i++) {
 		json_t *value = json_object_get(check, known[i]);
@@ -230,7 +231,8 @@ static void read_checks(struct reader *r, struct assignments *out)
 	size_t count = json_array_size(array);
 	struct model_check *checks = arena_calloc(r->arena, count + 1, sizeof *checks);
 	r->places = arena_calloc(r->arena, count + 1, sizeof *r->places);
-	if (checks == NULL || r->places == NULL || index_map_init(&r->check_map, r->arena, (uint32_t)count) != VEER_OK) {
+	if (checks == NULL || r->places == NULL ||
+	    index_map_init(&r->check_map, r->arena, (uint32_t)count) != VEER_OK) {
 		veer_json_fail(&r->c, "checks", VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 		return;
 	}

@@ -74,7 +74,8 @@ static void on_deadline(void *ctx)
 void probe_extend(struct check_probe *probe, int64_t more_ms)
 {
 	/* Set already, so that it needs no memory. */
-	(void)loop_timer_set_at(probe->env->loop, &probe->deadline, probe->deadline.due_ms + more_ms, on_deadline, probe);
+	(void)loop_timer_set_at(probe->env->loop, &probe->deadline, probe->deadline.due_ms + more_ms, on_deadline,
+				probe);
 }
 
 static void connect_to(struct check_probe *probe)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One probe: does this endpoint pass this check now? HTTP, HTTPS and TCP, event-driven, each with a fresh connection, one
- * absolute deadline on the monotonic clock for everything (resolving included), and bounded reading. Redirects are not
- * followed: the endpoint is what is asked, nobody else.
+ * One probe: does this endpoint pass this check now? HTTP, HTTPS and TCP, event-driven, each with a fresh connection,
+ * one absolute deadline on the monotonic clock for everything (resolving included), and bounded reading. Redirects
+ * are not followed: the endpoint is what is asked, nobody else.
  *
- * The address that is connected to is the one that was vetted (target.h): a literal directly, a host name after resolving
- * it once. Host and SNI come from the check and are independent of it.
+ * The address that is connected to is the one that was vetted (target.h): a literal directly, a host name after
+ * resolving it once. Host and SNI come from the check and are independent of it.
  *
  * Threads: the loop's.
  */

@@ -31,7 +31,7 @@ struct jobs {
 	uint32_t idle_count; /* threads that wait for work */
 	bool is_posted;      /* the loop has been told to look at `finished` */
 	bool is_stopping;
-	bool is_abandoned; /* stopping, and nobody waits for the threads */
+	bool is_abandoned;   /* stopping, and nobody waits for the threads */
 	uint32_t references; /* the owner, and each thread: the last one frees */
 };
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Work that blocks (resolving names, writing files), done by a few threads beside the loop, so that no probe waits for it.
+ * Work that blocks (resolving names, writing files), done by a few threads beside the loop, so that no probe waits
+ * for it.
  *
- * Threads: everything is called from the loop's thread; `work` runs in a thread of the pool, `done` in the loop's again.
+ * Threads: everything is called from the loop's thread; `work` runs in a thread of the pool, `done` in the loop's
+ * again.
  */
 #ifndef VEER_PROBES_JOBS_H
 #define VEER_PROBES_JOBS_H

@@ -12,7 +12,7 @@ struct program {
 	struct agent *agent;
 	int argc;
 	char **argv;
-	int status;             /* the exit code when the agent failed, else -1 */
+	int status; /* the exit code when the agent failed, else -1 */
 	struct veer_diag reason;
 };
 

@@ -35,7 +35,7 @@ struct item {
 	const struct assign_item *assigned; /* in the work in force */
 	const struct model_check *check;    /* NULL: cannot be carried out */
 	uint64_t fingerprint;
-	uint64_t place;                     /* a hash of its name */
+	uint64_t place; /* a hash of its name */
 	struct streak streak;
 	struct loop_timer timer;
 	struct loop_timer confirm_timer;
@@ -125,7 +125,8 @@ static void probe_now(struct item *item)
 		attempt->next->link = &attempt->next;
 	item->attempts = attempt;
 	item->attempt_count++;
-	if (check_start(prober->env, item->check, item->assigned->address, on_probe, attempt, &attempt->probe) != VEER_OK)
+	if (check_start(prober->env, item->check, item->assigned->address, on_probe, attempt, &attempt->probe) !=
+	    VEER_OK)
 		attempt_remove(attempt);
 }
 
@@ -184,7 +185,8 @@ static void on_confirm(void *ctx)
 	if (item->check == NULL || item->confirm_left == 0)
 		return;
 	if (--item->confirm_left > 0)
-		(void)loop_timer_set(item->prober->env->loop, &item->confirm_timer, CONFIRM_SPACING_MS, on_confirm, item);
+		(void)loop_timer_set(item->prober->env->loop, &item->confirm_timer, CONFIRM_SPACING_MS, on_confirm,
+				     item);
 	probe_now(item);
 }
 

@@ -2,10 +2,10 @@
 /*
  * Carries out assignments: probes each item once an interval, at its own place in it, and keeps what it sees.
  *
- * When: an item's place is (a hash of its name + the agent's phase) modulo the interval of the wall clock, read once when
- * it is scheduled. So one agent's items are spread evenly, and the agents of one item, whose phases differ by rank/N, look
- * in turn. A wall clock that jumps only moves the place. Until an item is known it is looked at more often, once a
- * second at least, so that a new agent can speak soon.
+ * When: an item's place is (a hash of its name + the agent's phase) modulo the interval of the wall clock, read once
+ * when it is scheduled. So one agent's items are spread evenly, and the agents of one item, whose phases differ by
+ * rank/N, look in turn. A wall clock that jumps only moves the place. Until an item is known it is looked at more
+ * often, once a second at least, so that a new agent can speak soon.
  *
  * Threads: the loop's.
  */

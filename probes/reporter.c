@@ -144,7 +144,8 @@ void reporter_changed(struct reporter *reporter)
 {
 	if (reporter->report_ms == 0)
 		return;
-	/* At once when the last report is old enough; else as soon as it is, so that a storm of changes is a few reports. */
+	/* At once when the last report is old enough; else as soon as it is, so that a storm of changes is a few
+	 * reports. */
 	int64_t now_ms = loop_now_ms(reporter->loop);
 	int64_t due_ms = reporter->sent_ms + REPORTER_COALESCE_MS;
 	if (due_ms < now_ms)

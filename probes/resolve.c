@@ -47,8 +47,7 @@ static void finished(void *ctx)
 	free(resolve);
 }
 
-enum veer_err resolve_start(struct jobs *jobs, const char *name, resolve_done_fn *done, void *ctx,
-			    struct resolve **out)
+enum veer_err resolve_start(struct jobs *jobs, const char *name, resolve_done_fn *done, void *ctx, struct resolve **out)
 {
 	size_t len = strlen(name);
 	if (len > NAME_MAX_BYTES)

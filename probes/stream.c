@@ -20,8 +20,8 @@ struct stream {
 	struct http_request *request; /* NULL between tries */
 	struct loop_timer retry;
 	struct backoff backoff;
-	struct buf line;      /* what has come of the present line */
-	uint32_t url;         /* the one in use, or to be tried next */
+	struct buf line; /* what has come of the present line */
+	uint32_t url;    /* the one in use, or to be tried next */
 	bool is_connected;
 	bool was_complaining; /* the failure in progress is in the log already */
 	char broken[128];     /* why we ended the connection ourselves, or "" */

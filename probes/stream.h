@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent's end of the stream of assignments: connects, reads lines, and when the stream ends or goes silent tries the
- * next control plane, waiting longer each time.
+ * The agent's end of the stream of assignments: connects, reads lines, and when the stream ends or goes silent tries
+ * the next control plane, waiting longer each time.
  *
  * Threads: the loop's.
  */
@@ -16,8 +16,8 @@
 struct stream;
 
 /*
- * One line came. `line` (of `len` bytes, no newline) is borrowed for the call; `arena`, in which the message lives, is the
- * receiver's from now on.
+ * One line came. `line` (of `len` bytes, no newline) is borrowed for the call; `arena`, in which the message lives,
+ * is the receiver's from now on.
  */
 typedef void stream_message_fn(void *ctx, const struct assign_message *message, const char *line, size_t len,
 			       struct arena *arena);

@@ -24,8 +24,7 @@ enum veer_err target_allow_parse(const char *text, unsigned *out, struct veer_di
 				found = (unsigned)names[i].class;
 		}
 		if (found == 0)
-			return veer_fail(diag, VEER_EINVAL,
-					 "'%.*s' is none of loopback, private, link-local, metadata",
+			return veer_fail(diag, VEER_EINVAL, "'%.*s' is none of loopback, private, link-local, metadata",
 					 (int)(len < 40 ? len : 40), word);
 		mask |= found;
 		word += len;

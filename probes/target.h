@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which addresses an agent may connect to. Whoever can change a pool could otherwise make agents knock at what only they
- * can reach: their own host, a cloud's metadata service, the network they stand in. So those are refused unless the
- * agent's own operator allows them, by `--allow-targets` or its configuration file; the control plane cannot.
+ * Which addresses an agent may connect to. Whoever can change a pool could otherwise make agents knock at what only
+ * they can reach: their own host, a cloud's metadata service, the network they stand in. So those are refused unless
+ * the agent's own operator allows them, by `--allow-targets` or its configuration file; the control plane cannot.
  *
  * Threads: pure functions.
  */
@@ -27,8 +27,10 @@ enum target_class {
  */
 enum veer_err target_allow_parse(const char *text, unsigned *out, struct veer_diag *diag);
 
-/* May an agent that allows `allowed` (a mask) connect to `addr`? Those that carry another inside (translated, tunnelled)
- * never: they would lead around the rule. */
+/*
+ * May an agent that allows `allowed` (a mask) connect to `addr`? Addresses that carry another inside (translated,
+ * tunnelled) never: they would lead around the rule.
+ */
 bool target_is_allowed(const struct veer_addr *addr, unsigned allowed);
 
 #endif

@@ -7,18 +7,18 @@
  * for byte. What must hold in every history is listed, with the numbers used below (S5, S6, …), in the project's
  * invariants; tests/sim checks them.
  *
- * How it decides. An *item* is a (check, endpoint). N is the number of agents assigned to the check by configuration and
- * q its quorum, by default floor(N/2)+1. Each assigned agent has a *view* of the item: U, D or ?. A view is ? when the
- * agent was never heard, has been silent for longer than 3 intervals of receipt time (never less than 3 report periods:
- * with an interval below the report period, three lost probes say nothing yet), is blind or revoked, says "?" itself,
- * or repeats a state that no probe has confirmed for so long that its prober must be stuck.
+ * How it decides. An *item* is a (check, endpoint). N is the number of agents assigned to the check by configuration
+ * and q its quorum, by default floor(N/2)+1. Each assigned agent has a *view* of the item: U, D or ?. A view is ?
+ * when the agent was never heard, has been silent for longer than 3 intervals of receipt time (never less than 3
+ * report periods: with an interval below the report period, three lost probes say nothing yet), is blind or revoked,
+ * says "?" itself, or repeats a state that no probe has confirmed for so long that its prober must be stuck.
  *   item:      down when at least q views are D; else up when at least q are U; else as it was.
  *   endpoint:  its voting items are those of checks that are no warnings. It goes down when a voting item is down and
  *              q agents say so now. It goes up when all voting items are up, each with q fresh views, those that were
  *              not up meanwhile with q U now, and `hold_s` has passed since the removal (growing while it flaps).
  *              Otherwise nothing changes: silence holds. A verdict never goes back to unknown.
- *   brake:     with at least 8 watched endpoints at 4 sites, removals proposed within 60 s stay within max(1, max_removal_percent)
- *              of these endpoints, or within one site; the rest wait and say so in verdict_endpoint_status().
+ *   brake:     with at least 8 watched endpoints at 4 sites, removals within 60 s stay within max_removal_percent of
+ *              them (at least 1), or within one site; the rest wait, and verdict_endpoint_at() says so.
  *
  * Proposing and committing. The engine only proposes. verdict_next() hands out one proposal and marks it as in flight;
  * the caller commits it to the store and answers with verdict_committed() or verdict_commit_failed(). While one is in
@@ -227,6 +227,8 @@ struct verdict_agent_status {
 };
 
 uint32_t verdict_endpoint_count(const struct verdict_engine *engine);
+/* Where the endpoint is in the configuration; UINT32_MAX when it is not there. */
+uint32_t verdict_endpoint_index(const struct verdict_engine *engine, const char *endpoint);
 uint32_t verdict_agent_count(const struct verdict_engine *engine);
 /* The state of the endpoint at `index` in the configuration. False when there is none. */
 bool verdict_endpoint_at(const struct verdict_engine *engine, uint32_t index, int64_t now_ms,

@@ -29,7 +29,8 @@ static enum veer_err endpoint_is_sound(const struct verdict_config *config, uint
 				 endpoint->check_count, MODEL_CHECKS_MAX);
 	for (uint32_t i = 0; i < endpoint->check_count; i++) {
 		if (endpoint->checks[i] >= config->check_count)
-			return veer_fail(diag, VEER_EINVAL, "endpoint %s: no check %u", endpoint->key, endpoint->checks[i]);
+			return veer_fail(diag, VEER_EINVAL, "endpoint %s: no check %u", endpoint->key,
+					 endpoint->checks[i]);
 		for (uint32_t k = 0; k < i; k++) {
 			if (endpoint->checks[k] == endpoint->checks[i])
 				return veer_fail(diag, VEER_EINVAL, "endpoint %s: a check twice", endpoint->key);
@@ -280,9 +281,8 @@ static void carry_views(struct table *to, const struct item_state *item, const s
 	const struct check_state *old_check = &from->checks[old->check];
 	for (uint32_t i = 0; i < check->agent_count; i++) {
 		uint32_t agent = index_map_get(&from->agent_map, to->agents[check->agents[i]].id);
-		uint32_t rank = agent == INDEX_NONE
-					? INDEX_NONE
-					: index_find(old_check->agents, old_check->agent_count, agent);
+		uint32_t rank =
+			agent == INDEX_NONE ? INDEX_NONE : index_find(old_check->agents, old_check->agent_count, agent);
 		if (rank != INDEX_NONE)
 			to->views[item->view_first + i] = from->views[old->view_first + rank];
 	}

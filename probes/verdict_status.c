@@ -28,6 +28,11 @@ uint32_t verdict_endpoint_count(const struct verdict_engine *engine)
 	return engine->table == NULL ? 0 : engine->table->endpoint_count;
 }
 
+uint32_t verdict_endpoint_index(const struct verdict_engine *engine, const char *endpoint)
+{
+	return engine->table == NULL ? INDEX_NONE : index_map_get(&engine->table->endpoint_map, endpoint);
+}
+
 uint32_t verdict_agent_count(const struct verdict_engine *engine)
 {
 	return engine->table == NULL ? 0 : engine->table->agent_count;
@@ -97,8 +102,8 @@ bool verdict_agent_at(const struct verdict_engine *engine, uint32_t index, int64
 		const struct item_state *item = &t->items[i];
 		const struct check_state *check = &t->checks[item->check];
 		uint32_t rank = index_find(check->agents, check->agent_count, index);
-		if (rank != INDEX_NONE && view_state(t, check, rank, &t->views[item->view_first + rank], now) !=
-						    OBSERVATION_UNKNOWN)
+		if (rank != INDEX_NONE &&
+		    view_state(t, check, rank, &t->views[item->view_first + rank], now) != OBSERVATION_UNKNOWN)
 			out->fresh++;
 	}
 	return true;

@@ -53,7 +53,7 @@ int cli_parse(struct cli *cli, struct args *args, struct args_spec *spec, struct
 
 const char *cli_find_api(struct cli *cli)
 {
-	static const char installed[] = "/run/veer/api.sock";
+	static const char installed[] = "/var/lib/veer/api.sock";
 	if (cli->api != NULL)
 		return cli->api;
 	if (getenv("VEER_API") != NULL)

@@ -30,7 +30,7 @@ struct cli {
 void cli_options(struct cli *cli, struct args_option out[CLI_OPTION_COUNT]);
 
 /*
- * Where the API is when --api does not say: $VEER_API, the installed service's socket (/run/veer/api.sock), the demonstration's beside this
+ * Where the API is when --api does not say: $VEER_API, the installed service's socket (/var/lib/veer/api.sock), the demonstration's beside this
  * program. NULL when there is none of them.
  */
 const char *cli_find_api(struct cli *cli);

@@ -207,6 +207,27 @@ def test_what_stays_is_not_forgotten_by_new_assignments(world):
     assert states(report) == ["?"]
 
 
+def test_probes_come_once_an_interval_at_the_place_of_the_phase(world):
+    def places(count):
+        start = len(world.site.hits)
+        deadline = time.monotonic() + 10
+        while len(world.site.hits) < start + count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return world.site.hits[start:start + count]
+
+    world.api.assign(1, [world.check(interval_ms=800)], [world.item()])
+    world.agent().wait_for("ready")
+    world.api.wait(lambda r: states(r) == ["u"])
+    before = places(4)
+    gaps = [b - a for a, b in zip(before, before[1:])]
+    assert all(0.7 < gap < 0.9 for gap in gaps), gaps
+    world.api.assign(2, [world.check(interval_ms=800)], [world.item(phase_ms=400)])
+    world.api.wait(lambda r: r["assignment_revision"] == 2)
+    after = places(3)
+    shift = (after[-1] - before[-1]) % 0.8
+    assert 0.3 < shift < 0.5, shift
+
+
 def test_fails_over_between_control_planes_and_reports_to_all(world):
     other = FakeApi()
     other.token_used = True

@@ -10,8 +10,8 @@
 
 static bool is_assigned(const struct sim_config *config, uint32_t a, uint32_t c, uint32_t e)
 {
-	return config->agents[a] && config->checks[c].is_in && config->checks[c].agents[a] && config->endpoints[e].is_in &&
-	       config->endpoints[e].checks[c];
+	return config->agents[a] && config->checks[c].is_in && config->checks[c].agents[a] &&
+	       config->endpoints[e].is_in && config->endpoints[e].checks[c];
 }
 
 static bool is_voting(const struct sim_config *config, uint32_t c, uint32_t e)
@@ -179,7 +179,8 @@ void oracle_restart(struct sim *sim, bool knows_age)
 			endpoint->removed_ms = SIM_NEVER; /* the store does not tell of removals that were undone */
 		else if (!knows_age)
 			endpoint->hold_from_ms = sim->now_ms;
-		endpoint->accused = endpoint->committed == MODEL_STATE_DOWN ? UINT32_MAX : 0; /* nobody remembers which */
+		endpoint->accused =
+			endpoint->committed == MODEL_STATE_DOWN ? UINT32_MAX : 0; /* nobody remembers which */
 	}
 }
 

@@ -156,7 +156,8 @@ static void restart(struct sim *sim)
 		const struct oracle_endpoint *endpoint = &sim->endpoints[e];
 		if (!sim->config.endpoints[e].is_in || endpoint->committed == MODEL_STATE_UNKNOWN)
 			continue;
-		int64_t age_ms = knows_age && endpoint->removed_ms != SIM_NEVER ? sim->now_ms - endpoint->removed_ms : -1;
+		int64_t age_ms =
+			knows_age && endpoint->removed_ms != SIM_NEVER ? sim->now_ms - endpoint->removed_ms : -1;
 		(void)verdict_seed(sim->engine, world_endpoint_key(e), endpoint->committed, age_ms, sim->now_ms);
 	}
 }

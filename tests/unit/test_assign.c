@@ -224,8 +224,7 @@ static void chosen(uint32_t count, uint32_t without, bool *out)
 		(void)snprintf(ids[i], sizeof ids[i], "ag-%03u", i);
 		many[i] = (struct assign_agent){.id = ids[i], .is_revoked = i == without};
 	}
-	const struct assign_input input = {
-		.checks = checks, .check_count = 1, .agents = many, .agent_count = count};
+	const struct assign_input input = {.checks = checks, .check_count = 1, .agents = many, .agent_count = count};
 	struct assign_plan *plan = NULL;
 	assert_int_equal(assign_plan_make(&input, arena, &plan, NULL), VEER_OK);
 	assert_int_equal(plan->config.checks[0].agent_count, MODEL_AGENTS_MAX);

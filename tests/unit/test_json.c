@@ -67,12 +67,12 @@ static void hostile_texts_are_refused_with_their_place(void **state)
 		{"True", VEER_EINVAL, "line 1"},
 		{"nul", VEER_EINVAL, "line 1"},
 		{"/* c */ 1", VEER_EINVAL, "line 1"},
-		{"[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", VEER_ERANGE, "deeper than 16"},
-		{"[\n[\n[[[[[[[[[[[[[[[", VEER_ERANGE, "line 3"},
-		{"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"
-		 "\"a\":"
-		 "{\"a\":{\"a\":1}}}}}}}}}}}}}}}}}",
-		 VEER_ERANGE, "deeper than 16"},
+		{"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", VEER_ERANGE, "deeper than 32"},
+		{"[\n[\n[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", VEER_ERANGE, "line 3"},
+		{"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":"
+		 "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":"
+		 "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}",
+		 VEER_ERANGE, "deeper than 32"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct veer_diag diag = {.text = ""};
@@ -114,7 +114,7 @@ static void what_comes_out_goes_in_again(void **state)
 		"[]",
 		"{}",
 		"{\"z\":1,\"a\":[1,\"two\",null,{\"k\":false}],\"m\":{}}",
-		"[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]",
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
 	};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		json_t *value = parse(texts[i]);

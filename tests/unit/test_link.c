@@ -157,9 +157,12 @@ static void the_golden_enrolment_is_written_and_its_answer_read(void **state)
 
 static void what_is_no_identity_is_refused(void **state)
 {
-	static const char *const texts[] = {
-		"", "[]", "{}", "{\"id\":\"\",\"credential\":\"x\",\"name\":\"n\",\"region\":\"r\"}",
-		"{\"id\":\"a\",\"name\":\"n\",\"region\":\"r\"}", "{\"id\":1,\"credential\":\"x\",\"name\":\"n\",\"region\":\"r\"}"};
+	static const char *const texts[] = {"",
+					    "[]",
+					    "{}",
+					    "{\"id\":\"\",\"credential\":\"x\",\"name\":\"n\",\"region\":\"r\"}",
+					    "{\"id\":\"a\",\"name\":\"n\",\"region\":\"r\"}",
+					    "{\"id\":1,\"credential\":\"x\",\"name\":\"n\",\"region\":\"r\"}"};
 	struct identity identity = {.id = "untouched"};
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -9,7 +9,8 @@
 
 #include "probes/streak.h"
 
-/* Feed '.' (ok), 'x' (fails), 'r' (refused target), 'i' (own error); collect the states ('-': unknown), and '!' after news. */
+/* Feed '.' (ok), 'x' (fails), 'r' (refused target), 'i' (own error); collect the states ('-': unknown), and '!' after
+ * news. */
 static void play(uint32_t fall, uint32_t rise, const char *probes, char *out)
 {
 	struct streak streak = {0};

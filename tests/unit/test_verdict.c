@@ -192,9 +192,9 @@ static void a_quorum_is_the_majority_of_the_assigned(void **state)
 		const char *views;
 		bool goes_down;
 	} cases[] = {
-		{1, "d", true},	     {2, "du", false},	  {2, "dd", true},     {3, "duu", false},  {3, "ddu", true},
-		{3, "dd-", true},    {3, "d--", false},	  {4, "dduu", false},  {4, "dddu", true},  {5, "dduuu", false},
-		{5, "dddff", true},  {5, "dd???", false}, {5, "ddd??", true},  {3, "dff", false},  {3, "d??", false},
+		{1, "d", true},     {2, "du", false},    {2, "dd", true},    {3, "duu", false}, {3, "ddu", true},
+		{3, "dd-", true},   {3, "d--", false},   {4, "dduu", false}, {4, "dddu", true}, {5, "dduuu", false},
+		{5, "dddff", true}, {5, "dd???", false}, {5, "ddd??", true}, {3, "dff", false}, {3, "d??", false},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -326,8 +326,7 @@ static void a_state_that_no_probe_confirms_stops_counting(void **state)
 	struct bench b;
 	bench_init_up(&b, 1, 1, 1);
 	struct observation item = {.state = OBSERVATION_DOWN, .reason = PROBE_REASON_TIMEOUT, .age_ms = 6000};
-	struct report report = {
-		.assignment_revision = 1, .boot = 7, .seq = 100, .items = &item, .item_count = 1};
+	struct report report = {.assignment_revision = 1, .boot = 7, .seq = 100, .items = &item, .item_count = 1};
 	/* 3 intervals, one round of 2 probes and a timeout: 5,500 ms */
 	assert_int_equal(verdict_report(b.engine, "ag-0", &report, b.now_ms), VEER_OK);
 	assert_int_equal(bench_settle(&b), 0);
@@ -345,12 +344,8 @@ static void the_blind_and_the_revoked_have_no_view(void **state)
 	bench_init_up(&b, 3, 1, 1);
 	bench_see(&b, "d--");
 	struct observation item = {.state = OBSERVATION_DOWN, .reason = PROBE_REASON_TIMEOUT};
-	struct report report = {.assignment_revision = 1,
-				.boot = 7,
-				.seq = 100,
-				.is_blind = true,
-				.items = &item,
-				.item_count = 1};
+	struct report report = {
+		.assignment_revision = 1, .boot = 7, .seq = 100, .is_blind = true, .items = &item, .item_count = 1};
 	assert_int_equal(verdict_report(b.engine, "ag-1", &report, b.now_ms), VEER_OK);
 	assert_int_equal(bench_settle(&b), 0);
 	report.is_blind = false;
@@ -781,6 +776,8 @@ static void what_stays_keeps_its_state_and_what_is_new_is_unknown(void **state)
 	assert_int_equal(bench_status(&b, 0).agents, 4);
 	assert_int_equal(bench_status(&b, 0).quorum, 3);
 	assert_int_equal(bench_status(&b, 2).fresh, 0);
+	assert_int_equal(verdict_endpoint_index(b.engine, "p/e2"), 2);
+	assert_true(verdict_endpoint_index(b.engine, "p/e9") == UINT32_MAX);
 	assert_int_equal(bench_settle(&b), 0);
 	bench_deinit(&b);
 }

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The lookup. See lookup.h. */
+#include "dnsd/lookup.h"
+
+#include <string.h>
+
+#define TARGETS_MAX 26 /* names whose addresses are added: enough for the root's 13 name servers twice */
+
+/* What the steps of one lookup share. */
+struct lookup {
+	const struct plan *plan;
+	const struct query *q;
+	const struct lookup_client *client;
+	uint64_t random;
+	struct answer *a;
+	const struct plan_zone *zone;
+	const uint8_t *name;  /* looked for now */
+	unsigned labels;      /* of it */
+	uint8_t base;         /* where the message has it: answer_item.base */
+};
+
+/* How a step ended. */
+enum step { STEP_DONE, STEP_FOLLOW };
+
+static struct answer_item *add_item(struct lookup *l, const struct ready_rrset *rr, enum answer_section section,
+				    unsigned skip)
+{
+	if (l->a->item_count == ANSWER_ITEMS_MAX)
+		return NULL;
+	struct answer_item *item = &l->a->items[l->a->item_count++];
+	*item = (struct answer_item){.rr = rr,
+				     .section = (uint8_t)section,
+				     .base = l->base,
+				     .skip = (uint8_t)skip,
+				     .apex_skip = (uint8_t)(l->labels - skip - l->zone->labels),
+				     .is_required = true};
+	return item;
+}
+
+/* The SOA of a negative answer, owned by the apex. */
+static enum step negative(struct lookup *l, enum dns_rcode rcode)
+{
+	l->a->rcode = rcode;
+	(void)add_item(l, l->zone->negative, ANSWER_SECTION_AUTHORITY, l->labels - l->zone->labels);
+	return STEP_DONE;
+}
+
+static void locate(struct lookup *l)
+{
+	const struct edns_ecs *ecs = &l->q->edns.ecs;
+	struct answer *a = l->a;
+	if (a->has_location)
+		return;
+	a->has_location = true;
+	if (ecs->is_present && ecs->source_len > 0)
+		a->location = ecs->family == EDNS_ECS_IPV6 ? geo_lookup_ipv6(l->plan->geo, ecs->address)
+							   : geo_lookup_ipv4(l->plan->geo, ecs->address);
+	else
+		a->location = l->client->is_ipv6 ? geo_lookup_ipv6(l->plan->geo, l->client->address)
+						 : geo_lookup_ipv4(l->plan->geo, l->client->address);
+}
+
+static enum policy_result choose(struct lookup *l, const struct plan_entry *entry, const struct ready_rrset **rr)
+{
+	const struct policy_program *program = plan_program(l->plan, entry);
+	if (program == NULL)
+		return POLICY_SERVFAIL;
+	if (policy_uses_location(program)) {
+		l->a->uses_location = true;
+		locate(l);
+	}
+	l->a->outcome = policy_choose(program, l->a->location, l->random);
+	*rr = l->a->outcome->rr;
+	return l->a->outcome->result;
+}
+
+/* Addresses of `name`, which the message has as target `target` of item `base`, when they lie in the zone at hand. */
+static void add_addresses(struct lookup *l, const uint8_t *name, uint8_t base, unsigned target, bool is_required)
+{
+	static const uint16_t types[] = {RRTYPE_A, RRTYPE_AAAA};
+	const struct plan_node *node = trie_get(&l->zone->nodes, name);
+	if (node == NULL)
+		return;
+	unsigned labels = name_label_count(name);
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+		const struct plan_entry *entry = plan_node_entry(node, types[i]);
+		if (entry == NULL || entry->is_bound || l->a->item_count == ANSWER_ITEMS_MAX)
+			continue;
+		l->a->items[l->a->item_count++] =
+			(struct answer_item){.rr = entry->rr,
+					     .section = ANSWER_SECTION_ADDITIONAL,
+					     .base = base,
+					     .target = (uint16_t)target,
+					     .apex_skip = (uint8_t)(labels - l->zone->labels),
+					     .is_required = is_required};
+	}
+}
+
+/*
+ * The addresses of the names in an item's RDATA. `cut` is the delegation's name for a referral: names at or below it
+ * are glue that the referral is useless without (RFC 9471 3).
+ */
+static void add_targets(struct lookup *l, unsigned item_index, const uint8_t *owner, const uint8_t *cut)
+{
+	const struct ready_rrset *rr = l->a->items[item_index].rr;
+	unsigned count = rr->target_count < TARGETS_MAX ? rr->target_count : TARGETS_MAX;
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t name[NAME_WIRE_MAX];
+		size_t len = ready_target(rr, i, owner, l->zone->name, name);
+		if (len == 0)
+			continue;
+		name_lower(name, len); /* SVCB targets keep their case */
+		if (name_is_under(name, l->zone->name))
+			add_addresses(l, name, (uint8_t)item_index, i, cut != NULL && name_is_under(name, cut));
+	}
+}
+
+static enum step refer(struct lookup *l, const struct plan_node *cut)
+{
+	const struct plan_entry *ns = plan_node_entry(cut, RRTYPE_NS);
+	unsigned skip = l->labels - name_label_count(cut->name);
+	unsigned index = l->a->item_count;
+	if (l->a->name_count == 1)
+		l->a->is_authoritative = false; /* with a CNAME before, AA speaks of that (RFC 1035 4.1.1) */
+	if (ns->rr != NULL && add_item(l, ns->rr, ANSWER_SECTION_AUTHORITY, skip) != NULL)
+		add_targets(l, index, cut->name, cut->name);
+	return STEP_DONE;
+}
+
+/* Put an RRset into the answer; a CNAME that was not asked for is to be followed. */
+static enum step answer_with(struct lookup *l, const struct ready_rrset *rr)
+{
+	unsigned index = l->a->item_count;
+	if (add_item(l, rr, ANSWER_SECTION_ANSWER, 0) == NULL)
+		return STEP_DONE;
+	if (rr->type == RRTYPE_CNAME && l->q->qtype != RRTYPE_CNAME && l->q->qtype != RRTYPE_ANY)
+		return STEP_FOLLOW;
+	if (rr->target_count > 0 && rr->type != RRTYPE_CNAME && rr->type != RRTYPE_DNAME)
+		add_targets(l, index, l->name, NULL);
+	return STEP_DONE;
+}
+
+static enum step answer_entry(struct lookup *l, const struct plan_entry *entry)
+{
+	const struct ready_rrset *rr = entry->rr;
+	if (!entry->is_bound)
+		return answer_with(l, rr);
+	switch (choose(l, entry, &rr)) {
+	case POLICY_ANSWER:
+		return answer_with(l, rr);
+	case POLICY_NODATA:
+		return negative(l, DNS_NOERROR);
+	case POLICY_SERVFAIL:
+		break;
+	}
+	l->a->rcode = DNS_SERVFAIL;
+	return STEP_DONE;
+}
+
+/* A name that exists, itself or by a wildcard. */
+static enum step answer_node(struct lookup *l, const struct plan_node *node)
+{
+	const struct plan_entry *entry;
+	if (l->q->qtype == RRTYPE_ANY)
+		entry = plan_node_entries(node); /* any one RRset will do (RFC 8482 4.1) */
+	else
+		entry = plan_node_entry(node, l->q->qtype);
+	if (entry == NULL && (node->flags & PLAN_NODE_CNAME) != 0)
+		entry = plan_node_entry(node, RRTYPE_CNAME);
+	return entry != NULL ? answer_entry(l, entry) : negative(l, DNS_NOERROR);
+}
+
+/* The name does not exist: a wildcard right below the closest encloser may stand for it (RFC 4592 3.3.1). */
+static enum step answer_missing(struct lookup *l)
+{
+	uint8_t source[NAME_WIRE_MAX + 2];
+	const uint8_t *encloser = name_skip(l->name, l->labels - l->a->path.common);
+	size_t len = name_len(encloser);
+	if (len + 2 <= NAME_WIRE_MAX) {
+		source[0] = 1;
+		source[1] = '*';
+		memcpy(source + 2, encloser, len);
+		const struct plan_node *node = trie_get(&l->zone->nodes, source);
+		if (node != NULL)
+			return answer_node(l, node);
+	}
+	return negative(l, DNS_NXDOMAIN);
+}
+
+/* One name in one zone (RFC 1034 4.3.2 step 3). */
+static enum step look(struct lookup *l)
+{
+	struct trie_path *path = &l->a->path;
+	trie_find(&l->zone->nodes, l->name, path);
+	for (unsigned i = 0; i < path->count; i++) {
+		const struct plan_node *above = path->above[i];
+		if ((above->flags & PLAN_NODE_CUT) != 0)
+			return refer(l, above);
+	}
+	const struct plan_node *node = path->exact;
+	if (node != NULL && (node->flags & PLAN_NODE_CUT) != 0 && l->q->qtype != RRTYPE_DS)
+		return refer(l, node);
+	if (node != NULL)
+		return answer_node(l, node);
+	if (path->common == l->labels)
+		return negative(l, DNS_NOERROR); /* an empty non-terminal (RFC 4592 2.2.2) */
+	return answer_missing(l);
+}
+
+/* Go on at the CNAME's target, if that lies in a zone of ours and the chain has not been there. */
+static bool follow(struct lookup *l)
+{
+	struct answer *a = l->a;
+	unsigned index = a->item_count - 1;
+	uint8_t *target = a->names[a->name_count];
+	if (a->name_count > ANSWER_CHAIN_MAX)
+		return false;
+	size_t len = ready_target(a->items[index].rr, 0, l->name, l->zone->name, target);
+	if (len == 0)
+		return false;
+	for (unsigned i = 0; i < a->name_count; i++)
+		if (name_equal(a->names[i], target))
+			return false;
+	const struct plan_zone *zone = plan_zone_find(l->plan, target);
+	if (zone == NULL || !zone->is_servable)
+		return false;
+	a->name_count++;
+	l->zone = zone;
+	l->name = target;
+	l->labels = name_label_count(target);
+	l->base = (uint8_t)index;
+	return a->name_count <= ANSWER_CHAIN_MAX;
+}
+
+/* The zone to answer from; DS is asked of the parent's side of a cut (RFC 4035 3.1.4.1). */
+static const struct plan_zone *zone_for(const struct plan *plan, const struct query *q)
+{
+	const struct plan_zone *zone = plan_zone_find(plan, q->qname);
+	if (q->qtype == RRTYPE_DS && zone != NULL && name_equal(zone->name, q->qname)) {
+		const struct plan_zone *parent = plan_zone_find_above(plan, q->qname);
+		if (parent != NULL)
+			return parent;
+	}
+	return zone;
+}
+
+void lookup_answer(const struct plan *plan, const struct query *q, const struct lookup_client *client, uint64_t random,
+		   struct answer *out)
+{
+	struct lookup l = {.plan = plan, .q = q, .client = client, .random = random, .a = out, .base = ANSWER_QNAME};
+	out->rcode = DNS_NOERROR;
+	out->is_authoritative = true;
+	out->uses_location = false;
+	out->has_location = false;
+	out->location = (struct geo_location){0};
+	out->outcome = NULL;
+	out->item_count = 0;
+	out->name_count = 1;
+	l.zone = zone_for(plan, q);
+	if (l.zone == NULL || !l.zone->is_servable) {
+		out->is_authoritative = false;
+		out->rcode = l.zone == NULL ? DNS_REFUSED : DNS_SERVFAIL;
+		return;
+	}
+	memcpy(out->names[0], q->qname, q->qname_len);
+	l.name = out->names[0];
+	l.labels = name_label_count(l.name);
+	while (look(&l) == STEP_FOLLOW && follow(&l))
+		;
+	if (out->rcode == DNS_SERVFAIL) {
+		out->item_count = 0;
+		out->is_authoritative = false;
+	}
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* veer-dnsd: answers DNS, from zone files or from the feed of a control plane. */
+#include "base/daemon.h"
+#include "dnsd/server.h"
+#include "dnsd/worker.h"
+
+static void on_reload(void *ctx)
+{
+	server_reload(ctx);
+}
+
+static int serve(struct daemon *daemon, const struct server_options *options)
+{
+	struct server *server = NULL;
+	struct veer_diag diag = {.text = ""};
+	int status = DAEMON_EXIT_USAGE;
+	enum veer_err err = server_new(daemon, options, &server, &diag);
+	if (err == VEER_OK)
+		err = server_start(server, &diag);
+	if (err == VEER_OK) {
+		status = daemon_run(daemon, on_reload, server);
+		err = server_failed(server, &diag);
+	}
+	if (err != VEER_OK)
+		status = daemon_fail(daemon, &diag);
+	server_free(&server);
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	struct server_options o;
+	server_options_default(&o);
+	const struct args_option options[] = {
+		{.name = "listen", .kind = ARGS_LIST, .target = &o.listen, .value = "ADDR@PORT", .required = true,
+		 .help = "answer DNS here, UDP and TCP; may repeat"},
+		{.name = "zone", .kind = ARGS_LIST, .target = &o.zones, .value = "ORIGIN=FILE",
+		 .help = "serve this zone from a zone file; may repeat"},
+		{.name = "feed", .kind = ARGS_STRING, .target = &o.feed, .value = "URL[,URL...]",
+		 .help = "serve what a control plane says: unix:PATH or https://HOST:PORT"},
+		{.name = "state", .kind = ARGS_STRING, .target = &o.state, .value = "DIR",
+		 .help = "keep the plan and the identity here, to serve alone after a restart"},
+		{.name = "token-file", .kind = ARGS_STRING, .target = &o.token_file, .value = "FILE",
+		 .help = "one-use enrolment token, for the first start"},
+		{.name = "ca-file", .kind = ARGS_STRING, .target = &o.ca_file, .value = "FILE",
+		 .help = "certificates to trust for the feed, instead of the system's"},
+		{.name = "geoip", .kind = ARGS_LIST, .target = &o.geoip, .value = "FILE.mmdb",
+		 .help = "where clients are; may repeat, the first that knows decides"},
+		{.name = "workers", .kind = ARGS_INT, .target = &o.workers, .value = "N", .min = 1, .max = WORKERS_MAX,
+		 .help = "threads that answer (default: one a CPU)"},
+	};
+	const struct args_spec spec = {
+		.usage = "veer-dnsd --listen ADDR@PORT (--zone ORIGIN=FILE ... | --feed URL --state DIR) [options]",
+		.summary = "Answers DNS authoritatively, and hands out only what works.",
+		.options = options,
+		.option_count = sizeof options / sizeof options[0],
+	};
+	struct daemon daemon;
+	int status = daemon_init(&daemon, "veer-dnsd", &spec, argc, argv);
+	if (status >= 0)
+		return status;
+	status = serve(&daemon, &o);
+	daemon_deinit(&daemon);
+	return status;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Publication of plans. See publish.h. */
+#include "dnsd/publish.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POLL_MS 1     /* until all workers are seen on the newest plan */
+#define RECLAIM_MS 20 /* until what was retired can be released */
+
+struct publisher {
+	struct daemon *daemon;
+	struct rcu *rcu;
+	struct veer_listen *addresses;
+	size_t address_count;
+	unsigned worker_count;
+	struct sockets sockets;
+	struct workers *workers; /* NULL before the first plan */
+	const struct plan *plan;
+	struct loop_timer timer;
+	int64_t received_ns;     /* of the newest plan's commit */
+	bool is_applied;
+	publisher_applied_fn *on_applied;
+	void *applied_ctx;
+};
+
+struct publisher *publisher_new(struct daemon *daemon, const struct veer_listen *addresses, size_t count,
+				unsigned workers)
+{
+	struct publisher *p = calloc(1, sizeof *p);
+	if (p == NULL)
+		return NULL;
+	p->daemon = daemon;
+	p->worker_count = workers;
+	p->address_count = count;
+	p->addresses = calloc(count + 1, sizeof *addresses);
+	p->rcu = rcu_new(workers);
+	if (p->addresses == NULL || p->rcu == NULL) {
+		publisher_free(&p);
+		return NULL;
+	}
+	memcpy(p->addresses, addresses, count * sizeof *addresses);
+	return p;
+}
+
+void publisher_free(struct publisher **publisher)
+{
+	struct publisher *p = *publisher;
+	if (p == NULL)
+		return;
+	loop_timer_cancel(p->daemon->loop, &p->timer);
+	workers_stop(&p->workers);
+	sockets_close(&p->sockets);
+	rcu_free(&p->rcu);
+	free(p->addresses);
+	free(p);
+	*publisher = NULL;
+}
+
+void publisher_on_applied(struct publisher *p, publisher_applied_fn *fn, void *ctx)
+{
+	p->on_applied = fn;
+	p->applied_ctx = ctx;
+}
+
+/* "127.0.0.1@5300 ::1@5300": what is really bound. */
+static void listen_text(const struct sockets *s, char *out, size_t size)
+{
+	size_t len = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < s->address_count && len + 1 < size; i++) {
+		char text[VEER_LISTEN_TEXT_SIZE];
+		veer_listen_print(&s->addresses[i], true, text);
+		int n = snprintf(out + len, size - len, "%s%s", i > 0 ? " " : "", text);
+		len += n > 0 ? (size_t)n : 0;
+	}
+}
+
+static enum veer_err start(struct publisher *p, struct veer_diag *diag)
+{
+	char text[1024];
+	enum veer_err err = sockets_open(p->addresses, p->address_count, p->worker_count, &p->sockets, diag);
+	if (err != VEER_OK)
+		return err;
+	err = workers_start(&p->sockets, p->rcu, &p->workers);
+	if (err != VEER_OK) {
+		sockets_close(&p->sockets);
+		return veer_fail(diag, err, "cannot start workers: %s", veer_err_text(err));
+	}
+	listen_text(&p->sockets, text, sizeof text);
+	daemon_ready(p->daemon, LOG_FIELDS(LOG_STR("listen", text), LOG_INT("workers", p->worker_count),
+					   LOG_INT("revision", p->plan->revision), LOG_INT("zones", p->plan->zones.count)));
+	return VEER_OK;
+}
+
+/* Look whether the plan has reached everybody and what can be released; come again while something is open. */
+static void check(void *ctx)
+{
+	struct publisher *p = ctx;
+	if (!p->is_applied && rcu_is_applied(p->rcu)) {
+		int64_t took_ns = veer_clock_monotonic_ns(loop_clock(p->daemon->loop)) - p->received_ns;
+		p->is_applied = true;
+		if (p->on_applied != NULL)
+			p->on_applied(p->applied_ctx, p->plan, took_ns / 1000);
+	}
+	size_t left = rcu_reclaim(p->rcu);
+	if (!p->is_applied || left > 0)
+		(void)loop_timer_set(p->daemon->loop, &p->timer, p->is_applied ? RECLAIM_MS : POLL_MS, check, p);
+}
+
+enum veer_err publisher_publish(struct publisher *p, const struct plan *plan, struct retire_list *retired,
+				int64_t received_ns, struct veer_diag *diag)
+{
+	p->plan = plan;
+	p->received_ns = received_ns;
+	p->is_applied = false;
+	if (rcu_publish(p->rcu, plan, retired) != VEER_OK)
+		log_warn(p->daemon->log, "memory is short: replaced data is kept until the next change");
+	enum veer_err err = p->workers == NULL ? start(p, diag) : VEER_OK;
+	check(p);
+	return err;
+}
+
+void publisher_totals(const struct publisher *p, struct worker_totals *out)
+{
+	*out = (struct worker_totals){0};
+	if (p->workers != NULL)
+		workers_totals(p->workers, out);
+}
+
+const struct plan *publisher_plan(const struct publisher *p)
+{
+	return p->plan;
+}

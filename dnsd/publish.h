@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a new plan to serving it: publication to the workers, their start with the first plan, release of what only earlier
+ * plans reach, and how long a plan took to reach all workers.
+ *
+ * Threads: the control thread.
+ */
+#ifndef VEER_DNSD_PUBLISH_H
+#define VEER_DNSD_PUBLISH_H
+
+#include "base/addr.h"
+#include "base/daemon.h"
+#include "dnsd/worker.h"
+
+struct publisher;
+
+/* Called when all workers are on the newest plan: its revision, and the time from receipt of its commit. */
+typedef void publisher_applied_fn(void *ctx, const struct plan *plan, int64_t applied_us);
+
+/* `daemon` is borrowed, the addresses are copied. NULL when memory is out. Caller frees, before the plans' builder. */
+struct publisher *publisher_new(struct daemon *daemon, const struct veer_listen *addresses, size_t count,
+				unsigned workers);
+/* Stops the workers, closes the sockets, releases everything retired. */
+void publisher_free(struct publisher **publisher);
+
+void publisher_on_applied(struct publisher *publisher, publisher_applied_fn *fn, void *ctx);
+
+/*
+ * Publish `plan`, at once; with the first one, open the sockets, start the workers and say that we are ready. Takes the
+ * content of `retired` (should memory be out, it stays there for the next call). `received_ns`: monotonic time when the
+ * plan's commit was received. Errors: only with the first plan: sockets or threads; diag.
+ */
+enum veer_err publisher_publish(struct publisher *publisher, const struct plan *plan, struct retire_list *retired,
+				int64_t received_ns, struct veer_diag *diag);
+
+/* Zero before the first plan. */
+void publisher_totals(const struct publisher *publisher, struct worker_totals *out);
+
+/* The newest plan, or NULL. */
+const struct plan *publisher_plan(const struct publisher *publisher);
+
+#endif

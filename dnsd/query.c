@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parsing queries. See query.h. */
+#include "dnsd/query.h"
+
+#include "base/bytes.h"
+#include "zones/rdata.h"
+
+/* Skip a name that may be compressed. Pointers are not followed. */
+static bool skip_name(struct byte_reader *r)
+{
+	for (;;) {
+		uint8_t len = byte_read_u8(r);
+		if (r->failed)
+			return false;
+		if (len == 0)
+			return true;
+		if (len >= 0xc0)
+			return byte_read_span(r, 1) != NULL;
+		if (len > NAME_LABEL_MAX || byte_read_span(r, len) == NULL)
+			return false;
+	}
+}
+
+static bool skip_record(struct byte_reader *r)
+{
+	if (!skip_name(r) || byte_read_span(r, 8) == NULL)
+		return false;
+	size_t len = byte_read_u16(r);
+	return !r->failed && byte_read_span(r, len) != NULL;
+}
+
+/* Records of a query: all skipped but one OPT, which must be owned by the root (RFC 6891 6.1.1). */
+static bool read_records(struct query *q, struct byte_reader *r, unsigned skipped, unsigned additional)
+{
+	for (unsigned i = 0; i < skipped; i++)
+		if (!skip_record(r))
+			return false;
+	for (unsigned i = 0; i < additional; i++) {
+		bool is_opt = byte_reader_left(r) >= 3 && r->pos[1] == 0 && r->pos[2] == RRTYPE_OPT && r->pos[0] == 0;
+		if (!is_opt) {
+			if (!skip_record(r))
+				return false;
+			continue;
+		}
+		(void)byte_read_span(r, 3);
+		if (q->edns.is_present || !edns_read(&q->edns, r))
+			return false;
+	}
+	return byte_reader_left(r) == 0;
+}
+
+static bool read_question(struct query *q, struct byte_reader *r)
+{
+	size_t len = name_check(r->pos, byte_reader_left(r));
+	if (len == 0 || byte_reader_left(r) < len + 4)
+		return false;
+	name_lower_copy(q->qname, r->pos, len);
+	q->qname_len = (uint8_t)len;
+	(void)byte_read_span(r, len);
+	q->qtype = byte_read_u16(r);
+	q->qclass = byte_read_u16(r);
+	q->has_question = true;
+	return true;
+}
+
+/* Zone transfers and types that only messages have are not for us; ANY is (RFC 8482). */
+static bool is_refused_type(uint16_t qtype)
+{
+	return rrtype_is_meta(qtype) && qtype != RRTYPE_ANY;
+}
+
+enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t len, enum dns_rcode *rcode)
+{
+	struct byte_reader r;
+	q->packet = packet;
+	q->len = len;
+	q->has_question = false;
+	q->edns = (struct edns){0};
+	byte_reader_init(&r, packet, len);
+	(void)byte_read_u16(&r);
+	q->flags = byte_read_u16(&r);
+	unsigned questions = byte_read_u16(&r);
+	unsigned records = byte_read_u16(&r);
+	records += byte_read_u16(&r);
+	unsigned additional = byte_read_u16(&r);
+	if (r.failed || (q->flags & DNS_FLAG_QR) != 0)
+		return QUERY_DROP;
+	*rcode = DNS_NOTIMP;
+	if ((q->flags & DNS_OPCODE_MASK) != 0)
+		return QUERY_REPLY;
+	*rcode = DNS_FORMERR;
+	if (questions != 1 || !read_question(q, &r) || !read_records(q, &r, records, additional) ||
+	    q->qtype == RRTYPE_OPT || q->qtype == 0)
+		return QUERY_REPLY;
+	*rcode = DNS_BADVERS;
+	if (q->edns.is_present && q->edns.version != 0)
+		return QUERY_REPLY;
+	*rcode = DNS_REFUSED;
+	if (q->qclass != DNS_CLASS_IN || is_refused_type(q->qtype))
+		return QUERY_REPLY;
+	return QUERY_ANSWER;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Queries: the bytes of a packet to what is asked. No reading beyond the packet, no allocation.
+ *
+ * Threads: pure functions.
+ */
+#ifndef VEER_DNSD_QUERY_H
+#define VEER_DNSD_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dnsd/edns.h"
+#include "zones/name.h"
+
+#define DNS_HEADER_LEN 12
+#define DNS_CLASS_IN 1
+
+/* RCODEs (RFC 1035 4.1.1, RFC 6891 9). */
+enum dns_rcode {
+	DNS_NOERROR = 0,
+	DNS_FORMERR = 1,
+	DNS_SERVFAIL = 2,
+	DNS_NXDOMAIN = 3,
+	DNS_NOTIMP = 4,
+	DNS_REFUSED = 5,
+	DNS_BADVERS = 16,
+};
+
+/* Bits of the second 16 of the header. */
+enum {
+	DNS_FLAG_QR = 0x8000,
+	DNS_FLAG_AA = 0x0400,
+	DNS_FLAG_TC = 0x0200,
+	DNS_FLAG_RD = 0x0100,
+	DNS_FLAG_CD = 0x0010,
+	DNS_OPCODE_MASK = 0x7800,
+};
+
+/* A parsed query. Refers to the packet, which must stay. */
+struct query {
+	const uint8_t *packet;
+	size_t len;
+	uint16_t flags;         /* as received */
+	bool has_question;      /* the fields below are filled, and the reply echoes the question */
+	uint16_t qtype;
+	uint16_t qclass;
+	uint8_t qname_len;
+	uint8_t qname[NAME_WIRE_MAX]; /* in lower case; as received it begins at packet + 12 */
+	struct edns edns;
+};
+
+/* What to do with a packet. */
+enum query_verdict {
+	QUERY_DROP,   /* no reply at all */
+	QUERY_ANSWER, /* look it up */
+	QUERY_REPLY,  /* reply with the RCODE given */
+};
+
+/*
+ * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class, zone transfer, meta types) or
+ * BADVERS. Dropped are packets shorter than a header and responses (QR set).
+ */
+enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t len, enum dns_rcode *rcode);
+
+#endif

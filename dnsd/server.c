@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The name server's control side. See server.h. */
+#include "dnsd/server.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/identity.h"
+#include "dnsd/feed.h"
+#include "dnsd/publish.h"
+#include "dnsd/replica.h"
+#include "dnsd/static_zones.h"
+
+struct server {
+	struct daemon *daemon;
+	const struct server_options *options;
+	struct publisher *publisher;
+	struct geo_table *geo;        /* until a builder or the replica has it */
+	/* from zone files */
+	struct static_zones *zones;
+	struct plan_builder *builder;
+	struct retire_list retired;   /* what could not be handed to the publisher yet */
+	int64_t revision;             /* counts loads */
+	/* from the feed */
+	struct plan_disk *disk;
+	struct replica *replica;
+	struct feed_client *feed;
+	char token[256];              /* secret; "" without */
+	enum veer_err failed;         /* of the first publication from the feed */
+	struct veer_diag failed_diag;
+};
+
+void server_options_default(struct server_options *o)
+{
+	cpu_set_t cpus;
+	int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+	*o = (struct server_options){.workers = count < WORKERS_MAX ? count : WORKERS_MAX};
+}
+
+/* --- options ---------------------------------------------------------------------------------------------- */
+
+static enum veer_err make_publisher(struct server *s, struct veer_diag *diag)
+{
+	struct veer_listen addresses[SOCKETS_LISTEN_MAX];
+	const struct args_list *list = &s->options->listen;
+	if (list->count > SOCKETS_LISTEN_MAX)
+		return veer_fail(diag, VEER_ELIMIT, "at most %d addresses to listen on", SOCKETS_LISTEN_MAX);
+	for (size_t i = 0; i < list->count; i++) {
+		struct veer_diag detail;
+		if (veer_listen_parse_dns(list->items[i], &addresses[i], &detail) != VEER_OK)
+			return veer_fail(diag, VEER_EINVAL, "--listen %s: %s", list->items[i], detail.text);
+	}
+	s->publisher = publisher_new(s->daemon, addresses, list->count, (unsigned)s->options->workers);
+	return s->publisher != NULL ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "out of memory");
+}
+
+static enum veer_err check_sources(const struct server_options *o, struct veer_diag *diag)
+{
+	if ((o->zones.count > 0) == (o->feed != NULL))
+		return veer_fail(diag, VEER_EINVAL, o->feed != NULL ? "--zone and --feed exclude each other"
+								    : "nothing to serve: give --zone or --feed");
+	if (o->feed == NULL && (o->state != NULL || o->token_file != NULL))
+		return veer_fail(diag, VEER_EINVAL, "--state and --token-file belong to --feed");
+	if (o->token_file != NULL && o->state == NULL)
+		return veer_fail(diag, VEER_EINVAL, "--token-file needs --state, where the identity is kept");
+	return VEER_OK;
+}
+
+static enum veer_err load_geo(struct server *s, struct geo_table **out, struct veer_diag *diag)
+{
+	const struct args_list *list = &s->options->geoip;
+	*out = NULL;
+	if (list->count == 0)
+		return VEER_OK;
+	enum veer_err err = geo_load(list->items, list->count, out, diag);
+	if (err == VEER_OK)
+		log_info(s->daemon->log, "locations loaded", LOG_INT("networks", geo_count(*out)),
+			 LOG_INT("bytes", geo_bytes(*out)));
+	return err;
+}
+
+/* --- from zone files -------------------------------------------------------------------------------------- */
+
+static enum veer_err new_from_files(struct server *s, struct veer_diag *diag)
+{
+	const struct args_list *list = &s->options->zones;
+	enum veer_err err = static_zones_new(list->items, list->count, &s->zones, diag);
+	if (err != VEER_OK)
+		return err;
+	s->builder = plan_builder_new();
+	if (s->builder == NULL || plan_builder_set_geo(s->builder, s->geo) != VEER_OK)
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	s->geo = NULL;
+	return static_zones_load(s->zones, s->builder, s->daemon->log, diag);
+}
+
+static enum veer_err publish_files(struct server *s, struct veer_diag *diag)
+{
+	const struct plan *plan;
+	int64_t now_ns = veer_clock_monotonic_ns(loop_clock(s->daemon->loop));
+	enum veer_err err = plan_builder_commit(s->builder, s->revision + 1, &plan, &s->retired);
+	if (err != VEER_OK)
+		return veer_fail(diag, err, "no plan can be made: %s", veer_err_text(err));
+	s->revision++;
+	return publisher_publish(s->publisher, plan, &s->retired, now_ns, diag);
+}
+
+static void reload_files(struct server *s, struct geo_table *geo)
+{
+	struct veer_diag diag = {.text = ""};
+	if (geo != NULL && plan_builder_set_geo(s->builder, geo) != VEER_OK)
+		geo_free(&geo);
+	/* each refused file is logged there, and its zone stays as it is */
+	(void)static_zones_load(s->zones, s->builder, s->daemon->log, NULL);
+	if (publish_files(s, &diag) != VEER_OK)
+		log_error(s->daemon->log, "reload failed", LOG_STR("reason", diag.text));
+	else
+		log_notice(s->daemon->log, "reloaded", LOG_INT("revision", s->revision));
+}
+
+/* --- from the feed ---------------------------------------------------------------------------------------- */
+
+static void on_plan(void *ctx, const struct plan *plan, struct retire_list *retired)
+{
+	struct server *s = ctx;
+	/* the turn of the loop that brought the commit began when its bytes were there */
+	int64_t received_ns = loop_now_ms(s->daemon->loop) * 1000000;
+	enum veer_err err = publisher_publish(s->publisher, plan, retired, received_ns, &s->failed_diag);
+	if (err == VEER_OK)
+		return;
+	s->failed = err;
+	log_error(s->daemon->log, "cannot serve", LOG_STR("reason", s->failed_diag.text));
+	loop_stop(s->daemon->loop);
+}
+
+static void on_applied(void *ctx, const struct plan *plan, int64_t applied_us)
+{
+	struct server *s = ctx;
+	if (s->feed != NULL)
+		feed_client_applied(s->feed, plan->revision, applied_us);
+}
+
+static void on_count(void *ctx, struct feed_counters *out)
+{
+	const struct server *s = ctx;
+	struct worker_totals totals;
+	publisher_totals(s->publisher, &totals);
+	*out = (struct feed_counters){.queries = totals.queries,
+				      .noerror = totals.noerror,
+				      .nxdomain = totals.nxdomain,
+				      .servfail = totals.servfail,
+				      .refused = totals.refused};
+}
+
+static void on_refused(void *ctx, const char *reason)
+{
+	struct server *s = ctx;
+	s->failed = VEER_EAUTH;
+	(void)veer_fail(&s->failed_diag, VEER_EAUTH, "enrolment was refused: %s", reason);
+	loop_stop(s->daemon->loop);
+}
+
+/* A token is needed only as long as there is no identity. */
+static enum veer_err read_token(struct server *s, struct veer_diag *diag)
+{
+	struct identity identity;
+	const struct server_options *o = s->options;
+	if (o->token_file == NULL || identity_load(o->state, &identity, NULL) == VEER_OK)
+		return VEER_OK;
+	return file_read_line(o->token_file, s->token, sizeof s->token, diag);
+}
+
+static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
+{
+	const struct server_options *o = s->options;
+	enum veer_err err = read_token(s, diag);
+	if (err == VEER_OK && o->state != NULL)
+		err = file_make_dirs(o->state, diag);
+	if (err == VEER_OK && o->state != NULL)
+		err = plan_disk_open(o->state, s->daemon->log, &s->disk, diag);
+	if (err != VEER_OK)
+		return err;
+	struct replica_config config = {
+		.disk = s->disk, .geo = s->geo, .log = s->daemon->log, .publish = on_plan, .ctx = s};
+	s->replica = replica_new(&config);
+	if (s->replica == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	s->geo = NULL;
+	publisher_on_applied(s->publisher, on_applied, s);
+	return VEER_OK;
+}
+
+static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
+{
+	const struct server_options *o = s->options;
+	struct veer_diag saved = {.text = ""};
+	/* what was kept is served first, and alone as long as no control plane answers */
+	enum veer_err err = replica_load(s->replica, &saved);
+	if (s->failed != VEER_OK)
+		return veer_fail(diag, s->failed, "%s", s->failed_diag.text);
+	if (err != VEER_OK && err != VEER_ENOTFOUND)
+		log_error(s->daemon->log, "the saved plan is refused", LOG_STR("reason", saved.text));
+	struct feed_config config = {.loop = s->daemon->loop,
+				     .log = s->daemon->log,
+				     .replica = s->replica,
+				     .urls = o->feed,
+				     .state_dir = o->state,
+				     .token = s->token[0] != '\0' ? s->token : NULL,
+				     .ca_file = o->ca_file,
+				     .count = on_count,
+				     .failed = on_refused,
+				     .ctx = s};
+	err = feed_client_new(&config, &s->feed, diag);
+	const struct plan *plan = publisher_plan(s->publisher);
+	if (err == VEER_OK && plan == NULL)
+		log_notice(s->daemon->log, "waiting for the first plan", LOG_STR("feed", o->feed));
+	return err;
+}
+
+static void reload_feed(struct server *s, struct geo_table *geo)
+{
+	if (geo != NULL && replica_set_geo(s->replica, geo) != VEER_OK) {
+		geo_free(&geo);
+		log_error(s->daemon->log, "locations stay as they were", LOG_STR("reason", "out of memory"));
+	}
+}
+
+/* --- interface -------------------------------------------------------------------------------------------- */
+
+enum veer_err server_new(struct daemon *daemon, const struct server_options *options, struct server **out,
+			 struct veer_diag *diag)
+{
+	struct server *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	s->daemon = daemon;
+	s->options = options;
+	enum veer_err err = check_sources(options, diag);
+	if (err == VEER_OK)
+		err = make_publisher(s, diag);
+	if (err == VEER_OK)
+		err = load_geo(s, &s->geo, diag);
+	if (err == VEER_OK)
+		err = options->feed != NULL ? new_from_feed(s, diag) : new_from_files(s, diag);
+	if (err == VEER_OK)
+		*out = s;
+	else
+		server_free(&s);
+	return err;
+}
+
+enum veer_err server_start(struct server *s, struct veer_diag *diag)
+{
+	return s->replica != NULL ? start_feed(s, diag) : publish_files(s, diag);
+}
+
+void server_reload(struct server *s)
+{
+	struct geo_table *geo = NULL;
+	struct veer_diag diag = {.text = ""};
+	if (load_geo(s, &geo, &diag) != VEER_OK)
+		log_error(s->daemon->log, "locations stay as they were", LOG_STR("reason", diag.text));
+	if (s->replica != NULL)
+		reload_feed(s, geo);
+	else
+		reload_files(s, geo);
+}
+
+enum veer_err server_failed(const struct server *s, struct veer_diag *diag)
+{
+	if (s->failed != VEER_OK)
+		*diag = s->failed_diag;
+	return s->failed;
+}
+
+void server_free(struct server **server)
+{
+	struct server *s = *server;
+	if (s == NULL)
+		return;
+	feed_client_free(&s->feed);
+	publisher_free(&s->publisher); /* no worker reads a plan from here on */
+	retire_release(&s->retired);
+	replica_free(&s->replica);
+	plan_disk_close(&s->disk);
+	plan_builder_free(&s->builder);
+	static_zones_free(&s->zones);
+	geo_free(&s->geo);
+	free(s);
+	*server = NULL;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The name server's control side: makes plans from zone files or from the feed, publishes them, and starts the workers
+ * as soon as there is one. Nothing listens before.
+ *
+ * Threads: the control thread, which runs the loop.
+ */
+#ifndef VEER_DNSD_SERVER_H
+#define VEER_DNSD_SERVER_H
+
+#include <stdint.h>
+
+#include "base/daemon.h"
+
+/* What the command line and the configuration file say. Zero it, set the defaults by server_options_default(). */
+struct server_options {
+	struct args_list listen; /* ADDR@PORT */
+	struct args_list zones;  /* ORIGIN=FILE */
+	struct args_list geoip;  /* FILE */
+	const char *feed;        /* URL[,URL...] or NULL */
+	const char *state;       /* directory or NULL */
+	const char *token_file;  /* or NULL */
+	const char *ca_file;     /* PEM bundle for the feed's TLS; NULL: the system's */
+	int64_t workers;
+};
+
+struct server;
+
+/* One worker a CPU that this process may run on. */
+void server_options_default(struct server_options *options);
+
+/*
+ * Check everything that can be wrong with the options, and load zone files, locations and the saved plan.
+ * Ownership: `*out` is the caller's; `daemon` and `options` are borrowed. Errors: with the reason in the diag.
+ */
+enum veer_err server_new(struct daemon *daemon, const struct server_options *options, struct server **out,
+			 struct veer_diag *diag);
+
+/* Begin: serve what is there already, connect to the feed. Errors: an address cannot be listened on, VEER_ENOMEM; diag. */
+enum veer_err server_start(struct server *server, struct veer_diag *diag);
+
+/* SIGHUP: read zone files and locations again; what is broken is logged, and what was served stays. */
+void server_reload(struct server *server);
+
+/* Why the loop was stopped from within (enrolment refused, an address that is taken); VEER_OK when it was not. */
+enum veer_err server_failed(const struct server *server, struct veer_diag *diag);
+
+/* Stop the workers, write what is to be kept, release everything. */
+void server_free(struct server **server);
+
+#endif

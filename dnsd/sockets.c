@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listening sockets. See sockets.h. */
+#include "dnsd/sockets.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TCP_BACKLOG 256
+#define UDP_BUFFER_BYTES (4 << 20) /* asked for; the kernel gives at most net.core.rmem_max */
+#define PORT_TRIES 50              /* for a port that is free for UDP and TCP */
+
+static enum veer_err fail(const struct veer_listen *address, struct veer_diag *diag)
+{
+	char text[VEER_LISTEN_TEXT_SIZE];
+	int error = errno;
+	veer_listen_print(address, true, text);
+	enum veer_err err = error == EADDRINUSE ? VEER_EBUSY : veer_err_from_errno(error);
+	return veer_fail(diag, err, "cannot listen on %s: %s", text, strerror(error));
+}
+
+static bool set_option(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value) == 0;
+}
+
+static int open_socket(const struct veer_listen *address, int type)
+{
+	int family = address->storage.ss_family;
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	bool ok = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
+		  (type != SOCK_STREAM || set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) &&
+		  (family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+		  bind(fd, (const struct sockaddr *)&address->storage, address->len) == 0 &&
+		  (type != SOCK_STREAM || listen(fd, TCP_BACKLOG) == 0);
+	if (ok)
+		return fd;
+	int error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+static bool is_wildcard(const struct veer_listen *address)
+{
+	if (address->storage.ss_family == AF_INET)
+		return ((const struct sockaddr_in *)&address->storage)->sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)&address->storage)->sin6_addr);
+}
+
+/* Buffers are wishes; not fragmenting by path MTU keeps spoofed "too big" messages out (RFC 9715 3.1). */
+static bool set_udp_options(int fd, const struct veer_listen *address, bool wildcard)
+{
+	bool is_v6 = address->storage.ss_family == AF_INET6;
+	(void)set_option(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER_BYTES);
+	(void)set_option(fd, SOL_SOCKET, SO_SNDBUF, UDP_BUFFER_BYTES);
+	if (is_v6)
+		(void)set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+	else
+		(void)set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+	if (!wildcard)
+		return true;
+	return is_v6 ? set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+}
+
+/* Both sockets for an address; a port of 0 in it is replaced by what the kernel chose. */
+static bool open_pair(struct veer_listen *address, struct socket_pair *pair)
+{
+	struct veer_listen bound = *address;
+	pair->is_wildcard = is_wildcard(address);
+	pair->udp = open_socket(address, SOCK_DGRAM);
+	if (pair->udp < 0 || !set_udp_options(pair->udp, address, pair->is_wildcard) ||
+	    getsockname(pair->udp, (struct sockaddr *)&bound.storage, &bound.len) != 0)
+		return false;
+	pair->tcp = open_socket(&bound, SOCK_STREAM);
+	if (pair->tcp < 0)
+		return false;
+	*address = bound;
+	return true;
+}
+
+static void close_pair(struct socket_pair *pair)
+{
+	if (pair->udp >= 0)
+		(void)close(pair->udp);
+	if (pair->tcp >= 0)
+		(void)close(pair->tcp);
+	pair->udp = -1;
+	pair->tcp = -1;
+}
+
+static enum veer_err open_address(struct sockets *s, size_t index, struct veer_diag *diag)
+{
+	struct veer_listen *address = &s->addresses[index];
+	bool any_port = veer_listen_port(address) == 0;
+	bool opened = open_pair(address, &s->pairs[index]);
+	for (int tries = 1; !opened && any_port && errno == EADDRINUSE && tries < PORT_TRIES; tries++) {
+		close_pair(&s->pairs[index]);
+		opened = open_pair(address, &s->pairs[index]);
+	}
+	for (unsigned w = 1; opened && w < s->worker_count; w++)
+		opened = open_pair(address, &s->pairs[w * s->address_count + index]);
+	return opened ? VEER_OK : fail(address, diag);
+}
+
+enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, unsigned workers, struct sockets *out,
+			   struct veer_diag *diag)
+{
+	struct sockets s = {.address_count = count, .worker_count = workers};
+	s.addresses = calloc(count + 1, sizeof *s.addresses);
+	s.pairs = calloc(count * workers + 1, sizeof *s.pairs);
+	enum veer_err err = s.addresses != NULL && s.pairs != NULL ? VEER_OK : VEER_ENOMEM;
+	for (size_t i = 0; err == VEER_OK && i < count * workers; i++)
+		s.pairs[i] = (struct socket_pair){.udp = -1, .tcp = -1};
+	for (size_t i = 0; err == VEER_OK && i < count; i++) {
+		s.addresses[i] = addresses[i];
+		err = open_address(&s, i, diag);
+	}
+	if (err != VEER_OK) {
+		sockets_close(&s);
+		return err;
+	}
+	*out = s;
+	return VEER_OK;
+}
+
+void sockets_close(struct sockets *s)
+{
+	for (size_t i = 0; s->pairs != NULL && i < s->address_count * s->worker_count; i++)
+		close_pair(&s->pairs[i]);
+	free(s->addresses);
+	free(s->pairs);
+	*s = (struct sockets){0};
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DNS over UDP. See udp.h. */
+#include "dnsd/udp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define PACKET_IN_MAX 2048 /* longer queries are cut, and then malformed */
+#define CONTROL_MAX CMSG_SPACE(sizeof(struct in6_pktinfo))
+
+/* One packet's place: what came, from whom, and the reply. */
+struct udp_place {
+	struct sockaddr_storage from;
+	struct iovec in_vec;
+	struct iovec out_vec;
+	uint8_t in[PACKET_IN_MAX];
+	uint8_t out[EDNS_UDP_SIZE];
+	alignas(struct cmsghdr) uint8_t control[CONTROL_MAX];
+};
+
+struct udp_batch {
+	struct mmsghdr in[UDP_BATCH];
+	struct mmsghdr out[UDP_BATCH];
+	struct udp_place places[UDP_BATCH];
+};
+
+struct udp_batch *udp_batch_new(void)
+{
+	struct udp_batch *b = calloc(1, sizeof *b);
+	if (b == NULL)
+		return NULL;
+	for (int i = 0; i < UDP_BATCH; i++) {
+		struct udp_place *p = &b->places[i];
+		p->in_vec = (struct iovec){.iov_base = p->in, .iov_len = sizeof p->in};
+		p->out_vec = (struct iovec){.iov_base = p->out};
+	}
+	return b;
+}
+
+void udp_batch_free(struct udp_batch **batch)
+{
+	free(*batch);
+	*batch = NULL;
+}
+
+static int receive(struct udp_batch *b, int fd, bool has_pktinfo)
+{
+	for (int i = 0; i < UDP_BATCH; i++)
+		b->in[i].msg_hdr = (struct msghdr){.msg_name = &b->places[i].from,
+						   .msg_namelen = sizeof b->places[i].from,
+						   .msg_iov = &b->places[i].in_vec,
+						   .msg_iovlen = 1,
+						   .msg_control = has_pktinfo ? b->places[i].control : NULL,
+						   .msg_controllen = has_pktinfo ? CONTROL_MAX : 0};
+	return recvmmsg(fd, b->in, UDP_BATCH, MSG_DONTWAIT, NULL);
+}
+
+/* Who asks; false for those who cannot be answered. */
+static bool client_of(const struct sockaddr_storage *from, struct lookup_client *client)
+{
+	if (from->ss_family == AF_INET) {
+		const struct sockaddr_in *sin = (const struct sockaddr_in *)from;
+		client->is_ipv6 = false;
+		memcpy(client->address, &sin->sin_addr, 4);
+		return sin->sin_port != 0;
+	}
+	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)from;
+	client->is_ipv6 = true;
+	memcpy(client->address, &sin6->sin6_addr, 16);
+	return from->ss_family == AF_INET6 && sin6->sin6_port != 0;
+}
+
+/* Fill b->out with the replies; their count. */
+static unsigned answer(struct udp_batch *b, unsigned count, struct responder *responder, const struct plan *plan)
+{
+	unsigned replies = 0;
+	for (unsigned i = 0; i < count; i++) {
+		struct udp_place *p = &b->places[i];
+		struct msghdr *in = &b->in[i].msg_hdr;
+		struct lookup_client client;
+		size_t len = 0;
+		if (client_of(&p->from, &client) && (in->msg_flags & MSG_CTRUNC) == 0)
+			len = respond(responder, plan, p->in, b->in[i].msg_len, &client, false, p->out, sizeof p->out);
+		if (len == 0)
+			continue;
+		p->out_vec.iov_len = len;
+		/* the control data says at which address the query came: the reply leaves from there */
+		b->out[replies++].msg_hdr = (struct msghdr){.msg_name = &p->from,
+							    .msg_namelen = in->msg_namelen,
+							    .msg_iov = &p->out_vec,
+							    .msg_iovlen = 1,
+							    .msg_control = in->msg_control,
+							    .msg_controllen = in->msg_controllen};
+	}
+	return replies;
+}
+
+static void send_replies(struct udp_batch *b, unsigned count, struct responder *responder, int fd)
+{
+	unsigned sent = 0;
+	while (sent < count) {
+		int n = sendmmsg(fd, b->out + sent, count - sent, MSG_DONTWAIT);
+		if (n > 0) {
+			sent += (unsigned)n;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		/* one that cannot be sent (unreachable, a full buffer) must not hold up the others */
+		respond_count(&responder->counters.dropped_send);
+		sent++;
+	}
+}
+
+void udp_serve(struct udp_batch *b, struct responder *responder, struct rcu *rcu, unsigned reader, int fd,
+	       bool has_pktinfo, int rounds)
+{
+	for (int round = 0; round < rounds; round++) {
+		int count = receive(b, fd, has_pktinfo);
+		if (count <= 0)
+			return;
+		/* after the receive: an answer must not come from a plan older than its query */
+		const struct plan *plan = rcu_quiescent(rcu, reader);
+		unsigned replies = answer(b, (unsigned)count, responder, plan);
+		send_replies(b, replies, responder, fd);
+		if (count < UDP_BATCH)
+			return;
+	}
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Worker threads. See worker.h. */
+#include "dnsd/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "dnsd/tcp.h"
+#include "dnsd/udp.h"
+
+#define EVENTS_MAX 64
+#define UDP_ROUNDS 16 /* batches of one socket before the others have their turn */
+
+/* Tags of epoll events: sockets by their index, connections from TAG_CONNECTION on. */
+#define TAG_STOP UINT64_C(0)
+#define TAG_UDP UINT64_C(0x10000)
+#define TAG_TCP UINT64_C(0x20000)
+#define TAG_CONNECTION UINT64_C(0x30000)
+
+struct worker {
+	struct responder responder; /* first: its counters begin a cache line */
+	struct rcu *rcu;
+	unsigned index;
+	const struct socket_pair *pairs;
+	size_t pair_count;
+	int epoll_fd;
+	int stop_fd;
+	struct udp_batch *batch;
+	struct tcp_table *tcp;
+	pthread_t thread;
+	bool is_running;
+};
+
+struct workers {
+	unsigned count;
+	struct worker **items;
+};
+
+static void on_event(struct worker *w, const struct epoll_event *event, const struct plan *plan, int64_t now_ms)
+{
+	uint64_t tag = event->data.u64;
+	if (tag >= TAG_CONNECTION) {
+		tcp_event(w->tcp, tag, event->events, plan, now_ms);
+	} else if (tag >= TAG_TCP) {
+		tcp_accept(w->tcp, w->pairs[tag - TAG_TCP].tcp, now_ms);
+	} else if (tag >= TAG_UDP) {
+		const struct socket_pair *pair = &w->pairs[tag - TAG_UDP];
+		udp_serve(w->batch, &w->responder, w->rcu, w->index, pair->udp, pair->is_wildcard, UDP_ROUNDS);
+	}
+}
+
+/* One turn: wait, then serve everything that is ready. False when it is time to stop. */
+static bool turn(struct worker *w, int64_t *swept_ms)
+{
+	struct epoll_event events[EVENTS_MAX];
+	bool go_on = true;
+	rcu_away(w->rcu, w->index);
+	int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, tcp_count(w->tcp) > 0 ? TCP_SWEEP_MS : -1);
+	int64_t now_ms = veer_clock_monotonic_ms(veer_clock_system());
+	for (int i = 0; i < count; i++) {
+		/* each event begins with nothing held: a plan published meanwhile is used at once */
+		const struct plan *plan = rcu_quiescent(w->rcu, w->index);
+		if (events[i].data.u64 == TAG_STOP)
+			go_on = false;
+		else
+			on_event(w, &events[i], plan, now_ms);
+	}
+	if (now_ms - *swept_ms >= TCP_SWEEP_MS) {
+		tcp_expire(w->tcp, now_ms);
+		*swept_ms = now_ms;
+	}
+	return go_on && (count >= 0 || errno == EINTR);
+}
+
+static void *run(void *ctx)
+{
+	struct worker *w = ctx;
+	int64_t swept_ms = 0;
+	while (turn(w, &swept_ms))
+		;
+	rcu_away(w->rcu, w->index);
+	return NULL;
+}
+
+static bool add_fd(const struct worker *w, int fd, uint64_t tag)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag};
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static void worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	tcp_table_free(&w->tcp);
+	udp_batch_free(&w->batch);
+	if (w->epoll_fd >= 0)
+		(void)close(w->epoll_fd);
+	if (w->stop_fd >= 0)
+		(void)close(w->stop_fd);
+	free(w);
+}
+
+static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu, unsigned index)
+{
+	size_t size = (sizeof(struct worker) + RESPOND_CACHE_LINE - 1) / RESPOND_CACHE_LINE * RESPOND_CACHE_LINE;
+	struct worker *w = aligned_alloc(RESPOND_CACHE_LINE, size);
+	if (w == NULL)
+		return NULL;
+	memset(w, 0, sizeof *w);
+	w->rcu = rcu;
+	w->index = index;
+	w->pairs = sockets->pairs + index * sockets->address_count;
+	w->pair_count = sockets->address_count;
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->batch = udp_batch_new();
+	bool ok = w->epoll_fd >= 0 && w->stop_fd >= 0 && w->batch != NULL && responder_init(&w->responder) == VEER_OK;
+	if (ok)
+		w->tcp = tcp_table_new(w->epoll_fd, TAG_CONNECTION, &w->responder);
+	ok = ok && w->tcp != NULL && add_fd(w, w->stop_fd, TAG_STOP);
+	for (size_t i = 0; ok && i < w->pair_count; i++)
+		ok = add_fd(w, w->pairs[i].udp, TAG_UDP + i) && add_fd(w, w->pairs[i].tcp, TAG_TCP + i);
+	if (ok)
+		return w;
+	worker_free(w);
+	return NULL;
+}
+
+enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, struct workers **out)
+{
+	struct workers *all = calloc(1, sizeof *all);
+	if (all == NULL)
+		return VEER_ENOMEM;
+	all->count = sockets->worker_count;
+	all->items = calloc(all->count, sizeof(struct worker *));
+	bool ok = all->items != NULL;
+	for (unsigned i = 0; ok && i < all->count; i++) {
+		struct worker *w = worker_new(sockets, rcu, i);
+		all->items[i] = w;
+		ok = w != NULL && pthread_create(&w->thread, NULL, run, w) == 0;
+		if (ok)
+			w->is_running = true;
+	}
+	if (!ok) {
+		workers_stop(&all);
+		return VEER_EIO;
+	}
+	*out = all;
+	return VEER_OK;
+}
+
+void workers_stop(struct workers **workers)
+{
+	struct workers *all = *workers;
+	if (all == NULL)
+		return;
+	for (unsigned i = 0; all->items != NULL && i < all->count; i++)
+		if (all->items[i] != NULL && all->items[i]->is_running)
+			(void)eventfd_write(all->items[i]->stop_fd, 1);
+	for (unsigned i = 0; all->items != NULL && i < all->count; i++) {
+		if (all->items[i] != NULL && all->items[i]->is_running)
+			(void)pthread_join(all->items[i]->thread, NULL);
+		worker_free(all->items[i]);
+	}
+	free(all->items);
+	free(all);
+	*workers = NULL;
+}
+
+static uint64_t load(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void workers_totals(const struct workers *workers, struct worker_totals *out)
+{
+	*out = (struct worker_totals){0};
+	for (unsigned i = 0; i < workers->count; i++) {
+		const struct respond_counters *c = &workers->items[i]->responder.counters;
+		out->queries += load(&c->queries);
+		out->udp += load(&c->udp);
+		out->tcp += load(&c->tcp);
+		out->noerror += load(&c->noerror);
+		out->nxdomain += load(&c->nxdomain);
+		out->servfail += load(&c->servfail);
+		out->refused += load(&c->refused);
+		out->formerr += load(&c->formerr);
+		out->notimp += load(&c->notimp);
+		out->badvers += load(&c->badvers);
+		out->truncated += load(&c->truncated);
+		out->dropped_packet += load(&c->dropped_packet);
+		out->dropped_send += load(&c->dropped_send);
+		out->tcp_accepted += load(&c->tcp_accepted);
+		out->tcp_evicted += load(&c->tcp_evicted);
+		out->tcp_expired += load(&c->tcp_expired);
+	}
+}

@@ -1,0 +1,347 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""veer-dnsd alone: zone files over UDP and TCP, and a feed from a control plane made of test data."""
+import os
+import re
+import socket
+import struct
+import subprocess
+import time
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.opcode
+import dns.query
+import dns.rcode
+import pytest
+
+from dnsd_util import BUILD, SLOW, Dnsd, FeedServer, wait_for
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FEED = os.path.join(ROOT, "tests/data/formats/feed.ndjson")
+CITY = os.path.join(ROOT, "tests/data/mmdb/GeoIP2-City-Test.mmdb")
+
+ZONE = """$TTL 300
+@ SOA ns1 hostmaster 1 900 300 604800 60
+@ NS ns1
+@ NS ns.other.test.
+ns1 A 192.0.2.53
+www A 192.0.2.1
+www AAAA 2001:db8::1
+alias CNAME www
+out CNAME www.other.test.
+loop CNAME pool
+pool CNAME loop
+gone CNAME missing
+a.b.ent A 192.0.2.7
+*.wild A 192.0.2.9
+*.wild MX 10 www
+sub NS ns.sub
+ns.sub A 192.0.2.77
+$ORIGIN big.example.
+""" + "".join(f"@ A 198.51.{i // 200}.{i % 200}\n" for i in range(600))
+
+
+@pytest.fixture
+def zone(tmp_path):
+    path = tmp_path / "example.zone"
+    path.write_text(ZONE)
+    return path
+
+
+@pytest.fixture
+def server(zone):
+    with Dnsd("--zone", f"example={zone}", "--workers", "2") as d:
+        yield d.ready()
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_names_are_answered_by_the_book(server, tcp):
+    assert server.ask("www.example.", tcp=tcp) == ["192.0.2.1"]
+    assert server.ask("www.example.", "AAAA", tcp=tcp) == ["2001:db8::1"]
+    assert server.ask("alias.example.", tcp=tcp) == ["192.0.2.1", "www.example."]
+    assert server.ask("out.example.", tcp=tcp) == ["www.other.test."]
+    assert server.ask("x.y.wild.example.", tcp=tcp) == ["192.0.2.9"]
+    assert server.ask("loop.example.", tcp=tcp) == ["loop.example.", "pool.example."]
+    reply = server.ask("x.wild.example.", "MX", tcp=tcp, raw=True)
+    assert [r.to_text() for r in reply.answer] == ["x.wild.example. 300 IN MX 10 www.example."]
+    assert len(reply.additional) == 2
+
+
+@pytest.mark.parametrize("name,rdtype,rcode", [
+    ("nope.example.", "A", dns.rcode.NXDOMAIN), ("b.ent.example.", "A", dns.rcode.NOERROR),
+    ("wild.example.", "A", dns.rcode.NOERROR), ("www.example.", "TXT", dns.rcode.NOERROR),
+    ("x.www.example.", "A", dns.rcode.NXDOMAIN), ("gone.example.", "A", dns.rcode.NXDOMAIN),
+    ("x.wild.example.", "TXT", dns.rcode.NOERROR)])
+def test_negative_answers_carry_the_soa(server, name, rdtype, rcode):
+    reply = server.ask(name, rdtype, raw=True)
+    assert reply.rcode() == rcode and reply.flags & dns.flags.AA
+    assert [(r.name.to_text(), r.ttl) for r in reply.authority] == [("example.", 60)]
+    assert reply.authority[0].to_text().split()[3] == "SOA"
+
+
+def test_delegations_refer_with_glue(server):
+    for name in ("sub.example.", "deep.x.sub.example."):
+        reply = server.ask(name, raw=True)
+        assert reply.rcode() == dns.rcode.NOERROR and not reply.flags & dns.flags.AA and not reply.answer
+        assert [r.to_text() for r in reply.authority] == ["sub.example. 300 IN NS ns.sub.example."]
+        assert [r.to_text() for r in reply.additional] == ["ns.sub.example. 300 IN A 192.0.2.77"]
+    reply = server.ask("sub.example.", "DS", raw=True)
+    assert reply.flags & dns.flags.AA and reply.authority[0].to_text().split()[3] == "SOA"
+
+
+def test_what_is_not_served_is_refused(server):
+    assert server.ask("other.test.", raw=True).rcode() == dns.rcode.REFUSED
+    assert server.ask("www.example.", "AXFR", tcp=True, raw=True).rcode() == dns.rcode.REFUSED
+    query = dns.message.make_query("www.example.", "A", rdclass="CH")
+    assert dns.query.udp(query, server.address, port=server.port, timeout=3).rcode() == dns.rcode.REFUSED
+    query = dns.message.Message()
+    query.set_opcode(dns.opcode.STATUS)
+    assert dns.query.udp(query, server.address, port=server.port, timeout=3).rcode() == dns.rcode.NOTIMP
+
+
+def test_long_answers_come_whole_over_tcp(server):
+    for options in ({}, {"use_edns": 0, "payload": 4096}):
+        reply = server.ask("big.example.", raw=True, **options)
+        assert reply.flags & dns.flags.TC and not reply.answer
+        assert len(reply.to_wire()) <= 1232
+    assert len(server.ask("big.example.", tcp=True)) == 600
+
+
+def test_edns_and_case_are_echoed(server):
+    reply = server.ask("WwW.eXaMpLe.", raw=True, use_edns=0, want_dnssec=True)
+    assert reply.question[0].name.to_text() == "WwW.eXaMpLe."
+    assert reply.edns == 0 and reply.payload == 1232 and reply.ednsflags & dns.flags.DO
+    query = bytearray(dns.message.make_query("www.example.", "A", use_edns=0).to_wire())
+    query[-5] = 1  # the version in the OPT record, which is the last eleven octets
+    assert dns.message.from_wire(raw_udp(server, bytes(query))).rcode() == dns.rcode.BADVERS
+    assert server.ask("www.example.", raw=True).edns == -1
+
+
+def raw_udp(server, packet):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(0.3 * SLOW)
+    s.sendto(packet, (server.address, server.port))
+    try:
+        return s.recv(65535)
+    except socket.timeout:
+        return None
+    finally:
+        s.close()
+
+
+def test_malformed_packets_get_formerr_or_nothing(server):
+    query = dns.message.make_query("www.example.", "A").to_wire()
+    assert raw_udp(server, b"") is None
+    assert raw_udp(server, query[:11]) is None
+    assert raw_udp(server, query[:2] + b"\x80" + query[3:]) is None
+    for packet in (query[:12], query[:-1], query + b"x", query[:4] + b"\0\2" + query[6:], query[:5] + b"\0" + query[6:]):
+        reply = raw_udp(server, packet)
+        assert reply[:2] == query[:2] and reply[3] & 15 == dns.rcode.FORMERR
+    assert server.ask("www.example.") == ["192.0.2.1"]
+
+
+def test_tcp_pipelining_keeps_order_through_any_split(server):
+    queries = [dns.message.make_query(n, "A") for n in ("www.example.", "big.example.", "nope.example.") * 10]
+    data = b"".join(struct.pack("!H", len(q.to_wire())) + q.to_wire() for q in queries)
+    s = socket.create_connection((server.address, server.port), timeout=5 * SLOW)
+    for i in range(0, len(data), 7):
+        s.sendall(data[i:i + 7])
+    f = s.makefile("rb")
+    for q in queries:
+        length, = struct.unpack("!H", f.read(2))
+        assert dns.message.from_wire(f.read(length)).id == q.id
+    s.close()
+
+
+def test_a_client_that_never_reads_does_not_stop_others(server):
+    query = dns.message.make_query("big.example.", "A").to_wire()
+    s = socket.create_connection((server.address, server.port))
+    s.setblocking(False)
+    try:
+        while True:
+            s.send((struct.pack("!H", len(query)) + query) * 50)
+    except BlockingIOError:
+        pass
+    assert server.ask("www.example.", tcp=True) == ["192.0.2.1"]
+    assert server.ask("www.example.") == ["192.0.2.1"]
+    s.close()
+
+
+def test_all_listen_addresses_answer_from_their_own(zone):
+    with Dnsd("--zone", f"example={zone}", listen=("0.0.0.0@0",)) as d:
+        d.ready()
+        for address in ("127.0.0.1", "127.0.0.9"):
+            d.address = address
+            assert d.ask("www.example.") == ["192.0.2.1"]  # dnspython checks where the reply comes from
+
+
+def test_reload_keeps_a_zone_whose_file_is_broken(server, zone):
+    zone.write_text(ZONE.replace("192.0.2.1", "192.0.2.2"))
+    server.hangup()
+    wait_for(lambda: server.ask("www.example.") == ["192.0.2.2"], what="the new address")
+    zone.write_text(ZONE.replace("192.0.2.1\n", "nonsense\n"))
+    server.hangup()
+    server.wait_log(re.escape(f"{zone}:6: "))
+    assert server.ask("www.example.") == ["192.0.2.2"]
+    zone.write_text(ZONE)
+    server.hangup()
+    wait_for(lambda: server.ask("www.example.") == ["192.0.2.1"], what="the first address")
+
+
+def test_sigterm_ends_with_status_0(server):
+    assert server.ask("www.example.") == ["192.0.2.1"]
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("args,reason", [
+    ([], "nothing to serve"), (["--zone", "nonsense"], "ORIGIN=FILE"), (["--zone", "a..b=/dev/null"], "empty label"),
+    (["--zone", "example=/nonexistent"], "/nonexistent: cannot be opened"), (["--workers", "0"], "workers"),
+    (["--nonsense"], "nonsense"), (["--feed", "http://192.0.2.1:80"], "http://192.0.2.1:80"),
+    (["--feed", "unix:/x", "--zone", "a=b"], "exclude"), (["--geoip", "/nonexistent", "--feed", "unix:/x"], "/nonexistent"),
+    (["--feed", "https://127.0.0.1:1", "--state", "/tmp/veer-none", "--token-file", "/nonexistent"], "/nonexistent")])
+def test_bad_arguments_end_with_status_2_and_one_line(args, reason):
+    run = subprocess.run([os.path.join(BUILD, "veer-dnsd"), "--listen", "127.0.0.1@0"] + args, capture_output=True,
+                         text=True, timeout=10 * SLOW)
+    assert run.returncode == 2, run.stderr
+    last = run.stderr.splitlines()[-1]
+    assert last.startswith("veer-dnsd: ") and reason in last, run.stderr
+
+
+def test_a_zone_file_error_at_start_names_file_and_line(tmp_path):
+    path = tmp_path / "bad.zone"
+    path.write_text("$TTL 1\n@ SOA a b 1 2 3 4 5\n@ NS a\nwww A 1.2.3\n")
+    run = subprocess.run([os.path.join(BUILD, "veer-dnsd"), "--listen", "127.0.0.1@0", "--zone", f"example={path}"],
+                         capture_output=True, text=True, timeout=10 * SLOW)
+    assert run.returncode == 2
+    assert f"{path}:4: " in run.stderr.splitlines()[-1]
+
+
+# --- from the feed ------------------------------------------------------------------------------------------
+
+def feed_lines():
+    with open(FEED, encoding="utf-8") as f:
+        return f.read()
+
+
+@pytest.fixture
+def control(tmp_path):
+    server = FeedServer(str(tmp_path / "api.sock"), lambda path: feed_lines())
+    yield server
+    server.close()
+
+
+def verdict(endpoint, state, revision):
+    return [{"type": "put", "kind": "verdict", "key": endpoint, "revision": revision,
+             "object": {"endpoint": endpoint, "state": state, "since_revision": revision}},
+            {"type": "commit", "revision": revision}]
+
+
+def ecs(address, bits):
+    return {"use_edns": 0, "options": [dns.edns.ECSOption(address, bits)]}
+
+
+def echoed(reply):
+    return [(o.address, o.srclen, o.scopelen) for o in reply.options if isinstance(o, dns.edns.ECSOption)]
+
+
+def test_the_feed_is_served_and_acknowledged(tmp_path, control):
+    with Dnsd("--feed", f"unix:{control.path}", "--state", str(tmp_path / "state"), "--geoip", CITY) as d:
+        d.ready()
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="revision 12: fra is down")
+        reply = d.ask("www.gslb.example.", raw=True)
+        assert reply.answer[0].ttl == 5
+        control.push(*verdict("fra/fra", "up", 13))
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.1"], what="revision 13: fra is up")
+        up = wait_for(lambda: [u for u in control.uplinks if u["revision"] == 13], what="uplink")[-1]
+        assert up["format"] == 1 and up["zones"] == 1 and up["applied_us"] >= 0
+        assert up["store_id"] == "0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b"
+        wait_for(lambda: control.uplinks[-1]["queries"] >= 3, what="counters")
+        assert d.stop() == 0
+
+
+def test_the_client_subnet_decides_and_its_scope_is_told(tmp_path, control):
+    with Dnsd("--feed", f"unix:{control.path}", "--geoip", CITY) as d:
+        d.ready()
+        control.push(*verdict("fra/fra", "up", 13))
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.1"], what="revision 13")
+        # 81.2.69.142 is in GB, 89.160.20.112 in SE, 216.160.83.56 in US: DE has a rule of its own, NA a weighted one
+        reply = d.ask("geo.gslb.example.", raw=True, **ecs("81.2.69.142", 24))
+        assert echoed(reply)[0][:2] == ("81.2.69.0", 24) and echoed(reply)[0][2] > 0
+        seen = set()
+        for _ in range(60):
+            seen.update(d.ask("geo.gslb.example.", **ecs("216.160.83.56", 32)))
+        assert seen == {"192.0.2.1", "192.0.2.2"}
+        assert {a for _ in range(20) for a in d.ask("geo.gslb.example.", **ecs("89.160.20.112", 24))} == {"192.0.2.1"}
+        # without a match node the answer holds for all
+        assert echoed(d.ask("www.gslb.example.", raw=True, **ecs("216.160.83.56", 32))) == [("216.160.83.56", 32, 0)]
+        assert d.ask("ns1.gslb.example.", raw=True, **ecs("2001:db8::", 56)).options[0].scopelen == 0
+
+
+def test_nothing_is_bound_before_there_is_a_plan(tmp_path):
+    port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    port.bind(("127.0.0.1", 0))
+    number = port.getsockname()[1]
+    port.close()
+    with Dnsd("--feed", f"unix:{tmp_path}/nobody", listen=(f"127.0.0.1@{number}",)) as d:
+        d.wait_log("waiting for the first plan")
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(("127.0.0.1", number))
+        s.close()
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", number), timeout=1)
+        assert d.stop() == 0
+
+
+def test_a_name_server_that_starts_alone_serves_the_saved_plan(tmp_path, control):
+    state = str(tmp_path / "state")
+    with Dnsd("--feed", f"unix:{control.path}", "--state", state) as d:
+        d.ready()
+        control.push(*verdict("fra/fra", "up", 13))
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.1"], what="revision 13")
+        wait_for(lambda: open(f"{state}/highest", encoding="ascii").read().split()[1:] == ["13"]
+                 if os.path.exists(f"{state}/highest") else False, what="the journal")
+        d.kill()
+    control.close()
+    start = time.monotonic()
+    with Dnsd("--feed", f"unix:{control.path}", "--state", state) as d:
+        d.ready()
+        assert d.ask("www.gslb.example.") == ["192.0.2.1"]
+        assert time.monotonic() - start < 1 * SLOW
+        # the control plane comes back: only what is new is asked for
+        again = FeedServer(control.path, lambda path: '{"type":"hello","format":1,"store_id":'
+                           '"0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b","revision":14}\n')
+        wait_for(lambda: again.requests, 10, "a new stream")
+        assert "since=13" in again.requests[0] and "0b8a6f0f" in again.requests[0]
+        wait_for(lambda: again.streams, what="the stream")
+        again.push(*verdict("fra/fra", "down", 14))
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="revision 14")
+        again.close()
+
+
+def test_an_unfinished_commit_is_never_served(tmp_path, control):
+    with Dnsd("--feed", f"unix:{control.path}") as d:
+        d.ready()
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="revision 12")
+        control.push(verdict("iad/iad", "down", 13)[0])
+        control.cut()
+        wait_for(lambda: len(control.requests) > 1, 10, "a new stream")
+        assert d.ask("www.gslb.example.") == ["192.0.2.2"]
+
+
+def test_a_revision_that_was_served_is_never_taken_back(tmp_path, control):
+    with Dnsd("--feed", f"unix:{control.path}") as d:
+        d.ready()
+        wait_for(lambda: control.streams, what="the stream")
+        control.push(*verdict("fra/fra", "up", 20))
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.1"], what="revision 20")
+        control.cut()  # the next stream begins with the state of revision 12 of the same store
+        d.wait_log("20 was served", 10)
+        assert d.ask("www.gslb.example.") == ["192.0.2.1"]
+
+
+def test_the_next_control_plane_is_tried(tmp_path, control):
+    with Dnsd("--feed", f"unix:{tmp_path}/nobody,unix:{control.path}") as d:
+        d.ready(10)
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="an answer")

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/crc32c.h"
+#include "base/file.h"
+#include "zones/plan_disk.h"
+
+#define STORE "0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b"
+
+struct fixture {
+	char dir[64];
+	struct plan_disk *disk;
+};
+
+static void path_of(const struct fixture *f, const char *name, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%s/%s", f->dir, name);
+}
+
+static void open_disk(struct fixture *f)
+{
+	struct veer_diag diag = {""};
+	if (plan_disk_open(f->dir, NULL, &f->disk, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	assert_non_null(f);
+	(void)snprintf(f->dir, sizeof f->dir, "/tmp/veer-plan-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	open_disk(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock", "copy"};
+	struct fixture *f = *state;
+	plan_disk_close(&f->disk);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		char path[128];
+		path_of(f, names[i], path, sizeof path);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(f->dir), 0);
+	free(f);
+	return 0;
+}
+
+/* What a load delivered: objects by key, as the last commit left them. */
+struct loaded {
+	char store_id[PLAN_DISK_STORE_ID_SIZE];
+	int64_t revision;
+	int commits;
+	int objects;
+	char text[4096]; /* "key=value " of everything since the last commit's beginning, appended */
+	size_t len;
+};
+
+static enum veer_err on_object(void *ctx, const struct feed_change *c, struct veer_diag *diag)
+{
+	struct loaded *l = ctx;
+	(void)diag;
+	l->objects++;
+	if (l->len < sizeof l->text - 256)
+		l->len += (size_t)snprintf(l->text + l->len, sizeof l->text - l->len, "%s%s=%.*s ", c->is_del ? "-" : "", c->key,
+					   (int)(c->value_len < 64 ? c->value_len : 64), c->is_del ? "" : (const char *)c->value);
+	return VEER_OK;
+}
+
+static enum veer_err on_commit(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+{
+	struct loaded *l = ctx;
+	(void)diag;
+	(void)snprintf(l->store_id, sizeof l->store_id, "%s", store_id);
+	assert_true(revision > l->revision);
+	l->revision = revision;
+	l->commits++;
+	return VEER_OK;
+}
+
+static const struct plan_disk_sink sink = {on_object, on_commit};
+
+static enum veer_err reload(struct fixture *f, struct loaded *l)
+{
+	struct veer_diag diag = {""};
+	*l = (struct loaded){.revision = 0};
+	plan_disk_close(&f->disk);
+	open_disk(f);
+	return plan_disk_load(f->disk, &sink, l, &diag);
+}
+
+static struct feed_change change(const char *key, const char *value)
+{
+	return (struct feed_change){.kind = MODEL_KIND_SITE, .key = key, .key_len = strlen(key), .is_del = value == NULL,
+				    .value = (const uint8_t *)value, .value_len = value != NULL ? strlen(value) : 0};
+}
+
+static void write_base(struct plan_disk *disk, int64_t revision)
+{
+	struct feed_change a = change("a", "{\"n\":1}"), b = change("b", "{\"n\":2}");
+	plan_disk_base_begin(disk, STORE);
+	plan_disk_base_put(disk, &a);
+	plan_disk_base_put(disk, &b);
+	plan_disk_base_commit(disk, revision);
+}
+
+static void journal(struct plan_disk *disk, int64_t revision, const char *key, const char *value)
+{
+	struct feed_change c = change(key, value);
+	plan_disk_journal_add(disk, &c);
+	plan_disk_journal_commit(disk, revision);
+}
+
+static void the_checksum_is_that_of_the_standard(void **state)
+{
+	struct crc32c tables;
+	uint8_t zeros[32] = {0}, rising[32];
+	(void)state;
+	crc32c_init(&tables);
+	for (uint8_t i = 0; i < 32; i++)
+		rising[i] = i;
+	/* RFC 3720 B.4, as numbers */
+	assert_int_equal(crc32c_update(&tables, 0, zeros, 32), 0x8a9136aa);
+	assert_int_equal(crc32c_update(&tables, 0, rising, 32), 0x46dd794e);
+	assert_int_equal(crc32c_update(&tables, crc32c_update(&tables, 0, rising, 13), rising + 13, 19), 0x46dd794e);
+}
+
+static void nothing_kept_is_said_so(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	assert_int_equal(reload(f, &l), VEER_ENOTFOUND);
+	assert_true(plan_disk_needs_base(f->disk));
+}
+
+static void a_base_and_its_journal_come_back(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	write_base(f->disk, 10);
+	journal(f->disk, 11, "c", "{\"n\":3}");
+	journal(f->disk, 12, "a", NULL);
+	plan_disk_flush(f->disk);
+	assert_false(plan_disk_needs_base(f->disk));
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_string_equal(l.text, "a={\"n\":1} b={\"n\":2} c={\"n\":3} -a= ");
+	assert_string_equal(l.store_id, STORE);
+	assert_int_equal(l.revision, 12);
+	assert_int_equal(l.commits, 3);
+	/* and goes on from there */
+	journal(f->disk, 13, "d", "{}");
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 13);
+}
+
+static void the_newest_revision_served_is_remembered(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	char store_id[PLAN_DISK_STORE_ID_SIZE];
+	int64_t revision;
+	write_base(f->disk, 10);
+	journal(f->disk, 17, "c", "{}");
+	plan_disk_flush(f->disk);
+	assert_int_equal(reload(f, &l), VEER_OK);
+	plan_disk_highest(f->disk, store_id, &revision);
+	assert_string_equal(store_id, STORE);
+	assert_int_equal(revision, 17);
+}
+
+static void an_aborted_base_leaves_the_old_one(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	struct feed_change x = change("x", "{}");
+	write_base(f->disk, 10);
+	plan_disk_base_begin(f->disk, STORE);
+	plan_disk_base_put(f->disk, &x);
+	plan_disk_base_abort(f->disk);
+	journal(f->disk, 11, "c", "{}");
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 11);
+	assert_null(strstr(l.text, "x="));
+}
+
+static void a_new_base_ends_the_old_journal(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	write_base(f->disk, 10);
+	journal(f->disk, 11, "c", "{}");
+	write_base(f->disk, 20);
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 20);
+	assert_string_equal(l.text, "a={\"n\":1} b={\"n\":2} ");
+}
+
+static char *slurp(struct fixture *f, const char *name, size_t *len)
+{
+	char path[128], *text = NULL;
+	path_of(f, name, path, sizeof path);
+	assert_int_equal(file_read(path, 1 << 24, &text, len, NULL), VEER_OK);
+	return text;
+}
+
+static void spew(struct fixture *f, const char *name, const char *data, size_t len)
+{
+	char path[128];
+	path_of(f, name, path, sizeof path);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(data, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void a_base_cut_anywhere_is_refused_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	size_t len;
+	write_base(f->disk, 10);
+	plan_disk_flush(f->disk);
+	char *whole = slurp(f, "plan.base", &len);
+	for (size_t cut = 0; cut < len; cut++) {
+		spew(f, "plan.base", whole, cut);
+		assert_int_equal(reload(f, &l), VEER_ECORRUPT);
+		assert_int_equal(l.commits, 0);
+		assert_true(plan_disk_needs_base(f->disk));
+	}
+	free(whole);
+}
+
+static void a_base_with_any_bit_flipped_is_refused_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	size_t len;
+	write_base(f->disk, 10);
+	plan_disk_flush(f->disk);
+	char *whole = slurp(f, "plan.base", &len);
+	for (size_t i = 0; i < len * 8; i++) {
+		whole[i / 8] = (char)(whole[i / 8] ^ 1 << i % 8);
+		spew(f, "plan.base", whole, len);
+		assert_int_not_equal(reload(f, &l), VEER_OK);
+		assert_int_equal(l.commits, 0);
+		whole[i / 8] = (char)(whole[i / 8] ^ 1 << i % 8);
+	}
+	free(whole);
+}
+
+static void a_journal_cut_anywhere_yields_its_whole_commits(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	size_t len;
+	write_base(f->disk, 10);
+	for (int64_t r = 11; r < 16; r++)
+		journal(f->disk, r, "k", "{}");
+	plan_disk_flush(f->disk);
+	char *whole = slurp(f, "plan.journal", &len);
+	int64_t before = 10;
+	for (size_t cut = 0; cut <= len; cut++) {
+		spew(f, "plan.journal", whole, cut);
+		assert_int_equal(reload(f, &l), VEER_OK);
+		assert_true(l.revision == before || l.revision == before + 1);
+		before = l.revision;
+	}
+	assert_int_equal(before, 15);
+	free(whole);
+}
+
+static void after_a_torn_end_the_journal_goes_on_cleanly(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	size_t len;
+	write_base(f->disk, 10);
+	journal(f->disk, 11, "k", "{}");
+	journal(f->disk, 12, "l", "{}");
+	plan_disk_flush(f->disk);
+	char *whole = slurp(f, "plan.journal", &len);
+	spew(f, "plan.journal", whole, len - 3);
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 11);
+	journal(f->disk, 13, "m", "{}");
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 13);
+	assert_null(strstr(l.text, "l="));
+	free(whole);
+}
+
+static void another_bases_journal_is_ignored(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	size_t len;
+	write_base(f->disk, 10);
+	journal(f->disk, 11, "k", "{}");
+	plan_disk_flush(f->disk);
+	char *old = slurp(f, "plan.journal", &len);
+	write_base(f->disk, 20);
+	plan_disk_flush(f->disk);
+	spew(f, "plan.journal", old, len); /* as if the power had gone between the two renames */
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 20);
+	journal(f->disk, 21, "m", "{}");
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 21);
+	free(old);
+}
+
+static void a_long_journal_is_compacted_to_the_same_state(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	struct plan_disk_stats stats;
+	char *big = malloc(1 << 20);
+	assert_non_null(big);
+	memset(big, 'x', 1 << 20);
+	big[(1 << 20) - 1] = '\0';
+	write_base(f->disk, 10);
+	for (int64_t r = 11; r < 31; r++)
+		journal(f->disk, r, r % 2 ? "odd" : "even", big);
+	journal(f->disk, 31, "a", NULL);
+	journal(f->disk, 32, "odd", "{}");
+	journal(f->disk, 33, "even", NULL);
+	plan_disk_flush(f->disk);
+	journal(f->disk, 34, "z", "{}");
+	plan_disk_flush(f->disk);
+	plan_disk_stats_read(f->disk, &stats);
+	assert_true(stats.compactions >= 1);
+	assert_int_equal(stats.failures, 0);
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 34);
+	struct stat st;
+	char path[128];
+	path_of(f, "plan.journal", path, sizeof path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size < 16 << 20);
+	free(big);
+}
+
+static void two_name_servers_cannot_share_a_directory(void **state)
+{
+	struct fixture *f = *state;
+	struct plan_disk *second = NULL;
+	struct veer_diag diag = {""};
+	assert_int_equal(plan_disk_open(f->dir, NULL, &second, &diag), VEER_EBUSY);
+	assert_non_null(strstr(diag.text, f->dir));
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(the_checksum_is_that_of_the_standard),
+		T(nothing_kept_is_said_so),
+		T(a_base_and_its_journal_come_back),
+		T(the_newest_revision_served_is_remembered),
+		T(an_aborted_base_leaves_the_old_one),
+		T(a_new_base_ends_the_old_journal),
+		T(a_base_cut_anywhere_is_refused_whole),
+		T(a_base_with_any_bit_flipped_is_refused_whole),
+		T(a_journal_cut_anywhere_yields_its_whole_commits),
+		T(after_a_torn_end_the_journal_goes_on_cleanly),
+		T(another_bases_journal_is_ignored),
+		T(a_long_journal_is_compacted_to_the_same_state),
+		T(two_name_servers_cannot_share_a_directory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
