@@ -10,7 +10,7 @@
 
 #include "api/connection.h"
 
-enum { JANITOR_PERIOD_MS = 250 };
+enum { JANITOR_PERIOD_MS = 250, REVALIDATE_EVERY = 4 };
 
 int64_t api_now_ms(void)
 {
@@ -136,12 +136,32 @@ static void cut_late_ones(struct api_server *server)
 	(void)pthread_mutex_unlock(&server->connections_lock);
 }
 
+static void end_stream(struct api_stream *stream)
+{
+	(void)pthread_mutex_lock(&stream->lock);
+	stream->is_ended = true;
+	(void)pthread_mutex_unlock(&stream->lock);
+	api_stream_wake(stream);
+}
+
+/* End the streams of those who may no longer have them. */
+static void end_revoked_streams(struct api_server *server)
+{
+	(void)pthread_mutex_lock(&server->connections_lock);
+	for (struct api_connection *c = server->connections; c != NULL; c = c->next)
+		if (c->stream != NULL && !server->config.revalidate(server->config.ctx, &c->stream->who, c->stream->scope))
+			end_stream(c->stream);
+	(void)pthread_mutex_unlock(&server->connections_lock);
+}
+
 static void *janitor_main(void *ctx)
 {
 	struct api_server *server = ctx;
 	const struct timespec period = {.tv_nsec = JANITOR_PERIOD_MS * 1000000L};
-	while (!atomic_load(&server->is_janitor_done)) {
+	for (unsigned turn = 1; !atomic_load(&server->is_janitor_done); turn++) {
 		cut_late_ones(server);
+		if (turn % REVALIDATE_EVERY == 0 && server->config.revalidate != NULL)
+			end_revoked_streams(server);
 		(void)nanosleep(&period, NULL);
 	}
 	return NULL;
@@ -163,14 +183,11 @@ void api_janitor_stop(struct api_server *server)
 
 void api_connections_end_streams(struct api_server *server)
 {
+	/* A stream that is registered after this looks at the flag before it parks for the first time. */
+	atomic_store(&server->is_ending, true);
 	(void)pthread_mutex_lock(&server->connections_lock);
-	for (struct api_connection *c = server->connections; c != NULL; c = c->next) {
-		if (c->stream == NULL)
-			continue;
-		(void)pthread_mutex_lock(&c->stream->lock);
-		c->stream->is_ended = true;
-		(void)pthread_mutex_unlock(&c->stream->lock);
-		api_stream_wake(c->stream);
-	}
+	for (struct api_connection *c = server->connections; c != NULL; c = c->next)
+		if (c->stream != NULL)
+			end_stream(c->stream);
 	(void)pthread_mutex_unlock(&server->connections_lock);
 }

@@ -48,6 +48,8 @@ struct api_stream {
 	struct api_connection *peer; /* lives longer than the stream */
 	struct api_stream_source *source;
 	struct api_server *server;
+	struct api_principal who; /* who opened it, and by which scope: asked again while it lasts */
+	enum api_scope scope;
 };
 
 /* One request, from its headers to the end of its reply. */
@@ -94,6 +96,7 @@ struct api_server {
 	pthread_t janitor;
 	bool has_janitor;
 	atomic_bool is_janitor_done;
+	atomic_bool is_ending;            /* no stream may be opened or parked any more */
 
 	atomic_uint_fast64_t requests, by_class[6], refused_busy, cut_deadline, connection_count, stream_count;
 };

@@ -152,6 +152,8 @@ static void *controller_main(void *ctx)
 			items = next;
 		}
 		int64_t now = controller_now_ms(c);
+		if (c->clean_due_ms != 0 && now >= c->clean_due_ms)
+			controller_remove_orphans(c);
 		if (has_items || has_model_changed || now >= tick_ms) {
 			verdict_tick(c->engine, now);
 			controller_propose(c);

@@ -26,21 +26,27 @@ static void job_free(struct commit_job *job)
 	free(job);
 }
 
-/* Add a put (`value` not NULL, taken) or a delete to the job; both strings end up in its arena. */
-static bool job_add(struct commit_job *job, enum model_kind kind, const char *key, json_t *value)
+/* Add an operation; what it points to ends up in the job's arena. */
+static bool job_add(struct commit_job *job, struct store_op op)
 {
-	char *text = value != NULL ? veer_json_dump(value) : NULL;
-	struct store_op op = {.op = value != NULL ? STORE_PUT : STORE_DEL, .kind = kind, .expect = STORE_ANY,
-			      .key = arena_strdup(job->arena, key)};
-	if (text != NULL) {
-		op.value = arena_strdup(job->arena, text);
-		op.value_len = strlen(text);
-	}
-	bool ok = op.key != NULL && (value == NULL || op.value != NULL);
-	free(text);
-	json_decref(value);
+	op.expect = STORE_ANY;
+	op.key = arena_strdup(job->arena, op.key);
+	if (op.op == STORE_PUT)
+		op.value = arena_strdup(job->arena, op.value);
+	bool ok = op.key != NULL && (op.op != STORE_PUT || op.value != NULL);
 	if (ok)
 		job->ops[job->op_count++] = op;
+	return ok;
+}
+
+/* Takes `value`; NULL (memory was out) fails. */
+static bool job_put(struct commit_job *job, enum model_kind kind, const char *key, json_t *value)
+{
+	char *text = value != NULL ? veer_json_dump(value) : NULL;
+	bool ok = text != NULL && job_add(job, (struct store_op){.op = STORE_PUT, .kind = kind, .key = key, .value = text,
+								  .value_len = strlen(text)});
+	free(text);
+	json_decref(value);
 	return ok;
 }
 
@@ -73,10 +79,9 @@ static bool is_down_after(struct controller *c, const struct commit_job *job, co
 	for (size_t i = 0; i < job->verdict_count; i++)
 		if (strcmp(job->verdicts[i].endpoint, endpoint) == 0)
 			return job->verdicts[i].state == MODEL_STATE_DOWN;
-	for (uint32_t i = 0; i < verdict_endpoint_count(c->engine); i++)
-		if (verdict_endpoint_at(c->engine, i, controller_now_ms(c), &status) && strcmp(status.endpoint, endpoint) == 0)
-			return status.state == MODEL_STATE_DOWN;
-	return false;
+	uint32_t index;
+	return controller_find_endpoint(c, endpoint, &index) &&
+	       verdict_endpoint_at(c->engine, index, controller_now_ms(c), &status) && status.state == MODEL_STATE_DOWN;
 }
 
 static bool is_site_in(const struct controller *c, const char *name)
@@ -132,8 +137,10 @@ static void add_last_sets(struct controller *c, struct commit_job *job)
 		if (compare.is_same)
 			json_decref(value);
 		else
-			(void)job_add(job, MODEL_KIND_LAST, pool->name, value);
+			(void)job_put(job, MODEL_KIND_LAST, pool->name, value);
 	}
+	if (job->op_count >= STORE_COMMIT_OPS_MAX) /* the rest follows */
+		c->clean_due_ms = controller_now_ms(c) + CONTROLLER_CLEAN_SOON_MS;
 }
 
 static void hand_over(struct controller *c, struct commit_job *job)
@@ -155,7 +162,7 @@ void controller_propose(struct controller *c)
 		if (job == NULL)
 			job = job_new(c);
 		char *endpoint = job != NULL ? arena_strdup(job->arena, t.endpoint) : NULL;
-		if (endpoint == NULL || !job_add(job, MODEL_KIND_VERDICT, t.endpoint, verdict_json(c, &t))) {
+		if (endpoint == NULL || !job_put(job, MODEL_KIND_VERDICT, t.endpoint, verdict_json(c, &t))) {
 			verdict_commit_failed(c->engine, t.endpoint, controller_now_ms(c));
 			break;
 		}
@@ -189,6 +196,8 @@ void controller_job_done(struct controller *c, struct commit_job *job)
 		c->is_deposed = true;
 		log_error(c->config.log, "another controller was elected: this one writes no more");
 	}
+	if (job->is_cleaning && job->err != VEER_OK)
+		c->clean_due_ms = now + CONTROLLER_CLEAN_AGAIN_MS;
 	c->in_flight = NULL;
 	job_free(job);
 }
@@ -247,36 +256,43 @@ struct orphans {
 	struct commit_job *job;
 };
 
+/* Does a check that counts watch it? */
+static bool is_watched(const struct controller *c, const char *key)
+{
+	const struct verdict_config *config = &c->model.plan->config;
+	uint32_t index;
+	if (!controller_find_endpoint(c, key, &index))
+		return false;
+	const struct verdict_endpoint *e = &config->endpoints[index];
+	for (uint32_t i = 0; i < e->check_count; i++)
+		if (!config->checks[e->checks[i]].is_warning)
+			return true;
+	return false;
+}
+
 static bool find_orphan(void *ctx, const struct directory_entry *entry)
 {
 	struct orphans *o = ctx;
-	const struct verdict_config *config = &o->c->model.plan->config;
-	for (uint32_t i = 0; i < config->endpoint_count; i++) {
-		const struct verdict_endpoint *e = &config->endpoints[i];
-		if (strcmp(e->key, entry->key) != 0)
-			continue;
-		for (uint32_t j = 0; j < e->check_count; j++)
-			if (!config->checks[e->checks[j]].is_warning)
-				return true;
-	}
-	return job_add(o->job, MODEL_KIND_VERDICT, entry->key, NULL) && o->job->op_count < STORE_COMMIT_OPS_MAX;
+	if (is_watched(o->c, entry->key))
+		return true;
+	return job_add(o->job, (struct store_op){.op = STORE_DEL, .kind = MODEL_KIND_VERDICT, .key = entry->key}) &&
+	       o->job->op_count < STORE_COMMIT_OPS_MAX;
 }
 
 void controller_remove_orphans(struct controller *c)
 {
-	/* While something is in flight, wait: a tick after it has come back the model is looked at again. */
-	if (c->is_deposed)
+	int64_t now = controller_now_ms(c);
+	c->clean_due_ms = 0;
+	if (c->is_deposed || c->model.plan == NULL)
 		return;
-	if (c->in_flight != NULL) {
-		controller_model_changed(c);
+	struct orphans o = {c, c->in_flight == NULL ? job_new(c) : NULL};
+	if (o.job == NULL) {
+		c->clean_due_ms = now + CONTROLLER_CLEAN_SOON_MS;
 		return;
 	}
-	struct orphans o = {c, job_new(c)};
-	if (o.job == NULL)
-		return;
+	o.job->is_cleaning = true;
 	directory_list(c->config.directory, MODEL_KIND_VERDICT, NULL, find_orphan, &o);
-	if (o.job->op_count < STORE_COMMIT_OPS_MAX)
-		add_last_sets(c, o.job);
+	add_last_sets(c, o.job);
 	if (o.job->op_count > 1)
 		hand_over(c, o.job);
 	else

@@ -15,6 +15,8 @@ enum {
 	CONTROLLER_TICK_MS = 100,
 	CONTROLLER_BATCH = 40, /* transitions in one commit; each may bring a `last` along */
 	CONTROLLER_MODEL_BYTES = 512 << 20,
+	CONTROLLER_CLEAN_SOON_MS = 200,   /* when something is in flight, or there is more than one commit's worth */
+	CONTROLLER_CLEAN_AGAIN_MS = 5000, /* after a failure */
 };
 
 enum controller_message { CONTROLLER_REPORT, CONTROLLER_STATUS, CONTROLLER_COMMITTED };
@@ -51,8 +53,15 @@ struct commit_job {
 	size_t op_count;
 	struct commit_verdict verdicts[CONTROLLER_BATCH];
 	size_t verdict_count;
+	bool is_cleaning; /* removes orphans */
 	enum veer_err err;
 	int64_t revision;
+};
+
+/* Where in the engine's configuration an endpoint is. */
+struct controller_endpoint {
+	const char *key;
+	uint32_t index;
 };
 
 /* The model as the controller last read it. */
@@ -65,6 +74,7 @@ struct controller_model {
 	size_t pool_count;
 	const char **last_pools; /* names of pools that some policy with `when_all_down: last` mentions */
 	size_t last_pool_count;
+	const struct controller_endpoint *endpoints; /* those of the plan, sorted by key */
 };
 
 struct controller {
@@ -72,6 +82,7 @@ struct controller {
 	struct verdict_engine *engine;   /* the controller thread's, like what follows */
 	struct controller_model model;
 	struct commit_job *in_flight;
+	int64_t clean_due_ms;            /* look for orphans then; 0: not needed */
 	bool is_deposed;
 	int64_t election;
 	int64_t election_revision;
@@ -94,6 +105,8 @@ struct controller {
 /* controller_model.c: read the directory, configure the engine, publish assignments. */
 void controller_read_model(struct controller *c);
 void controller_model_deinit(struct controller_model *model);
+/* The endpoint's index in the plan's configuration; false when nothing probes it. */
+bool controller_find_endpoint(const struct controller *c, const char *key, uint32_t *index);
 
 /* controller_commit.c */
 /* Collect what the engine proposes into a job and hand it over; nothing while one is in flight. */
@@ -102,7 +115,7 @@ void controller_propose(struct controller *c);
 void controller_job_done(struct controller *c, struct commit_job *job);
 /* The committing thread. */
 void *controller_committer_main(void *ctx);
-/* Delete stored verdicts that nothing stands behind any more; part of reading the model. */
+/* Delete stored verdicts that nothing stands behind any more; after reading the model, and when c->clean_due_ms comes. */
 void controller_remove_orphans(struct controller *c);
 /* Win the election: raise its number in the store. */
 enum veer_err controller_elect(struct controller *c, struct veer_diag *diag);

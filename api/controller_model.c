@@ -111,6 +111,33 @@ static void *room(struct reader *r, enum model_kind kind, size_t size, size_t *c
 	return memory;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(((const struct controller_endpoint *)a)->key, ((const struct controller_endpoint *)b)->key);
+}
+
+/* The plan's endpoints by key. NULL when memory is out. */
+static const struct controller_endpoint *index_endpoints(struct arena *arena, const struct verdict_config *config)
+{
+	struct controller_endpoint *all = arena_calloc(arena, config->endpoint_count + 1, sizeof *all);
+	for (uint32_t i = 0; all != NULL && i < config->endpoint_count; i++)
+		all[i] = (struct controller_endpoint){config->endpoints[i].key, i};
+	if (all != NULL && config->endpoint_count > 1)
+		qsort(all, config->endpoint_count, sizeof *all, compare_keys);
+	return all;
+}
+
+bool controller_find_endpoint(const struct controller *c, const char *key, uint32_t *index)
+{
+	const struct controller_endpoint wanted = {.key = key};
+	uint32_t count = c->model.plan != NULL ? c->model.plan->config.endpoint_count : 0;
+	const struct controller_endpoint *found =
+		count > 0 ? bsearch(&wanted, c->model.endpoints, count, sizeof wanted, compare_keys) : NULL;
+	if (found != NULL)
+		*index = found->index;
+	return found != NULL;
+}
+
 static int64_t read_all(struct reader *r)
 {
 	struct directory *d = r->c->config.directory;
@@ -182,8 +209,11 @@ void controller_read_model(struct controller *c)
 	struct assign_input input = {.revision = revision, .checks = r.checks, .check_count = (uint32_t)r.check_count,
 				     .pools = r.pools, .pool_count = (uint32_t)r.pool_count, .agents = r.agents,
 				     .agent_count = (uint32_t)r.agent_count};
+	const struct controller_endpoint *endpoints = NULL;
 	if (err == VEER_OK)
 		err = assign_plan_make(&input, r.arena, &plan, &diag);
+	if (err == VEER_OK && (endpoints = index_endpoints(r.arena, &plan->config)) == NULL)
+		err = VEER_ENOMEM;
 	if (err == VEER_OK)
 		err = verdict_configure(c->engine, &plan->config, controller_now_ms(c), &diag);
 	if (err != VEER_OK) {
@@ -193,7 +223,7 @@ void controller_read_model(struct controller *c)
 	}
 	controller_model_deinit(&c->model);
 	c->model = (struct controller_model){r.arena, plan, r.sites, r.site_count, r.pools, r.pool_count, r.last_pools,
-					     r.last_pool_count};
+					     r.last_pool_count, endpoints};
 	atomic_store(&c->assignment_revision, revision);
 	if (is_first)
 		directory_list(c->config.directory, MODEL_KIND_VERDICT, NULL, seed_verdict, c);

@@ -43,11 +43,18 @@ struct api_route {
 /* Find out who asks: fills request->principal. Called by network threads, must not block. False: credentials are wrong. */
 typedef bool api_authenticate_fn(void *ctx, struct api_request *request);
 
+/*
+ * Is what a stream was opened with still good (not revoked, not deleted, the scope not taken away)? Asked once a second for each
+ * open stream, by a thread of the server, which must not block. False ends the stream.
+ */
+typedef bool api_revalidate_fn(void *ctx, const struct api_principal *who, enum api_scope scope);
+
 struct api_server_config {
 	const struct api_route *routes; /* borrowed for the server's life */
 	size_t route_count;
-	void *ctx;                      /* for handlers and authenticate */
+	void *ctx;                      /* for handlers, authenticate and revalidate */
 	api_authenticate_fn *authenticate;
+	api_revalidate_fn *revalidate;
 	const char *tls_cert_pem;       /* contents, or NULL for clear text; copied */
 	const char *tls_key_pem;
 	unsigned workers;               /* worker threads, default 4 */
