@@ -27,7 +27,7 @@ void publisher_on_applied(struct publisher *publisher, publisher_applied_fn *fn,
 
 /*
  * Publish `plan`, at once; with the first one, open the sockets, start the workers and say that we are ready. Takes the
- * content of `retired` (should memory be out, it stays there for the next call). `received_ns`: monotonic time when the
+ * content of `retired`. `received_ns`: monotonic time when the
  * plan's commit was received. Errors: only with the first plan: sockets or threads; diag.
  */
 enum veer_err publisher_publish(struct publisher *publisher, const struct plan *plan, struct retire_list *retired,
