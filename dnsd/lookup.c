@@ -180,9 +180,11 @@ static enum step answer_missing(struct lookup *l)
 		source[0] = 1;
 		source[1] = '*';
 		memcpy(source + 2, encloser, len);
-		const struct plan_node *node = trie_get(&l->zone->nodes, source);
-		if (node != NULL)
-			return answer_node(l, node);
+		trie_find(&l->zone->nodes, source, &l->a->path);
+		if (l->a->path.exact != NULL)
+			return answer_node(l, l->a->path.exact);
+		if (l->a->path.common == name_label_count(source))
+			return negative(l, DNS_NOERROR); /* "*" is an empty non-terminal: it exists, without data */
 	}
 	return negative(l, DNS_NXDOMAIN);
 }
@@ -229,7 +231,7 @@ static bool follow(struct lookup *l)
 	l->name = target;
 	l->labels = name_label_count(target);
 	l->base = (uint8_t)index;
-	return a->name_count <= ANSWER_CHAIN_MAX;
+	return true;
 }
 
 /* The zone to answer from; DS is asked of the parent's side of a cut (RFC 4035 3.1.4.1). */

@@ -24,7 +24,10 @@
 enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata, size_t *rdata_len,
 			   struct veer_diag *diag);
 
-/* And back. Ownership: `*text` is the caller's (free). Errors: VEER_EINVAL when the RDATA is not of that type. */
+/*
+ * And back, to text that rrtext_parse() reads as the same octets: "\# ..." where a type has no other.
+ * Ownership: `*text` is the caller's (free). Errors: VEER_EINVAL when the RDATA is not of that type, VEER_ENOMEM.
+ */
 enum veer_err rrtext_print(uint16_t type, const uint8_t *rdata, size_t rdata_len, char **text);
 
 /*
