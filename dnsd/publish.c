@@ -20,7 +20,7 @@ struct publisher {
 	const struct plan *plan;
 	struct retire_list kept; /* could not be handed over for want of memory: goes with the next plan */
 	struct loop_timer timer;
-	int64_t received_ns;     /* of the newest plan's commit */
+	int64_t received_ns; /* of the newest plan's commit */
 	bool is_applied;
 	publisher_applied_fn *on_applied;
 	void *applied_ctx;
@@ -91,8 +91,9 @@ static enum veer_err start(struct publisher *p, struct veer_diag *diag)
 		return veer_fail(diag, err, "cannot start workers: %s", veer_err_text(err));
 	}
 	listen_text(&p->sockets, text, sizeof text);
-	daemon_ready(p->daemon, LOG_FIELDS(LOG_STR("listen", text), LOG_INT("workers", p->worker_count),
-					   LOG_INT("revision", p->plan->revision), LOG_INT("zones", p->plan->zones.count)));
+	daemon_ready(p->daemon,
+		     LOG_FIELDS(LOG_STR("listen", text), LOG_INT("workers", p->worker_count),
+				LOG_INT("revision", p->plan->revision), LOG_INT("zones", p->plan->zones.count)));
 	return VEER_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a new plan to serving it: publication to the workers, their start with the first plan, release of what only earlier
- * plans reach, and how long a plan took to reach all workers.
+ * From a new plan to serving it: publication to the workers, their start with the first plan, release of what only
+ * earlier plans reach, and how long a plan took to reach all workers.
  *
  * Threads: the control thread.
  */

@@ -74,8 +74,9 @@ static bool client_of(const struct sockaddr_storage *from, struct lookup_client 
 }
 
 /*
- * The control data says at which address the query came: the reply leaves from there. It also names the interface, which
- * must not bind the reply (routes may be asymmetric), but for link-local addresses, which mean nothing without it.
+ * The control data says at which address the query came: the reply leaves from there. It also names the interface,
+ * which must not bind the reply (routes may be asymmetric), but for link-local addresses, which mean nothing without
+ * it.
  */
 static void free_interface(struct msghdr *msg)
 {
