@@ -59,8 +59,12 @@ static int teardown(void **state)
 static int64_t commit(struct fixture *f, const char *key, const char *value)
 {
 	int64_t revision = 0;
-	struct store_op op = {.op = value != NULL ? STORE_PUT : STORE_DEL, .kind = MODEL_KIND_SITE, .key = key, .value = value,
-			      .value_len = value != NULL ? strlen(value) : 0, .expect = STORE_ANY};
+	struct store_op op = {.op = value != NULL ? STORE_PUT : STORE_DEL,
+			      .kind = MODEL_KIND_SITE,
+			      .key = key,
+			      .value = value,
+			      .value_len = value != NULL ? strlen(value) : 0,
+			      .expect = STORE_ANY};
 	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
 	return revision;
 }
@@ -134,7 +138,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_directory_is_filled_at_start_and_follows, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_stall_beyond_the_history_ends_in_everything_read_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_stall_beyond_the_history_ends_in_everything_read_again, setup,
+						teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
