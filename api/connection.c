@@ -4,6 +4,7 @@
  * trickles a byte now and then would stay for ever: a janitor shuts down the socket of who is over its time.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,12 +37,13 @@ static int64_t phase_ms(enum api_phase phase)
 	return 0;
 }
 
-void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase)
+void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase, size_t bytes)
 {
 	if (connection == NULL)
 		return;
 	(void)pthread_mutex_lock(&server->connections_lock);
-	connection->due_ms = phase == API_PHASE_STREAM ? 0 : api_now_ms() + phase_ms(phase);
+	connection->due_ms =
+		phase == API_PHASE_STREAM ? 0 : api_now_ms() + phase_ms(phase) + (int64_t)(bytes / API_BYTES_PER_MS);
 	(void)pthread_mutex_unlock(&server->connections_lock);
 }
 
@@ -118,8 +120,19 @@ void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *conn
 	(void)uri;
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	if (info != NULL)
-		api_connection_phase(listener->server, info->socket_context, API_PHASE_HEADERS);
+		api_connection_phase(listener->server, info->socket_context, API_PHASE_HEADERS, 0);
 	return NULL;
+}
+
+size_t api_connections_count_streams(struct api_server *server, const struct api_principal *who)
+{
+	size_t count = 0;
+	(void)pthread_mutex_lock(&server->connections_lock);
+	for (const struct api_connection *c = server->connections; c != NULL; c = c->next)
+		if (c->stream != NULL && c->stream->who.role == who->role && strcmp(c->stream->who.id, who->id) == 0)
+			count++;
+	(void)pthread_mutex_unlock(&server->connections_lock);
+	return count;
 }
 
 static void cut_late_ones(struct api_server *server)

@@ -22,6 +22,8 @@ enum {
 	API_DEADLINE_HEADERS_MS = 5000,
 	API_DEADLINE_BODY_MS = 30000,
 	API_DEADLINE_REPLY_MS = 60000,
+	API_BYTES_PER_MS = 128, /* large bodies and replies have so much more time: slower is a failure */
+	API_STREAMS_OF_ONE = 8, /* streams of one agent or name server */
 };
 
 /* What a connection is doing; decides its deadline. */
@@ -106,7 +108,10 @@ int64_t api_now_ms(void);
 /* connection.c: the registry and the janitor that cuts what is over its deadline. */
 void api_connection_notify(void *ctx, struct MHD_Connection *connection, void **socket_context,
 			   enum MHD_ConnectionNotificationCode code);
-void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase);
+/* Start a phase, whose deadline leaves time for `bytes` of body or reply. */
+void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase, size_t bytes);
+/* Open streams of this agent or name server. */
+size_t api_connections_count_streams(struct api_server *server, const struct api_principal *who);
 void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *connection);
 bool api_janitor_start(struct api_server *server);
 void api_janitor_stop(struct api_server *server);

@@ -58,16 +58,22 @@ static void record_free(struct record *r)
 	free(r);
 }
 
+void directory_clear(struct directory *d)
+{
+	for (int kind = 0; kind < MODEL_KIND_COUNT; kind++) {
+		for (size_t i = 0; i < d->tables[kind].count; i++)
+			record_free(d->tables[kind].records[i]);
+		free(d->tables[kind].records);
+		d->tables[kind] = (struct table){0};
+	}
+}
+
 void directory_free(struct directory **directory)
 {
 	struct directory *d = *directory;
 	if (d == NULL)
 		return;
-	for (int kind = 0; kind < MODEL_KIND_COUNT; kind++) {
-		for (size_t i = 0; i < d->tables[kind].count; i++)
-			record_free(d->tables[kind].records[i]);
-		free(d->tables[kind].records);
-	}
+	directory_clear(d);
 	(void)pthread_rwlock_destroy(&d->lock);
 	(void)pthread_cond_destroy(&d->advanced);
 	(void)pthread_mutex_destroy(&d->revision_lock);

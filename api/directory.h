@@ -35,6 +35,8 @@ bool directory_keeps(enum model_kind kind);
 
 /* Start changing: readers wait until directory_end(). */
 void directory_begin(struct directory *directory);
+/* Forget everything; between directory_begin() and directory_end(). */
+void directory_clear(struct directory *directory);
 /* One change; value NULL removes. False when memory is out or the value is no JSON object: then it is not changed. */
 bool directory_apply(struct directory *directory, const struct store_object *object);
 /* The changes up to `revision` are in. Wakes who waits for it. */

@@ -56,6 +56,30 @@ static void wake_all(struct feed *feed)
 		api_stream_wake(s->stream);
 }
 
+/* Nobody can be told the commit `revision`, so the ring begins behind it. feed->lock is held. */
+static void drop_ring(struct feed *feed, int64_t revision)
+{
+	feed->first += feed->count + 1;
+	for (size_t i = 0; i < FEED_BACKLOG_COMMITS; i++) {
+		free(feed->ring[i].text);
+		feed->ring[i] = (struct feed_block){0};
+	}
+	feed->count = 0;
+	feed->bytes = 0;
+	feed->floor_revision = revision;
+}
+
+void feed_restart(struct feed *feed, int64_t revision)
+{
+	buf_reset(&feed->under_way);
+	(void)pthread_mutex_lock(&feed->lock);
+	drop_ring(feed, revision);
+	feed->revision = revision;
+	feed->fed_revision = revision;
+	wake_all(feed);
+	(void)pthread_mutex_unlock(&feed->lock);
+}
+
 void feed_change(struct feed *feed, const struct store_object *object)
 {
 	if (object->kind <= MODEL_KIND_FED_LAST)
@@ -79,15 +103,7 @@ void feed_commit(struct feed *feed, int64_t revision)
 		feed->bytes += len;
 		feed->commits++;
 	} else if (has_lines) {
-		/* Memory is out: nobody can be told this commit, so everybody starts anew from a full state. */
-		feed->first += feed->count + 1;
-		for (size_t i = 0; i < FEED_BACKLOG_COMMITS; i++) {
-			free(feed->ring[i].text);
-			feed->ring[i] = (struct feed_block){0};
-		}
-		feed->count = 0;
-		feed->bytes = 0;
-		feed->floor_revision = revision;
+		drop_ring(feed, revision); /* memory is out */
 	}
 	feed->revision = revision;
 	if (has_lines) {

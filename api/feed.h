@@ -32,6 +32,8 @@ void feed_free(struct feed **feed);
 void feed_change(struct feed *feed, const struct store_object *object);
 /* The commit under way is whole and makes `revision`; goes out at once. Without changes, only the revision moves. */
 void feed_commit(struct feed *feed, int64_t revision);
+/* Commits up to `revision` were missed: nobody can be told them, so everybody starts anew from a full state. */
+void feed_restart(struct feed *feed, int64_t revision);
 /* Wake the subscribers that are due for a heartbeat. Call several times a second. */
 void feed_tick(struct feed *feed);
 

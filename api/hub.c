@@ -16,6 +16,7 @@ struct hub {
 	struct controller *controller;
 	struct assignment_hub *assignments;
 	struct store_watch *watch;
+	pthread_mutex_t watch_lock; /* guards the pointer for who wakes it; only the hub's thread changes it */
 	int64_t revision;        /* the directory has everything up to here */
 	int64_t pending;         /* the revision whose changes are under way; 0: none */
 	bool is_writing;         /* holds the directory's write lock */
@@ -40,6 +41,7 @@ static enum veer_err read_store(struct hub *hub)
 {
 	int64_t first = 0, second = 0;
 	directory_begin(hub->directory);
+	directory_clear(hub->directory);
 	enum veer_err err = store_snapshot(hub->store, MODEL_KIND_SITE, MODEL_KIND_ZONE, fill_directory, hub, &first);
 	if (err == VEER_OK)
 		err = store_snapshot(hub->store, MODEL_KIND_VERDICT, MODEL_KIND_META, fill_directory, hub, &second);
@@ -116,6 +118,7 @@ enum veer_err hub_new(struct store *store, struct directory *directory, const ch
 	hub->store = store;
 	hub->directory = directory;
 	hub->log = log;
+	(void)pthread_mutex_init(&hub->watch_lock, NULL);
 	enum veer_err err = read_store(hub);
 	if (err == VEER_OK)
 		err = open_feed(hub, feed_dir);
@@ -127,6 +130,27 @@ enum veer_err hub_new(struct store *store, struct directory *directory, const ch
 	return VEER_OK;
 }
 
+/* The history was cut before it was followed (a very long stall): read everything again, and let name servers do so too. */
+static enum veer_err catch_up(struct hub *hub)
+{
+	log_error(hub->log, "the history is shorter than the stall: everything is read again", LOG_INT("revision", hub->revision));
+	enum veer_err err = read_store(hub);
+	if (err != VEER_OK)
+		return err;
+	struct store_watch *watch = NULL;
+	err = store_watch_open(hub->store, hub->revision, &watch);
+	if (err != VEER_OK)
+		return err;
+	(void)pthread_mutex_lock(&hub->watch_lock);
+	struct store_watch *old = hub->watch;
+	hub->watch = watch;
+	(void)pthread_mutex_unlock(&hub->watch_lock);
+	store_watch_close(&old);
+	feed_restart(hub->feed, hub->revision);
+	hub->concerns_controller = true;
+	return VEER_OK;
+}
+
 static void *hub_main(void *ctx)
 {
 	struct hub *hub = ctx;
@@ -134,6 +158,8 @@ static void *hub_main(void *ctx)
 		enum veer_err err = follow(hub, TICK_MS);
 		feed_tick(hub->feed);
 		assignment_hub_tick(hub->assignments);
+		if (err == VEER_ESTALE)
+			err = catch_up(hub);
 		if (err == VEER_OK || err == VEER_ETIMEOUT || err == VEER_ECLOSED)
 			continue;
 		/* What a failed read has delivered comes again; applying it twice is harmless. */
@@ -157,7 +183,9 @@ void hub_stop(struct hub *hub)
 	if (!hub->has_thread)
 		return;
 	atomic_store(&hub->is_stopping, true);
+	(void)pthread_mutex_lock(&hub->watch_lock);
 	store_watch_wake(hub->watch);
+	(void)pthread_mutex_unlock(&hub->watch_lock);
 	(void)pthread_join(hub->thread, NULL);
 	hub->has_thread = false;
 }
@@ -170,6 +198,7 @@ void hub_free(struct hub **hub_ptr)
 	hub_stop(hub);
 	store_watch_close(&hub->watch);
 	feed_free(&hub->feed);
+	(void)pthread_mutex_destroy(&hub->watch_lock);
 	free(hub);
 	*hub_ptr = NULL;
 }

@@ -5,7 +5,7 @@
  *
  * Limits: each class of request has its own (streams 2,500; ordinary requests 256 waiting), so that none starves another.
  * Deadlines are absolute, whatever trickles in: a request line within 15 s of the connection (60 s when kept alive), headers within
- * 5 s of it, the body within 30 s, the reply sent within 60 s.
+ * 5 s of it, the body within 30 s, the reply sent within 60 s; large ones have a second more for each 128 kB.
  * Requests with both Transfer-Encoding and Content-Length are refused (RFC 9112 6.1); bare LF is tolerated by the library, so
  * the server must not share connections behind a proxy that disagrees.
  */

@@ -187,7 +187,12 @@ def test_an_enrolment_token_expires(tmp_path):
     db.close()
     api.start()
     assert_problem(api.post("/v1/enrol", {"token": token, "kind": "agent"}), 401, "older than")
+    announce(api)  # takes the expired one away
     api.stop()
+    db = sqlite3.connect(api.store)
+    assert db.execute(f"SELECT count(*) FROM {table} WHERE kind = 11").fetchone() == (1,)
+    assert db.execute(f"SELECT count(*) FROM {table} WHERE kind = 11 AND key = ?", (key,)).fetchone() == (0,)
+    db.close()
 
 
 REVOKED = [("agent", "/v1/agents/self/assignments", "agents"), ("nameserver", "/v1/feed", "nameservers")]
@@ -217,6 +222,21 @@ def test_a_deleted_token_ends_its_feed(api):
     assert api.delete(f"/v1/tokens/{reply.json['id']}").status == 204
     assert stream.is_ended() and time.monotonic() - start < 5 * SLOW
     stream.close()
+
+
+def test_one_agent_cannot_take_all_streams(api):
+    _, credential = api.enrol("agent", "greedy")
+    streams = [api.subscribe("/v1/agents/self/assignments", credential) for _ in range(8)]
+    assert [s.line()["type"] for s in streams] == ["hello"] * 8
+    refused = api.get("/v1/agents/self/assignments", token=credential)
+    assert_problem(refused, 503, "retry")
+    assert refused.headers["Retry-After"] == "1"
+    _, other = api.enrol("agent", "modest")
+    stream = api.subscribe("/v1/agents/self/assignments", other)
+    assert stream.status == 200
+    for s in streams + [stream]:
+        s.close()
+    wait_until(lambda: api.metric("veer_api_streams") == 0, 20)
 
 
 # --- TLS ------------------------------------------------------------------------------------------------------------------

@@ -67,8 +67,12 @@ static int teardown(void **state)
 /* Commit one object to the store and, as the hub does, to the feed. */
 static int64_t commit(struct fixture *f, enum model_kind kind, const char *key, const char *value)
 {
-	struct store_op op = {.op = value != NULL ? STORE_PUT : STORE_DEL, .kind = kind, .key = key, .value = value,
-			      .value_len = value != NULL ? strlen(value) : 0, .expect = STORE_ANY};
+	struct store_op op = {.op = value != NULL ? STORE_PUT : STORE_DEL,
+			      .kind = kind,
+			      .key = key,
+			      .value = value,
+			      .value_len = value != NULL ? strlen(value) : 0,
+			      .expect = STORE_ANY};
 	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &f->revision, NULL), VEER_OK);
 	feed_change(f->feed, &(struct store_object){kind, key, f->revision, value, op.value_len});
 	feed_commit(f->feed, f->revision);
@@ -136,16 +140,19 @@ static void a_newcomer_gets_the_whole_state_then_commits(void **state)
 	(void)commit(f, MODEL_KIND_TOKEN, "t", "{}");
 	client_open(&c, f, NULL, 0);
 	pull_until(&c, "\"commit\"");
-	expect_text(&c,
-		    "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":3}\n{\"type\":\"reset\"}\n"
-		    "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"fra\",\"revision\":1,\"object\":{\"region\":\"eu\"}}\n"
-		    "{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"z./1/z./A\",\"revision\":2,\"object\":{\"policy\":\"p\"}}\n"
-		    "{\"type\":\"commit\",\"revision\":3}\n",
-		    store_id(f->store));
+	expect_text(
+		&c,
+		"{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":3}\n{\"type\":\"reset\"}\n"
+		"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"fra\",\"revision\":1,\"object\":{\"region\":\"eu\"}}\n"
+		"{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"z./1/z./"
+		"A\",\"revision\":2,\"object\":{\"policy\":\"p\"}}\n"
+		"{\"type\":\"commit\",\"revision\":3}\n",
+		store_id(f->store));
 	(void)commit(f, MODEL_KIND_SITE, "fra", NULL);
 	assert_true(c.stream.has_news);
 	assert_true(pull(&c, 65536));
-	expect_text(&c, "{\"type\":\"del\",\"kind\":\"site\",\"key\":\"fra\",\"revision\":4}\n{\"type\":\"commit\",\"revision\":4}\n");
+	expect_text(&c, "{\"type\":\"del\",\"kind\":\"site\",\"key\":\"fra\",\"revision\":4}\n{\"type\":\"commit\","
+			"\"revision\":4}\n");
 	client_close(&c);
 }
 
@@ -159,7 +166,8 @@ static void a_known_since_resumes_with_what_followed(void **state)
 	assert_true(pull(&c, 65536));
 	expect_text(&c,
 		    "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":5}\n"
-		    "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"s\",\"revision\":5,\"object\":{}}\n{\"type\":\"commit\",\"revision\":5}\n",
+		    "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"s\",\"revision\":5,\"object\":{}}\n{\"type\":"
+		    "\"commit\",\"revision\":5}\n",
 		    store_id(f->store));
 	client_close(&c);
 	client_open(&c, f, store_id(f->store), 5);
@@ -307,7 +315,8 @@ static void a_heartbeat_comes_after_a_second_of_silence(void **state)
 	client_close(&c);
 }
 
-/* --- threads -------------------------------------------------------------------------------------------------------- */
+/* --- threads --------------------------------------------------------------------------------------------------------
+ */
 
 enum { RACE_CLIENTS = 6, RACE_COMMITS = 300 };
 
@@ -389,10 +398,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_size_of_pulls_does_not_change_the_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_fed_moves_the_revision_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_are_escaped, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_that_does_not_read_is_cut_and_resumes_from_the_whole_state, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_does_not_read_is_cut_and_resumes_from_the_whole_state, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(the_backlog_is_bounded_in_bytes_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_heartbeat_comes_after_a_second_of_silence, setup, teardown),
-		cmocka_unit_test_setup_teardown(all_subscribers_see_all_commits_in_order_from_wherever_they_start, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_subscribers_see_all_commits_in_order_from_wherever_they_start,
+						setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,8 @@ static void sites_are_read_or_refused_by_place(void **state)
 		{"{\"name\":\"fra-\",\"region\":\"eu\"}", "/name"},
 		{"{\"name\":\"f.ra\",\"region\":\"eu\"}", "/name"},
 		{"{\"name\":5,\"region\":\"eu\"}", "/name"},
-		{"{\"name\":\"a123456789012345678901234567890123456789012345678901234567890123\",\"region\":\"eu\"}", "/name"},
+		{"{\"name\":\"a123456789012345678901234567890123456789012345678901234567890123\",\"region\":\"eu\"}",
+		 "/name"},
 		{"{\"name\":\"fra\",\"region\":\"e u\"}", "/region"},
 		{"{\"name\":\"fra\",\"region\":\"eu\",\"latitude\":50}", "/latitude"},
 		{"{\"name\":\"fra\",\"region\":\"eu\",\"latitude\":90.1,\"longitude\":0}", "/latitude"},
@@ -122,8 +123,11 @@ static void checks_are_read_or_refused_by_place(void **state)
 		{HTTP "}", NULL},
 		{TCP "}", NULL},
 		{HTTP ",\"port\":65535,\"method\":\"HEAD\",\"path\":\"/a?b\",\"host\":\"www.example.com\","
-		      "\"headers\":{\"X-Probe\":\"veer\"},\"expect_status\":[\"200-299\",\"301\"]}", NULL},
-		{HTTPS ",\"sni\":\"a.b\",\"tls_verify\":false,\"ca_file\":\"/etc/ca.pem\",\"warning\":true,\"quorum\":64}", NULL},
+		      "\"headers\":{\"X-Probe\":\"veer\"},\"expect_status\":[\"200-299\",\"301\"]}",
+		 NULL},
+		{HTTPS
+		 ",\"sni\":\"a.b\",\"tls_verify\":false,\"ca_file\":\"/etc/ca.pem\",\"warning\":true,\"quorum\":64}",
+		 NULL},
 		{TCP ",\"interval_ms\":100,\"timeout_ms\":2000,\"fall\":20,\"rise\":20,\"hold_s\":0}", NULL},
 		{"{\"name\":\"web\"}", "/kind"},
 		{"{\"name\":\"web\",\"kind\":\"icmp\"}", "/kind"},
@@ -183,7 +187,8 @@ static void pools_are_read_or_refused_by_place(void **state)
 		{POOL E("a", "192.0.2.1") "]}", NULL},
 		{POOL E("a", "192.0.2.1") "," E("b", "2001:db8::1") "],\"checks\":[\"x\",\"y\"],\"min_up\":2}", NULL},
 		{POOL E("a", "a.example.") "," E("b", "_x.B.example.") "]}", NULL},
-		{POOL "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"site\":\"fra\",\"weight\":0,\"capacity\":1}]}", NULL},
+		{POOL "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"site\":\"fra\",\"weight\":0,\"capacity\":1}]}",
+		 NULL},
 		{"{\"name\":\"web\"}", "/endpoints"},
 		{POOL "]}", "/endpoints"},
 		{POOL "5]}", "/endpoints/0"},
@@ -202,9 +207,12 @@ static void pools_are_read_or_refused_by_place(void **state)
 		{POOL E("a", "h.test.") "," E("b", "H.test.") "]}", "/endpoints"},
 		{POOL E("a", "192.0.2.1") "," E("b", "h.test.") "]}", "/endpoints"},
 		{POOL "{\"name\":\"a\",\"address\":\"192.0.2.1\"}]}", "/endpoints/0/site"},
-		{POOL "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"site\":\"fra\",\"weight\":65536}]}", "/endpoints/0/weight"},
-		{POOL "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"site\":\"fra\",\"weight\":-1}]}", "/endpoints/0/weight"},
-		{POOL "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"site\":\"fra\",\"capacity\":0}]}", "/endpoints/0/capacity"},
+		{POOL "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"site\":\"fra\",\"weight\":65536}]}",
+		 "/endpoints/0/weight"},
+		{POOL "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"site\":\"fra\",\"weight\":-1}]}",
+		 "/endpoints/0/weight"},
+		{POOL "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"site\":\"fra\",\"capacity\":0}]}",
+		 "/endpoints/0/capacity"},
 		{POOL "{\"name\":\"a\",\"address\":\"192.0.2.1\",\"site\":\"fra\",\"port\":1}]}", "/endpoints/0/port"},
 		{POOL E("a", "192.0.2.1") "],\"min_up\":0}", "/min_up"},
 		{POOL E("a", "192.0.2.1") "],\"min_up\":2}", "/min_up"},
@@ -227,7 +235,9 @@ static void policies_are_read_or_refused_by_place(void **state)
 		{POLICY "{\"spread\":\"p\"},\"ttl\":1,\"when_all_down\":\"last\"}", NULL},
 		{POLICY "{\"failover\":[\"p\",{\"spread\":\"q\"}]},\"when_all_down\":{\"pool\":\"r\"}}", NULL},
 		{POLICY "{\"weighted\":[{\"weight\":0,\"node\":\"p\"},{\"weight\":1,\"node\":\"q\"}]}}", NULL},
-		{POLICY "{\"match\":[{\"countries\":[\"DE\",\"FR\"],\"continents\":[\"EU\"],\"node\":\"p\"}],\"else\":\"q\"}}", NULL},
+		{POLICY
+		 "{\"match\":[{\"countries\":[\"DE\",\"FR\"],\"continents\":[\"EU\"],\"node\":\"p\"}],\"else\":\"q\"}}",
+		 NULL},
 		{POLICY "{\"match\":[{\"continents\":[\"EU\"],\"node\":\"p\"}]}}", NULL},
 		{"{\"name\":\"www\"}", "/tree"},
 		{POLICY "null}", "/tree"},
@@ -382,8 +392,9 @@ static void pools_of_a_tree_are_visited_until_told_to_stop(void **state)
 {
 	struct model_policy policy;
 	struct arena *arena = arena_new(ARENA_BYTES);
-	json_t *object = parse(POLICY "{\"failover\":[\"a\",{\"spread\":\"b\"},{\"match\":[{\"countries\":[\"DE\"],\"node\":\"c\"}],"
-				      "\"else\":\"d\"},{\"weighted\":[{\"weight\":1,\"node\":\"e\"}]}]}}");
+	json_t *object = parse(
+		POLICY "{\"failover\":[\"a\",{\"spread\":\"b\"},{\"match\":[{\"countries\":[\"DE\"],\"node\":\"c\"}],"
+		       "\"else\":\"d\"},{\"weighted\":[{\"weight\":1,\"node\":\"e\"}]}]}}");
 	(void)state;
 	assert_int_equal(model_policy_parse(object, arena, &policy, NULL), VEER_OK);
 	unsigned left = 100;
@@ -398,8 +409,8 @@ static void pools_of_a_tree_are_visited_until_told_to_stop(void **state)
 
 static void a_full_arena_is_an_error_and_no_crash(void **state)
 {
-	static const char *const texts[] = {"{\"name\":\"fra\",\"region\":\"eu\"}", HTTP "}", POOL E("a", "192.0.2.1") "]}",
-					    POLICY "{\"failover\":[\"a\",\"b\"]}}"};
+	static const char *const texts[] = {"{\"name\":\"fra\",\"region\":\"eu\"}", HTTP "}",
+					    POOL E("a", "192.0.2.1") "]}", POLICY "{\"failover\":[\"a\",\"b\"]}}"};
 	reader_fn *readers[] = {read_site, read_check, read_pool, read_policy};
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
