@@ -13,6 +13,7 @@
 
 enum {
 	CONTROLLER_TICK_MS = 100,
+	CONTROLLER_RETRY_MS = 1000, /* after a commit failed */
 	CONTROLLER_BATCH = 40, /* transitions in one commit; each may bring a `last` along */
 	CONTROLLER_MODEL_BYTES = 512 << 20,
 };
@@ -40,8 +41,11 @@ struct controller_item {
 
 /* One verdict of a commit. */
 struct commit_verdict {
-	const char *endpoint; /* in the job's arena */
+	const char *endpoint; /* in the job's arena, as the other strings */
+	enum model_state from;
 	enum model_state state;
+	const char *check;
+	const char *reason;
 };
 
 /* A transaction on its way through the committing thread. */
@@ -63,8 +67,8 @@ struct controller_model {
 	size_t site_count;
 	const struct model_pool *pools;
 	size_t pool_count;
-	const char **last_pools; /* names of pools that some policy with `when_all_down: last` mentions */
-	size_t last_pool_count;
+	bool *keeps_last; /* a pool: some policy with `when_all_down: last` mentions it */
+	uint64_t fingerprint; /* of all that decides who probes what */
 };
 
 struct controller {
@@ -72,6 +76,9 @@ struct controller {
 	struct verdict_engine *engine;   /* the controller thread's, like what follows */
 	struct controller_model model;
 	struct commit_job *in_flight;
+	bool needs_tidying;              /* stored verdicts and last sets are to be compared with the model */
+	int64_t retry_ms;                /* no commit before this time: the one before failed */
+	int64_t committed_revision;      /* of the last commit; the directory may be behind it */
 	bool is_deposed;
 	int64_t election;
 	int64_t election_revision;
@@ -102,13 +109,15 @@ void controller_propose(struct controller *c);
 void controller_job_done(struct controller *c, struct commit_job *job);
 /* The committing thread. */
 void *controller_committer_main(void *ctx);
-/* Delete stored verdicts that nothing stands behind any more; part of reading the model. */
-void controller_remove_orphans(struct controller *c);
 /* Win the election: raise its number in the store. */
 enum veer_err controller_elect(struct controller *c, struct veer_diag *diag);
 
 /* controller_status.c */
 json_t *controller_make_status(struct controller *c);
+
+/* Where the pool or site of this name is in the model; SIZE_MAX when it is not there. */
+size_t controller_pool_index(const struct controller_model *model, const char *name);
+size_t controller_site_index(const struct controller_model *model, const char *name);
 
 /* controller.c: put an item into the controller's queue. */
 enum veer_err controller_push(struct controller *c, struct controller_item *item);
