@@ -82,13 +82,13 @@ static void status_release(struct status_request *request)
 	(void)pthread_mutex_unlock(&request->lock);
 	if (!is_last)
 		return;
-	json_decref(request->answer);
+	controller_view_free(&request->answer);
 	(void)pthread_mutex_destroy(&request->lock);
 	(void)pthread_cond_destroy(&request->done);
 	free(request);
 }
 
-static void answer_status(struct status_request *request, json_t *answer)
+static void answer_status(struct status_request *request, struct controller_view *answer)
 {
 	(void)pthread_mutex_lock(&request->lock);
 	request->answer = answer;
@@ -134,7 +134,7 @@ static void take_item(struct controller *c, struct controller_item *item, bool i
 		arena_free(&item->arena);
 		break;
 	case CONTROLLER_STATUS:
-		answer_status(item->status, is_ending ? NULL : controller_make_status(c));
+		answer_status(item->status, is_ending ? NULL : controller_look(c));
 		break;
 	case CONTROLLER_COMMITTED:
 		controller_job_done(c, item->job);
@@ -315,10 +315,12 @@ json_t *controller_status(struct controller *c)
 	int waited = 0;
 	while (!request->is_answered && waited == 0)
 		waited = pthread_cond_timedwait(&request->done, &request->lock, &until);
-	json_t *answer = request->answer;
+	struct controller_view *view = request->answer;
 	request->answer = NULL;
 	(void)pthread_mutex_unlock(&request->lock);
 	status_release(request);
+	json_t *answer = view != NULL ? controller_view_json(view) : NULL;
+	controller_view_free(&view);
 	return answer;
 }
 

@@ -24,7 +24,7 @@ enum controller_message { CONTROLLER_REPORT, CONTROLLER_STATUS, CONTROLLER_COMMI
 struct status_request {
 	pthread_mutex_t lock;
 	pthread_cond_t done;
-	json_t *answer;
+	struct controller_view *answer;
 	bool is_answered;
 	unsigned references; /* the asker's and the queue's; whoever drops the last frees */
 };
@@ -112,8 +112,12 @@ void *controller_committer_main(void *ctx);
 /* Win the election: raise its number in the store. */
 enum veer_err controller_elect(struct controller *c, struct veer_diag *diag);
 
-/* controller_status.c */
-json_t *controller_make_status(struct controller *c);
+/* controller_status.c: a copy of what the engine knows, made by the controller's thread; NULL when memory is out. */
+struct controller_view;
+struct controller_view *controller_look(struct controller *c);
+void controller_view_free(struct controller_view **view);
+/* Any thread's. */
+json_t *controller_view_json(const struct controller_view *view);
 
 /* Where the pool or site of this name is in the model; SIZE_MAX when it is not there. */
 size_t controller_pool_index(const struct controller_model *model, const char *name);

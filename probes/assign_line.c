@@ -98,27 +98,42 @@ static json_t *check_json(const struct model_check *check, bool *failed)
 	return object;
 }
 
-static json_t *item_json(const struct assignments *list, const struct assign_item *item)
+/* Ten thousand items a line and a line an agent, whenever a pool changes: written by hand, because it is ten times faster. */
+static void write_text(struct buf *out, const char *text)
 {
-	return json_pack("{s:s,s:s,s:s,s:I}", "check", list->checks[item->check].name, "endpoint", item->endpoint,
-			 "address", item->address, "phase_ms", (json_int_t)item->phase_ms);
+	buf_putc(out, '"');
+	for (; *text != '\0'; text++) {
+		size_t plain = strcspn(text, "\"\\");
+		buf_append(out, text, plain);
+		text += plain;
+		if (*text == '\0')
+			break;
+		buf_putc(out, '\\');
+		buf_putc(out, *text);
+	}
+	buf_putc(out, '"');
 }
 
-static json_t *list_json(const struct assignments *list, bool *failed)
+static void write_item(struct buf *out, const struct assignments *list, const struct assign_item *item)
 {
-	json_t *root = json_object();
+	buf_puts(out, "{\"check\":");
+	write_text(out, list->checks[item->check].name);
+	buf_puts(out, ",\"endpoint\":");
+	write_text(out, item->endpoint);
+	buf_puts(out, ",\"address\":");
+	write_text(out, item->address);
+	buf_printf(out, ",\"phase_ms\":%u}", item->phase_ms);
+}
+
+static char *checks_text(const struct assignments *list)
+{
+	bool failed = false;
 	json_t *checks = json_array();
-	json_t *items = json_array();
 	for (uint32_t i = 0; i < list->check_count; i++)
-		*failed |= json_array_append_new(checks, check_json(&list->checks[i], failed)) != 0;
-	for (uint32_t i = 0; i < list->item_count; i++)
-		*failed |= json_array_append_new(items, item_json(list, &list->items[i])) != 0;
-	put(root, "type", json_string("assignments"), failed);
-	put_int(root, "revision", (uint64_t)list->revision, failed);
-	put(root, "checks", checks, failed);
-	put(root, "items", items, failed);
-	put_int(root, "report_ms", list->report_ms, failed);
-	return root;
+		failed |= json_array_append_new(checks, check_json(&list->checks[i], &failed)) != 0;
+	char *text = failed ? NULL : veer_json_dump(checks);
+	json_decref(checks);
+	return text;
 }
 
 /* The value as a line; takes it over. NULL when memory is out. */
@@ -141,13 +156,26 @@ static char *take_line(json_t *value, bool failed)
 
 enum veer_err assignments_write(const struct assignments *list, char **out, size_t *len)
 {
-	bool failed = false;
-	json_t *root = list_json(list, &failed);
-	char *line = take_line(root, failed);
-	if (line == NULL)
+	struct buf line;
+	char *checks = checks_text(list);
+	if (checks == NULL)
 		return VEER_ENOMEM;
-	*out = line;
-	*len = strlen(line);
+	buf_init(&line, ASSIGN_LINE_MAX);
+	buf_printf(&line, "{\"type\":\"assignments\",\"revision\":%lld,\"checks\":", (long long)list->revision);
+	buf_puts(&line, checks);
+	buf_puts(&line, ",\"items\":[");
+	for (uint32_t i = 0; i < list->item_count; i++) {
+		if (i > 0)
+			buf_putc(&line, ',');
+		write_item(&line, list, &list->items[i]);
+	}
+	buf_printf(&line, "],\"report_ms\":%u}\n", list->report_ms);
+	free(checks);
+	char *text = line.failed ? NULL : buf_take(&line, len);
+	buf_deinit(&line);
+	if (text == NULL)
+		return VEER_ENOMEM;
+	*out = text;
 	return VEER_OK;
 }
 
