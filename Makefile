@@ -88,6 +88,10 @@ differential: all  ## ask veer-dnsd, Knot and NSD 120,000 questions about 200 zo
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --zones 200 --questions 600
 
+bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a bare echo
+	@tests/tools/fetch-peers build/peers
+	@/usr/bin/python3 tests/bench/bench.py --build $(B)
+
 unit: $(UNIT_BINS) $(REPLAY_BINS) $(SIM_BIN)  ## build and run the C unit tests only
 	@/usr/bin/python3 tests/run.py --build $(B) --unit-only
 
