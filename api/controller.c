@@ -9,18 +9,28 @@
 
 #include "api/controller_impl.h"
 
-enum { STATUS_WAIT_MS = 2000 };
+enum { STATUS_WAIT_MS = 2000, STRETCH_MS = 20 };
 
 int64_t controller_now_ms(const struct controller *c)
 {
 	return veer_clock_monotonic_ms(c->config.clock);
 }
 
+/* Is there room for the item? Each agent has a share of the queue; what the controller itself waits for always fits. */
+static bool has_room(const struct controller *c, const struct controller_item *item)
+{
+	size_t waiting = 0;
+	if (c->is_closing || item->kind == CONTROLLER_COMMITTED)
+		return !c->is_closing;
+	for (const struct controller_item *i = item->kind == CONTROLLER_REPORT ? c->head : NULL; i != NULL; i = i->next)
+		waiting += i->kind == CONTROLLER_REPORT && strcmp(i->agent, item->agent) == 0;
+	return c->queue_len < CONTROLLER_QUEUE_MAX && waiting < CONTROLLER_QUEUE_AGENT_MAX;
+}
+
 enum veer_err controller_push(struct controller *c, struct controller_item *item)
 {
 	(void)pthread_mutex_lock(&c->lock);
-	/* What the controller itself waits for always fits. */
-	bool fits = !c->is_closing && (c->queue_len < CONTROLLER_QUEUE_MAX || item->kind == CONTROLLER_COMMITTED);
+	bool fits = has_room(c, item);
 	if (fits) {
 		item->next = NULL;
 		if (c->tail != NULL)
@@ -133,6 +143,27 @@ static void take_item(struct controller *c, struct controller_item *item, bool i
 	free(item);
 }
 
+static void decide(struct controller *c)
+{
+	verdict_tick(c->engine, controller_now_ms(c));
+	controller_propose(c);
+}
+
+/* Carry out all items; of very many, decide now and then in between. */
+static void take_items(struct controller *c, struct controller_item *items, bool is_ending)
+{
+	int64_t since = controller_now_ms(c);
+	while (items != NULL) {
+		struct controller_item *next = items->next;
+		take_item(c, items, is_ending);
+		items = next;
+		if (is_ending || controller_now_ms(c) - since < STRETCH_MS)
+			continue;
+		decide(c);
+		since = controller_now_ms(c);
+	}
+}
+
 static void *controller_main(void *ctx)
 {
 	struct controller *c = ctx;
@@ -146,18 +177,10 @@ static void *controller_main(void *ctx)
 		if (has_model_changed && goes_on)
 			controller_read_model(c);
 		bool has_items = items != NULL;
-		while (items != NULL) {
-			struct controller_item *next = items->next;
-			take_item(c, items, !goes_on);
-			items = next;
-		}
+		take_items(c, items, !goes_on);
 		int64_t now = controller_now_ms(c);
-		if (c->clean_due_ms != 0 && now >= c->clean_due_ms)
-			controller_remove_orphans(c);
-		if (has_items || has_model_changed || now >= tick_ms) {
-			verdict_tick(c->engine, now);
-			controller_propose(c);
-		}
+		if (goes_on && (has_items || has_model_changed || now >= tick_ms))
+			decide(c);
 		if (now >= tick_ms)
 			tick_ms = now + CONTROLLER_TICK_MS;
 	}
@@ -276,17 +299,14 @@ json_t *controller_status(struct controller *c)
 {
 	struct status_request *request = status_request_new();
 	struct controller_item *item = calloc(1, sizeof *item);
-	if (request == NULL || item == NULL) {
+	if (item != NULL)
+		*item = (struct controller_item){.kind = CONTROLLER_STATUS, .status = request};
+	if (request == NULL || item == NULL || controller_push(c, item) != VEER_OK) {
 		free(item);
-		free(request);
-		return NULL;
-	}
-	item->kind = CONTROLLER_STATUS;
-	item->status = request;
-	if (controller_push(c, item) != VEER_OK) {
-		free(item);
-		status_release(request);
-		status_release(request);
+		if (request != NULL) {
+			status_release(request);
+			status_release(request);
+		}
 		return NULL;
 	}
 	struct timespec until;

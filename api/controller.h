@@ -19,7 +19,8 @@
 #include "probes/report.h"
 #include "zones/store/store.h"
 
-#define CONTROLLER_QUEUE_MAX 4096 /* reports and requests waiting; more are refused */
+#define CONTROLLER_QUEUE_MAX 4096    /* reports and requests waiting; more are refused */
+#define CONTROLLER_QUEUE_AGENT_MAX 8 /* reports of one agent waiting: none can crowd out the others */
 
 struct controller;
 
@@ -43,7 +44,7 @@ void controller_model_changed(struct controller *controller);
 
 /*
  * One report of the authenticated agent. Takes `arena`, in which the report lives (always, also on failure). Never blocks.
- * Errors: VEER_ECONFLICT (another assignment revision: 409), VEER_ELIMIT (the queue is full).
+ * Errors: VEER_ECONFLICT (another assignment revision: 409), VEER_ELIMIT (the queue, or the agent's share of it, is full).
  */
 enum veer_err controller_report(struct controller *controller, const char *agent, struct report *report,
 				struct arena *arena);

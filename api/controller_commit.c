@@ -6,6 +6,7 @@
 #include "api/controller_impl.h"
 
 enum { JOB_ARENA_BYTES = 16 << 20 };
+#define ELECTION_MAX (INT64_C(1) << 53)
 static const char election_key[] = "election";
 
 static struct commit_job *job_new(struct controller *c)
@@ -26,27 +27,21 @@ static void job_free(struct commit_job *job)
 	free(job);
 }
 
-/* Add an operation; what it points to ends up in the job's arena. */
-static bool job_add(struct commit_job *job, struct store_op op)
-{
-	op.expect = STORE_ANY;
-	op.key = arena_strdup(job->arena, op.key);
-	if (op.op == STORE_PUT)
-		op.value = arena_strdup(job->arena, op.value);
-	bool ok = op.key != NULL && (op.op != STORE_PUT || op.value != NULL);
-	if (ok)
-		job->ops[job->op_count++] = op;
-	return ok;
-}
-
-/* Takes `value`; NULL (memory was out) fails. */
-static bool job_put(struct commit_job *job, enum model_kind kind, const char *key, json_t *value)
+/* Add a put (`value` not NULL, taken) or a delete to the job; both strings end up in its arena. */
+static bool job_add(struct commit_job *job, enum model_kind kind, const char *key, json_t *value)
 {
 	char *text = value != NULL ? veer_json_dump(value) : NULL;
-	bool ok = text != NULL && job_add(job, (struct store_op){.op = STORE_PUT, .kind = kind, .key = key, .value = text,
-								  .value_len = strlen(text)});
+	struct store_op op = {.op = value != NULL ? STORE_PUT : STORE_DEL, .kind = kind, .expect = STORE_ANY,
+			      .key = arena_strdup(job->arena, key)};
+	if (text != NULL) {
+		op.value = arena_strdup(job->arena, text);
+		op.value_len = strlen(text);
+	}
+	bool ok = op.key != NULL && (value == NULL || op.value != NULL);
 	free(text);
 	json_decref(value);
+	if (ok)
+		job->ops[job->op_count++] = op;
 	return ok;
 }
 
@@ -72,24 +67,27 @@ static json_t *verdict_json(struct controller *c, const struct verdict_transitio
 			 probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
 }
 
+/* The engine's word on the endpoint: unknown also when it does not know it. */
+static enum model_state committed_state(struct controller *c, const char *endpoint)
+{
+	struct verdict_endpoint_status status;
+	uint32_t index = verdict_endpoint_index(c->engine, endpoint);
+	return verdict_endpoint_at(c->engine, index, controller_now_ms(c), &status) ? status.state : MODEL_STATE_UNKNOWN;
+}
+
 /* The state of an endpoint as it will be once the job is committed. */
 static bool is_down_after(struct controller *c, const struct commit_job *job, const char *endpoint)
 {
-	struct verdict_endpoint_status status;
 	for (size_t i = 0; i < job->verdict_count; i++)
 		if (strcmp(job->verdicts[i].endpoint, endpoint) == 0)
 			return job->verdicts[i].state == MODEL_STATE_DOWN;
-	uint32_t index;
-	return controller_find_endpoint(c, endpoint, &index) &&
-	       verdict_endpoint_at(c->engine, index, controller_now_ms(c), &status) && status.state == MODEL_STATE_DOWN;
+	return committed_state(c, endpoint) == MODEL_STATE_DOWN;
 }
 
 static bool is_site_in(const struct controller *c, const char *name)
 {
-	for (size_t i = 0; i < c->model.site_count; i++)
-		if (strcmp(c->model.sites[i].name, name) == 0)
-			return c->model.sites[i].is_in;
-	return true;
+	size_t i = controller_site_index(&c->model, name);
+	return i == SIZE_MAX || c->model.sites[i].is_in;
 }
 
 /* The pool's eligible endpoints after the job, as a `last` object; NULL when fewer than `min_up`. */
@@ -121,15 +119,17 @@ static bool compare_entry(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
+static bool is_full(const struct commit_job *job)
+{
+	return job->op_count == STORE_COMMIT_OPS_MAX;
+}
+
 /* Keep the last good set of those pools whose policies may need it, where it has changed. */
 static void add_last_sets(struct controller *c, struct commit_job *job)
 {
-	for (size_t i = 0; i < c->model.pool_count && job->op_count < STORE_COMMIT_OPS_MAX; i++) {
+	for (size_t i = 0; i < c->model.pool_count && !is_full(job); i++) {
 		const struct model_pool *pool = &c->model.pools[i];
-		bool is_wanted = false;
-		for (size_t j = 0; j < c->model.last_pool_count && !is_wanted; j++)
-			is_wanted = strcmp(c->model.last_pools[j], pool->name) == 0;
-		json_t *value = is_wanted ? last_json(c, job, pool) : NULL;
+		json_t *value = c->model.keeps_last[i] ? last_json(c, job, pool) : NULL;
 		struct compare compare = {.value = value};
 		if (value == NULL)
 			continue;
@@ -137,58 +137,121 @@ static void add_last_sets(struct controller *c, struct commit_job *job)
 		if (compare.is_same)
 			json_decref(value);
 		else
-			(void)job_put(job, MODEL_KIND_LAST, pool->name, value);
+			(void)job_add(job, MODEL_KIND_LAST, pool->name, value);
 	}
-	if (job->op_count >= STORE_COMMIT_OPS_MAX) /* the rest follows */
-		c->clean_due_ms = controller_now_ms(c) + CONTROLLER_CLEAN_SOON_MS;
 }
 
 static void hand_over(struct controller *c, struct commit_job *job)
 {
 	c->in_flight = job;
+	c->needs_tidying = c->needs_tidying || is_full(job); /* there may be more */
 	(void)pthread_mutex_lock(&c->lock);
 	c->job = job;
 	(void)pthread_cond_signal(&c->job_filled);
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
+/* A stored verdict or last set that says nothing, or that nothing in the model stands behind. */
+static bool is_orphan(struct controller *c, const struct directory_entry *entry)
+{
+	if (entry->kind == MODEL_KIND_LAST) {
+		size_t pool = controller_pool_index(&c->model, entry->key);
+		return pool == SIZE_MAX || !c->model.keeps_last[pool];
+	}
+	/* The engine never goes back to unknown: what it calls so is new, or not watched by a check that votes. */
+	const char *endpoint = json_string_value(json_object_get(entry->object, "endpoint"));
+	return endpoint == NULL || strcmp(endpoint, entry->key) != 0 || committed_state(c, entry->key) == MODEL_STATE_UNKNOWN;
+}
+
+struct orphans {
+	struct controller *c;
+	struct commit_job *job;
+};
+
+static bool add_orphan(void *ctx, const struct directory_entry *entry)
+{
+	struct orphans *o = ctx;
+	if (is_orphan(o->c, entry) && !job_add(o->job, entry->kind, entry->key, NULL))
+		return false;
+	return !is_full(o->job);
+}
+
+/* Bring the store in line with the model: a job, or NULL when all is well or cannot be seen yet. */
+static struct commit_job *tidy(struct controller *c)
+{
+	if (directory_revision(c->config.directory) < c->committed_revision)
+		return NULL;
+	struct orphans o = {c, job_new(c)};
+	if (o.job == NULL)
+		return NULL;
+	c->needs_tidying = false;
+	directory_list(c->config.directory, MODEL_KIND_VERDICT, NULL, add_orphan, &o);
+	if (!is_full(o.job))
+		directory_list(c->config.directory, MODEL_KIND_LAST, NULL, add_orphan, &o);
+	add_last_sets(c, o.job);
+	if (o.job->op_count > 1)
+		return o.job;
+	job_free(o.job);
+	return NULL;
+}
+
+/* Add one transition to the job. False when memory is out. */
+static bool add_transition(struct controller *c, struct commit_job *job, const struct verdict_transition *t)
+{
+	struct commit_verdict verdict = {arena_strdup(job->arena, t->endpoint), t->from, t->to,
+					 arena_strdup(job->arena, t->check), probe_reason_text(t->reason)};
+	if (verdict.endpoint == NULL || verdict.check == NULL ||
+	    !job_add(job, MODEL_KIND_VERDICT, t->endpoint, verdict_json(c, t)))
+		return false;
+	job->verdicts[job->verdict_count++] = verdict;
+	return true;
+}
+
 void controller_propose(struct controller *c)
 {
 	struct verdict_transition t;
-	if (c->in_flight != NULL || c->is_deposed)
-		return;
 	struct commit_job *job = NULL;
+	if (c->in_flight != NULL || c->is_deposed || controller_now_ms(c) < c->retry_ms)
+		return;
 	while ((job == NULL || job->verdict_count < CONTROLLER_BATCH) && verdict_next(c->engine, &t)) {
 		if (job == NULL)
 			job = job_new(c);
-		char *endpoint = job != NULL ? arena_strdup(job->arena, t.endpoint) : NULL;
-		if (endpoint == NULL || !job_put(job, MODEL_KIND_VERDICT, t.endpoint, verdict_json(c, &t))) {
+		if (job == NULL || !add_transition(c, job, &t)) {
 			verdict_commit_failed(c->engine, t.endpoint, controller_now_ms(c));
 			break;
 		}
-		job->verdicts[job->verdict_count++] = (struct commit_verdict){endpoint, t.to};
-		log_notice(c->config.log, "verdict", LOG_STR("endpoint", t.endpoint), LOG_STR("from", model_state_text(t.from)),
-			   LOG_STR("to", model_state_text(t.to)), LOG_STR("check", t.check),
-			   LOG_STR("reason", probe_reason_text(t.reason)));
 	}
-	if (job == NULL)
+	if (job != NULL)
+		add_last_sets(c, job);
+	else if (c->needs_tidying)
+		job = tidy(c);
+	if (job != NULL)
+		hand_over(c, job);
+}
+
+static void verdict_done(struct controller *c, const struct commit_verdict *v, enum veer_err err)
+{
+	if (err != VEER_OK) {
+		verdict_commit_failed(c->engine, v->endpoint, controller_now_ms(c));
 		return;
-	add_last_sets(c, job);
-	hand_over(c, job);
+	}
+	verdict_committed(c->engine, v->endpoint, v->state, controller_now_ms(c));
+	/* It may have been removed from the model on the way. */
+	c->needs_tidying = c->needs_tidying || committed_state(c, v->endpoint) == MODEL_STATE_UNKNOWN;
+	log_notice(c->config.log, "verdict", LOG_STR("endpoint", v->endpoint), LOG_STR("from", model_state_text(v->from)),
+		   LOG_STR("to", model_state_text(v->state)), LOG_STR("check", v->check), LOG_STR("reason", v->reason));
 }
 
 void controller_job_done(struct controller *c, struct commit_job *job)
 {
-	int64_t now = controller_now_ms(c);
-	for (size_t i = 0; i < job->verdict_count; i++) {
-		if (job->err == VEER_OK)
-			verdict_committed(c->engine, job->verdicts[i].endpoint, job->verdicts[i].state, now);
-		else
-			verdict_commit_failed(c->engine, job->verdicts[i].endpoint, now);
-	}
+	for (size_t i = 0; i < job->verdict_count; i++)
+		verdict_done(c, &job->verdicts[i], job->err);
 	if (job->err == VEER_OK) {
+		c->committed_revision = job->revision;
 		atomic_fetch_add(&c->transitions, job->verdict_count);
 	} else {
+		c->needs_tidying = true;
+		c->retry_ms = controller_now_ms(c) + CONTROLLER_RETRY_MS;
 		atomic_fetch_add(&c->commits_failed, 1);
 		log_error(c->config.log, "verdicts could not be committed", LOG_STR("why", veer_err_text(job->err)));
 	}
@@ -196,8 +259,6 @@ void controller_job_done(struct controller *c, struct commit_job *job)
 		c->is_deposed = true;
 		log_error(c->config.log, "another controller was elected: this one writes no more");
 	}
-	if (job->is_cleaning && job->err != VEER_OK)
-		c->clean_due_ms = now + CONTROLLER_CLEAN_AGAIN_MS;
 	c->in_flight = NULL;
 	job_free(job);
 }
@@ -251,52 +312,15 @@ void *controller_committer_main(void *ctx)
 	return NULL;
 }
 
-struct orphans {
-	struct controller *c;
-	struct commit_job *job;
-};
-
-/* Does a check that counts watch it? */
-static bool is_watched(const struct controller *c, const char *key)
+/* The number of the last election; what is not a sound number is older than the revision that carries it. */
+static int64_t election_before(const struct store_object *object)
 {
-	const struct verdict_config *config = &c->model.plan->config;
-	uint32_t index;
-	if (!controller_find_endpoint(c, key, &index))
-		return false;
-	const struct verdict_endpoint *e = &config->endpoints[index];
-	for (uint32_t i = 0; i < e->check_count; i++)
-		if (!config->checks[e->checks[i]].is_warning)
-			return true;
-	return false;
-}
-
-static bool find_orphan(void *ctx, const struct directory_entry *entry)
-{
-	struct orphans *o = ctx;
-	if (is_watched(o->c, entry->key))
-		return true;
-	return job_add(o->job, (struct store_op){.op = STORE_DEL, .kind = MODEL_KIND_VERDICT, .key = entry->key}) &&
-	       o->job->op_count < STORE_COMMIT_OPS_MAX;
-}
-
-void controller_remove_orphans(struct controller *c)
-{
-	int64_t now = controller_now_ms(c);
-	c->clean_due_ms = 0;
-	if (c->is_deposed || c->model.plan == NULL)
-		return;
-	struct orphans o = {c, c->in_flight == NULL ? job_new(c) : NULL};
-	if (o.job == NULL) {
-		c->clean_due_ms = now + CONTROLLER_CLEAN_SOON_MS;
-		return;
-	}
-	o.job->is_cleaning = true;
-	directory_list(c->config.directory, MODEL_KIND_VERDICT, NULL, find_orphan, &o);
-	add_last_sets(c, o.job);
-	if (o.job->op_count > 1)
-		hand_over(c, o.job);
-	else
-		job_free(o.job);
+	json_t *before = NULL;
+	int64_t last = 0;
+	if (veer_json_parse(object->value, object->value_len, 65536, &before, NULL) == VEER_OK)
+		last = json_integer_value(json_object_get(before, "election"));
+	json_decref(before);
+	return last > 0 && last < ELECTION_MAX ? last : object->revision;
 }
 
 enum veer_err controller_elect(struct controller *c, struct veer_diag *diag)
@@ -305,17 +329,14 @@ enum veer_err controller_elect(struct controller *c, struct veer_diag *diag)
 	struct arena *arena = arena_new(65536);
 	if (arena == NULL)
 		return VEER_ENOMEM;
-	int64_t expect = STORE_ABSENT, last = 0;
+	int64_t expect = STORE_ABSENT, last = store_revision(c->config.store);
 	enum veer_err err = store_get(c->config.store, MODEL_KIND_META, election_key, arena, &object);
-	json_t *before = NULL;
 	if (err == VEER_OK) {
 		expect = object.revision;
-		if (veer_json_parse(object.value, object.value_len, 65536, &before, NULL) == VEER_OK)
-			last = json_integer_value(json_object_get(before, "election"));
+		last = election_before(&object);
 	}
-	json_decref(before);
 	if (err == VEER_OK || err == VEER_ENOTFOUND) {
-		c->election = (last > 0 ? last : 0) + 1;
+		c->election = last + 1;
 		const char *text = arena_printf(arena, "{\"election\":%lld}", (long long)c->election);
 		struct store_op op = {STORE_PUT, MODEL_KIND_META, election_key, text, text != NULL ? strlen(text) : 0, expect, 0};
 		err = text != NULL ? store_commit(c->config.store, &op, 1, STORE_URGENT, &c->election_revision, NULL) : VEER_ENOMEM;

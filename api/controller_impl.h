@@ -13,10 +13,9 @@
 
 enum {
 	CONTROLLER_TICK_MS = 100,
+	CONTROLLER_RETRY_MS = 1000, /* after a commit failed */
 	CONTROLLER_BATCH = 40, /* transitions in one commit; each may bring a `last` along */
 	CONTROLLER_MODEL_BYTES = 512 << 20,
-	CONTROLLER_CLEAN_SOON_MS = 200,   /* when something is in flight, or there is more than one commit's worth */
-	CONTROLLER_CLEAN_AGAIN_MS = 5000, /* after a failure */
 };
 
 enum controller_message { CONTROLLER_REPORT, CONTROLLER_STATUS, CONTROLLER_COMMITTED };
@@ -42,8 +41,11 @@ struct controller_item {
 
 /* One verdict of a commit. */
 struct commit_verdict {
-	const char *endpoint; /* in the job's arena */
+	const char *endpoint; /* in the job's arena, as the other strings */
+	enum model_state from;
 	enum model_state state;
+	const char *check;
+	const char *reason;
 };
 
 /* A transaction on its way through the committing thread. */
@@ -53,15 +55,8 @@ struct commit_job {
 	size_t op_count;
 	struct commit_verdict verdicts[CONTROLLER_BATCH];
 	size_t verdict_count;
-	bool is_cleaning; /* removes orphans */
 	enum veer_err err;
 	int64_t revision;
-};
-
-/* Where in the engine's configuration an endpoint is. */
-struct controller_endpoint {
-	const char *key;
-	uint32_t index;
 };
 
 /* The model as the controller last read it. */
@@ -72,9 +67,8 @@ struct controller_model {
 	size_t site_count;
 	const struct model_pool *pools;
 	size_t pool_count;
-	const char **last_pools; /* names of pools that some policy with `when_all_down: last` mentions */
-	size_t last_pool_count;
-	const struct controller_endpoint *endpoints; /* those of the plan, sorted by key */
+	bool *keeps_last; /* a pool: some policy with `when_all_down: last` mentions it */
+	uint64_t fingerprint; /* of all that decides who probes what */
 };
 
 struct controller {
@@ -82,7 +76,9 @@ struct controller {
 	struct verdict_engine *engine;   /* the controller thread's, like what follows */
 	struct controller_model model;
 	struct commit_job *in_flight;
-	int64_t clean_due_ms;            /* look for orphans then; 0: not needed */
+	bool needs_tidying;              /* stored verdicts and last sets are to be compared with the model */
+	int64_t retry_ms;                /* no commit before this time: the one before failed */
+	int64_t committed_revision;      /* of the last commit; the directory may be behind it */
 	bool is_deposed;
 	int64_t election;
 	int64_t election_revision;
@@ -105,8 +101,6 @@ struct controller {
 /* controller_model.c: read the directory, configure the engine, publish assignments. */
 void controller_read_model(struct controller *c);
 void controller_model_deinit(struct controller_model *model);
-/* The endpoint's index in the plan's configuration; false when nothing probes it. */
-bool controller_find_endpoint(const struct controller *c, const char *key, uint32_t *index);
 
 /* controller_commit.c */
 /* Collect what the engine proposes into a job and hand it over; nothing while one is in flight. */
@@ -115,13 +109,15 @@ void controller_propose(struct controller *c);
 void controller_job_done(struct controller *c, struct commit_job *job);
 /* The committing thread. */
 void *controller_committer_main(void *ctx);
-/* Delete stored verdicts that nothing stands behind any more; after reading the model, and when c->clean_due_ms comes. */
-void controller_remove_orphans(struct controller *c);
 /* Win the election: raise its number in the store. */
 enum veer_err controller_elect(struct controller *c, struct veer_diag *diag);
 
 /* controller_status.c */
 json_t *controller_make_status(struct controller *c);
+
+/* Where the pool or site of this name is in the model; SIZE_MAX when it is not there. */
+size_t controller_pool_index(const struct controller_model *model, const char *name);
+size_t controller_site_index(const struct controller_model *model, const char *name);
 
 /* controller.c: put an item into the controller's queue. */
 enum veer_err controller_push(struct controller *c, struct controller_item *item);

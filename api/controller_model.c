@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The controller's reading of the model: from the directory into the engine's configuration and the agents' lines. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/controller_impl.h"
+#include "probes/index.h"
 
 /* What one pass over the directory fills. Garbage in the store is left out and said, never fatal (L6). */
 struct reader {
@@ -13,10 +15,42 @@ struct reader {
 	struct model_pool *pools;
 	struct model_site *sites;
 	struct assign_agent *agents;
-	const char **last_pools;
-	size_t check_count, pool_count, site_count, agent_count, last_pool_count, last_pool_size;
-	bool failed; /* memory is out */
+	bool *keeps_last;
+	size_t check_count, pool_count, site_count, agent_count;
+	uint64_t fingerprint; /* of the checks, pools and agents read so far */
+	int64_t revision;     /* of the directory when it was read */
+	bool failed;          /* memory is out */
 };
+
+static int compare_pool(const void *name, const void *pool)
+{
+	return strcmp(name, ((const struct model_pool *)pool)->name);
+}
+
+static int compare_site(const void *name, const void *site)
+{
+	return strcmp(name, ((const struct model_site *)site)->name);
+}
+
+size_t controller_pool_index(const struct controller_model *model, const char *name)
+{
+	const struct model_pool *pool = bsearch(name, model->pools, model->pool_count, sizeof *model->pools, compare_pool);
+	return pool != NULL ? (size_t)(pool - model->pools) : SIZE_MAX;
+}
+
+size_t controller_site_index(const struct controller_model *model, const char *name)
+{
+	const struct model_site *site = bsearch(name, model->sites, model->site_count, sizeof *model->sites, compare_site);
+	return site != NULL ? (size_t)(site - model->sites) : SIZE_MAX;
+}
+
+/* A revision names one content, so key and revision stand for the object. */
+static void take_fingerprint(struct reader *r, const struct directory_entry *entry)
+{
+	char text[64];
+	(void)snprintf(text, sizeof text, "%d %lld ", (int)entry->kind, (long long)entry->revision);
+	r->fingerprint = index_hash(index_hash(r->fingerprint, text), entry->key);
+}
 
 static void complain(struct reader *r, const struct directory_entry *entry, const struct veer_diag *diag)
 {
@@ -24,11 +58,19 @@ static void complain(struct reader *r, const struct directory_entry *entry, cons
 		  LOG_STR("key", entry->key), LOG_STR("why", diag->text));
 }
 
+/* An object must bear the name that it is stored under: two of one name would make the whole model unusable. */
+static bool is_own_name(const struct directory_entry *entry, const char *name, struct veer_diag *diag)
+{
+	return strcmp(entry->key, name) == 0 ||
+	       veer_fail(diag, VEER_ECORRUPT, "/name: \"%s\" is not what it is stored under", name) == VEER_OK;
+}
+
 static bool read_site(void *ctx, const struct directory_entry *entry)
 {
 	struct reader *r = ctx;
 	struct veer_diag diag = {""};
-	if (model_site_parse(entry->object, r->arena, &r->sites[r->site_count], &diag) == VEER_OK)
+	struct model_site *site = &r->sites[r->site_count];
+	if (model_site_parse(entry->object, r->arena, site, &diag) == VEER_OK && is_own_name(entry, site->name, &diag))
 		r->site_count++;
 	else
 		complain(r, entry, &diag);
@@ -39,7 +81,9 @@ static bool read_check(void *ctx, const struct directory_entry *entry)
 {
 	struct reader *r = ctx;
 	struct veer_diag diag = {""};
-	if (model_check_parse(entry->object, r->arena, &r->checks[r->check_count], &diag) == VEER_OK)
+	take_fingerprint(r, entry);
+	struct model_check *check = &r->checks[r->check_count];
+	if (model_check_parse(entry->object, r->arena, check, &diag) == VEER_OK && is_own_name(entry, check->name, &diag))
 		r->check_count++;
 	else
 		complain(r, entry, &diag);
@@ -50,7 +94,9 @@ static bool read_pool(void *ctx, const struct directory_entry *entry)
 {
 	struct reader *r = ctx;
 	struct veer_diag diag = {""};
-	if (model_pool_parse(entry->object, r->arena, &r->pools[r->pool_count], &diag) == VEER_OK)
+	take_fingerprint(r, entry);
+	struct model_pool *pool = &r->pools[r->pool_count];
+	if (model_pool_parse(entry->object, r->arena, pool, &diag) == VEER_OK && is_own_name(entry, pool->name, &diag))
 		r->pool_count++;
 	else
 		complain(r, entry, &diag);
@@ -63,6 +109,7 @@ static bool read_agent(void *ctx, const struct directory_entry *entry)
 	const char *state = json_string_value(json_object_get(entry->object, "state"));
 	struct assign_agent agent = {.id = arena_strdup(r->arena, entry->key),
 				     .is_revoked = state == NULL || strcmp(state, "enrolled") != 0};
+	take_fingerprint(r, entry);
 	if (agent.id == NULL)
 		r->failed = true;
 	else
@@ -73,11 +120,10 @@ static bool read_agent(void *ctx, const struct directory_entry *entry)
 static bool add_last_pool(void *ctx, const char *pool)
 {
 	struct reader *r = ctx;
-	for (size_t i = 0; i < r->last_pool_count; i++)
-		if (strcmp(r->last_pools[i], pool) == 0)
-			return true;
-	if (r->last_pool_count < r->last_pool_size)
-		r->last_pools[r->last_pool_count++] = pool;
+	const struct controller_model pools = {.pools = r->pools, .pool_count = r->pool_count};
+	size_t i = controller_pool_index(&pools, pool);
+	if (i != SIZE_MAX)
+		r->keeps_last[i] = true;
 	return true;
 }
 
@@ -111,53 +157,26 @@ static void *room(struct reader *r, enum model_kind kind, size_t size, size_t *c
 	return memory;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	return strcmp(((const struct controller_endpoint *)a)->key, ((const struct controller_endpoint *)b)->key);
-}
-
-/* The plan's endpoints by key. NULL when memory is out. */
-static const struct controller_endpoint *index_endpoints(struct arena *arena, const struct verdict_config *config)
-{
-	struct controller_endpoint *all = arena_calloc(arena, config->endpoint_count + 1, sizeof *all);
-	for (uint32_t i = 0; all != NULL && i < config->endpoint_count; i++)
-		all[i] = (struct controller_endpoint){config->endpoints[i].key, i};
-	if (all != NULL && config->endpoint_count > 1)
-		qsort(all, config->endpoint_count, sizeof *all, compare_keys);
-	return all;
-}
-
-bool controller_find_endpoint(const struct controller *c, const char *key, uint32_t *index)
-{
-	const struct controller_endpoint wanted = {.key = key};
-	uint32_t count = c->model.plan != NULL ? c->model.plan->config.endpoint_count : 0;
-	const struct controller_endpoint *found =
-		count > 0 ? bsearch(&wanted, c->model.endpoints, count, sizeof wanted, compare_keys) : NULL;
-	if (found != NULL)
-		*index = found->index;
-	return found != NULL;
-}
-
-static int64_t read_all(struct reader *r)
+static void read_all(struct reader *r)
 {
 	struct directory *d = r->c->config.directory;
-	size_t ignored;
+	size_t ignored, pools;
 	directory_read_begin(d);
 	r->sites = room(r, MODEL_KIND_SITE, sizeof *r->sites, &ignored);
 	r->checks = room(r, MODEL_KIND_CHECK, sizeof *r->checks, &ignored);
 	r->agents = room(r, MODEL_KIND_AGENT, sizeof *r->agents, &ignored);
-	r->pools = room(r, MODEL_KIND_POOL, sizeof *r->pools, &r->last_pool_size);
-	r->last_pools = r->failed ? NULL : arena_calloc(r->arena, r->last_pool_size + 1, sizeof *r->last_pools);
-	if (!r->failed && r->last_pools != NULL) {
+	r->pools = room(r, MODEL_KIND_POOL, sizeof *r->pools, &pools);
+	r->keeps_last = arena_calloc(r->arena, pools + 1, sizeof *r->keeps_last);
+	r->failed = r->failed || r->keeps_last == NULL;
+	if (!r->failed) {
 		directory_list_locked(d, MODEL_KIND_SITE, NULL, read_site, r);
 		directory_list_locked(d, MODEL_KIND_CHECK, NULL, read_check, r);
 		directory_list_locked(d, MODEL_KIND_POOL, NULL, read_pool, r);
 		directory_list_locked(d, MODEL_KIND_AGENT, NULL, read_agent, r);
 		directory_list_locked(d, MODEL_KIND_POLICY, NULL, read_policy, r);
 	}
+	r->revision = directory_revision(d);
 	directory_read_end(d);
-	/* The hub applies whole revisions under the write lock, so what was read is not older than this. */
-	return directory_revision(d);
 }
 
 static void publish_assignments(struct controller *c)
@@ -199,21 +218,22 @@ void controller_model_deinit(struct controller_model *model)
 void controller_read_model(struct controller *c)
 {
 	bool is_first = c->model.plan == NULL;
-	struct reader r = {.c = c, .arena = arena_new(CONTROLLER_MODEL_BYTES)};
+	struct reader r = {.c = c, .arena = arena_new(CONTROLLER_MODEL_BYTES), .fingerprint = INDEX_HASH_SEED};
 	struct assign_plan *plan = NULL;
 	struct veer_diag diag = {"out of memory"};
 	enum veer_err err = r.arena != NULL ? VEER_OK : VEER_ENOMEM;
-	int64_t revision = err == VEER_OK ? read_all(&r) : 0;
+	if (err == VEER_OK)
+		read_all(&r);
 	if (r.failed)
 		err = VEER_ENOMEM;
+	/* Only what changes somebody's assignments makes new ones: a report on its way for the old ones is lost. */
+	bool is_same = !is_first && r.fingerprint == c->model.fingerprint;
+	int64_t revision = is_same ? c->model.plan->config.assignment_revision : r.revision;
 	struct assign_input input = {.revision = revision, .checks = r.checks, .check_count = (uint32_t)r.check_count,
 				     .pools = r.pools, .pool_count = (uint32_t)r.pool_count, .agents = r.agents,
 				     .agent_count = (uint32_t)r.agent_count};
-	const struct controller_endpoint *endpoints = NULL;
 	if (err == VEER_OK)
 		err = assign_plan_make(&input, r.arena, &plan, &diag);
-	if (err == VEER_OK && (endpoints = index_endpoints(r.arena, &plan->config)) == NULL)
-		err = VEER_ENOMEM;
 	if (err == VEER_OK)
 		err = verdict_configure(c->engine, &plan->config, controller_now_ms(c), &diag);
 	if (err != VEER_OK) {
@@ -222,11 +242,12 @@ void controller_read_model(struct controller *c)
 		return;
 	}
 	controller_model_deinit(&c->model);
-	c->model = (struct controller_model){r.arena, plan, r.sites, r.site_count, r.pools, r.pool_count, r.last_pools,
-					     r.last_pool_count, endpoints};
+	c->model = (struct controller_model){r.arena, plan, r.sites, r.site_count, r.pools, r.pool_count, r.keeps_last,
+					     r.fingerprint};
+	c->needs_tidying = true;
 	atomic_store(&c->assignment_revision, revision);
 	if (is_first)
 		directory_list(c->config.directory, MODEL_KIND_VERDICT, NULL, seed_verdict, c);
-	publish_assignments(c);
-	controller_remove_orphans(c);
+	if (!is_same)
+		publish_assignments(c);
 }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the engine knows, as JSON for people and programs. */
+#include <stdlib.h>
+
 #include "api/controller_impl.h"
 
-static json_t *endpoint_json(struct controller *c, uint32_t i, int64_t now_ms)
+enum { VOTES_MAX = MODEL_AGENTS_MAX * MODEL_CHECKS_MAX };
+
+static json_t *endpoint_json(struct controller *c, uint32_t i, int64_t now_ms, struct verdict_vote *votes)
 {
 	struct verdict_endpoint_status s;
-	struct verdict_vote votes[MODEL_AGENTS_MAX];
 	if (!verdict_endpoint_at(c->engine, i, now_ms, &s))
 		return json_null();
 	json_t *list = json_array();
-	uint32_t count = verdict_votes(c->engine, i, now_ms, votes, MODEL_AGENTS_MAX);
-	for (uint32_t j = 0; j < count && j < MODEL_AGENTS_MAX; j++)
+	uint32_t count = verdict_votes(c->engine, i, now_ms, votes, VOTES_MAX);
+	for (uint32_t j = 0; j < count; j++)
 		(void)json_array_append_new(
 			list, json_pack("{s:s, s:s, s:s, s:s, s:I}", "agent", votes[j].agent, "check", votes[j].check, "state",
 					observation_state_text(votes[j].state), "reason", probe_reason_text(votes[j].reason), "age_ms",
@@ -25,8 +28,10 @@ json_t *controller_make_status(struct controller *c)
 {
 	int64_t now_ms = controller_now_ms(c);
 	json_t *endpoints = json_array();
-	for (uint32_t i = 0; i < verdict_endpoint_count(c->engine); i++)
-		(void)json_array_append_new(endpoints, endpoint_json(c, i, now_ms));
+	struct verdict_vote *votes = calloc(VOTES_MAX, sizeof *votes);
+	for (uint32_t i = 0; votes != NULL && i < verdict_endpoint_count(c->engine); i++)
+		(void)json_array_append_new(endpoints, endpoint_json(c, i, now_ms, votes));
+	free(votes);
 	json_t *agents = json_array();
 	for (uint32_t i = 0; i < verdict_agent_count(c->engine); i++) {
 		struct verdict_agent_status s;

@@ -173,12 +173,13 @@ bool directory_apply(struct directory *directory, const struct store_object *obj
 
 void directory_end(struct directory *directory, int64_t revision)
 {
-	(void)pthread_rwlock_unlock(&directory->lock);
+	/* Before the tables are let go, so that a reader of both never takes old content for new. */
 	(void)pthread_mutex_lock(&directory->revision_lock);
 	if (revision > directory->revision)
 		directory->revision = revision;
 	(void)pthread_cond_broadcast(&directory->advanced);
 	(void)pthread_mutex_unlock(&directory->revision_lock);
+	(void)pthread_rwlock_unlock(&directory->lock);
 }
 
 int64_t directory_revision(struct directory *directory)

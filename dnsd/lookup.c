@@ -14,9 +14,9 @@ struct lookup {
 	uint64_t random;
 	struct answer *a;
 	const struct plan_zone *zone;
-	const uint8_t *name;  /* looked for now */
-	unsigned labels;      /* of it */
-	uint8_t base;         /* where the message has it: answer_item.base */
+	const uint8_t *name; /* looked for now */
+	unsigned labels;     /* of it */
+	uint8_t base;        /* where the message has it: answer_item.base */
 };
 
 /* How a step ended. */
@@ -86,13 +86,12 @@ static void add_addresses(struct lookup *l, const uint8_t *name, uint8_t base, u
 		const struct plan_entry *entry = plan_node_entry(node, types[i]);
 		if (entry == NULL || entry->is_bound || l->a->item_count == ANSWER_ITEMS_MAX)
 			continue;
-		l->a->items[l->a->item_count++] =
-			(struct answer_item){.rr = entry->rr,
-					     .section = ANSWER_SECTION_ADDITIONAL,
-					     .base = base,
-					     .target = (uint16_t)target,
-					     .apex_skip = (uint8_t)(labels - l->zone->labels),
-					     .is_required = is_required};
+		l->a->items[l->a->item_count++] = (struct answer_item){.rr = entry->rr,
+								       .section = ANSWER_SECTION_ADDITIONAL,
+								       .base = base,
+								       .target = (uint16_t)target,
+								       .apex_skip = (uint8_t)(labels - l->zone->labels),
+								       .is_required = is_required};
 	}
 }
 

@@ -42,8 +42,8 @@ enum {
 struct query {
 	const uint8_t *packet;
 	size_t len;
-	uint16_t flags;         /* as received */
-	bool has_question;      /* the fields below are filled, and the reply echoes the question */
+	uint16_t flags;    /* as received */
+	bool has_question; /* the fields below are filled, and the reply echoes the question */
 	uint16_t qtype;
 	uint16_t qclass;
 	uint8_t qname_len;
@@ -59,8 +59,8 @@ enum query_verdict {
 };
 
 /*
- * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class, zone transfer, meta types) or
- * BADVERS. Dropped are packets shorter than a header and responses (QR set).
+ * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class, zone transfer, meta types)
+ * or BADVERS. Dropped are packets shorter than a header and responses (QR set).
  */
 enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t len, enum dns_rcode *rcode);
 

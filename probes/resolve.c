@@ -22,13 +22,26 @@ static void collect(struct resolve_result *result, const struct addrinfo *list)
 	}
 }
 
+/* "localhost." is never asked of anybody: always loopback, IPv4 first, whatever the host's files say (RFC 6761 6.3). */
+static bool is_localhost(struct resolve *resolve)
+{
+	if (strcasecmp(resolve->name, "localhost.") != 0)
+		return false;
+	(void)veer_addr_parse("127.0.0.1", &resolve->result.addresses[0]);
+	(void)veer_addr_parse("::1", &resolve->result.addresses[1]);
+	resolve->result.count = 2;
+	return true;
+}
+
 static void work(void *ctx)
 {
 	struct resolve *resolve = ctx;
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
 	struct addrinfo *list = NULL;
-	int status = getaddrinfo(resolve->name, NULL, &hints, &list);
 	resolve->result.error = "";
+	if (is_localhost(resolve))
+		return;
+	int status = getaddrinfo(resolve->name, NULL, &hints, &list);
 	if (status == 0) {
 		collect(&resolve->result, list);
 		freeaddrinfo(list);
@@ -56,9 +69,6 @@ enum veer_err resolve_start(struct jobs *jobs, const char *name, resolve_done_fn
 	if (resolve == NULL)
 		return VEER_ENOMEM;
 	memcpy(resolve->name, name, len + 1);
-	/* The final dot keeps search lists out, but the C library does not know "localhost." (RFC 6761 6.3) with it. */
-	if (strcmp(name, "localhost.") == 0)
-		resolve->name[len - 1] = '\0';
 	resolve->done = done;
 	resolve->ctx = ctx;
 	enum veer_err err = jobs_add(jobs, work, finished, resolve);

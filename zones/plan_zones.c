@@ -86,9 +86,8 @@ static struct plan_node *new_node(const uint8_t *owner, unsigned entry_count)
 	struct plan_node *node = malloc(entries_at + entry_count * sizeof(struct plan_entry));
 	if (node == NULL)
 		return NULL;
-	*node = (struct plan_node){.entry_count = (uint16_t)entry_count,
-				   .entries_at = (uint16_t)entries_at,
-				   .name_len = (uint8_t)len};
+	*node = (struct plan_node){
+		.entry_count = (uint16_t)entry_count, .entries_at = (uint16_t)entries_at, .name_len = (uint8_t)len};
 	memcpy(node->name, owner, len);
 	return node;
 }

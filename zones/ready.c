@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_HEAD 12  /* owner pointer, type, class, TTL, RDLENGTH */
+#define RECORD_HEAD 12    /* owner pointer, type, class, TTL, RDLENGTH */
 #define NAMES_SEEN_MAX 48 /* earlier names that later ones are compared with: bounds the work for long RRsets */
 
 /* A name (or the end of one) written earlier, as it was before compression. */
 struct seen_name {
-	uint16_t at; /* offset in data */
+	uint16_t at;   /* offset in data */
 	uint16_t copy; /* offset in the builder's copies */
 };
 

@@ -47,7 +47,8 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The generic form for any type, "\# LENGTH HEX" with blanks anywhere in HEX (RFC 3597 5); `text` is behind the "\#". */
+/* The generic form for any type, "\# LENGTH HEX" with blanks anywhere in HEX (RFC 3597 5); `text` is behind the "\#".
+ */
 static enum veer_err parse_generic(uint16_t type, const char *text, uint8_t **rdata, size_t *rdata_len,
 				   struct veer_diag *diag)
 {
@@ -71,9 +72,9 @@ static enum veer_err parse_generic(uint16_t type, const char *text, uint8_t **rd
 	}
 	if (!ok || digits != 2 * len || rdata_names(type, data, len, at) < 0) {
 		free(data);
-		return veer_fail(diag, VEER_EINVAL, ok && digits == 2 * len
-							    ? "the octets behind \\# are malformed for their type"
-							    : "the digits behind \\# are not as many octets as it says");
+		return veer_fail(diag, VEER_EINVAL,
+				 ok && digits == 2 * len ? "the octets behind \\# are malformed for their type"
+							 : "the digits behind \\# are not as many octets as it says");
 	}
 	*rdata = data;
 	*rdata_len = len;

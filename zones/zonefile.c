@@ -20,8 +20,8 @@
 
 #define MEMORY_MAX ((size_t)64 << 30)
 #define TTL_UNSTATED UINT32_C(0xfffffff3) /* no TTL can be that (RFC 2181 8) */
-#define OWNER_RECORDS_MAX 16384 /* at one name: bounds the work of grouping them */
-#define SINGLES 3               /* types that stand once at a name */
+#define OWNER_RECORDS_MAX 16384           /* at one name: bounds the work of grouping them */
+#define SINGLES 3                         /* types that stand once at a name */
 #define TTL_FALLBACK 3600                 /* nothing says anything, not even an SOA */
 
 /* One record, in the order of the file. */
@@ -29,7 +29,7 @@ struct record {
 	struct record *next; /* of the same owner */
 	uint32_t ttl;
 	uint32_t line;
-	uint16_t file;       /* index of `paths` */
+	uint16_t file; /* index of `paths` */
 	uint16_t type;
 	uint16_t len;
 	uint8_t rdata[];
@@ -56,11 +56,11 @@ struct zonefile {
 /* What reading carries from line to line; $INCLUDE starts with a copy. */
 struct reading {
 	struct zonefile *zf;
-	char *directory;    /* real path that $INCLUDE may not leave; NULL: $INCLUDE is refused */
-	ldns_buffer *wire;  /* scratch for RDATA */
-	uint32_t last_ttl;  /* stated last, or TTL_UNSTATED */
-	uint32_t ttl;       /* $TTL, or TTL_UNSTATED */
-	uint32_t minimum;   /* the SOA's, or TTL_UNSTATED */
+	char *directory;   /* real path that $INCLUDE may not leave; NULL: $INCLUDE is refused */
+	ldns_buffer *wire; /* scratch for RDATA */
+	uint32_t last_ttl; /* stated last, or TTL_UNSTATED */
+	uint32_t ttl;      /* $TTL, or TTL_UNSTATED */
+	uint32_t minimum;  /* the SOA's, or TTL_UNSTATED */
 	struct veer_diag *diag;
 };
 
@@ -68,7 +68,7 @@ struct reading {
 struct source {
 	struct reading *reading;
 	struct line_reader lines;
-	unsigned file;      /* index of zf->paths */
+	unsigned file; /* index of zf->paths */
 	unsigned depth;
 	ldns_rdf *origin;
 	ldns_rdf *previous; /* owner of the record before */
@@ -404,7 +404,8 @@ static enum veer_err check_record(struct check *c, const struct record *r, bool 
 	c->soa_count += r->type == RRTYPE_SOA;
 	if (single >= 0 && singles[single] != NULL &&
 	    (singles[single]->len != r->len || memcmp(singles[single]->rdata, r->rdata, r->len) != 0))
-		return place(c->zf, r->file, r->line, VEER_EINVAL, "there may be only one record of this type", c->diag);
+		return place(c->zf, r->file, r->line, VEER_EINVAL, "there may be only one record of this type",
+			     c->diag);
 	if (single >= 0)
 		singles[single] = r;
 	if (*has_other && singles[1] != NULL)

@@ -14,16 +14,16 @@
 #define HEAD "$TTL 300\n@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.53\n"
 #define SOA "example. 60 SOA ns1.example. host.example. 1 2 3 4 60"
 
-static const char example[] = HEAD
-	"www A 192.0.2.1\nwww A 192.0.2.2\nwww AAAA 2001:db8::1\n"
-	"alias CNAME www\nalias2 CNAME alias\nout CNAME www.other.test.\ncross CNAME www.child\nself CNAME self\n"
-	"tolost CNAME lost\ntoempty CNAME www\nintosub CNAME x.sub\n"
-	"a.b.ent TXT \"x\"\n"
-	"*.wild A 192.0.2.9\nhost.wild TXT \"h\"\nx.y.wild TXT \"y\"\n*.cw CNAME www\n*.*.double A 192.0.2.8\n"
-	"sub NS ns.sub\nsub NS ns1\nns.sub A 192.0.2.77\nns.sub AAAA 2001:db8::77\nsub DS 1 13 2 "
-	"0000000000000000000000000000000000000000000000000000000000000000\nbelow.sub A 192.0.2.66\n"
-	"child NS ns1\nmx MX 10 www\nmx MX 20 mail.other.test.\nsrv SRV 1 2 3 www\nhttps HTTPS 1 WWW alpn=h2\n"
-	"dot\\.ted A 192.0.2.5\n";
+static const char example[] =
+	HEAD "www A 192.0.2.1\nwww A 192.0.2.2\nwww AAAA 2001:db8::1\n"
+	     "alias CNAME www\nalias2 CNAME alias\nout CNAME www.other.test.\ncross CNAME www.child\nself CNAME self\n"
+	     "tolost CNAME lost\ntoempty CNAME www\nintosub CNAME x.sub\n"
+	     "a.b.ent TXT \"x\"\n"
+	     "*.wild A 192.0.2.9\nhost.wild TXT \"h\"\nx.y.wild TXT \"y\"\n*.cw CNAME www\n*.*.double A 192.0.2.8\n"
+	     "sub NS ns.sub\nsub NS ns1\nns.sub A 192.0.2.77\nns.sub AAAA 2001:db8::77\nsub DS 1 13 2 "
+	     "0000000000000000000000000000000000000000000000000000000000000000\nbelow.sub A 192.0.2.66\n"
+	     "child NS ns1\nmx MX 10 www\nmx MX 20 mail.other.test.\nsrv SRV 1 2 3 www\nhttps HTTPS 1 WWW alpn=h2\n"
+	     "dot\\.ted A 192.0.2.5\n";
 
 static const char child[] = "$TTL 300\n@ SOA ns1 host 1 2 3 4 30\n@ NS ns1\nns1 A 192.0.2.54\nwww A 192.0.2.4\n"
 			    "back CNAME alias.example.\n";
@@ -47,7 +47,8 @@ static int setup(void **state)
 	zone_plan_put(zp, MODEL_KIND_POOL, "none",
 		      "{\"name\":\"none\",\"checks\":[],\"endpoints\":["
 		      "{\"name\":\"a\",\"address\":\"192.0.2.103\",\"site\":\"s\"}]}");
-	zone_plan_put(zp, MODEL_KIND_VERDICT, "none/a", "{\"endpoint\":\"none/a\",\"state\":\"down\",\"since_revision\":1}");
+	zone_plan_put(zp, MODEL_KIND_VERDICT, "none/a",
+		      "{\"endpoint\":\"none/a\",\"state\":\"down\",\"since_revision\":1}");
 	zone_plan_put(zp, MODEL_KIND_RRSET, "example./1/dyn.example./A", "pweb");
 	zone_plan_put(zp, MODEL_KIND_RRSET, "example./1/dyn.example./AAAA", "pweb");
 	zone_plan_put(zp, MODEL_KIND_RRSET, "example./1/*.dynwild.example./A", "pweb");
@@ -74,7 +75,8 @@ static void answers_by_the_book(void **state)
 		const char *reply;
 	} cases[] = {
 		/* RFC 1034 4.3.2 step 3a: the name matches */
-		{"www.example.", RRTYPE_A, "NOERROR aa | www.example. 300 A 192.0.2.1, www.example. 300 A 192.0.2.2 | |"},
+		{"www.example.", RRTYPE_A,
+		 "NOERROR aa | www.example. 300 A 192.0.2.1, www.example. 300 A 192.0.2.2 | |"},
 		{"WWW.Example.", RRTYPE_AAAA, "NOERROR aa | WWW.Example. 300 AAAA 2001:db8::1 | |"},
 		{"example.", RRTYPE_NS, "NOERROR aa | example. 300 NS ns1.example. | | ns1.example. 300 A 192.0.2.53"},
 		{"example.", RRTYPE_SOA, "NOERROR aa | example. 300 SOA ns1.example. host.example. 1 2 3 4 60 | |"},
@@ -99,7 +101,8 @@ static void answers_by_the_book(void **state)
 		{"x.*.wild.example.", RRTYPE_A, "NXDOMAIN aa | | " SOA " |"},
 		{"wild.example.", RRTYPE_A, "NOERROR aa | | " SOA " |"},
 		{"x.*.double.example.", RRTYPE_A, "NOERROR aa | x.*.double.example. 300 A 192.0.2.8 | |"},
-		{"x.y.double.example.", RRTYPE_A, "NOERROR aa | | " SOA " |"}, /* the source is the empty non-terminal * */
+		{"x.y.double.example.", RRTYPE_A,
+		 "NOERROR aa | | " SOA " |"}, /* the source is the empty non-terminal * */
 		/* RFC 1034 4.3.2 step 3a and 3.6.2: aliases, also across zones of ours */
 		{"alias.example.", RRTYPE_AAAA,
 		 "NOERROR aa | alias.example. 300 CNAME www.example., www.example. 300 AAAA 2001:db8::1 | |"},
@@ -120,18 +123,22 @@ static void answers_by_the_book(void **state)
 		 "NOERROR aa | z.cw.example. 300 CNAME www.example., www.example. 300 AAAA 2001:db8::1 | |"},
 		{"intosub.example.", RRTYPE_A,
 		 "NOERROR aa | intosub.example. 300 CNAME x.sub.example. | sub.example. 300 NS ns.sub.example., "
-		 "sub.example. 300 NS ns1.example. | ns.sub.example. 300 A 192.0.2.77, ns.sub.example. 300 AAAA 2001:db8::77, "
+		 "sub.example. 300 NS ns1.example. | ns.sub.example. 300 A 192.0.2.77, ns.sub.example. 300 AAAA "
+		 "2001:db8::77, "
 		 "ns1.example. 300 A 192.0.2.53"},
 		/* RFC 1034 4.3.2 step 3b: referrals */
 		{"sub.example.", RRTYPE_A,
-		 "NOERROR | | sub.example. 300 NS ns.sub.example., sub.example. 300 NS ns1.example. | ns.sub.example. 300 A 192.0.2.77, "
+		 "NOERROR | | sub.example. 300 NS ns.sub.example., sub.example. 300 NS ns1.example. | ns.sub.example. "
+		 "300 A 192.0.2.77, "
 		 "ns.sub.example. 300 AAAA 2001:db8::77, ns1.example. 300 A 192.0.2.53"},
 		{"below.sub.example.", RRTYPE_A,
-		 "NOERROR | | sub.example. 300 NS ns.sub.example., sub.example. 300 NS ns1.example. | ns.sub.example. 300 A 192.0.2.77, "
+		 "NOERROR | | sub.example. 300 NS ns.sub.example., sub.example. 300 NS ns1.example. | ns.sub.example. "
+		 "300 A 192.0.2.77, "
 		 "ns.sub.example. 300 AAAA 2001:db8::77, ns1.example. 300 A 192.0.2.53"},
 		/* RFC 4035 3.1.4.1: DS is the parent's */
 		{"sub.example.", RRTYPE_DS,
-		 "NOERROR aa | sub.example. 300 DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000 | |"},
+		 "NOERROR aa | sub.example. 300 DS 1 13 2 "
+		 "0000000000000000000000000000000000000000000000000000000000000000 | |"},
 		{"child.example.", RRTYPE_DS, "NOERROR aa | | " SOA " |"},
 		{"child.example.", RRTYPE_NS,
 		 "NOERROR aa | child.example. 300 NS ns1.child.example. | | ns1.child.example. 300 A 192.0.2.54"},
@@ -145,7 +152,8 @@ static void answers_by_the_book(void **state)
 		 "NOERROR aa | srv.example. 300 SRV 1 2 3 www.example. | | www.example. 300 A 192.0.2.1, "
 		 "www.example. 300 A 192.0.2.2, www.example. 300 AAAA 2001:db8::1"},
 		/* RFC 8482: minimal ANY */
-		{"www.example.", RRTYPE_ANY, "NOERROR aa | www.example. 300 A 192.0.2.1, www.example. 300 A 192.0.2.2 | |"},
+		{"www.example.", RRTYPE_ANY,
+		 "NOERROR aa | www.example. 300 A 192.0.2.1, www.example. 300 A 192.0.2.2 | |"},
 		{"alias.example.", RRTYPE_ANY, "NOERROR aa | alias.example. 300 CNAME www.example. | |"},
 		{"ent.example.", RRTYPE_ANY, "NOERROR aa | | " SOA " |"},
 		/* not ours */
@@ -153,14 +161,16 @@ static void answers_by_the_book(void **state)
 		{".", RRTYPE_NS, "REFUSED | | |"},
 		{"www.example.", 252, "REFUSED | | |"},
 		/* policies */
-		{"dyn.example.", RRTYPE_A, "NOERROR aa | dyn.example. 5 A 192.0.2.101, dyn.example. 5 A 192.0.2.102 | |"},
+		{"dyn.example.", RRTYPE_A,
+		 "NOERROR aa | dyn.example. 5 A 192.0.2.101, dyn.example. 5 A 192.0.2.102 | |"},
 		{"dyn.example.", RRTYPE_AAAA, "NOERROR aa | | " SOA " |"},
 		{"q.dynwild.example.", RRTYPE_A,
 		 "NOERROR aa | q.dynwild.example. 5 A 192.0.2.101, q.dynwild.example. 5 A 192.0.2.102 | |"},
 		{"cdn.example.", RRTYPE_AAAA,
 		 "NOERROR aa | cdn.example. 7 CNAME www.example., www.example. 300 AAAA 2001:db8::1 | |"},
 		{"cdna.example.", RRTYPE_A,
-		 "NOERROR aa | cdna.example. 7 CNAME www.example., www.example. 300 A 192.0.2.1, www.example. 300 A 192.0.2.2 | |"},
+		 "NOERROR aa | cdna.example. 7 CNAME www.example., www.example. 300 A 192.0.2.1, www.example. 300 A "
+		 "192.0.2.2 | |"},
 		{"down.example.", RRTYPE_A, "SERVFAIL | | |"},
 		{"nopolicy.example.", RRTYPE_A, "SERVFAIL | | |"},
 	};
@@ -204,8 +214,8 @@ static void glue_that_does_not_fit_sets_tc(void **state)
 	char text[16384] = HEAD;
 	for (int i = 0; i < 20; i++) {
 		size_t at = strlen(text);
-		(void)snprintf(text + at, sizeof text - at, "sub NS n%d.sub\nn%d.sub AAAA 2001:db8::%d\nout NS n%d.other.test.\n", i, i,
-			       i, i);
+		(void)snprintf(text + at, sizeof text - at,
+			       "sub NS n%d.sub\nn%d.sub AAAA 2001:db8::%d\nout NS n%d.other.test.\n", i, i, i, i);
 	}
 	zone_plan_add_zone(zp, "example.", text);
 	zone_plan_commit(zp);
@@ -232,10 +242,12 @@ static void answers_beyond_16_kilobytes_are_whole(void **state)
 	struct zone_plan *zp = zone_plan_new();
 	size_t size = 1 << 20;
 	char *text = calloc(1, size);
-	size_t at = (size_t)snprintf(text, size, HEAD "big MX 1 last\nlast A 192.0.2.1\nsub NS ns.sub\nns.sub A 192.0.2.2\n");
+	size_t at = (size_t)snprintf(text, size,
+				     HEAD "big MX 1 last\nlast A 192.0.2.1\nsub NS ns.sub\nns.sub A 192.0.2.2\n");
 	for (int i = 0; i < 700; i++)
-		at += (size_t)snprintf(text + at, size - at, "big MX 2 a-rather-long-label-%d.mail\nsub NS another-long-label-%d.sub\n",
-				       i, i);
+		at += (size_t)snprintf(text + at, size - at,
+				       "big MX 2 a-rather-long-label-%d.mail\nsub NS another-long-label-%d.sub\n", i,
+				       i);
 	for (int i = 0; i < 700; i++)
 		at += (size_t)snprintf(text + at, size - at, "a-rather-long-label-%d.mail A 192.0.2.3\n", i);
 	zone_plan_add_zone(zp, "example.", text);

@@ -65,30 +65,38 @@ static void verdicts(void **state)
 		enum dns_rcode rcode;
 	} cases[] = {
 #define CASE(text, verdict_, rcode_) {text, sizeof(text) - 1, verdict_, rcode_}
-		CASE("\x12\x34\x81\x00\0\1\0\0\0\0\0\0" QUESTION, QUERY_DROP, 0),                       /* a response */
-		CASE("\x12\x34\x08\x00\0\1\0\0\0\0\0\0" QUESTION, QUERY_REPLY, DNS_NOTIMP),             /* opcode 1 */
-		CASE("\x12\x34\x28\x00\0\1\0\0\0\0\0\0" QUESTION, QUERY_REPLY, DNS_NOTIMP),             /* UPDATE */
-		CASE("\x12\x34\x01\x00\0\0\0\0\0\0\0\0", QUERY_REPLY, DNS_FORMERR),                     /* no question */
-		CASE("\x12\x34\x01\x00\0\2\0\0\0\0\0\0" QUESTION QUESTION, QUERY_REPLY, DNS_FORMERR),   /* two */
-		CASE(HEADER QUESTION "x", QUERY_REPLY, DNS_FORMERR),                                    /* trailing octet */
-		CASE(HEADER "\xc0\x0c\0\1\0\1", QUERY_REPLY, DNS_FORMERR),                              /* compressed name */
-		CASE(HEADER "\x40" "a\0\0\1\0\1", QUERY_REPLY, DNS_FORMERR),                            /* label type 01 */
-		CASE(HEADER "\3www\7example\0\0\1\0\3", QUERY_REPLY, DNS_REFUSED),                      /* class CH */
-		CASE(HEADER "\3www\7example\0\0\xfc\0\1", QUERY_REPLY, DNS_REFUSED),                    /* AXFR */
-		CASE(HEADER "\3www\7example\0\0\xff\0\1", QUERY_ANSWER, DNS_NOERROR),                   /* ANY */
-		CASE(HEADER "\3www\7example\0\0\x29\0\1", QUERY_REPLY, DNS_FORMERR),                    /* QTYPE OPT */
-		CASE(HEADER "\0\0\2\0\1", QUERY_ANSWER, DNS_NOERROR),                                   /* the root */
-		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\1\0\0\0\0", QUERY_REPLY, DNS_BADVERS),     /* version 1 */
-		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\4\0\xff\0\0", QUERY_ANSWER, 0),    /* unknown option */
+		CASE("\x12\x34\x81\x00\0\1\0\0\0\0\0\0" QUESTION, QUERY_DROP, 0),                     /* a response */
+		CASE("\x12\x34\x08\x00\0\1\0\0\0\0\0\0" QUESTION, QUERY_REPLY, DNS_NOTIMP),           /* opcode 1 */
+		CASE("\x12\x34\x28\x00\0\1\0\0\0\0\0\0" QUESTION, QUERY_REPLY, DNS_NOTIMP),           /* UPDATE */
+		CASE("\x12\x34\x01\x00\0\0\0\0\0\0\0\0", QUERY_REPLY, DNS_FORMERR),                   /* no question */
+		CASE("\x12\x34\x01\x00\0\2\0\0\0\0\0\0" QUESTION QUESTION, QUERY_REPLY, DNS_FORMERR), /* two */
+		CASE(HEADER QUESTION "x", QUERY_REPLY, DNS_FORMERR),       /* trailing octet */
+		CASE(HEADER "\xc0\x0c\0\1\0\1", QUERY_REPLY, DNS_FORMERR), /* compressed name */
+		CASE(HEADER "\x40"
+			    "a\0\0\1\0\1",
+		     QUERY_REPLY, DNS_FORMERR),                                                     /* label type 01 */
+		CASE(HEADER "\3www\7example\0\0\1\0\3", QUERY_REPLY, DNS_REFUSED),                  /* class CH */
+		CASE(HEADER "\3www\7example\0\0\xfc\0\1", QUERY_REPLY, DNS_REFUSED),                /* AXFR */
+		CASE(HEADER "\3www\7example\0\0\xff\0\1", QUERY_ANSWER, DNS_NOERROR),               /* ANY */
+		CASE(HEADER "\3www\7example\0\0\x29\0\1", QUERY_REPLY, DNS_FORMERR),                /* QTYPE OPT */
+		CASE(HEADER "\0\0\2\0\1", QUERY_ANSWER, DNS_NOERROR),                               /* the root */
+		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\1\0\0\0\0", QUERY_REPLY, DNS_BADVERS), /* version 1 */
+		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\4\0\xff\0\0", QUERY_ANSWER,
+		     0), /* unknown option */
 		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\4\0\xff\0\1", QUERY_REPLY, DNS_FORMERR),
-		CASE(HEADER_OPT QUESTION "\1x\0\0\x29\x04\xd0\0\0\0\0\0\0", QUERY_ANSWER, 0),             /* not the root's */
-		CASE("\x12\x34\x01\x00\0\1\0\0\0\0\0\2" QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\0" "\0\0\x29\x04\xd0\0\0\0\0\0\0",
-		     QUERY_REPLY, DNS_FORMERR),                                                         /* two OPT */
+		CASE(HEADER_OPT QUESTION "\1x\0\0\x29\x04\xd0\0\0\0\0\0\0", QUERY_ANSWER, 0), /* not the root's */
+		CASE("\x12\x34\x01\x00\0\1\0\0\0\0\0\2" QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\0"
+		     "\0\0\x29\x04\xd0\0\0\0\0\0\0",
+		     QUERY_REPLY, DNS_FORMERR), /* two OPT */
 		/* RFC 7871 7.1.2: bits beyond the prefix, a scope, a wrong length, too long a prefix */
-		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\7\0\1\x14\0\xc0\0\xff", QUERY_REPLY, DNS_FORMERR),
-		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\7\0\1\x18\1\xc0\0\2", QUERY_REPLY, DNS_FORMERR),
-		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\7\0\1\x10\0\xc0\0\2", QUERY_REPLY, DNS_FORMERR),
-		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0d\0\x08\0\x09\0\1\x21\0\1\2\3\4\0", QUERY_REPLY, DNS_FORMERR),
+		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\7\0\1\x14\0\xc0\0\xff", QUERY_REPLY,
+		     DNS_FORMERR),
+		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\7\0\1\x18\1\xc0\0\2", QUERY_REPLY,
+		     DNS_FORMERR),
+		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\7\0\1\x10\0\xc0\0\2", QUERY_REPLY,
+		     DNS_FORMERR),
+		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0d\0\x08\0\x09\0\1\x21\0\1\2\3\4\0", QUERY_REPLY,
+		     DNS_FORMERR),
 		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x08\0\x08\0\4\0\1\0\0", QUERY_ANSWER, 0),
 		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x08\0\x08\0\4\0\0\0\0", QUERY_ANSWER, 0),
 		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0a\0\x08\0\6\0\x09\x10\0\1\2", QUERY_ANSWER, 0),
@@ -130,7 +138,8 @@ static void a_name_of_255_octets_is_a_name(void **state)
 static struct zone_plan *small_zone(void)
 {
 	struct zone_plan *zp = zone_plan_new();
-	zone_plan_add_zone(zp, "example.", "$TTL 300\n@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.53\nwww A 192.0.2.1\n");
+	zone_plan_add_zone(zp, "example.",
+			   "$TTL 300\n@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.53\nwww A 192.0.2.1\n");
 	zone_plan_commit(zp);
 	return zp;
 }
@@ -140,7 +149,8 @@ static void the_question_comes_back_as_it_was(void **state)
 	(void)state;
 	struct zone_plan *zp = small_zone();
 	static const char packet[] = "\xab\xcd\x01\x10\0\1\0\0\0\0\0\0" QUESTION;
-	static const char reply[] = "\xab\xcd\x85\x10\0\1\0\1\0\0\0\0" QUESTION "\xc0\x0c\0\1\0\1\0\0\1\x2c\0\4\xc0\0\2\1";
+	static const char reply[] =
+		"\xab\xcd\x85\x10\0\1\0\1\0\0\0\0" QUESTION "\xc0\x0c\0\1\0\1\0\0\1\x2c\0\4\xc0\0\2\1";
 	assert_int_equal(zone_plan_ask(zp, BYTES(packet), false), sizeof reply - 1);
 	assert_memory_equal(zp->out, reply, sizeof reply - 1);
 	zone_plan_free(zp);
@@ -217,7 +227,8 @@ static void ten_thousand_queries_allocate_nothing(void **state)
 {
 	(void)state;
 	struct zone_plan *zp = small_zone();
-	static const char *const names[] = {"www.example.", "example.", "nope.example.", "x.www.example.", "other.test."};
+	static const char *const names[] = {"www.example.", "example.", "nope.example.", "x.www.example.",
+					    "other.test."};
 	uint8_t packets[5][512];
 	size_t lens[5];
 	for (size_t i = 0; i < 5; i++)

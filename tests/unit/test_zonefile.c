@@ -38,17 +38,20 @@ static void records_come_out_in_canonical_order(void **state)
 	static const struct {
 		const char *in, *out;
 	} cases[] = {
-		{HEAD, "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"},
+		{HEAD, "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 "
+		       "60\nexample.\t300\tIN\tNS\tns1.example.\n"},
 		{HEAD "b 5 A 192.0.2.1\nA.B 7 IN A 192.0.2.2\n  A 192.0.2.1 ; the same owner\nb A 192.0.2.1\n",
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
-		 "b.example.\t5\tIN\tA\t192.0.2.1\na.b.example.\t7\tIN\tA\t192.0.2.1\na.b.example.\t7\tIN\tA\t192.0.2.2\n"},
+		 "b.example.\t5\tIN\tA\t192.0.2.1\na.b.example.\t7\tIN\tA\t192.0.2.1\na.b.example.\t7\tIN\tA\t192.0.2."
+		 "2\n"},
 		{"@ 9 ( SOA ns1 host ( 1 2\n3 ; a comment ) with brackets\n 4 ) 60 )\n\n   \n; nothing\n\tNS ns1\n",
 		 "example.\t9\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t9\tIN\tNS\tns1.example.\n"},
 		{"@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\n",
 		 "example.\t60\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t60\tIN\tNS\tns1.example.\n"},
 		{HEAD "$ORIGIN sub\nx TXT \"a;b (c\" d\\;e\n$TTL 1h\ny TYPE65280 \\# 2 abcd",
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
-		 "x.sub.example.\t300\tIN\tTXT\t\"a;b (c\" \"d\\;e\"\ny.sub.example.\t3600\tIN\tTYPE65280\t\\# 2 abcd\n"},
+		 "x.sub.example.\t300\tIN\tTXT\t\"a;b (c\" \"d\\;e\"\ny.sub.example.\t3600\tIN\tTYPE65280\t\\# 2 "
+		 "abcd\n"},
 		{HEAD "w 30 A 192.0.2.1\nw 10 A 192.0.2.2\n",
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
 		 "w.example.\t10\tIN\tA\t192.0.2.1\nw.example.\t10\tIN\tA\t192.0.2.2\n"},
@@ -150,8 +153,9 @@ static int make_files(void **state)
 static int remove_files(void **state)
 {
 	struct files *f = *state;
-	static const char *const names[] = {"zones/main", "zones/sub/inc", "zones/loop", "zones/link", "outside", "zones/in",
-					    "zones/sub", "zones", ""};
+	static const char *const names[] = {"zones/main", "zones/sub/inc", "zones/loop",
+					    "zones/link", "outside",       "zones/in",
+					    "zones/sub",  "zones",         ""};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		char path[256];
 		(void)snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);

@@ -59,7 +59,8 @@ void zone_plan_add_zone(struct zone_plan *zp, const char *origin, const char *te
 void zone_plan_put(struct zone_plan *zp, enum model_kind kind, const char *key, const char *value)
 {
 	struct veer_diag diag = {.text = ""};
-	if (plan_builder_put(zp->builder, kind, key, strlen(key), (const uint8_t *)value, strlen(value), &diag) != VEER_OK)
+	if (plan_builder_put(zp->builder, kind, key, strlen(key), (const uint8_t *)value, strlen(value), &diag) !=
+	    VEER_OK)
 		fail_msg("%s: %s", key, diag.text);
 }
 
@@ -98,7 +99,8 @@ size_t zone_plan_query(const char *name, uint16_t type, uint16_t payload, uint8_
 size_t zone_plan_ask(struct zone_plan *zp, const uint8_t *packet, size_t len, bool is_tcp)
 {
 	static const struct lookup_client client = {.address = {192, 0, 2, 99}};
-	return respond(zp->responder, zp->plan, packet, len, &client, is_tcp, zp->out, is_tcp ? ENCODE_MAX : EDNS_UDP_SIZE);
+	return respond(zp->responder, zp->plan, packet, len, &client, is_tcp, zp->out,
+		       is_tcp ? ENCODE_MAX : EDNS_UDP_SIZE);
 }
 
 static void add_section(char *out, size_t size, const ldns_rr_list *list)

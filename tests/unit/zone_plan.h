@@ -26,8 +26,8 @@ size_t zone_plan_query(const char *name, uint16_t type, uint16_t payload, uint8_
 size_t zone_plan_ask(struct zone_plan *zp, const uint8_t *packet, size_t len, bool is_tcp);
 
 /*
- * A reply as text, without the question and OPT: "NOERROR aa | www.example. 300 A 192.0.2.1 | | ns1.example. 300 A …"; records in
- * the order of the message, joined by ", ". Static storage.
+ * A reply as text, without the question and OPT: "NOERROR aa | www.example. 300 A 192.0.2.1 | | ns1.example. 300 A …";
+ * records in the order of the message, joined by ", ". Static storage.
  */
 const char *zone_plan_text(const uint8_t *reply, size_t len);
 

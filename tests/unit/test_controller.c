@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The controller with a real store, directory and hub in this process; the reports are made up here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "api/controller.h"
+#include "api/hub.h"
+
+enum { WAIT_MS = 10000, AGENTS_MAX = 80, ITEMS_MAX = 256 };
+
+struct fixture {
+	char dir[64];
+	struct logger *log;
+	struct store *store;
+	struct directory *directory;
+	struct assignment_hub *assignments;
+	struct hub *hub;
+	struct controller *controller;
+	uint64_t seq[AGENTS_MAX];
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	char url[128];
+	struct veer_diag diag = {""};
+	assert_non_null(f);
+	(void)snprintf(f->dir, sizeof f->dir, "/tmp/veer-controller-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	(void)snprintf(url, sizeof url, "sqlite:%s/veer.db", f->dir);
+	if (store_open(url, &f->store, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+	*state = f;
+	return 0;
+}
+
+static void stop(struct fixture *f)
+{
+	if (f->hub != NULL)
+		hub_stop(f->hub);
+	controller_free(&f->controller);
+	hub_free(&f->hub);
+	assignment_hub_free(&f->assignments);
+	directory_free(&f->directory);
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"veer.db", "veer.db-wal", "veer.db-shm", "veer.db.lock"};
+	struct fixture *f = *state;
+	stop(f);
+	store_close(&f->store);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		char path[128];
+		(void)snprintf(path, sizeof path, "%s/%s", f->dir, names[i]);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(f->dir), 0);
+	free(f);
+	return 0;
+}
+
+static void start(struct fixture *f)
+{
+	struct veer_diag diag = {""};
+	f->directory = directory_new();
+	f->assignments = assignment_hub_new(store_id(f->store));
+	assert_non_null(f->directory);
+	assert_non_null(f->assignments);
+	if (hub_new(f->store, f->directory, f->dir, f->log, &f->hub, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+	const struct controller_config config = {veer_clock_system(), f->store, f->directory, f->assignments, f->log};
+	if (controller_new(&config, &f->controller, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+	assert_int_equal(hub_start(f->hub, f->controller, f->assignments), VEER_OK);
+}
+
+/* Write one object past everybody, as the API or a vandal would. NULL deletes it. */
+static int64_t put(struct fixture *f, enum model_kind kind, const char *key, const char *value)
+{
+	int64_t revision = 0;
+	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind, key, value,
+				    value != NULL ? strlen(value) : 0, STORE_ANY, 0};
+	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
+	if (f->directory != NULL)
+		assert_true(directory_wait(f->directory, revision, WAIT_MS));
+	return revision;
+}
+
+static void put_agents(struct fixture *f, int count)
+{
+	for (int i = 0; i < count; i++) {
+		char id[32], value[160];
+		(void)snprintf(id, sizeof id, "ag-%03d", i);
+		(void)snprintf(value, sizeof value, "{\"id\":\"%s\",\"name\":\"a%d\",\"region\":\"eu\",\"state\":\"enrolled\"}", id, i);
+		(void)put(f, MODEL_KIND_AGENT, id, value);
+	}
+}
+
+/* One pool "web" of `count` endpoints e0…, watched by the check "tcp". */
+static void put_pool(struct fixture *f, const char *name, int count)
+{
+	char value[ITEMS_MAX * 80];
+	int len = snprintf(value, sizeof value, "{\"name\":\"%s\",\"checks\":[\"tcp\"],\"endpoints\":[", name);
+	for (int i = 0; i < count; i++)
+		len += snprintf(value + len, sizeof value - (size_t)len, "%s{\"name\":\"e%d\",\"address\":\"192.0.2.%d\",\"site\":\"fra\"}",
+				i > 0 ? "," : "", i, 1 + i % 250);
+	(void)snprintf(value + len, sizeof value - (size_t)len, "]}");
+	(void)put(f, MODEL_KIND_POOL, name, value);
+}
+
+static void put_model(struct fixture *f, int agents, int endpoints)
+{
+	(void)put(f, MODEL_KIND_SITE, "fra", "{\"name\":\"fra\",\"region\":\"eu\"}");
+	(void)put(f, MODEL_KIND_CHECK, "tcp",
+		  "{\"name\":\"tcp\",\"kind\":\"tcp\",\"port\":80,\"interval_ms\":1000,\"timeout_ms\":500,\"hold_s\":0}");
+	put_pool(f, "web", endpoints);
+	put_agents(f, agents);
+}
+
+static json_t *status_of(struct fixture *f)
+{
+	json_t *status = controller_status(f->controller);
+	assert_non_null(status);
+	return status;
+}
+
+static int64_t number_of(struct fixture *f, const char *key)
+{
+	json_t *status = status_of(f);
+	int64_t number = json_integer_value(json_object_get(status, key));
+	json_decref(status);
+	return number;
+}
+
+/* One report of agent `agent` with a letter an item. */
+static enum veer_err report(struct fixture *f, int agent, int64_t revision, const char *letters)
+{
+	char id[32];
+	struct arena *arena = arena_new(1 << 20);
+	struct observation *items = arena_calloc(arena, strlen(letters) + 1, sizeof *items);
+	struct report r = {.assignment_revision = revision, .boot = 7, .seq = ++f->seq[agent], .items = items,
+			   .item_count = (uint32_t)strlen(letters)};
+	assert_non_null(items);
+	for (uint32_t i = 0; i < r.item_count; i++) {
+		bool is_down = letters[i] == 'd';
+		items[i] = (struct observation){.state = is_down ? OBSERVATION_DOWN : OBSERVATION_UP,
+						.reason = is_down ? PROBE_REASON_CONNECT_REFUSED : PROBE_REASON_OK, .age_ms = 10};
+	}
+	(void)snprintf(id, sizeof id, "ag-%03d", agent);
+	return controller_report(f->controller, id, &r, arena);
+}
+
+/* All agents below `agents` say the same; again when the assignments changed meanwhile. */
+static void report_all(struct fixture *f, int agents, const char *letters)
+{
+	for (int i = 0; i < agents; i++)
+		while (report(f, i, number_of(f, "assignment_revision"), letters) == VEER_ECONFLICT)
+			continue;
+}
+
+struct wanted {
+	const char *field;
+	const char *text;
+	json_t *object;
+};
+
+static bool look(void *ctx, const struct directory_entry *entry)
+{
+	struct wanted *w = ctx;
+	const char *text = w->field != NULL ? json_string_value(json_object_get(entry->object, w->field)) : NULL;
+	if (w->field == NULL || (text != NULL && strcmp(text, w->text) == 0))
+		w->object = json_deep_copy(entry->object);
+	return true;
+}
+
+static void pause_ms(int ms)
+{
+	const struct timespec t = {.tv_nsec = ms * 1000000L};
+	(void)nanosleep(&t, NULL);
+}
+
+/* The object once its `field` is `text` (NULL: once it is there). */
+static json_t *wait_object(struct fixture *f, enum model_kind kind, const char *key, const char *field, const char *text)
+{
+	struct wanted w = {field, text, NULL};
+	for (int i = 0; i < WAIT_MS / 5 && w.object == NULL; i++) {
+		(void)directory_get(f->directory, kind, key, look, &w);
+		if (w.object == NULL)
+			pause_ms(5);
+	}
+	if (w.object == NULL)
+		fail_msg("%s %s never came", model_kind_text(kind), key);
+	return w.object;
+}
+
+static bool is_there(struct fixture *f, enum model_kind kind, const char *key)
+{
+	struct wanted w = {NULL, NULL, NULL};
+	(void)directory_get(f->directory, kind, key, look, &w);
+	bool found = w.object != NULL;
+	json_decref(w.object);
+	return found;
+}
+
+static void wait_gone(struct fixture *f, enum model_kind kind, const char *key)
+{
+	for (int i = 0; i < WAIT_MS / 5; i++) {
+		if (!is_there(f, kind, key))
+			return;
+		pause_ms(5);
+	}
+	fail_msg("%s %s is still there", model_kind_text(kind), key);
+}
+
+static void wait_count(struct fixture *f, enum model_kind kind, size_t count)
+{
+	for (int i = 0; i < WAIT_MS / 5; i++) {
+		if (directory_count(f->directory, kind) == count)
+			return;
+		pause_ms(5);
+	}
+	fail_msg("%zu of kind %s, not %zu", directory_count(f->directory, kind), model_kind_text(kind), count);
+}
+
+static void a_verdict_is_committed_with_its_evidence_and_taken_back(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 2);
+	start(f);
+	report_all(f, 3, "du");
+	json_t *verdict = wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down");
+	assert_int_equal(json_integer_value(json_object_get(verdict, "election")), number_of(f, "election"));
+	assert_string_equal(json_string_value(json_object_get(verdict, "reason")), "connect_refused");
+	const json_t *votes = json_object_get(verdict, "votes");
+	assert_true(json_array_size(votes) == 3);
+	int down = 0;
+	for (size_t i = 0; i < 3; i++)
+		down += strcmp(json_string_value(json_object_get(json_array_get(votes, i), "state")), "d") == 0;
+	assert_true(down >= 2);
+	json_decref(verdict);
+	report_all(f, 3, "uu");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "up"));
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e1", "state", "up"));
+}
+
+static void fewer_than_the_quorum_change_nothing(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	report_all(f, 1, "d");
+	(void)number_of(f, "election"); /* the report has been taken in */
+	pause_ms(300);
+	assert_false(is_there(f, MODEL_KIND_VERDICT, "web/e0"));
+}
+
+static void without_agents_and_without_anything_it_runs(void **state)
+{
+	struct fixture *f = *state;
+	start(f);
+	put_model(f, 0, 2);
+	json_t *status = status_of(f);
+	assert_true(json_is_true(json_object_get(status, "acting")));
+	json_decref(status);
+}
+
+static void of_more_agents_than_can_vote_the_rest_are_left_out(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 70, 1);
+	start(f);
+	json_t *status = status_of(f);
+	const json_t *e = json_array_get(json_object_get(status, "endpoints"), 0);
+	assert_int_equal(json_integer_value(json_object_get(e, "agents")), MODEL_AGENTS_MAX);
+	json_decref(status);
+}
+
+static void status_shows_every_vote_of_two_checks_and_64_agents(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 64, 1);
+	(void)put(f, MODEL_KIND_CHECK, "two", "{\"name\":\"two\",\"kind\":\"tcp\",\"port\":81}");
+	(void)put(f, MODEL_KIND_POOL, "web",
+		  "{\"name\":\"web\",\"checks\":[\"tcp\",\"two\"],\"endpoints\":[{\"name\":\"e0\",\"address\":\"192.0.2.1\",\"site\":\"fra\"}]}");
+	start(f);
+	json_t *status = status_of(f);
+	const json_t *e = json_array_get(json_object_get(status, "endpoints"), 0);
+	assert_int_equal(json_array_size(json_object_get(e, "votes")), 128);
+	json_decref(status);
+}
+
+static void verdicts_that_nothing_stands_behind_are_deleted(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	for (int i = 0; i < 250; i++) { /* more than one commit holds */
+		char key[32], value[96];
+		(void)snprintf(key, sizeof key, "old/e%d", i);
+		(void)snprintf(value, sizeof value, "{\"endpoint\":\"%s\",\"state\":\"down\",\"since_revision\":1,\"election\":1}", key);
+		(void)put(f, MODEL_KIND_VERDICT, key, value);
+	}
+	(void)put(f, MODEL_KIND_LAST, "old", "{\"pool\":\"old\",\"endpoints\":[\"e1\"]}");
+	start(f);
+	wait_count(f, MODEL_KIND_VERDICT, 0);
+	wait_count(f, MODEL_KIND_LAST, 0);
+}
+
+static void an_endpoint_that_is_removed_while_down_leaves_no_verdict(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 2);
+	start(f);
+	for (int round = 0; round < 10; round++) {
+		report_all(f, 3, "ud");
+		json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e1", "state", "down"));
+		put_pool(f, "web", 1);
+		wait_gone(f, MODEL_KIND_VERDICT, "web/e1");
+		put_pool(f, "web", 2);
+		report_all(f, 3, "ud");
+		put_pool(f, "web", 1); /* perhaps while the verdict is on its way */
+		wait_gone(f, MODEL_KIND_VERDICT, "web/e1");
+		pause_ms(5 * round);
+		put_pool(f, "web", 2);
+	}
+}
+
+static void a_check_that_is_removed_leaves_no_verdict(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	report_all(f, 3, "d");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
+	(void)put(f, MODEL_KIND_CHECK, "tcp", NULL);
+	wait_gone(f, MODEL_KIND_VERDICT, "web/e0");
+}
+
+static void garbage_in_the_store_is_left_out_and_repaired(void **state)
+{
+	static const char *const garbage[] = {"[]", "{}", "7", "\"x\"", "null", "not json", "{\"name\":7}", "{\"endpoint\":[],\"state\":{}}"};
+	struct fixture *f = *state;
+	put_model(f, 3, 2);
+	for (int kind = MODEL_KIND_SITE; kind < MODEL_KIND_COUNT; kind++) {
+		for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
+			char key[32];
+			(void)snprintf(key, sizeof key, "garbage-%zu", i);
+			(void)put(f, (enum model_kind)kind, key, garbage[i]);
+		}
+	}
+	(void)put(f, MODEL_KIND_VERDICT, "web/e0", "{\"endpoint\":7,\"state\":\"down\"}");
+	(void)put(f, MODEL_KIND_SITE, "a", "{\"name\":\"fra\",\"region\":\"eu\"}"); /* under another's name */
+	(void)put(f, MODEL_KIND_CHECK, "a", "{\"name\":\"tcp\",\"kind\":\"tcp\",\"port\":81}");
+	(void)put(f, MODEL_KIND_POOL, "zzz",
+		  "{\"name\":\"web\",\"checks\":[\"tcp\"],\"endpoints\":[{\"name\":\"e0\",\"address\":\"192.0.2.9\",\"site\":\"fra\"}]}");
+	(void)put(f, MODEL_KIND_META, "election", "{\"election\":\"many\"}");
+	start(f);
+	wait_gone(f, MODEL_KIND_VERDICT, "web/e0");
+	report_all(f, 3, "du");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
+}
+
+static void elections_rise_whatever_the_store_says(void **state)
+{
+	static const char *const stored[] = {"{\"election\":9223372036854775807}", "{\"election\":-5}", "{\"election\":41}", "[]", NULL};
+	struct fixture *f = *state;
+	int64_t last = 0;
+	for (size_t i = 0; i < sizeof stored / sizeof stored[0]; i++) {
+		start(f);
+		int64_t election = number_of(f, "election");
+		assert_true(election > last || i == 3 || i == 4);
+		assert_true(election > 0);
+		last = election;
+		(void)put(f, MODEL_KIND_META, "election", stored[i]);
+		stop(f);
+	}
+	start(f);
+	assert_true(number_of(f, "election") >= 5);
+}
+
+static void a_deposed_controller_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	int64_t revision = put(f, MODEL_KIND_META, "election", "{\"election\":99}");
+	report_all(f, 3, "d");
+	for (int i = 0; i < WAIT_MS / 5; i++) {
+		json_t *status = status_of(f);
+		bool is_acting = json_is_true(json_object_get(status, "acting"));
+		json_decref(status);
+		if (!is_acting)
+			break;
+		assert_true(i + 1 < WAIT_MS / 5);
+		pause_ms(5);
+	}
+	report_all(f, 3, "u");
+	report_all(f, 3, "d");
+	pause_ms(300);
+	assert_int_equal(store_revision(f->store), revision);
+	assert_false(is_there(f, MODEL_KIND_VERDICT, "web/e0"));
+}
+
+static size_t last_size(struct fixture *f, const char *pool)
+{
+	json_t *last = wait_object(f, MODEL_KIND_LAST, pool, NULL, NULL);
+	size_t size = json_array_size(json_object_get(last, "endpoints"));
+	json_decref(last);
+	return size;
+}
+
+static void the_last_good_set_is_kept_for_policies_that_need_it(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 3);
+	(void)put(f, MODEL_KIND_POLICY, "www", "{\"name\":\"www\",\"when_all_down\":\"last\",\"tree\":\"web\"}");
+	start(f);
+	assert_int_equal(last_size(f, "web"), 3);
+	report_all(f, 3, "dud");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e2", "state", "down"));
+	for (int i = 0; i < WAIT_MS / 5 && last_size(f, "web") != 1; i++)
+		pause_ms(5);
+	assert_int_equal(last_size(f, "web"), 1);
+	report_all(f, 3, "ddd");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e1", "state", "down"));
+	pause_ms(300);
+	assert_int_equal(last_size(f, "web"), 1);
+	(void)put(f, MODEL_KIND_POLICY, "www", "{\"name\":\"www\",\"tree\":\"web\"}");
+	wait_gone(f, MODEL_KIND_LAST, "web");
+}
+
+static void more_last_sets_than_fit_a_commit_are_all_written(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 1, 1);
+	for (int i = 0; i < 230; i++) {
+		char pool[32], policy[128];
+		(void)snprintf(pool, sizeof pool, "p%d", i);
+		put_pool(f, pool, 1);
+		(void)snprintf(policy, sizeof policy, "{\"name\":\"%s\",\"when_all_down\":\"last\",\"tree\":\"%s\"}", pool, pool);
+		(void)put(f, MODEL_KIND_POLICY, pool, policy);
+	}
+	start(f);
+	wait_count(f, MODEL_KIND_LAST, 230);
+}
+
+static void a_site_taken_out_leaves_the_last_set_and_the_agents_alone(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 2);
+	(void)put(f, MODEL_KIND_POLICY, "www", "{\"name\":\"www\",\"when_all_down\":\"last\",\"tree\":\"web\"}");
+	start(f);
+	int64_t before = number_of(f, "assignment_revision");
+	(void)put(f, MODEL_KIND_SITE, "fra", "{\"name\":\"fra\",\"region\":\"eu\",\"state\":\"out\"}");
+	pause_ms(200);
+	assert_int_equal(number_of(f, "assignment_revision"), before); /* nobody's reports were refused for it */
+	assert_int_equal(last_size(f, "web"), 2);
+	put_pool(f, "web", 3);
+	for (int i = 0; i < WAIT_MS / 5 && number_of(f, "assignment_revision") == before; i++)
+		pause_ms(5);
+	assert_true(number_of(f, "assignment_revision") > before);
+}
+
+static void a_restarted_controller_knows_the_verdicts(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	report_all(f, 3, "d");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
+	int64_t election = number_of(f, "election");
+	stop(f);
+	memset(f->seq, 0, sizeof f->seq);
+	start(f);
+	assert_true(number_of(f, "election") > election);
+	json_t *status = status_of(f);
+	const json_t *e = json_array_get(json_object_get(status, "endpoints"), 0);
+	assert_string_equal(json_string_value(json_object_get(e, "state")), "down");
+	json_decref(status);
+	report_all(f, 3, "u");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "up"));
+}
+
+static void one_agents_flood_leaves_room_for_the_others(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	int64_t revision = number_of(f, "assignment_revision");
+	for (int round = 0; round < 10; round++) {
+		for (int i = 0; i < 2 * CONTROLLER_QUEUE_MAX; i++)
+			(void)report(f, 0, revision, "u");
+		assert_int_equal(report(f, 1, revision, "u"), VEER_OK);
+		(void)number_of(f, "election"); /* taken in */
+	}
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_verdict_is_committed_with_its_evidence_and_taken_back),
+		T(fewer_than_the_quorum_change_nothing),
+		T(without_agents_and_without_anything_it_runs),
+		T(of_more_agents_than_can_vote_the_rest_are_left_out),
+		T(status_shows_every_vote_of_two_checks_and_64_agents),
+		T(verdicts_that_nothing_stands_behind_are_deleted),
+		T(an_endpoint_that_is_removed_while_down_leaves_no_verdict),
+		T(a_check_that_is_removed_leaves_no_verdict),
+		T(garbage_in_the_store_is_left_out_and_repaired),
+		T(elections_rise_whatever_the_store_says),
+		T(a_deposed_controller_writes_nothing),
+		T(the_last_good_set_is_kept_for_policies_that_need_it),
+		T(more_last_sets_than_fit_a_commit_are_all_written),
+		T(a_site_taken_out_leaves_the_last_set_and_the_agents_alone),
+		T(a_restarted_controller_knows_the_verdicts),
+		T(one_agents_flood_leaves_room_for_the_others),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
