@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a question to a decision: which RRsets go into which section, with which RCODE (RFC 1034 4.3.2 with the
- * wildcards of RFC 4592, the redirection of RFC 6672, negative answers of RFC 2308, minimal ANY of RFC 8482). Nothing
+ * wildcards of RFC 4592, the redirection of RFC 6672, negative answers of RFC 2308, minimal ANY of RFC 8482). Zone transfers are
+ * refused. Nothing
  * is copied: the answer refers to the plan.
  *
  * Threads: pure; the answer is the caller's scratch.

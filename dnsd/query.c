@@ -63,12 +63,6 @@ static bool read_question(struct query *q, struct byte_reader *r)
 	return true;
 }
 
-/* Zone transfers and types that only messages have are not for us; ANY is (RFC 8482). */
-static bool is_refused_type(uint16_t qtype)
-{
-	return rrtype_is_meta(qtype) && qtype != RRTYPE_ANY;
-}
-
 enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t len, enum dns_rcode *rcode)
 {
 	struct byte_reader r;
@@ -96,7 +90,7 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 	if (q->edns.is_present && q->edns.version != 0)
 		return QUERY_REPLY;
 	*rcode = DNS_REFUSED;
-	if (q->qclass != DNS_CLASS_IN || is_refused_type(q->qtype))
+	if (q->qclass != DNS_CLASS_IN)
 		return QUERY_REPLY;
 	return QUERY_ANSWER;
 }

@@ -46,6 +46,9 @@ static void count_rcode(struct respond_counters *c, enum dns_rcode rcode)
 	case DNS_YXDOMAIN:
 		respond_count(&c->yxdomain);
 		break;
+	case DNS_NOTAUTH:
+		respond_count(&c->notauth);
+		break;
 	case DNS_BADVERS:
 		respond_count(&c->badvers);
 		break;

@@ -76,7 +76,7 @@ static void verdicts(void **state)
 			    "a\0\0\1\0\1",
 		     QUERY_REPLY, DNS_FORMERR),                                                     /* label type 01 */
 		CASE(HEADER "\3www\7example\0\0\1\0\3", QUERY_REPLY, DNS_REFUSED),                  /* class CH */
-		CASE(HEADER "\3www\7example\0\0\xfc\0\1", QUERY_REPLY, DNS_REFUSED),                /* AXFR */
+		CASE(HEADER "\3www\7example\0\0\xfc\0\1", QUERY_ANSWER, DNS_NOERROR),               /* AXFR */
 		CASE(HEADER "\3www\7example\0\0\xff\0\1", QUERY_ANSWER, DNS_NOERROR),               /* ANY */
 		CASE(HEADER "\3www\7example\0\0\x29\0\1", QUERY_REPLY, DNS_FORMERR),                /* QTYPE OPT */
 		CASE(HEADER "\0\0\2\0\1", QUERY_ANSWER, DNS_NOERROR),                               /* the root */
