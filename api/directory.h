@@ -27,7 +27,9 @@ struct directory_entry {
 	const json_t *object; /* the same, parsed; never NULL */
 };
 
+/* An empty directory at revision 0. NULL when memory is out. */
 struct directory *directory_new(void);
+/* When nobody reads any more. Sets the pointer to NULL. */
 void directory_free(struct directory **directory);
 
 /* Whether objects of this kind are kept here. */
@@ -54,6 +56,7 @@ typedef bool directory_fn(void *ctx, const struct directory_entry *entry);
 enum veer_err directory_get(struct directory *directory, enum model_kind kind, const char *key, directory_fn *fn, void *ctx);
 /* Call `fn` for each object of the kind with a key greater than `after` (NULL: all), in order of keys. */
 void directory_list(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn, void *ctx);
+/* How many objects of the kind there are. */
 size_t directory_count(struct directory *directory, enum model_kind kind);
 
 /*
@@ -61,9 +64,12 @@ size_t directory_count(struct directory *directory, enum model_kind kind);
  * directory_list_locked(), and nobody changes anything. Must be short.
  */
 void directory_read_begin(struct directory *directory);
+/* End what directory_read_begin() began. */
 void directory_read_end(struct directory *directory);
+/* directory_get() between directory_read_begin() and directory_read_end(). */
 enum veer_err directory_get_locked(struct directory *directory, enum model_kind kind, const char *key, directory_fn *fn,
 				   void *ctx);
+/* directory_list() between directory_read_begin() and directory_read_end(). */
 void directory_list_locked(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn, void *ctx);
 
 #endif
