@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The feed's sending half, and the hub that fills it, over a real store; what is sent is read by the receiving half. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "api/hub.h"
+#include "base/file.h"
+#include "zones/feed_reader.h"
+
+enum { WAIT_MS = 10000, HEARD_MAX = 1 << 20 };
+
+struct fixture {
+	char dir[64];
+	char feed_dir[96];
+	struct store *store;
+	struct logger *log;
+	struct feed *feed;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	char url[128];
+	struct veer_diag diag = {""};
+	assert_non_null(f);
+	(void)snprintf(f->dir, sizeof f->dir, "/tmp/veer-feed-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	(void)snprintf(f->feed_dir, sizeof f->feed_dir, "%s/feed", f->dir);
+	assert_int_equal(mkdir(f->feed_dir, 0700), 0);
+	(void)snprintf(url, sizeof url, "sqlite:%s/veer.db", f->dir);
+	if (store_open(url, &f->store, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"veer.db", "veer.db-wal", "veer.db-shm", "veer.db.lock"};
+	struct fixture *f = *state;
+	feed_free(&f->feed);
+	store_close(&f->store);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		char path[128];
+		(void)snprintf(path, sizeof path, "%s/%s", f->dir, names[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(f->feed_dir);
+	assert_int_equal(rmdir(f->dir), 0);
+	free(f);
+	return 0;
+}
+
+static int64_t put(struct fixture *f, enum model_kind kind, const char *key, const char *value)
+{
+	int64_t revision = 0;
+	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind, key, value,
+				    value != NULL ? strlen(value) : 0, STORE_ANY, 0};
+	assert_int_equal(store_commit(f->store, &op, 1, STORE_URGENT, &revision, NULL), VEER_OK);
+	return revision;
+}
+
+static void tell(struct fixture *f, int64_t revision, const char *key, const char *value)
+{
+	const struct store_object object = {MODEL_KIND_SITE, key, revision, value, value != NULL ? strlen(value) : 0};
+	feed_change(f->feed, &object);
+	feed_commit(f->feed, revision);
+}
+
+/* What a name server hears: "hello reset +key -key commit:N " and so on. */
+struct heard {
+	char text[HEARD_MAX];
+	size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static enum veer_err note(struct heard *h, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(h->text + h->len, sizeof h->text - h->len, fmt, ap);
+	va_end(ap);
+	h->len += (size_t)n;
+	assert_true(h->len < sizeof h->text);
+	return VEER_OK;
+}
+
+static enum veer_err on_hello(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+{
+	(void)store_id;
+	(void)revision;
+	(void)diag;
+	return note(ctx, "hello ");
+}
+
+static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
+{
+	(void)diag;
+	return note(ctx, "reset ");
+}
+
+static enum veer_err on_change(void *ctx, const struct feed_change *change, struct veer_diag *diag)
+{
+	(void)diag;
+	return note(ctx, "%c%s ", change->is_del ? '-' : '+', change->key);
+}
+
+static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *diag)
+{
+	(void)diag;
+	return note(ctx, "commit:%lld ", (long long)revision);
+}
+
+static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit};
+
+struct subscriber {
+	struct api_stream_source *source;
+	struct feed_reader *reader;
+	struct heard *heard;
+};
+
+static void subscribe(struct fixture *f, struct subscriber *s, const char *store, int64_t since)
+{
+	s->heard = calloc(1, sizeof *s->heard);
+	assert_non_null(s->heard);
+	s->reader = feed_reader_new(&sink, s->heard);
+	s->source = feed_subscribe(f->feed, store, since);
+	assert_non_null(s->reader);
+	assert_non_null(s->source);
+}
+
+static void unsubscribe(struct subscriber *s)
+{
+	s->source->close(s->source);
+	feed_reader_free(&s->reader);
+	free(s->heard);
+}
+
+/* One pull of at most `size` bytes. */
+static ssize_t pull(struct subscriber *s, size_t size)
+{
+	char block[65536];
+	struct veer_diag diag = {""};
+	ssize_t len = s->source->pull(s->source, block, size);
+	if (len > 0 && feed_reader_push(s->reader, block, (size_t)len, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+	return len;
+}
+
+static void pause_ms(int ms)
+{
+	const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+	(void)nanosleep(&t, NULL);
+}
+
+/* Pull until what was heard ends with `end`. */
+static void hear(struct subscriber *s, const char *end)
+{
+	for (int i = 0; i < WAIT_MS; i++) {
+		size_t len = strlen(end);
+		if (s->heard->len >= len && strcmp(s->heard->text + s->heard->len - len, end) == 0)
+			return;
+		ssize_t n = pull(s, 65536);
+		if (n < 0)
+			fail_msg("cut after: %s", s->heard->text);
+		if (n == 0)
+			pause_ms(1);
+	}
+	fail_msg("heard: %s", s->heard->text);
+}
+
+#define OBJECT "{\"name\":\"x\"}"
+
+static void a_newcomer_gets_the_whole_state_and_then_each_commit(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	int64_t revision = put(f, MODEL_KIND_SITE, "b", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, revision, NULL);
+	subscribe(f, &s, NULL, 0);
+	hear(&s, "hello reset +a +b commit:2 ");
+	tell(f, 3, "c", OBJECT);
+	tell(f, 4, "a", NULL);
+	hear(&s, "commit:2 +c commit:3 -a commit:4 ");
+	unsubscribe(&s);
+}
+
+static void who_comes_back_gets_only_what_it_missed(void **state)
+{
+	struct fixture *f = *state;
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	for (int64_t i = 1; i <= 5; i++)
+		tell(f, i, "a", OBJECT);
+	static const struct {
+		int64_t since;
+		const char *heard;
+	} cases[] = {{3, "hello +a commit:4 +a commit:5 "}, {5, "hello "}, {0, "hello +a commit:1 +a commit:2 +a commit:3 +a commit:4 +a commit:5 "}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct subscriber s;
+		subscribe(f, &s, store_id(f->store), cases[i].since);
+		hear(&s, cases[i].heard);
+		assert_string_equal(s.heard->text, cases[i].heard);
+		unsubscribe(&s);
+	}
+}
+
+static void who_knows_another_store_or_the_future_starts_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	tell(f, 1, "a", OBJECT);
+	subscribe(f, &s, store_id(f->store), 2);
+	hear(&s, "hello reset +a commit:1 ");
+	unsubscribe(&s);
+	subscribe(f, &s, "00000000000000000000000000000000", 1);
+	hear(&s, "hello reset +a commit:1 ");
+	unsubscribe(&s);
+}
+
+static void a_full_state_ahead_of_the_ring_is_continued_without_doubles(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	for (int i = 0; i < 3; i++)
+		(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	subscribe(f, &s, NULL, 0);
+	hear(&s, "hello reset +a commit:3 "); /* from the store; the ring is still empty */
+	for (int64_t i = 1; i <= 4; i++)
+		tell(f, i, "a", OBJECT);
+	hear(&s, "commit:3 +a commit:4 ");
+	unsubscribe(&s);
+}
+
+static void commits_while_the_full_state_is_sent_come_after_it(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, 1, NULL);
+	subscribe(f, &s, NULL, 0);
+	hear(&s, "hello reset ");
+	while (pull(&s, 7) <= 0) /* the first bytes of the file */
+		pause_ms(1);
+	tell(f, 2, "b", OBJECT);
+	for (int64_t i = 3; i <= 4; i++) {
+		assert_true(pull(&s, 7) > 0);
+		tell(f, i, "c", OBJECT);
+	}
+	for (int i = 0; i < 20; i++)
+		(void)pull(&s, 65536);
+	assert_non_null(strstr(s.heard->text, "hello reset +a commit:1 +b commit:2 +c commit:3 +c commit:4 "));
+	unsubscribe(&s);
+}
+
+static void who_falls_behind_the_ring_is_cut_and_starts_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	tell(f, 1, "a", OBJECT);
+	subscribe(f, &s, store_id(f->store), 0);
+	hear(&s, "commit:1 ");
+	for (int64_t i = 2; i <= 2 + FEED_BACKLOG_COMMITS; i++)
+		tell(f, i, "a", OBJECT);
+	assert_int_equal(pull(&s, 65536), -1);
+	unsubscribe(&s);
+	subscribe(f, &s, store_id(f->store), 1);
+	while (pull(&s, 65536) == 0)
+		pause_ms(1);
+	assert_memory_equal(s.heard->text, "hello reset ", 12);
+	unsubscribe(&s);
+}
+
+static void the_ring_is_bounded_by_bytes_too(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	size_t size = 900000;
+	char *value = malloc(size + 16);
+	assert_non_null(value);
+	(void)snprintf(value, 16, "{\"x\":\"");
+	memset(value + 6, 'y', size);
+	(void)snprintf(value + 6 + size, 4, "\"}");
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	for (int64_t i = 1; i <= 100; i++)
+		tell(f, i, "a", value);
+	free(value);
+	subscribe(f, &s, store_id(f->store), 10);
+	while (pull(&s, 65536) == 0)
+		pause_ms(1);
+	assert_memory_equal(s.heard->text, "hello reset ", 12);
+	unsubscribe(&s);
+}
+
+static void what_no_name_server_could_read_is_left_out(void **state)
+{
+	static const char *const values[] = {"{\"a\":1,\n\"b\":2}", "not json", "[]", "{\"a\":1", "{}}", "\"x\"", "{\"a\":\"\x01\"}"};
+	struct fixture *f = *state;
+	struct subscriber s;
+	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+		char key[16];
+		(void)snprintf(key, sizeof key, "bad%zu", i);
+		(void)put(f, MODEL_KIND_SITE, key, values[i]);
+	}
+	(void)put(f, MODEL_KIND_SITE, "bad\n\x01", OBJECT);
+	(void)put(f, MODEL_KIND_SITE, "bad\xff", OBJECT);
+	char *long_value = calloc(1, STORE_VALUE_MAX + 1);
+	assert_non_null(long_value);
+	memset(long_value, ' ', STORE_VALUE_MAX);
+	memcpy(long_value, "{}", 2);
+	(void)put(f, MODEL_KIND_SITE, "bad-long", long_value);
+	free(long_value);
+	(void)put(f, MODEL_KIND_SITE, "good", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, 11, NULL);
+	subscribe(f, &s, NULL, 0);
+	hear(&s, "hello reset +good commit:11 ");
+	for (int64_t i = 0; i < (int64_t)(sizeof values / sizeof values[0]); i++)
+		tell(f, 12 + i, "bad", values[i]);
+	tell(f, 30, "good", OBJECT);
+	hear(&s, "commit:11 +good commit:30 ");
+	unsubscribe(&s);
+}
+
+static void a_read_that_is_repeated_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	const struct store_object half = {MODEL_KIND_SITE, "b", 2, OBJECT, sizeof OBJECT - 1};
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	subscribe(f, &s, store_id(f->store), 0);
+	tell(f, 1, "a", OBJECT);
+	feed_change(f->feed, &half); /* here the read fails … */
+	feed_abandon(f->feed);
+	tell(f, 1, "a", OBJECT); /* … and comes again */
+	tell(f, 2, "b", OBJECT);
+	hear(&s, "hello +a commit:1 +b commit:2 ");
+	assert_string_equal(s.heard->text, "hello +a commit:1 +b commit:2 ");
+	unsubscribe(&s);
+}
+
+static int log_lines(struct fixture *f, const char *word)
+{
+	char path[128], *text = NULL;
+	size_t len = 0;
+	int count = 0;
+	(void)snprintf(path, sizeof path, "%s/log", f->dir);
+	assert_int_equal(file_read(path, 1 << 20, &text, &len, NULL), VEER_OK);
+	for (const char *p = text; (p = strstr(p, word)) != NULL; p++)
+		count++;
+	free(text);
+	return count;
+}
+
+static void a_full_state_that_cannot_be_written_is_tried_again_without_haste(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	char path[128];
+	(void)snprintf(path, sizeof path, "%s/log", f->dir);
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	f->log = logger_new("test", fileno(out), LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+	assert_non_null(f->log);
+	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	assert_int_equal(rmdir(f->feed_dir), 0);
+	f->feed = feed_new(f->store, f->feed_dir, 1, f->log);
+	subscribe(f, &s, NULL, 0);
+	for (int i = 0; i < 150; i++) {
+		(void)pull(&s, 65536);
+		pause_ms(10);
+	}
+	int tries = log_lines(f, "cannot be written");
+	assert_in_range(tries, 1, 3);
+	assert_int_equal(mkdir(f->feed_dir, 0700), 0);
+	hear(&s, "+a commit:1 ");
+	unsubscribe(&s);
+	feed_free(&f->feed);
+	logger_free(&f->log);
+	(void)fclose(out);
+	(void)unlink(path);
+}
+
+static void run_sql(struct fixture *f, const char *sql)
+{
+	char path[128];
+	sqlite3 *db = NULL;
+	(void)snprintf(path, sizeof path, "%s/veer.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	(void)sqlite3_close(db);
+}
+
+static void a_hub_behind_the_history_reads_everything_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct hub *hub = NULL;
+	struct controller *controller = NULL;
+	struct subscriber s;
+	struct directory *directory = directory_new();
+	struct assignment_hub *assignments = assignment_hub_new(store_id(f->store));
+	const struct controller_config config = {veer_clock_system(), f->store, directory, assignments, NULL};
+	(void)put(f, MODEL_KIND_SITE, "a", "{\"name\":\"a\",\"region\":\"eu\"}");
+	assert_int_equal(hub_new(f->store, directory, f->feed_dir, NULL, &hub, NULL), VEER_OK);
+	f->feed = hub_feed(hub);
+	subscribe(f, &s, store_id(f->store), 1);
+	hear(&s, "hello ");
+	(void)put(f, MODEL_KIND_SITE, "a", NULL);
+	int64_t revision = put(f, MODEL_KIND_SITE, "b", "{\"name\":\"b\",\"region\":\"eu\"}");
+	run_sql(f, "UPDATE meta SET value=3 WHERE key='compacted'; DELETE FROM changes");
+	assert_int_equal(controller_new(&config, &controller, NULL), VEER_OK);
+	assert_int_equal(hub_start(hub, controller, assignments), VEER_OK);
+	assert_true(directory_wait(directory, revision, WAIT_MS));
+	assert_int_equal(directory_count(directory, MODEL_KIND_SITE), 1);
+	ssize_t n = 0;
+	for (int i = 0; i < WAIT_MS && (n = pull(&s, 65536)) >= 0; i++)
+		pause_ms(1);
+	assert_int_equal(n, -1); /* cut: it cannot be told what it missed */
+	unsubscribe(&s);
+	subscribe(f, &s, store_id(f->store), 1);
+	for (int i = 0; i < WAIT_MS && strstr(s.heard->text, "commit") == NULL; i++)
+		if (pull(&s, 65536) <= 0)
+			pause_ms(1);
+	assert_memory_equal(s.heard->text, "hello reset +b commit:", 22);
+	unsubscribe(&s);
+	/* And it follows on. */
+	revision = put(f, MODEL_KIND_SITE, "c", "{\"name\":\"c\",\"region\":\"eu\"}");
+	assert_true(directory_wait(directory, revision, WAIT_MS));
+	hub_stop(hub);
+	controller_free(&controller);
+	f->feed = NULL;
+	hub_free(&hub);
+	assignment_hub_free(&assignments);
+	directory_free(&directory);
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_newcomer_gets_the_whole_state_and_then_each_commit),
+		T(who_comes_back_gets_only_what_it_missed),
+		T(who_knows_another_store_or_the_future_starts_anew),
+		T(a_full_state_ahead_of_the_ring_is_continued_without_doubles),
+		T(commits_while_the_full_state_is_sent_come_after_it),
+		T(who_falls_behind_the_ring_is_cut_and_starts_anew),
+		T(the_ring_is_bounded_by_bytes_too),
+		T(what_no_name_server_could_read_is_left_out),
+		T(a_read_that_is_repeated_is_told_once),
+		T(a_full_state_that_cannot_be_written_is_tried_again_without_haste),
+		T(a_hub_behind_the_history_reads_everything_anew),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
