@@ -50,19 +50,13 @@ void plan_disk_highest(const struct plan_disk *disk, char store_id[PLAN_DISK_STO
 
 /* A new base: begin, all its objects, then commit; or abort. The one in use stays until the commit is on disk. */
 void plan_disk_base_begin(struct plan_disk *disk, const char *store_id);
-/* One object of the new base. */
 void plan_disk_base_put(struct plan_disk *disk, const struct feed_change *change);
-/* The new base is whole, at `revision`. */
 void plan_disk_base_commit(struct plan_disk *disk, int64_t revision);
-/* Drop the new base. */
 void plan_disk_base_abort(struct plan_disk *disk);
 
-/* One commit for the journal: its changes, then the commit; or abort. */
+/* One commit for the journal: its changes, then the commit. */
 void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *change);
-/* The commit under way is whole and makes `revision`. */
 void plan_disk_journal_commit(struct plan_disk *disk, int64_t revision);
-/* Drop the commit under way. */
-void plan_disk_journal_abort(struct plan_disk *disk);
 
 /* Something could not be written, so that only a new base makes the disk whole again. */
 bool plan_disk_needs_base(const struct plan_disk *disk);
@@ -76,7 +70,6 @@ struct plan_disk_stats {
 	uint64_t compactions;
 	uint64_t failures;    /* of writing */
 };
-/* The numbers as they are now. From any thread. */
 void plan_disk_stats_read(const struct plan_disk *disk, struct plan_disk_stats *out);
 
 #endif

@@ -72,6 +72,7 @@ struct plan_disk {
 	/* The queueing thread's. */
 	struct buf base;        /* records not handed over yet */
 	uint64_t base_count;
+	bool is_base_lost;      /* a part of the base under way could not be queued */
 	char base_store_id[PLAN_DISK_STORE_ID_SIZE];
 	struct buf journal;     /* operations of the commit under way */
 	uint32_t journal_count;
@@ -86,7 +87,8 @@ struct plan_disk {
 	bool has_thread;
 
 	struct plan_disk_files files; /* the thread's, after loading */
-	atomic_bool needs_base;
+	atomic_bool needs_base; /* the writing thread's word */
+	atomic_bool is_broken;  /* the queueing thread's: a commit was lost, none may follow it before a whole base */
 	atomic_uint_fast64_t bases, commits, compactions, failures;
 };
 
