@@ -160,7 +160,7 @@ void handle_enrol(void *ctx, struct api_request *request, struct api_reply *repl
 	if (err != VEER_OK)
 		api_problem_invalid(reply, &diag);
 	else if (enrolment.object == NULL || now_s > json_integer_value(json_object_get(enrolment.object, "expires_s")) ||
-		 strcmp(field(enrolment.object, "kind"), kinds[kind]) != 0)
+		 field(enrolment.object, "kind") == NULL || strcmp(field(enrolment.object, "kind"), kinds[kind]) != 0)
 		api_problem(reply, 401, "enrolment", "the enrolment token is not known, was used, or is older than %d h: make another",
 			    ENROLMENT_HOURS);
 	else if (region != NULL && enrolled_region != NULL && strcmp(region, enrolled_region) != 0)

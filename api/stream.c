@@ -95,6 +95,7 @@ struct MHD_Response *api_stream_response(struct api_exchange *exchange)
 	atomic_fetch_add(&server->stream_count, 1);
 	(void)pthread_mutex_lock(&server->connections_lock);
 	exchange->peer->stream = stream;
+	stream->is_ended = server->has_ended_streams; /* kept connections may ask until the very end: never park then */
 	(void)pthread_mutex_unlock(&server->connections_lock);
 	stream->source->open(stream->source, stream);
 	return response;
