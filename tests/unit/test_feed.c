@@ -65,8 +65,8 @@ static int teardown(void **state)
 static int64_t put(struct fixture *f, enum model_kind kind, const char *key, const char *value)
 {
 	int64_t revision = 0;
-	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind, key, value,
-				    value != NULL ? strlen(value) : 0, STORE_ANY, 0};
+	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind,      key, value,
+				    value != NULL ? strlen(value) : 0,     STORE_ANY, 0};
 	assert_int_equal(store_commit(f->store, &op, 1, STORE_URGENT, &revision, NULL), VEER_OK);
 	return revision;
 }
@@ -205,7 +205,9 @@ static void who_comes_back_gets_only_what_it_missed(void **state)
 	static const struct {
 		int64_t since;
 		const char *heard;
-	} cases[] = {{3, "hello +a commit:4 +a commit:5 "}, {5, "hello "}, {0, "hello +a commit:1 +a commit:2 +a commit:3 +a commit:4 +a commit:5 "}};
+	} cases[] = {{3, "hello +a commit:4 +a commit:5 "},
+		     {5, "hello "},
+		     {0, "hello +a commit:1 +a commit:2 +a commit:3 +a commit:4 +a commit:5 "}};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct subscriber s;
 		subscribe(f, &s, store_id(f->store), cases[i].since);
@@ -308,7 +310,8 @@ static void the_ring_is_bounded_by_bytes_too(void **state)
 
 static void what_no_name_server_could_read_is_left_out(void **state)
 {
-	static const char *const values[] = {"{\"a\":1,\n\"b\":2}", "not json", "[]", "{\"a\":1", "{}}", "\"x\"", "{\"a\":\"\x01\"}"};
+	static const char *const values[] = {"{\"a\":1,\n\"b\":2}", "not json", "[]", "{\"a\":1", "{}}", "\"x\"",
+					     "{\"a\":\"\x01\"}"};
 	struct fixture *f = *state;
 	struct subscriber s;
 	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {

@@ -16,10 +16,13 @@
 
 #define STORE "0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b"
 #define OTHER "ffffffffffffffffffffffffffffffff"
-#define HELLO(store_, revision_) "{\"type\":\"hello\",\"format\":1,\"store_id\":\"" store_ "\",\"revision\":" revision_ "}\n"
+#define HELLO(store_, revision_)                                                                                       \
+	"{\"type\":\"hello\",\"format\":1,\"store_id\":\"" store_ "\",\"revision\":" revision_ "}\n"
 #define RESET "{\"type\":\"reset\"}\n"
 #define COMMIT(revision_) "{\"type\":\"commit\",\"revision\":" revision_ "}\n"
-#define ZONE(name_) "{\"type\":\"put\",\"kind\":\"zone\",\"key\":\"" name_ "\",\"revision\":1,\"object\":{\"name\":\"" name_ "\",\"version\":1}}\n"
+#define ZONE(name_)                                                                                                    \
+	"{\"type\":\"put\",\"kind\":\"zone\",\"key\":\"" name_ "\",\"revision\":1,\"object\":{\"name\":\"" name_       \
+	"\",\"version\":1}}\n"
 #define NO_ZONE(name_) "{\"type\":\"del\",\"kind\":\"zone\",\"key\":\"" name_ "\",\"revision\":1}\n"
 
 struct fixture {
@@ -129,7 +132,8 @@ static void a_full_state_and_then_commits_are_published_and_kept(void **state)
 {
 	struct fixture *f = *state;
 	assert_serving(f, "", 0, 0);
-	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") ZONE("b.") COMMIT("5") ZONE("c.") COMMIT("6") NO_ZONE("a.") NO_ZONE("b.") COMMIT("9"));
+	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") ZONE("b.") COMMIT("5") ZONE("c.") COMMIT("6") NO_ZONE("a.")
+			    NO_ZONE("b.") COMMIT("9"));
 	assert_int_equal(f->published, 3);
 	assert_serving(f, STORE, 9, 1);
 	restart(f);
@@ -187,7 +191,8 @@ static void another_store_is_a_new_order(void **state)
 {
 	struct fixture *f = *state;
 	hear_all(f, HELLO(STORE, "500") RESET ZONE("a.") COMMIT("500"));
-	assert_int_equal(hear(f, HELLO(OTHER, "3") ZONE("b.") COMMIT("3")), VEER_EINVAL); /* but never on top of another's state */
+	assert_int_equal(hear(f, HELLO(OTHER, "3") ZONE("b.") COMMIT("3")),
+			 VEER_EINVAL); /* but never on top of another's state */
 	end_stream(f);
 	assert_serving(f, STORE, 500, 1);
 	hear_all(f, HELLO(OTHER, "3") RESET ZONE("b.") ZONE("c.") COMMIT("3"));
@@ -199,16 +204,23 @@ static void another_store_is_a_new_order(void **state)
 static void an_object_that_is_no_use_costs_only_itself(void **state)
 {
 	struct fixture *f = *state;
-	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.")
-		    "{\"type\":\"put\",\"kind\":\"pool\",\"key\":\"p\",\"revision\":1,\"object\":{\"name\":7,\"checks\":{}}}\n"
-		    "{\"type\":\"put\",\"kind\":\"verdict\",\"key\":\"p/e\",\"revision\":1,\"object\":{\"endpoint\":[],\"state\":9}}\n"
-		    "{\"type\":\"put\",\"kind\":\"last\",\"key\":\"p\",\"revision\":1,\"object\":{\"pool\":null}}\n"
-		    "{\"type\":\"put\",\"kind\":\"policy\",\"key\":\"w\",\"revision\":1,\"object\":{\"tree\":{\"failover\":\"x\"}}}\n"
-		    "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"s\",\"revision\":1,\"object\":{}}\n"
-		    "{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"nonsense\",\"revision\":1,\"object\":{\"wire\":\"AAAA\"}}\n"
-		    "{\"type\":\"put\",\"kind\":\"zone\",\"key\":\"..\",\"revision\":1,\"object\":{\"name\":\"..\",\"version\":-1}}\n" COMMIT("5"));
+	hear_all(f, HELLO(STORE, "5") RESET ZONE(
+			    "a.") "{\"type\":\"put\",\"kind\":\"pool\",\"key\":\"p\",\"revision\":1,\"object\":{"
+				  "\"name\":7,\"checks\":{}}}\n"
+				  "{\"type\":\"put\",\"kind\":\"verdict\",\"key\":\"p/"
+				  "e\",\"revision\":1,\"object\":{\"endpoint\":[],\"state\":9}}\n"
+				  "{\"type\":\"put\",\"kind\":\"last\",\"key\":\"p\",\"revision\":1,\"object\":{"
+				  "\"pool\":null}}\n"
+				  "{\"type\":\"put\",\"kind\":\"policy\",\"key\":\"w\",\"revision\":1,\"object\":{"
+				  "\"tree\":{\"failover\":\"x\"}}}\n"
+				  "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"s\",\"revision\":1,\"object\":{}}\n"
+				  "{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"nonsense\",\"revision\":1,\"object\":"
+				  "{\"wire\":\"AAAA\"}}\n"
+				  "{\"type\":\"put\",\"kind\":\"zone\",\"key\":\"..\",\"revision\":1,\"object\":{"
+				  "\"name\":\"..\",\"version\":-1}}\n" COMMIT("5"));
 	assert_serving(f, STORE, 5, 1);
-	hear_all(f, HELLO(STORE, "6") ZONE("b.") "{\"type\":\"del\",\"kind\":\"zone\",\"key\":\"never-was.\",\"revision\":6}\n" COMMIT("6"));
+	hear_all(f, HELLO(STORE, "6") ZONE("b.") "{\"type\":\"del\",\"kind\":\"zone\",\"key\":\"never-was.\","
+						 "\"revision\":6}\n" COMMIT("6"));
 	assert_serving(f, STORE, 6, 2);
 	restart(f);
 	assert_serving(f, STORE, 6, 2);

@@ -21,7 +21,8 @@ static enum veer_err take(struct uplink_table *table, const char *id, const char
 static void make(char *out, size_t size, const char *name, int revision)
 {
 	(void)snprintf(out, size,
-		       "{\"format\":1,\"name\":\"%s\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":%d,\"applied_us\":1,\"uptime_s\":1,"
+		       "{\"format\":1,\"name\":\"%s\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":%d,\"applied_"
+		       "us\":1,\"uptime_s\":1,"
 		       "\"zones\":1,\"queries\":1,\"answers\":{}}",
 		       name, revision);
 }
@@ -62,7 +63,8 @@ static void the_newest_word_of_each_counts(void **state)
 	}
 	json_t *list = uplink_list(table, 10);
 	assert_int_equal(json_array_size(list), 2);
-	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "id")), "ns1"); /* the socket's: by its own name */
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "id")),
+			    "ns1"); /* the socket's: by its own name */
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(json_integer_value(json_object_get(json_array_get(list, i), "revision")), 3);
 	json_decref(list);
@@ -71,8 +73,8 @@ static void the_newest_word_of_each_counts(void **state)
 
 static void hostile_messages_are_refused_and_change_nothing(void **state)
 {
-#define MESSAGE(format_, name_, revision_) \
-	"{\"format\":" format_ ",\"name\":" name_ ",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":" revision_ \
+#define MESSAGE(format_, name_, revision_)                                                                             \
+	"{\"format\":" format_ ",\"name\":" name_ ",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":" revision_       \
 	",\"applied_us\":1,\"uptime_s\":1,\"zones\":1,\"queries\":1,\"answers\":{}}"
 	static const struct {
 		const char *text;
@@ -97,13 +99,17 @@ static void hostile_messages_are_refused_and_change_nothing(void **state)
 		{MESSAGE("1", "\"a\\u0000b\"", "1"), VEER_EINVAL},
 		{MESSAGE("1", "\"\xff\"", "1"), VEER_EINVAL},
 		{MESSAGE("1", "\"a\"", "1") "x", VEER_EINVAL},
-		{"{\"format\":1,\"name\":\"a\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":1,\"applied_us\":1,\"uptime_s\":1,\"zones\":1,"
-		 "\"queries\":1,\"answers\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
+		{"{\"format\":1,\"name\":\"a\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":1,\"applied_us\":1,"
+		 "\"uptime_s\":1,\"zones\":1,"
+		 "\"queries\":1,\"answers\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
+		 "]}",
 		 VEER_EINVAL},
-		{"{\"format\":1,\"name\":\"a\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":1,\"applied_us\":1,\"uptime_s\":1,\"zones\":1,"
+		{"{\"format\":1,\"name\":\"a\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":1,\"applied_us\":1,"
+		 "\"uptime_s\":1,\"zones\":1,"
 		 "\"queries\":1,\"answers\":\"many\"}",
 		 VEER_EINVAL},
-		{"{\"format\":1,\"name\":\"a\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":1,\"applied_us\":1,\"uptime_s\":1,\"zones\":1,"
+		{"{\"format\":1,\"name\":\"a\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":1,\"applied_us\":1,"
+		 "\"uptime_s\":1,\"zones\":1,"
 		 "\"queries\":1,\"answers\":{\"noerror\":\"x\"}}",
 		 VEER_EINVAL},
 	};
@@ -131,7 +137,8 @@ static void what_a_newer_server_adds_is_ignored(void **state)
 	struct uplink_table *table = uplink_table_new();
 	(void)state;
 	assert_int_equal(take(table, "ns-1",
-			      "{\"format\":1,\"name\":\"a\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":1,\"applied_us\":1,\"uptime_s\":1,"
+			      "{\"format\":1,\"name\":\"a\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":1,"
+			      "\"applied_us\":1,\"uptime_s\":1,"
 			      "\"zones\":1,\"queries\":1,\"answers\":{\"noerror\":1,\"badvers\":2},\"weather\":[1,2]}",
 			      1),
 			 VEER_OK);
@@ -153,7 +160,8 @@ static void the_1025th_server_waits_until_one_is_silent_for_a_minute(void **stat
 	assert_int_equal(take(table, "ns-new", text, 61001), VEER_OK);
 	json_t *list = uplink_list(table, 61001);
 	assert_int_equal(json_array_size(list), UPLINK_SERVERS_MAX);
-	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "id")), "ns-new"); /* ns-0 gave way */
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "id")),
+			    "ns-new"); /* ns-0 gave way */
 	json_decref(list);
 	uplink_table_free(&table);
 }
