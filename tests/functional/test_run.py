@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,10 +16,17 @@ from veer_util import BUILD, SLOW, Program, UnixConnection, Reply, wait_until
 VEER = os.path.join(BUILD, "veer")
 
 
-def free_port(kind=socket.SOCK_DGRAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_port():
+    """A port that is free for UDP and for TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            udp.bind(("127.0.0.1", 0))
+            port = udp.getsockname()[1]
+            try:
+                tcp.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def veer(*args, env=None, timeout=30, stdin=None):
@@ -180,6 +188,31 @@ def test_a_second_one_in_the_same_directory_is_refused(run):
     os.kill(pid, signal.SIGKILL)  # the first still hears its children
     wait_until(lambda: run.children()["veer-probe-p0"] != pid, 10)
     wait_until(lambda: run.said().count("event=ready child=veer-probe-p0") >= 2, 10, run.said)
+
+
+def test_ctrl_c_ends_all_of_it(tmp_path):
+    r = Run(tmp_path, probes=0).start(seconds=30)
+    children = r.children()
+    os.kill(r.process.pid, signal.SIGINT)
+    assert r.process.wait(timeout=20 * SLOW) == 0
+    assert not any(is_alive(pid) for pid in children.values())
+
+
+def test_a_program_that_is_not_there_is_said(tmp_path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("veer", "veer-api"):
+        shutil.copy(os.path.join(BUILD, name), programs / name)
+    r = Run(tmp_path, probes=0)
+    r.argv[0] = str(programs / "veer")
+    r.start(ready=False)
+    try:
+        wait_until(lambda: "cannot be executed" in r.said() and "pause_ms=400" in r.said(), 10, r.said)
+        assert f"{programs}/veer-dnsd" in r.said()
+        assert "event=ready program=" not in r.said()
+        r.stop()
+    finally:
+        r.kill()
 
 
 def test_a_child_that_ignores_sigterm_is_killed(tmp_path):
