@@ -22,6 +22,7 @@
 #define MEMORY_MAX ((size_t)64 << 30)
 #define TTL_UNSTATED UINT32_C(0xfffffff3) /* no TTL can be that (RFC 2181 8) */
 #define OWNER_RECORDS_MAX 16384           /* at one name: bounds the work of grouping them */
+#define OWNER_TYPES_MAX 256               /* at one name: each is searched in order */
 #define SINGLES 3                         /* types that stand once at a name */
 #define TTL_FALLBACK 3600                 /* nothing says anything, not even an SOA */
 
@@ -557,6 +558,8 @@ struct each {
 	struct veer_diag *diag;
 	enum veer_err err;
 	struct rdata_span spans[RRSET_RECORDS_MAX];
+	uint16_t types[OWNER_TYPES_MAX]; /* of the owner at hand, those that are done */
+	unsigned type_count;
 };
 
 static enum veer_err each_rrset(struct each *e, const struct owner *owner, const struct record *first)
@@ -586,16 +589,28 @@ static enum veer_err each_rrset(struct each *e, const struct owner *owner, const
 	return err;
 }
 
+static bool is_done(const struct each *e, uint16_t type)
+{
+	for (unsigned i = 0; i < e->type_count; i++)
+		if (e->types[i] == type)
+			return true;
+	return false;
+}
+
 static bool each_owner(void *ctx, void *value)
 {
 	struct each *e = ctx;
 	const struct owner *owner = value;
+	e->type_count = 0;
 	for (const struct record *r = owner->first; r != NULL && e->err == VEER_OK; r = r->next) {
-		bool seen = false;
-		for (const struct record *before = owner->first; before != r && !seen; before = before->next)
-			seen = before->type == r->type;
-		if (!seen)
+		if (is_done(e, r->type))
+			continue;
+		if (e->type_count == OWNER_TYPES_MAX) {
+			e->err = place(e->zf, r->file, r->line, VEER_ELIMIT, "too many types at one name", e->diag);
+		} else {
+			e->types[e->type_count++] = r->type;
 			e->err = each_rrset(e, owner, r);
+		}
 	}
 	return e->err == VEER_OK;
 }

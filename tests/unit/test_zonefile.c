@@ -136,6 +136,24 @@ static void errors_name_file_and_line(void **state)
 	}
 }
 
+static void a_name_has_at_most_256_types(void **state)
+{
+	(void)state;
+	for (int types = 256; types <= 257; types++) {
+		struct veer_diag diag = {.text = ""};
+		struct buf text, out;
+		buf_init(&text, 1 << 16);
+		buf_init(&out, 1 << 16);
+		buf_puts(&text, HEAD);
+		for (int i = 0; i < types; i++)
+			buf_printf(&text, "x TYPE%d \\# 0\n", 1000 + i);
+		assert_int_equal(read_text(text.data, &out, &diag), types == 256 ? VEER_OK : VEER_ELIMIT);
+		assert_string_equal(diag.text, types == 256 ? "" : "z:260: too many types at one name");
+		buf_deinit(&text);
+		buf_deinit(&out);
+	}
+}
+
 static void numbers_at_their_limits_are_taken(void **state)
 {
 	(void)state;
@@ -323,6 +341,7 @@ int main(void)
 		cmocka_unit_test(records_come_out_in_canonical_order),
 		cmocka_unit_test(errors_name_file_and_line),
 		cmocka_unit_test(numbers_at_their_limits_are_taken),
+		cmocka_unit_test(a_name_has_at_most_256_types),
 		cmocka_unit_test_setup_teardown(includes_keep_the_origin_outside, make_files, remove_files),
 		cmocka_unit_test_setup_teardown(includes_cannot_leave_the_directory, make_files, remove_files),
 		cmocka_unit_test_setup_teardown(include_loops_end, make_files, remove_files),
