@@ -25,6 +25,7 @@ enum dns_rcode {
 	DNS_NXDOMAIN = 3,
 	DNS_NOTIMP = 4,
 	DNS_REFUSED = 5,
+	DNS_YXDOMAIN = 6, /* RFC 6672 2.2: a DNAME leads to a name that is too long */
 	DNS_BADVERS = 16,
 };
 

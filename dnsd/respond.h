@@ -30,6 +30,7 @@ struct respond_counters {
 	_Atomic uint64_t formerr;
 	_Atomic uint64_t notimp;
 	_Atomic uint64_t badvers;
+	_Atomic uint64_t yxdomain;
 	_Atomic uint64_t truncated;      /* replies with TC */
 	_Atomic uint64_t dropped_packet; /* too short, or a response: no reply */
 	_Atomic uint64_t dropped_send;   /* the kernel did not take the reply */

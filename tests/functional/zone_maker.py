@@ -17,6 +17,7 @@ class Zone:
         self.owners = set()
         self.cnames = set()
         self.cuts = set()
+        self.dnames = set()
         self.make()
 
     def add(self, owner, rtype, rdata, ttl=None):
@@ -33,7 +34,8 @@ class Zone:
         rng = self.rng
         kind = rng.random()
         if kind < 0.5 and self.owners:
-            return rng.choice(sorted(self.owners)).replace("*", "star")
+            below = rng.choice(["", "a."]) if self.dnames else ""
+            return below + rng.choice(sorted(self.owners)).replace("*", "star")
         if kind < 0.7:
             return "nowhere." + self.origin
         if kind < 0.85:
@@ -74,6 +76,25 @@ class Zone:
     def below_cut(self, owner):
         return any(owner == c or owner.endswith("." + c) for c in self.cuts)
 
+    def below_dname(self, owner):
+        return any(owner.endswith("." + d) for d in self.dnames)
+
+    def make_dnames(self, taken):
+        """RFC 6672: redirections within the zone, to a name that is long, to each other, to elsewhere; nothing below them."""
+        rng = self.rng
+        long = ".".join(["l" * 63, "m" * 63, "n" * 63]) + "."
+        for i in range(rng.choice([0, 0, 1, 2, 4])):
+            owner = rng.choice([f"dn{i}", f"dn{i}.deep", f"*.dn{i}"]) + "." + self.origin
+            target = rng.choice([self.origin, "sub1." + self.origin, f"dn{i + 1}." + self.origin, f"dn{i - 1}." + self.origin,
+                                 long + self.origin, "elsewhere.example.", self.name(), f"x.dn{i}." + self.origin])
+            if self.below_cut(owner) or owner in taken:
+                continue
+            taken.add(owner)
+            self.dnames.add(owner)
+            self.add(owner, "DNAME", target, rng.choice([0, 77, 3600]))
+            if rng.random() < 0.4:
+                self.add(owner, "A", self.address())
+
     def make(self):
         rng = self.rng
         soa = f"ns1.{self.origin} hostmaster.{self.origin} 1 3600 600 86400 {rng.choice([30, 300, 900])}"
@@ -99,11 +120,12 @@ class Zone:
                     self.add(server, "A", self.address())
                     if rng.random() < 0.4:
                         self.add(server, "AAAA", f"2001:db8::{i + 1:x}")
+        self.make_dnames(taken)
         for _ in range(rng.randrange(5, 25)):
             owner = self.name()
             if rng.random() < 0.25:
                 owner = "*." + owner
-            if owner in taken or self.below_cut(owner) or any(owner.endswith("." + c) for c in self.cnames if False):
+            if owner in taken or self.below_cut(owner) or self.below_dname(owner):
                 continue
             taken.add(owner)
             if rng.random() < 0.3:
@@ -144,6 +166,10 @@ class Zone:
                 owner = owner.split(".", 1)[1] if "\\" not in owner else owner
             elif kind < 0.48:
                 owner = "outside.example."
+            if self.dnames and rng.random() < 0.2:
+                owner = rng.choice([self.name(1)[:-len(self.origin)], "a." + self.name(2)[:-len(self.origin)], "q" * 63 + ".",
+                                    owner[:-len(self.origin)] if owner.endswith(self.origin) else "a."]) + \
+                    rng.choice(sorted(self.dnames))
             owner = owner.replace("*", rng.choice(["*", "w", "w.v"]))
             if rng.random() < 0.2:
                 owner = "".join(c.upper() if rng.random() < 0.5 else c for c in owner)
