@@ -145,7 +145,7 @@ $(B)/veer-probe: $(call objs,probes/main.c) $(LIB_probes) $(LIB_zones) $(LIB_bas
 	$(call link,$(call pc_libs,$(PKGS_base) libssl ldns libmaxminddb) -lm)
 $(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
-$(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_zones) $(LIB_base)
+$(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_probes) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
 
 ALL_LIBS := $(LIB_cli) $(LIB_api) $(LIB_dnsd) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)

@@ -2,6 +2,7 @@
 #include "probes/resolve.h"
 
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 struct resolve {
 	char name[NAME_MAX_BYTES + 1];
 	struct resolve_result result; /* the thread's, until `done` is called */
+	atomic_bool is_cancelled;     /* told to the thread, so that nobody asks for what nobody wants */
+	atomic_bool has_begun;        /* told by the thread */
 	resolve_done_fn *done;        /* the loop's; NULL when cancelled */
 	void *ctx;
 };
@@ -39,7 +42,9 @@ static void work(void *ctx)
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
 	struct addrinfo *list = NULL;
 	resolve->result.error = "";
-	if (is_localhost(resolve))
+	/* Relaxed: both are hints, and nothing else is read because of them. */
+	atomic_store_explicit(&resolve->has_begun, true, memory_order_relaxed);
+	if (atomic_load_explicit(&resolve->is_cancelled, memory_order_relaxed) || is_localhost(resolve))
 		return;
 	int status = getaddrinfo(resolve->name, NULL, &hints, &list);
 	if (status == 0) {
@@ -80,7 +85,13 @@ enum veer_err resolve_start(struct jobs *jobs, const char *name, resolve_done_fn
 	return VEER_OK;
 }
 
+bool resolve_has_begun(const struct resolve *resolve)
+{
+	return atomic_load_explicit(&resolve->has_begun, memory_order_relaxed);
+}
+
 void resolve_cancel(struct resolve *resolve)
 {
 	resolve->done = NULL;
+	atomic_store_explicit(&resolve->is_cancelled, true, memory_order_relaxed);
 }

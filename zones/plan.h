@@ -40,6 +40,7 @@ enum {
 
 /* A name of a zone with its RRsets; one block of memory. */
 struct plan_node {
+	uint64_t made_in; /* the builder's transaction: until its commit, no plan has the node */
 	uint16_t entry_count;
 	uint16_t entries_at; /* where `entries` begin, bytes from the node */
 	uint8_t flags;

@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "zones/model.h"
+#include "zones/rrnumbers.h"
 
 /* A record must be one line: what ldns would take for the end of a record or of a line is refused before. */
 static bool is_one_line(const char *text)
@@ -120,6 +121,7 @@ enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origi
 	char *line = malloc(size);
 	ldns_rdf *origin_rdf = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name_len(origin), origin);
 	ldns_rr *rr = NULL;
+	const char *what;
 	enum veer_err err = VEER_ENOMEM;
 	if (line != NULL && origin_rdf != NULL) {
 		(void)snprintf(line, size, ". 0 IN %s %s", type_text, text);
@@ -127,6 +129,8 @@ enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origi
 		if (status != LDNS_STATUS_OK || rr == NULL || (uint16_t)ldns_rr_get_type(rr) != type)
 			err = veer_fail(diag, VEER_EINVAL, "not a record of type %s: %s", type_text,
 					ldns_get_errorstr_by_id(status));
+		else if (!rrnumbers_fit(line, type, &what))
+			err = veer_fail(diag, VEER_EINVAL, "not a record of type %s: %s", type_text, what);
 		else
 			err = rdata_of(rr, rdata, rdata_len);
 	}

@@ -420,6 +420,25 @@ static void one_record_costs_the_same_in_any_zone(void **state)
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "refused");
 }
 
+/* What no plan has goes at once: else a name with many types would need memory by the square of them. */
+static void a_name_with_many_types_retires_nothing_new(void **state)
+{
+	struct world *w = *state;
+	char key[128];
+	put_world(w);
+	commit_alone(w);
+	for (int type = 1000; type < 1300; type++) {
+		(void)snprintf(key, sizeof key, ZONE "/1/many." ZONE "/TYPE%d", type);
+		put_record(w, key, 60, "\\# 1 00");
+	}
+	commit(w);
+	assert_true(w->retired.count < 20);
+	put_record(w, key, 60, "\\# 1 01");
+	const struct plan *before = w->plan;
+	assert_string_not_equal(ask(before, "many." ZONE, 1299), "refused"); /* under sanitizers: it is whole */
+	commit(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +451,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nodes_know_cuts_and_cnames, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_objects_leave_what_was_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_record_costs_the_same_in_any_zone, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_name_with_many_types_retires_nothing_new, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

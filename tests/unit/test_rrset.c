@@ -93,6 +93,7 @@ static void bad_api_objects_name_the_place(void **state)
 		{"{\"name\":\"www\",\"type\":\"A\",\"policy\":\"www\",\"ttl\":5}", "/policy"},
 		{"{\"name\":\"www\",\"type\":\"A\",\"policy\":\"No Name\"}", "/policy"},
 		{"{\"name\":\"www\",\"type\":\"A\",\"ttl\":1,\"records\":[\"192.0.2.1\"],\"x\":1}", "/x"},
+		{"{\"name\":\"www\",\"type\":\"MX\",\"ttl\":1,\"records\":[\"70000 a.\"]}", "/records/0"},
 		{"[]", ""},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
