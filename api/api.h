@@ -48,8 +48,9 @@ struct api {
 /* The routes of all modules, in one array of static storage. */
 const struct api_route *api_routes(size_t *count);
 
-/* auth.c: the server's hook. `ctx` is the struct api. */
+/* auth.c: the server's hooks. `ctx` is the struct api. */
 bool api_authenticate(void *ctx, struct api_request *request);
+bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope scope);
 
 /*
  * Commit and wait until the directory has it, so that who wrote reads what it wrote. On failure the reply is the problem

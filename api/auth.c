@@ -83,3 +83,24 @@ bool api_authenticate(void *ctx, struct api_request *request)
 	(void)snprintf(who->id, sizeof who->id, "%s", id);
 	return true;
 }
+
+bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope scope)
+{
+	struct api *api = ctx;
+	struct credential credential = {.hash = ""};
+	switch (who->role) {
+	case API_ROLE_ANONYMOUS:
+	case API_ROLE_OWNER:
+		return true;
+	case API_ROLE_TOKEN:
+		(void)directory_get(api->directory, MODEL_KIND_TOKEN, who->id, read_credential, &credential);
+		return credential.hash[0] != '\0' && (credential.scopes & ((unsigned)scope | API_SCOPE_ADMIN)) != 0;
+	case API_ROLE_AGENT:
+		(void)directory_get(api->directory, MODEL_KIND_AGENT, who->id, read_credential, &credential);
+		return credential.hash[0] != '\0';
+	case API_ROLE_NAMESERVER:
+		(void)directory_get(api->directory, MODEL_KIND_NAMESERVER, who->id, read_credential, &credential);
+		return credential.hash[0] != '\0';
+	}
+	return false;
+}

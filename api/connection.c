@@ -4,13 +4,14 @@
  * trickles a byte now and then would stay for ever: a janitor shuts down the socket of who is over its time.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "api/connection.h"
 
-enum { JANITOR_PERIOD_MS = 250 };
+enum { JANITOR_PERIOD_MS = 250, REVALIDATE_EVERY = 4 };
 
 int64_t api_now_ms(void)
 {
@@ -36,14 +37,16 @@ static int64_t phase_ms(enum api_phase phase)
 	return 0;
 }
 
-void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase)
+void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase, size_t bytes)
 {
 	if (connection == NULL)
 		return;
 	(void)pthread_mutex_lock(&server->connections_lock);
 	connection->since_ms = api_now_ms();
 	connection->is_idle = phase == API_PHASE_IDLE || phase == API_PHASE_HEADERS;
-	connection->due_ms = phase == API_PHASE_STREAM ? 0 : connection->since_ms + phase_ms(phase);
+	connection->due_ms = phase == API_PHASE_STREAM
+				     ? 0
+				     : connection->since_ms + phase_ms(phase) + (int64_t)(bytes / API_BYTES_PER_MS);
 	(void)pthread_mutex_unlock(&server->connections_lock);
 }
 
@@ -122,8 +125,19 @@ void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *conn
 	(void)uri;
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	if (info != NULL)
-		api_connection_phase(listener->server, info->socket_context, API_PHASE_HEADERS);
+		api_connection_phase(listener->server, info->socket_context, API_PHASE_HEADERS, 0);
 	return NULL;
+}
+
+size_t api_connections_count_streams(struct api_server *server, const struct api_principal *who)
+{
+	size_t count = 0;
+	(void)pthread_mutex_lock(&server->connections_lock);
+	for (const struct api_connection *c = server->connections; c != NULL; c = c->next)
+		if (c->stream != NULL && c->stream->who.role == who->role && strcmp(c->stream->who.id, who->id) == 0)
+			count++;
+	(void)pthread_mutex_unlock(&server->connections_lock);
+	return count;
 }
 
 /* Who only holds a place has less time when places get scarce, so that those with something to say find one. */
@@ -149,12 +163,32 @@ static void cut_late_ones(struct api_server *server)
 	(void)pthread_mutex_unlock(&server->connections_lock);
 }
 
+static void end_stream(struct api_stream *stream)
+{
+	(void)pthread_mutex_lock(&stream->lock);
+	stream->is_ended = true;
+	(void)pthread_mutex_unlock(&stream->lock);
+	api_stream_wake(stream);
+}
+
+/* End the streams of those who may no longer have them. */
+static void end_revoked_streams(struct api_server *server)
+{
+	(void)pthread_mutex_lock(&server->connections_lock);
+	for (struct api_connection *c = server->connections; c != NULL; c = c->next)
+		if (c->stream != NULL && !server->config.revalidate(server->config.ctx, &c->stream->who, c->stream->scope))
+			end_stream(c->stream);
+	(void)pthread_mutex_unlock(&server->connections_lock);
+}
+
 static void *janitor_main(void *ctx)
 {
 	struct api_server *server = ctx;
 	const struct timespec period = {.tv_nsec = JANITOR_PERIOD_MS * 1000000L};
-	while (!atomic_load(&server->is_janitor_done)) {
+	for (unsigned turn = 1; !atomic_load(&server->is_janitor_done); turn++) {
 		cut_late_ones(server);
+		if (turn % REVALIDATE_EVERY == 0 && server->config.revalidate != NULL)
+			end_revoked_streams(server);
 		(void)nanosleep(&period, NULL);
 	}
 	return NULL;
@@ -176,15 +210,11 @@ void api_janitor_stop(struct api_server *server)
 
 void api_connections_end_streams(struct api_server *server)
 {
+	/* A stream that is registered after this looks at the flag before it parks for the first time. */
+	atomic_store(&server->is_ending, true);
 	(void)pthread_mutex_lock(&server->connections_lock);
-	server->has_ended_streams = true;
-	for (struct api_connection *c = server->connections; c != NULL; c = c->next) {
-		if (c->stream == NULL)
-			continue;
-		(void)pthread_mutex_lock(&c->stream->lock);
-		c->stream->is_ended = true;
-		(void)pthread_mutex_unlock(&c->stream->lock);
-		api_stream_wake(c->stream);
-	}
+	for (struct api_connection *c = server->connections; c != NULL; c = c->next)
+		if (c->stream != NULL)
+			end_stream(c->stream);
 	(void)pthread_mutex_unlock(&server->connections_lock);
 }

@@ -25,6 +25,8 @@ enum {
 	API_DEADLINE_HEADERS_MS = 5000,
 	API_DEADLINE_BODY_MS = 30000,
 	API_DEADLINE_REPLY_MS = 60000,
+	API_BYTES_PER_MS = 128, /* large bodies and replies have so much more time: slower is a failure */
+	API_STREAMS_OF_ONE = 8, /* streams of one agent or name server */
 };
 
 /* What a connection is doing; decides its deadline. */
@@ -53,6 +55,8 @@ struct api_stream {
 	struct api_connection *peer; /* lives longer than the stream */
 	struct api_stream_source *source;
 	struct api_server *server;
+	struct api_principal who; /* who opened it, and by which scope: asked again while it lasts */
+	enum api_scope scope;
 };
 
 /* One request, from its headers to the end of its reply. */
@@ -86,9 +90,8 @@ struct api_server {
 	struct api_listener listeners[API_LISTENERS_MAX];
 	size_t listener_count;
 
-	pthread_mutex_t connections_lock; /* guards the list, the fields of its members, and has_ended_streams */
+	pthread_mutex_t connections_lock; /* guards the list and the fields of its members */
 	struct api_connection *connections;
-	bool has_ended_streams;           /* no stream may begin any more */
 
 	pthread_mutex_t pool_lock;        /* guards the queue and is_stopping */
 	pthread_cond_t pool_filled;
@@ -101,6 +104,7 @@ struct api_server {
 	pthread_t janitor;
 	bool has_janitor;
 	atomic_bool is_janitor_done;
+	atomic_bool is_ending;            /* no stream may be opened or parked any more */
 
 	atomic_uint_fast64_t requests, by_class[6], refused_busy, cut_deadline, connection_count, stream_count,
 		body_bytes;
@@ -111,7 +115,10 @@ int64_t api_now_ms(void);
 /* connection.c: the registry and the janitor that cuts what is over its deadline. */
 void api_connection_notify(void *ctx, struct MHD_Connection *connection, void **socket_context,
 			   enum MHD_ConnectionNotificationCode code);
-void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase);
+/* Start a phase, whose deadline leaves time for `bytes` of body or reply. */
+void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase, size_t bytes);
+/* Open streams of this agent or name server. */
+size_t api_connections_count_streams(struct api_server *server, const struct api_principal *who);
 void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *connection);
 bool api_janitor_start(struct api_server *server);
 void api_janitor_stop(struct api_server *server);

@@ -72,7 +72,7 @@ static struct MHD_Response *make_response(struct api_exchange *x)
 static enum MHD_Result send_reply(struct api_exchange *x)
 {
 	bool is_stream = x->reply.source != NULL;
-	api_connection_phase(x->server, x->peer, is_stream ? API_PHASE_STREAM : API_PHASE_REPLY);
+	api_connection_phase(x->server, x->peer, is_stream ? API_PHASE_STREAM : API_PHASE_REPLY, x->reply.body_len);
 	struct MHD_Response *response = make_response(x);
 	if (response == NULL)
 		return MHD_NO;
@@ -85,6 +85,16 @@ static enum MHD_Result send_reply(struct api_exchange *x)
 	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->reply.status, response);
 	MHD_destroy_response(response);
 	return result;
+}
+
+/* There is room for one more stream, and one agent or name server does not take it all. */
+static bool may_open_stream(struct api_exchange *x)
+{
+	const struct api_principal *who = &x->request.principal;
+	if (atomic_load(&x->server->stream_count) >= API_STREAMS_MAX)
+		return false;
+	return (who->role != API_ROLE_AGENT && who->role != API_ROLE_NAMESERVER) ||
+	       api_connections_count_streams(x->server, who) < API_STREAMS_OF_ONE;
 }
 
 /* Smuggling (RFC 9112 6.1) and what the routes' tables say of bodies. False: the reply is made. */
@@ -107,7 +117,7 @@ static bool check_headers(struct api_exchange *x)
 		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes", x->route->body_limit_bytes);
 		return false;
 	}
-	if (x->route->class == API_CLASS_STREAM && atomic_load(&x->server->stream_count) >= API_STREAMS_MAX) {
+	if (x->route->class == API_CLASS_STREAM && !may_open_stream(x)) {
 		atomic_fetch_add(&x->server->refused_busy, 1);
 		api_problem_err(&x->reply, VEER_ELIMIT);
 		return false;
@@ -146,7 +156,7 @@ static struct api_exchange *exchange_new(struct api_listener *listener, struct M
 
 static enum MHD_Result first_call(struct api_exchange *x)
 {
-	api_connection_phase(x->server, x->peer, API_PHASE_BODY);
+	api_connection_phase(x->server, x->peer, API_PHASE_BODY, 0);
 	if (x->request.method == NULL || x->request.path == NULL || x->peer == NULL)
 		return MHD_NO;
 	if (!check_headers(x)) {
@@ -154,6 +164,9 @@ static enum MHD_Result first_call(struct api_exchange *x)
 				header(x->connection, "Transfer-Encoding") != NULL;
 		return send_reply(x);
 	}
+	const char *length = header(x->connection, "Content-Length"); /* not more than the route takes: checked */
+	if (length != NULL)
+		api_connection_phase(x->server, x->peer, API_PHASE_BODY, strtoull(length, NULL, 10));
 	x->body.limit_bytes = x->route->body_limit_bytes;
 	x->request.arg = x->route->arg;
 	return MHD_YES;
@@ -178,7 +191,7 @@ static enum MHD_Result run_handler(struct api_exchange *x)
 		return send_reply(x);
 	}
 	/* How long the handler takes is ours to answer for, not the client's. */
-	api_connection_phase(x->server, x->peer, API_PHASE_STREAM);
+	api_connection_phase(x->server, x->peer, API_PHASE_STREAM, 0);
 	MHD_suspend_connection(x->connection);
 	if (api_pool_push(x->server, x))
 		return MHD_YES;
@@ -231,7 +244,7 @@ void api_exchange_completed(void *ctx, struct MHD_Connection *connection, void *
 	if (x == NULL)
 		return;
 	*state = NULL;
-	api_connection_phase(x->server, x->peer, API_PHASE_IDLE);
+	api_connection_phase(x->server, x->peer, API_PHASE_IDLE, 0);
 	if (x->reply.source != NULL)
 		x->reply.source->close(x->reply.source);
 	free(x->reply.body);

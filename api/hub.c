@@ -188,7 +188,8 @@ static enum veer_err start_anew(struct hub *hub)
 	if (err != VEER_OK)
 		return err;
 	feed_restart(hub->feed, hub->revision);
-	controller_model_changed(hub->controller);
+	if (hub->controller != NULL)
+		controller_model_changed(hub->controller);
 	set_watch(hub, watch);
 	log_warn(hub->log, "fell behind the store's history: read anew", LOG_INT("revision", hub->revision));
 	return VEER_OK;

@@ -11,7 +11,7 @@
 #include "api/handlers.h"
 #include "base/crypto.h"
 
-enum { SECRET_SIZE = 64, ENROLMENT_HOURS = 24, TOKEN_NAME_MAX = 63, SCOPES_MAX = 8 };
+enum { SECRET_SIZE = 64, ENROLMENT_HOURS = 24, TOKEN_NAME_MAX = 63, SCOPES_MAX = 8, EXPIRED_AT_ONCE = 10 };
 
 /* PREFIX and 43 characters of base62, and its hash. */
 static bool draw_secret(const char *prefix, char *secret, char *hash)
@@ -53,6 +53,26 @@ static bool make_put(struct api_request *request, enum model_kind kind, const ch
 	return op->value != NULL;
 }
 
+/* Announcements whose time is over: each new one takes some of them away, so that they do not pile up. */
+struct expired {
+	struct arena *arena;
+	struct store_op ops[1 + EXPIRED_AT_ONCE]; /* the first is the caller's */
+	size_t count;
+	int64_t now_s;
+};
+
+static bool add_expired(void *ctx, const struct directory_entry *entry)
+{
+	struct expired *e = ctx;
+	if (json_integer_value(json_object_get(entry->object, "expires_s")) >= e->now_s)
+		return true;
+	char *key = arena_strdup(e->arena, entry->key);
+	if (key != NULL)
+		e->ops[e->count++] = (struct store_op){.op = STORE_DEL, .kind = MODEL_KIND_ENROLMENT, .key = key,
+						       .expect = STORE_ANY};
+	return key != NULL && e->count < 1 + EXPIRED_AT_ONCE;
+}
+
 /* The announcement of an agent or name server: makes an enrolment token. */
 void handle_identity_create(void *ctx, struct api_request *request, struct api_reply *reply)
 {
@@ -75,8 +95,9 @@ void handle_identity_create(void *ctx, struct api_request *request, struct api_r
 	char secret[SECRET_SIZE], hash[CRYPTO_SHA256_HEX_SIZE], expires[VEER_RFC3339_SIZE];
 	int64_t expires_ns = veer_clock_wall_ns(api->clock) + (int64_t)ENROLMENT_HOURS * 3600 * 1000000000;
 	veer_rfc3339(expires_ns, expires);
-	struct store_op op;
+	struct expired e = {.arena = request->arena, .count = 1, .now_s = veer_clock_wall_ns(api->clock) / 1000000000};
 	int64_t revision;
+	directory_list(api->directory, MODEL_KIND_ENROLMENT, NULL, add_expired, &e);
 	if (err != VEER_OK) {
 		api_problem_invalid(reply, &diag);
 	} else if (!draw_secret("vre_", secret, hash) ||
@@ -84,9 +105,9 @@ void handle_identity_create(void *ctx, struct api_request *request, struct api_r
 			     json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:I}", "kind", is_agent ? "agent" : "nameserver", "name", name,
 				       "region", region, "site", site, "expires_at", expires, "expires_s",
 				       (json_int_t)(expires_ns / 1000000000)),
-			     STORE_ABSENT, &op)) {
+			     STORE_ABSENT, &e.ops[0])) {
 		api_problem_err(reply, VEER_ENOMEM);
-	} else if (api_commit(api, reply, &op, 1, &revision)) {
+	} else if (api_commit(api, reply, e.ops, e.count, &revision)) {
 		api_reply_json(reply, 201, json_pack("{s:s, s:s, s:s?, s:s}", "token", secret, "name", name, "region", region,
 						     "expires_at", expires));
 	}
@@ -137,6 +158,14 @@ static void exchange(struct api *api, struct api_request *request, struct api_re
 					     field(enrolment->object, "name"), "region", field(enrolment->object, "region")));
 }
 
+/* Is it there, for this kind, and not too old? */
+static bool is_good(const struct enrolment *enrolment, const char *kind, int64_t now_s)
+{
+	const char *is_for = field(enrolment->object, "kind");
+	return is_for != NULL && strcmp(is_for, kind) == 0 &&
+	       now_s <= json_integer_value(json_object_get(enrolment->object, "expires_s"));
+}
+
 void handle_enrol(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	static const char *const kinds[] = {"agent", "nameserver"};
@@ -159,8 +188,7 @@ void handle_enrol(void *ctx, struct api_request *request, struct api_reply *repl
 	int64_t now_s = veer_clock_wall_ns(api->clock) / 1000000000;
 	if (err != VEER_OK)
 		api_problem_invalid(reply, &diag);
-	else if (enrolment.object == NULL || now_s > json_integer_value(json_object_get(enrolment.object, "expires_s")) ||
-		 field(enrolment.object, "kind") == NULL || strcmp(field(enrolment.object, "kind"), kinds[kind]) != 0)
+	else if (!is_good(&enrolment, kinds[kind], now_s))
 		api_problem(reply, 401, "enrolment", "the enrolment token is not known, was used, or is older than %d h: make another",
 			    ENROLMENT_HOURS);
 	else if (region != NULL && enrolled_region != NULL && strcmp(region, enrolled_region) != 0)
@@ -254,10 +282,9 @@ void handle_token_create(void *ctx, struct api_request *request, struct api_repl
 	json_t *scopes = read_scopes(&c, &request->principal);
 	if (veer_json_end(&c) != VEER_OK) {
 		api_problem_invalid(reply, &diag);
-		json_decref(scopes);
 	} else if (!draw_id("t-", id, sizeof id) || !draw_secret("vrt_", secret, hash) ||
 		   !make_put(request, MODEL_KIND_TOKEN, id,
-			     json_pack("{s:s, s:s, s:o, s:s, s:s}", "id", id, "name", name, "scopes", scopes, "secret_sha256", hash,
+			     json_pack("{s:s, s:s, s:O, s:s, s:s}", "id", id, "name", name, "scopes", scopes, "secret_sha256", hash,
 				       "created_at", api_now_text(api, request->arena)),
 			     STORE_ABSENT, &op)) {
 		api_problem_err(reply, VEER_ENOMEM);
@@ -266,6 +293,7 @@ void handle_token_create(void *ctx, struct api_request *request, struct api_repl
 		(void)snprintf(token, sizeof token, "%s.%s", id, secret);
 		api_reply_json(reply, 201, json_pack("{s:s, s:s, s:s}", "id", id, "name", name, "token", token));
 	}
+	json_decref(scopes);
 	json_decref(body);
 }
 

@@ -79,7 +79,8 @@ static enum veer_err open_server(struct api *api, const struct options *o, struc
 	if (err == VEER_OK && o->tls_key != NULL)
 		err = file_read(o->tls_key, PEM_MAX, &key, &len, diag);
 	if (err == VEER_OK) {
-		struct api_server_config config = {.ctx = api, .authenticate = api_authenticate, .tls_cert_pem = cert,
+		struct api_server_config config = {.ctx = api, .authenticate = api_authenticate,
+						   .revalidate = api_revalidate, .tls_cert_pem = cert,
 						   .tls_key_pem = key, .log = api->log};
 		config.routes = api_routes(&config.route_count);
 		api->server = api_server_new(&config);

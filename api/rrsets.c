@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RRsets: create, read, list, replace, delete, one at a time. A write reads what it depends on (its zone, the SOA, what else
- * is at the name), and commits on condition that all of it is unchanged; when it is not, it starts again.
+ * RRsets: create, read, list, replace, delete, one at a time. A write reads what it depends on (its zone, the SOA, what
+ * else is at the name), and commits on condition that all of it is unchanged; when it is not, it starts again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,22 +18,23 @@ struct rrset_write {
 	struct api *api;
 	struct api_request *request;
 	struct api_reply *reply;
-	bool is_create;        /* POST */
-	const json_t *body;    /* NULL: deletion */
+	bool is_create;     /* POST */
+	const json_t *body; /* NULL: deletion */
 	struct zone_ref zone;
 	struct rrset_key key;
 	char key_text[RRSET_KEY_SIZE];
-	json_t *object;        /* what is to be stored; NULL: deletion */
-	char *value;           /* the same as text; owned */
+	json_t *object; /* what is to be stored; NULL: deletion */
+	char *value;    /* the same as text; owned */
 	struct zone_soa soa;
-	char *soa_value;       /* the raised SOA as text; owned */
+	char *soa_value; /* the raised SOA as text; owned */
 	char soa_key[RRSET_KEY_SIZE];
-	int64_t current;       /* the RRset's revision; 0: it is not there */
+	int64_t current; /* the RRset's revision; 0: it is not there */
 	int64_t expect;
 	int64_t policy_revision; /* 0: not bound */
 };
 
-static void fail(struct rrset_write *w, const char *pointer, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void fail(struct rrset_write *w, const char *pointer, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* 422 at a place of the body. */
 static void fail(struct rrset_write *w, const char *pointer, const char *fmt, ...)
@@ -412,20 +413,21 @@ static enum veer_err commit(struct rrset_write *w, int64_t *revision)
 	enum veer_err err = raise_serial(w);
 	if (err != VEER_OK)
 		return err;
-	ops[count++] = (struct store_op){.op = STORE_CHECK, .kind = MODEL_KIND_ZONE, .key = w->zone.text,
-					 .expect = w->zone.revision};
-	ops[count++] = (struct store_op){STORE_PUT, MODEL_KIND_RRSET, w->soa_key, w->soa_value, strlen(w->soa_value),
-					 w->soa.revision, 0};
+	ops[count++] = (struct store_op){
+		.op = STORE_CHECK, .kind = MODEL_KIND_ZONE, .key = w->zone.text, .expect = w->zone.revision};
+	ops[count++] = (struct store_op){
+		STORE_PUT, MODEL_KIND_RRSET, w->soa_key, w->soa_value, strlen(w->soa_value), w->soa.revision, 0};
 	if (w->policy_revision != 0)
-		ops[count++] = (struct store_op){.op = STORE_CHECK, .kind = MODEL_KIND_POLICY,
+		ops[count++] = (struct store_op){.op = STORE_CHECK,
+						 .kind = MODEL_KIND_POLICY,
 						 .key = json_string_value(json_object_get(w->object, "policy")),
 						 .expect = w->policy_revision};
 	if (w->object == NULL)
-		ops[count++] = (struct store_op){.op = STORE_DEL, .kind = MODEL_KIND_RRSET, .key = w->key_text,
-						 .expect = w->expect};
+		ops[count++] = (struct store_op){
+			.op = STORE_DEL, .kind = MODEL_KIND_RRSET, .key = w->key_text, .expect = w->expect};
 	else if (w->key.type != RRTYPE_SOA)
-		ops[count++] = (struct store_op){STORE_PUT, MODEL_KIND_RRSET, w->key_text, w->value, strlen(w->value),
-						 w->expect, 0};
+		ops[count++] = (struct store_op){
+			STORE_PUT, MODEL_KIND_RRSET, w->key_text, w->value, strlen(w->value), w->expect, 0};
 	return store_commit(w->api->store, ops, count, STORE_NORMAL, revision, NULL);
 }
 
@@ -438,8 +440,8 @@ static void reply_written(struct rrset_write *w, int64_t revision)
 		char name[NAME_TEXT_SIZE], type[RRSET_TYPE_TEXT_SIZE];
 		(void)name_print_key(w->key.owner, name, sizeof name);
 		rrtype_print(w->key.type, type);
-		int len = snprintf(w->reply->location, sizeof w->reply->location, "/v1/zones/%s/rrsets/%s/%s", w->zone.text, name,
-				   type);
+		int len = snprintf(w->reply->location, sizeof w->reply->location, "/v1/zones/%s/rrsets/%s/%s",
+				   w->zone.text, name, type);
 		if (len < 0 || (size_t)len >= sizeof w->reply->location)
 			w->reply->location[0] = '\0'; /* too long to be said */
 	}
@@ -492,7 +494,8 @@ static bool try_delete(struct rrset_write *w)
 	if (w->current == 0) {
 		no_such_rrset(w->reply, w->request);
 	} else if (is_apex && (w->key.type == RRTYPE_SOA || w->key.type == RRTYPE_NS)) {
-		api_problem(w->reply, 409, "required", "a zone keeps its SOA and its NS: replace them with PUT, or delete the zone");
+		api_problem(w->reply, 409, "required",
+			    "a zone keeps its SOA and its NS: replace them with PUT, or delete the zone");
 	} else {
 		enum veer_err err = commit(w, &revision);
 		if (err == VEER_ECONFLICT)

@@ -5,7 +5,7 @@
  *
  * Limits: each class of request has its own (streams 2,500; ordinary requests 256 waiting), so that none starves another.
  * Deadlines are absolute, whatever trickles in: a request line within 15 s of the connection (60 s when kept alive), headers within
- * 5 s of it, the body within 30 s, the reply sent within 60 s.
+ * 5 s of it, the body within 30 s, the reply sent within 60 s; large ones have a second more for each 128 kB.
  * Requests with both Transfer-Encoding and Content-Length are refused (RFC 9112 6.1); bare LF is tolerated by the library, so
  * the server must not share connections behind a proxy that disagrees.
  */
@@ -43,11 +43,18 @@ struct api_route {
 /* Find out who asks: fills request->principal. Called by network threads, must not block. False: credentials are wrong. */
 typedef bool api_authenticate_fn(void *ctx, struct api_request *request);
 
+/*
+ * Is what a stream was opened with still good (not revoked, not deleted, the scope not taken away)? Asked once a second for each
+ * open stream, by a thread of the server, which must not block. False ends the stream.
+ */
+typedef bool api_revalidate_fn(void *ctx, const struct api_principal *who, enum api_scope scope);
+
 struct api_server_config {
 	const struct api_route *routes; /* borrowed for the server's life */
 	size_t route_count;
-	void *ctx;                      /* for handlers and authenticate */
+	void *ctx;                      /* for handlers, authenticate and revalidate */
 	api_authenticate_fn *authenticate;
+	api_revalidate_fn *revalidate;
 	const char *tls_cert_pem;       /* contents, or NULL for clear text; copied */
 	const char *tls_key_pem;
 	unsigned workers;               /* worker threads, default 4 */

@@ -27,7 +27,7 @@ static bool begin_look(struct api_stream *stream)
 {
 	(void)pthread_mutex_lock(&stream->lock);
 	stream->has_news = false;
-	bool goes_on = !stream->is_ended;
+	bool goes_on = !stream->is_ended && !atomic_load(&stream->server->is_ending);
 	(void)pthread_mutex_unlock(&stream->lock);
 	return goes_on;
 }
@@ -84,6 +84,8 @@ struct MHD_Response *api_stream_response(struct api_exchange *exchange)
 	stream->peer = exchange->peer;
 	stream->server = server;
 	stream->source = exchange->reply.source;
+	stream->who = exchange->request.principal;
+	stream->scope = exchange->route->scope;
 	struct MHD_Response *response =
 		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_content, stream, free_content);
 	if (response == NULL) {
@@ -95,7 +97,6 @@ struct MHD_Response *api_stream_response(struct api_exchange *exchange)
 	atomic_fetch_add(&server->stream_count, 1);
 	(void)pthread_mutex_lock(&server->connections_lock);
 	exchange->peer->stream = stream;
-	stream->is_ended = server->has_ended_streams; /* kept connections may ask until the very end: never park then */
 	(void)pthread_mutex_unlock(&server->connections_lock);
 	stream->source->open(stream->source, stream);
 	return response;

@@ -63,7 +63,9 @@ bool zone_need(struct api *api, struct api_request *request, struct api_reply *r
 
 void zone_rrset_key(const struct zone_ref *zone, const uint8_t *owner, uint16_t type, char *out)
 {
-	struct rrset_key key = {.zone_len = zone->name_len, .owner_len = name_len(owner), .type = type,
+	struct rrset_key key = {.zone_len = zone->name_len,
+				.owner_len = name_len(owner),
+				.type = type,
 				.version = (uint64_t)zone->version};
 	memcpy(key.zone, zone->name, key.zone_len);
 	memcpy(key.owner, owner, key.owner_len);
@@ -83,8 +85,8 @@ size_t zone_soa_serial_at(const uint8_t *rdata, size_t len)
 }
 
 /* The stored SOA decoded; `*wire` is the caller's, `*at` the place of the serial in it. */
-static enum veer_err decode_soa(const struct zone_ref *zone, const char *value, size_t len, uint8_t **wire, size_t *wire_len,
-				size_t *at)
+static enum veer_err decode_soa(const struct zone_ref *zone, const char *value, size_t len, uint8_t **wire,
+				size_t *wire_len, size_t *at)
 {
 	struct rrset_key key = {.owner_len = zone->name_len, .type = RRTYPE_SOA};
 	struct rrset_view view;

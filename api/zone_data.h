@@ -18,9 +18,9 @@
 struct zone_ref {
 	uint8_t name[NAME_WIRE_MAX]; /* lower case */
 	size_t name_len;
-	char text[NAME_TEXT_SIZE];   /* absolute, as in keys */
-	int64_t version;             /* the RRsets' that are visible */
-	int64_t revision;            /* of the zone object; 0: the zone is not there */
+	char text[NAME_TEXT_SIZE]; /* absolute, as in keys */
+	int64_t version;           /* the RRsets' that are visible */
+	int64_t revision;          /* of the zone object; 0: the zone is not there */
 };
 
 /* A zone's SOA as stored. */
@@ -37,8 +37,8 @@ struct zone_soa {
  */
 enum veer_err zone_name_parse(const char *text, struct zone_ref *out, struct veer_diag *diag);
 
-/* The zone of that name as the store has it. Errors: those of zone_name_parse(), VEER_ENOTFOUND (name and text are filled),
- * VEER_ECORRUPT, VEER_EIO, VEER_ENOMEM. */
+/* The zone of that name as the store has it. Errors: those of zone_name_parse(), VEER_ENOTFOUND (name and text are
+ * filled), VEER_ECORRUPT, VEER_EIO, VEER_ENOMEM. */
 enum veer_err zone_find(struct api *api, const char *text, struct arena *arena, struct zone_ref *out);
 
 /* Same for handlers: false when the reply is a problem already. */

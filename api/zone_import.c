@@ -9,8 +9,8 @@
 #include "zones/zonefile.h"
 
 enum {
-	SWITCH_TRIES = 8,          /* somebody may change the old version again and again */
-	FOLLOW_EVERY = 16,         /* pieces between two waits for the directory: the feed's backlog is bounded */
+	SWITCH_TRIES = 8,  /* somebody may change the old version again and again */
+	FOLLOW_EVERY = 16, /* pieces between two waits for the directory: the feed's backlog is bounded */
 	BOUND_ARENA_BYTES = 256 << 20,
 	SCRATCH_BYTES = 1 << 20,
 };
@@ -26,12 +26,12 @@ struct bound {
 /* The old version, as far as it matters: read at one revision. */
 struct old_zone {
 	struct arena *arena;
-	struct zone_ref zone;  /* revision 0: there is none */
+	struct zone_ref zone; /* revision 0: there is none */
 	char soa_key[RRSET_KEY_SIZE];
-	int64_t soa_revision;  /* 0: there is none */
+	int64_t soa_revision; /* 0: there is none */
 	uint32_t serial;
 	bool has_serial;
-	struct bound *bound;   /* sorted by owner */
+	struct bound *bound; /* sorted by owner */
 	size_t count;
 	size_t size;
 	bool failed;
@@ -47,17 +47,18 @@ struct batch {
 struct importer {
 	struct api *api;
 	struct zone_import *import;
-	struct zone_ref zone;      /* the new one: its version is the one written */
+	struct zone_ref zone; /* the new one: its version is the one written */
 	struct zonefile *file;
 	struct old_zone old;
 	struct batch batch;
-	char *soa_value;           /* the file's, as stored; owned */
+	char *soa_value; /* the file's, as stored; owned */
 	uint32_t file_serial;
 	int64_t done, total;
 	struct veer_diag *diag;
 };
 
-/* --- the old version ------------------------------------------------------------------------------------------------ */
+/* --- the old version ------------------------------------------------------------------------------------------------
+ */
 
 static void old_zone_deinit(struct old_zone *old)
 {
@@ -100,7 +101,8 @@ static bool look_at_old(void *ctx, const struct store_object *object)
 	bool ok = true;
 	if (strcmp(object->key, old->soa_key) == 0) {
 		old->soa_revision = object->revision;
-		old->has_serial = zone_soa_serial(&old->zone, object->value, object->value_len, &old->serial) == VEER_OK;
+		old->has_serial =
+			zone_soa_serial(&old->zone, object->value, object->value_len, &old->serial) == VEER_OK;
 	} else if (strncmp(object->value, "{\"policy\"", 9) == 0) {
 		ok = add_bound(old, object);
 	}
@@ -141,7 +143,8 @@ static enum veer_err old_zone_read(struct api *api, const struct zone_ref *name,
 	return err;
 }
 
-/* --- pieces --------------------------------------------------------------------------------------------------------- */
+/* --- pieces ---------------------------------------------------------------------------------------------------------
+ */
 
 static void batch_clear(struct batch *b)
 {
@@ -179,8 +182,8 @@ static enum veer_err add_op(struct importer *m, enum store_op_kind op, const uin
 		free(value);
 		return VEER_ENOMEM;
 	}
-	m->batch.ops[m->batch.count++] = (struct store_op){op, MODEL_KIND_RRSET, copy, value, value != NULL ? strlen(value) : 0,
-							   STORE_ANY, 0};
+	m->batch.ops[m->batch.count++] =
+		(struct store_op){op, MODEL_KIND_RRSET, copy, value, value != NULL ? strlen(value) : 0, STORE_ANY, 0};
 	return m->batch.count == STORE_COMMIT_OPS_MAX ? flush(m) : VEER_OK;
 }
 
@@ -192,7 +195,8 @@ static char *value_of(const struct rrset_view *rrset)
 	return text;
 }
 
-/* --- first pass: does it fit together? -------------------------------------------------------------------------------- */
+/* --- first pass: does it fit together?
+ * -------------------------------------------------------------------------------- */
 
 /* The file may not say anything of a name that a bound RRset stands in the way of. */
 static enum veer_err check_against_bound(struct importer *m, const struct rrset_view *rrset)
@@ -214,9 +218,10 @@ static enum veer_err check_against_bound(struct importer *m, const struct rrset_
 		(void)name_print(rrset->owner, name, sizeof name);
 		rrtype_print(rrset->type, type);
 		rrtype_print(b->type, bound_type);
-		return veer_fail(m->diag, VEER_EINVAL,
-				 "the file has an RRset %s %s, where %s is bound to the policy \"%s\": remove one of the two", name, type,
-				 bound_type, b->policy);
+		return veer_fail(
+			m->diag, VEER_EINVAL,
+			"the file has an RRset %s %s, where %s is bound to the policy \"%s\": remove one of the two",
+			name, type, bound_type, b->policy);
 	}
 	return VEER_OK;
 }
@@ -239,7 +244,8 @@ static enum veer_err check_rrset(void *ctx, const struct rrset_view *rrset)
 	return check_against_bound(m, rrset);
 }
 
-/* --- second pass: write ------------------------------------------------------------------------------------------------ */
+/* --- second pass: write
+ * ------------------------------------------------------------------------------------------------ */
 
 static uint32_t new_serial(const struct importer *m)
 {
@@ -256,7 +262,8 @@ static enum veer_err write_soa(struct importer *m)
 static enum veer_err write_rrset(void *ctx, const struct rrset_view *rrset)
 {
 	struct importer *m = ctx;
-	return rrset->type == RRTYPE_SOA ? write_soa(m) : add_op(m, STORE_PUT, rrset->owner, rrset->type, value_of(rrset));
+	return rrset->type == RRTYPE_SOA ? write_soa(m)
+					 : add_op(m, STORE_PUT, rrset->owner, rrset->type, value_of(rrset));
 }
 
 static enum veer_err write_bound(struct importer *m)
@@ -273,7 +280,8 @@ static enum veer_err write_all(struct importer *m)
 	return err == VEER_OK ? write_bound(m) : err;
 }
 
-/* --- the switch --------------------------------------------------------------------------------------------------------- */
+/* --- the switch
+ * --------------------------------------------------------------------------------------------------------- */
 
 /* Show the new version, if nobody has changed the old one since it was read. */
 static enum veer_err show(struct importer *m, int64_t *revision)
@@ -285,11 +293,15 @@ static enum veer_err show(struct importer *m, int64_t *revision)
 	json_decref(object);
 	if (text == NULL)
 		return VEER_ENOMEM;
-	ops[0] = (struct store_op){STORE_PUT, MODEL_KIND_ZONE, m->zone.text, text, strlen(text), m->old.zone.revision, 0};
+	ops[0] = (struct store_op){STORE_PUT, MODEL_KIND_ZONE, m->zone.text, text, strlen(text), m->old.zone.revision,
+				   0};
 	if (m->old.zone.revision != 0)
-		ops[count++] = (struct store_op){.op = STORE_CHECK, .kind = MODEL_KIND_RRSET, .key = m->old.soa_key,
+		ops[count++] = (struct store_op){.op = STORE_CHECK,
+						 .kind = MODEL_KIND_RRSET,
+						 .key = m->old.soa_key,
 						 .expect = m->old.soa_revision};
-	/* Who deletes a policy looks for visible RRsets that are bound to it: which are visible must not change meanwhile. */
+	/* Who deletes a policy looks for visible RRsets that are bound to it: which are visible must not change
+	 * meanwhile. */
 	(void)pthread_mutex_lock(&m->api->write_lock);
 	enum veer_err err = store_commit(m->api->store, ops, count, STORE_NORMAL, revision, NULL);
 	if (err == VEER_OK)

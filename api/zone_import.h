@@ -20,9 +20,10 @@ struct zone_import_result {
 };
 
 /*
- * Import `len` bytes of zone file into the zone with the name in `zone` (zone_name_parse()), which is made when it is not there.
- * Errors: VEER_EINVAL, VEER_ERANGE and the like with ZONE_IMPORT_LABEL:LINE in the diag; VEER_EBUSY and VEER_ELIMIT (other
- * imports), VEER_ECONFLICT (others changed the zone all the time), VEER_ECLOSED (shutting down), VEER_ESPACE, VEER_EIO, VEER_ENOMEM.
+ * Import `len` bytes of zone file into the zone with the name in `zone` (zone_name_parse()), which is made when it is
+ * not there. Errors: VEER_EINVAL, VEER_ERANGE and the like with ZONE_IMPORT_LABEL:LINE in the diag; VEER_EBUSY and
+ * VEER_ELIMIT (other imports), VEER_ECONFLICT (others changed the zone all the time), VEER_ECLOSED (shutting down),
+ * VEER_ESPACE, VEER_EIO, VEER_ENOMEM.
  */
 enum veer_err zone_import_run(struct api *api, const struct zone_ref *zone, const char *text, size_t len,
 			      struct zone_import_result *out, struct veer_diag *diag);

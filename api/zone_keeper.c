@@ -23,8 +23,9 @@ struct zone_import {
 struct zone_keeper {
 	struct store *store;
 	struct logger *log;
-	pthread_mutex_t versions_lock; /* held while a version number is given out, and while a piece is judged and removed */
-	pthread_mutex_t lock;          /* guards what follows */
+	pthread_mutex_t
+		versions_lock; /* held while a version number is given out, and while a piece is judged and removed */
+	pthread_mutex_t lock;  /* guards what follows */
 	pthread_cond_t wanted;
 	bool is_wanted;
 	bool is_stopping;
@@ -62,7 +63,8 @@ static bool take_first(void *ctx, const struct store_object *object)
 	l->is_found = true;
 	l->version = 0;
 	(void)snprintf(l->prefix, sizeof l->prefix, "%s", object->key);
-	if (second == NULL || (size_t)(first - object->key) >= sizeof l->zone || (size_t)(second - first) > sizeof digits)
+	if (second == NULL || (size_t)(first - object->key) >= sizeof l->zone ||
+	    (size_t)(second - first) > sizeof digits)
 		return false; /* no key of ours: stepped over */
 	memcpy(digits, first + 1, (size_t)(second - first - 1));
 	digits[second - first - 1] = '\0';
@@ -130,7 +132,8 @@ static bool is_being_imported(struct zone_keeper *k, const struct leftover *l)
 	bool is = false;
 	(void)pthread_mutex_lock(&k->lock);
 	for (size_t i = 0; i < ZONE_IMPORTS_MAX; i++)
-		is |= k->imports[i].is_used && k->imports[i].version == l->version && strcmp(k->imports[i].zone, l->zone) == 0;
+		is |= k->imports[i].is_used && k->imports[i].version == l->version &&
+		      strcmp(k->imports[i].zone, l->zone) == 0;
 	(void)pthread_mutex_unlock(&k->lock);
 	return is;
 }
@@ -162,7 +165,8 @@ static bool add_deletion(void *ctx, const struct store_object *object)
 		p->failed = true;
 		return false;
 	}
-	p->ops[p->count++] = (struct store_op){.op = STORE_DEL, .kind = MODEL_KIND_RRSET, .key = key, .expect = STORE_ANY};
+	p->ops[p->count++] =
+		(struct store_op){.op = STORE_DEL, .kind = MODEL_KIND_RRSET, .key = key, .expect = STORE_ANY};
 	return p->count < STORE_COMMIT_OPS_MAX;
 }
 

@@ -4,8 +4,8 @@
  * of RRsets that no zone object makes visible (left by an import, by a deleted zone, or by a crash of either).
  *
  * Why nothing visible is ever removed: the keeper removes a piece (100 RRsets) under the lock under which version
- * numbers are given out, after it has seen in the store that the zone object names another version, or is not there, and that no
- * import is at work on this one. A number is given out only above all numbers that still have RRsets.
+ * numbers are given out, after it has seen in the store that the zone object names another version, or is not there,
+ * and that no import is at work on this one. A number is given out only above all numbers that still have RRsets.
  *
  * Threads: all functions may be called from any thread but where stated.
  */
@@ -22,7 +22,8 @@
 struct zone_keeper;
 struct zone_import; /* an import under way */
 
-/* Starts its thread, which removes what is left from before. NULL when memory or threads are out. `store` and `log` are borrowed. */
+/* Starts its thread, which removes what is left from before. NULL when memory or threads are out. `store` and `log` are
+ * borrowed. */
 struct zone_keeper *zone_keeper_new(struct store *store, struct logger *log);
 /* No more new imports, and those under way give up: for the shutdown, before the workers are waited for. */
 void zone_keeper_stop(struct zone_keeper *keeper);
@@ -33,8 +34,8 @@ void zone_keeper_free(struct zone_keeper **keeper);
 void zone_keeper_wake(struct zone_keeper *keeper);
 
 /*
- * Commit operations that make the zone, which is not there yet, with its first RRsets; `fill` is called with the number of
- * its version and returns the operations. Errors: those of fill and of store_commit().
+ * Commit operations that make the zone, which is not there yet, with its first RRsets; `fill` is called with the number
+ * of its version and returns the operations. Errors: those of fill and of store_commit().
  */
 typedef enum veer_err zone_fill_fn(void *ctx, int64_t version, const struct store_op **ops, size_t *count);
 enum veer_err zone_keeper_create(struct zone_keeper *keeper, const struct zone_ref *zone, zone_fill_fn *fill, void *ctx,
@@ -42,10 +43,12 @@ enum veer_err zone_keeper_create(struct zone_keeper *keeper, const struct zone_r
 
 /*
  * Begin an import into `zone`. Ownership: `*out` goes back by zone_import_end().
- * Errors: VEER_EBUSY (one is under way for this zone), VEER_ELIMIT (ZONE_IMPORTS_MAX are), VEER_ECLOSED (shutting down).
+ * Errors: VEER_EBUSY (one is under way for this zone), VEER_ELIMIT (ZONE_IMPORTS_MAX are), VEER_ECLOSED (shutting
+ * down).
  */
 enum veer_err zone_import_begin(struct zone_keeper *keeper, const struct zone_ref *zone, struct zone_import **out);
-/* Give it the number of a new version to write; earlier leftovers of the zone are removed first. Errors: VEER_EIO, VEER_ECLOSED … */
+/* Give it the number of a new version to write; earlier leftovers of the zone are removed first. Errors: VEER_EIO,
+ * VEER_ECLOSED … */
 enum veer_err zone_import_allocate(struct zone_import *import, int64_t *version);
 /* It is over, whether its version was made visible or not; what is invisible will be removed. */
 void zone_import_end(struct zone_import **import);

@@ -31,7 +31,8 @@ static void reply_failed_import(struct api_reply *reply, const struct zone_ref *
 	if (err == VEER_EBUSY)
 		api_problem(reply, 409, "busy", "an import into \"%s\" is under way: wait for its end", zone->text);
 	else if (err == VEER_ECONFLICT)
-		api_problem(reply, 409, "conflict", "the zone was changed too often, imported or deleted meanwhile: retry");
+		api_problem(reply, 409, "conflict",
+			    "the zone was changed too often, imported or deleted meanwhile: retry");
 	else if (err == VEER_ECLOSED)
 		api_problem(reply, 503, "stopping", "the server is stopping");
 	else if (diag->text[0] != '\0' && err != VEER_ENOMEM && err != VEER_ESPACE && err != VEER_EIO)
@@ -59,8 +60,9 @@ void handle_zone_import(void *ctx, struct api_request *request, struct api_reply
 	api_wait_for(api, result.revision);
 	log_notice(api->log, "zone imported", LOG_STR("zone", zone.text), LOG_INT("rrsets", result.rrsets),
 		   LOG_INT("revision", result.revision));
-	api_reply_json(reply, 200, json_pack("{s:I, s:I, s:I}", "rrsets", (json_int_t)result.rrsets, "serial",
-					     (json_int_t)result.serial, "revision", (json_int_t)result.revision));
+	api_reply_json(reply, 200,
+		       json_pack("{s:I, s:I, s:I}", "rrsets", (json_int_t)result.rrsets, "serial",
+				 (json_int_t)result.serial, "revision", (json_int_t)result.revision));
 }
 
 void handle_zone_import_state(void *ctx, struct api_request *request, struct api_reply *reply)
@@ -73,8 +75,9 @@ void handle_zone_import_state(void *ctx, struct api_request *request, struct api
 		return;
 	}
 	zone_progress_get(api->zones, &zone, &progress);
-	api_reply_json(reply, 200, json_pack("{s:s, s:I, s:I}", "state", progress.state, "done", (json_int_t)progress.done,
-					     "total", (json_int_t)progress.total));
+	api_reply_json(reply, 200,
+		       json_pack("{s:s, s:I, s:I}", "state", progress.state, "done", (json_int_t)progress.done, "total",
+				 (json_int_t)progress.total));
 }
 
 /* --- export ------------------------------------------------------------------------------------------------------- */

@@ -59,7 +59,8 @@ static void read_nameservers(struct json_cursor *c, struct new_zone *z)
 	char pointer[48];
 	size_t i;
 	json_t *element;
-	json_array_foreach((json_t *)(uintptr_t)array, i, element) {
+	json_array_foreach((json_t *)(uintptr_t)array, i, element)
+	{
 		(void)snprintf(pointer, sizeof pointer, "nameservers/%zu", i);
 		read_name(c, pointer, json_string_value(element), z->nameservers[i]);
 	}
@@ -85,7 +86,8 @@ static enum veer_err read_new_zone(const json_t *body, struct new_zone *z, struc
 }
 
 /* One RRset's RDATA to the put of its stored object. */
-static enum veer_err make_op(struct new_zone *z, size_t at, uint16_t type, const struct rdata_span *records, size_t count)
+static enum veer_err make_op(struct new_zone *z, size_t at, uint16_t type, const struct rdata_span *records,
+			     size_t count)
 {
 	uint8_t *wire = NULL;
 	size_t wire_len;
@@ -99,8 +101,8 @@ static enum veer_err make_op(struct new_zone *z, size_t at, uint16_t type, const
 	if (z->values[at] == NULL)
 		return VEER_ENOMEM;
 	zone_rrset_key(&z->zone, z->zone.name, type, z->keys[at - 1]);
-	z->ops[at] = (struct store_op){STORE_PUT, MODEL_KIND_RRSET, z->keys[at - 1], z->values[at], strlen(z->values[at]),
-				       STORE_ABSENT, 0};
+	z->ops[at] = (struct store_op){
+		STORE_PUT, MODEL_KIND_RRSET, z->keys[at - 1], z->values[at], strlen(z->values[at]), STORE_ABSENT, 0};
 	return VEER_OK;
 }
 
@@ -136,8 +138,8 @@ static enum veer_err fill_new_zone(void *ctx, int64_t version, const struct stor
 	z->values[0] = zone_object(&z->zone);
 	if (z->values[0] == NULL)
 		return VEER_ENOMEM;
-	z->ops[0] = (struct store_op){STORE_PUT, MODEL_KIND_ZONE, z->zone.text, z->values[0], strlen(z->values[0]),
-				      STORE_ABSENT, 0};
+	z->ops[0] = (struct store_op){
+		STORE_PUT, MODEL_KIND_ZONE, z->zone.text, z->values[0], strlen(z->values[0]), STORE_ABSENT, 0};
 	for (size_t i = 0; i < z->nameserver_count; i++)
 		records[i] = (struct rdata_span){z->nameservers[i], name_len(z->nameservers[i])};
 	enum veer_err err = make_soa(z);
@@ -158,8 +160,8 @@ static json_t *show_zone(struct api *api, const struct zone_ref *zone, struct ar
 		return NULL;
 	if (zone_count(api, zone, &count) != VEER_OK)
 		return NULL;
-	json_t *shown = json_pack("{s:s, s:I, s:I, s:I}", "name", zone->text, "version", (json_int_t)zone->version, "rrsets",
-				  (json_int_t)count, "revision", (json_int_t)zone->revision);
+	json_t *shown = json_pack("{s:s, s:I, s:I, s:I}", "name", zone->text, "version", (json_int_t)zone->version,
+				  "rrsets", (json_int_t)count, "revision", (json_int_t)zone->revision);
 	if (shown != NULL && err == VEER_OK)
 		(void)json_object_set_new(shown, "serial", json_integer(soa.serial));
 	return shown;
@@ -214,7 +216,8 @@ void handle_zone_get(void *ctx, struct api_request *request, struct api_reply *r
 		reply_zone(ctx, request, reply, 200, &zone);
 }
 
-/* The zone object goes first: with it the zone disappears at once. Its RRsets are then invisible, and removed behind. */
+/* The zone object goes first: with it the zone disappears at once. Its RRsets are then invisible, and removed behind.
+ */
 void handle_zone_delete(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;

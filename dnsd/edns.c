@@ -50,6 +50,10 @@ bool edns_read(struct edns *edns, struct byte_reader *r)
 	const uint8_t *data = byte_read_span(r, len);
 	if (data == NULL)
 		return false;
+	/* known from here on: a reply to malformed options has an OPT record too (RFC 6891 7) */
+	*edns = read;
+	if (read.version != 0)
+		return true; /* BADVERS, whatever options mean there */
 	struct byte_reader options;
 	byte_reader_init(&options, data, len);
 	while (byte_reader_left(&options) > 0) {

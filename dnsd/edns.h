@@ -38,7 +38,8 @@ struct edns {
 
 /*
  * Read the OPT record behind its type: class, TTL, RDLENGTH, RDATA. False when it is malformed (FORMERR): options that
- * do not fill RDATA, a client subnet against RFC 7871 7.1.2 (address length, bits beyond the prefix, a scope).
+ * do not fill RDATA, a client subnet against RFC 7871 7.1.2 (address length, bits beyond the prefix, a scope). Then
+ * `edns` says all but the options, for the reply. Options of other versions than 0 are not looked at.
  */
 bool edns_read(struct edns *edns, struct byte_reader *r);
 

@@ -14,9 +14,9 @@ struct lookup {
 	uint64_t random;
 	struct answer *a;
 	const struct plan_zone *zone;
-	const uint8_t *name;  /* looked for now */
-	unsigned labels;      /* of it */
-	uint8_t base;         /* where the message has it: answer_item.base */
+	const uint8_t *name; /* looked for now */
+	unsigned labels;     /* of it */
+	uint8_t base;        /* where the message has it: answer_item.base */
 };
 
 /* How a step ended. */
@@ -33,6 +33,7 @@ static struct answer_item *add_item(struct lookup *l, const struct ready_rrset *
 				     .base = l->base,
 				     .skip = (uint8_t)skip,
 				     .apex_skip = (uint8_t)(l->labels - skip - l->zone->labels),
+				     .made_of = ANSWER_FOUND,
 				     .is_required = true};
 	return item;
 }
@@ -74,25 +75,38 @@ static enum policy_result choose(struct lookup *l, const struct plan_entry *entr
 	return l->a->outcome->result;
 }
 
+/* Is the name that `path` led to below a DNAME? What stands there is not part of the zone (RFC 6672 2.4). */
+static bool is_redirected(const struct trie_path *path)
+{
+	for (unsigned i = 0; i < path->count; i++) {
+		const struct plan_node *above = path->above[i];
+		if ((above->flags & PLAN_NODE_DNAME) != 0)
+			return true;
+	}
+	return false;
+}
+
 /* Addresses of `name`, which the message has as target `target` of item `base`, when they lie in the zone at hand. */
 static void add_addresses(struct lookup *l, const uint8_t *name, uint8_t base, unsigned target, bool is_required)
 {
 	static const uint16_t types[] = {RRTYPE_A, RRTYPE_AAAA};
-	const struct plan_node *node = trie_get(&l->zone->nodes, name);
-	if (node == NULL)
+	const struct trie_path *path = &l->a->path;
+	trie_find(&l->zone->nodes, name, &l->a->path);
+	const struct plan_node *node = path->exact;
+	if (node == NULL || is_redirected(path))
 		return;
 	unsigned labels = name_label_count(name);
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
 		const struct plan_entry *entry = plan_node_entry(node, types[i]);
 		if (entry == NULL || entry->is_bound || l->a->item_count == ANSWER_ITEMS_MAX)
 			continue;
-		l->a->items[l->a->item_count++] =
-			(struct answer_item){.rr = entry->rr,
-					     .section = ANSWER_SECTION_ADDITIONAL,
-					     .base = base,
-					     .target = (uint16_t)target,
-					     .apex_skip = (uint8_t)(labels - l->zone->labels),
-					     .is_required = is_required};
+		l->a->items[l->a->item_count++] = (struct answer_item){.rr = entry->rr,
+								       .section = ANSWER_SECTION_ADDITIONAL,
+								       .base = base,
+								       .target = (uint16_t)target,
+								       .made_of = ANSWER_FOUND,
+								       .apex_skip = (uint8_t)(labels - l->zone->labels),
+								       .is_required = is_required};
 	}
 }
 
@@ -180,11 +194,58 @@ static enum step answer_missing(struct lookup *l)
 		source[0] = 1;
 		source[1] = '*';
 		memcpy(source + 2, encloser, len);
-		const struct plan_node *node = trie_get(&l->zone->nodes, source);
-		if (node != NULL)
-			return answer_node(l, node);
+		trie_find(&l->zone->nodes, source, &l->a->path);
+		if (l->a->path.exact != NULL)
+			return answer_node(l, l->a->path.exact);
+		if (l->a->path.common == name_label_count(source))
+			return negative(l, DNS_NOERROR); /* "*" is an empty non-terminal: it exists, without data */
 	}
 	return negative(l, DNS_NXDOMAIN);
+}
+
+/* The target of a DNAME, as the plan has it: names that may not be compressed are stored in full. */
+static const uint8_t *dname_target(const struct ready_rrset *rr)
+{
+	return rr->data + ready_target_at(rr, 0);
+}
+
+/* The index of a DNAME in the answer: an RRset stands there once, however often a chain comes by (RFC 2181 5). */
+static int add_dname(struct lookup *l, const struct ready_rrset *rr, unsigned skip)
+{
+	for (unsigned i = 0; i < l->a->item_count; i++)
+		if (l->a->items[i].rr == rr)
+			return (int)i;
+	return add_item(l, rr, ANSWER_SECTION_ANSWER, skip) != NULL ? (int)l->a->item_count - 1 : -1;
+}
+
+/*
+ * The name is below a DNAME (RFC 6672 3.2 step 3C): what is above it goes over to the DNAME's target. The CNAME that says
+ * so has the DNAME's TTL (RFC 6672 3.1), and the labels of the question keep their case.
+ */
+static enum step redirect(struct lookup *l, const struct plan_node *node)
+{
+	struct answer *a = l->a;
+	const struct plan_entry *entry = plan_node_entry(node, RRTYPE_DNAME);
+	unsigned skip = l->labels - name_label_count(node->name);
+	const uint8_t *from = l->base == ANSWER_QNAME ? l->q->packet + DNS_HEADER_LEN : l->name;
+	size_t kept = (size_t)(name_skip(from, skip) - from);
+	int dname = entry->rr != NULL ? add_dname(l, entry->rr, skip) : -1;
+	if (dname < 0)
+		return STEP_DONE;
+	const uint8_t *target = dname_target(entry->rr);
+	if (kept + name_len(target) > NAME_WIRE_MAX) {
+		a->rcode = DNS_YXDOMAIN; /* RFC 6672 2.2 */
+		return STEP_DONE;
+	}
+	const struct ready_rrset *cname = ready_cname(a->cnames[a->name_count - 1], entry->rr->ttl, from, kept);
+	struct answer_item *item = add_item(l, cname, ANSWER_SECTION_ANSWER, 0);
+	if (item == NULL)
+		return STEP_DONE;
+	item->made_of = (uint8_t)dname;
+	/* a CNAME is itself an answer to these, as one that stands in the zone is; and what leads below itself never ends */
+	if (l->q->qtype == RRTYPE_CNAME || l->q->qtype == RRTYPE_ANY || name_is_under(target, node->name))
+		return STEP_DONE;
+	return STEP_FOLLOW;
 }
 
 /* One name in one zone (RFC 1034 4.3.2 step 3). */
@@ -196,6 +257,8 @@ static enum step look(struct lookup *l)
 		const struct plan_node *above = path->above[i];
 		if ((above->flags & PLAN_NODE_CUT) != 0)
 			return refer(l, above);
+		if ((above->flags & PLAN_NODE_DNAME) != 0)
+			return redirect(l, above);
 	}
 	const struct plan_node *node = path->exact;
 	if (node != NULL && (node->flags & PLAN_NODE_CUT) != 0 && l->q->qtype != RRTYPE_DS)
@@ -215,9 +278,12 @@ static bool follow(struct lookup *l)
 	uint8_t *target = a->names[a->name_count];
 	if (a->name_count > ANSWER_CHAIN_MAX)
 		return false;
-	size_t len = ready_target(a->items[index].rr, 0, l->name, l->zone->name, target);
+	uint8_t made_of = a->items[index].made_of;
+	const uint8_t *apex = made_of != ANSWER_FOUND ? dname_target(a->items[made_of].rr) : l->zone->name;
+	size_t len = ready_target(a->items[index].rr, 0, l->name, apex, target);
 	if (len == 0)
 		return false;
+	name_lower(target, len);
 	for (unsigned i = 0; i < a->name_count; i++)
 		if (name_equal(a->names[i], target))
 			return false;
@@ -229,7 +295,7 @@ static bool follow(struct lookup *l)
 	l->name = target;
 	l->labels = name_label_count(target);
 	l->base = (uint8_t)index;
-	return a->name_count <= ANSWER_CHAIN_MAX;
+	return true;
 }
 
 /* The zone to answer from; DS is asked of the parent's side of a cut (RFC 4035 3.1.4.1). */

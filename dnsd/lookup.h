@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a question to a decision: which RRsets go into which section, with which RCODE (RFC 1034 4.3.2 with the wildcards
- * of RFC 4592, negative answers of RFC 2308, minimal ANY of RFC 8482). Nothing is copied: the answer refers to the plan.
+ * From a question to a decision: which RRsets go into which section, with which RCODE (RFC 1034 4.3.2 with the
+ * wildcards of RFC 4592, the redirection of RFC 6672, negative answers of RFC 2308, minimal ANY of RFC 8482). Nothing
+ * is copied: the answer refers to the plan.
  *
  * Threads: pure; the answer is the caller's scratch.
  */
 #ifndef VEER_DNSD_LOOKUP_H
 #define VEER_DNSD_LOOKUP_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "dnsd/query.h"
 #include "zones/plan.h"
 
-#define ANSWER_CHAIN_MAX 12  /* CNAMEs followed */
-#define ANSWER_ITEMS_MAX 80  /* RRsets in one answer: the chain, an authority, addresses */
-#define ANSWER_QNAME 0xff    /* answer_item.base: the question's name */
+#define ANSWER_CHAIN_MAX 12 /* CNAMEs followed, also those that a DNAME made */
+#define ANSWER_ITEMS_MAX 80 /* RRsets in one answer: the chain, an authority, addresses */
+#define ANSWER_QNAME 0xff   /* answer_item.base: the question's name */
+#define ANSWER_FOUND 0xff   /* answer_item.made_of: it stands in the plan */
 
-enum answer_section { ANSWER_SECTION_ANSWER, ANSWER_SECTION_AUTHORITY, ANSWER_SECTION_ADDITIONAL, ANSWER_SECTION_COUNT };
+enum answer_section {
+	ANSWER_SECTION_ANSWER,
+	ANSWER_SECTION_AUTHORITY,
+	ANSWER_SECTION_ADDITIONAL,
+	ANSWER_SECTION_COUNT
+};
 
 /*
  * One RRset of an answer. Its owner is a name that the message has already: the question's, or one in the RDATA of an
@@ -26,27 +34,30 @@ enum answer_section { ANSWER_SECTION_ANSWER, ANSWER_SECTION_AUTHORITY, ANSWER_SE
  */
 struct answer_item {
 	const struct ready_rrset *rr;
-	uint8_t section;     /* enum answer_section */
-	uint8_t base;        /* ANSWER_QNAME, or the index of an earlier item */
-	uint16_t target;     /* which of that item's targets */
-	uint8_t skip;        /* labels of that name to leave out */
-	uint8_t apex_skip;   /* labels of the owner before the zone's apex */
-	bool is_required;    /* without it the reply is truncated (TC); else it is left out */
+	uint8_t section;   /* enum answer_section */
+	uint8_t base;      /* ANSWER_QNAME, or the index of an earlier item */
+	uint16_t target;   /* which of that item's targets */
+	uint8_t skip;      /* labels of that name to leave out */
+	uint8_t apex_skip; /* labels of the owner before the zone's apex */
+	uint8_t made_of;   /* a CNAME made of a DNAME: that one's index, whose target is this RRset's apex; else ANSWER_FOUND */
+	bool is_required;  /* without it the reply is truncated (TC); else it is left out */
 };
 
 /* The decision. Need not be zeroed. */
 struct answer {
 	enum dns_rcode rcode;
-	bool is_authoritative;                 /* AA */
-	bool uses_location;                    /* the client's location could have changed it */
-	struct geo_location location;          /* valid if has_location */
-	bool has_location;                     /* it was asked for */
-	const struct policy_outcome *outcome;  /* the last policy decision on the way, or NULL */
+	bool is_authoritative;                /* AA */
+	bool uses_location;                   /* the client's location could have changed it */
+	struct geo_location location;         /* valid if has_location */
+	bool has_location;                    /* it was asked for */
+	const struct policy_outcome *outcome; /* the last policy decision on the way, or NULL */
 	unsigned item_count;
 	struct answer_item items[ANSWER_ITEMS_MAX];
 	unsigned name_count;
 	uint8_t names[ANSWER_CHAIN_MAX + 1][NAME_WIRE_MAX]; /* of the chain, the question's first */
 	struct trie_path path;
+	/* CNAMEs that DNAMEs made, one a name of the chain at most */
+	alignas(struct ready_rrset) uint8_t cnames[ANSWER_CHAIN_MAX + 1][READY_CNAME_SIZE];
 };
 
 /* Where the query came from, as far as policies may care. */

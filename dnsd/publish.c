@@ -18,8 +18,9 @@ struct publisher {
 	struct sockets sockets;
 	struct workers *workers; /* NULL before the first plan */
 	const struct plan *plan;
+	struct retire_list kept; /* could not be handed over for want of memory: goes with the next plan */
 	struct loop_timer timer;
-	int64_t received_ns;     /* of the newest plan's commit */
+	int64_t received_ns; /* of the newest plan's commit */
 	bool is_applied;
 	publisher_applied_fn *on_applied;
 	void *applied_ctx;
@@ -53,6 +54,7 @@ void publisher_free(struct publisher **publisher)
 	workers_stop(&p->workers);
 	sockets_close(&p->sockets);
 	rcu_free(&p->rcu);
+	retire_release(&p->kept);
 	free(p->addresses);
 	free(p);
 	*publisher = NULL;
@@ -89,8 +91,9 @@ static enum veer_err start(struct publisher *p, struct veer_diag *diag)
 		return veer_fail(diag, err, "cannot start workers: %s", veer_err_text(err));
 	}
 	listen_text(&p->sockets, text, sizeof text);
-	daemon_ready(p->daemon, LOG_FIELDS(LOG_STR("listen", text), LOG_INT("workers", p->worker_count),
-					   LOG_INT("revision", p->plan->revision), LOG_INT("zones", p->plan->zones.count)));
+	daemon_ready(p->daemon,
+		     LOG_FIELDS(LOG_STR("listen", text), LOG_INT("workers", p->worker_count),
+				LOG_INT("revision", p->plan->revision), LOG_INT("zones", p->plan->zones.count)));
 	return VEER_OK;
 }
 
@@ -109,14 +112,37 @@ static void check(void *ctx)
 		(void)loop_timer_set(p->daemon->loop, &p->timer, p->is_applied ? RECLAIM_MS : POLL_MS, check, p);
 }
 
+/* Append `from` to what is kept; what even now does not fit is never released. */
+static void keep(struct publisher *p, struct retire_list *from)
+{
+	if (retire_reserve(&p->kept, from->count) != VEER_OK) {
+		log_error(p->daemon->log, "memory is out: replaced data is not released");
+		return;
+	}
+	for (size_t i = 0; i < from->count; i++)
+		retire_add(&p->kept, from->items[i].ptr, from->items[i].fn);
+	from->count = 0;
+	retire_release(from);
+}
+
+/* Publish, and hand over what only earlier plans reach; without memory for that, it goes with the next plan. */
+static void hand_over(struct publisher *p, struct retire_list *retired)
+{
+	if (p->kept.count > 0) {
+		keep(p, retired);
+		(void)rcu_publish(p->rcu, p->plan, &p->kept);
+	} else if (rcu_publish(p->rcu, p->plan, retired) != VEER_OK) {
+		keep(p, retired);
+	}
+}
+
 enum veer_err publisher_publish(struct publisher *p, const struct plan *plan, struct retire_list *retired,
 				int64_t received_ns, struct veer_diag *diag)
 {
 	p->plan = plan;
 	p->received_ns = received_ns;
 	p->is_applied = false;
-	if (rcu_publish(p->rcu, plan, retired) != VEER_OK)
-		log_warn(p->daemon->log, "memory is short: replaced data is kept until the next change");
+	hand_over(p, retired);
 	enum veer_err err = p->workers == NULL ? start(p, diag) : VEER_OK;
 	check(p);
 	return err;

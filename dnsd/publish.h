@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a new plan to serving it: publication to the workers, their start with the first plan, release of what only earlier
- * plans reach, and how long a plan took to reach all workers.
+ * From a new plan to serving it: publication to the workers, their start with the first plan, release of what only
+ * earlier plans reach, and how long a plan took to reach all workers.
  *
  * Threads: the control thread.
  */
@@ -27,7 +27,7 @@ void publisher_on_applied(struct publisher *publisher, publisher_applied_fn *fn,
 
 /*
  * Publish `plan`, at once; with the first one, open the sockets, start the workers and say that we are ready. Takes the
- * content of `retired` (should memory be out, it stays there for the next call). `received_ns`: monotonic time when the
+ * content of `retired`. `received_ns`: monotonic time when the
  * plan's commit was received. Errors: only with the first plan: sockets or threads; diag.
  */
 enum veer_err publisher_publish(struct publisher *publisher, const struct plan *plan, struct retire_list *retired,

@@ -25,6 +25,7 @@ enum dns_rcode {
 	DNS_NXDOMAIN = 3,
 	DNS_NOTIMP = 4,
 	DNS_REFUSED = 5,
+	DNS_YXDOMAIN = 6, /* RFC 6672 2.2: a DNAME leads to a name that is too long */
 	DNS_BADVERS = 16,
 };
 
@@ -42,8 +43,8 @@ enum {
 struct query {
 	const uint8_t *packet;
 	size_t len;
-	uint16_t flags;         /* as received */
-	bool has_question;      /* the fields below are filled, and the reply echoes the question */
+	uint16_t flags;    /* as received */
+	bool has_question; /* the fields below are filled, and the reply echoes the question */
 	uint16_t qtype;
 	uint16_t qclass;
 	uint8_t qname_len;
@@ -59,8 +60,8 @@ enum query_verdict {
 };
 
 /*
- * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class, zone transfer, meta types) or
- * BADVERS. Dropped are packets shorter than a header and responses (QR set).
+ * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class, zone transfer, meta types)
+ * or BADVERS. Dropped are packets shorter than a header and responses (QR set).
  */
 enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t len, enum dns_rcode *rcode);
 

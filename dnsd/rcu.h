@@ -3,10 +3,10 @@
  * How workers come by the newest plan, and how the control thread learns that nobody has an old one any more: quiescent
  * states, with C11 atomics.
  *
- * One published pointer and one epoch. A worker between two batches copies the epoch into its own place ("I hold nothing
- * from before"), then loads the pointer, and uses only what it reaches from there until the next time. Before it waits for
- * long it says that it is away. A retire list that was handed in with epoch E is released when every worker has shown
- * E or later, or is away. Publishing never waits for anybody.
+ * One published pointer and one epoch. A worker between two batches copies the epoch into its own place ("I hold
+ * nothing from before"), then loads the pointer, and uses only what it reaches from there until the next time. Before
+ * it waits for long it says that it is away. A retire list that was handed in with epoch E is released when every
+ * worker has shown E or later, or is away. Publishing never waits for anybody.
  *
  * Threads: rcu_publish(), rcu_reclaim() and rcu_is_applied() belong to the control thread; each reader index to one
  * worker.
@@ -28,7 +28,8 @@ struct rcu *rcu_new(unsigned readers);
 /* Releases all retire lists. Not the plan: its builder has it. */
 void rcu_free(struct rcu **rcu);
 
-/* A worker: I use nothing that I loaded before. Returns the newest plan (NULL before the first), mine until I call again. */
+/* A worker: I use nothing that I loaded before. Returns the newest plan (NULL before the first), mine until I call
+ * again. */
 const struct plan *rcu_quiescent(struct rcu *rcu, unsigned reader);
 /* A worker: I use nothing, and will not until rcu_quiescent(). Before every wait. */
 void rcu_away(struct rcu *rcu, unsigned reader);

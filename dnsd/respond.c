@@ -43,6 +43,9 @@ static void count_rcode(struct respond_counters *c, enum dns_rcode rcode)
 	case DNS_REFUSED:
 		respond_count(&c->refused);
 		break;
+	case DNS_YXDOMAIN:
+		respond_count(&c->yxdomain);
+		break;
 	case DNS_BADVERS:
 		respond_count(&c->badvers);
 		break;

@@ -30,12 +30,13 @@ struct respond_counters {
 	_Atomic uint64_t formerr;
 	_Atomic uint64_t notimp;
 	_Atomic uint64_t badvers;
+	_Atomic uint64_t yxdomain;
 	_Atomic uint64_t truncated;      /* replies with TC */
 	_Atomic uint64_t dropped_packet; /* too short, or a response: no reply */
 	_Atomic uint64_t dropped_send;   /* the kernel did not take the reply */
 	_Atomic uint64_t tcp_accepted;
-	_Atomic uint64_t tcp_evicted;    /* closed for room */
-	_Atomic uint64_t tcp_expired;    /* closed at a deadline */
+	_Atomic uint64_t tcp_evicted; /* closed for room */
+	_Atomic uint64_t tcp_expired; /* closed at a deadline */
 };
 
 /* A worker's scratch. About 10 KiB; reused for every packet. */
@@ -50,8 +51,8 @@ struct responder {
 enum veer_err responder_init(struct responder *r);
 
 /*
- * Answer `packet` from `plan` (not NULL) into `out` of `out_size` bytes: at least EDNS_UDP_SIZE for UDP, ENCODE_MAX for TCP.
- * Returns the reply's length; 0 for no reply.
+ * Answer `packet` from `plan` (not NULL) into `out` of `out_size` bytes: at least EDNS_UDP_SIZE for UDP, ENCODE_MAX for
+ * TCP. Returns the reply's length; 0 for no reply.
  */
 size_t respond(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
 	       const struct lookup_client *client, bool is_tcp, uint8_t *out, size_t out_size);

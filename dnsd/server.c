@@ -17,18 +17,18 @@ struct server {
 	struct daemon *daemon;
 	const struct server_options *options;
 	struct publisher *publisher;
-	struct geo_table *geo;        /* until a builder or the replica has it */
+	struct geo_table *geo; /* until a builder or the replica has it */
 	/* from zone files */
 	struct static_zones *zones;
 	struct plan_builder *builder;
-	struct retire_list retired;   /* what could not be handed to the publisher yet */
-	int64_t revision;             /* counts loads */
+	struct retire_list retired; /* what could not be handed to the publisher yet */
+	int64_t revision;           /* counts loads */
 	/* from the feed */
 	struct plan_disk *disk;
 	struct replica *replica;
 	struct feed_client *feed;
-	char token[256];              /* secret; "" without */
-	enum veer_err failed;         /* of the first publication from the feed */
+	char token[256];      /* secret; "" without */
+	enum veer_err failed; /* of the first publication from the feed */
 	struct veer_diag failed_diag;
 };
 
@@ -59,8 +59,9 @@ static enum veer_err make_publisher(struct server *s, struct veer_diag *diag)
 static enum veer_err check_sources(const struct server_options *o, struct veer_diag *diag)
 {
 	if ((o->zones.count > 0) == (o->feed != NULL))
-		return veer_fail(diag, VEER_EINVAL, o->feed != NULL ? "--zone and --feed exclude each other"
-								    : "nothing to serve: give --zone or --feed");
+		return veer_fail(diag, VEER_EINVAL,
+				 o->feed != NULL ? "--zone and --feed exclude each other"
+						 : "nothing to serve: give --zone or --feed");
 	if (o->feed == NULL && (o->state != NULL || o->token_file != NULL))
 		return veer_fail(diag, VEER_EINVAL, "--state and --token-file belong to --feed");
 	if (o->token_file != NULL && o->state == NULL)

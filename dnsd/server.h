@@ -36,7 +36,8 @@ void server_options_default(struct server_options *options);
 enum veer_err server_new(struct daemon *daemon, const struct server_options *options, struct server **out,
 			 struct veer_diag *diag);
 
-/* Begin: serve what is there already, connect to the feed. Errors: an address cannot be listened on, VEER_ENOMEM; diag. */
+/* Begin: serve what is there already, connect to the feed. Errors: an address cannot be listened on, VEER_ENOMEM; diag.
+ */
 enum veer_err server_start(struct server *server, struct veer_diag *diag);
 
 /* SIGHUP: read zone files and locations again; what is broken is logged, and what was served stays. */

@@ -27,7 +27,7 @@ struct sockets {
 	struct veer_listen *addresses; /* with the ports that were really bound */
 	size_t address_count;
 	unsigned worker_count;
-	struct socket_pair *pairs;     /* of worker w: [w * address_count, (w + 1) * address_count) */
+	struct socket_pair *pairs; /* of worker w: [w * address_count, (w + 1) * address_count) */
 };
 
 /*

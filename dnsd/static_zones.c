@@ -9,7 +9,7 @@
 
 struct static_zone {
 	uint8_t origin[NAME_WIRE_MAX];
-	char *text;       /* of the origin */
+	char *text; /* of the origin */
 	char *path;
 	uint64_t version; /* that is visible; 0: none yet */
 	uint64_t next;    /* version of the next load */
@@ -42,7 +42,8 @@ static enum veer_err parse_spec(struct static_zones *all, const char *spec, stru
 	return z->text != NULL && z->path != NULL ? VEER_OK : VEER_ENOMEM;
 }
 
-enum veer_err static_zones_new(const char *const *specs, size_t count, struct static_zones **out, struct veer_diag *diag)
+enum veer_err static_zones_new(const char *const *specs, size_t count, struct static_zones **out,
+			       struct veer_diag *diag)
 {
 	struct static_zones *all = calloc(1, sizeof *all + count * sizeof all->zones[0]);
 	if (all == NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Zones from files on the command line (`--zone ORIGIN=FILE`): loaded into a plan builder, and again on SIGHUP. A file with
- * an error leaves the zone that is being served.
+ * Zones from files on the command line (`--zone ORIGIN=FILE`): loaded into a plan builder, and again on SIGHUP. A file
+ * with an error leaves the zone that is being served.
  *
  * Threads: the control thread.
  */
@@ -20,7 +20,8 @@ struct static_zones;
  * Take the list of "ORIGIN=FILE" (an origin without its final dot gets it). Ownership: `*out` is the caller's; the
  * strings are copied. Errors: VEER_EINVAL (malformed, an origin twice; diag), VEER_ENOMEM.
  */
-enum veer_err static_zones_new(const char *const *specs, size_t count, struct static_zones **out, struct veer_diag *diag);
+enum veer_err static_zones_new(const char *const *specs, size_t count, struct static_zones **out,
+			       struct veer_diag *diag);
 void static_zones_free(struct static_zones **zones);
 
 /*

@@ -11,20 +11,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LENGTH_LEN 2    /* the two octets before each message (RFC 1035 4.2.2) */
+#define LENGTH_LEN 2     /* the two octets before each message (RFC 1035 4.2.2) */
 #define ACCEPT_ROUNDS 64 /* connections accepted at one event */
 #define ANSWERS_ROUND 64 /* queries answered at one event, so that no connection starves the others */
 
 struct connection {
-	int fd;               /* -1: free */
-	bool wants_write;     /* epoll is asked for EPOLLOUT instead of EPOLLIN */
-	bool is_ended;        /* the client sends no more */
+	int fd;           /* -1: free */
+	bool wants_write; /* epoll is asked for EPOLLOUT instead of EPOLLIN */
+	bool is_ended;    /* the client sends no more */
 	struct lookup_client client;
 	int64_t deadline_ms;
-	int64_t active_ms;    /* last query or accept */
+	int64_t active_ms; /* last query or accept */
 	size_t in_len;
 	uint8_t in[LENGTH_LEN + TCP_QUERY_MAX];
-	uint8_t *out;         /* what the kernel did not take yet; NULL: nothing */
+	uint8_t *out; /* what the kernel did not take yet; NULL: nothing */
 	size_t out_len;
 	size_t out_at;
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DNS over TCP (RFC 7766): a table of connections for one worker, driven by its epoll. Several queries may follow each
- * other on a connection; replies come in their order. Deadlines are absolute: a query must be whole TCP_QUERY_MS after its
- * first byte, a reply taken TCP_WRITE_MS after it was ready, and an idle connection is closed after TCP_IDLE_MS. When the
- * table is full, the connection that was idle longest makes room.
+ * other on a connection; replies come in their order. Deadlines are absolute: a query must be whole TCP_QUERY_MS after
+ * its first byte, a reply taken TCP_WRITE_MS after it was ready, and an idle connection is closed after TCP_IDLE_MS.
+ * When the table is full, the connection that was idle longest makes room.
  *
  * Threads: a table belongs to one worker.
  */
@@ -19,7 +19,7 @@
 #define TCP_QUERY_MS 5000
 #define TCP_WRITE_MS 10000
 #define TCP_IDLE_MS 10000
-#define TCP_SWEEP_MS 500        /* how often tcp_expire() is to be called while there are connections */
+#define TCP_SWEEP_MS 500 /* how often tcp_expire() is to be called while there are connections */
 
 struct tcp_table;
 

@@ -73,6 +73,29 @@ static bool client_of(const struct sockaddr_storage *from, struct lookup_client 
 	return from->ss_family == AF_INET6 && sin6->sin6_port != 0;
 }
 
+/*
+ * The control data says at which address the query came: the reply leaves from there. It also names the interface,
+ * which must not bind the reply (routes may be asymmetric), but for link-local addresses, which mean nothing without
+ * it.
+ */
+static void free_interface(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof info);
+			info.ipi_ifindex = 0;
+			memcpy(CMSG_DATA(c), &info, sizeof info);
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof info);
+			if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+				info.ipi6_ifindex = 0;
+			memcpy(CMSG_DATA(c), &info, sizeof info);
+		}
+	}
+}
+
 /* Fill b->out with the replies; their count. */
 static unsigned answer(struct udp_batch *b, unsigned count, struct responder *responder, const struct plan *plan)
 {
@@ -87,7 +110,8 @@ static unsigned answer(struct udp_batch *b, unsigned count, struct responder *re
 		if (len == 0)
 			continue;
 		p->out_vec.iov_len = len;
-		/* the control data says at which address the query came: the reply leaves from there */
+		if (in->msg_control != NULL)
+			free_interface(in);
 		b->out[replies++].msg_hdr = (struct msghdr){.msg_name = &p->from,
 							    .msg_namelen = in->msg_namelen,
 							    .msg_iov = &p->out_vec,

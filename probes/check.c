@@ -35,8 +35,19 @@ static uint32_t elapsed_us(const struct check_probe *probe)
 	return us > 0 ? (uint32_t)us : 1;
 }
 
+/* Nothing of ours can end so late, but that we did not run. */
+static bool was_held_up(const struct check_probe *probe)
+{
+	int64_t took_ns = veer_clock_monotonic_ns(loop_clock(probe->env->loop)) - probe->started_ns;
+	return took_ns / 1000000 > (int64_t)probe->check->timeout_ms + CHECK_LATE_MS;
+}
+
 void probe_finish(struct check_probe *probe, enum probe_reason reason, const char *detail)
 {
+	if (reason != PROBE_REASON_REFUSED_TARGET && was_held_up(probe)) {
+		reason = PROBE_REASON_INTERNAL;
+		detail = "the agent itself was held up";
+	}
 	bool was_asked = reason != PROBE_REASON_REFUSED_TARGET && reason != PROBE_REASON_INTERNAL;
 	struct check_outcome outcome = {.reason = reason, .detail = detail};
 	if (was_asked)
@@ -64,7 +75,9 @@ void probe_finish_later(struct check_probe *probe, enum probe_reason reason, con
 static void on_deadline(void *ctx)
 {
 	struct check_probe *probe = ctx;
-	if (probe->resolve != NULL)
+	if (probe->resolve != NULL && !resolve_has_begun(probe->resolve))
+		probe_finish(probe, PROBE_REASON_INTERNAL, "other names keep the resolver busy");
+	else if (probe->resolve != NULL)
 		probe_finish(probe, PROBE_REASON_DNS_FAILED, "the name was not resolved in time");
 	else
 		probe_finish(probe, probe->is_connected ? PROBE_REASON_TIMEOUT : PROBE_REASON_CONNECT_TIMEOUT,

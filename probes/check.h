@@ -7,6 +7,9 @@
  * The address that is connected to is the one that was vetted (target.h): a literal directly, a host name after
  * resolving it once. Host and SNI come from the check and are independent of it.
  *
+ * What ends later than it can is held against nobody: the agent itself was held up (stopped, swapped out, its machine
+ * paused), and neither a failure nor a success of that time says anything of the endpoint. The outcome is `internal`.
+ *
  * Threads: the loop's.
  */
 #ifndef VEER_PROBES_CHECK_H
@@ -18,6 +21,7 @@
 #include "probes/report.h"
 #include "zones/model.h"
 
+#define CHECK_LATE_MS 500          /* so long behind its deadline a probe must have ended, or the agent was held up */
 #define CHECK_BODY_MAX_BYTES 65536 /* of a reply; what comes after it is not read, and does not matter */
 
 /* What probes need from their agent. Borrowed while any probe runs. */

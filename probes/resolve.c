@@ -2,6 +2,7 @@
 #include "probes/resolve.h"
 
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 struct resolve {
 	char name[NAME_MAX_BYTES + 1];
 	struct resolve_result result; /* the thread's, until `done` is called */
+	atomic_bool is_cancelled;     /* told to the thread, so that nobody asks for what nobody wants */
+	atomic_bool has_begun;        /* told by the thread */
 	resolve_done_fn *done;        /* the loop's; NULL when cancelled */
 	void *ctx;
 };
@@ -22,13 +25,28 @@ static void collect(struct resolve_result *result, const struct addrinfo *list)
 	}
 }
 
+/* "localhost." is never asked of anybody: always loopback, IPv4 first, whatever the host's files say (RFC 6761 6.3). */
+static bool is_localhost(struct resolve *resolve)
+{
+	if (strcasecmp(resolve->name, "localhost.") != 0)
+		return false;
+	(void)veer_addr_parse("127.0.0.1", &resolve->result.addresses[0]);
+	(void)veer_addr_parse("::1", &resolve->result.addresses[1]);
+	resolve->result.count = 2;
+	return true;
+}
+
 static void work(void *ctx)
 {
 	struct resolve *resolve = ctx;
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
 	struct addrinfo *list = NULL;
-	int status = getaddrinfo(resolve->name, NULL, &hints, &list);
 	resolve->result.error = "";
+	/* Relaxed: both are hints, and nothing else is read because of them. */
+	atomic_store_explicit(&resolve->has_begun, true, memory_order_relaxed);
+	if (atomic_load_explicit(&resolve->is_cancelled, memory_order_relaxed) || is_localhost(resolve))
+		return;
+	int status = getaddrinfo(resolve->name, NULL, &hints, &list);
 	if (status == 0) {
 		collect(&resolve->result, list);
 		freeaddrinfo(list);
@@ -56,9 +74,6 @@ enum veer_err resolve_start(struct jobs *jobs, const char *name, resolve_done_fn
 	if (resolve == NULL)
 		return VEER_ENOMEM;
 	memcpy(resolve->name, name, len + 1);
-	/* The final dot keeps search lists out, but the C library does not know "localhost." (RFC 6761 6.3) with it. */
-	if (strcmp(name, "localhost.") == 0)
-		resolve->name[len - 1] = '\0';
 	resolve->done = done;
 	resolve->ctx = ctx;
 	enum veer_err err = jobs_add(jobs, work, finished, resolve);
@@ -70,7 +85,13 @@ enum veer_err resolve_start(struct jobs *jobs, const char *name, resolve_done_fn
 	return VEER_OK;
 }
 
+bool resolve_has_begun(const struct resolve *resolve)
+{
+	return atomic_load_explicit(&resolve->has_begun, memory_order_relaxed);
+}
+
 void resolve_cancel(struct resolve *resolve)
 {
 	resolve->done = NULL;
+	atomic_store_explicit(&resolve->is_cancelled, true, memory_order_relaxed);
 }

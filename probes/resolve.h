@@ -8,6 +8,7 @@
 #ifndef VEER_PROBES_RESOLVE_H
 #define VEER_PROBES_RESOLVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -34,7 +35,9 @@ typedef void resolve_done_fn(void *ctx, const struct resolve_result *result);
  */
 enum veer_err resolve_start(struct jobs *jobs, const char *name, resolve_done_fn *done, void *ctx,
 			    struct resolve **out);
-/* No callback follows. The thread may still be busy with it for a while. */
+/* Has a thread come to it? If not, the name is not to blame for the time that has passed. */
+bool resolve_has_begun(const struct resolve *resolve);
+/* No callback follows. The thread may still be busy with it for a while; what it has not begun it never begins. */
 void resolve_cancel(struct resolve *resolve);
 
 #endif

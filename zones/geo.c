@@ -15,12 +15,12 @@
 #define INDEX_SIZE ((1 << INDEX_BITS) + 1)
 
 struct geo_table {
-	uint32_t *starts4;              /* first addresses */
+	uint32_t *starts4; /* first addresses */
 	struct geo_location *places4;
 	geo_address *starts6;
 	struct geo_location *places6;
-	uint32_t index4[INDEX_SIZE];    /* first network that may hold an address with these first 16 bits, ... */
-	uint32_t index6[INDEX_SIZE];    /* ... and the end of the search in the next entry */
+	uint32_t index4[INDEX_SIZE]; /* first network that may hold an address with these first 16 bits, ... */
+	uint32_t index6[INDEX_SIZE]; /* ... and the end of the search in the next entry */
 	size_t count4;
 	size_t count6;
 };
@@ -40,18 +40,23 @@ const char *geo_continent_text(enum geo_continent continent)
 	return (unsigned)continent < GEO_CONTINENT_COUNT ? continent_codes[continent] : continent_codes[0];
 }
 
-/* Country codes by continent (ISO 3166-1; continents as in UN M49, transcontinental countries as mmdb files have them). */
+/* Country codes by continent (ISO 3166-1; continents as in UN M49, transcontinental countries as mmdb files have them).
+ */
 static const char *const continent_countries[GEO_CONTINENT_COUNT] = {
 	[GEO_CONTINENT_NONE] = "",
-	[GEO_CONTINENT_AF] = "AO BF BI BJ BW CD CF CG CI CM CV DJ DZ EG EH ER ET GA GH GM GN GQ GW KE KM LR LS LY MA MG ML "
-			     "MR MU MW MZ NA NE NG RE RW SC SD SH SL SN SO SS ST SZ TD TG TN TZ UG YT ZA ZM ZW ",
+	[GEO_CONTINENT_AF] =
+		"AO BF BI BJ BW CD CF CG CI CM CV DJ DZ EG EH ER ET GA GH GM GN GQ GW KE KM LR LS LY MA MG ML "
+		"MR MU MW MZ NA NE NG RE RW SC SD SH SL SN SO SS ST SZ TD TG TN TZ UG YT ZA ZM ZW ",
 	[GEO_CONTINENT_AN] = "AQ BV GS HM TF ",
-	[GEO_CONTINENT_AS] = "AE AF AM AZ BD BH BN BT CC CN CX GE HK ID IL IN IO IQ IR JO JP KG KH KP KR KW KZ LA LB LK MM "
-			     "MN MO MV MY NP OM PH PK PS QA SA SG SY TH TJ TM TR TW UZ VN YE ",
-	[GEO_CONTINENT_EU] = "AD AL AT AX BA BE BG BY CH CY CZ DE DK EE ES FI FO FR GB GG GI GR HR HU IE IM IS IT JE LI LT "
-			     "LU LV MC MD ME MK MT NL NO PL PT RO RS RU SE SI SJ SK SM UA VA XK ",
-	[GEO_CONTINENT_NA] = "AG AI AW BB BL BM BQ BS BZ CA CR CU CW DM DO GD GL GP GT HN HT JM KN KY LC MF MQ MS MX NI PA "
-			     "PM PR SV SX TC TT US VC VG VI ",
+	[GEO_CONTINENT_AS] =
+		"AE AF AM AZ BD BH BN BT CC CN CX GE HK ID IL IN IO IQ IR JO JP KG KH KP KR KW KZ LA LB LK MM "
+		"MN MO MV MY NP OM PH PK PS QA SA SG SY TH TJ TM TR TW UZ VN YE ",
+	[GEO_CONTINENT_EU] =
+		"AD AL AT AX BA BE BG BY CH CY CZ DE DK EE ES FI FO FR GB GG GI GR HR HU IE IM IS IT JE LI LT "
+		"LU LV MC MD ME MK MT NL NO PL PT RO RS RU SE SI SJ SK SM UA VA XK ",
+	[GEO_CONTINENT_NA] =
+		"AG AI AW BB BL BM BQ BS BZ CA CR CU CW DM DO GD GL GP GT HN HT JM KN KY LC MF MQ MS MX NI PA "
+		"PM PR SV SX TC TT US VC VG VI ",
 	[GEO_CONTINENT_OC] = "AS AU CK FJ FM GU KI MH MP NC NF NR NU NZ PF PG PN PW SB TK TL TO TV UM VU WF WS ",
 	[GEO_CONTINENT_SA] = "AR BO BR CL CO EC FK GF GY PE PY SR UY VE ",
 };
@@ -116,8 +121,8 @@ enum veer_err geo_nets_add(struct geo_nets *nets, geo_address start, struct geo_
 
 static geo_address net_end(const struct geo_net *net)
 {
-	geo_address host_bits = net->place.prefix_len == 0 ? ~(geo_address)0
-							   : ((geo_address)1 << (128 - net->place.prefix_len)) - 1;
+	geo_address host_bits =
+		net->place.prefix_len == 0 ? ~(geo_address)0 : ((geo_address)1 << (128 - net->place.prefix_len)) - 1;
 	return net->place.prefix_len == 128 ? net->start : net->start | host_bits;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where clients are: mmdb files (libmaxminddb, cold path only) flattened into one longest-prefix-match table per family.
- * One table serves all policies; a policy maps (country, continent) to its own branches.
+ * Where clients are: mmdb files (libmaxminddb, cold path only) flattened into one longest-prefix-match table per
+ * family. One table serves all policies; a policy maps (country, continent) to its own branches.
  *
  * Several files make one table: the first file that knows a network's country or continent decides about it.
  *
@@ -48,9 +48,9 @@ enum geo_continent geo_continent_of_country(uint16_t country);
 
 /*
  * Load `count` (1 to GEO_FILES_MAX) mmdb files, each read whole into private memory. Both MaxMind's layout
- * (country.iso_code, continent.code; also registered_country as a fallback) and the flat one (country_code) are understood.
- * Ownership: `*out` is the caller's (geo_free). Errors: VEER_ENOTFOUND, VEER_ECORRUPT, VEER_ELIMIT, VEER_ENOMEM, VEER_EIO;
- * the diag names the file.
+ * (country.iso_code, continent.code; also registered_country as a fallback) and the flat one (country_code) are
+ * understood. Ownership: `*out` is the caller's (geo_free). Errors: VEER_ENOTFOUND, VEER_ECORRUPT, VEER_ELIMIT,
+ * VEER_ENOMEM, VEER_EIO; the diag names the file.
  */
 enum veer_err geo_load(const char *const *paths, size_t count, struct geo_table **out, struct veer_diag *diag);
 void geo_free(struct geo_table **table);

@@ -28,9 +28,9 @@ struct walk {
 	struct geo_nets *nets;
 	const char *path;
 	struct veer_diag *diag;
-	uint64_t steps_left;  /* nodes that may still be visited */
-	uint64_t skip_node;   /* a subtree to leave out (IPv4 in an IPv6 tree); UINT64_MAX: none */
-	size_t known;         /* networks with a location */
+	uint64_t steps_left; /* nodes that may still be visited */
+	uint64_t skip_node;  /* a subtree to leave out (IPv4 in an IPv6 tree); UINT64_MAX: none */
+	size_t known;        /* networks with a location */
 	struct cached_place cache[CACHE_SIZE];
 };
 

@@ -23,17 +23,17 @@
 #define NAME_TEXT_SIZE 1028 /* of a buffer that takes any name in presentation format, NUL included */
 
 /*
- * Read presentation format (RFC 1035 5.1, escapes \X and \DDD) of `len` bytes into `out` (NAME_WIRE_MAX bytes); the case
- * is kept. A name without a final dot is completed by `origin`, "@" stands for it; `origin` NULL refuses both.
+ * Read presentation format (RFC 1035 5.1, escapes \X and \DDD) of `len` bytes into `out` (NAME_WIRE_MAX bytes); the
+ * case is kept. A name without a final dot is completed by `origin`, "@" stands for it; `origin` NULL refuses both.
  * Errors: VEER_EINVAL (empty label, bad escape, not absolute), VEER_ERANGE (label over 63, name over 255 octets).
  */
 enum veer_err name_parse(const char *text, size_t len, const uint8_t *origin, uint8_t *out, size_t *out_len,
 			 struct veer_diag *diag);
 
 /*
- * Write presentation format, absolute, with a final dot and NUL, into `out` (NAME_TEXT_SIZE bytes suffice for any name).
- * Bytes outside 0x21-0x7e become \DDD, those with a meaning in zone files \X. Returns the length without the NUL;
- * 0 when it does not fit.
+ * Write presentation format, absolute, with a final dot and NUL, into `out` (NAME_TEXT_SIZE bytes suffice for any
+ * name). Bytes outside 0x21-0x7e become \DDD, those with a meaning in zone files \X. Returns the length without the
+ * NUL; 0 when it does not fit.
  */
 size_t name_print(const uint8_t *name, char *out, size_t size);
 

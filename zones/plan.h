@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan: everything that a name server answers from, at one revision. Immutable; plans of neighbouring revisions share
- * all that did not change between them. Made by a plan builder (zones/plan_build.h).
+ * The plan: everything that a name server answers from, at one revision. Immutable; plans of neighbouring revisions
+ * share all that did not change between them. Made by a plan builder (zones/plan_build.h).
  *
  * Lifetime: a reader may use a plan, and whatever it reaches from it, until its next quiescent state (dnsd/rcu.h).
  * Threads: may be read by all.
@@ -35,26 +35,28 @@ struct plan_entry {
 enum {
 	PLAN_NODE_CUT = 1,   /* a delegation: NS below the apex */
 	PLAN_NODE_CNAME = 2, /* has a CNAME, static or bound */
+	PLAN_NODE_DNAME = 4, /* has a DNAME: what is below it is elsewhere (RFC 6672) */
 };
 
 /* A name of a zone with its RRsets; one block of memory. */
 struct plan_node {
+	uint64_t made_in; /* the builder's transaction: until its commit, no plan has the node */
 	uint16_t entry_count;
 	uint16_t entries_at; /* where `entries` begin, bytes from the node */
 	uint8_t flags;
 	uint8_t name_len;
-	uint8_t name[];      /* lower-case wire format; the entries follow, aligned */
+	uint8_t name[]; /* lower-case wire format; the entries follow, aligned */
 };
 
 /* One zone at its visible version; one block of memory. */
 struct plan_zone {
-	struct trie nodes;                 /* of struct plan_node */
-	const struct ready_rrset *soa;     /* NULL when missing: the zone cannot be served */
+	struct trie nodes;                  /* of struct plan_node */
+	const struct ready_rrset *soa;      /* NULL when missing: the zone cannot be served */
 	const struct ready_rrset *negative; /* the SOA with the TTL of negative answers (RFC 2308 5) */
-	bool is_servable;                  /* has SOA and NS at its apex */
-	uint8_t labels;                    /* of the name */
+	bool is_servable;                   /* has SOA and NS at its apex */
+	uint8_t labels;                     /* of the name */
 	uint8_t name_len;
-	uint8_t name[];                    /* lower-case wire format */
+	uint8_t name[]; /* lower-case wire format */
 };
 
 /* Compiled policies, by slot; NULL where a policy is missing or could not be compiled. */
@@ -65,11 +67,11 @@ struct plan_policy_page {
 struct plan {
 	char store_id[PLAN_STORE_ID_SIZE]; /* "" when made from zone files */
 	int64_t revision;
-	struct trie zones;                 /* of struct plan_zone */
+	struct trie zones; /* of struct plan_zone */
 	const struct plan_policy_page *const *pages;
 	uint32_t page_count;
-	const struct geo_table *geo;       /* NULL: nobody's location is known */
-	size_t rrset_count;                /* of all versions held, visible or not */
+	const struct geo_table *geo; /* NULL: nobody's location is known */
+	size_t rrset_count;          /* of all versions held, visible or not */
 };
 
 /* The zone that `qname` (lower case) lies in: the one with the longest apex; NULL when none is served. */

@@ -107,7 +107,8 @@ static enum veer_err put_bound(struct plan_builder *b, const struct rrset_key *k
 	struct plan_entry entry = {.type = key->type, .is_bound = true};
 	if (!copy_key((const char *)policy, len, name, sizeof name) || !model_is_name(name) ||
 	    plan_bound_of(key->type) == PLAN_BOUND_COUNT)
-		return veer_fail(diag, VEER_EINVAL, "an RRset bound to a policy needs its name and type A, AAAA or CNAME");
+		return veer_fail(diag, VEER_EINVAL,
+				 "an RRset bound to a policy needs its name and type A, AAAA or CNAME");
 	enum veer_err err = build_bind(b, name, &entry.slot);
 	if (err != VEER_OK)
 		return err;

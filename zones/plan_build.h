@@ -42,7 +42,8 @@ enum veer_err plan_builder_put(struct plan_builder *builder, enum model_kind kin
 enum veer_err plan_builder_del(struct plan_builder *builder, enum model_kind kind, const char *key, size_t key_len,
 			       struct veer_diag *diag);
 
-/* Put an RRset (checked, at or below `zone`) into a version of a zone, visible or not. Errors: VEER_ENOMEM, VEER_ERANGE. */
+/* Put an RRset (checked, at or below `zone`) into a version of a zone, visible or not. Errors: VEER_ENOMEM,
+ * VEER_ERANGE. */
 enum veer_err plan_builder_put_rrset(struct plan_builder *builder, const uint8_t *zone, uint64_t version,
 				     const struct rrset_view *rrset);
 /* Make `version` of `zone` (lower case) the visible one. Errors: VEER_ENOMEM. */
@@ -77,11 +78,11 @@ struct plan_builder_stats {
 	size_t sites;
 	size_t pools;
 	size_t policies;
-	size_t zones;          /* visible ones */
-	size_t versions;       /* of zones, with at least one RRset */
-	size_t rrsets;         /* in all versions */
-	size_t slots;          /* of the policy table in use */
-	uint64_t compiled;     /* policies compiled since the builder was made */
+	size_t zones;      /* visible ones */
+	size_t versions;   /* of zones, with at least one RRset */
+	size_t rrsets;     /* in all versions */
+	size_t slots;      /* of the policy table in use */
+	uint64_t compiled; /* policies compiled since the builder was made */
 };
 void plan_builder_stats(const struct plan_builder *builder, struct plan_builder_stats *out);
 

@@ -94,6 +94,7 @@ struct plan_disk {
 
 /* plan_disk_read.c */
 enum veer_err plan_disk_file_open(struct plan_disk_file *f, const struct crc32c *tables, const char *path);
+/* Close and release the buffer. */
 void plan_disk_file_close(struct plan_disk_file *f);
 /* The next `len` bytes, valid until the next call; NULL at the end of the file or beyond `PLAN_DISK_COMMIT_MAX`. */
 const uint8_t *plan_disk_file_take(struct plan_disk_file *f, size_t len);
@@ -119,10 +120,15 @@ void plan_disk_write_highest(struct plan_disk *disk);
 
 /* Little-endian numbers. */
 void plan_disk_put_u16(struct buf *out, uint16_t value);
+/* Four bytes, little endian. */
 void plan_disk_put_u32(struct buf *out, uint32_t value);
+/* Eight bytes, little endian. */
 void plan_disk_put_u64(struct buf *out, uint64_t value);
+/* The inverse of plan_disk_put_u16(). */
 uint16_t plan_disk_get_u16(const uint8_t *p);
+/* The inverse of plan_disk_put_u32(). */
 uint32_t plan_disk_get_u32(const uint8_t *p);
+/* The inverse of plan_disk_put_u64(). */
 uint64_t plan_disk_get_u64(const uint8_t *p);
 /* One record of a base. */
 void plan_disk_put_record(struct buf *out, const struct crc32c *tables, const struct feed_change *change);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of the plan builder: its parts, for plan_build.c (interface and commit), plan_policy.c (sites, pools, policies,
- * verdicts) and plan_zones.c (zones and RRsets) only.
+ * Inside of the plan builder: its parts, for plan_build.c (interface and commit), plan_policy.c (sites, pools,
+ * policies, verdicts) and plan_zones.c (zones and RRsets) only.
  */
 #ifndef VEER_ZONES_PLAN_IMPL_H
 #define VEER_ZONES_PLAN_IMPL_H
@@ -32,7 +32,7 @@ struct build_site {
 /* A pool that exists or that some policy mentions. */
 struct build_pool {
 	char name[MODEL_NAME_MAX + 1];
-	struct arena *arena;     /* of `model`; NULL: the pool does not exist */
+	struct arena *arena; /* of `model`; NULL: the pool does not exist */
 	struct model_pool model;
 	uint8_t *flags;          /* one an endpoint */
 	struct policy_pool view; /* for the compiler */
@@ -43,24 +43,24 @@ struct build_pool {
 /* A policy that exists or that some RRset is bound to. */
 struct build_policy {
 	char name[MODEL_NAME_MAX + 1];
-	struct arena *arena;       /* of `model`; NULL: the policy does not exist */
+	struct arena *arena; /* of `model`; NULL: the policy does not exist */
 	struct model_policy model;
-	struct ptr_list pools;     /* that it mentions, each once */
-	size_t bindings;           /* RRsets bound to it */
-	uint32_t slot;             /* in the policy table, while it has bindings */
-	bool is_dirty;             /* on the list of policies to compile */
+	struct ptr_list pools; /* that it mentions, each once */
+	size_t bindings;       /* RRsets bound to it */
+	uint32_t slot;         /* in the policy table, while it has bindings */
+	bool is_dirty;         /* on the list of policies to compile */
 };
 
 /* One version of one zone. */
 struct build_version {
 	uint64_t version;
-	struct trie nodes;          /* working state of struct plan_node */
+	struct trie nodes;            /* working state of struct plan_node */
 	struct ready_rrset *negative; /* made from the SOA */
-	struct plan_zone *shown;    /* what the zones' trie has of it, or NULL */
+	struct plan_zone *shown;      /* what the zones' trie has of it, or NULL */
 	size_t rrsets;
-	bool is_dirty;              /* on the list of versions to show anew */
-	bool is_visible;            /* the zone's version is this one */
-	bool is_dropped;            /* on the retire list */
+	bool is_dirty;   /* on the list of versions to show anew */
+	bool is_visible; /* the zone's version is this one */
+	bool is_dropped; /* on the retire list */
 	uint8_t name_len;
 	uint8_t name[NAME_WIRE_MAX];
 };
@@ -92,11 +92,11 @@ struct plan_builder {
 	struct plan_policy_page **pages; /* working state of the policy table */
 	uint64_t *page_txn;              /* transaction that made each page */
 	uint32_t page_count;
-	uint32_t slot_count;             /* slots ever used */
-	struct build_policy **bound;     /* by slot */
+	uint32_t slot_count;         /* slots ever used */
+	struct build_policy **bound; /* by slot */
 	uint32_t *free_slots;
 	size_t free_slot_count;
-	size_t slot_size;                /* capacity of `bound` and `free_slots` */
+	size_t slot_size; /* capacity of `bound` and `free_slots` */
 	struct geo_table *geo;
 	struct ready_builder *ready;
 	struct policy_compiler *compiler;

@@ -78,7 +78,7 @@ static void free_node(void *value)
 	free(node);
 }
 
-static struct plan_node *new_node(const uint8_t *owner, unsigned entry_count)
+static struct plan_node *new_node(const struct plan_builder *b, const uint8_t *owner, unsigned entry_count)
 {
 	size_t len = name_len(owner);
 	size_t align = _Alignof(struct plan_entry);
@@ -86,7 +86,8 @@ static struct plan_node *new_node(const uint8_t *owner, unsigned entry_count)
 	struct plan_node *node = malloc(entries_at + entry_count * sizeof(struct plan_entry));
 	if (node == NULL)
 		return NULL;
-	*node = (struct plan_node){.entry_count = (uint16_t)entry_count,
+	*node = (struct plan_node){.made_in = b->txn.id,
+				   .entry_count = (uint16_t)entry_count,
 				   .entries_at = (uint16_t)entries_at,
 				   .name_len = (uint8_t)len};
 	memcpy(node->name, owner, len);
@@ -103,6 +104,8 @@ static void set_flags(struct plan_node *node, const struct build_version *v)
 			node->flags |= PLAN_NODE_CUT;
 		if (type == RRTYPE_CNAME)
 			node->flags |= PLAN_NODE_CNAME;
+		if (type == RRTYPE_DNAME)
+			node->flags |= PLAN_NODE_DNAME;
 	}
 }
 
@@ -110,9 +113,9 @@ static void set_flags(struct plan_node *node, const struct build_version *v)
  * A copy of `old` (may be NULL) without its entry of `type`, and with `add` (may be NULL) in its place. `*out` is NULL
  * when nothing is left. `*gone` becomes the entry that went, type 0 when there was none.
  */
-static enum veer_err change_node(const struct build_version *v, const struct plan_node *old, const uint8_t *owner,
-				 uint16_t type, const struct plan_entry *add, struct plan_node **out,
-				 struct plan_entry *gone)
+static enum veer_err change_node(const struct plan_builder *b, const struct build_version *v,
+				 const struct plan_node *old, const uint8_t *owner, uint16_t type,
+				 const struct plan_entry *add, struct plan_node **out, struct plan_entry *gone)
 {
 	const struct plan_entry *before = old != NULL ? plan_node_entry(old, type) : NULL;
 	unsigned count = (old != NULL ? old->entry_count : 0U) - (before != NULL) + (add != NULL);
@@ -120,7 +123,7 @@ static enum veer_err change_node(const struct build_version *v, const struct pla
 	*out = NULL;
 	if (count == 0)
 		return VEER_OK;
-	struct plan_node *node = count <= UINT16_MAX ? new_node(owner, count) : NULL;
+	struct plan_node *node = count <= UINT16_MAX ? new_node(b, owner, count) : NULL;
 	if (node == NULL)
 		return VEER_ENOMEM;
 	unsigned n = 0;
@@ -161,7 +164,11 @@ static enum veer_err replace_node(struct plan_builder *b, struct build_version *
 		err = trie_del(&v->nodes, &b->txn, owner, &replaced);
 	if (err != VEER_OK)
 		return err;
-	retire_add(&b->retired, replaced, NULL);
+	/* One that no plan has goes at once: a name with many types would else cost the square of them until the commit. */
+	if (replaced != NULL && ((const struct plan_node *)replaced)->made_in == b->txn.id)
+		free(replaced);
+	else
+		retire_add(&b->retired, replaced, NULL);
 	return VEER_OK;
 }
 
@@ -186,7 +193,7 @@ static enum veer_err change_entry(struct plan_builder *b, struct build_version *
 		return VEER_OK;
 	enum veer_err err = mark_version(b, v);
 	if (err == VEER_OK)
-		err = change_node(v, old, owner, type, add, &node, &gone);
+		err = change_node(b, v, old, owner, type, add, &node, &gone);
 	if (err != VEER_OK)
 		return err;
 	err = replace_node(b, v, owner, node);

@@ -31,9 +31,9 @@ struct policy_compiler {
 	uint16_t type;
 	policy_pool_fn *pools;
 	void *ctx;
-	enum veer_err err;        /* the first failure; sticks */
+	enum veer_err err; /* the first failure; sticks */
 	enum policy_mode mode;
-	struct rule_set rules;    /* of the group being evaluated */
+	struct rule_set rules; /* of the group being evaluated */
 	struct policy_turn turns[MODEL_DEPTH_MAX + 1];
 	unsigned turn_count;
 	uint32_t cache[MODEL_NODES_MAX + 1][POLICY_MODE_COUNT]; /* step of a pool's node + 1; 0: not evaluated */
@@ -122,7 +122,8 @@ static bool endpoint_rdata(struct policy_compiler *c, const struct model_endpoin
 		*out = (struct rdata_span){.data = e->ip, .len = 16};
 		return true;
 	case MODEL_ADDRESS_HOST:
-		if (name_parse(e->address, strlen(e->address), (const uint8_t *)"", c->names[slot], &len, NULL) != VEER_OK)
+		if (name_parse(e->address, strlen(e->address), (const uint8_t *)"", c->names[slot], &len, NULL) !=
+		    VEER_OK)
 			return false;
 		name_lower(c->names[slot], len);
 		*out = (struct rdata_span){.data = c->names[slot], .len = len};

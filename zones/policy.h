@@ -44,11 +44,11 @@ struct policy_pool {
 
 /* How the outcome came about. */
 enum policy_mode {
-	POLICY_MODE_NORMAL,      /* eligible endpoints, at least min_up of them */
-	POLICY_MODE_LAST_IN,     /* all down: the last set, sites taken out left out */
-	POLICY_MODE_LAST,        /* all down: the last set */
-	POLICY_MODE_ALL_IN,      /* all down: as if all were up, sites taken out left out */
-	POLICY_MODE_ALL,         /* all down: as if all were up */
+	POLICY_MODE_NORMAL,  /* eligible endpoints, at least min_up of them */
+	POLICY_MODE_LAST_IN, /* all down: the last set, sites taken out left out */
+	POLICY_MODE_LAST,    /* all down: the last set */
+	POLICY_MODE_ALL_IN,  /* all down: as if all were up, sites taken out left out */
+	POLICY_MODE_ALL,     /* all down: as if all were up */
 	POLICY_MODE_COUNT
 };
 
@@ -82,7 +82,8 @@ struct policy_compiler;
 struct policy_compiler *policy_compiler_new(void);
 void policy_compiler_free(struct policy_compiler **compiler);
 
-/* How the compiler asks for pools; NULL for one that is not there (it then has no endpoint). Borrowed for the compilation. */
+/* How the compiler asks for pools; NULL for one that is not there (it then has no endpoint). Borrowed for the
+ * compilation. */
 typedef const struct policy_pool *policy_pool_fn(void *ctx, const char *name);
 
 /*

@@ -33,7 +33,7 @@ struct policy_draft {
 	uint32_t outcome_size;
 	uint16_t countries[POLICY_COUNTRIES_MAX]; /* that rules name, sorted */
 	uint32_t country_count;
-	uint32_t cells[POLICY_CELLS_MAX];         /* step for (country's row, continent) */
+	uint32_t cells[POLICY_CELLS_MAX]; /* step for (country's row, continent) */
 };
 
 /* Add an outcome as a step. Ownership: takes outcome->rr, also on failure. Errors: VEER_ENOMEM. */

@@ -66,8 +66,8 @@ struct rdata_layout {
 struct rdata_layout rdata_layout(uint16_t type);
 
 /*
- * Where the names of one RDATA begin: up to RDATA_NAMES_MAX offsets into `at`. Returns their count, or -1 when the RDATA is
- * not what the type's layout says (also: an A that is not 4, an AAAA that is not 16 octets).
+ * Where the names of one RDATA begin: up to RDATA_NAMES_MAX offsets into `at`. Returns their count, or -1 when the
+ * RDATA is not what the type's layout says (also: an A that is not 4, an AAAA that is not 16 octets).
  */
 int rdata_names(uint16_t type, const uint8_t *rdata, size_t len, uint16_t *at);
 
@@ -80,7 +80,8 @@ bool rrtype_is_meta(uint16_t type);
 /* A type of which there is at most one record at a name: SOA, CNAME, DNAME. */
 bool rrtype_is_single(uint16_t type);
 
-/* May RRsets of both types stand at one name? CNAME is alone (RFC 1034 3.6.2) but for RRSIG, NSEC and KEY (RFC 2181 10.1). */
+/* May RRsets of both types stand at one name? CNAME is alone (RFC 1034 3.6.2) but for RRSIG, NSEC and KEY (RFC
+ * 2181 10.1). */
 bool rrtype_may_coexist(uint16_t a, uint16_t b);
 
 #endif

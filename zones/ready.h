@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RRsets ready to send: the bytes of an answer's records as they go into a message, but for the few pointers that depend
- * on the message. Writing one is a copy and, for most, nothing else.
+ * RRsets ready to send: the bytes of an answer's records as they go into a message, but for the few pointers that
+ * depend on the message. Writing one is a copy and, for most, nothing else.
  *
- * In `data` each record's owner is a compression pointer (RFC 1035 4.1.4), to offset 12 (the question's name), which is right
- * whenever the owner is the question's name. Names in RDATA that may be compressed (RFC 3597 4) end in a pointer with one
- * of these meanings, listed in the patches:
+ * In `data` each record's owner is a compression pointer (RFC 1035 4.1.4), to offset 12 (the question's name), which is
+ * right whenever the owner is the question's name. Names in RDATA that may be compressed (RFC 3597 4) end in a pointer
+ * with one of these meanings, listed in the patches:
  *
  *     READY_TO_APEX    the zone's apex, wherever the message has it
  *     READY_TO_OWNER   the owner, wherever the message has it
@@ -31,13 +31,13 @@
 #define READY_QNAME_OFFSET 12    /* of the question's name in every message */
 
 struct ready_rrset {
-	uint32_t ttl;          /* seconds */
+	uint32_t ttl; /* seconds */
 	uint16_t type;
 	uint16_t count;        /* records */
 	uint16_t len;          /* bytes of records in `data` */
 	uint16_t patch_count;  /* pointers in RDATA to adjust */
 	uint16_t target_count; /* names in RDATA that a lookup may have to follow */
-	uint8_t data[];        /* the records; then, at an even offset, the offsets of patches and of targets (uint16_t) */
+	uint8_t data[]; /* the records; then, at an even offset, the offsets of patches and of targets (uint16_t) */
 };
 
 /* Scratch to make ready RRsets with, about 100 KiB; reused for any number of them. */
@@ -60,6 +60,16 @@ enum veer_err ready_finish(struct ready_builder *builder, struct ready_rrset **o
 /* All three steps for a checked RRset. `ttl` replaces its TTL. */
 enum veer_err ready_from_view(struct ready_builder *builder, const struct rrset_view *view, uint32_t ttl,
 			      const uint8_t *apex, struct ready_rrset **out);
+
+/* Bytes that ready_cname() needs at most, alignment included. */
+#define READY_CNAME_SIZE 292
+
+/*
+ * One CNAME made for one answer (RFC 6672 3.1) in `memory` of READY_CNAME_SIZE bytes, aligned as a struct ready_rrset:
+ * its target are the first `len` bytes of `labels` (whole ones, at most 254 bytes), their case kept, and then what is given
+ * as the apex when it is written: the DNAME's target. Returns `memory`.
+ */
+const struct ready_rrset *ready_cname(void *memory, uint32_t ttl, const uint8_t *labels, size_t len);
 
 /*
  * Append the records to a message that starts at w->base, for an owner whose name the message has at `owner_at` and a

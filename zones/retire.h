@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a change left behind: memory that readers of the previous plan may still look at. A builder adds to the list while
- * it works; after the grace period the list is released as one.
+ * What a change left behind: memory that readers of the previous plan may still look at. A builder adds to the list
+ * while it works; after the grace period the list is released as one.
  *
  * Threads: a list belongs to one thread at a time.
  */

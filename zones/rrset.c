@@ -136,7 +136,8 @@ static int compare_rdata(const void *a, const void *b)
 	return (x->len > y->len) - (x->len < y->len);
 }
 
-/* Lower-cased copies of all RDATA, sorted, duplicates gone. `copy` has room for all bytes. Returns how many are left. */
+/* Lower-cased copies of all RDATA, sorted, duplicates gone. `copy` has room for all bytes. Returns how many are left.
+ */
 static size_t sort_records(uint16_t type, const struct rdata_span *records, size_t count, struct rdata_span *sorted,
 			   uint8_t *copy)
 {

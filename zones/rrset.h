@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RRsets as values: the canonical wire form that the store, the feed and the plan on disk carry (docs/formats.md, section 1,
- * "rrset"), and the keys of stored RRsets.
+ * RRsets as values: the canonical wire form that the store, the feed and the plan on disk carry (docs/formats.md,
+ * section 1, "rrset"), and the keys of stored RRsets.
  *
  * Canonical wire form: the records one after the other, each owner, type, class IN, TTL, RDLENGTH, RDATA, uncompressed;
  * owner and (where RFC 4034 6.2 says so) names in RDATA in lower case; sorted by RDATA, no duplicates.
@@ -38,8 +38,8 @@ struct rrset_view {
 	const uint8_t *owner; /* the first record's */
 	size_t owner_len;
 	uint16_t type;
-	uint32_t ttl;         /* seconds */
-	unsigned count;       /* records, at least 1 */
+	uint32_t ttl;   /* seconds */
+	unsigned count; /* records, at least 1 */
 };
 
 /*
@@ -54,8 +54,8 @@ bool rrset_next(const struct rrset_view *rrset, size_t *pos, struct rdata_span *
 
 /*
  * Make the canonical wire form of records given as RDATA in any order and case, duplicates merged.
- * Ownership: `*wire` is the caller's (free). Errors: VEER_EINVAL (RDATA malformed, none given, several of a single type,
- * a type that is never stored), VEER_ERANGE (TTL, size), VEER_ENOMEM.
+ * Ownership: `*wire` is the caller's (free). Errors: VEER_EINVAL (RDATA malformed, none given, several of a single
+ * type, a type that is never stored), VEER_ERANGE (TTL, size), VEER_ENOMEM.
  */
 enum veer_err rrset_compose(const uint8_t *owner, uint16_t type, uint32_t ttl, const struct rdata_span *records,
 			    size_t count, uint8_t **wire, size_t *wire_len, struct veer_diag *diag);
@@ -76,11 +76,12 @@ struct rrset_key {
 };
 
 /*
- * Read "ZONE/VERSION/OWNER/TYPE". Errors: VEER_EINVAL (malformed, upper case, owner outside the zone, a type that is never
- * stored).
+ * Read "ZONE/VERSION/OWNER/TYPE". Errors: VEER_EINVAL (malformed, upper case, owner outside the zone, a type that is
+ * never stored).
  */
 enum veer_err rrset_key_parse(const char *text, size_t len, struct rrset_key *out, struct veer_diag *diag);
-/* And write it, NUL-terminated, into `out` of RRSET_KEY_SIZE bytes. "/" within a name becomes \047. Returns the length. */
+/* And write it, NUL-terminated, into `out` of RRSET_KEY_SIZE bytes. "/" within a name becomes \047. Returns the length.
+ */
 size_t rrset_key_print(const struct rrset_key *key, char *out);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "zones/model.h"
+#include "zones/rrnumbers.h"
 
 /* A record must be one line: what ldns would take for the end of a record or of a line is refused before. */
 static bool is_one_line(const char *text)
@@ -39,6 +40,70 @@ static enum veer_err rdata_of(const ldns_rr *rr, uint8_t **rdata, size_t *rdata_
 	return err;
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The generic form for any type, "\# LENGTH HEX" with blanks anywhere in HEX (RFC 3597 5); `text` is behind the "\#".
+ */
+static enum veer_err parse_generic(uint16_t type, const char *text, uint8_t **rdata, size_t *rdata_len,
+				   struct veer_diag *diag)
+{
+	char *end = NULL;
+	uint16_t at[RDATA_NAMES_MAX];
+	text += strspn(text, " \t");
+	unsigned long len = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : UINT16_MAX + 1UL;
+	uint8_t *data = len <= UINT16_MAX ? malloc(len + 1) : NULL;
+	if (data == NULL)
+		return len <= UINT16_MAX ? VEER_ENOMEM : veer_fail(diag, VEER_EINVAL, "\\# needs a length up to 65535");
+	size_t digits = 0;
+	bool ok = true;
+	for (const char *c = end; ok && *c != '\0'; c++) {
+		if (*c == ' ' || *c == '\t')
+			continue;
+		int value = hex_digit(*c);
+		ok = value >= 0 && digits < 2 * len;
+		if (ok)
+			data[digits / 2] = (uint8_t)(digits % 2 == 0 ? value << 4 : data[digits / 2] | value);
+		digits++;
+	}
+	if (!ok || digits != 2 * len || rdata_names(type, data, len, at) < 0) {
+		free(data);
+		return veer_fail(diag, VEER_EINVAL,
+				 ok && digits == 2 * len ? "the octets behind \\# are malformed for their type"
+							 : "the digits behind \\# are not as many octets as it says");
+	}
+	*rdata = data;
+	*rdata_len = len;
+	return VEER_OK;
+}
+
+static char *print_generic(const uint8_t *rdata, size_t len)
+{
+	char *text = malloc(2 * len + 16);
+	if (text == NULL)
+		return NULL;
+	int at = snprintf(text, 16, len > 0 ? "\\# %zu " : "\\# %zu", len);
+	crypto_hex_encode(rdata, len, text + at);
+	return text;
+}
+
+/* Does the text mean exactly these octets? For some types ldns's own text does not. */
+static bool means(uint16_t type, const char *text, const uint8_t *rdata, size_t rdata_len)
+{
+	uint8_t *again = NULL;
+	size_t len;
+	if (rrtext_parse(type, text, (const uint8_t *)"", &again, &len, NULL) != VEER_OK)
+		return false;
+	bool same = len == rdata_len && memcmp(again, rdata, len) == 0;
+	free(again);
+	return same;
+}
+
 enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata, size_t *rdata_len,
 			   struct veer_diag *diag)
 {
@@ -48,11 +113,15 @@ enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origi
 		return veer_fail(diag, VEER_ERANGE, "record text over %d bytes", RRTEXT_MAX);
 	if (!is_one_line(text))
 		return veer_fail(diag, VEER_EINVAL, "a record must be one line of text");
+	size_t blanks = strspn(text, " \t");
+	if (strncmp(text + blanks, "\\#", 2) == 0)
+		return parse_generic(type, text + blanks + 2, rdata, rdata_len, diag);
 	rrtype_print(type, type_text);
 	size_t size = text_len + sizeof type_text + 16;
 	char *line = malloc(size);
 	ldns_rdf *origin_rdf = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name_len(origin), origin);
 	ldns_rr *rr = NULL;
+	const char *what;
 	enum veer_err err = VEER_ENOMEM;
 	if (line != NULL && origin_rdf != NULL) {
 		(void)snprintf(line, size, ". 0 IN %s %s", type_text, text);
@@ -60,6 +129,8 @@ enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origi
 		if (status != LDNS_STATUS_OK || rr == NULL || (uint16_t)ldns_rr_get_type(rr) != type)
 			err = veer_fail(diag, VEER_EINVAL, "not a record of type %s: %s", type_text,
 					ldns_get_errorstr_by_id(status));
+		else if (!rrnumbers_fit(line, type, &what))
+			err = veer_fail(diag, VEER_EINVAL, "not a record of type %s: %s", type_text, what);
 		else
 			err = rdata_of(rr, rdata, rdata_len);
 	}
@@ -96,6 +167,10 @@ enum veer_err rrtext_print(uint16_t type, const uint8_t *rdata, size_t rdata_len
 		}
 		char *copy = at != NULL ? strndup(at, strcspn(at, "\n")) : NULL;
 		free(line);
+		if (copy == NULL || !means(type, copy, rdata, rdata_len)) {
+			free(copy);
+			copy = print_generic(rdata, rdata_len);
+		}
 		err = copy != NULL ? VEER_OK : VEER_ENOMEM;
 		if (copy != NULL)
 			*text = copy;

@@ -18,13 +18,16 @@
 #define RRTEXT_MAX 65536 /* bytes of one record's text */
 
 /*
- * Read one record's RDATA, as "10 mail.example." for MX or "\# 4 c0000201" (RFC 3597 5) for any type; relative names are
- * completed by `origin`. Ownership: `*rdata` is the caller's (free). Errors: VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
+ * Read one record's RDATA, as "10 mail.example." for MX or "\# 4 c0000201" (RFC 3597 5) for any type; relative names
+ * are completed by `origin`. Ownership: `*rdata` is the caller's (free). Errors: VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
  */
 enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata, size_t *rdata_len,
 			   struct veer_diag *diag);
 
-/* And back. Ownership: `*text` is the caller's (free). Errors: VEER_EINVAL when the RDATA is not of that type. */
+/*
+ * And back, to text that rrtext_parse() reads as the same octets: "\# ..." where a type has no other.
+ * Ownership: `*text` is the caller's (free). Errors: VEER_EINVAL when the RDATA is not of that type, VEER_ENOMEM.
+ */
 enum veer_err rrtext_print(uint16_t type, const uint8_t *rdata, size_t rdata_len, char **text);
 
 /*
@@ -45,8 +48,8 @@ enum veer_err rrset_to_api(const struct rrset_key *key, const json_t *object, js
 json_t *rrset_object_from_wire(const uint8_t *wire, size_t len);
 
 /*
- * What a stored object says: either `*policy` (borrowed from the object) or `*wire` (the caller's, free), the other NULL.
- * The wire form is checked and must be of `key`'s owner and type. Errors: VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
+ * What a stored object says: either `*policy` (borrowed from the object) or `*wire` (the caller's, free), the other
+ * NULL. The wire form is checked and must be of `key`'s owner and type. Errors: VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
  */
 enum veer_err rrset_object_read(const struct rrset_key *key, const json_t *object, const char **policy, uint8_t **wire,
 				struct rrset_view *view, struct veer_diag *diag);

@@ -33,7 +33,8 @@ struct key {
 
 /*
  * Numbers of an octet: `first` for usual ones; for the others `first` names a group of at most 47 neighbours and
- * `second` is the place in it plus 1. Groups lie between the usual octets, so order is kept. Upper-case letters never occur.
+ * `second` is the place in it plus 1. Groups lie between the usual octets, so order is kept. Upper-case letters never
+ * occur.
  */
 struct number {
 	uint8_t first;

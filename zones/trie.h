@@ -12,9 +12,10 @@
  *     publish(next); wait for readers; retire_release(txn.retired);
  *
  * Keys. A name becomes a sequence of small numbers, from the root's end: each octet one number if it is usual in host
- * names (a-z 0-9 - _), else two, and each label is ended by 0, which is lower than every octet. So canonical order is the
- * order of the keys, a name's descendants follow it directly, and a branch on a label's end tells that the name above
- * exists. A branch holds a bitmap of the numbers that occur at one offset and an array of that many children (twigs).
+ * names (a-z 0-9 - _), else two, and each label is ended by 0, which is lower than every octet. So canonical order is
+ * the order of the keys, a name's descendants follow it directly, and a branch on a label's end tells that the name
+ * above exists. A branch holds a bitmap of the numbers that occur at one offset and an array of that many children
+ * (twigs).
  *
  * Values carry their own name: lower-case wire format at `name_offset` bytes in the value, the same for all values of
  * one trie. The trie does not own values.
@@ -48,18 +49,19 @@ struct trie {
 
 /* One transaction on any number of tries. */
 struct trie_txn {
-	uint64_t id;                /* unique among all transactions of the process's builder; never 0 */
+	uint64_t id;                 /* unique among all transactions of the process's builder; never 0 */
 	struct retire_list *retired; /* where replaced nodes go; borrowed */
 };
 
 /* Where a lookup came by. Caller's scratch, about 2 KiB; need not be zeroed. */
 struct trie_path {
-	const void *exact;  /* the value of the name itself, or NULL */
-	unsigned common;    /* labels, from the root, that the name shares with the nearest name there is: the closest
-			       encloser has so many (RFC 4592 3.3.1). Equal to the name's own count when it exists, be it only as
-			       an empty non-terminal */
-	unsigned count;     /* of `above` */
-	const void *above[NAME_LABELS_MAX + 1]; /* values of the name's ancestors (not itself), from the root downwards */
+	const void *exact; /* the value of the name itself, or NULL */
+	unsigned common;   /* labels, from the root, that the name shares with the nearest name there is: the closest
+			      encloser has so many (RFC 4592 3.3.1). Equal to the name's own count when it exists, be it
+			      only as   an empty non-terminal */
+	unsigned count;    /* of `above` */
+	const void
+		*above[NAME_LABELS_MAX + 1]; /* values of the name's ancestors (not itself), from the root downwards */
 };
 
 void trie_init(struct trie *trie, size_t name_offset);

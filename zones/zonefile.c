@@ -14,14 +14,16 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "zones/rrnumbers.h"
 #include "zones/rrtext.h"
 #include "zones/trie.h"
 #include "zones/zonefile_lines.h"
 
 #define MEMORY_MAX ((size_t)64 << 30)
 #define TTL_UNSTATED UINT32_C(0xfffffff3) /* no TTL can be that (RFC 2181 8) */
-#define OWNER_RECORDS_MAX 16384 /* at one name: bounds the work of grouping them */
-#define SINGLES 3               /* types that stand once at a name */
+#define OWNER_RECORDS_MAX 16384           /* at one name: bounds the work of grouping them */
+#define OWNER_TYPES_MAX 256               /* at one name: each is searched in order */
+#define SINGLES 3                         /* types that stand once at a name */
 #define TTL_FALLBACK 3600                 /* nothing says anything, not even an SOA */
 
 /* One record, in the order of the file. */
@@ -29,7 +31,7 @@ struct record {
 	struct record *next; /* of the same owner */
 	uint32_t ttl;
 	uint32_t line;
-	uint16_t file;       /* index of `paths` */
+	uint16_t file; /* index of `paths` */
 	uint16_t type;
 	uint16_t len;
 	uint8_t rdata[];
@@ -56,11 +58,11 @@ struct zonefile {
 /* What reading carries from line to line; $INCLUDE starts with a copy. */
 struct reading {
 	struct zonefile *zf;
-	char *directory;    /* real path that $INCLUDE may not leave; NULL: $INCLUDE is refused */
-	ldns_buffer *wire;  /* scratch for RDATA */
-	uint32_t last_ttl;  /* stated last, or TTL_UNSTATED */
-	uint32_t ttl;       /* $TTL, or TTL_UNSTATED */
-	uint32_t minimum;   /* the SOA's, or TTL_UNSTATED */
+	char *directory;   /* real path that $INCLUDE may not leave; NULL: $INCLUDE is refused */
+	ldns_buffer *wire; /* scratch for RDATA */
+	uint32_t last_ttl; /* stated last, or TTL_UNSTATED */
+	uint32_t ttl;      /* $TTL, or TTL_UNSTATED */
+	uint32_t minimum;  /* the SOA's, or TTL_UNSTATED */
 	struct veer_diag *diag;
 };
 
@@ -68,7 +70,7 @@ struct reading {
 struct source {
 	struct reading *reading;
 	struct line_reader lines;
-	unsigned file;      /* index of zf->paths */
+	unsigned file; /* index of zf->paths */
 	unsigned depth;
 	ldns_rdf *origin;
 	ldns_rdf *previous; /* owner of the record before */
@@ -189,8 +191,11 @@ static enum veer_err parse_record(struct source *s)
 	if (status == LDNS_STATUS_MEM_ERR)
 		return VEER_ENOMEM;
 	enum veer_err err;
+	const char *what;
 	if (status != LDNS_STATUS_OK || rr == NULL)
 		err = fail_here(s, VEER_EINVAL, ldns_get_errorstr_by_id(status));
+	else if (!rrnumbers_fit(text, (uint16_t)ldns_rr_get_type(rr), &what))
+		err = fail_here(s, VEER_ERANGE, what);
 	else
 		err = take_record(s, rr);
 	ldns_rr_free(rr);
@@ -230,9 +235,8 @@ static enum veer_err parse_origin(const struct source *s, const char *text, ldns
 
 static enum veer_err take_ttl(struct source *s, const char *text)
 {
-	const char *end = NULL;
-	uint32_t ttl = ldns_str2period(text, &end);
-	if (text[0] < '0' || text[0] > '9' || end == NULL || *end != '\0' || strlen(text) > 20 || ttl > RRSET_TTL_MAX)
+	uint32_t ttl;
+	if (!rrnumbers_read_period(text, RRSET_TTL_MAX, &ttl))
 		return fail_here(s, VEER_EINVAL, "$TTL needs a number of seconds up to 2147483647");
 	s->reading->ttl = ttl;
 	return VEER_OK;
@@ -322,16 +326,17 @@ static enum veer_err take_directive(struct source *s)
 	const char *word = next_word(&rest);
 	const char *first = next_word(&rest);
 	const char *second = next_word(&rest);
+	bool is_include = strcasecmp(word, "$INCLUDE") == 0;
+	if (strcasecmp(word, "$TTL") != 0 && strcasecmp(word, "$ORIGIN") != 0 && !is_include)
+		return fail_here(s, VEER_EINVAL, "unknown directive; known are $ORIGIN, $TTL and $INCLUDE");
 	if (first == NULL)
 		return fail_here(s, VEER_EINVAL, "a directive needs a value");
-	if (next_word(&rest) != NULL || (second != NULL && strcasecmp(word, "$INCLUDE") != 0))
+	if (next_word(&rest) != NULL || (second != NULL && !is_include))
 		return fail_here(s, VEER_EINVAL, "a directive has too many values");
 	if (strcasecmp(word, "$TTL") == 0)
 		return take_ttl(s, first);
-	if (strcasecmp(word, "$INCLUDE") == 0)
+	if (is_include)
 		return take_include(s, first, second);
-	if (strcasecmp(word, "$ORIGIN") != 0)
-		return fail_here(s, VEER_EINVAL, "unknown directive; known are $ORIGIN, $TTL and $INCLUDE");
 	ldns_rdf *origin = NULL;
 	enum veer_err err = parse_origin(s, first, &origin);
 	if (err == VEER_OK) {
@@ -404,7 +409,8 @@ static enum veer_err check_record(struct check *c, const struct record *r, bool 
 	c->soa_count += r->type == RRTYPE_SOA;
 	if (single >= 0 && singles[single] != NULL &&
 	    (singles[single]->len != r->len || memcmp(singles[single]->rdata, r->rdata, r->len) != 0))
-		return place(c->zf, r->file, r->line, VEER_EINVAL, "there may be only one record of this type", c->diag);
+		return place(c->zf, r->file, r->line, VEER_EINVAL, "there may be only one record of this type",
+			     c->diag);
 	if (single >= 0)
 		singles[single] = r;
 	if (*has_other && singles[1] != NULL)
@@ -552,6 +558,8 @@ struct each {
 	struct veer_diag *diag;
 	enum veer_err err;
 	struct rdata_span spans[RRSET_RECORDS_MAX];
+	uint16_t types[OWNER_TYPES_MAX]; /* of the owner at hand, those that are done */
+	unsigned type_count;
 };
 
 static enum veer_err each_rrset(struct each *e, const struct owner *owner, const struct record *first)
@@ -581,16 +589,28 @@ static enum veer_err each_rrset(struct each *e, const struct owner *owner, const
 	return err;
 }
 
+static bool is_done(const struct each *e, uint16_t type)
+{
+	for (unsigned i = 0; i < e->type_count; i++)
+		if (e->types[i] == type)
+			return true;
+	return false;
+}
+
 static bool each_owner(void *ctx, void *value)
 {
 	struct each *e = ctx;
 	const struct owner *owner = value;
+	e->type_count = 0;
 	for (const struct record *r = owner->first; r != NULL && e->err == VEER_OK; r = r->next) {
-		bool seen = false;
-		for (const struct record *before = owner->first; before != r && !seen; before = before->next)
-			seen = before->type == r->type;
-		if (!seen)
+		if (is_done(e, r->type))
+			continue;
+		if (e->type_count == OWNER_TYPES_MAX) {
+			e->err = place(e->zf, r->file, r->line, VEER_ELIMIT, "too many types at one name", e->diag);
+		} else {
+			e->types[e->type_count++] = r->type;
 			e->err = each_rrset(e, owner, r);
+		}
 	}
 	return e->err == VEER_OK;
 }

@@ -6,10 +6,11 @@
  * Lines, $ORIGIN, $TTL and $INCLUDE are read here, records by ldns. Errors carry FILE:LINE. Decisions:
  *   - $INCLUDE takes a relative path within the zone file's own directory, never out of it (no "..", no symbolic link
  *     that leads out), at most 8 deep.
- *   - A record without a TTL gets $TTL; before any $TTL the TTL stated last, and where none was stated the SOA's MINIMUM.
+ *   - A record without a TTL gets $TTL; before any $TTL the TTL stated last, and where none was stated the SOA's
+ * MINIMUM.
  *   - Records of one RRset with different TTLs all get the lowest (RFC 2181 5.2 deprecates the difference).
- *   - Duplicates are merged. Records outside the zone, classes other than IN, $GENERATE, a name with CNAME and other data, a
- *     zone without exactly one SOA and at least one NS at its apex are errors.
+ *   - Duplicates are merged. Records outside the zone, classes other than IN, $GENERATE, a name with CNAME and other
+ * data, a zone without exactly one SOA and at least one NS at its apex are errors.
  *
  * Threads: one file belongs to one thread.
  */
@@ -24,9 +25,9 @@
 #include "base/err.h"
 #include "zones/rrset.h"
 
-#define ZONEFILE_LINE_MAX 524288     /* bytes of one logical line, parentheses joined */
-#define ZONEFILE_DEPTH_MAX 8         /* of $INCLUDE */
-#define ZONEFILE_FILES_MAX 1024      /* files of one zone */
+#define ZONEFILE_LINE_MAX 524288 /* bytes of one logical line, parentheses joined */
+#define ZONEFILE_DEPTH_MAX 8     /* of $INCLUDE */
+#define ZONEFILE_FILES_MAX 1024  /* files of one zone */
 #define ZONEFILE_RECORDS_MAX 50000000
 
 struct zonefile;
@@ -48,8 +49,8 @@ void zonefile_free(struct zonefile **zonefile);
 size_t zonefile_record_count(const struct zonefile *zonefile);
 
 /*
- * Call `fn` for every RRset, names in canonical order; the view is borrowed for the call. Ends with the first error of `fn`.
- * Errors: that one; VEER_ERANGE (an RRset beyond its limits; diag says where), VEER_ENOMEM.
+ * Call `fn` for every RRset, names in canonical order; the view is borrowed for the call. Ends with the first error of
+ * `fn`. Errors: that one; VEER_ERANGE (an RRset beyond its limits; diag says where), VEER_ENOMEM.
  */
 enum veer_err zonefile_each(const struct zonefile *zonefile,
 			    enum veer_err (*fn)(void *ctx, const struct rrset_view *rrset), void *ctx,

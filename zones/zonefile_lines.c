@@ -128,8 +128,9 @@ static enum veer_err take_one(struct line_reader *r, struct line_state *s, bool 
 	r->line++;
 	s->in_comment = false;
 	if (s->in_quote || s->is_escaped)
-		return veer_fail(diag, VEER_EINVAL, s->in_quote ? "a quoted string must end on its line"
-								: "backslash at the end of a line");
+		return veer_fail(diag, VEER_EINVAL,
+				 s->in_quote ? "a quoted string must end on its line"
+					     : "backslash at the end of a line");
 	if (s->parens > 0) {
 		take_blank(r, s);
 		return VEER_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of zone files: logical lines. A logical line has its comments removed and its parentheses joined (RFC 1035 5.1);
- * quoted strings stay as they are. For zonefile*.c only.
+ * Inside of zone files: logical lines. A logical line has its comments removed and its parentheses joined (RFC
+ * 1035 5.1); quoted strings stay as they are. For zonefile*.c only.
  */
 #ifndef VEER_ZONES_ZONEFILE_LINES_H
 #define VEER_ZONES_ZONEFILE_LINES_H
@@ -15,8 +15,8 @@
 
 /* Text being read line by line. */
 struct line_reader {
-	int fd;              /* read from here; -1: from `data` only. Borrowed */
-	const char *data;    /* what is read already and not yet used */
+	int fd;           /* read from here; -1: from `data` only. Borrowed */
+	const char *data; /* what is read already and not yet used */
 	size_t len;
 	char *block;         /* memory behind `data` when reading from `fd` */
 	unsigned line;       /* number of the line that is read next, from 1 */
@@ -29,9 +29,9 @@ enum veer_err line_reader_init(struct line_reader *r, int fd, const char *data, 
 void line_reader_deinit(struct line_reader *r);
 
 /*
- * The next logical line that is not empty, NUL-terminated in r->text; a blank at its beginning is kept, because it stands for
- * the owner before. VEER_ENOTFOUND at the end. Errors: VEER_EINVAL (open quote or parenthesis, control characters),
- * VEER_ERANGE (too long), VEER_EIO, VEER_ENOMEM; the diag has no place, r->first_line is it.
+ * The next logical line that is not empty, NUL-terminated in r->text; a blank at its beginning is kept, because it
+ * stands for the owner before. VEER_ENOTFOUND at the end. Errors: VEER_EINVAL (open quote or parenthesis, control
+ * characters), VEER_ERANGE (too long), VEER_EIO, VEER_ENOMEM; the diag has no place, r->first_line is it.
  */
 enum veer_err line_reader_next(struct line_reader *r, struct veer_diag *diag);
 

@@ -185,6 +185,7 @@ class Site:
 
     def __init__(self, port=0, address="127.0.0.1"):
         self.status = 200
+        self.delay = 0
         self.hits = []
         self.hosts = set()
         site = self
@@ -196,6 +197,7 @@ class Site:
             def do_GET(self):
                 site.hits.append(time.monotonic())
                 site.hosts.add(self.headers.get("Host"))
+                time.sleep(site.delay)
                 self.send_response(site.status)
                 self.send_header("Content-Length", "2")
                 self.end_headers()

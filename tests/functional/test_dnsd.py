@@ -170,10 +170,10 @@ def test_a_client_that_never_reads_does_not_stop_others(server):
 
 
 def test_all_listen_addresses_answer_from_their_own(zone):
-    with Dnsd("--zone", f"example={zone}", listen=("0.0.0.0@0",)) as d:
+    with Dnsd("--zone", f"example={zone}", listen=("0.0.0.0@0", "::@0")) as d:
         d.ready()
-        for address in ("127.0.0.1", "127.0.0.9"):
-            d.address = address
+        for address, port in (("127.0.0.1", d.port), ("127.0.0.9", d.port), ("::1", d.addresses[1][1])):
+            d.address, d.port = address, port
             assert d.ask("www.example.") == ["192.0.2.1"]  # dnspython checks where the reply comes from
 
 
@@ -207,6 +207,18 @@ def test_bad_arguments_end_with_status_2_and_one_line(args, reason):
     assert run.returncode == 2, run.stderr
     last = run.stderr.splitlines()[-1]
     assert last.startswith("veer-dnsd: ") and reason in last, run.stderr
+
+
+def test_a_configuration_file_says_the_same(zone, tmp_path):
+    config = tmp_path / "dnsd.yaml"
+    config.write_text(f"listen: 127.0.0.1@0\nzone:\n  - example={zone}\nworkers: 1\n")
+    process = Dnsd("--config", str(config), listen=())
+    with process as d:
+        assert d.ready().ask("www.example.") == ["192.0.2.1"]
+    config.write_text(config.read_text() + "wrokers: 2\n")
+    run = subprocess.run([os.path.join(BUILD, "veer-dnsd"), "--config", str(config)], capture_output=True, text=True,
+                         timeout=10 * SLOW)
+    assert run.returncode == 2 and f"{config}:5: " in run.stderr and "workers" in run.stderr
 
 
 def test_a_zone_file_error_at_start_names_file_and_line(tmp_path):

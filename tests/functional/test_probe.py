@@ -193,6 +193,27 @@ def test_restarts_alone_from_disk(world):
     assert agent.stop() == 0
 
 
+def test_an_agent_that_was_stopped_blames_nobody(world):
+    world.site.delay = 0.1
+    names = [f"p/e{i}" for i in range(20)]
+    world.api.assign(1, [world.check(fall=1, interval_ms=500, timeout_ms=400)],
+                     [world.item(name, phase_ms=25 * i) for i, name in enumerate(names)], report_ms=200)
+    agent = world.agent()
+    agent.wait_for("ready")
+    world.api.wait(lambda r: states(r) == ["u"] * 20)
+    start = len(world.api.reports)
+    for seconds in (3, 1.5):
+        agent.process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        agent.process.send_signal(signal.SIGCONT)
+        world.api.wait(lambda r: states(r) == ["u"] * 20)
+        time.sleep(0.5)
+    assert all(states(report) == ["u"] * 20 for _, report in world.api.reports[start:])
+    # and it is awake: what fails now is seen to fail
+    world.site.status = 500
+    world.api.wait(lambda r: states(r) == ["d"] * 20)
+
+
 def test_what_stays_is_not_forgotten_by_new_assignments(world):
     world.api.assign(1, [world.check()], [world.item()])
     world.agent().wait_for("ready")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any packet gets at most one reply, which ldns can read, which has the query's id, echoes its question, and is not longer
- * than was asked for. The first byte chooses the transport and the client's family; the rest is the packet.
+ * Any packet gets at most one reply, which ldns can read, which has the query's id, echoes its question, and is not
+ * longer than was asked for. The first byte chooses the transport and the client's family; the rest is the packet.
  */
 #include <ldns/ldns.h>
 #include <stdlib.h>
@@ -15,7 +15,8 @@
 static const char zone_text[] =
 	"$TTL 300\n@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\n@ NS ns.other.\nns1 A 192.0.2.1\nns1 AAAA 2001:db8::1\n"
 	"www A 192.0.2.2\nwww A 192.0.2.3\nalias CNAME www\nloop CNAME pool\npool CNAME loop\nout CNAME x.other.\n"
-	"chain CNAME bound\n* MX 10 www\n*.a.w A 192.0.2.4\n*.c CNAME www\nent.b.a TXT \"x\"\nsub NS ns.sub\nsub NS ns.b\n"
+	"chain CNAME bound\n* MX 10 www\n*.a.w A 192.0.2.4\n*.c CNAME www\nent.b.a TXT \"x\"\nsub NS ns.sub\nsub NS "
+	"ns.b\n"
 	"ns.sub A 192.0.2.5\nsrv SRV 1 2 3 www\nhttps HTTPS 1 www alpn=h2\nsub DS 1 13 2 "
 	"0000000000000000000000000000000000000000000000000000000000000000\n@ MX 1 www\n@ MX 2 mail.other.\n"
 	"cut.bound NS ns1\nlong TXT \"0123456789012345678901234567890123456789012345678901234567890123456789\"\n";
@@ -54,12 +55,15 @@ static void make(struct target *t)
 	check(zonefile_each(file, put, t->builder, &diag) == VEER_OK);
 	zonefile_free(&file);
 	put_object(t->builder, MODEL_KIND_POOL, "p",
-		   "{\"name\":\"p\",\"checks\":[],\"endpoints\":[{\"name\":\"a\",\"address\":\"192.0.2.9\",\"site\":\"s\"},"
+		   "{\"name\":\"p\",\"checks\":[],\"endpoints\":[{\"name\":\"a\",\"address\":\"192.0.2.9\",\"site\":"
+		   "\"s\"},"
 		   "{\"name\":\"b\",\"address\":\"2001:db8::9\",\"site\":\"s\"}]}");
 	put_object(t->builder, MODEL_KIND_POOL, "h",
-		   "{\"name\":\"h\",\"checks\":[],\"endpoints\":[{\"name\":\"a\",\"address\":\"www.example.\",\"site\":\"s\"}]}");
+		   "{\"name\":\"h\",\"checks\":[],\"endpoints\":[{\"name\":\"a\",\"address\":\"www.example.\",\"site\":"
+		   "\"s\"}]}");
 	put_object(t->builder, MODEL_KIND_POLICY, "p",
-		   "{\"name\":\"p\",\"tree\":{\"match\":[{\"countries\":[\"DE\"],\"node\":\"p\"}],\"else\":{\"spread\":\"p\"}}}");
+		   "{\"name\":\"p\",\"tree\":{\"match\":[{\"countries\":[\"DE\"],\"node\":\"p\"}],\"else\":{\"spread\":"
+		   "\"p\"}}}");
 	put_object(t->builder, MODEL_KIND_POLICY, "h", "{\"name\":\"h\",\"tree\":\"h\"}");
 	put_object(t->builder, MODEL_KIND_RRSET, "example./1/bound.example./A", "pp");
 	put_object(t->builder, MODEL_KIND_RRSET, "example./1/bound.example./AAAA", "pp");

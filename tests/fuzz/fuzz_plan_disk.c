@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A saved plan's bytes: the first half of the input is the base, the rest the journal (the first two bytes say where it is
- * cut). A load that succeeds must deliver commits with rising revisions, and the same again when it is loaded once more.
+ * A saved plan's bytes: the first half of the input is the base, the rest the journal (the first two bytes say where it
+ * is cut). A load that succeeds must deliver commits with rising revisions, and the same again when it is loaded once
+ * more.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@ static enum veer_err on_object(void *ctx, const struct feed_change *change, stru
 {
 	struct loaded *l = ctx;
 	(void)diag;
-	if (strlen(change->key) > change->key_len || change->kind <= MODEL_KIND_NONE || change->kind > MODEL_KIND_FED_LAST)
+	if (strlen(change->key) > change->key_len || change->kind <= MODEL_KIND_NONE ||
+	    change->kind > MODEL_KIND_FED_LAST)
 		abort();
 	l->crc = crc32c_update(&l->tables, l->crc, change->key, change->key_len);
 	if (!change->is_del)
@@ -77,7 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put_file(dir, names[0], data, cut);
 	put_file(dir, names[1], data + cut, size - cut);
 	enum veer_err err = load(dir, &first);
-	if (err == VEER_OK && (load(dir, &second) != VEER_OK || second.crc != first.crc || second.revision != first.revision))
+	if (err == VEER_OK &&
+	    (load(dir, &second) != VEER_OK || second.crc != first.crc || second.revision != first.revision))
 		abort();
 	for (size_t i = 0; i < 4; i++) {
 		(void)snprintf(path, sizeof path, "%s/%s", dir, names[i]);

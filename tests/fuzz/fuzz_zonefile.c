@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any text is a zone or an error that names its line. What is a zone can be written and read again, to the same RRsets, and
- * each of them is canonical.
+ * Any text is a zone or an error that names its line. What is a zone can be written and read again, to the same RRsets,
+ * and each of them is canonical.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -443,7 +443,7 @@ static void a_slow_resolver_delays_no_address_and_ends_in_time(void **state)
 	(void)begin(f, &check, "localhost.", &name);
 	(void)begin(f, &check, "127.0.0.1", &address);
 	assert_int_equal(loop_run(f->loop), VEER_OK);
-	assert_int_equal(name.reason, PROBE_REASON_DNS_FAILED);
+	assert_int_equal(name.reason, PROBE_REASON_INTERNAL); /* not the name's fault: nobody has looked */
 	assert_in_range(name.took_ms, 190, 450);
 	assert_int_equal(address.reason, PROBE_REASON_OK);
 	assert_true(address.took_ms < 190);
@@ -466,6 +466,32 @@ static void a_cancelled_probe_says_nothing_more(void **state)
 	assert_int_equal(ask(f, "/hello"), PROBE_REASON_OK);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(gone[i].count, 0);
+}
+
+static void sleep_deeply(void *ctx)
+{
+	(void)ctx;
+	(void)usleep((100 + CHECK_LATE_MS + 100) * 1000);
+}
+
+/* As after SIGSTOP, or when the machine was paused: all timers are due at once. */
+static void what_ends_while_the_agent_slept_says_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct ended silent, name;
+	struct loop_timer sleep = {0};
+	struct model_check check = http_check(tiny_http_port(f->server), "/silent");
+	check.timeout_ms = 100;
+	assert_int_equal(loop_timer_set(f->loop, &sleep, 20, sleep_deeply, NULL), VEER_OK);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(jobs_add(f->resolver, slow_work, slow_done, NULL), VEER_OK);
+	(void)begin(f, &check, "127.0.0.1", &silent);
+	(void)begin(f, &check, "localhost.", &name);
+	assert_int_equal(loop_run(f->loop), VEER_OK);
+	assert_int_equal(silent.reason, PROBE_REASON_INTERNAL);
+	assert_int_equal(silent.rtt_us, 0);
+	assert_int_equal(name.reason, PROBE_REASON_INTERNAL);
+	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_TIMEOUT);
 }
 
 static void many_run_side_by_side(void **state)
@@ -502,6 +528,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_host_name_is_resolved_and_then_vetted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_resolver_delays_no_address_and_ends_in_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cancelled_probe_says_nothing_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_ends_while_the_agent_slept_says_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_run_side_by_side, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,11 +73,12 @@ static struct geo_location oracle(const MMDB_s *db, const struct sockaddr *addre
 	if (!found.found_entry)
 		return place;
 	if ((MMDB_get_value(&found.entry, &data, "country", "iso_code", NULL) == MMDB_SUCCESS && data.has_data) ||
-	    (MMDB_get_value(&found.entry, &data, "registered_country", "iso_code", NULL) == MMDB_SUCCESS && data.has_data))
+	    (MMDB_get_value(&found.entry, &data, "registered_country", "iso_code", NULL) == MMDB_SUCCESS &&
+	     data.has_data))
 		place.country = (uint16_t)(data.utf8_string[0] << 8 | data.utf8_string[1]);
 	if (MMDB_get_value(&found.entry, &data, "continent", "code", NULL) == MMDB_SUCCESS && data.has_data)
-		place.continent = (uint8_t)geo_continent_from_code(
-			(uint16_t)(data.utf8_string[0] << 8 | data.utf8_string[1]));
+		place.continent =
+			(uint8_t)geo_continent_from_code((uint16_t)(data.utf8_string[0] << 8 | data.utf8_string[1]));
 	else
 		place.continent = (uint8_t)geo_continent_of_country(place.country);
 	return place;
@@ -105,7 +106,8 @@ static void every_lookup_agrees_with_the_library(void **state)
 		for (int i = 0; i < 300000; i++) {
 			struct sockaddr_in v4 = {.sin_family = AF_INET};
 			struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-			static const uint8_t near[][2] = {{81, 2}, {89, 160}, {2, 125}, {216, 160}, {175, 16}, {67, 43}};
+			static const uint8_t near[][2] = {{81, 2},    {89, 160}, {2, 125},
+							  {216, 160}, {175, 16}, {67, 43}};
 			uint64_t r = rng(&seed);
 			struct geo_location got, want;
 			if (i % 2 == 0) {
@@ -238,8 +240,9 @@ static void countries_have_one_continent(void **state)
 	static const struct {
 		const char *country;
 		enum geo_continent continent;
-	} cases[] = {{"DE", GEO_CONTINENT_EU}, {"US", GEO_CONTINENT_NA}, {"BR", GEO_CONTINENT_SA}, {"JP", GEO_CONTINENT_AS},
-		     {"ZA", GEO_CONTINENT_AF}, {"AU", GEO_CONTINENT_OC}, {"AQ", GEO_CONTINENT_AN}, {"ZZ", GEO_CONTINENT_NONE}};
+	} cases[] = {{"DE", GEO_CONTINENT_EU}, {"US", GEO_CONTINENT_NA},  {"BR", GEO_CONTINENT_SA},
+		     {"JP", GEO_CONTINENT_AS}, {"ZA", GEO_CONTINENT_AF},  {"AU", GEO_CONTINENT_OC},
+		     {"AQ", GEO_CONTINENT_AN}, {"ZZ", GEO_CONTINENT_NONE}};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		assert_int_equal(geo_continent_of_country((uint16_t)(cases[i].country[0] << 8 | cases[i].country[1])),
 				 cases[i].continent);

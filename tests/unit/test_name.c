@@ -36,7 +36,10 @@ static void text_and_wire_agree(void **state)
 		{"\\097\\000\\255.", "\3a\0\377", 5, "a\\000\\255."},
 		{"\\@.", "\1@", 3, "\\@."},
 		{"a\\ b.", "\3a b", 5, "a\\032b."},
-		{"0/25.", "\4" "0/25", 6, "0/25."},
+		{"0/25.",
+		 "\4"
+		 "0/25",
+		 6, "0/25."},
 		{"*.x.", "\1*\1x", 5, "*.x."},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -120,9 +123,9 @@ static void unchecked_bytes_are_bounded(void **state)
 static void canonical_order_of_rfc_4034(void **state)
 {
 	(void)state;
-	static const char *const sorted[] = {"example.",       "a.example.",     "yljkjljk.a.example.",
-					     "z.a.example.",   "zabc.a.example.", "z.example.",
-					     "\\001.z.example.", "*.z.example.",   "\\200.z.example."};
+	static const char *const sorted[] = {"example.",         "a.example.",      "yljkjljk.a.example.",
+					     "z.a.example.",     "zabc.a.example.", "z.example.",
+					     "\\001.z.example.", "*.z.example.",    "\\200.z.example."};
 	enum { COUNT = sizeof sorted / sizeof sorted[0] };
 	uint8_t names[COUNT][NAME_WIRE_MAX];
 	for (size_t i = 0; i < COUNT; i++) {

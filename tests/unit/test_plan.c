@@ -39,7 +39,8 @@ static int teardown(void **state)
 static void put(struct world *w, enum model_kind kind, const char *key, const char *value)
 {
 	struct veer_diag diag = {.text = ""};
-	if (plan_builder_put(w->builder, kind, key, strlen(key), (const uint8_t *)value, strlen(value), &diag) != VEER_OK)
+	if (plan_builder_put(w->builder, kind, key, strlen(key), (const uint8_t *)value, strlen(value), &diag) !=
+	    VEER_OK)
 		fail_msg("%s: %s", key, diag.text);
 }
 
@@ -62,8 +63,9 @@ static void put_record(struct world *w, const char *key_text, uint32_t ttl, cons
 	value = malloc(len + 1);
 	value[0] = 'w';
 	memcpy(value + 1, wire, len);
-	assert_int_equal(plan_builder_put(w->builder, MODEL_KIND_RRSET, key_text, strlen(key_text), value, len + 1, NULL),
-			 VEER_OK);
+	assert_int_equal(
+		plan_builder_put(w->builder, MODEL_KIND_RRSET, key_text, strlen(key_text), value, len + 1, NULL),
+		VEER_OK);
 	free(value);
 	free(wire);
 	free(rdata);
@@ -115,8 +117,8 @@ static const char *ask(const struct plan *plan, const char *name_text, uint16_t 
 }
 
 #define ZONE "gslb.example."
-#define POOL(name, last) \
-	"{\"name\":\"" name "\",\"checks\":[],\"endpoints\":[{\"name\":\"" name "\",\"address\":\"192.0.2." last \
+#define POOL(name, last)                                                                                               \
+	"{\"name\":\"" name "\",\"checks\":[],\"endpoints\":[{\"name\":\"" name "\",\"address\":\"192.0.2." last       \
 	"\",\"site\":\"" name "\"}]}"
 #define POLICY(name, tree) "{\"name\":\"" name "\",\"ttl\":5,\"tree\":" tree "}"
 
@@ -146,7 +148,8 @@ static void put_world(struct world *w)
 static void verdict(struct world *w, const char *endpoint, const char *state)
 {
 	char text[128];
-	(void)snprintf(text, sizeof text, "{\"endpoint\":\"%s\",\"state\":\"%s\",\"since_revision\":1}", endpoint, state);
+	(void)snprintf(text, sizeof text, "{\"endpoint\":\"%s\",\"state\":\"%s\",\"since_revision\":1}", endpoint,
+		       state);
 	put(w, MODEL_KIND_VERDICT, endpoint, text);
 }
 
@@ -197,7 +200,8 @@ static void sites_pools_and_last_sets_reach_their_policies(void **state)
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "8");
 	put(w, MODEL_KIND_POLICY, "www", "{\"name\":\"www\",\"when_all_down\":\"last\",\"tree\":\"two\"}");
-	put(w, MODEL_KIND_POOL, "two", "{\"name\":\"two\",\"checks\":[],\"endpoints\":[{\"name\":\"a\",\"address\":\"192.0.2.31\",\"site\":\"s\"},"
+	put(w, MODEL_KIND_POOL, "two",
+	    "{\"name\":\"two\",\"checks\":[],\"endpoints\":[{\"name\":\"a\",\"address\":\"192.0.2.31\",\"site\":\"s\"},"
 	    "{\"name\":\"b\",\"address\":\"192.0.2.32\",\"site\":\"s\"}]}");
 	verdict(w, "two/a", "down");
 	verdict(w, "two/b", "down");
@@ -375,7 +379,8 @@ static void bad_objects_leave_what_was_there(void **state)
 			fail_msg("case %zu: %s", i, veer_err_text(err));
 		assert_true(diag.text[0] != '\0');
 	}
-	assert_int_equal(plan_builder_put(w->builder, MODEL_KIND_CHECK, "x", 1, (const uint8_t *)"{}", 2, NULL), VEER_OK);
+	assert_int_equal(plan_builder_put(w->builder, MODEL_KIND_CHECK, "x", 1, (const uint8_t *)"{}", 2, NULL),
+			 VEER_OK);
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "1");
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "77");
@@ -415,6 +420,25 @@ static void one_record_costs_the_same_in_any_zone(void **state)
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "refused");
 }
 
+/* What no plan has goes at once: else a name with many types would need memory by the square of them. */
+static void a_name_with_many_types_retires_nothing_new(void **state)
+{
+	struct world *w = *state;
+	char key[128];
+	put_world(w);
+	commit_alone(w);
+	for (int type = 1000; type < 1300; type++) {
+		(void)snprintf(key, sizeof key, ZONE "/1/many." ZONE "/TYPE%d", type);
+		put_record(w, key, 60, "\\# 1 00");
+	}
+	commit(w);
+	assert_true(w->retired.count < 20);
+	put_record(w, key, 60, "\\# 1 01");
+	const struct plan *before = w->plan;
+	assert_string_not_equal(ask(before, "many." ZONE, 1299), "refused"); /* under sanitizers: it is whole */
+	commit(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +451,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nodes_know_cuts_and_cnames, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_objects_leave_what_was_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_record_costs_the_same_in_any_zone, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_name_with_many_types_retires_nothing_new, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

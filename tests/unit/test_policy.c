@@ -121,7 +121,8 @@ static const char *text_of(const struct policy_outcome *o, char *out)
 		if (view.type == RRTYPE_CNAME)
 			(void)name_print(rdata.data, address, sizeof address);
 		else
-			(void)inet_ntop(view.type == RRTYPE_A ? AF_INET : AF_INET6, rdata.data, address, sizeof address);
+			(void)inet_ntop(view.type == RRTYPE_A ? AF_INET : AF_INET6, rdata.data, address,
+					sizeof address);
 		size_t at = strlen(out);
 		(void)snprintf(out + at, 4096 - at, " %s", address);
 	}
@@ -135,11 +136,10 @@ static const char *answer(struct world *w, const char *country, enum geo_contine
 	return text_of(policy_choose(w->program, location, random), out);
 }
 
-
 #define ENDPOINT(name, address) "{\"name\":\"" name "\",\"address\":\"" address "\",\"site\":\"" name "\"}"
-#define ENDPOINT_W(name, address, weight) \
+#define ENDPOINT_W(name, address, weight)                                                                              \
 	"{\"name\":\"" name "\",\"address\":\"" address "\",\"site\":\"" name "\",\"weight\":" weight "}"
-#define POOL(name, min_up, endpoints) \
+#define POOL(name, min_up, endpoints)                                                                                  \
 	"{\"name\":\"" name "\",\"checks\":[],\"min_up\":" min_up ",\"endpoints\":[" endpoints "]}"
 #define POLICY(tree, down) "{\"name\":\"p\",\"ttl\":5,\"when_all_down\":" down ",\"tree\":" tree "}"
 
@@ -192,7 +192,8 @@ static void all_down_answers_as_if_all_were_up(void **state)
 	assert_int_equal(policy_choose(w->program, (struct geo_location){0}, 1)->mode, POLICY_MODE_ALL_IN);
 	flag(w, "fra", NULL, POLICY_ENDPOINT_DOWN | POLICY_ENDPOINT_OUT);
 	compile(w, RRTYPE_A);
-	assert_string_equal(answer(w, NULL, 0, 1), "A 192.0.2.2"); /* what was taken out stays out while others remain */
+	assert_string_equal(answer(w, NULL, 0, 1),
+			    "A 192.0.2.2"); /* what was taken out stays out while others remain */
 	compile(w, RRTYPE_CNAME);
 	assert_string_equal(answer(w, NULL, 0, 1), "nodata");
 }
@@ -215,7 +216,8 @@ static void all_down_servfail_is_not_for_missing_types(void **state)
 static void all_down_last_takes_the_last_set(void **state)
 {
 	struct world *w = *state;
-	add_pool(w, POOL("web", "1", ENDPOINT("a", "192.0.2.1") "," ENDPOINT("b", "192.0.2.2") "," ENDPOINT("c", "192.0.2.3")));
+	add_pool(w, POOL("web", "1",
+			 ENDPOINT("a", "192.0.2.1") "," ENDPOINT("b", "192.0.2.2") "," ENDPOINT("c", "192.0.2.3")));
 	set_policy(w, POLICY("\"web\"", "\"last\""));
 	flag(w, "web", NULL, POLICY_ENDPOINT_DOWN);
 	compile(w, RRTYPE_A);
@@ -272,7 +274,8 @@ static void match_falls_through_to_the_next_available_rule(void **state)
 	struct world *w = *state;
 	three_pools(w);
 	set_policy(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"},"
-			     "{\"continents\":[\"EU\",\"NA\"],\"node\":\"iad\"}],\"else\":\"sin\"}", "\"all\""));
+			     "{\"continents\":[\"EU\",\"NA\"],\"node\":\"iad\"}],\"else\":\"sin\"}",
+			     "\"all\""));
 	compile(w, RRTYPE_A);
 	assert_true(policy_uses_location(w->program));
 	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
@@ -286,7 +289,8 @@ static void match_falls_through_to_the_next_available_rule(void **state)
 	flag(w, "iad", NULL, POLICY_ENDPOINT_DOWN);
 	compile(w, RRTYPE_A);
 	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "A 192.0.2.3");
-	assert_false(policy_uses_location(w->program) && strcmp(answer(w, "US", GEO_CONTINENT_NA, 1), "A 192.0.2.3") != 0);
+	assert_false(policy_uses_location(w->program) &&
+		     strcmp(answer(w, "US", GEO_CONTINENT_NA, 1), "A 192.0.2.3") != 0);
 }
 
 static void a_match_without_a_rule_for_the_client_is_not_available(void **state)
@@ -319,10 +323,12 @@ static void weights_are_kept(void **state)
 	struct world *w = *state;
 	unsigned counts[256];
 	three_pools(w);
-	add_pool(w, POOL("many", "1", ENDPOINT_W("a", "192.0.2.11", "1") "," ENDPOINT_W("b", "192.0.2.12", "3") ","
-			 ENDPOINT_W("z", "192.0.2.13", "0")));
+	add_pool(w, POOL("many", "1",
+			 ENDPOINT_W("a", "192.0.2.11", "1") "," ENDPOINT_W("b", "192.0.2.12", "3") "," ENDPOINT_W(
+				 "z", "192.0.2.13", "0")));
 	set_policy(w, POLICY("{\"weighted\":[{\"weight\":3,\"node\":\"fra\"},{\"weight\":1,\"node\":\"iad\"},"
-			     "{\"weight\":0,\"node\":\"sin\"}]}", "\"all\""));
+			     "{\"weight\":0,\"node\":\"sin\"}]}",
+			     "\"all\""));
 	compile(w, RRTYPE_A);
 	count_draws(w, counts);
 	assert_in_range(counts[1], 29500, 30500);
@@ -343,8 +349,10 @@ static void weights_are_kept(void **state)
 	compile(w, RRTYPE_A);
 	assert_string_equal(answer(w, NULL, 0, 5), "A 192.0.2.11 192.0.2.12");
 	/* nested choices do not share their random bits */
-	set_policy(w, POLICY("{\"weighted\":[{\"weight\":1,\"node\":{\"spread\":\"many\"}},{\"weight\":1,\"node\":\"sin\"}]}",
-			     "\"all\""));
+	set_policy(
+		w,
+		POLICY("{\"weighted\":[{\"weight\":1,\"node\":{\"spread\":\"many\"}},{\"weight\":1,\"node\":\"sin\"}]}",
+		       "\"all\""));
 	compile(w, RRTYPE_A);
 	count_draws(w, counts);
 	assert_in_range(counts[3], 19500, 20500);
@@ -449,7 +457,8 @@ static void random_policies_keep_their_promises(void **state)
 		       {"JP", GEO_CONTINENT_AS}, {"CA", GEO_CONTINENT_NA}, {NULL, GEO_CONTINENT_NONE}};
 	uint64_t s = 4242424242;
 	add_pool(w, POOL("p0", "1", ENDPOINT("a", "192.0.2.1")));
-	add_pool(w, POOL("p1", "2", ENDPOINT("a", "192.0.2.2") "," ENDPOINT("b", "192.0.2.3") "," ENDPOINT("c", "2001:db8::1")));
+	add_pool(w, POOL("p1", "2",
+			 ENDPOINT("a", "192.0.2.2") "," ENDPOINT("b", "192.0.2.3") "," ENDPOINT("c", "2001:db8::1")));
 	add_pool(w, POOL("p2", "1", ENDPOINT_W("a", "192.0.2.4", "0") "," ENDPOINT("b", "192.0.2.5")));
 	for (int round = 0; round < 2000; round++) {
 		char tree[6000], text[6200];
@@ -471,7 +480,8 @@ static void random_policies_keep_their_promises(void **state)
 			bool available = is_available(w, w->policy.tree, at.country, clients[i].continent);
 			for (int draw = 0; draw < 4; draw++) {
 				const struct policy_outcome *o = policy_choose(w->program, at, rng(&s));
-				assert_int_equal(o->result == POLICY_ANSWER && o->mode == POLICY_MODE_NORMAL, available);
+				assert_int_equal(o->result == POLICY_ANSWER && o->mode == POLICY_MODE_NORMAL,
+						 available);
 				if (o->result != POLICY_ANSWER)
 					continue;
 				assert_true(o->rr->count >= 1);
@@ -481,7 +491,9 @@ static void random_policies_keep_their_promises(void **state)
 		arena_reset(w->arena); /* the pools live elsewhere */
 		w->pool_count = 0;
 		add_pool(w, POOL("p0", "1", ENDPOINT("a", "192.0.2.1")));
-		add_pool(w, POOL("p1", "2", ENDPOINT("a", "192.0.2.2") "," ENDPOINT("b", "192.0.2.3") "," ENDPOINT("c", "2001:db8::1")));
+		add_pool(w, POOL("p1", "2",
+				 ENDPOINT("a", "192.0.2.2") "," ENDPOINT("b", "192.0.2.3") "," ENDPOINT(
+					 "c", "2001:db8::1")));
 		add_pool(w, POOL("p2", "1", ENDPOINT_W("a", "192.0.2.4", "0") "," ENDPOINT("b", "192.0.2.5")));
 	}
 }
@@ -496,7 +508,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_down_pool_is_answered_even_when_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(min_up_passes_a_weak_pool_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(match_falls_through_to_the_next_available_rule, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_match_without_a_rule_for_the_client_is_not_available, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_match_without_a_rule_for_the_client_is_not_available, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(weights_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(pools_of_hosts_answer_one_cname, setup, teardown),
 		cmocka_unit_test_setup_teardown(dangling_pools_do_no_harm, setup, teardown),

@@ -50,16 +50,20 @@ static void assert_stays(const char *in, const char *out)
 static void api_objects_survive_the_store(void **state)
 {
 	(void)state;
-	assert_stays("{\"name\":\"www\",\"type\":\"a\",\"ttl\":300,\"records\":[\"192.0.2.2\",\"192.0.2.1\",\"192.0.2.2\"]}",
-		     "{\"name\":\"www.gslb.example.\",\"type\":\"A\",\"ttl\":300,\"records\":[\"192.0.2.1\",\"192.0.2.2\"]}");
+	assert_stays(
+		"{\"name\":\"www\",\"type\":\"a\",\"ttl\":300,\"records\":[\"192.0.2.2\",\"192.0.2.1\",\"192.0.2.2\"]}",
+		"{\"name\":\"www.gslb.example.\",\"type\":\"A\",\"ttl\":300,\"records\":[\"192.0.2.1\",\"192.0.2.2\"]"
+		"}");
 	assert_stays("{\"name\":\"@\",\"type\":\"MX\",\"ttl\":0,\"records\":[\"10 Mail\"]}",
 		     "{\"name\":\"gslb.example.\",\"type\":\"MX\",\"ttl\":0,\"records\":[\"10 mail.gslb.example.\"]}");
 	assert_stays("{\"name\":\"WWW.gslb.example.\",\"type\":\"AAAA\",\"policy\":\"www\"}",
 		     "{\"name\":\"www.gslb.example.\",\"type\":\"AAAA\",\"policy\":\"www\"}");
-	assert_stays("{\"name\":\"t\",\"type\":\"TYPE65280\",\"ttl\":5,\"records\":[\"\\\\# 4 c0000201\"]}",
-		     "{\"name\":\"t.gslb.example.\",\"type\":\"TYPE65280\",\"ttl\":5,\"records\":[\"\\\\# 4 c0000201\"]}");
-	assert_stays("{\"name\":\"t\",\"type\":\"TXT\",\"ttl\":5,\"records\":[\"\\\"a;b c\\\" \\\"d\\\"\"]}",
-		     "{\"name\":\"t.gslb.example.\",\"type\":\"TXT\",\"ttl\":5,\"records\":[\"\\\"a;b c\\\" \\\"d\\\"\"]}");
+	assert_stays(
+		"{\"name\":\"t\",\"type\":\"TYPE65280\",\"ttl\":5,\"records\":[\"\\\\# 4 c0000201\"]}",
+		"{\"name\":\"t.gslb.example.\",\"type\":\"TYPE65280\",\"ttl\":5,\"records\":[\"\\\\# 4 c0000201\"]}");
+	assert_stays(
+		"{\"name\":\"t\",\"type\":\"TXT\",\"ttl\":5,\"records\":[\"\\\"a;b c\\\" \\\"d\\\"\"]}",
+		"{\"name\":\"t.gslb.example.\",\"type\":\"TXT\",\"ttl\":5,\"records\":[\"\\\"a;b c\\\" \\\"d\\\"\"]}");
 	assert_stays("{\"name\":\"s\",\"type\":\"SRV\",\"ttl\":5,\"records\":[\"1 2 443 A.Example.\"]}",
 		     "{\"name\":\"s.gslb.example.\",\"type\":\"SRV\",\"ttl\":5,\"records\":[\"1 2 443 a.example.\"]}");
 }
@@ -71,7 +75,8 @@ static void bad_api_objects_name_the_place(void **state)
 		const char *in;
 		const char *place;
 	} cases[] = {
-		{"{\"name\":\"www\",\"type\":\"A\",\"ttl\":300,\"records\":[\"192.0.2.1\",\"nonsense\"]}", "/records/1"},
+		{"{\"name\":\"www\",\"type\":\"A\",\"ttl\":300,\"records\":[\"192.0.2.1\",\"nonsense\"]}",
+		 "/records/1"},
 		{"{\"name\":\"www\",\"type\":\"A\",\"ttl\":300,\"records\":[7]}", "/records/0"},
 		{"{\"name\":\"www\",\"type\":\"A\",\"ttl\":300,\"records\":[]}", "/records"},
 		{"{\"name\":\"www\",\"type\":\"A\",\"ttl\":-1,\"records\":[\"192.0.2.1\"]}", "/ttl"},
@@ -82,11 +87,13 @@ static void bad_api_objects_name_the_place(void **state)
 		{"{\"name\":\"www.other.example.\",\"type\":\"A\",\"ttl\":1,\"records\":[\"192.0.2.1\"]}", "/name"},
 		{"{\"name\":\"a..b\",\"type\":\"A\",\"ttl\":1,\"records\":[\"192.0.2.1\"]}", "/name"},
 		{"{\"name\":\"www\",\"type\":\"CNAME\",\"ttl\":1,\"records\":[\"a.\",\"b.\"]}", "/records"},
-		{"{\"name\":\"www\",\"type\":\"TXT\",\"ttl\":1,\"records\":[\"a\\n. 5 IN A 192.0.2.1\"]}", "/records/0"},
+		{"{\"name\":\"www\",\"type\":\"TXT\",\"ttl\":1,\"records\":[\"a\\n. 5 IN A 192.0.2.1\"]}",
+		 "/records/0"},
 		{"{\"name\":\"www\",\"type\":\"MX\",\"policy\":\"www\"}", "/type"},
 		{"{\"name\":\"www\",\"type\":\"A\",\"policy\":\"www\",\"ttl\":5}", "/policy"},
 		{"{\"name\":\"www\",\"type\":\"A\",\"policy\":\"No Name\"}", "/policy"},
 		{"{\"name\":\"www\",\"type\":\"A\",\"ttl\":1,\"records\":[\"192.0.2.1\"],\"x\":1}", "/x"},
+		{"{\"name\":\"www\",\"type\":\"MX\",\"ttl\":1,\"records\":[\"70000 a.\"]}", "/records/0"},
 		{"[]", ""},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -109,7 +116,8 @@ static void the_golden_feed_objects_are_canonical(void **state)
 	struct rrset_key key;
 	static const char text[] = "gslb.example./1/gslb.example./SOA";
 	assert_int_equal(rrset_key_parse(text, strlen(text), &key, NULL), VEER_OK);
-	json_t *given = json("{\"name\":\"@\",\"type\":\"SOA\",\"ttl\":300,\"records\":[\"ns1 hostmaster 1 900 300 604800 60\"]}");
+	json_t *given = json(
+		"{\"name\":\"@\",\"type\":\"SOA\",\"ttl\":300,\"records\":[\"ns1 hostmaster 1 900 300 604800 60\"]}");
 	json_t *object;
 	assert_int_equal(rrset_from_api(given, zone, 1, &key, &object, NULL), VEER_OK);
 	assert_string_equal(json_string_value(json_object_get(object, "wire")),
@@ -125,8 +133,9 @@ static void the_golden_feed_objects_are_canonical(void **state)
 static void malformed_keys_are_refused(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"", "a.", "a./1/b./A", "a./1/a.", "a./x/a./A", "a./1/a./ANY", "a./1/A./A",
-					  "a./1/a./A/", "a/1/a./A", "a.//a./A", "a./1/a./TYPE70000"};
+	static const char *const bad[] = {"",          "a.",          "a./1/b./A",        "a./1/a.",
+					  "a./x/a./A", "a./1/a./ANY", "a./1/A./A",        "a./1/a./A/",
+					  "a/1/a./A",  "a.//a./A",    "a./1/a./TYPE70000"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct rrset_key key;
 		assert_int_equal(rrset_key_parse(bad[i], strlen(bad[i]), &key, NULL), VEER_EINVAL);
@@ -270,7 +279,11 @@ static void ready_rrsets_read_back_from_a_message(void **state)
 		{"www", "www", "www.gslb.example.", RRTYPE_A, {"192.0.2.1", "192.0.2.2"}},
 		{"@", "x.y", "gslb.example.", RRTYPE_SOA, {"ns1 host.ns1 1 2 3 4 5"}},
 		{"@", "@", "gslb.example.", RRTYPE_NS, {"ns1", "ns2", "a.other.test.", "b.other.test."}},
-		{"sub", "deep.sub", "sub.gslb.example.", RRTYPE_NS, {"ns1.sub", "sub", "ns.other.test.", "other.test."}},
+		{"sub",
+		 "deep.sub",
+		 "sub.gslb.example.",
+		 RRTYPE_NS,
+		 {"ns1.sub", "sub", "ns.other.test.", "other.test."}},
 		{"m", "m", "m.gslb.example.", RRTYPE_MX, {"1 m", "2 @", "3 .", "4 a.b.c.d.e."}},
 		{"s", "s", "s.gslb.example.", RRTYPE_SRV, {"1 2 3 s", "2 2 2 gslb.example."}},
 		{"c", "c", "c.gslb.example.", RRTYPE_CNAME, {"a.c"}},

@@ -34,7 +34,8 @@ static uint64_t next_random(uint64_t *seed)
 /* Few letters and short labels, so that names nest and collide; sometimes any octet. */
 static void random_name(uint64_t *seed, uint8_t *name)
 {
-	static const uint8_t odd[] = {0, 1, '*', ',', '-', '.', '/', '0', '9', ':', '@', '[', '^', '_', '`', 'a', 'z', '{', 169, 170, 216, 217, 255};
+	static const uint8_t odd[] = {0,   1,   '*', ',', '-', '.', '/', '0', '9', ':', '@', '[',
+				      '^', '_', '`', 'a', 'z', '{', 169, 170, 216, 217, 255};
 	size_t pos = 0;
 	unsigned labels = (unsigned)(next_random(seed) % 5);
 	for (unsigned l = 0; l < labels; l++) {

@@ -38,17 +38,20 @@ static void records_come_out_in_canonical_order(void **state)
 	static const struct {
 		const char *in, *out;
 	} cases[] = {
-		{HEAD, "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"},
+		{HEAD, "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 "
+		       "60\nexample.\t300\tIN\tNS\tns1.example.\n"},
 		{HEAD "b 5 A 192.0.2.1\nA.B 7 IN A 192.0.2.2\n  A 192.0.2.1 ; the same owner\nb A 192.0.2.1\n",
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
-		 "b.example.\t5\tIN\tA\t192.0.2.1\na.b.example.\t7\tIN\tA\t192.0.2.1\na.b.example.\t7\tIN\tA\t192.0.2.2\n"},
+		 "b.example.\t5\tIN\tA\t192.0.2.1\na.b.example.\t7\tIN\tA\t192.0.2.1\na.b.example.\t7\tIN\tA\t192.0.2."
+		 "2\n"},
 		{"@ 9 ( SOA ns1 host ( 1 2\n3 ; a comment ) with brackets\n 4 ) 60 )\n\n   \n; nothing\n\tNS ns1\n",
 		 "example.\t9\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t9\tIN\tNS\tns1.example.\n"},
 		{"@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\n",
 		 "example.\t60\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t60\tIN\tNS\tns1.example.\n"},
 		{HEAD "$ORIGIN sub\nx TXT \"a;b (c\" d\\;e\n$TTL 1h\ny TYPE65280 \\# 2 abcd",
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
-		 "x.sub.example.\t300\tIN\tTXT\t\"a;b (c\" \"d\\;e\"\ny.sub.example.\t3600\tIN\tTYPE65280\t\\# 2 abcd\n"},
+		 "x.sub.example.\t300\tIN\tTXT\t\"a;b (c\" \"d\\;e\"\ny.sub.example.\t3600\tIN\tTYPE65280\t\\# 2 "
+		 "abcd\n"},
 		{HEAD "w 30 A 192.0.2.1\nw 10 A 192.0.2.2\n",
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
 		 "w.example.\t10\tIN\tA\t192.0.2.1\nw.example.\t10\tIN\tA\t192.0.2.2\n"},
@@ -95,7 +98,7 @@ static void errors_name_file_and_line(void **state)
 		{HEAD "$TTL\n", "z:4: a directive needs"},
 		{HEAD "$ORIGIN a..b\n", "z:4: empty label"},
 		{HEAD "$ORIGIN a b\n", "z:4: a directive has too many"},
-		{HEAD "$GENERATE 1-9 a$ A 192.0.2.$\n", "z:4: "},
+		{HEAD "$GENERATE 1-9 a$ A 192.0.2.$\n", "z:4: unknown directive"},
 		{HEAD "$INCLUDE /etc/passwd\n", "z:4: $INCLUDE is not possible"},
 		{"$TTL 5\n@ NS ns1\n", "z: the zone has no SOA"},
 		{"$TTL 5\n@ SOA ns1 host 1 2 3 4 60\n", "z: the zone has no NS"},
@@ -104,6 +107,23 @@ static void errors_name_file_and_line(void **state)
 		{HEAD "a\\", "z:4: backslash"},
 		{HEAD "@ 4294967295 A 192.0.2.1\n", "z:4: "},
 		{HEAD "@ OPT \\# 0\n", "z:4: "},
+		/* numbers that ldns would cut to fit */
+		{HEAD "www 4294967299 A 192.0.2.1\n", "z:4: TTL over"},
+		{HEAD "www 4294967283 A 192.0.2.1\n", "z:4: TTL over"},
+		{HEAD "www 18446744073709551617 IN A 192.0.2.1\n", "z:4: TTL over"},
+		{HEAD "www 5w99999999d IN A 192.0.2.1\n", "z:4: TTL over"},
+		{HEAD "$TTL 4294967299\n", "z:4: $TTL needs"},
+		{HEAD "$TTL 7101w\n", "z:4: $TTL needs"},
+		{HEAD "@ MX 70000 www\n", "z:4: a number"},
+		{HEAD "@ MX -1 www\n", "z:4: a number"},
+		{HEAD "@ SRV 1 2 65536 www\n", "z:4: a number"},
+		{HEAD "@ NAPTR 100 65536 \"u\" \"a b\" \"\" .\n", "z:4: a number"},
+		{HEAD "@ CAA 256 issue \"x\"\n", "z:4: a number"},
+		{HEAD "@ DS 65536 8 2 00\n", "z:4: a number"},
+		{HEAD "@ DS 1 264 2 00\n", "z:4: a number"},
+		{HEAD "@ HTTPS 65536 .\n", "z:4: a number"},
+		{"@ 5 SOA ns1 host 4294967296 2 3 4 60\n@ NS ns1\n", "z:1: a number"},
+		{"@ 5 SOA ns1 host 1 2 3 4 4294967299\n@ NS ns1\n", "z:1: a number"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct veer_diag diag = {.text = ""};
@@ -114,6 +134,47 @@ static void errors_name_file_and_line(void **state)
 			fail_msg("case %zu: wanted \"%s\", got \"%s\"", i, cases[i].place, diag.text);
 		buf_deinit(&out);
 	}
+}
+
+static void a_name_has_at_most_256_types(void **state)
+{
+	(void)state;
+	for (int types = 256; types <= 257; types++) {
+		struct veer_diag diag = {.text = ""};
+		struct buf text, out;
+		buf_init(&text, 1 << 16);
+		buf_init(&out, 1 << 16);
+		buf_puts(&text, HEAD);
+		for (int i = 0; i < types; i++)
+			buf_printf(&text, "x TYPE%d \\# 0\n", 1000 + i);
+		assert_int_equal(read_text(text.data, &out, &diag), types == 256 ? VEER_OK : VEER_ELIMIT);
+		assert_string_equal(diag.text, types == 256 ? "" : "z:260: too many types at one name");
+		buf_deinit(&text);
+		buf_deinit(&out);
+	}
+}
+
+static void numbers_at_their_limits_are_taken(void **state)
+{
+	(void)state;
+	struct veer_diag diag = {.text = ""};
+	struct buf out;
+	buf_init(&out, 1 << 16);
+	enum veer_err err = read_text("@ 2147483647 SOA ns1 host 4294967295 1h 15m 1w2d 1h30m\n"
+				      "@ IN NS ns1\n"
+				      " 1h MX 65535 70000\n"
+				      "70000 60 A 192.0.2.1\n"
+				      "txt TXT 99999999999 \"70000 70000\" 4294967296\n"
+				      "caa CAA 255 issue \"70000\"\n"
+				      "ds DS 65535 255 2 99999999999999999999999999999999\n"
+				      "naptr NAPTR 65535 65535 \"99999\" \"99 999\" \"\" 99999.\n"
+				      "a\\ 99999\\; 5 A 192.0.2.2\n"
+				      "t TYPE65280 \\# 2 9999\n",
+				      &out, &diag);
+	if (err != VEER_OK)
+		fail_msg("%s", diag.text);
+	assert_non_null(strstr(out.data, "4294967295 3600 900 777600 5400"));
+	buf_deinit(&out);
 }
 
 /* --- includes --------------------------------------------------------------------------------------------- */
@@ -150,8 +211,9 @@ static int make_files(void **state)
 static int remove_files(void **state)
 {
 	struct files *f = *state;
-	static const char *const names[] = {"zones/main", "zones/sub/inc", "zones/loop", "zones/link", "outside", "zones/in",
-					    "zones/sub", "zones", ""};
+	static const char *const names[] = {"zones/main", "zones/sub/inc", "zones/loop",
+					    "zones/link", "outside",       "zones/in",
+					    "zones/sub",  "zones",         ""};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		char path[256];
 		(void)snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
@@ -278,6 +340,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_come_out_in_canonical_order),
 		cmocka_unit_test(errors_name_file_and_line),
+		cmocka_unit_test(numbers_at_their_limits_are_taken),
+		cmocka_unit_test(a_name_has_at_most_256_types),
 		cmocka_unit_test_setup_teardown(includes_keep_the_origin_outside, make_files, remove_files),
 		cmocka_unit_test_setup_teardown(includes_cannot_leave_the_directory, make_files, remove_files),
 		cmocka_unit_test_setup_teardown(include_loops_end, make_files, remove_files),

@@ -1,0 +1,253 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The same zones in veer-dnsd, Knot and NSD, the same questions to all: every difference is found and judged.
+
+Run the whole:  tests/tools/fetch-peers build/peers && /usr/bin/python3 tests/functional/differential.py --zones 200 --questions 600
+
+A difference is *explained* when one of EXPLAINED below says why, with the RFC's text; when Knot and NSD differ from each other, agreeing with
+one of them is enough.
+"""
+import argparse
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rdatatype
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from zone_maker import Zone  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def free_port():
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u, socket.socket() as t:
+            u.bind(("127.0.0.1", 0))
+            try:
+                t.bind(("127.0.0.1", u.getsockname()[1]))
+                return u.getsockname()[1]
+            except OSError:
+                continue
+
+
+class Server:
+    """A name server in the foreground, with a log of its own."""
+
+    def __init__(self, name, argv, port, directory, env=None):
+        self.name, self.port = name, port
+        self.log = open(os.path.join(directory, name + ".log"), "w")
+        self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log, env=env, cwd=directory)
+
+    def wait(self, zone):
+        deadline = time.monotonic() + 60
+        query = dns.message.make_query(zone, "SOA")
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                if dns.query.udp(query, "127.0.0.1", port=self.port, timeout=0.3).rcode() == 0:
+                    return
+            except dns.exception.Timeout:
+                pass
+            except OSError:
+                pass
+            time.sleep(0.05)
+        with open(self.log.name) as f:
+            raise RuntimeError(f"{self.name} does not serve:\n{f.read()[-3000:]}")
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+def start_veer(build, zones, directory):
+    port = free_port()
+    argv = [os.path.join(build, "veer-dnsd"), "--listen", f"127.0.0.1@{port}", "--workers", "1"]
+    for z in zones:
+        argv += ["--zone", f"{z.origin}={directory}/{z.origin}zone"]
+    return Server("veer", argv, port, directory)
+
+
+def start_knot(peers, zones, directory, env):
+    port = free_port()
+    state = os.path.join(directory, "knot")
+    os.mkdir(state)
+    lines = ["server:", f"    rundir: {state}", f"    listen: 127.0.0.1@{port}", "    udp-workers: 1", "    tcp-workers: 1",
+             "    background-workers: 1", "log:", "  - target: stderr", "    any: warning", "database:", f"    storage: {state}",
+             "template:", "  - id: default", f"    storage: {directory}", "    file: %s.zone", "    zonefile-load: whole",
+             "    zonefile-sync: -1", "    journal-content: none", "    semantic-checks: off", "zone:"]
+    lines += [f"  - domain: {z.origin}\n    file: {z.origin}zone" for z in zones]
+    path = os.path.join(directory, "knot.conf")
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    return Server("knot", [os.path.join(peers, "usr/sbin/knotd"), "-c", path], port, directory, env)
+
+
+def start_nsd(peers, zones, directory, env):
+    port = free_port()
+    lines = ["server:", f"    ip-address: 127.0.0.1@{port}", '    username: ""', '    chroot: ""', f'    zonesdir: "{directory}"',
+             f'    database: ""', f'    pidfile: "{directory}/nsd.pid"', f'    zonelistfile: "{directory}/nsd.list"',
+             f'    xfrdfile: "{directory}/nsd.xfrd"', f'    xfrdir: "{directory}"', "    rrl-ratelimit: 0", "    minimal-responses: no",
+             "    server-count: 1", "    round-robin: no", "remote-control:", "    control-enable: no"]
+    for z in zones:
+        lines += ["zone:", f'    name: "{z.origin}"', f'    zonefile: "{z.origin}zone"']
+    path = os.path.join(directory, "nsd.conf")
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    return Server("nsd", [os.path.join(peers, "usr/sbin/nsd"), "-d", "-c", path], port, directory, env)
+
+
+def section(message, rrsets):
+    """A section as a set of (owner, type, TTL, RDATA), independent of order and case."""
+    return frozenset((str(r.name).lower(), dns.rdatatype.to_text(r.rdtype), r.ttl, rd.to_text().lower())
+                     for r in rrsets for rd in r)
+
+
+class Reply:
+    def __init__(self, message):
+        self.rcode = message.rcode()
+        self.aa = bool(message.flags & dns.flags.AA)
+        self.tc = bool(message.flags & dns.flags.TC)
+        self.edns = message.edns >= 0
+        self.answer = section(message, message.answer)
+        self.authority = section(message, message.authority)
+        self.additional = section(message, message.additional)
+
+    def core(self):
+        return self.rcode, self.aa, self.tc, self.edns, self.answer, self.authority
+
+    def full(self):
+        return self.core() + (self.additional,)
+
+    def text(self):
+        parts = [f"rcode {self.rcode} aa {self.aa} tc {self.tc} edns {self.edns}"]
+        for name in ("answer", "authority", "additional"):
+            for rr in sorted(getattr(self, name)):
+                parts.append(f"    {name}: {' '.join(map(str, rr))}")
+        return "\n".join(parts)
+
+
+def ask(server, query, tcp):
+    if tcp:
+        return Reply(dns.query.tcp(query, "127.0.0.1", port=server.port, timeout=3))
+    return Reply(dns.query.udp(query, "127.0.0.1", port=server.port, timeout=3, ignore_trailing=False))
+
+
+# --- why a difference is right ------------------------------------------------------------------------------
+# Each takes (question name, type, veer, knot, nsd) and says whether it explains that veer differs from both.
+
+def truncated_differently(name, rtype, veer, knot, nsd):
+    """RFC 2181 9: "TC should be set only when an RRSet is required as a part of the response, but could not be included in its
+    entirety"; what is sent beside is up to the server. All agree on TC."""
+    return veer.tc and knot.tc and nsd.tc and veer.rcode == knot.rcode
+
+
+def loop_length(name, rtype, veer, knot, nsd):
+    """RFC 1034 3.6.2: "CNAME chains should be followed and CNAME loops signalled as an error"; how many links of a loop an authoritative
+    server shows is not said. All show the beginning of the same loop."""
+    return name.lower().startswith("loop") and veer.rcode == 0 and all(rr[1] == "CNAME" for rr in veer.answer | knot.answer)
+
+
+def chain_length(name, rtype, veer, knot, nsd):
+    """RFC 1034 4.3.2 step 3a: "change QNAME to the canonical name in the CNAME RR, and go back to step 1": Knot stops after some links,
+    NSD goes to the end and adds the apex NS, which RFC 1034 does not ask for with an answer, or the SOA. Ours is NSD's answer without it."""
+    return veer.answer == nsd.answer and veer.rcode == nsd.rcode and veer.aa == nsd.aa and not veer.authority and \
+        all(rr[1] in ("NS", "SOA") for rr in nsd.authority)
+
+
+def fits_by_compression(name, rtype, veer, knot, nsd):
+    """RFC 1035 4.1.4: "an entire domain name or a list of labels at the end of a domain name is replaced with a pointer to a prior occurance of
+    the same name": the CNAME that a DNAME made points into the DNAME before it, so that what peers leave out or truncate fits. All that they
+    send is in ours, but that Knot expands the owner of a DNAME at "*", too (RFC 6672 3.3: "The interaction between the expansion of the
+    wildcard and the redirection of the DNAME is non-deterministic")."""
+    return nsd.tc and not veer.tc and veer.rcode in (knot.rcode, nsd.rcode) and any(rr[1] == "DNAME" for rr in veer.answer) and \
+        veer.answer >= nsd.answer and veer.authority >= knot.authority | nsd.authority
+
+
+EXPLAINED = [truncated_differently, loop_length, chain_length, fits_by_compression]
+
+
+def compare(name, rtype, veer, knot, nsd):
+    """None when veer agrees with a peer; else the name of the explanation, or "" when there is none."""
+    if veer.full() in (knot.full(), nsd.full()):
+        return None
+    if veer.core() in (knot.core(), nsd.core()):
+        # Additional records are optional (RFC 1034 4.3.2 step 6), but each of ours must be known to a peer or be real glue.
+        if veer.additional <= (knot.additional | nsd.additional) and not (knot.additional & nsd.additional) - veer.additional:
+            return None
+    for rule in EXPLAINED:
+        if rule(name, rtype, veer, knot, nsd):
+            return rule.__name__
+    return ""
+
+
+def run(build, peers, seeds, questions, verbose=True):
+    """-> (questions asked, {explanation: count}, [unexplained])"""
+    lib = os.path.join(peers, "usr/lib/x86_64-linux-gnu")
+    env = dict(os.environ, LD_LIBRARY_PATH=lib)
+    counts, unexplained, asked = {}, [], 0
+    with tempfile.TemporaryDirectory(prefix="veer-diff-") as directory:
+        zones = [Zone(seed) for seed in seeds]
+        for z in zones:
+            with open(os.path.join(directory, z.origin + "zone"), "w", encoding="ascii") as f:
+                f.write(z.text())
+        servers = [start_veer(build, zones, directory), start_knot(peers, zones, directory, env),
+                   start_nsd(peers, zones, directory, env)]
+        try:
+            for s in servers:
+                s.wait(zones[-1].origin)
+            for z in zones:
+                rng = random.Random(z.origin)
+                for name, rtype in z.questions(questions):
+                    edns = rng.random() < 0.6
+                    query = dns.message.make_query(dns.name.from_text(name), rtype, use_edns=0 if edns else -1,
+                                                   payload=rng.choice([512, 1232, 4096]), want_dnssec=edns and rng.random() < 0.3)
+                    tcp = rng.random() < 0.1
+                    replies = [ask(s, query, tcp) for s in servers]
+                    asked += 1
+                    verdict = compare(name, rtype, *replies)
+                    if verdict is None:
+                        continue
+                    counts[verdict] = counts.get(verdict, 0) + 1
+                    if verdict == "":
+                        unexplained.append(f"{z.origin} {name} {rtype} tcp={tcp} edns={edns}\n" + "\n".join(
+                            f"  {s.name}: {r.text()}" for s, r in zip(servers, replies)))
+        finally:
+            for s in servers:
+                s.stop()
+    return asked, counts, unexplained
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--build", default=os.path.join(ROOT, "build"))
+    ap.add_argument("--peers", default=os.path.join(ROOT, "build/peers/root"))
+    ap.add_argument("--zones", type=int, default=20)
+    ap.add_argument("--first", type=int, default=1)
+    ap.add_argument("--questions", type=int, default=200)
+    ap.add_argument("--show", type=int, default=10)
+    args = ap.parse_args()
+    asked, counts, unexplained = run(args.build, args.peers, range(args.first, args.first + args.zones), args.questions)
+    for text in unexplained[:args.show]:
+        print(text)
+    print(f"{asked} questions to {args.zones} zones; differences: {counts or 'none'}; unexplained: {len(unexplained)}")
+    return 1 if unexplained else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,285 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what: tokens and scopes, enrolment, revocation, TLS."""
+import json
+import os
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+from veer_util import Api, SLOW, wait_until
+from test_api import assert_problem
+
+SCOPES = ["zones:read", "zones:write", "health:read", "health:write", "agents", "tokens", "feed:read"]
+ROUTES = [  # method, path, body, the scope it needs
+    ("GET", "/v1/zones", None, "zones:read"), ("GET", "/v1/zones/x.y", None, "zones:read"),
+    ("GET", "/v1/zones/x.y/export", None, "zones:read"), ("GET", "/v1/zones/x.y/import", None, "zones:read"),
+    ("GET", "/v1/zones/x.y/rrsets", None, "zones:read"), ("GET", "/v1/zones/x.y/rrsets/a/A", None, "zones:read"),
+    ("POST", "/v1/zones", {}, "zones:write"), ("DELETE", "/v1/zones/x.y", None, "zones:write"),
+    ("PUT", "/v1/zones/x.y/import", "bad", "zones:write"), ("POST", "/v1/zones/x.y/rrsets", {}, "zones:write"),
+    ("PUT", "/v1/zones/x.y/rrsets/a/A", {}, "zones:write"), ("DELETE", "/v1/zones/x.y/rrsets/a/A", None, "zones:write"),
+    ("GET", "/v1/status", None, "health:read"),
+    *[("GET", f"/v1/{kind}", None, "health:read") for kind in ("sites", "checks", "pools", "policies")],
+    *[("GET", f"/v1/{kind}/x", None, "health:read") for kind in ("sites", "checks", "pools", "policies")],
+    *[("POST", f"/v1/{kind}", {}, "health:write") for kind in ("sites", "checks", "pools", "policies")],
+    *[("PUT", f"/v1/{kind}/x", {}, "health:write") for kind in ("sites", "checks", "pools", "policies")],
+    *[("DELETE", f"/v1/{kind}/x", None, "health:write") for kind in ("sites", "checks", "pools", "policies")],
+    *[("GET", f"/v1/{kind}", None, "agents") for kind in ("agents", "nameservers")],
+    *[("POST", f"/v1/{kind}", {}, "agents") for kind in ("agents", "nameservers")],
+    *[("GET", f"/v1/{kind}/x", None, "agents") for kind in ("agents", "nameservers")],
+    *[("DELETE", f"/v1/{kind}/x", None, "agents") for kind in ("agents", "nameservers")],
+    ("GET", "/v1/tokens", None, "tokens"), ("POST", "/v1/tokens", {}, "tokens"), ("DELETE", "/v1/tokens/x", None, "tokens"),
+]
+NOT_FOR_TOKENS = [("POST", "/v1/uplink", {}), ("GET", "/v1/agents/self/assignments", None), ("POST", "/v1/agents/self/reports", {})]
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
+    program = Api(tmp_path_factory.mktemp("access")).start()
+    yield program
+    program.stop()
+
+
+@pytest.fixture(scope="module")
+def tokens(api):
+    return {scope: api.make_token(scope) for scope in SCOPES + ["admin"]}
+
+
+@pytest.mark.parametrize("method,path,body,scope", ROUTES)
+def test_each_route_needs_its_scope_and_no_other(api, tokens, method, path, body, scope):
+    assert_problem(api.call(method, path, body, tcp=True), 401, "Bearer")
+    assert api.call(method, path, body, tcp=True).headers["WWW-Authenticate"] == "Bearer"
+    for other in SCOPES:
+        reply = api.call(method, path, body, token=tokens[other])
+        if other == scope:
+            assert reply.status not in (401, 403), reply
+        else:
+            assert_problem(reply, 403, scope)
+    assert api.call(method, path, body, token=tokens["admin"]).status not in (401, 403)
+
+
+@pytest.mark.parametrize("method,path,body", NOT_FOR_TOKENS)
+def test_what_is_for_programs_is_for_no_token(api, tokens, method, path, body):
+    for token in tokens.values():
+        assert_problem(api.call(method, path, body, token=token), 403, "not for this")
+
+
+def test_the_feed_takes_its_scope_and_name_servers(api, tokens):
+    for scope in SCOPES:
+        stream = api.subscribe(token=tokens[scope])
+        assert stream.status == (200 if scope == "feed:read" else 403), scope
+        stream.close()
+    _, credential = api.enrol("nameserver", "ns1")
+    stream = api.subscribe(token=credential)
+    assert stream.status == 200 and stream.line()["type"] == "hello"
+    stream.close()
+    _, agent = api.enrol("agent", "a1")
+    assert api.get("/v1/feed", token=agent).status == 403
+
+
+BAD_TOKENS = ["", "x", "t-abc", "t-abc.", ".", "t-" + "a" * 100 + ".vrt_x", "t-abcdefgh.vrt_" + "a" * 43, "ag-abcdefgh.vrc_" + "b" * 43,
+              "t-abcdefgh.vrt_" + "a" * 500]
+
+
+@pytest.mark.parametrize("token", BAD_TOKENS)
+def test_bad_tokens_are_refused_also_from_the_owner(api, token):
+    assert_problem(api.get("/v1/sites", token=token), 401, "token")
+    assert api.call("GET", "/v1/sites", headers={"Authorization": f"Bearer {token}"}).status == 401
+
+
+def test_a_secret_is_shown_once_and_the_wrong_one_fails(api):
+    reply = api.post("/v1/tokens", {"name": "ci", "scopes": ["health:read"]})
+    token = reply.json["token"]
+    listed = api.get("/v1/tokens?limit=1000")
+    assert reply.json["id"] in listed.body.decode() and "secret" not in listed.body.decode()
+    with open(api.store, "rb") as f:
+        assert token.split(".")[1].encode() not in f.read()
+    assert api.get("/v1/sites", token=token).status == 200
+    wrong = token[:-1] + ("a" if token[-1] != "a" else "b")
+    assert api.get("/v1/sites", token=wrong).status == 401
+    assert api.delete(f"/v1/tokens/{reply.json['id']}").status == 204
+    assert api.get("/v1/sites", token=token).status == 401
+    assert_problem(api.delete(f"/v1/tokens/{reply.json['id']}"), 404, "")
+
+
+BAD_TOKEN_BODIES = [({"name": "x"}, "/scopes"), ({"name": "x", "scopes": []}, "/scopes"), ({"name": "x", "scopes": ["root"]}, "/scopes"),
+                    ({"scopes": ["admin"]}, "/name"), ({"name": "x", "scopes": ["admin"], "secret": "y"}, "/secret")]
+
+
+@pytest.mark.parametrize("body,pointer", BAD_TOKEN_BODIES)
+def test_bad_token_requests_name_the_field(api, body, pointer):
+    assert_problem(api.post("/v1/tokens", body), 422, pointer)
+
+
+def test_a_token_cannot_give_what_it_lacks(api, tokens):
+    assert_problem(api.post("/v1/tokens", {"name": "x", "scopes": ["admin"]}, token=tokens["tokens"]), 422, "lacks")
+    assert api.post("/v1/tokens", {"name": "x", "scopes": ["admin"]}, token=tokens["admin"]).status == 201
+
+
+# --- identities -------------------------------------------------------------------------------------------------------------
+
+def announce(api, region="eu"):
+    reply = api.post("/v1/agents", {"name": "eu-1", "region": region})
+    assert reply.status == 201 and reply.json["token"].startswith("vre_"), reply
+    return reply.json["token"]
+
+
+def test_an_enrolment_token_works_once(api):
+    token = announce(api)
+    reply = api.post("/v1/enrol", {"token": token, "kind": "agent", "region": "eu"}, tcp=True)
+    assert reply.status == 201 and reply.json["region"] == "eu" and reply.json["name"] == "eu-1", reply
+    assert reply.json["id"].startswith("ag-") and reply.json["credential"].startswith("vrc_")
+    assert_problem(api.post("/v1/enrol", {"token": token, "kind": "agent"}, tcp=True), 401, "enrolment")
+    shown = api.get(f"/v1/agents/{reply.json['id']}").json
+    assert shown["state"] == "enrolled" and "credential_sha256" not in shown
+
+
+def test_enrolment_races_have_one_winner(api):
+    token, replies = announce(api), []
+    threads = [threading.Thread(target=lambda: replies.append(api.post("/v1/enrol", {"token": token, "kind": "agent"}).status))
+               for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert replies.count(201) == 1 and all(r in (201, 401, 409) for r in replies), replies
+
+
+def test_a_wrong_region_is_409_and_the_token_stays_good(api):
+    token = announce(api)
+    assert_problem(api.post("/v1/enrol", {"token": token, "kind": "agent", "region": "us"}), 409, "eu")
+    assert api.post("/v1/enrol", {"token": token, "kind": "agent", "region": "eu"}).status == 201
+
+
+BAD_ENROLMENTS = [({"token": "vre_" + "a" * 43, "kind": "agent"}, 401, "enrolment"), ({"kind": "agent"}, 422, "/token"),
+                  ({"token": "x", "kind": "site"}, 422, "/kind"), ({"token": "x", "kind": "agent", "x": 1}, 422, "/x"), ("{", 400, "JSON")]
+
+
+@pytest.mark.parametrize("body,status,named", BAD_ENROLMENTS)
+def test_bad_enrolments_are_refused(api, body, status, named):
+    assert_problem(api.post("/v1/enrol", body, tcp=True), status, named)
+
+
+def test_an_enrolment_token_is_for_its_kind(api):
+    token = announce(api)
+    assert_problem(api.post("/v1/enrol", {"token": token, "kind": "nameserver"}), 401, "enrolment")
+    assert api.post("/v1/enrol", {"token": token, "kind": "agent"}).status == 201
+
+
+def test_an_enrolment_token_expires(tmp_path):
+    """The clock is moved by moving what the store says of the token."""
+    import sqlite3
+    api = Api(tmp_path).start()
+    token = announce(api)
+    api.stop()
+    db = sqlite3.connect(api.store)
+    table = next(name for name, in db.execute("SELECT name FROM sqlite_master WHERE type='table'")
+                 if db.execute(f"SELECT count(*) FROM pragma_table_info('{name}') WHERE name IN ('kind','key','value')").fetchone()[0] == 3
+                 and "log" not in name and "history" not in name)
+    (key, value), = db.execute(f"SELECT key, value FROM {table} WHERE kind = 11").fetchall()
+    old = dict(json.loads(value), expires_s=int(time.time()) - 1)
+    db.execute(f"UPDATE {table} SET value = ? WHERE kind = 11 AND key = ?", (json.dumps(old), key))
+    db.commit()
+    db.close()
+    api.start()
+    assert_problem(api.post("/v1/enrol", {"token": token, "kind": "agent"}), 401, "older than")
+    announce(api)  # takes the expired one away
+    api.stop()
+    db = sqlite3.connect(api.store)
+    assert db.execute(f"SELECT count(*) FROM {table} WHERE kind = 11").fetchone() == (1,)
+    assert db.execute(f"SELECT count(*) FROM {table} WHERE kind = 11 AND key = ?", (key,)).fetchone() == (0,)
+    db.close()
+
+
+REVOKED = [("agent", "/v1/agents/self/assignments", "agents"), ("nameserver", "/v1/feed", "nameservers")]
+
+
+@pytest.mark.parametrize("kind,path,plural", REVOKED)
+def test_revocation_ends_streams_and_credentials_within_5_s(api, kind, path, plural):
+    ident, credential = api.enrol(kind, "gone")
+    _, stays = api.enrol(kind, "stays")
+    stream, other = api.subscribe(path, credential), api.subscribe(path, stays)
+    assert stream.line()["type"] == other.line()["type"] == "hello"
+    start = time.monotonic()
+    assert api.delete(f"/v1/{plural}/{ident}").status == 204
+    assert api.get(path, token=credential).status == 401
+    assert stream.is_ended() and time.monotonic() - start < 5 * SLOW
+    assert other.until("heartbeat")
+    assert api.get(f"/v1/{plural}/{ident}").json["state"] == "revoked"
+    stream.close()
+    other.close()
+
+
+def test_a_deleted_token_ends_its_feed(api):
+    reply = api.post("/v1/tokens", {"name": "feed", "scopes": ["feed:read"]})
+    stream = api.subscribe(token=reply.json["token"])
+    assert stream.line()["type"] == "hello"
+    start = time.monotonic()
+    assert api.delete(f"/v1/tokens/{reply.json['id']}").status == 204
+    assert stream.is_ended() and time.monotonic() - start < 5 * SLOW
+    stream.close()
+
+
+def test_one_agent_cannot_take_all_streams(api):
+    _, credential = api.enrol("agent", "greedy")
+    streams = [api.subscribe("/v1/agents/self/assignments", credential) for _ in range(8)]
+    assert [s.line()["type"] for s in streams] == ["hello"] * 8
+    refused = api.get("/v1/agents/self/assignments", token=credential)
+    assert_problem(refused, 503, "retry")
+    assert refused.headers["Retry-After"] == "1"
+    _, other = api.enrol("agent", "modest")
+    stream = api.subscribe("/v1/agents/self/assignments", other)
+    assert stream.status == 200
+    for s in streams + [stream]:
+        s.close()
+    wait_until(lambda: api.metric("veer_api_streams") == 0, 20)
+
+
+# --- TLS ------------------------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("tls")
+    cert, key = str(directory / "cert.pem"), str(directory / "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True,
+                   capture_output=True)
+    return cert, key
+
+
+def test_beyond_loopback_it_speaks_tls_only(tmp_path, certificate):
+    cert, key = certificate
+    api = Api(tmp_path, "--tls-cert", cert, "--tls-key", key, listen="0.0.0.0:0").start()
+    try:
+        context = ssl.create_default_context(cafile=cert)
+        with socket.create_connection(("127.0.0.1", api.port), timeout=10 * SLOW) as raw:
+            with context.wrap_socket(raw, server_hostname="127.0.0.1") as tls:
+                tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                assert tls.recv(4096).startswith(b"HTTP/1.1 200")
+        with socket.create_connection(("127.0.0.1", api.port), timeout=10 * SLOW) as raw:
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            try:
+                assert not raw.recv(4096).startswith(b"HTTP")
+            except OSError:
+                pass
+        assert api.get("/healthz").status == 200  # the Unix socket stays clear
+    finally:
+        api.stop()
+
+
+def test_a_key_that_is_not_the_certificates_is_refused(tmp_path, certificate):
+    other = str(tmp_path / "other.pem")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", other], check=True,
+                   capture_output=True)
+    api = Api(tmp_path, "--tls-cert", certificate[0], "--tls-key", other)
+    api.start(ready=False)
+    assert api.process.wait(timeout=20 * SLOW) == 2 and "TLS" in api.said()
+
+
+def test_the_unix_socket_is_for_owner_and_group_only(api):
+    assert os.stat(api.unix).st_mode & 0o007 == 0
+    wait_until(lambda: api.get("/healthz").status == 200, 5)

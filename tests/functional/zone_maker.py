@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Seeded zones with all the corners of the lookup in them, and the questions that find those corners."""
+import random
+
+LABELS = ["a", "b", "c", "www", "mail", "x-1", "_sip", "_tcp", "n0", "deep", "long" + "g" * 40, "\\032space", "d\\.ot", "\\255"]
+TYPES = ["A", "AAAA", "NS", "SOA", "MX", "TXT", "SRV", "CNAME", "CAA", "HTTPS", "DS", "PTR", "TYPE65280", "DNAME", "NAPTR"]
+
+
+class Zone:
+    """Text of one zone, and its owner names."""
+
+    def __init__(self, seed):
+        self.rng = random.Random(seed)
+        self.origin = f"z{seed}.test."
+        self.lines = []
+        self.owners = set()
+        self.cnames = set()
+        self.cuts = set()
+        self.dnames = set()
+        self.make()
+
+    def add(self, owner, rtype, rdata, ttl=None):
+        ttl = ttl if ttl is not None else 300
+        self.lines.append(f"{owner} {ttl} IN {rtype} {rdata}")
+        self.owners.add(owner)
+
+    def name(self, depth=None):
+        depth = depth or self.rng.choice([1, 1, 1, 2, 2, 3, 4])
+        return ".".join(self.rng.choice(LABELS) for _ in range(depth)) + "." + self.origin
+
+    def target(self):
+        """Somewhere to point to: in the zone, not there, a wildcard's child, or outside."""
+        rng = self.rng
+        kind = rng.random()
+        if kind < 0.5 and self.owners:
+            below = rng.choice(["", "a."]) if self.dnames else ""
+            return below + rng.choice(sorted(self.owners)).replace("*", "star")
+        if kind < 0.7:
+            return "nowhere." + self.origin
+        if kind < 0.85:
+            return self.name()
+        return "host.example.org."
+
+    def address(self):
+        return f"192.0.2.{self.rng.randrange(1, 255)}"
+
+    def rdata(self, rtype):
+        rng = self.rng
+        if rtype == "A":
+            return self.address()
+        if rtype == "AAAA":
+            return f"2001:db8::{rng.randrange(1, 65535):x}"
+        if rtype == "MX":
+            return f"{rng.randrange(100)} {self.target()}"
+        if rtype == "SRV":
+            return f"{rng.randrange(9)} {rng.randrange(9)} {rng.randrange(1, 65535)} {self.target()}"
+        if rtype == "TXT":
+            return " ".join('"' + "t" * rng.randrange(0, 200) + str(rng.random()) + '"' for _ in range(rng.choice([1, 1, 2])))
+        if rtype == "CAA":
+            return '0 issue "ca.example.org"'
+        if rtype == "HTTPS":
+            return f"1 {self.target()} alpn=\"h2,h3\" ipv4hint={self.address()}"
+        if rtype == "PTR":
+            return self.target()
+        if rtype == "NAPTR":
+            return f'10 20 "u" "E2U+sip" "!^.*$!sip:x@example.org!" .'
+        return "\\# 4 " + "%08x" % rng.randrange(2 ** 32)
+
+    def static(self, owner):
+        for rtype in self.rng.sample(["A", "AAAA", "MX", "SRV", "TXT", "CAA", "HTTPS", "PTR", "TYPE65280", "NAPTR"],
+                                     self.rng.randrange(1, 4)):
+            for rdata in {self.rdata(rtype) for _ in range(self.rng.choice([1, 1, 2, 3]))}:
+                self.add(owner, rtype, rdata)
+
+    def below_cut(self, owner):
+        return any(owner == c or owner.endswith("." + c) for c in self.cuts)
+
+    def below_dname(self, owner):
+        return any(owner.endswith("." + d) for d in self.dnames)
+
+    def make_dnames(self, taken):
+        """RFC 6672: redirections within the zone, to a name that is long, to each other, to elsewhere; nothing below them."""
+        rng = self.rng
+        long = ".".join(["l" * 63, "m" * 63, "n" * 63]) + "."
+        for i in range(rng.choice([0, 0, 1, 2, 4])):
+            owner = rng.choice([f"dn{i}", f"dn{i}.deep", f"*.dn{i}"]) + "." + self.origin
+            target = rng.choice([self.origin, "sub1." + self.origin, f"dn{i + 1}." + self.origin, f"dn{i - 1}." + self.origin,
+                                 long + self.origin, "elsewhere.example.", self.name(), f"x.dn{i}." + self.origin])
+            if self.below_cut(owner) or owner in taken:
+                continue
+            taken.add(owner)
+            self.dnames.add(owner)
+            self.add(owner, "DNAME", target, rng.choice([0, 77, 3600]))
+            if rng.random() < 0.4:
+                self.add(owner, "A", self.address())
+
+    def make(self):
+        rng = self.rng
+        soa = f"ns1.{self.origin} hostmaster.{self.origin} 1 3600 600 86400 {rng.choice([30, 300, 900])}"
+        self.add(self.origin, "SOA", soa, rng.choice([60, 600, 3600]))
+        self.add(self.origin, "NS", "ns1." + self.origin)
+        if rng.random() < 0.5:
+            self.add(self.origin, "NS", "ns.example.org.")
+        self.add("ns1." + self.origin, "A", "192.0.2.53")
+        if rng.random() < 0.5:
+            self.add("ns1." + self.origin, "AAAA", "2001:db8::53")
+        taken = {self.origin, "ns1." + self.origin}
+        for _ in range(rng.randrange(0, 3)):
+            cut = rng.choice(["sub", "del", "child.deep"]) + str(rng.randrange(9)) + "." + self.origin
+            if cut in taken:
+                continue
+            taken.add(cut)
+            self.cuts.add(cut)
+            for i in range(rng.choice([1, 2, 3])):
+                inside = rng.random() < 0.6
+                server = f"ns{i}.{cut}" if inside else self.rng.choice(["ns1." + self.origin, "ns.example.net."])
+                self.add(cut, "NS", server)
+                if inside:
+                    self.add(server, "A", self.address())
+                    if rng.random() < 0.4:
+                        self.add(server, "AAAA", f"2001:db8::{i + 1:x}")
+        self.make_dnames(taken)
+        for _ in range(rng.randrange(5, 25)):
+            owner = self.name()
+            if rng.random() < 0.25:
+                owner = "*." + owner
+            if owner in taken or self.below_cut(owner) or self.below_dname(owner):
+                continue
+            taken.add(owner)
+            if rng.random() < 0.3:
+                self.add(owner, "CNAME", self.target())
+                self.cnames.add(owner)
+            else:
+                self.static(owner)
+        if rng.random() < 0.3:
+            owner = "big." + self.origin
+            for i in range(rng.choice([30, 60, 120])):
+                self.add(owner, "A", f"198.51.100.{i + 1}")
+                self.add(owner, "AAAA", f"2001:db8:1::{i + 1:x}")
+        if rng.random() < 0.4:
+            loop = [f"loop{i}." + self.origin for i in range(rng.choice([1, 2, 5]))]
+            for i, owner in enumerate(loop):
+                self.add(owner, "CNAME", loop[(i + 1) % len(loop)])
+        if rng.random() < 0.4:
+            for i in range(12):
+                self.add(f"chain{i}." + self.origin, "CNAME", f"chain{i + 1}." + self.origin)
+            self.add("chain12." + self.origin, "A", "192.0.2.99")
+
+    def text(self):
+        return "\n".join(self.lines) + "\n"
+
+    def questions(self, count):
+        rng = self.rng
+        owners = sorted(self.owners)
+        for _ in range(count):
+            owner = rng.choice(owners)
+            kind = rng.random()
+            if kind < 0.15:
+                owner = self.name(1).split(self.origin)[0] + owner
+            elif kind < 0.25:
+                owner = "x.y." + owner
+            elif kind < 0.35:
+                owner = self.name()
+            elif kind < 0.45 and owner != self.origin:
+                owner = owner.split(".", 1)[1] if "\\" not in owner else owner
+            elif kind < 0.48:
+                owner = "outside.example."
+            if self.dnames and rng.random() < 0.2:
+                owner = rng.choice([self.name(1)[:-len(self.origin)], "a." + self.name(2)[:-len(self.origin)], "q" * 63 + ".",
+                                    owner[:-len(self.origin)] if owner.endswith(self.origin) else "a."]) + \
+                    rng.choice(sorted(self.dnames))
+            owner = owner.replace("*", rng.choice(["*", "w", "w.v"]))
+            if rng.random() < 0.2:
+                owner = "".join(c.upper() if rng.random() < 0.5 else c for c in owner)
+            yield owner, rng.choice(TYPES)
