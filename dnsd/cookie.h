@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DNS cookies (RFC 7873) that all servers with the same secret understand (RFC 9018): version 1, a timestamp, SipHash-2-4
- * over the client's cookie and address. A client that shows a good one gets its packets where it says that it is.
+ * DNS cookies (RFC 7873) that all servers with the same secret understand (RFC 9018): version 1, a timestamp,
+ * SipHash-2-4 over the client's cookie and address. A client that shows a good one gets its packets where it says that
+ * it is.
  *
  * Threads: pure functions, but for cookie_secrets_load(), which reads a file. Making and checking do not allocate.
  */
@@ -49,8 +50,8 @@ bool cookie_check(const struct cookie_secrets *secrets, const struct cookie_clie
 		  size_t len, uint32_t now_s, uint8_t out[COOKIE_SERVER_LEN]);
 
 /*
- * Read secrets from a file: one or two lines of 32 hex digits, the first one for making; empty lines and those that begin
- * with "#" do not count. Errors: as file_read(); VEER_EINVAL with the line in the diag. `out` is then untouched.
+ * Read secrets from a file: one or two lines of 32 hex digits, the first one for making; empty lines and those that
+ * begin with "#" do not count. Errors: as file_read(); VEER_EINVAL with the line in the diag. `out` is then untouched.
  */
 enum veer_err cookie_secrets_load(const char *path, struct cookie_secrets *out, struct veer_diag *diag);
 

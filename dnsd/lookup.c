@@ -85,7 +85,8 @@ static const struct ready_rrset *additional_of(struct lookup *l, const struct pl
 	return outcome->rr;
 }
 
-/* A name of the zone at hand that can be added; NULL also for what stands below a DNAME: it is not there (RFC 6672 2.4). */
+/* A name of the zone at hand that can be added; NULL also for what stands below a DNAME: it is not there (RFC
+ * 6672 2.4). */
 static const struct plan_node *find_addition(struct lookup *l, const uint8_t *name)
 {
 	const struct trie_path *path = &l->a->path;
@@ -101,7 +102,8 @@ static const struct plan_node *find_addition(struct lookup *l, const uint8_t *na
 }
 
 /* The addresses of `node`, whose name the message has as target `target` of item `base`. */
-static void add_addresses(struct lookup *l, const struct plan_node *node, uint8_t base, unsigned target, bool is_required)
+static void add_addresses(struct lookup *l, const struct plan_node *node, uint8_t base, unsigned target,
+			  bool is_required)
 {
 	static const uint16_t types[] = {RRTYPE_A, RRTYPE_AAAA};
 	unsigned labels = name_label_count(node->name);
@@ -120,7 +122,8 @@ static void add_addresses(struct lookup *l, const struct plan_node *node, uint8_
 	}
 }
 
-/* SVCB and HTTPS: does the target "." of this record stand for its owner (RFC 9460 2.5.2), as it does not for an alias? */
+/* SVCB and HTTPS: does the target "." of this record stand for its owner (RFC 9460 2.5.2), as it does not for an alias?
+ */
 static bool is_owner(const struct ready_rrset *rr, unsigned target)
 {
 	const uint8_t *name = rr->data + ready_target_at(rr, target);
@@ -128,8 +131,8 @@ static bool is_owner(const struct ready_rrset *rr, unsigned target)
 }
 
 /*
- * The addresses of the names in an item's RDATA, each name once. `cut` is the delegation's name for a referral: names at
- * or below it are glue that the referral is useless without (RFC 9471 3). Only names of the zone at hand: a resolver
+ * The addresses of the names in an item's RDATA, each name once. `cut` is the delegation's name for a referral: names
+ * at or below it are glue that the referral is useless without (RFC 9471 3). Only names of the zone at hand: a resolver
  * would not believe us the others (RFC 2181 5.4.1), even if we serve their zone.
  */
 static void add_targets(struct lookup *l, unsigned item_index, const uint8_t *owner, const uint8_t *cut)
@@ -244,8 +247,8 @@ static int add_dname(struct lookup *l, const struct ready_rrset *rr, unsigned sk
 }
 
 /*
- * The name is below a DNAME (RFC 6672 3.2 step 3C): what is above it goes over to the DNAME's target. The CNAME that says
- * so has the DNAME's TTL (RFC 6672 3.1), and the labels of the question keep their case.
+ * The name is below a DNAME (RFC 6672 3.2 step 3C): what is above it goes over to the DNAME's target. The CNAME that
+ * says so has the DNAME's TTL (RFC 6672 3.1), and the labels of the question keep their case.
  */
 static enum step redirect(struct lookup *l, const struct plan_node *node)
 {
@@ -338,6 +341,7 @@ void lookup_answer(const struct plan *plan, const struct query *q, const struct 
 {
 	struct lookup l = {.plan = plan, .q = q, .client = client, .random = random, .a = out, .base = ANSWER_QNAME};
 	out->rcode = DNS_NOERROR;
+	out->error = EDNS_ERROR_NONE;
 	out->is_authoritative = true;
 	out->uses_location = false;
 	out->has_location = false;
@@ -347,13 +351,16 @@ void lookup_answer(const struct plan *plan, const struct query *q, const struct 
 	out->name_count = 1;
 	if (q->qtype == RRTYPE_AXFR || q->qtype == RRTYPE_IXFR) {
 		out->is_authoritative = false;
-		out->rcode = trie_get(&plan->zones, q->qname) != NULL ? DNS_REFUSED : DNS_NOTAUTH;
+		bool is_zone = trie_get(&plan->zones, q->qname) != NULL;
+		out->rcode = is_zone ? DNS_REFUSED : DNS_NOTAUTH;
+		out->error = is_zone ? EDNS_ERROR_NONE : EDNS_ERROR_NOT_AUTHORITATIVE;
 		return;
 	}
 	l.zone = zone_for(plan, q->qname, q->qtype);
 	if (l.zone == NULL || !l.zone->is_servable) {
 		out->is_authoritative = false;
 		out->rcode = l.zone == NULL ? DNS_REFUSED : DNS_SERVFAIL;
+		out->error = l.zone == NULL ? EDNS_ERROR_NOT_AUTHORITATIVE : EDNS_ERROR_NOT_READY;
 		return;
 	}
 	memcpy(out->names[0], q->qname, q->qname_len);

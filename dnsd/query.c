@@ -83,6 +83,10 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 	if ((q->flags & DNS_OPCODE_MASK) != 0)
 		return QUERY_REPLY;
 	*rcode = DNS_FORMERR;
+	if (questions == 0 && records == 0 && read_records(q, &r, 0, additional) && q->edns.cookie_len > 0) {
+		*rcode = DNS_NOERROR; /* somebody wants a cookie, no more (RFC 7873 5.4) */
+		return QUERY_REPLY;
+	}
 	if (questions != 1 || !read_question(q, &r) || !read_records(q, &r, records, additional) ||
 	    q->qtype == RRTYPE_OPT || q->qtype == 0)
 		return QUERY_REPLY;

@@ -29,19 +29,43 @@ static const struct {
 	const char *reply;
 	bool is_good;
 } vectors[] = {
-	{"198.51.100.100", "2464c4abcf10c957", "", {"e5e973e5a6b2a43f48e7dc849e37bfcf"}, 1559731985,
-	 "010000005cf79f111f8130c3eee29480", false},
-	{"198.51.100.100", "2464c4abcf10c957", "010000005cf79f111f8130c3eee29480", {"e5e973e5a6b2a43f48e7dc849e37bfcf"},
-	 1559734385, "010000005cf7a871d4a564a1442aca77", true},
+	{"198.51.100.100",
+	 "2464c4abcf10c957",
+	 "",
+	 {"e5e973e5a6b2a43f48e7dc849e37bfcf"},
+	 1559731985,
+	 "010000005cf79f111f8130c3eee29480",
+	 false},
+	{"198.51.100.100",
+	 "2464c4abcf10c957",
+	 "010000005cf79f111f8130c3eee29480",
+	 {"e5e973e5a6b2a43f48e7dc849e37bfcf"},
+	 1559734385,
+	 "010000005cf7a871d4a564a1442aca77",
+	 true},
 	/* A.3: reserved octets that are not zero are hashed as they came */
-	{"203.0.113.203", "fc93fc62807ddb86", "01abcdef5cf78f71a314227b6679ebf5", {"e5e973e5a6b2a43f48e7dc849e37bfcf"},
-	 1559734700, "010000005cf7a9acf73a7810aca2381e", false},
-	{"203.0.113.203", "fc93fc62807ddb86", "01abcdef5cf78f71a314227b6679ebf5", {"e5e973e5a6b2a43f48e7dc849e37bfcf"},
-	 1559728000, NULL, true},
+	{"203.0.113.203",
+	 "fc93fc62807ddb86",
+	 "01abcdef5cf78f71a314227b6679ebf5",
+	 {"e5e973e5a6b2a43f48e7dc849e37bfcf"},
+	 1559734700,
+	 "010000005cf7a9acf73a7810aca2381e",
+	 false},
+	{"203.0.113.203",
+	 "fc93fc62807ddb86",
+	 "01abcdef5cf78f71a314227b6679ebf5",
+	 {"e5e973e5a6b2a43f48e7dc849e37bfcf"},
+	 1559728000,
+	 NULL,
+	 true},
 	/* A.4: IPv6, and the secret before */
-	{"2001:db8:220:1:59de:d0f4:8769:82b8", "22681ab97d52c298", "010000005cf7c57926556bd0934c72f8",
-	 {"445536bcd2513298075a5d379663c962", "dd3bdf9344b678b185a6f5cb60fca715"}, 1559741961,
-	 "010000005cf7c609a6bb79d16625507a", true},
+	{"2001:db8:220:1:59de:d0f4:8769:82b8",
+	 "22681ab97d52c298",
+	 "010000005cf7c57926556bd0934c72f8",
+	 {"445536bcd2513298075a5d379663c962", "dd3bdf9344b678b185a6f5cb60fca715"},
+	 1559741961,
+	 "010000005cf7c609a6bb79d16625507a",
+	 true},
 };
 
 static void cookies_are_those_of_rfc_9018(void **state)
@@ -60,7 +84,8 @@ static void cookies_are_those_of_rfc_9018(void **state)
 		for (; secrets.count < COOKIE_SECRETS_MAX && vectors[i].secrets[secrets.count] != NULL; secrets.count++)
 			from_hex(vectors[i].secrets[secrets.count], secrets.keys[secrets.count]);
 		struct cookie_client client = {cookie, address.bytes, address.family == VEER_FAMILY_V4 ? 4 : 16};
-		bool good = cookie_check(&secrets, &client, server, strlen(vectors[i].server) / 2, vectors[i].now_s, reply);
+		bool good =
+			cookie_check(&secrets, &client, server, strlen(vectors[i].server) / 2, vectors[i].now_s, reply);
 		crypto_hex_encode(reply, sizeof reply, hex);
 		if (good != vectors[i].is_good || (vectors[i].reply != NULL && strcmp(hex, vectors[i].reply) != 0))
 			fail_msg("vector %zu: %d %s", i, good, hex);
@@ -115,7 +140,8 @@ static void secrets_are_read_whole_or_not_at_all(void **state)
 		{"# nothing\n", 0, "no cookie secret"},
 		{"e5e973e5a6b2a43f48e7dc849e37bfcf\ne5e973e5a6b2a43f48e7dc849e37bf\n", 0, ":2: a cookie secret is 32"},
 		{"x5e973e5a6b2a43f48e7dc849e37bfcf\n", 0, ":1: a cookie secret is 32"},
-		{"e5e973e5a6b2a43f48e7dc849e37bfcf\ne5e973e5a6b2a43f48e7dc849e37bfcf\ne5e973e5a6b2a43f48e7dc849e37bfcf\n",
+		{"e5e973e5a6b2a43f48e7dc849e37bfcf\ne5e973e5a6b2a43f48e7dc849e37bfcf\ne5e973e5a6b2a43f48e7dc849e37bfcf"
+		 "\n",
 		 0, ":3: more than 2"},
 	};
 	char path[] = "/tmp/veer-cookie-XXXXXX";
