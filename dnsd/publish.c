@@ -166,9 +166,9 @@ enum veer_err publisher_publish(struct publisher *p, const struct plan *plan, st
 	return err;
 }
 
-void publisher_totals(const struct publisher *p, struct worker_totals *out)
+void publisher_totals(const struct publisher *p, struct count_totals *out)
 {
-	*out = (struct worker_totals){0};
+	*out = (struct count_totals){0};
 	if (p->workers != NULL)
 		workers_totals(p->workers, out);
 }
@@ -176,4 +176,9 @@ void publisher_totals(const struct publisher *p, struct worker_totals *out)
 const struct plan *publisher_plan(const struct publisher *p)
 {
 	return p->plan;
+}
+
+int64_t publisher_received_ns(const struct publisher *p)
+{
+	return p->received_ns;
 }

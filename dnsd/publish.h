@@ -39,7 +39,10 @@ enum veer_err publisher_publish(struct publisher *publisher, const struct plan *
 				int64_t received_ns, struct veer_diag *diag);
 
 /* Zero before the first plan. */
-void publisher_totals(const struct publisher *publisher, struct worker_totals *out);
+void publisher_totals(const struct publisher *publisher, struct count_totals *out);
+
+/* When the newest plan's commit was received, monotonic; 0 before the first. */
+int64_t publisher_received_ns(const struct publisher *publisher);
 
 /* The newest plan, or NULL. */
 const struct plan *publisher_plan(const struct publisher *publisher);

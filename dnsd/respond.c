@@ -2,10 +2,13 @@
 /* One packet in, at most one out. See respond.h. */
 #include "dnsd/respond.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/crypto.h"
 #include "dnsd/tcp.h"
+
+static_assert(DNS_BADCOOKIE < COUNT_RCODES, "each RCODE has a counter");
 
 enum veer_err responder_init(struct responder *r)
 {
@@ -23,42 +26,6 @@ static uint64_t next_random(struct responder *r)
 	return z ^ z >> 31;
 }
 
-static void count_rcode(struct respond_counters *c, enum dns_rcode rcode)
-{
-	switch (rcode) {
-	case DNS_NOERROR:
-		respond_count(&c->noerror);
-		break;
-	case DNS_FORMERR:
-		respond_count(&c->formerr);
-		break;
-	case DNS_SERVFAIL:
-		respond_count(&c->servfail);
-		break;
-	case DNS_NXDOMAIN:
-		respond_count(&c->nxdomain);
-		break;
-	case DNS_NOTIMP:
-		respond_count(&c->notimp);
-		break;
-	case DNS_REFUSED:
-		respond_count(&c->refused);
-		break;
-	case DNS_YXDOMAIN:
-		respond_count(&c->yxdomain);
-		break;
-	case DNS_NOTAUTH:
-		respond_count(&c->notauth);
-		break;
-	case DNS_BADCOOKIE:
-		respond_count(&c->badcookie);
-		break;
-	case DNS_BADVERS:
-		respond_count(&c->badvers);
-		break;
-	}
-}
-
 /* Note whether the client's cookie is good, and which one goes back. */
 static void check_cookie(struct responder *r, const struct lookup_client *from)
 {
@@ -69,6 +36,10 @@ static void check_cookie(struct responder *r, const struct lookup_client *from)
 	edns->is_known = cookie_check(&r->config.secrets, &client, edns->cookie + COOKIE_CLIENT_LEN,
 				      edns->cookie_len - COOKIE_CLIENT_LEN, r->now_s, edns->reply.cookie);
 	edns->reply.has_cookie = true;
+	if (edns->cookie_len == COOKIE_CLIENT_LEN)
+		count_add(&r->counters, COUNT_COOKIE_NEW);
+	else
+		count_add(&r->counters, edns->is_known ? COUNT_COOKIE_GOOD : COUNT_COOKIE_BAD);
 }
 
 /* What the OPT record of the reply will carry. */
@@ -99,11 +70,12 @@ size_t respond(struct responder *r, const struct plan *plan, const uint8_t *pack
 	size_t reply_len;
 	enum query_verdict verdict = query_parse(&r->query, packet, len, &rcode);
 	if (verdict == QUERY_DROP) {
-		respond_count(&r->counters.dropped_packet);
+		count_add(&r->counters,
+			  COUNT_DROPPED + (len < DNS_HEADER_LEN ? COUNT_DROP_SHORT : COUNT_DROP_RESPONSE));
 		return 0;
 	}
-	respond_count(&r->counters.queries);
-	respond_count(is_tcp ? &r->counters.tcp : &r->counters.udp);
+	unsigned type = count_type(r->query.has_question, r->query.qtype);
+	count_add(&r->counters, count_request(is_tcp, client->is_ipv6, type));
 	size_t limit = is_tcp ? out_size : encode_udp_limit(&r->query);
 	if (r->query.edns.is_present)
 		prepare_options(r, client, is_tcp);
@@ -117,8 +89,8 @@ size_t respond(struct responder *r, const struct plan *plan, const uint8_t *pack
 		r->query.edns.reply.error = r->answer.error;
 		reply_len = encode_answer(&r->query, &r->answer, out, limit);
 	}
-	count_rcode(&r->counters, rcode);
+	count_add(&r->counters, COUNT_RESPONSES + rcode);
 	if ((out[2] & (DNS_FLAG_TC >> 8)) != 0)
-		respond_count(&r->counters.truncated);
+		count_add(&r->counters, COUNT_TRUNCATED);
 	return reply_len;
 }

@@ -9,8 +9,10 @@
 #include "base/file.h"
 #include "base/identity.h"
 #include "dnsd/feed.h"
+#include "dnsd/metrics.h"
 #include "dnsd/publish.h"
 #include "dnsd/replica.h"
+#include "dnsd/scrape.h"
 #include "dnsd/static_zones.h"
 
 struct server {
@@ -28,8 +30,9 @@ struct server {
 	struct replica *replica;
 	struct feed_client *feed;
 	struct responder_config config;
-	char token[256];      /* secret; "" without */
-	enum veer_err failed; /* of the first publication from the feed */
+	struct scrape *scrape; /* NULL: no metrics are served */
+	char token[256];       /* secret; "" without */
+	enum veer_err failed;  /* of the first publication from the feed */
 	struct veer_diag failed_diag;
 };
 
@@ -168,13 +171,14 @@ static void on_applied(void *ctx, const struct plan *plan, int64_t applied_us)
 static void on_count(void *ctx, struct feed_counters *out)
 {
 	const struct server *s = ctx;
-	struct worker_totals totals;
+	struct count_totals totals;
 	publisher_totals(s->publisher, &totals);
-	*out = (struct feed_counters){.queries = totals.queries,
-				      .noerror = totals.noerror,
-				      .nxdomain = totals.nxdomain,
-				      .servfail = totals.servfail,
-				      .refused = totals.refused};
+	const uint64_t *responses = totals.values + COUNT_RESPONSES;
+	*out = (struct feed_counters){.queries = count_requests(&totals),
+				      .noerror = responses[DNS_NOERROR],
+				      .nxdomain = responses[DNS_NXDOMAIN],
+				      .servfail = responses[DNS_SERVFAIL],
+				      .refused = responses[DNS_REFUSED]};
 }
 
 static void on_refused(void *ctx, const char *reason)
@@ -250,6 +254,45 @@ static void reload_feed(struct server *s, struct geo_table *geo)
 	}
 }
 
+/* --- metrics ---------------------------------------------------------------------------------------------- */
+
+static void on_scrape(void *ctx, struct buf *out)
+{
+	const struct server *s = ctx;
+	struct count_totals totals;
+	const struct plan *plan = publisher_plan(s->publisher);
+	int64_t now_ns = veer_clock_monotonic_ns(loop_clock(s->daemon->loop));
+	int64_t heard_ms = s->feed != NULL ? feed_client_heard_ms(s->feed) : -1;
+	struct metrics_facts facts = {.workers = (uint64_t)s->options->workers, .feed_age_s = -1};
+	if (plan != NULL) {
+		facts.revision = plan->revision;
+		facts.age_s = (double)(now_ns - publisher_received_ns(s->publisher)) / 1e9;
+		facts.zones = plan->zones.count;
+		facts.rrsets = plan->rrset_count;
+	}
+	if (heard_ms >= 0)
+		facts.feed_age_s = (double)now_ns / 1e9 - (double)heard_ms / 1e3;
+	publisher_totals(s->publisher, &totals);
+	metrics_write(&totals, &facts, out);
+}
+
+static enum veer_err start_metrics(struct server *s, struct veer_diag *diag)
+{
+	struct veer_listen address;
+	struct veer_diag detail = {.text = ""};
+	char text[VEER_LISTEN_TEXT_SIZE];
+	if (s->options->metrics == NULL)
+		return VEER_OK;
+	enum veer_err err = veer_listen_parse_http(s->options->metrics, &address, &detail);
+	if (err == VEER_OK)
+		err = scrape_new(s->daemon->loop, &address, on_scrape, s, &s->scrape, &detail);
+	if (err != VEER_OK)
+		return veer_fail(diag, err, "--metrics %s: %s", s->options->metrics, detail.text);
+	veer_listen_print(scrape_address(s->scrape), false, text);
+	log_info(s->daemon->log, "metrics served", LOG_STR("address", text));
+	return VEER_OK;
+}
+
 /* --- interface -------------------------------------------------------------------------------------------- */
 
 enum veer_err server_new(struct daemon *daemon, const struct server_options *options, struct server **out,
@@ -278,6 +321,9 @@ enum veer_err server_new(struct daemon *daemon, const struct server_options *opt
 
 enum veer_err server_start(struct server *s, struct veer_diag *diag)
 {
+	enum veer_err err = start_metrics(s, diag);
+	if (err != VEER_OK)
+		return err;
 	return s->replica != NULL ? start_feed(s, diag) : publish_files(s, diag);
 }
 
@@ -307,6 +353,7 @@ void server_free(struct server **server)
 	struct server *s = *server;
 	if (s == NULL)
 		return;
+	scrape_free(&s->scrape);
 	feed_client_free(&s->feed);
 	publisher_free(&s->publisher); /* no worker reads a plan from here on */
 	retire_release(&s->retired);

@@ -23,6 +23,7 @@ struct server_options {
 	const char *ca_file;            /* PEM bundle for the feed's TLS; NULL: the system's */
 	const char *nsid;               /* text, or NULL: not told */
 	const char *cookie_secret_file; /* or NULL: a random secret */
+	const char *metrics;            /* ADDR:PORT, or NULL: not served */
 	int64_t workers;
 };
 

@@ -86,7 +86,7 @@ static void evict_idle(struct tcp_table *t)
 	}
 	if (oldest == NULL)
 		return;
-	respond_count(&t->responder->counters.tcp_evicted);
+	count_add(&t->responder->counters, COUNT_TCP_EVICTED);
 	close_connection(t, oldest);
 }
 
@@ -109,7 +109,7 @@ static void add_connection(struct tcp_table *t, int fd, const struct sockaddr_st
 	else
 		memcpy(c->client.address, &((const struct sockaddr_in *)from)->sin_addr, 4);
 	t->count++;
-	respond_count(&t->responder->counters.tcp_accepted);
+	count_add(&t->responder->counters, COUNT_TCP_ACCEPTED);
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = t->tag_base + (uint64_t)(c - t->connections)};
 	if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
 		close_connection(t, c);
@@ -273,7 +273,7 @@ void tcp_expire(struct tcp_table *t, int64_t now_ms)
 		struct connection *c = &t->connections[i];
 		if (c->fd < 0 || now_ms < c->deadline_ms)
 			continue;
-		respond_count(&t->responder->counters.tcp_expired);
+		count_add(&t->responder->counters, COUNT_TCP_EXPIRED);
 		close_connection(t, c);
 	}
 }

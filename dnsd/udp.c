@@ -107,6 +107,8 @@ static unsigned answer(struct udp_batch *b, unsigned count, struct responder *re
 		size_t len = 0;
 		if (client_of(&p->from, &client) && (in->msg_flags & MSG_CTRUNC) == 0)
 			len = respond(responder, plan, p->in, b->in[i].msg_len, &client, false, p->out, sizeof p->out);
+		else
+			count_add(&responder->counters, COUNT_DROPPED + COUNT_DROP_SOURCE);
 		if (len == 0)
 			continue;
 		p->out_vec.iov_len = len;
@@ -134,7 +136,7 @@ static void send_replies(struct udp_batch *b, unsigned count, struct responder *
 		if (errno == EINTR)
 			continue;
 		/* one that cannot be sent (unreachable, a full buffer) must not hold up the others */
-		respond_count(&responder->counters.dropped_send);
+		count_add(&responder->counters, COUNT_DROPPED + COUNT_DROP_SEND);
 		sent++;
 	}
 }

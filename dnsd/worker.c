@@ -114,8 +114,8 @@ static void worker_free(struct worker *w)
 static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu, const struct worker_config *config,
 				 unsigned index)
 {
-	size_t size = (sizeof(struct worker) + RESPOND_CACHE_LINE - 1) / RESPOND_CACHE_LINE * RESPOND_CACHE_LINE;
-	struct worker *w = aligned_alloc(RESPOND_CACHE_LINE, size);
+	size_t size = (sizeof(struct worker) + COUNT_CACHE_LINE - 1) / COUNT_CACHE_LINE * COUNT_CACHE_LINE;
+	struct worker *w = aligned_alloc(COUNT_CACHE_LINE, size);
 	if (w == NULL)
 		return NULL;
 	memset(w, 0, sizeof *w);
@@ -181,31 +181,9 @@ void workers_stop(struct workers **workers)
 	*workers = NULL;
 }
 
-static uint64_t load(const _Atomic uint64_t *counter)
+void workers_totals(const struct workers *workers, struct count_totals *out)
 {
-	return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-void workers_totals(const struct workers *workers, struct worker_totals *out)
-{
-	*out = (struct worker_totals){0};
-	for (unsigned i = 0; i < workers->count; i++) {
-		const struct respond_counters *c = &workers->items[i]->responder.counters;
-		out->queries += load(&c->queries);
-		out->udp += load(&c->udp);
-		out->tcp += load(&c->tcp);
-		out->noerror += load(&c->noerror);
-		out->nxdomain += load(&c->nxdomain);
-		out->servfail += load(&c->servfail);
-		out->refused += load(&c->refused);
-		out->formerr += load(&c->formerr);
-		out->notimp += load(&c->notimp);
-		out->badvers += load(&c->badvers);
-		out->truncated += load(&c->truncated);
-		out->dropped_packet += load(&c->dropped_packet);
-		out->dropped_send += load(&c->dropped_send);
-		out->tcp_accepted += load(&c->tcp_accepted);
-		out->tcp_evicted += load(&c->tcp_evicted);
-		out->tcp_expired += load(&c->tcp_expired);
-	}
+	*out = (struct count_totals){0};
+	for (unsigned i = 0; i < workers->count; i++)
+		count_sum(&workers->items[i]->responder.counters, out);
 }

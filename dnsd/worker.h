@@ -16,26 +16,6 @@
 
 struct workers;
 
-/* What all workers counted since their start. */
-struct worker_totals {
-	uint64_t queries;
-	uint64_t udp;
-	uint64_t tcp;
-	uint64_t noerror;
-	uint64_t nxdomain;
-	uint64_t servfail;
-	uint64_t refused;
-	uint64_t formerr;
-	uint64_t notimp;
-	uint64_t badvers;
-	uint64_t truncated;
-	uint64_t dropped_packet;
-	uint64_t dropped_send;
-	uint64_t tcp_accepted;
-	uint64_t tcp_evicted;
-	uint64_t tcp_expired;
-};
-
 /* What replies carry, for all workers: published like a plan, and read by each worker right after its quiescent state.
  */
 struct worker_config {
@@ -53,6 +33,6 @@ enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, cons
 void workers_stop(struct workers **workers);
 
 /* The sums, at about this moment. */
-void workers_totals(const struct workers *workers, struct worker_totals *out);
+void workers_totals(const struct workers *workers, struct count_totals *out);
 
 #endif

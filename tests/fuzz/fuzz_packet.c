@@ -72,7 +72,7 @@ static void make(struct target *t)
 	check(plan_builder_show_zone(t->builder, (const uint8_t *)"\7example", 1) == VEER_OK);
 	check(plan_builder_commit(t->builder, 1, &t->plan, &retired) == VEER_OK);
 	retire_release(&retired);
-	t->responder = aligned_alloc(RESPOND_CACHE_LINE, (sizeof *t->responder + 63) / 64 * 64);
+	t->responder = aligned_alloc(COUNT_CACHE_LINE, (sizeof *t->responder + 63) / 64 * 64);
 	t->out = malloc(ENCODE_MAX);
 	check(t->responder != NULL && t->out != NULL && responder_init(t->responder) == VEER_OK);
 	t->responder->config = (struct responder_config){.secrets = {.count = 2}, .nsid_len = 4, .nsid = "fuzz"};

@@ -17,7 +17,7 @@ struct zone_plan *zone_plan_new(void)
 	struct zone_plan *zp = calloc(1, sizeof *zp);
 	assert_non_null(zp);
 	zp->builder = plan_builder_new();
-	zp->responder = aligned_alloc(RESPOND_CACHE_LINE, (sizeof *zp->responder + 63) / 64 * 64);
+	zp->responder = aligned_alloc(COUNT_CACHE_LINE, (sizeof *zp->responder + 63) / 64 * 64);
 	assert_non_null(zp->builder);
 	assert_non_null(zp->responder);
 	assert_int_equal(responder_init(zp->responder), VEER_OK);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a worker counts: requests by transport, family and type, responses by RCODE, drops by reason, and what happens
+ * to connections. All counters of a worker are one array of its own, cache lines apart from everybody else's.
+ *
+ * Threads: written by the worker that has them only; read, relaxed, by any thread.
+ */
+#ifndef VEER_DNSD_COUNT_H
+#define VEER_DNSD_COUNT_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define COUNT_CACHE_LINE 64
+#define COUNT_TYPES 32  /* types that are counted by name, with "other" and "none" */
+#define COUNT_RCODES 24 /* 0 to BADCOOKIE */
+
+/* Why a packet got no reply. */
+enum count_drop {
+	COUNT_DROP_SHORT,    /* no whole header */
+	COUNT_DROP_RESPONSE, /* QR is set */
+	COUNT_DROP_SOURCE,   /* from a port or an address that cannot be answered */
+	COUNT_DROP_SEND,     /* the kernel did not take the reply */
+	COUNT_DROPS
+};
+
+/* Places in the array of counters; requests begin at 0, at count_request(). */
+enum {
+	COUNT_RESPONSES = 4 * COUNT_TYPES,                  /* + RCODE */
+	COUNT_DROPPED = COUNT_RESPONSES + COUNT_RCODES,     /* + enum count_drop */
+	COUNT_TRUNCATED = COUNT_DROPPED + (int)COUNT_DROPS, /* replies with TC */
+	COUNT_COOKIE_GOOD,                                  /* queries with a good server cookie */
+	COUNT_COOKIE_BAD,                                   /* with one that is not */
+	COUNT_COOKIE_NEW,                                   /* with a client cookie only */
+	COUNT_TCP_ACCEPTED,
+	COUNT_TCP_EVICTED, /* closed for room */
+	COUNT_TCP_EXPIRED, /* closed at a deadline */
+	COUNT_ALL
+};
+
+struct counters {
+	alignas(COUNT_CACHE_LINE) _Atomic uint64_t values[COUNT_ALL];
+};
+
+/* Sums of them. */
+struct count_totals {
+	uint64_t values[COUNT_ALL];
+};
+
+/* The place of a type among those that are counted. Without a question: has_question is false. */
+unsigned count_type(bool has_question, uint16_t qtype);
+/* What that place is called: "A", "other", "none"; NULL when there is no such place. Static storage. */
+const char *count_type_name(unsigned index);
+
+/* Where requests are counted. `type` is of count_type(). */
+static inline unsigned count_request(bool is_tcp, bool is_ipv6, unsigned type)
+{
+	return ((is_tcp ? 2U : 0U) + (is_ipv6 ? 1U : 0U)) * COUNT_TYPES + type;
+}
+
+/* Add one to a counter of the calling worker's own. */
+static inline void count_add(struct counters *c, unsigned at)
+{
+	/* one writer: no read-modify-write instruction is needed */
+	uint64_t value = atomic_load_explicit(&c->values[at], memory_order_relaxed);
+	atomic_store_explicit(&c->values[at], value + 1, memory_order_relaxed);
+}
+
+/* Add all of a worker's counters to `out`. */
+void count_sum(const struct counters *c, struct count_totals *out);
+
+/* All requests, over all transports and types. */
+uint64_t count_requests(const struct count_totals *totals);
+
+#endif

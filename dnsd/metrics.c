@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Metrics as text. See metrics.h. */
+#include "dnsd/metrics.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "base/metrics.h"
+#include "dnsd/query.h"
+
+static void write_requests(const struct count_totals *totals, struct buf *out)
+{
+	static const char name[] = "veer_dns_requests_total";
+	metrics_family(out, name, METRICS_COUNTER, "Queries received, by transport, address family and type.");
+	for (unsigned tcp = 0; tcp < 2; tcp++)
+		for (unsigned ipv6 = 0; ipv6 < 2; ipv6++)
+			for (unsigned type = 0; type < COUNT_TYPES; type++)
+				metrics_sample_u64(out, name,
+						   METRICS_LABELS(METRICS_LABEL("proto", tcp != 0 ? "tcp" : "udp"),
+								  METRICS_LABEL("family", ipv6 != 0 ? "ipv6" : "ipv4"),
+								  METRICS_LABEL("type", count_type_name(type))),
+						   totals->values[count_request(tcp != 0, ipv6 != 0, type)]);
+}
+
+/* One family of counters whose label has a name for each of `count` places from `at` on; places without one are left
+ * out. */
+struct labelled {
+	const char *family;
+	const char *help;
+	const char *label;
+	const char *const *names;
+	unsigned count;
+	unsigned at;
+};
+
+static void write_labelled(const struct count_totals *totals, const struct labelled *l, struct buf *out)
+{
+	metrics_family(out, l->family, METRICS_COUNTER, l->help);
+	for (unsigned i = 0; i < l->count; i++)
+		if (l->names[i] != NULL)
+			metrics_sample_u64(out, l->family, METRICS_LABELS(METRICS_LABEL(l->label, l->names[i])),
+					   totals->values[l->at + i]);
+}
+
+static void write_counters(const struct count_totals *totals, struct buf *out)
+{
+	static const char *const rcodes[COUNT_RCODES] = {
+		[DNS_NOERROR] = "NOERROR",     [DNS_FORMERR] = "FORMERR", [DNS_SERVFAIL] = "SERVFAIL",
+		[DNS_NXDOMAIN] = "NXDOMAIN",   [DNS_NOTIMP] = "NOTIMP",   [DNS_REFUSED] = "REFUSED",
+		[DNS_YXDOMAIN] = "YXDOMAIN",   [DNS_NOTAUTH] = "NOTAUTH", [DNS_BADVERS] = "BADVERS",
+		[DNS_BADCOOKIE] = "BADCOOKIE",
+	};
+	static const char *const drops[COUNT_DROPS] = {
+		[COUNT_DROP_SHORT] = "short",
+		[COUNT_DROP_RESPONSE] = "response",
+		[COUNT_DROP_SOURCE] = "source",
+		[COUNT_DROP_SEND] = "send",
+	};
+	static const char *const cookies[] = {"good", "bad", "new"};
+	static const char *const closes[] = {"evicted", "expired"};
+	static_assert(COUNT_COOKIE_NEW == COUNT_COOKIE_GOOD + 2 && COUNT_TCP_EXPIRED == COUNT_TCP_EVICTED + 1,
+		      "names follow the counters");
+	static const struct labelled families[] = {
+		{"veer_dns_responses_total", "Replies, by RCODE.", "rcode", rcodes, COUNT_RCODES, COUNT_RESPONSES},
+		{"veer_dns_dropped_total", "Packets without a reply, and replies that were not sent, by reason.",
+		 "reason", drops, COUNT_DROPS, COUNT_DROPPED},
+		{"veer_dns_cookies_total", "Queries with a DNS cookie, by what it was.", "state", cookies, 3,
+		 COUNT_COOKIE_GOOD},
+		{"veer_dns_tcp_closed_total", "Connections closed by us, by reason.", "reason", closes, 2,
+		 COUNT_TCP_EVICTED},
+	};
+	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+		write_labelled(totals, &families[i], out);
+	metrics_family(out, "veer_dns_truncated_total", METRICS_COUNTER, "Replies with the TC bit.");
+	metrics_sample_u64(out, "veer_dns_truncated_total", NULL, totals->values[COUNT_TRUNCATED]);
+	metrics_family(out, "veer_dns_tcp_accepted_total", METRICS_COUNTER, "Connections accepted.");
+	metrics_sample_u64(out, "veer_dns_tcp_accepted_total", NULL, totals->values[COUNT_TCP_ACCEPTED]);
+}
+
+static void write_gauge(const char *name, const char *help, double value, struct buf *out)
+{
+	metrics_family(out, name, METRICS_GAUGE, help);
+	metrics_sample(out, name, NULL, value);
+}
+
+void metrics_write(const struct count_totals *totals, const struct metrics_facts *facts, struct buf *out)
+{
+	write_requests(totals, out);
+	write_counters(totals, out);
+	write_gauge("veer_plan_revision", "Revision of the plan that is served.", (double)facts->revision, out);
+	write_gauge("veer_plan_age_seconds", "Seconds since the plan's commit was received.", facts->age_s, out);
+	write_gauge("veer_zones", "Zones served.", (double)facts->zones, out);
+	write_gauge("veer_rrsets", "RRsets held, in all versions of zones.", (double)facts->rrsets, out);
+	write_gauge("veer_workers", "Threads that answer.", (double)facts->workers, out);
+	if (facts->feed_age_s >= 0)
+		write_gauge("veer_feed_age_seconds", "Seconds since the control plane was heard.", facts->feed_age_s,
+			    out);
+	metrics_family(out, "veer_build_info", METRICS_GAUGE, "1; the version is in the label.");
+	metrics_sample(out, "veer_build_info", METRICS_LABELS(METRICS_LABEL("version", VEER_VERSION)), 1);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The name server's metrics as Prometheus text, from counters and a few facts.
+ *
+ * Threads: pure.
+ */
+#ifndef VEER_DNSD_METRICS_H
+#define VEER_DNSD_METRICS_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "dnsd/count.h"
+
+#define METRICS_TEXT_MAX 65536 /* bytes; the families are fixed, so they fit */
+
+/* What is not counted by workers. Zero before the first plan. */
+struct metrics_facts {
+	int64_t revision;  /* of the plan */
+	double age_s;      /* since its commit was received */
+	uint64_t zones;    /* served */
+	uint64_t rrsets;   /* held, all versions */
+	uint64_t workers;  /* threads */
+	double feed_age_s; /* since the feed was heard; negative: no feed, or never */
+};
+
+/* Append everything to `out`. */
+void metrics_write(const struct count_totals *totals, const struct metrics_facts *facts, struct buf *out);
+
+#endif

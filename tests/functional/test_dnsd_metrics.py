@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""veer-dnsd's GET /metrics: what it says, and that nobody can make it wait."""
+import http.client
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+from dnsd_util import BUILD, SLOW, Dnsd, wait_for
+
+ZONE = "$TTL 300\n@ SOA ns1 hostmaster 1 900 300 604800 60\n@ NS ns1\nns1 A 192.0.2.53\n"
+
+
+@pytest.fixture
+def server(tmp_path):
+    (tmp_path / "zone").write_text(ZONE)
+    with Dnsd("--zone", f"example={tmp_path}/zone", "--workers", "2", "--metrics", "127.0.0.1:0",
+              listen=("127.0.0.1@0", "::1@0")) as d:
+        d.ready()
+        d.metrics_port = int(re.search(r'metrics served.*address="?127.0.0.1:(\d+)', d.log()).group(1))
+        yield d
+
+
+def get(server, path="/metrics", method="GET"):
+    connection = http.client.HTTPConnection("127.0.0.1", server.metrics_port, timeout=5 * SLOW)
+    connection.request(method, path)
+    reply = connection.getresponse()
+    return reply.status, reply.getheader("Content-Type"), reply.read().decode()
+
+
+def value(server, sample):
+    status, kind, text = get(server)
+    assert status == 200 and kind == "text/plain; version=0.0.4; charset=utf-8"
+    return float(re.search("^" + re.escape(sample) + " (.*)$", text, re.M).group(1))
+
+
+def test_what_was_asked_is_counted(server):
+    for _ in range(3):
+        server.ask("ns1.example.")
+    server.ask("ns1.example.", "AAAA", tcp=True)
+    server.ask("nope.example.", "TXT")
+    wait_for(lambda: value(server, 'veer_dns_requests_total{proto="udp",family="ipv4",type="A"}') == 3, what="3 A over UDP")
+    assert value(server, 'veer_dns_requests_total{proto="tcp",family="ipv4",type="AAAA"}') == 1
+    assert value(server, 'veer_dns_responses_total{rcode="NXDOMAIN"}') == 1
+    assert value(server, 'veer_dns_responses_total{rcode="NOERROR"}') == 4
+    assert value(server, "veer_dns_tcp_accepted_total") == 1
+    server.address, server.port = server.addresses[1]
+    server.ask("ns1.example.")
+    wait_for(lambda: value(server, 'veer_dns_requests_total{proto="udp",family="ipv6",type="A"}') == 1, what="A over IPv6")
+    assert value(server, "veer_zones") == 1 and value(server, "veer_plan_revision") == 1
+    assert 0 <= value(server, "veer_plan_age_seconds") < 60 * SLOW
+    server.hangup()
+    wait_for(lambda: value(server, "veer_plan_revision") == 2, what="the next plan")
+
+
+def test_other_requests_are_refused(server):
+    assert get(server, "/metrics?x=1")[0] == 200
+    assert get(server, "/")[0] == 404 and get(server, "/metricsx")[0] == 404 and get(server, "/metric")[0] == 404
+    assert get(server, method="POST")[0] == 405
+    status, _, text = get(server, method="HEAD")
+    assert status == 200 and text == ""
+    for request in (b"nonsense\r\n\r\n", b"GET /metrics\r\n\r\n", b"\r\n\r\n", b"GET /metrics FTP/1.1\r\n\r\n", b"\0\0\r\n\r\n"):
+        assert raw(server, request).startswith(b"HTTP/1.1 400 "), request
+    assert raw(server, b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 5000).startswith((b"HTTP/1.1 431 ", b""))
+    assert get(server)[0] == 200
+
+
+def raw(server, request):
+    with socket.create_connection(("127.0.0.1", server.metrics_port), timeout=10 * SLOW) as s:
+        s.sendall(request)
+        data = b""
+        try:
+            while more := s.recv(65536):
+                data += more
+        except ConnectionResetError:
+            pass
+        return data
+
+
+def test_idle_connections_neither_stay_nor_delay_queries(server):
+    idle = [socket.create_connection(("127.0.0.1", server.metrics_port)) for _ in range(40)]
+    idle[0].sendall(b"GET /metr")
+    assert server.ask("ns1.example.") == ["192.0.2.53"]
+    for s in idle:  # those beyond the limit at once, the others at their deadline
+        s.settimeout(10 * SLOW)
+        assert s.recv(1) == b""
+    assert get(server)[0] == 200
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "unix:/tmp/x", "127.0.0.1:x", "192.0.2.1:9"])
+def test_an_address_that_cannot_be_used_is_said(tmp_path, address):
+    (tmp_path / "zone").write_text(ZONE)
+    run = subprocess.run([os.path.join(BUILD, "veer-dnsd"), "--listen", "127.0.0.1@0", "--zone", f"example={tmp_path}/zone",
+                          "--metrics", address], stderr=subprocess.PIPE, text=True, timeout=20)
+    assert run.returncode == 2 and f"--metrics {address}: " in run.stderr.splitlines()[-1]

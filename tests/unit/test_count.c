@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dnsd/metrics.h"
+#include "tests/unit/zone_plan.h"
+
+static void every_type_has_one_place(void **state)
+{
+	(void)state;
+	static const struct {
+		uint16_t qtype;
+		const char *name;
+	} cases[] = {{1, "A"},     {2, "NS"},      {28, "AAAA"},   {33, "SRV"},      {52, "TLSA"},    {65, "HTTPS"},
+		     {99, "SPF"},  {252, "AXFR"},  {255, "ANY"},   {257, "CAA"},     {256, "URI"},    {0, "other"},
+		     {3, "other"}, {258, "other"}, {254, "other"}, {65280, "other"}, {65535, "other"}};
+	unsigned named = 0;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_string_equal(count_type_name(count_type(true, cases[i].qtype)), cases[i].name);
+	assert_string_equal(count_type_name(count_type(false, 1)), "none");
+	assert_null(count_type_name(COUNT_TYPES));
+	for (unsigned qtype = 0; qtype <= UINT16_MAX; qtype++)
+		named += strcmp(count_type_name(count_type(true, (uint16_t)qtype)), "other") != 0;
+	assert_int_equal(named, COUNT_TYPES - 2);
+}
+
+static bool has_line(const struct buf *text, const char *line)
+{
+	const char *at = strstr(text->data, line);
+	return at != NULL && (at == text->data || at[-1] == '\n') && at[strlen(line)] == '\n';
+}
+
+static void packets_are_counted_by_what_they_are(void **state)
+{
+	(void)state;
+	struct zone_plan *zp = zone_plan_new();
+	struct count_totals totals = {0};
+	struct buf text;
+	uint8_t packet[512];
+	zone_plan_add_zone(zp, "example.", "$TTL 300\n@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.53\n");
+	zone_plan_commit(zp);
+	size_t len = zone_plan_query("ns1.example.", RRTYPE_A, 0, packet);
+	(void)zone_plan_ask(zp, packet, len, false);
+	(void)zone_plan_ask(zp, packet, len, false);
+	(void)zone_plan_ask(zp, packet, len - 1, false); /* FORMERR, without a question */
+	(void)zone_plan_ask(zp, packet, 11, false);
+	packet[2] |= 0x80;
+	(void)zone_plan_ask(zp, packet, len, true);
+	len = zone_plan_query("nope.example.", 65280, 1232, packet);
+	(void)zone_plan_ask(zp, packet, len, true);
+	count_sum(&zp->responder->counters, &totals);
+	assert_int_equal(count_requests(&totals), 4);
+	struct metrics_facts facts = {
+		.revision = 7, .age_s = 0.5, .zones = 1, .rrsets = 3, .workers = 2, .feed_age_s = -1};
+	buf_init(&text, METRICS_TEXT_MAX);
+	metrics_write(&totals, &facts, &text);
+	assert_false(text.failed);
+	static const char *const lines[] = {
+		"veer_dns_requests_total{proto=\"udp\",family=\"ipv4\",type=\"A\"} 2",
+		"veer_dns_requests_total{proto=\"udp\",family=\"ipv4\",type=\"none\"} 1",
+		"veer_dns_requests_total{proto=\"tcp\",family=\"ipv4\",type=\"other\"} 1",
+		"veer_dns_requests_total{proto=\"tcp\",family=\"ipv6\",type=\"ANY\"} 0",
+		"veer_dns_responses_total{rcode=\"NOERROR\"} 2",
+		"veer_dns_responses_total{rcode=\"NXDOMAIN\"} 1",
+		"veer_dns_responses_total{rcode=\"FORMERR\"} 1",
+		"veer_dns_responses_total{rcode=\"BADCOOKIE\"} 0",
+		"veer_dns_dropped_total{reason=\"short\"} 1",
+		"veer_dns_dropped_total{reason=\"response\"} 1",
+		"veer_dns_dropped_total{reason=\"source\"} 0",
+		"veer_plan_revision 7",
+		"veer_plan_age_seconds 0.5",
+		"veer_zones 1",
+		"veer_workers 2",
+	};
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+		if (!has_line(&text, lines[i]))
+			fail_msg("no line %s in\n%s", lines[i], text.data);
+	assert_null(strstr(text.data, "veer_feed_age_seconds"));
+	buf_deinit(&text);
+	zone_plan_free(zp);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_type_has_one_place),
+		cmocka_unit_test(packets_are_counted_by_what_they_are),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
