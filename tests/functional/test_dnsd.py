@@ -3,6 +3,8 @@
 """veer-dnsd alone: zone files over UDP and TCP, and a feed from a control plane made of test data."""
 import os
 import re
+import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -357,3 +359,32 @@ def test_the_next_control_plane_is_tried(tmp_path, control):
     with Dnsd("--feed", f"unix:{tmp_path}/nobody,unix:{control.path}") as d:
         d.ready(10)
         wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="an answer")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None or SLOW > 1, reason="needs strace, and no sanitizer")
+def test_a_worker_under_load_calls_the_kernel_only_to_wait_receive_and_send(zone, tmp_path):
+    query = dns.message.make_query("www.example.", "A").to_wire()
+    table = tmp_path / "table"
+    with Dnsd("--zone", f"example={zone}", "--workers", "1") as d:
+        d.ready()
+        workers = [t for t in os.listdir(f"/proc/{d.process.pid}/task") if int(t) != d.process.pid]
+        assert len(workers) == 1
+        tracer = subprocess.Popen(["strace", "-c", "-U", "name,calls", "-o", str(table), "-p", workers[0]],
+                                  stderr=subprocess.PIPE, text=True)
+        if "attached" not in tracer.stderr.readline():
+            pytest.skip("processes cannot be traced here")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.connect((d.address, d.port))
+            s.settimeout(5)
+            for _ in range(200):
+                for _ in range(50):
+                    s.send(query)
+                for _ in range(50):
+                    s.recv(2048)
+        tracer.send_signal(signal.SIGINT)
+        tracer.communicate(timeout=10)
+    rows = [line.split() for line in table.read_text().splitlines()]
+    calls = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+    calls.pop("total", None)
+    assert set(calls) <= {"epoll_wait", "recvmmsg", "sendmmsg", "restart_syscall"}, calls
+    assert calls["sendmmsg"] < 10000, calls
