@@ -192,6 +192,32 @@ def test_reload_keeps_a_zone_whose_file_is_broken(server, zone):
     wait_for(lambda: server.ask("www.example.") == ["192.0.2.1"], what="the first address")
 
 
+def test_a_second_server_on_the_same_address_does_not_start(server, zone):
+    for address in (f"127.0.0.1@{server.port}", f"0.0.0.0@{server.port}"):
+        second = Dnsd("--zone", f"example={zone}", listen=("127.0.0.1@0", address))
+        assert second.process.wait(timeout=10 * SLOW) == 2
+        second.reader.join()
+        assert f"cannot listen on {address}: another program uses this address" in second.lines[-1]
+        assert "ready" not in second.log()
+    assert all(server.ask("www.example.") == ["192.0.2.1"] for _ in range(20))
+
+
+def test_as_many_addresses_as_allowed_are_served(zone):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.64", 0))
+        port = s.getsockname()[1]
+    addresses = [f"127.0.0.{i}@{port}" for i in range(1, 66)]
+    with Dnsd("--zone", f"example={zone}", "--workers", "2", listen=addresses[:64]) as d:
+        d.wait_log("event=ready")
+        for address in ("127.0.0.1", "127.0.0.64"):
+            reply = dns.query.udp(dns.message.make_query("www.example.", "A"), address, port=port, timeout=3 * SLOW)
+            assert len(reply.answer) == 1
+    one_more = Dnsd("--zone", f"example={zone}", listen=addresses)
+    assert one_more.process.wait(timeout=10 * SLOW) == 2
+    one_more.reader.join()
+    assert "at most 64 addresses" in one_more.lines[-1]
+
+
 def test_sigterm_ends_with_status_0(server):
     assert server.ask("www.example.") == ["192.0.2.1"]
     assert server.stop() == 0
