@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a question to a decision: which RRsets go into which section, with which RCODE (RFC 1034 4.3.2 with the
- * wildcards of RFC 4592, the redirection of RFC 6672, negative answers of RFC 2308, minimal ANY of RFC 8482). Nothing
- * is copied: the answer refers to the plan.
+ * wildcards of RFC 4592, the redirection of RFC 6672, negative answers of RFC 2308, minimal ANY of RFC 8482). Zone
+ * transfers are refused. Nothing is copied: the answer refers to the plan.
  *
  * Threads: pure; the answer is the caller's scratch.
  */
@@ -39,13 +39,15 @@ struct answer_item {
 	uint16_t target;   /* which of that item's targets */
 	uint8_t skip;      /* labels of that name to leave out */
 	uint8_t apex_skip; /* labels of the owner before the zone's apex */
-	uint8_t made_of;   /* a CNAME made of a DNAME: that one's index, whose target is this RRset's apex; else ANSWER_FOUND */
+	uint8_t made_of;   /* a CNAME made of a DNAME: that one's index, whose target is this RRset's apex; else
+			      ANSWER_FOUND */
 	bool is_required;  /* without it the reply is truncated (TC); else it is left out */
 };
 
 /* The decision. Need not be zeroed. */
 struct answer {
 	enum dns_rcode rcode;
+	enum edns_error error;                /* what else to say */
 	bool is_authoritative;                /* AA */
 	bool uses_location;                   /* the client's location could have changed it */
 	struct geo_location location;         /* valid if has_location */

@@ -29,6 +29,9 @@ static const char example[] =
 	     "d 77 DNAME new\nd TXT \"d\"\nwww.new A 192.0.2.31\nalias.new CNAME www.d\n*.star.new A 192.0.2.32\n"
 	     "tod CNAME www.d\nover 9 DNAME d\nhidden.d A 192.0.2.33\nmxd MX 1 hidden.d\nself2 DNAME x.self2\n"
 	     "ping DNAME pong\npong DNAME ping\ntoroot DNAME .\ntochild DNAME child\n*.wd DNAME new\n"
+	     "tods CNAME child\nmxdyn MX 1 dyn\nmxdyn MX 2 down\nmxdyn MX 3 cdna\nmxdyn MX 4 www.child\n"
+	     "mxtwice MX 1 ns1\nmxtwice MX 2 ns1\nhttpsdot HTTPS 0 .\nhttpsdot A 192.0.2.41\n"
+	     "svcdot SVCB 1 .\nsvcdot A 192.0.2.40\n"
 	     "away DNAME other.test.\nfar DNAME " LONG "." LONG "." LONG "\n";
 
 static const char child[] = "$TTL 300\n@ SOA ns1 host 1 2 3 4 30\n@ NS ns1\nns1 A 192.0.2.54\nwww A 192.0.2.4\n"
@@ -225,7 +228,25 @@ static void answers_by_the_book(void **state)
 		/* not ours */
 		{"other.test.", RRTYPE_A, "REFUSED | | |"},
 		{".", RRTYPE_NS, "REFUSED | | |"},
-		{"www.example.", 252, "REFUSED | | |"},
+		{"example.", RRTYPE_AXFR, "REFUSED | | |"},
+		{"child.example.", RRTYPE_IXFR, "REFUSED | | |"},
+		{"www.example.", RRTYPE_AXFR, "NOTAUTH | | |"},
+		{"other.test.", RRTYPE_IXFR, "NOTAUTH | | |"},
+		{"www.example.", RRTYPE_TKEY, "NOERROR aa | | " SOA " |"}, /* RFC 6895 3.1: types without data */
+		{"nope.example.", RRTYPE_MAILA, "NXDOMAIN aa | | " SOA " |"},
+		{"tods.example.", RRTYPE_DS, "NOERROR aa | tods.example. 300 CNAME child.example. | " SOA " |"},
+		{"mxdyn.example.", RRTYPE_MX,
+		 "NOERROR aa | mxdyn.example. 300 MX 1 dyn.example., mxdyn.example. 300 MX 2 down.example., mxdyn.example. "
+		 "300 MX 3 cdna.example., mxdyn.example. 300 MX 4 www.child.example. | | dyn.example. 5 A 192.0.2.101, "
+		 "dyn.example. 5 A 192.0.2.102"},
+		{"mxtwice.example.", RRTYPE_MX,
+		 "NOERROR aa | mxtwice.example. 300 MX 1 ns1.example., mxtwice.example. 300 MX 2 ns1.example. | | "
+		 "ns1.example. 300 A 192.0.2.53"},
+		{"httpsdot.example.", RRTYPE_HTTPS, "NOERROR aa | httpsdot.example. 300 HTTPS 0 . | |"}, /* an alias */
+		{"svcdot.example.", RRTYPE_SVCB,
+		 "NOERROR aa | svcdot.example. 300 SVCB 1 . | | svcdot.example. 300 A 192.0.2.40"},
+		{"a.www.d.example.", RRTYPE_ANY,
+		 "NXDOMAIN aa | d.example. 77 DNAME new.example., a.www.d.example. 77 CNAME a.www.new.example. | " SOA " |"},
 		/* policies */
 		{"dyn.example.", RRTYPE_A,
 		 "NOERROR aa | dyn.example. 5 A 192.0.2.101, dyn.example. 5 A 192.0.2.102 | |"},
