@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "dnsd/reaper.h"
+
 #define AWAY UINT64_MAX
 #define CACHE_LINE 64
 
@@ -28,6 +30,7 @@ struct rcu {
 	unsigned reader_count;
 	struct waiting *first; /* oldest */
 	struct waiting *last;
+	struct reaper *reaper;
 	struct reader readers[];
 };
 
@@ -37,6 +40,11 @@ struct rcu *rcu_new(unsigned readers)
 	struct rcu *rcu = aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 	if (rcu == NULL)
 		return NULL;
+	rcu->reaper = reaper_new();
+	if (rcu->reaper == NULL) {
+		free(rcu);
+		return NULL;
+	}
 	atomic_init(&rcu->plan, NULL);
 	atomic_init(&rcu->epoch, 1);
 	rcu->reader_count = readers;
@@ -53,7 +61,7 @@ static void release_first(struct rcu *rcu)
 	rcu->first = w->next;
 	if (rcu->first == NULL)
 		rcu->last = NULL;
-	retire_release(&w->list);
+	reaper_release(rcu->reaper, &w->list);
 	free(w);
 }
 
@@ -63,6 +71,7 @@ void rcu_free(struct rcu **rcu)
 		return;
 	while ((*rcu)->first != NULL)
 		release_first(*rcu);
+	reaper_free(&(*rcu)->reaper);
 	free(*rcu);
 	*rcu = NULL;
 }

@@ -25,7 +25,7 @@ struct rcu;
 
 /* For `readers` workers, all away. NULL when memory is out. Caller frees, when no worker runs any more. */
 struct rcu *rcu_new(unsigned readers);
-/* Releases all retire lists. Not the plan: its builder has it. */
+/* Releases all retire lists, and waits for that. Not the plan: its builder has it. */
 void rcu_free(struct rcu **rcu);
 
 /* A worker: I use nothing that I loaded before. Returns the newest plan (NULL before the first), mine until I call
@@ -40,7 +40,10 @@ void rcu_away(struct rcu *rcu, unsigned reader);
  */
 enum veer_err rcu_publish(struct rcu *rcu, const struct plan *plan, struct retire_list *retired);
 
-/* Release what nobody can have any more. Returns how many lists still wait. */
+/*
+ * Release what nobody can have any more; what takes long, in a thread of its own (reaper.h). Returns how many lists
+ * still wait for a worker.
+ */
 size_t rcu_reclaim(struct rcu *rcu);
 
 /* Has every worker that is not away seen the newest plan? */

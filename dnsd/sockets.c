@@ -19,7 +19,9 @@ static enum veer_err fail(const struct veer_listen *address, struct veer_diag *d
 	int error = errno;
 	veer_listen_print(address, true, text);
 	enum veer_err err = error == EADDRINUSE ? VEER_EBUSY : veer_err_from_errno(error);
-	return veer_fail(diag, err, "cannot listen on %s: %s", text, strerror(error));
+	/* not the C library's words: they contain "ready", which whoever starts us waits for */
+	return veer_fail(diag, err, "cannot listen on %s: %s", text,
+			 error == EADDRINUSE ? "another program uses this address" : strerror(error));
 }
 
 static bool set_option(int fd, int level, int option, int value)
@@ -27,13 +29,14 @@ static bool set_option(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-static int open_socket(const struct veer_listen *address, int type)
+/* `is_shared`: several sockets of this user may be bound to the address, one a worker. */
+static int open_socket(const struct veer_listen *address, int type, bool is_shared)
 {
 	int family = address->storage.ss_family;
 	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	bool ok = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
+	bool ok = (!is_shared || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
 		  (type != SOCK_STREAM || set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) &&
 		  (family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
 		  bind(fd, (const struct sockaddr *)&address->storage, address->len) == 0 &&
@@ -73,14 +76,31 @@ static bool open_pair(struct veer_listen *address, struct socket_pair *pair)
 {
 	struct veer_listen bound = *address;
 	pair->is_wildcard = is_wildcard(address);
-	pair->udp = open_socket(address, SOCK_DGRAM);
+	pair->udp = open_socket(address, SOCK_DGRAM, true);
 	if (pair->udp < 0 || !set_udp_options(pair->udp, address, pair->is_wildcard) ||
 	    getsockname(pair->udp, (struct sockaddr *)&bound.storage, &bound.len) != 0)
 		return false;
-	pair->tcp = open_socket(&bound, SOCK_STREAM);
+	pair->tcp = open_socket(&bound, SOCK_STREAM, true);
 	if (pair->tcp < 0)
 		return false;
 	*address = bound;
+	return true;
+}
+
+/*
+ * Sharing would let a second server on the same address start, and take half of the queries from the first without a
+ * word. So each address is first bound for ourselves alone; between this and the sharing there is a gap, but no two
+ * servers are started by mistake within it.
+ */
+static bool is_free(const struct veer_listen *address)
+{
+	static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
+	for (size_t i = 0; i < sizeof types / sizeof types[0] && veer_listen_port(address) != 0; i++) {
+		int fd = open_socket(address, types[i], false);
+		if (fd < 0)
+			return false;
+		(void)close(fd);
+	}
 	return true;
 }
 
@@ -117,6 +137,8 @@ enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, un
 	enum veer_err err = s.addresses != NULL && s.pairs != NULL ? VEER_OK : VEER_ENOMEM;
 	for (size_t i = 0; err == VEER_OK && i < count * workers; i++)
 		s.pairs[i] = (struct socket_pair){.udp = -1, .tcp = -1};
+	for (size_t i = 0; err == VEER_OK && i < count; i++)
+		err = is_free(&addresses[i]) ? VEER_OK : fail(&addresses[i], diag);
 	for (size_t i = 0; err == VEER_OK && i < count; i++) {
 		s.addresses[i] = addresses[i];
 		err = open_address(&s, i, diag);

@@ -63,6 +63,7 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 	bool go_on = true;
 	rcu_away(w->rcu, w->index);
 	int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, tcp_count(w->tcp) > 0 ? TCP_SWEEP_MS : -1);
+	bool is_broken = count < 0 && errno != EINTR;
 	int64_t now_ms = veer_clock_monotonic_ms(veer_clock_system());
 	w->responder.now_s = (uint32_t)(veer_clock_wall_ns(veer_clock_system()) / 1000000000);
 	for (int i = 0; i < count; i++) {
@@ -79,7 +80,7 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 		tcp_expire(w->tcp, now_ms);
 		*swept_ms = now_ms;
 	}
-	return go_on && (count >= 0 || errno == EINTR);
+	return go_on && !is_broken;
 }
 
 static void *run(void *ctx)

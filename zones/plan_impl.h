@@ -58,6 +58,7 @@ struct build_version {
 	struct ready_rrset *negative; /* made from the SOA */
 	struct plan_zone *shown;      /* what the zones' trie has of it, or NULL */
 	size_t rrsets;
+	size_t bound;    /* of them, those bound to a policy */
 	bool is_dirty;   /* on the list of versions to show anew */
 	bool is_visible; /* the zone's version is this one */
 	bool is_dropped; /* on the retire list */

@@ -145,10 +145,12 @@ static void drop_entry(struct plan_builder *b, struct build_version *v, const st
 {
 	if (gone->type == 0)
 		return;
-	if (gone->is_bound)
+	if (gone->is_bound) {
 		build_unbind(b, gone->slot);
-	else
+		v->bound--;
+	} else {
 		retire_add(&b->retired, (void *)(uintptr_t)gone->rr, NULL);
+	}
 	v->rrsets--;
 	b->rrset_count--;
 }
@@ -164,7 +166,8 @@ static enum veer_err replace_node(struct plan_builder *b, struct build_version *
 		err = trie_del(&v->nodes, &b->txn, owner, &replaced);
 	if (err != VEER_OK)
 		return err;
-	/* One that no plan has goes at once: a name with many types would else cost the square of them until the commit. */
+	/* One that no plan has goes at once: a name with many types would else cost the square of them until the
+	 * commit. */
 	if (replaced != NULL && ((const struct plan_node *)replaced)->made_in == b->txn.id)
 		free(replaced);
 	else
@@ -202,6 +205,7 @@ static enum veer_err change_entry(struct plan_builder *b, struct build_version *
 		return err;
 	}
 	drop_entry(b, v, &gone);
+	v->bound += add != NULL && add->is_bound;
 	v->rrsets += add != NULL;
 	b->rrset_count += add != NULL;
 	return VEER_OK;
@@ -337,7 +341,9 @@ enum veer_err plan_builder_drop_version(struct plan_builder *b, const uint8_t *n
 	enum veer_err err = v->is_visible ? plan_builder_hide_zone(b, name) : VEER_OK;
 	if (err != VEER_OK)
 		return err;
-	(void)trie_each(&v->nodes, unbind_node, b);
+	if (v->bound > 0)
+		(void)trie_each(&v->nodes, unbind_node, b);
+	v->bound = 0;
 	b->rrset_count -= v->rrsets;
 	v->rrsets = 0;
 	forget_version(b, v);

@@ -96,6 +96,7 @@ static bool is_eligible(enum policy_mode mode, const struct policy_pool *pool, u
 	bool last = !pool->has_last || (pool->flags[i] & POLICY_ENDPOINT_LAST) != 0;
 	switch (mode) {
 	case POLICY_MODE_NORMAL:
+	case POLICY_MODE_ANY:
 		return !out && (pool->flags[i] & POLICY_ENDPOINT_DOWN) == 0;
 	case POLICY_MODE_LAST_IN:
 		return last && !out;
@@ -352,6 +353,22 @@ static uint32_t plain_step(struct policy_compiler *c, enum policy_result result)
 	return err == VEER_OK ? step : fail(c, err);
 }
 
+/*
+ * The branches of the group at hand have no endpoint of the type: what any branch has. A name with endpoints is never
+ * answered empty.
+ */
+static uint32_t evaluate_any(struct policy_compiler *c)
+{
+	static const enum policy_mode modes[] = {POLICY_MODE_ANY, POLICY_MODE_ALL_IN, POLICY_MODE_ALL};
+	const struct rule_set own = c->rules;
+	uint32_t step = NO_STEP;
+	memset(&c->rules, 0xff, sizeof c->rules);
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0] && step == NO_STEP; i++)
+		step = evaluate_tree(c, modes[i]);
+	c->rules = own;
+	return step;
+}
+
 /* Nothing is available for the group at hand: what when_all_down says. */
 static uint32_t all_down(struct policy_compiler *c)
 {
@@ -365,7 +382,7 @@ static uint32_t all_down(struct policy_compiler *c)
 			step = evaluate_tree(c, POLICY_MODE_LAST);
 		break;
 	case MODEL_ALL_DOWN_SERVFAIL:
-		step = evaluate_tree(c, POLICY_MODE_ALL);
+		step = evaluate_any(c);
 		return plain_step(c, step != NO_STEP ? POLICY_SERVFAIL : POLICY_NODATA);
 	case MODEL_ALL_DOWN_POOL:
 		step = evaluate_fallback(c);
@@ -375,6 +392,8 @@ static uint32_t all_down(struct policy_compiler *c)
 		step = evaluate_tree(c, POLICY_MODE_ALL_IN);
 	if (step == NO_STEP)
 		step = evaluate_tree(c, POLICY_MODE_ALL);
+	if (step == NO_STEP)
+		step = evaluate_any(c);
 	return step != NO_STEP ? step : plain_step(c, POLICY_NODATA);
 }
 
@@ -493,6 +512,8 @@ const char *policy_mode_text(enum policy_mode mode)
 		return "last";
 	case POLICY_MODE_ALL_IN:
 		return "all, without sites taken out";
+	case POLICY_MODE_ANY:
+		return "any branch";
 	case POLICY_MODE_ALL:
 	case POLICY_MODE_COUNT:
 		return "all";

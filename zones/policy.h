@@ -13,6 +13,8 @@
  *   - `last` takes each pool's stored set, again first without the sites taken out; then it continues like `all`.
  *   - A fallback pool that is itself not available is answered as if it were up; one without the type, like `all`.
  *   - A type that no endpoint of the tree has is "no data" (RFC 2308 2.2), whatever `when_all_down` says.
+ *   - A client whose branches have no endpoint of the type at all (no rule matches and there is no `else`, or only
+ *     other branches have the type) is answered from any branch, as if every rule matched: eligible endpoints first.
  *   - An endpoint with a host name has every type that can be bound, and is answered with a CNAME.
  *
  * Threads: compiled policies are immutable and read by all; a compiler belongs to one thread.
@@ -49,6 +51,7 @@ enum policy_mode {
 	POLICY_MODE_LAST,    /* all down: the last set */
 	POLICY_MODE_ALL_IN,  /* all down: as if all were up, sites taken out left out */
 	POLICY_MODE_ALL,     /* all down: as if all were up */
+	POLICY_MODE_ANY,     /* the client's branches have nothing at all: what is eligible in any branch */
 	POLICY_MODE_COUNT
 };
 

@@ -113,10 +113,38 @@ static const char *pack_text(struct packer *p, const char *text)
 	return text != NULL ? pack(p, text, strlen(text) + 1) : NULL;
 }
 
+static bool same_outcome(const struct policy_outcome *a, const struct policy_outcome *b)
+{
+	const struct ready_rrset *x = a->rr;
+	const struct ready_rrset *y = b->rr;
+	if (a->result != b->result || (x == NULL) != (y == NULL))
+		return false;
+	return x == NULL ||
+	       (x->type == y->type && x->ttl == y->ttl && x->len == y->len && memcmp(x->data, y->data, x->len) == 0);
+}
+
+/* Do both steps end in the same answers with the same chances? As deep as the tree, so at most MODEL_DEPTH_MAX + 1. */
+static bool same_step(const struct policy_draft *d, uint32_t a, uint32_t b)
+{
+	const struct policy_step *x = &d->steps[a];
+	const struct policy_step *y = &d->steps[b];
+	if (a == b)
+		return true;
+	if (x->count != y->count)
+		return false;
+	if (x->count == 0)
+		return same_outcome(&d->outcomes[x->first], &d->outcomes[y->first]);
+	for (uint32_t i = 0; i < x->count; i++)
+		if (d->sums[x->first + i] != d->sums[y->first + i] ||
+		    !same_step(d, d->targets[x->first + i], d->targets[y->first + i]))
+			return false;
+	return true;
+}
+
 static bool cells_differ(const struct policy_draft *d, size_t cells)
 {
 	for (size_t i = 1; i < cells; i++)
-		if (d->cells[i] != d->cells[0])
+		if (d->cells[i] != d->cells[i - 1] && !same_step(d, d->cells[i], d->cells[0]))
 			return true;
 	return false;
 }

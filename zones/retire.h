@@ -27,7 +27,10 @@ struct retire_list {
 /* Make room for `more` items, so that as many retire_add() cannot fail. Errors: VEER_ENOMEM, list unchanged. */
 enum veer_err retire_reserve(struct retire_list *list, size_t more);
 
-/* Add one thing; room must have been reserved. `ptr` NULL is ignored; `fn` NULL means free(). Takes `ptr`. */
+/*
+ * Add one thing; room must have been reserved. `ptr` NULL is ignored; `fn` NULL means free(). Takes `ptr`. `fn` may be
+ * called in any thread, and touches nothing but what `ptr` leads to.
+ */
 void retire_add(struct retire_list *list, void *ptr, void (*fn)(void *ptr));
 
 /* Release everything and the list's own memory; the list is empty and usable afterwards. */

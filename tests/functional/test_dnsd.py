@@ -3,6 +3,8 @@
 """veer-dnsd alone: zone files over UDP and TCP, and a feed from a control plane made of test data."""
 import os
 import re
+import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -256,6 +258,32 @@ def test_reload_keeps_a_zone_whose_file_is_broken(server, zone):
     wait_for(lambda: server.ask("www.example.") == ["192.0.2.1"], what="the first address")
 
 
+def test_a_second_server_on_the_same_address_does_not_start(server, zone):
+    for address in (f"127.0.0.1@{server.port}", f"0.0.0.0@{server.port}"):
+        second = Dnsd("--zone", f"example={zone}", listen=("127.0.0.1@0", address))
+        assert second.process.wait(timeout=10 * SLOW) == 2
+        second.reader.join()
+        assert f"cannot listen on {address}: another program uses this address" in second.lines[-1]
+        assert "ready" not in second.log()
+    assert all(server.ask("www.example.") == ["192.0.2.1"] for _ in range(20))
+
+
+def test_as_many_addresses_as_allowed_are_served(zone):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.64", 0))
+        port = s.getsockname()[1]
+    addresses = [f"127.0.0.{i}@{port}" for i in range(1, 66)]
+    with Dnsd("--zone", f"example={zone}", "--workers", "2", listen=addresses[:64]) as d:
+        d.wait_log("event=ready")
+        for address in ("127.0.0.1", "127.0.0.64"):
+            reply = dns.query.udp(dns.message.make_query("www.example.", "A"), address, port=port, timeout=3 * SLOW)
+            assert len(reply.answer) == 1
+    one_more = Dnsd("--zone", f"example={zone}", listen=addresses)
+    assert one_more.process.wait(timeout=10 * SLOW) == 2
+    one_more.reader.join()
+    assert "at most 64 addresses" in one_more.lines[-1]
+
+
 def test_sigterm_ends_with_status_0(server):
     assert server.ask("www.example.") == ["192.0.2.1"]
     assert server.stop() == 0
@@ -423,3 +451,32 @@ def test_the_next_control_plane_is_tried(tmp_path, control):
     with Dnsd("--feed", f"unix:{tmp_path}/nobody,unix:{control.path}") as d:
         d.ready(10)
         wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="an answer")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None or SLOW > 1, reason="needs strace, and no sanitizer")
+def test_a_worker_under_load_calls_the_kernel_only_to_wait_receive_and_send(zone, tmp_path):
+    query = dns.message.make_query("www.example.", "A").to_wire()
+    table = tmp_path / "table"
+    with Dnsd("--zone", f"example={zone}", "--workers", "1") as d:
+        d.ready()
+        workers = [t for t in os.listdir(f"/proc/{d.process.pid}/task") if int(t) != d.process.pid]
+        assert len(workers) == 1
+        tracer = subprocess.Popen(["strace", "-c", "-U", "name,calls", "-o", str(table), "-p", workers[0]],
+                                  stderr=subprocess.PIPE, text=True)
+        if "attached" not in tracer.stderr.readline():
+            pytest.skip("processes cannot be traced here")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.connect((d.address, d.port))
+            s.settimeout(5)
+            for _ in range(200):
+                for _ in range(50):
+                    s.send(query)
+                for _ in range(50):
+                    s.recv(2048)
+        tracer.send_signal(signal.SIGINT)
+        tracer.communicate(timeout=10)
+    rows = [line.split() for line in table.read_text().splitlines()]
+    calls = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+    calls.pop("total", None)
+    assert set(calls) <= {"epoll_wait", "recvmmsg", "sendmmsg", "restart_syscall"}, calls
+    assert calls["sendmmsg"] < 10000, calls

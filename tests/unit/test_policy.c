@@ -304,6 +304,69 @@ static void a_match_without_a_rule_for_the_client_is_not_available(void **state)
 	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.3");
 }
 
+/* Never empty: whoever asks gets what there is, also clients that no rule has thought of. */
+static void a_client_that_no_rule_matches_is_answered_all_the_same(void **state)
+{
+	struct world *w = *state;
+	three_pools(w);
+	set_policy(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}]}", "\"all\""));
+	compile(w, RRTYPE_A);
+	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
+	assert_string_equal(answer(w, NULL, GEO_CONTINENT_NONE, 1), "A 192.0.2.1");
+	set_policy(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}]}", "\"servfail\""));
+	compile(w, RRTYPE_A);
+	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "servfail");
+	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
+	set_policy(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}]}", "{\"pool\":\"sin\"}"));
+	compile(w, RRTYPE_A);
+	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.3");
+}
+
+/* A branch without the type is no reason to be empty-handed where another has it. */
+static void a_type_that_only_another_branch_has_is_answered_from_there(void **state)
+{
+	struct world *w = *state;
+	add_pool(w, POOL("four", "1", ENDPOINT("a", "192.0.2.1")));
+	add_pool(w, POOL("six", "1", ENDPOINT("a", "2001:db8::1")));
+	set_policy(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"four\"}],\"else\":\"six\"}", "\"all\""));
+	compile(w, RRTYPE_A);
+	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
+	assert_false(policy_uses_location(w->program)); /* the same for everybody: scope 0 */
+	compile(w, RRTYPE_AAAA);
+	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "AAAA 2001:db8::1");
+}
+
+/* Scope 0 (RFC 7871 7.2.1), or resolvers keep an answer for each network in vain. */
+static void rules_that_change_nothing_leave_the_scope_0(void **state)
+{
+	struct world *w = *state;
+	three_pools(w);
+	set_policy(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}],\"else\":\"fra\"}", "\"all\""));
+	compile(w, RRTYPE_A);
+	assert_false(policy_uses_location(w->program));
+	/* the rule's pool is down: all that is left is the same for everybody */
+	set_policy(
+		w,
+		POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}],\"else\":{\"weighted\":[{\"weight\":1,"
+		       "\"node\":\"iad\"},{\"weight\":2,\"node\":\"sin\"}]}}",
+		       "\"all\""));
+	compile(w, RRTYPE_A);
+	assert_true(policy_uses_location(w->program));
+	flag(w, "fra", NULL, POLICY_ENDPOINT_DOWN);
+	compile(w, RRTYPE_A);
+	assert_false(policy_uses_location(w->program));
+	compile(w, RRTYPE_AAAA);
+	assert_false(policy_uses_location(w->program)); /* nobody has that */
+	/* the same endpoints with other weights are another answer */
+	set_policy(w,
+		   POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":{\"weighted\":[{\"weight\":2,\"node\":\"iad\"},"
+			  "{\"weight\":2,\"node\":\"sin\"}]}}],\"else\":{\"weighted\":[{\"weight\":1,"
+			  "\"node\":\"iad\"},{\"weight\":2,\"node\":\"sin\"}]}}",
+			  "\"all\""));
+	compile(w, RRTYPE_A);
+	assert_true(policy_uses_location(w->program));
+}
+
 /* How often each of the last numbers of 192.0.2.x comes in many draws. */
 static void count_draws(struct world *w, unsigned *counts)
 {
@@ -482,8 +545,12 @@ static void random_policies_keep_their_promises(void **state)
 				const struct policy_outcome *o = policy_choose(w->program, at, rng(&s));
 				assert_int_equal(o->result == POLICY_ANSWER && o->mode == POLICY_MODE_NORMAL,
 						 available);
-				if (o->result != POLICY_ANSWER)
+				/* S1: p3 is nowhere; whatever tree has one of the others has an address */
+				if (o->result != POLICY_ANSWER) {
+					assert_true(strstr(tree, "p0") == NULL && strstr(tree, "p1") == NULL &&
+						    strstr(tree, "p2") == NULL);
 					continue;
+				}
 				assert_true(o->rr->count >= 1);
 				assert_true(o->turn_count < MODEL_DEPTH_MAX);
 			}
@@ -510,6 +577,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(match_falls_through_to_the_next_available_rule, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_match_without_a_rule_for_the_client_is_not_available, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(a_client_that_no_rule_matches_is_answered_all_the_same, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_type_that_only_another_branch_has_is_answered_from_there, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(rules_that_change_nothing_leave_the_scope_0, setup, teardown),
 		cmocka_unit_test_setup_teardown(weights_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(pools_of_hosts_answer_one_cname, setup, teardown),
 		cmocka_unit_test_setup_teardown(dangling_pools_do_no_harm, setup, teardown),

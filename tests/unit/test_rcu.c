@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -125,12 +126,50 @@ static void readers_never_see_what_was_released(void **state)
 	free(newest);
 }
 
+struct slow {
+	pthread_t thread; /* that released it */
+	_Atomic bool *gone;
+};
+
+static void release_slowly(void *ptr)
+{
+	struct slow *slow = ptr;
+	(void)usleep(200000);
+	slow->thread = pthread_self();
+	atomic_store(slow->gone, true);
+}
+
+/* A zone of a million names takes most of a second to free: not the control thread's. */
+static void what_takes_long_is_released_elsewhere_and_before_the_end(void **state)
+{
+	(void)state;
+	struct rcu *rcu = rcu_new(1);
+	_Atomic bool gone[3] = {false, false, false};
+	struct slow slow[3];
+	for (int i = 0; i < 3; i++) {
+		struct retire_list list = {0};
+		slow[i].gone = &gone[i];
+		assert_int_equal(retire_reserve(&list, 2), VEER_OK);
+		retire_add(&list, &slow[i], release_slowly);
+		retire_add(&list, malloc(1), NULL);
+		assert_int_equal(rcu_publish(rcu, NULL, &list), VEER_OK);
+		assert_int_equal(rcu_reclaim(rcu), 0);
+		assert_false(atomic_load(&gone[i]));
+	}
+	rcu_free(&rcu);
+	for (int i = 0; i < 3; i++) {
+		assert_true(atomic_load(&gone[i]));
+		assert_false(pthread_equal(slow[i].thread, pthread_self()));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plan_waits_for_its_last_reader),
 		cmocka_unit_test(what_still_waits_is_released_at_the_end),
 		cmocka_unit_test(readers_never_see_what_was_released),
+		cmocka_unit_test(what_takes_long_is_released_elsewhere_and_before_the_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
