@@ -192,7 +192,15 @@ def any_is_one_rrset(name, rtype, veer, knot, nsd):
     return rtype == "ANY" and veer.again
 
 
-EXPLAINED = [truncated_differently, loop_length, chain_length, fits_by_compression, no_transfers, any_is_one_rrset]
+def nearest_zone(name, rtype, veer, knot, nsd):
+    """RFC 1034 4.3.2 step 2: "Search the available zones for the zone which is the nearest ancestor to QNAME", again after an alias: when parent
+    and child are served here, the child says whether the name exists. Knot stays in the parent and refers to the child; NSD goes to the child, but
+    takes the parent's glue for a name that exists there. Ours is the child's SOA as with NSD, with NXDOMAIN as both have it when asked directly."""
+    soa, ns = {rr[0] for rr in veer.authority if rr[1] == "SOA"}, {rr[0] for rr in knot.authority if rr[1] == "NS"}
+    return veer.rcode == 3 and veer.answer == knot.answer == nsd.answer and veer.authority == nsd.authority and soa == ns != set()
+
+
+EXPLAINED = [truncated_differently, loop_length, chain_length, fits_by_compression, no_transfers, any_is_one_rrset, nearest_zone]
 
 
 def compare(name, rtype, veer, knot, nsd):
