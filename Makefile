@@ -88,6 +88,10 @@ differential: all  ## ask veer-dnsd, Knot and NSD 120,000 questions about 200 zo
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --zones 200 --questions 600
 
+bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a bare echo
+	@tests/tools/fetch-peers build/peers
+	@/usr/bin/python3 tests/bench/bench.py --build $(B)
+
 unit: $(UNIT_BINS) $(REPLAY_BINS) $(SIM_BIN)  ## build and run the C unit tests only
 	@/usr/bin/python3 tests/run.py --build $(B) --unit-only
 
@@ -141,7 +145,7 @@ $(B)/veer-probe: $(call objs,probes/main.c) $(LIB_probes) $(LIB_zones) $(LIB_bas
 	$(call link,$(call pc_libs,$(PKGS_base) libssl ldns libmaxminddb) -lm)
 $(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
-$(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_zones) $(LIB_base)
+$(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_probes) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
 
 ALL_LIBS := $(LIB_cli) $(LIB_api) $(LIB_dnsd) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)

@@ -286,6 +286,8 @@ struct api_stream_source *assignment_hub_subscribe(struct assignment_hub *hub, c
 	free(hello);
 	(void)pthread_mutex_lock(&hub->lock);
 	s->agent = find_or_add(hub, agent);
+	if (s->agent != NULL && s->agent->streams == ASSIGNMENTS_STREAMS_MAX)
+		s->agent = NULL;
 	if (s->agent != NULL)
 		s->agent->streams++;
 	(void)pthread_mutex_unlock(&hub->lock);

@@ -15,6 +15,8 @@
 
 #define ASSIGNMENTS_CONFIRM_BYTES 65536 /* waiting confirm lines of one stream; more are dropped */
 
+#define ASSIGNMENTS_STREAMS_MAX 8 /* of one agent: none can take the places of name servers */
+
 struct assignment_hub;
 
 struct assignment_hub *assignment_hub_new(const char *store_id);
@@ -30,7 +32,7 @@ void assignment_hub_confirm(struct assignment_hub *hub, const char *agent, const
 /* Wake the streams that are due for a heartbeat. Call several times a second. */
 void assignment_hub_tick(struct assignment_hub *hub);
 
-/* A stream for the agent. NULL when memory is out. */
+/* A stream for the agent. NULL when memory is out, or the agent has ASSIGNMENTS_STREAMS_MAX already. */
 struct api_stream_source *assignment_hub_subscribe(struct assignment_hub *hub, const char *agent, const char *region);
 
 #endif

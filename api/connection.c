@@ -42,8 +42,11 @@ void api_connection_phase(struct api_server *server, struct api_connection *conn
 	if (connection == NULL)
 		return;
 	(void)pthread_mutex_lock(&server->connections_lock);
-	connection->due_ms =
-		phase == API_PHASE_STREAM ? 0 : api_now_ms() + phase_ms(phase) + (int64_t)(bytes / API_BYTES_PER_MS);
+	connection->since_ms = api_now_ms();
+	connection->is_idle = phase == API_PHASE_IDLE || phase == API_PHASE_HEADERS;
+	connection->due_ms = phase == API_PHASE_STREAM
+				     ? 0
+				     : connection->since_ms + phase_ms(phase) + (int64_t)(bytes / API_BYTES_PER_MS);
 	(void)pthread_mutex_unlock(&server->connections_lock);
 }
 
@@ -75,7 +78,9 @@ static struct api_connection *connection_open(struct api_listener *listener, str
 		return NULL;
 	}
 	c->fd = info->connect_fd;
-	c->due_ms = api_now_ms() + API_DEADLINE_FIRST_MS;
+	c->since_ms = api_now_ms();
+	c->is_idle = true;
+	c->due_ms = c->since_ms + API_DEADLINE_FIRST_MS;
 	identify(c, listener);
 	(void)pthread_mutex_lock(&server->connections_lock);
 	c->next = server->connections;
@@ -135,12 +140,21 @@ size_t api_connections_count_streams(struct api_server *server, const struct api
 	return count;
 }
 
+/* Who only holds a place has less time when places get scarce, so that those with something to say find one. */
+static bool is_late(const struct api_connection *c, int64_t now, bool is_crowded)
+{
+	if (c->due_ms == 0)
+		return false;
+	return c->due_ms <= now || (is_crowded && c->is_idle && now - c->since_ms >= API_DEADLINE_CROWDED_MS);
+}
+
 static void cut_late_ones(struct api_server *server)
 {
 	int64_t now = api_now_ms();
+	bool is_crowded = atomic_load(&server->connection_count) > API_CROWD;
 	(void)pthread_mutex_lock(&server->connections_lock);
 	for (struct api_connection *c = server->connections; c != NULL; c = c->next) {
-		if (c->due_ms == 0 || c->due_ms > now)
+		if (!is_late(c, now, is_crowded))
 			continue;
 		c->due_ms = 0;
 		(void)shutdown(c->fd, SHUT_RDWR);

@@ -15,6 +15,9 @@ enum {
 	API_LISTENERS_MAX = 8,
 	API_CONNECTIONS_MAX = 8192, /* of one listener */
 	API_STREAMS_MAX = 2500,
+	API_BODIES_BYTES = 1 << 30, /* of all bodies being received; more are refused */
+	API_CROWD = API_CONNECTIONS_MAX / 2, /* more connections: those without a request are cut sooner */
+	API_DEADLINE_CROWDED_MS = 2000,
 	API_POOL_QUEUE_MAX = 256,
 	API_ARENA_BYTES = 4 << 20,
 	API_DEADLINE_FIRST_MS = 15000, /* the request line on a new connection */
@@ -36,6 +39,8 @@ struct api_connection {
 	bool is_local;
 	bool is_owner;
 	int64_t due_ms;     /* cut when the monotonic clock passes it; 0: never */
+	int64_t since_ms;   /* in its phase */
+	bool is_idle;       /* it has sent no whole request header since then */
 	struct api_stream *stream; /* the stream it carries, to end it at shutdown */
 };
 
@@ -66,6 +71,7 @@ struct api_exchange {
 	size_t query_dropped;
 	bool is_refused;   /* the reply was made before the body came; the body is thrown away */
 	bool is_body_over; /* the body is longer than the route takes */
+	bool is_crowded_out; /* the bodies of all requests together are too large */
 	bool is_done;      /* the handler has run */
 	struct api_exchange *next; /* in the pool's queue */
 };
@@ -100,7 +106,8 @@ struct api_server {
 	atomic_bool is_janitor_done;
 	atomic_bool is_ending;            /* no stream may be opened or parked any more */
 
-	atomic_uint_fast64_t requests, by_class[6], refused_busy, cut_deadline, connection_count, stream_count;
+	atomic_uint_fast64_t requests, by_class[6], refused_busy, cut_deadline, connection_count, stream_count,
+		body_bytes;
 };
 
 int64_t api_now_ms(void);

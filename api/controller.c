@@ -332,4 +332,5 @@ void controller_stats_read(struct controller *c, struct controller_stats *out)
 	out->commits_failed = atomic_load(&c->commits_failed);
 	out->confirms = atomic_load(&c->confirms);
 	out->election = c->election; /* written once, before the threads */
+	out->is_acting = !atomic_load(&c->is_deposed);
 }

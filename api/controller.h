@@ -9,6 +9,7 @@
 #ifndef VEER_API_CONTROLLER_H
 #define VEER_API_CONTROLLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "api/assignments.h"
@@ -62,6 +63,7 @@ struct controller_stats {
 	uint64_t commits_failed;
 	uint64_t confirms;         /* sent */
 	int64_t election;
+	bool is_acting;            /* no other one was elected since */
 };
 void controller_stats_read(struct controller *controller, struct controller_stats *out);
 

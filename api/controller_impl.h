@@ -79,7 +79,7 @@ struct controller {
 	bool needs_tidying;              /* stored verdicts and last sets are to be compared with the model */
 	int64_t retry_ms;                /* no commit before this time: the one before failed */
 	int64_t committed_revision;      /* of the last commit; the directory may be behind it */
-	bool is_deposed;
+	atomic_bool is_deposed;          /* written by the controller's thread */
 	int64_t election;
 	int64_t election_revision;
 

@@ -14,6 +14,12 @@ struct record {
 	int64_t revision;
 };
 
+struct directory_change {
+	enum model_kind kind;
+	struct record *record; /* NULL: delete `key` */
+	char *key;
+};
+
 struct table {
 	struct record **records; /* in order of keys */
 	size_t count;
@@ -56,16 +62,6 @@ static void record_free(struct record *r)
 	free(r->key);
 	free(r->text);
 	free(r);
-}
-
-void directory_clear(struct directory *d)
-{
-	for (int kind = 0; kind < MODEL_KIND_COUNT; kind++) {
-		for (size_t i = 0; i < d->tables[kind].count; i++)
-			record_free(d->tables[kind].records[i]);
-		free(d->tables[kind].records);
-		d->tables[kind] = (struct table){0};
-	}
 }
 
 void directory_free(struct directory **directory)
@@ -115,7 +111,8 @@ static struct record *record_new(const struct store_object *object)
 	r->key = strdup(object->key);
 	r->text = strdup(object->value);
 	if (r->key == NULL || r->text == NULL ||
-	    veer_json_parse(object->value, object->value_len, STORE_VALUE_MAX, &r->object, NULL) != VEER_OK) {
+	    veer_json_parse(object->value, object->value_len, STORE_VALUE_MAX, &r->object, NULL) != VEER_OK ||
+	    !json_is_object(r->object)) {
 		record_free(r);
 		return NULL;
 	}
@@ -143,32 +140,64 @@ void directory_begin(struct directory *directory)
 	(void)pthread_rwlock_wrlock(&directory->lock);
 }
 
-bool directory_apply(struct directory *directory, const struct store_object *object)
+struct directory_change *directory_prepare(const struct store_object *object)
 {
-	bool found;
-	struct table *t = &directory->tables[object->kind];
-	size_t at = find(t, object->key, &found);
-	if (object->value == NULL) {
-		if (found) {
-			record_free(t->records[at]);
-			t->count--;
-			memmove(t->records + at, t->records + at + 1, (t->count - at) * sizeof *t->records);
-		}
-		return true;
+	struct directory_change *change = calloc(1, sizeof *change);
+	if (change == NULL)
+		return NULL;
+	change->kind = object->kind;
+	if (object->value != NULL)
+		change->record = record_new(object);
+	else
+		change->key = strdup(object->key);
+	if (change->record == NULL && change->key == NULL) {
+		free(change);
+		return NULL;
 	}
-	struct record *r = record_new(object);
-	if (r == NULL)
-		return false;
-	if (found) {
+	return change;
+}
+
+void directory_discard(struct directory_change **change)
+{
+	if (*change == NULL)
+		return;
+	record_free((*change)->record);
+	free((*change)->key);
+	free(*change);
+	*change = NULL;
+}
+
+bool directory_install(struct directory *directory, struct directory_change **change)
+{
+	bool found, ok = true;
+	struct record *r = (*change)->record;
+	struct table *t = &directory->tables[(*change)->kind];
+	size_t at = find(t, r != NULL ? r->key : (*change)->key, &found);
+	if (r == NULL && found) {
+		record_free(t->records[at]);
+		t->count--;
+		memmove(t->records + at, t->records + at + 1, (t->count - at) * sizeof *t->records);
+	} else if (r != NULL && found) {
 		record_free(t->records[at]);
 		t->records[at] = r;
-		return true;
+	} else if (r != NULL) {
+		ok = insert(t, at, r);
 	}
-	if (!insert(t, at, r)) {
-		record_free(r);
-		return false;
+	if (ok)
+		(*change)->record = NULL;
+	directory_discard(change);
+	return ok;
+}
+
+void directory_clear(struct directory *directory)
+{
+	for (int kind = 0; kind < MODEL_KIND_COUNT; kind++) {
+		struct table *t = &directory->tables[kind];
+		for (size_t i = 0; i < t->count; i++)
+			record_free(t->records[i]);
+		free(t->records);
+		*t = (struct table){NULL, 0, 0};
 	}
-	return true;
 }
 
 void directory_end(struct directory *directory, int64_t revision)

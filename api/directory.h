@@ -3,7 +3,7 @@
  * The control plane's own copy, in memory, of everything in the store but RRsets: what authentication, status and the
  * controller read, without a query. Filled by the hub from the store's watch.
  *
- * Threads: one writer (begin … apply … end); readers from any thread. A reader's callback runs under a read lock: it must
+ * Threads: one writer (begin … install … end); readers from any thread. A reader's callback runs under a read lock: it must
  * be short and must not call the directory.
  */
 #ifndef VEER_API_DIRECTORY_H
@@ -17,6 +17,7 @@
 #include "zones/store/store.h"
 
 struct directory;
+struct directory_change;
 
 /* One object. Everything borrowed for the callback. */
 struct directory_entry {
@@ -33,12 +34,19 @@ void directory_free(struct directory **directory);
 /* Whether objects of this kind are kept here. */
 bool directory_keeps(enum model_kind kind);
 
+/*
+ * One change, read and ready; value NULL removes. NULL when memory is out or the value is no JSON object. Made before
+ * directory_begin(), so that readers wait for as short as can be.
+ */
+struct directory_change *directory_prepare(const struct store_object *object);
+void directory_discard(struct directory_change **change);
+
 /* Start changing: readers wait until directory_end(). */
 void directory_begin(struct directory *directory);
-/* Forget everything; between directory_begin() and directory_end(). */
+/* Forget everything. */
 void directory_clear(struct directory *directory);
-/* One change; value NULL removes. False when memory is out or the value is no JSON object: then it is not changed. */
-bool directory_apply(struct directory *directory, const struct store_object *object);
+/* Takes the change. False when memory is out: then nothing is changed. */
+bool directory_install(struct directory *directory, struct directory_change **change);
 /* The changes up to `revision` are in. Wakes who waits for it. */
 void directory_end(struct directory *directory, int64_t revision);
 

@@ -79,7 +79,7 @@ static enum MHD_Result send_reply(struct api_exchange *x)
 	if (is_stream)
 		x->reply.status = 200;
 	add_headers(response, &x->reply);
-	if (x->is_refused || x->is_body_over)
+	if (x->is_refused || x->is_body_over || x->is_crowded_out)
 		(void)MHD_add_response_header(response, "Connection", "close");
 	count_reply(x->server, x->reply.status);
 	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->reply.status, response);
@@ -176,6 +176,11 @@ static enum MHD_Result run_handler(struct api_exchange *x)
 {
 	x->request.body = x->body.data;
 	x->request.body_len = x->body.len;
+	if (x->is_crowded_out) {
+		atomic_fetch_add(&x->server->refused_busy, 1);
+		api_problem_err(&x->reply, VEER_EBUSY);
+		return send_reply(x);
+	}
 	if (x->is_body_over) {
 		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes", x->route->body_limit_bytes);
 		return send_reply(x);
@@ -197,6 +202,20 @@ static enum MHD_Result run_handler(struct api_exchange *x)
 	return MHD_YES;
 }
 
+static void take_body(struct api_exchange *x, const char *data, size_t len)
+{
+	size_t before = x->body.len;
+	if (x->is_crowded_out || x->is_body_over || x->route == NULL)
+		return;
+	if (atomic_load(&x->server->body_bytes) + len > API_BODIES_BYTES) {
+		x->is_crowded_out = true;
+		return;
+	}
+	buf_append(&x->body, data, len);
+	x->is_body_over = x->body.len != before + len;
+	atomic_fetch_add(&x->server->body_bytes, x->body.len - before);
+}
+
 enum MHD_Result api_exchange_access(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
 				    const char *version, const char *upload, size_t *upload_len, void **state)
 {
@@ -208,10 +227,7 @@ enum MHD_Result api_exchange_access(void *ctx, struct MHD_Connection *connection
 		return x != NULL ? first_call(x) : MHD_NO;
 	}
 	if (*upload_len > 0) {
-		size_t before = x->body.len;
-		buf_append(&x->body, upload, *upload_len);
-		if (x->body.len != before + *upload_len)
-			x->is_body_over = true;
+		take_body(x, upload, *upload_len);
 		*upload_len = 0;
 		return MHD_YES;
 	}
@@ -232,6 +248,7 @@ void api_exchange_completed(void *ctx, struct MHD_Connection *connection, void *
 	if (x->reply.source != NULL)
 		x->reply.source->close(x->reply.source);
 	free(x->reply.body);
+	atomic_fetch_sub(&x->server->body_bytes, x->body.len);
 	buf_deinit(&x->body);
 	arena_free(&x->request.arena);
 	free(x);

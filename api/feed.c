@@ -6,15 +6,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/feed_impl.h"
+#include "base/json.h"
 
-enum { SNAPSHOT_BUFFER_BYTES = 1 << 20 };
+enum { SNAPSHOT_BUFFER_BYTES = 1 << 20, ENVELOPE_BYTES = 128, LINE_BYTES_MAX = 1 << 20 };
+
+/*
+ * One line that a reader refuses would end every name server's stream, again and again. So what the store holds is not believed: the
+ * value must be a JSON object on one line, the key printable ASCII, and the whole not longer than a line may be.
+ */
+static bool is_sound(const struct store_object *object)
+{
+	json_t *value = NULL;
+	size_t key_len = strlen(object->key);
+	for (size_t i = 0; i < key_len; i++)
+		if (object->key[i] < ' ' || object->key[i] > '~')
+			return false;
+	if (key_len == 0 || 2 * key_len + object->value_len + ENVELOPE_BYTES > LINE_BYTES_MAX)
+		return false;
+	if (object->value == NULL)
+		return true;
+	bool ok = memchr(object->value, '\n', object->value_len) == NULL &&
+		  veer_json_parse(object->value, object->value_len, LINE_BYTES_MAX, &value, NULL) == VEER_OK && json_is_object(value);
+	json_decref(value);
+	return ok;
+}
 
 /* The lines of the formats. Keys are ASCII in presentation form, so only \ and " need escaping. */
-void feed_write_line(struct buf *out, const struct store_object *object)
+bool feed_write_line(struct buf *out, const struct store_object *object)
 {
+	if (!is_sound(object))
+		return false;
 	buf_puts(out, object->value != NULL ? "{\"type\":\"put\",\"kind\":\"" : "{\"type\":\"del\",\"kind\":\"");
 	buf_puts(out, model_kind_text(object->kind));
 	buf_puts(out, "\",\"key\":\"");
@@ -29,6 +54,13 @@ void feed_write_line(struct buf *out, const struct store_object *object)
 		buf_append(out, object->value, object->value_len);
 	}
 	buf_puts(out, "}\n");
+	return true;
+}
+
+static void complain(struct feed *feed, const struct store_object *object)
+{
+	log_error(feed->log, "an object in the store is unreadable: name servers are not told",
+		  LOG_STR("kind", model_kind_text(object->kind)), LOG_STR("key", object->key));
 }
 
 static void write_commit_line(struct buf *out, int64_t revision)
@@ -48,16 +80,14 @@ static void make_room(struct feed *feed, size_t bytes)
 		feed->first++;
 		feed->count--;
 	}
+	if (feed->snapshot != NULL && feed->snapshot->revision < feed->floor_revision) { /* the ring does not continue it */
+		feed_snapshot_release(feed->snapshot);
+		feed->snapshot = NULL;
+	}
 }
 
-static void wake_all(struct feed *feed)
-{
-	for (struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
-		api_stream_wake(s->stream);
-}
-
-/* Nobody can be told the commit `revision`, so the ring begins behind it. feed->lock is held. */
-static void drop_ring(struct feed *feed, int64_t revision)
+/* Forget all commits up to `revision`, and where everybody is. feed->lock is held. */
+static void lose_all(struct feed *feed, int64_t revision)
 {
 	feed->first += feed->count + 1;
 	for (size_t i = 0; i < FEED_BACKLOG_COMMITS; i++) {
@@ -66,29 +96,42 @@ static void drop_ring(struct feed *feed, int64_t revision)
 	}
 	feed->count = 0;
 	feed->bytes = 0;
-	feed->floor_revision = revision;
+	feed->floor_revision = feed->revision = revision;
+	make_room(feed, 0);
 }
 
-void feed_restart(struct feed *feed, int64_t revision)
+static void wake_all(struct feed *feed)
 {
-	buf_reset(&feed->under_way);
-	(void)pthread_mutex_lock(&feed->lock);
-	drop_ring(feed, revision);
-	feed->revision = revision;
-	feed->fed_revision = revision;
-	wake_all(feed);
-	(void)pthread_mutex_unlock(&feed->lock);
+	for (struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
+		api_stream_wake(s->stream);
 }
 
 void feed_change(struct feed *feed, const struct store_object *object)
 {
-	if (object->kind <= MODEL_KIND_FED_LAST)
-		feed_write_line(&feed->under_way, object);
+	if (object->revision <= feed->revision) /* told before: the read that delivered it had failed */
+		return;
+	if (object->kind <= MODEL_KIND_FED_LAST && !feed_write_line(&feed->under_way, object))
+		complain(feed, object);
+}
+
+void feed_abandon(struct feed *feed)
+{
+	buf_reset(&feed->under_way);
+}
+
+void feed_restart(struct feed *feed, int64_t revision)
+{
+	(void)pthread_mutex_lock(&feed->lock);
+	lose_all(feed, revision);
+	wake_all(feed);
+	(void)pthread_mutex_unlock(&feed->lock);
 }
 
 void feed_commit(struct feed *feed, int64_t revision)
 {
 	bool has_lines = feed->under_way.len > 0 || feed->under_way.failed;
+	if (revision <= feed->revision)
+		return;
 	if (has_lines)
 		write_commit_line(&feed->under_way, revision);
 	bool failed = feed->under_way.failed;
@@ -103,7 +146,8 @@ void feed_commit(struct feed *feed, int64_t revision)
 		feed->bytes += len;
 		feed->commits++;
 	} else if (has_lines) {
-		drop_ring(feed, revision); /* memory is out */
+		/* Memory is out: nobody can be told this commit, so everybody starts anew from a full state. */
+		lose_all(feed, revision);
 	}
 	feed->revision = revision;
 	if (has_lines) {
@@ -125,6 +169,7 @@ void feed_tick(struct feed *feed)
 
 /* What writing a full state carries along. */
 struct snapshot_writer {
+	struct feed *feed;
 	struct buf buf;
 	int fd;
 	bool failed;
@@ -142,7 +187,8 @@ static void snapshot_flush(struct snapshot_writer *w)
 static bool snapshot_object(void *ctx, const struct store_object *object)
 {
 	struct snapshot_writer *w = ctx;
-	feed_write_line(&w->buf, object);
+	if (!feed_write_line(&w->buf, object))
+		complain(w->feed, object);
 	if (w->buf.len > SNAPSHOT_BUFFER_BYTES || w->buf.failed)
 		snapshot_flush(w);
 	return !w->failed;
@@ -167,7 +213,7 @@ static int open_unlinked(const char *dir)
 static struct feed_snapshot *snapshot_make(struct feed *feed)
 {
 	struct feed_snapshot *snapshot = calloc(1, sizeof *snapshot);
-	struct snapshot_writer w = {.fd = open_unlinked(feed->dir)};
+	struct snapshot_writer w = {.feed = feed, .fd = open_unlinked(feed->dir)};
 	if (snapshot == NULL || w.fd < 0) {
 		free(snapshot);
 		if (w.fd >= 0)
@@ -200,26 +246,39 @@ void feed_snapshot_release(struct feed_snapshot *snapshot)
 	free(snapshot);
 }
 
+/* Wait until somebody wants a full state and it is time to write one. False when closing. feed->lock is held. */
+static bool wait_for_wish(struct feed *feed)
+{
+	while (!feed->is_closing) {
+		const struct timespec until = {.tv_sec = feed->retry_ms / 1000, .tv_nsec = feed->retry_ms % 1000 * 1000000};
+		if (!feed->wants_snapshot)
+			(void)pthread_cond_wait(&feed->wanted, &feed->lock);
+		else if (feed_now_ms() < feed->retry_ms)
+			(void)pthread_cond_timedwait(&feed->wanted, &feed->lock, &until);
+		else
+			return true;
+	}
+	return false;
+}
+
 /* On demand, write a full state and publish it. A failure is tried again after a second, if still wanted. */
 static void *snapshot_main(void *ctx)
 {
 	struct feed *feed = ctx;
 	(void)pthread_mutex_lock(&feed->lock);
-	while (!feed->is_closing) {
-		if (!feed->wants_snapshot) {
-			(void)pthread_cond_wait(&feed->wanted, &feed->lock);
-			continue;
-		}
-		feed->wants_snapshot = false;
+	while (wait_for_wish(feed)) {
 		(void)pthread_mutex_unlock(&feed->lock);
 		struct feed_snapshot *snapshot = snapshot_make(feed);
 		if (snapshot == NULL)
 			log_error(feed->log, "the full state cannot be written", LOG_STR("dir", feed->dir));
 		(void)pthread_mutex_lock(&feed->lock);
+		feed->wants_snapshot = false; /* who still waits says so again when woken */
 		if (snapshot != NULL) {
 			feed_snapshot_release(feed->snapshot);
 			feed->snapshot = snapshot;
 			feed->snapshots++;
+		} else {
+			feed->retry_ms = feed_now_ms() + FEED_RETRY_MS;
 		}
 		wake_all(feed);
 	}
@@ -239,7 +298,11 @@ struct feed *feed_new(struct store *store, const char *dir, int64_t revision, st
 	feed->dir = strdup(dir);
 	buf_init(&feed->under_way, FEED_BACKLOG_BYTES);
 	(void)pthread_mutex_init(&feed->lock, NULL);
-	(void)pthread_cond_init(&feed->wanted, NULL);
+	pthread_condattr_t monotonic;
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&feed->wanted, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
 	feed->has_thread = feed->dir != NULL && pthread_create(&feed->thread, NULL, snapshot_main, feed) == 0;
 	if (!feed->has_thread)
 		feed_free(&feed);

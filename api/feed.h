@@ -28,11 +28,16 @@ struct feed *feed_new(struct store *store, const char *dir, int64_t revision, st
 /* All sources must be closed before. */
 void feed_free(struct feed **feed);
 
-/* One change of the commit under way; kinds that are not fed are ignored. */
+/*
+ * One change of the commit under way; kinds that are not fed are ignored. What no name server could read (the store's content is
+ * not trusted) is left out and said.
+ */
 void feed_change(struct feed *feed, const struct store_object *object);
 /* The commit under way is whole and makes `revision`; goes out at once. Without changes, only the revision moves. */
 void feed_commit(struct feed *feed, int64_t revision);
-/* Commits up to `revision` were missed: nobody can be told them, so everybody starts anew from a full state. */
+/* Forget the commit under way: its changes will come again. */
+void feed_abandon(struct feed *feed);
+/* Commits were missed: everybody starts anew, from a full state that is not older than `revision`. */
 void feed_restart(struct feed *feed, int64_t revision);
 /* Wake the subscribers that are due for a heartbeat. Call several times a second. */
 void feed_tick(struct feed *feed);

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 
-enum { FEED_HEARTBEAT_MS = 1000, FEED_LINE_MAX = 256 };
+enum { FEED_HEARTBEAT_MS = 1000, FEED_LINE_MAX = 256, FEED_RETRY_MS = 1000 };
 
 /* One commit as its lines. */
 struct feed_block {
@@ -68,7 +68,8 @@ struct feed {
 	int64_t revision;       /* the newest */
 	int64_t fed_revision;   /* the newest that has lines; 0 before the first */
 	struct feed_snapshot *snapshot;
-	bool wants_snapshot;
+	bool wants_snapshot;    /* somebody waits for one */
+	int64_t retry_ms;       /* no new try to write one before this time */
 	bool is_closing;
 	struct feed_subscriber *subscribers;
 	uint64_t commits, cut, snapshots;
@@ -77,8 +78,8 @@ struct feed {
 };
 
 int64_t feed_now_ms(void);
-/* Append the put or del line of `object`. */
-void feed_write_line(struct buf *out, const struct store_object *object);
+/* Append the put or del line of `object`. False when name servers could not read it: then nothing is appended. */
+bool feed_write_line(struct buf *out, const struct store_object *object);
 /* Drop one reference; feed->lock is held, or nobody else is left. NULL is fine. */
 void feed_snapshot_release(struct feed_snapshot *snapshot);
 

@@ -76,24 +76,18 @@ static ssize_t send_line(struct feed_subscriber *s, char *out, size_t size)
 	return (ssize_t)len;
 }
 
-/* From the file; -1 when it cannot be read, or when the ring has moved on meanwhile. */
-static ssize_t send_file(struct feed_subscriber *s, char *out, size_t size)
+/* The file is sent: go on from the ring. False when that has moved on meanwhile. */
+static bool leave_file(struct feed_subscriber *s)
 {
-	ssize_t len = pread(s->snapshot->fd, out, size, s->file_pos);
-	if (len < 0 || (len == 0 && s->file_pos != s->snapshot->len))
-		return -1;
-	s->file_pos += len;
-	if (len > 0)
-		return len;
-	if (s->snapshot->revision < s->feed->floor_revision)
-		return -1;
+	if (s->file_pos != s->snapshot->len || s->snapshot->revision < s->feed->floor_revision)
+		return false;
 	s->since = s->snapshot->revision;
 	s->block = block_after(s->feed, s->since);
 	s->block_pos = 0;
 	s->phase = FEED_PHASE_RING;
 	feed_snapshot_release(s->snapshot);
 	s->snapshot = NULL;
-	return 0;
+	return true;
 }
 
 /* From the ring; 0 at its end, -1 when it has left the subscriber behind. */
@@ -121,7 +115,7 @@ static ssize_t send_ring(struct feed_subscriber *s, char *out, size_t size)
 	return (ssize_t)done;
 }
 
-/* One step; feed->lock is held. 0: nothing to send now. */
+/* One step; feed->lock is held. 0: nothing to send now, or (in FEED_PHASE_FILE) the file is to be read. */
 static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
 {
 	ssize_t len = 0;
@@ -131,9 +125,7 @@ static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
 		return send_line(s, out, size);
 	if (s->phase == FEED_PHASE_WAIT)
 		look_for_snapshot(s);
-	if (s->phase == FEED_PHASE_FILE)
-		len = send_file(s, out, size);
-	if (len == 0 && s->phase == FEED_PHASE_RING)
+	if (s->phase == FEED_PHASE_RING)
 		len = send_ring(s, out, size);
 	bool is_between_lines = s->block_pos == 0 && s->phase != FEED_PHASE_FILE;
 	if (len == 0 && is_between_lines && feed_now_ms() - s->sent_ms >= FEED_HEARTBEAT_MS) {
@@ -148,6 +140,15 @@ static ssize_t subscriber_pull(struct api_stream_source *self, char *out, size_t
 	struct feed_subscriber *s = (struct feed_subscriber *)self;
 	(void)pthread_mutex_lock(&s->feed->lock);
 	ssize_t len = pull_step(s, out, size);
+	if (len == 0 && s->phase == FEED_PHASE_FILE) {
+		/* A commit on its way to the others must not wait for this disk. The file and the place in it are this subscriber's. */
+		(void)pthread_mutex_unlock(&s->feed->lock);
+		len = pread(s->snapshot->fd, out, size, s->file_pos);
+		(void)pthread_mutex_lock(&s->feed->lock);
+		s->file_pos += len > 0 ? len : 0;
+		if (len == 0)
+			len = leave_file(s) ? pull_step(s, out, size) : -1;
+	}
 	if (len > 0)
 		s->sent_ms = feed_now_ms();
 	if (len < 0)

@@ -8,6 +8,12 @@
 
 enum { TICK_MS = 200, RETRY_MS = 200 };
 
+/* A change that waits for its turn in the directory. */
+struct waiting {
+	struct waiting *next;
+	struct directory_change *change;
+};
+
 struct hub {
 	struct store *store;
 	struct directory *directory;
@@ -15,23 +21,31 @@ struct hub {
 	struct logger *log;
 	struct controller *controller;
 	struct assignment_hub *assignments;
-	struct store_watch *watch;
-	pthread_mutex_t watch_lock; /* guards the pointer for who wakes it; only the hub's thread changes it */
-	int64_t revision;        /* the directory has everything up to here */
-	int64_t pending;         /* the revision whose changes are under way; 0: none */
-	bool is_writing;         /* holds the directory's write lock */
-	bool concerns_controller; /* something it reads has changed in this batch */
+	pthread_mutex_t watch_lock; /* guards the pointer, which hub_stop() reads too */
+	struct store_watch *watch;  /* NULL when the history was lost and cannot be read anew yet */
+	int64_t revision;           /* the directory has everything up to here */
+	int64_t pending;            /* the revision whose changes are under way; 0: none */
+	struct waiting *first, **last;
+	bool concerns_controller;   /* something it reads has changed in this batch */
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool is_stopping;
 };
 
+static void complain(struct hub *hub, const struct store_object *object)
+{
+	log_error(hub->log, "an object in the store is unreadable", LOG_STR("kind", model_kind_text(object->kind)),
+		  LOG_STR("key", object->key));
+}
+
 static bool fill_directory(void *ctx, const struct store_object *object)
 {
 	struct hub *hub = ctx;
-	if (directory_keeps(object->kind) && !directory_apply(hub->directory, object))
-		log_error(hub->log, "an object in the store is unreadable", LOG_STR("kind", model_kind_text(object->kind)),
-			  LOG_STR("key", object->key));
+	if (!directory_keeps(object->kind))
+		return true;
+	struct directory_change *change = directory_prepare(object);
+	if (change == NULL || !directory_install(hub->directory, &change))
+		complain(hub, object);
 	return true;
 }
 
@@ -45,8 +59,9 @@ static enum veer_err read_store(struct hub *hub)
 	enum veer_err err = store_snapshot(hub->store, MODEL_KIND_SITE, MODEL_KIND_ZONE, fill_directory, hub, &first);
 	if (err == VEER_OK)
 		err = store_snapshot(hub->store, MODEL_KIND_VERDICT, MODEL_KIND_META, fill_directory, hub, &second);
-	hub->revision = first;
-	directory_end(hub->directory, first);
+	if (err == VEER_OK)
+		hub->revision = first;
+	directory_end(hub->directory, hub->revision);
 	return err;
 }
 
@@ -56,6 +71,7 @@ static bool concerns_controller(enum model_kind kind)
 	       kind == MODEL_KIND_AGENT;
 }
 
+/* Name servers first: the directory, whose readers may hold it up, gets its changes when the batch is out. */
 static bool take_change(void *ctx, const struct store_object *object)
 {
 	struct hub *hub = ctx;
@@ -63,32 +79,53 @@ static bool take_change(void *ctx, const struct store_object *object)
 		feed_commit(hub->feed, hub->pending);
 	hub->pending = object->revision;
 	feed_change(hub->feed, object);
-	if (object->revision <= hub->revision)
+	if (object->revision <= hub->revision || !directory_keeps(object->kind))
 		return true;
-	if (!hub->is_writing) {
-		directory_begin(hub->directory);
-		hub->is_writing = true;
+	struct waiting *w = calloc(1, sizeof *w);
+	if (w == NULL || (w->change = directory_prepare(object)) == NULL) {
+		free(w);
+		complain(hub, object);
+		return true;
 	}
-	(void)fill_directory(hub, object);
+	*hub->last = w;
+	hub->last = &w->next;
 	hub->concerns_controller |= concerns_controller(object->kind);
 	return true;
 }
 
-/* Wait for changes and pass them on: name servers first. */
+/* What waits goes into the directory, or (after a failed read, which will be repeated) nowhere. */
+static void settle(struct hub *hub, bool is_good)
+{
+	while (hub->first != NULL) {
+		struct waiting *w = hub->first;
+		hub->first = w->next;
+		if (is_good && !directory_install(hub->directory, &w->change))
+			log_error(hub->log, "memory is out: the copy of the store is not whole");
+		directory_discard(&w->change);
+		free(w);
+	}
+	hub->last = &hub->first;
+}
+
+/* Wait for changes and pass them on. */
 static enum veer_err follow(struct hub *hub, int64_t timeout_ms)
 {
 	int64_t revision = hub->revision;
 	enum veer_err err = store_watch_next(hub->watch, timeout_ms, take_change, hub, &revision);
-	if (hub->pending != 0 && err == VEER_OK)
+	if (err == VEER_OK && hub->pending != 0)
 		feed_commit(hub->feed, hub->pending);
+	else if (err != VEER_OK)
+		feed_abandon(hub->feed);
 	hub->pending = 0;
-	if (revision > hub->revision)
+	if (err == VEER_OK) {
 		hub->revision = revision;
-	if (!hub->is_writing)
 		directory_begin(hub->directory);
-	hub->is_writing = false;
-	directory_end(hub->directory, hub->revision);
-	if (hub->concerns_controller && hub->controller != NULL)
+		settle(hub, true);
+		directory_end(hub->directory, revision);
+	} else {
+		settle(hub, false);
+	}
+	if (err == VEER_OK && hub->concerns_controller && hub->controller != NULL)
 		controller_model_changed(hub->controller);
 	hub->concerns_controller = false;
 	return err;
@@ -118,6 +155,7 @@ enum veer_err hub_new(struct store *store, struct directory *directory, const ch
 	hub->store = store;
 	hub->directory = directory;
 	hub->log = log;
+	hub->last = &hub->first;
 	(void)pthread_mutex_init(&hub->watch_lock, NULL);
 	enum veer_err err = read_store(hub);
 	if (err == VEER_OK)
@@ -130,24 +168,30 @@ enum veer_err hub_new(struct store *store, struct directory *directory, const ch
 	return VEER_OK;
 }
 
-/* The history was cut before it was followed (a very long stall): read everything again, and let name servers do so too. */
-static enum veer_err catch_up(struct hub *hub)
+static void set_watch(struct hub *hub, struct store_watch *watch)
 {
-	log_error(hub->log, "the history is shorter than the stall: everything is read again", LOG_INT("revision", hub->revision));
-	enum veer_err err = read_store(hub);
-	if (err != VEER_OK)
-		return err;
-	struct store_watch *watch = NULL;
-	err = store_watch_open(hub->store, hub->revision, &watch);
-	if (err != VEER_OK)
-		return err;
 	(void)pthread_mutex_lock(&hub->watch_lock);
-	struct store_watch *old = hub->watch;
+	struct store_watch *before = hub->watch;
 	hub->watch = watch;
 	(void)pthread_mutex_unlock(&hub->watch_lock);
-	store_watch_close(&old);
+	store_watch_close(&before);
+}
+
+/* The history does not reach back to where we are: read everything anew; name servers get a full state. */
+static enum veer_err start_anew(struct hub *hub)
+{
+	struct store_watch *watch = NULL;
+	set_watch(hub, NULL);
+	enum veer_err err = read_store(hub);
+	if (err == VEER_OK)
+		err = store_watch_open(hub->store, hub->revision, &watch);
+	if (err != VEER_OK)
+		return err;
 	feed_restart(hub->feed, hub->revision);
-	hub->concerns_controller = true;
+	if (hub->controller != NULL)
+		controller_model_changed(hub->controller);
+	set_watch(hub, watch);
+	log_warn(hub->log, "fell behind the store's history: read anew", LOG_INT("revision", hub->revision));
 	return VEER_OK;
 }
 
@@ -155,11 +199,11 @@ static void *hub_main(void *ctx)
 {
 	struct hub *hub = ctx;
 	while (!atomic_load(&hub->is_stopping)) {
-		enum veer_err err = follow(hub, TICK_MS);
+		enum veer_err err = hub->watch != NULL ? follow(hub, TICK_MS) : VEER_ESTALE;
+		if (err == VEER_ESTALE)
+			err = start_anew(hub);
 		feed_tick(hub->feed);
 		assignment_hub_tick(hub->assignments);
-		if (err == VEER_ESTALE)
-			err = catch_up(hub);
 		if (err == VEER_OK || err == VEER_ETIMEOUT || err == VEER_ECLOSED)
 			continue;
 		/* What a failed read has delivered comes again; applying it twice is harmless. */
@@ -184,7 +228,8 @@ void hub_stop(struct hub *hub)
 		return;
 	atomic_store(&hub->is_stopping, true);
 	(void)pthread_mutex_lock(&hub->watch_lock);
-	store_watch_wake(hub->watch);
+	if (hub->watch != NULL)
+		store_watch_wake(hub->watch);
 	(void)pthread_mutex_unlock(&hub->watch_lock);
 	(void)pthread_join(hub->thread, NULL);
 	hub->has_thread = false;

@@ -52,7 +52,7 @@ void handle_assignments(void *ctx, struct api_request *request, struct api_reply
 	reply->content_type = "application/x-ndjson";
 	reply->source = assignment_hub_subscribe(api->assignments, request->principal.id, region);
 	if (reply->source == NULL)
-		api_problem_err(reply, VEER_ENOMEM);
+		api_problem_err(reply, VEER_ELIMIT);
 }
 
 void handle_reports(void *ctx, struct api_request *request, struct api_reply *reply)

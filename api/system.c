@@ -72,6 +72,7 @@ static void controller_metrics(struct api *api, struct buf *out)
 	counter(out, "veer_verdict_commits_failed_total", "Commits of verdicts that failed.", stats.commits_failed);
 	counter(out, "veer_confirms_total", "Second looks asked of agents.", stats.confirms);
 	gauge(out, "veer_election", "Number of the election.", (double)stats.election);
+	gauge(out, "veer_controller_acting", "1 while this controller decides, 0 once another was elected.", stats.is_acting);
 }
 
 void handle_metrics(void *ctx, struct api_request *request, struct api_reply *reply)

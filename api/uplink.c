@@ -39,6 +39,21 @@ void uplink_table_free(struct uplink_table **table)
 	*table = NULL;
 }
 
+/* Any counts by name; a newer server may know more names. */
+static void check_answers(struct json_cursor *c)
+{
+	const json_t *answers = veer_json_any(c, "answers");
+	const char *name;
+	json_t *count;
+	if (!json_is_object(answers)) {
+		veer_json_fail(c, "answers", VEER_EINVAL, "must be an object");
+		return;
+	}
+	json_object_foreach((json_t *)(uintptr_t)answers, name, count)
+		if (!json_is_integer(count) || json_integer_value(count) < 0)
+			veer_json_fail(c, "answers", VEER_EINVAL, "must hold counts");
+}
+
 static enum veer_err check(const json_t *message, struct veer_diag *diag)
 {
 	struct json_cursor c;
@@ -53,6 +68,8 @@ static enum veer_err check(const json_t *message, struct veer_diag *diag)
 	(void)veer_json_int(&c, "uptime_s", 0, INT64_MAX);
 	(void)veer_json_int(&c, "zones", 0, INT64_MAX);
 	(void)veer_json_int(&c, "queries", 0, INT64_MAX);
+	if (c.err == VEER_OK)
+		check_answers(&c);
 	return c.err; /* a newer server may send more */
 }
 

@@ -22,6 +22,7 @@ struct loop;
  * did not run by then are dropped, and timers still set count as cancelled.
  */
 struct loop *loop_new(const struct veer_clock *clock);
+/* Free a loop that does not run; watches and timers that are still set are forgotten. Sets the pointer to NULL. */
 void loop_free(struct loop **loop);
 
 /*
@@ -29,10 +30,12 @@ void loop_free(struct loop **loop);
  * once. The loop can be run again. Returns VEER_OK, or VEER_EIO when epoll itself fails.
  */
 enum veer_err loop_run(struct loop *loop);
+/* End loop_run() after the present turn. From any thread. */
 void loop_stop(struct loop *loop);
 
 /* The loop's idea of now: read once a turn, ms on the monotonic clock. */
 int64_t loop_now_ms(const struct loop *loop);
+/* The clock it was made with; borrowed. */
 const struct veer_clock *loop_clock(const struct loop *loop);
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_ERROR = 4 };
@@ -45,6 +48,7 @@ typedef void loop_fd_fn(void *ctx, int fd, unsigned events);
  * Errors: VEER_ENOMEM, VEER_EIO. loop_unwatch() must be called before the descriptor is closed.
  */
 enum veer_err loop_watch(struct loop *loop, int fd, unsigned events, loop_fd_fn *fn, void *ctx);
+/* Forget the watch of `fd`; fine when there is none. */
 void loop_unwatch(struct loop *loop, int fd);
 
 /*
@@ -65,6 +69,7 @@ enum veer_err loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_
 /* Same, at an absolute time of the monotonic clock (for cadences that must not drift). */
 enum veer_err loop_timer_set_at(struct loop *loop, struct loop_timer *timer, int64_t due_ms, void (*fn)(void *ctx),
 				void *ctx);
+/* Do not call it any more; fine when it is not set. */
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 
 /* From any thread: run `fn(ctx)` once in the loop's thread, in order. Errors: VEER_ENOMEM, VEER_ELIMIT (65,536 waiting). */

@@ -101,21 +101,31 @@ static unsigned expanded_target(const uint8_t *message, unsigned at, const struc
 	}
 }
 
+/* Where the message has a target of the item `index`; 0 when that item was left out. */
+static unsigned target_of(const struct encoder *e, unsigned index, unsigned target)
+{
+	const struct ready_rrset *rr = e->answer->items[index].rr;
+	unsigned at = e->item_at[index];
+	if (at == 0)
+		return 0;
+	return e->is_expanded[index] ? expanded_target(e->w.base, at, rr, target) : at + ready_target_at(rr, target);
+}
+
 /* Where the message has the owner of `item`; 0 when the item that it refers to was left out. */
 static unsigned owner_of(const struct encoder *e, const struct answer_item *item)
 {
-	unsigned at = READY_QNAME_OFFSET;
-	if (item->base != ANSWER_QNAME) {
-		const struct ready_rrset *rr = e->answer->items[item->base].rr;
-		at = e->item_at[item->base];
-		if (at == 0)
-			return 0;
-		if (e->is_expanded[item->base])
-			at = expanded_target(e->w.base, at, rr, item->target);
-		else
-			at += ready_target_at(rr, item->target);
-	}
+	unsigned at = item->base == ANSWER_QNAME ? READY_QNAME_OFFSET : target_of(e, item->base, item->target);
+	if (at == 0)
+		return 0;
 	return item->base == ANSWER_QNAME && item->skip == 0 ? at : skip_labels(e->w.base, at, item->skip);
+}
+
+/* Where the message has what the RRset of item `index` takes for its zone's apex. */
+static unsigned apex_of(const struct encoder *e, unsigned index, unsigned owner_at)
+{
+	const struct answer_item *item = &e->answer->items[index];
+	return item->made_of != ANSWER_FOUND ? target_of(e, item->made_of, 0)
+					     : skip_labels(e->w.base, owner_at, item->apex_skip);
 }
 
 /* Write without pointers: some name lies beyond their reach. Only in replies over TCP. */
@@ -138,11 +148,11 @@ static bool write_item(struct encoder *e, unsigned index)
 	bool far = false;
 	if (owner_at == 0)
 		return false;
-	unsigned apex_at = item->rr->patch_count > 0 ? skip_labels(e->w.base, owner_at, item->apex_skip) : owner_at;
+	unsigned apex_at = item->rr->patch_count > 0 ? apex_of(e, index, owner_at) : owner_at;
 	if (!ready_write(item->rr, &e->w, owner_at, apex_at, &far)) {
 		if (!far)
 			return false;
-		apex_at = skip_labels(e->w.base, owner_at, item->apex_skip);
+		apex_at = apex_of(e, index, owner_at);
 		if (!write_expanded(e, item, owner_at, apex_at))
 			return false;
 		e->is_expanded[index] = true;

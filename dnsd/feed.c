@@ -31,7 +31,9 @@ struct feed_client {
 	struct backoff backoff;
 	struct loop_timer retry;
 	int64_t heard_ms;
-	int64_t disk_tried_ms;
+	int64_t connected_ms;          /* when the present stream was begun */
+	int64_t connected_revision;    /* what was served then */
+	int64_t disk_behind_ms;        /* since when the disk needs a base that this stream does not bring; -1: it does not */
 
 	struct http_request *uplink;
 	struct loop_timer uplink_timer;
@@ -52,17 +54,32 @@ static void retry_later(struct feed_client *c)
 	(void)loop_timer_set(c->config.loop, &c->retry, backoff_next_ms(&c->backoff), connect_feed, c);
 }
 
+/* Has the stream brought something that was applied, or lasted? One that fails every time must not be asked for without a pause. */
+static bool is_proven(const struct feed_client *c)
+{
+	char store_id[PLAN_STORE_ID_SIZE];
+	int64_t revision;
+	size_t zones;
+	replica_serving(c->config.replica, store_id, &revision, &zones);
+	return revision != c->connected_revision || c->heard_ms - c->connected_ms > SILENCE_MS;
+}
+
 static bool on_data(void *ctx, const void *data, size_t len)
 {
 	struct feed_client *c = ctx;
 	c->heard_ms = loop_now_ms(c->config.loop);
 	if (feed_reader_push(c->reader, data, len, &c->why) != VEER_OK)
 		return false;
-	backoff_reset(&c->backoff);
-	if (!replica_needs_base(c->config.replica) || c->heard_ms - c->disk_tried_ms < DISK_RETRY_MS)
+	if (is_proven(c))
+		backoff_reset(&c->backoff);
+	if (!replica_needs_base(c->config.replica))
+		c->disk_behind_ms = -1;
+	else if (c->disk_behind_ms < 0)
+		c->disk_behind_ms = c->heard_ms; /* perhaps it is being written */
+	if (c->disk_behind_ms < 0 || c->heard_ms - c->disk_behind_ms < DISK_RETRY_MS)
 		return true;
 	/* The disk is behind and may have room again: start over, to give it a new base. */
-	c->disk_tried_ms = c->heard_ms;
+	c->disk_behind_ms = -1;
 	(void)veer_fail(&c->why, VEER_ECLOSED, "starting over, because the plan on disk is behind");
 	return false;
 }
@@ -85,8 +102,11 @@ static void connect_feed(void *ctx)
 	struct feed_client *c = ctx;
 	char store_id[PLAN_STORE_ID_SIZE], path[128];
 	int64_t revision;
+	size_t zones;
 	c->why.text[0] = '\0';
-	c->disk_tried_ms = loop_now_ms(c->config.loop);
+	c->connected_ms = loop_now_ms(c->config.loop);
+	c->disk_behind_ms = -1;
+	replica_serving(c->config.replica, store_id, &c->connected_revision, &zones);
 	feed_reader_free(&c->reader);
 	c->reader = feed_reader_new(replica_sink(), c->config.replica);
 	replica_position(c->config.replica, store_id, &revision);

@@ -33,6 +33,7 @@ static struct answer_item *add_item(struct lookup *l, const struct ready_rrset *
 				     .base = l->base,
 				     .skip = (uint8_t)skip,
 				     .apex_skip = (uint8_t)(l->labels - skip - l->zone->labels),
+				     .made_of = ANSWER_FOUND,
 				     .is_required = true};
 	return item;
 }
@@ -60,57 +61,99 @@ static void locate(struct lookup *l)
 						 : geo_lookup_ipv4(l->plan->geo, l->client->address);
 }
 
-static enum policy_result choose(struct lookup *l, const struct plan_entry *entry, const struct ready_rrset **rr)
+/* What a policy says to this client; NULL when the policy is missing. */
+static const struct policy_outcome *choose(struct lookup *l, const struct plan_entry *entry)
 {
 	const struct policy_program *program = plan_program(l->plan, entry);
 	if (program == NULL)
-		return POLICY_SERVFAIL;
+		return NULL;
 	if (policy_uses_location(program)) {
 		l->a->uses_location = true;
 		locate(l);
 	}
-	l->a->outcome = policy_choose(program, l->a->location, l->random);
-	*rr = l->a->outcome->rr;
-	return l->a->outcome->result;
+	return policy_choose(program, l->a->location, l->random);
 }
 
-/* Addresses of `name`, which the message has as target `target` of item `base`, when they lie in the zone at hand. */
-static void add_addresses(struct lookup *l, const uint8_t *name, uint8_t base, unsigned target, bool is_required)
+/* The RRset of an entry as an addition to an answer: NULL when a policy has none, or an alias in its place. */
+static const struct ready_rrset *additional_of(struct lookup *l, const struct plan_entry *entry)
+{
+	if (!entry->is_bound)
+		return entry->rr;
+	const struct policy_outcome *outcome = choose(l, entry);
+	if (outcome == NULL || outcome->result != POLICY_ANSWER || outcome->rr->type != entry->type)
+		return NULL;
+	return outcome->rr;
+}
+
+/* A name of the zone at hand that can be added; NULL also for what stands below a DNAME: it is not there (RFC
+ * 6672 2.4). */
+static const struct plan_node *find_addition(struct lookup *l, const uint8_t *name)
+{
+	const struct trie_path *path = &l->a->path;
+	if (!name_is_under(name, l->zone->name))
+		return NULL;
+	trie_find(&l->zone->nodes, name, &l->a->path);
+	for (unsigned i = 0; i < path->count; i++) {
+		const struct plan_node *above = path->above[i];
+		if ((above->flags & PLAN_NODE_DNAME) != 0)
+			return NULL;
+	}
+	return path->exact;
+}
+
+/* The addresses of `node`, whose name the message has as target `target` of item `base`. */
+static void add_addresses(struct lookup *l, const struct plan_node *node, uint8_t base, unsigned target,
+			  bool is_required)
 {
 	static const uint16_t types[] = {RRTYPE_A, RRTYPE_AAAA};
-	const struct plan_node *node = trie_get(&l->zone->nodes, name);
-	if (node == NULL)
-		return;
-	unsigned labels = name_label_count(name);
+	unsigned labels = name_label_count(node->name);
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
 		const struct plan_entry *entry = plan_node_entry(node, types[i]);
-		if (entry == NULL || entry->is_bound || l->a->item_count == ANSWER_ITEMS_MAX)
+		const struct ready_rrset *rr = entry != NULL ? additional_of(l, entry) : NULL;
+		if (rr == NULL || l->a->item_count == ANSWER_ITEMS_MAX)
 			continue;
-		l->a->items[l->a->item_count++] = (struct answer_item){.rr = entry->rr,
+		l->a->items[l->a->item_count++] = (struct answer_item){.rr = rr,
 								       .section = ANSWER_SECTION_ADDITIONAL,
 								       .base = base,
 								       .target = (uint16_t)target,
+								       .made_of = ANSWER_FOUND,
 								       .apex_skip = (uint8_t)(labels - l->zone->labels),
 								       .is_required = is_required};
 	}
 }
 
+/* SVCB and HTTPS: does the target "." of this record stand for its owner (RFC 9460 2.5.2), as it does not for an alias?
+ */
+static bool is_owner(const struct ready_rrset *rr, unsigned target)
+{
+	const uint8_t *name = rr->data + ready_target_at(rr, target);
+	return (rr->type == RRTYPE_SVCB || rr->type == RRTYPE_HTTPS) && name[0] == 0 && (name[-1] | name[-2]) != 0;
+}
+
 /*
- * The addresses of the names in an item's RDATA. `cut` is the delegation's name for a referral: names at or below it
- * are glue that the referral is useless without (RFC 9471 3).
+ * The addresses of the names in an item's RDATA, each name once. `cut` is the delegation's name for a referral: names
+ * at or below it are glue that the referral is useless without (RFC 9471 3). Only names of the zone at hand: a resolver
+ * would not believe us the others (RFC 2181 5.4.1), even if we serve their zone.
  */
 static void add_targets(struct lookup *l, unsigned item_index, const uint8_t *owner, const uint8_t *cut)
 {
-	const struct ready_rrset *rr = l->a->items[item_index].rr;
+	const struct answer_item *item = &l->a->items[item_index];
+	const struct ready_rrset *rr = item->rr;
+	const struct plan_node *nodes[TARGETS_MAX];
 	unsigned count = rr->target_count < TARGETS_MAX ? rr->target_count : TARGETS_MAX;
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t name[NAME_WIRE_MAX];
+		bool owned = is_owner(rr, i);
 		size_t len = ready_target(rr, i, owner, l->zone->name, name);
-		if (len == 0)
-			continue;
 		name_lower(name, len); /* SVCB targets keep their case */
-		if (name_is_under(name, l->zone->name))
-			add_addresses(l, name, (uint8_t)item_index, i, cut != NULL && name_is_under(name, cut));
+		nodes[i] = len > 0 ? find_addition(l, owned ? owner : name) : NULL;
+		bool is_new = nodes[i] != NULL;
+		for (unsigned j = 0; j < i && is_new; j++)
+			is_new = nodes[j] != nodes[i];
+		if (is_new && owned)
+			add_addresses(l, nodes[i], item->base, item->target, false);
+		else if (is_new)
+			add_addresses(l, nodes[i], (uint8_t)item_index, i, cut != NULL && name_is_under(name, cut));
 	}
 }
 
@@ -141,12 +184,12 @@ static enum step answer_with(struct lookup *l, const struct ready_rrset *rr)
 
 static enum step answer_entry(struct lookup *l, const struct plan_entry *entry)
 {
-	const struct ready_rrset *rr = entry->rr;
 	if (!entry->is_bound)
-		return answer_with(l, rr);
-	switch (choose(l, entry, &rr)) {
+		return answer_with(l, entry->rr);
+	l->a->outcome = choose(l, entry);
+	switch (l->a->outcome != NULL ? l->a->outcome->result : POLICY_SERVFAIL) {
 	case POLICY_ANSWER:
-		return answer_with(l, rr);
+		return answer_with(l, l->a->outcome->rr);
 	case POLICY_NODATA:
 		return negative(l, DNS_NOERROR);
 	case POLICY_SERVFAIL:
@@ -188,6 +231,51 @@ static enum step answer_missing(struct lookup *l)
 	return negative(l, DNS_NXDOMAIN);
 }
 
+/* The target of a DNAME, as the plan has it: names that may not be compressed are stored in full. */
+static const uint8_t *dname_target(const struct ready_rrset *rr)
+{
+	return rr->data + ready_target_at(rr, 0);
+}
+
+/* The index of a DNAME in the answer: an RRset stands there once, however often a chain comes by (RFC 2181 5). */
+static int add_dname(struct lookup *l, const struct ready_rrset *rr, unsigned skip)
+{
+	for (unsigned i = 0; i < l->a->item_count; i++)
+		if (l->a->items[i].rr == rr)
+			return (int)i;
+	return add_item(l, rr, ANSWER_SECTION_ANSWER, skip) != NULL ? (int)l->a->item_count - 1 : -1;
+}
+
+/*
+ * The name is below a DNAME (RFC 6672 3.2 step 3C): what is above it goes over to the DNAME's target. The CNAME that
+ * says so has the DNAME's TTL (RFC 6672 3.1), and the labels of the question keep their case.
+ */
+static enum step redirect(struct lookup *l, const struct plan_node *node)
+{
+	struct answer *a = l->a;
+	const struct plan_entry *entry = plan_node_entry(node, RRTYPE_DNAME);
+	unsigned skip = l->labels - name_label_count(node->name);
+	const uint8_t *from = l->base == ANSWER_QNAME ? l->q->packet + DNS_HEADER_LEN : l->name;
+	size_t kept = (size_t)(name_skip(from, skip) - from);
+	int dname = entry->rr != NULL ? add_dname(l, entry->rr, skip) : -1;
+	if (dname < 0)
+		return STEP_DONE;
+	const uint8_t *target = dname_target(entry->rr);
+	if (kept + name_len(target) > NAME_WIRE_MAX) {
+		a->rcode = DNS_YXDOMAIN; /* RFC 6672 2.2 */
+		return STEP_DONE;
+	}
+	const struct ready_rrset *cname = ready_cname(a->cnames[a->name_count - 1], entry->rr->ttl, from, kept);
+	struct answer_item *item = add_item(l, cname, ANSWER_SECTION_ANSWER, 0);
+	if (item == NULL)
+		return STEP_DONE;
+	item->made_of = (uint8_t)dname;
+	/* the CNAME is itself an answer, as one that stands in the zone is; and what leads below itself never ends */
+	if (l->q->qtype == RRTYPE_CNAME || name_is_under(target, node->name))
+		return STEP_DONE;
+	return STEP_FOLLOW;
+}
+
 /* One name in one zone (RFC 1034 4.3.2 step 3). */
 static enum step look(struct lookup *l)
 {
@@ -197,6 +285,8 @@ static enum step look(struct lookup *l)
 		const struct plan_node *above = path->above[i];
 		if ((above->flags & PLAN_NODE_CUT) != 0)
 			return refer(l, above);
+		if ((above->flags & PLAN_NODE_DNAME) != 0)
+			return redirect(l, above);
 	}
 	const struct plan_node *node = path->exact;
 	if (node != NULL && (node->flags & PLAN_NODE_CUT) != 0 && l->q->qtype != RRTYPE_DS)
@@ -208,6 +298,16 @@ static enum step look(struct lookup *l)
 	return answer_missing(l);
 }
 
+/* The zone to answer from; DS is asked of the parent's side of a cut (RFC 4035 3.1.4.1). */
+static const struct plan_zone *zone_for(const struct plan *plan, const uint8_t *name, uint16_t qtype)
+{
+	const struct plan_zone *zone = plan_zone_find(plan, name);
+	if (qtype != RRTYPE_DS || zone == NULL || !name_equal(zone->name, name))
+		return zone;
+	const struct plan_zone *parent = plan_zone_find_above(plan, name);
+	return parent != NULL ? parent : zone;
+}
+
 /* Go on at the CNAME's target, if that lies in a zone of ours and the chain has not been there. */
 static bool follow(struct lookup *l)
 {
@@ -216,13 +316,16 @@ static bool follow(struct lookup *l)
 	uint8_t *target = a->names[a->name_count];
 	if (a->name_count > ANSWER_CHAIN_MAX)
 		return false;
-	size_t len = ready_target(a->items[index].rr, 0, l->name, l->zone->name, target);
+	uint8_t made_of = a->items[index].made_of;
+	const uint8_t *apex = made_of != ANSWER_FOUND ? dname_target(a->items[made_of].rr) : l->zone->name;
+	size_t len = ready_target(a->items[index].rr, 0, l->name, apex, target);
 	if (len == 0)
 		return false;
+	name_lower(target, len);
 	for (unsigned i = 0; i < a->name_count; i++)
 		if (name_equal(a->names[i], target))
 			return false;
-	const struct plan_zone *zone = plan_zone_find(l->plan, target);
+	const struct plan_zone *zone = zone_for(l->plan, target, l->q->qtype);
 	if (zone == NULL || !zone->is_servable)
 		return false;
 	a->name_count++;
@@ -233,23 +336,12 @@ static bool follow(struct lookup *l)
 	return true;
 }
 
-/* The zone to answer from; DS is asked of the parent's side of a cut (RFC 4035 3.1.4.1). */
-static const struct plan_zone *zone_for(const struct plan *plan, const struct query *q)
-{
-	const struct plan_zone *zone = plan_zone_find(plan, q->qname);
-	if (q->qtype == RRTYPE_DS && zone != NULL && name_equal(zone->name, q->qname)) {
-		const struct plan_zone *parent = plan_zone_find_above(plan, q->qname);
-		if (parent != NULL)
-			return parent;
-	}
-	return zone;
-}
-
 void lookup_answer(const struct plan *plan, const struct query *q, const struct lookup_client *client, uint64_t random,
 		   struct answer *out)
 {
 	struct lookup l = {.plan = plan, .q = q, .client = client, .random = random, .a = out, .base = ANSWER_QNAME};
 	out->rcode = DNS_NOERROR;
+	out->error = EDNS_ERROR_NONE;
 	out->is_authoritative = true;
 	out->uses_location = false;
 	out->has_location = false;
@@ -257,10 +349,18 @@ void lookup_answer(const struct plan *plan, const struct query *q, const struct 
 	out->outcome = NULL;
 	out->item_count = 0;
 	out->name_count = 1;
-	l.zone = zone_for(plan, q);
+	if (q->qtype == RRTYPE_AXFR || q->qtype == RRTYPE_IXFR) {
+		out->is_authoritative = false;
+		bool is_zone = trie_get(&plan->zones, q->qname) != NULL;
+		out->rcode = is_zone ? DNS_REFUSED : DNS_NOTAUTH;
+		out->error = is_zone ? EDNS_ERROR_NONE : EDNS_ERROR_NOT_AUTHORITATIVE;
+		return;
+	}
+	l.zone = zone_for(plan, q->qname, q->qtype);
 	if (l.zone == NULL || !l.zone->is_servable) {
 		out->is_authoritative = false;
 		out->rcode = l.zone == NULL ? DNS_REFUSED : DNS_SERVFAIL;
+		out->error = l.zone == NULL ? EDNS_ERROR_NOT_AUTHORITATIVE : EDNS_ERROR_NOT_READY;
 		return;
 	}
 	memcpy(out->names[0], q->qname, q->qname_len);

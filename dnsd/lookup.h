@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a question to a decision: which RRsets go into which section, with which RCODE (RFC 1034 4.3.2 with the
- * wildcards of RFC 4592, negative answers of RFC 2308, minimal ANY of RFC 8482). Nothing is copied: the answer refers
- * to the plan.
+ * wildcards of RFC 4592, the redirection of RFC 6672, negative answers of RFC 2308, minimal ANY of RFC 8482). Zone
+ * transfers are refused. Nothing is copied: the answer refers to the plan.
  *
  * Threads: pure; the answer is the caller's scratch.
  */
 #ifndef VEER_DNSD_LOOKUP_H
 #define VEER_DNSD_LOOKUP_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "dnsd/query.h"
 #include "zones/plan.h"
 
-#define ANSWER_CHAIN_MAX 12 /* CNAMEs followed */
+#define ANSWER_CHAIN_MAX 12 /* CNAMEs followed, also those that a DNAME made */
 #define ANSWER_ITEMS_MAX 80 /* RRsets in one answer: the chain, an authority, addresses */
 #define ANSWER_QNAME 0xff   /* answer_item.base: the question's name */
+#define ANSWER_FOUND 0xff   /* answer_item.made_of: it stands in the plan */
 
 enum answer_section {
 	ANSWER_SECTION_ANSWER,
@@ -37,12 +39,15 @@ struct answer_item {
 	uint16_t target;   /* which of that item's targets */
 	uint8_t skip;      /* labels of that name to leave out */
 	uint8_t apex_skip; /* labels of the owner before the zone's apex */
+	uint8_t made_of;   /* a CNAME made of a DNAME: that one's index, whose target is this RRset's apex; else
+			      ANSWER_FOUND */
 	bool is_required;  /* without it the reply is truncated (TC); else it is left out */
 };
 
 /* The decision. Need not be zeroed. */
 struct answer {
 	enum dns_rcode rcode;
+	enum edns_error error;                /* what else to say */
 	bool is_authoritative;                /* AA */
 	bool uses_location;                   /* the client's location could have changed it */
 	struct geo_location location;         /* valid if has_location */
@@ -53,6 +58,8 @@ struct answer {
 	unsigned name_count;
 	uint8_t names[ANSWER_CHAIN_MAX + 1][NAME_WIRE_MAX]; /* of the chain, the question's first */
 	struct trie_path path;
+	/* CNAMEs that DNAMEs made, one a name of the chain at most */
+	alignas(struct ready_rrset) uint8_t cnames[ANSWER_CHAIN_MAX + 1][READY_CNAME_SIZE];
 };
 
 /* Where the query came from, as far as policies may care. */

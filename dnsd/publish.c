@@ -18,6 +18,7 @@ struct publisher {
 	struct sockets sockets;
 	struct workers *workers; /* NULL before the first plan */
 	const struct plan *plan;
+	struct worker_config config;
 	struct retire_list kept; /* could not be handed over for want of memory: goes with the next plan */
 	struct loop_timer timer;
 	int64_t received_ns; /* of the newest plan's commit */
@@ -37,7 +38,8 @@ struct publisher *publisher_new(struct daemon *daemon, const struct veer_listen 
 	p->address_count = count;
 	p->addresses = calloc(count + 1, sizeof *addresses);
 	p->rcu = rcu_new(workers);
-	if (p->addresses == NULL || p->rcu == NULL) {
+	struct responder_config nothing = {.nsid_len = 0};
+	if (p->addresses == NULL || p->rcu == NULL || publisher_set_config(p, &nothing) != VEER_OK) {
 		publisher_free(&p);
 		return NULL;
 	}
@@ -55,9 +57,25 @@ void publisher_free(struct publisher **publisher)
 	sockets_close(&p->sockets);
 	rcu_free(&p->rcu);
 	retire_release(&p->kept);
+	free((void *)(uintptr_t)atomic_load(&p->config.newest));
 	free(p->addresses);
 	free(p);
 	*publisher = NULL;
+}
+
+enum veer_err publisher_set_config(struct publisher *p, const struct responder_config *config)
+{
+	struct responder_config *copy = malloc(sizeof *copy);
+	if (copy == NULL || retire_reserve(&p->kept, 1) != VEER_OK) {
+		free(copy);
+		return VEER_ENOMEM;
+	}
+	*copy = *config;
+	/* release: with its content. The old one is released with what the next plan replaces: workers take both alike
+	 */
+	const struct responder_config *old = atomic_exchange_explicit(&p->config.newest, copy, memory_order_acq_rel);
+	retire_add(&p->kept, (void *)(uintptr_t)old, NULL);
+	return VEER_OK;
 }
 
 void publisher_on_applied(struct publisher *p, publisher_applied_fn *fn, void *ctx)
@@ -85,7 +103,7 @@ static enum veer_err start(struct publisher *p, struct veer_diag *diag)
 	enum veer_err err = sockets_open(p->addresses, p->address_count, p->worker_count, &p->sockets, diag);
 	if (err != VEER_OK)
 		return err;
-	err = workers_start(&p->sockets, p->rcu, &p->workers);
+	err = workers_start(&p->sockets, p->rcu, &p->config, &p->workers);
 	if (err != VEER_OK) {
 		sockets_close(&p->sockets);
 		return veer_fail(diag, err, "cannot start workers: %s", veer_err_text(err));

@@ -26,6 +26,11 @@ void publisher_free(struct publisher **publisher);
 void publisher_on_applied(struct publisher *publisher, publisher_applied_fn *fn, void *ctx);
 
 /*
+ * What replies carry from now on; copied. Without a call: nothing. Errors: VEER_ENOMEM: what was stays.
+ */
+enum veer_err publisher_set_config(struct publisher *publisher, const struct responder_config *config);
+
+/*
  * Publish `plan`, at once; with the first one, open the sockets, start the workers and say that we are ready. Takes the
  * content of `retired`. `received_ns`: monotonic time when the
  * plan's commit was received. Errors: only with the first plan: sockets or threads; diag.

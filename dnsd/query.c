@@ -63,12 +63,6 @@ static bool read_question(struct query *q, struct byte_reader *r)
 	return true;
 }
 
-/* Zone transfers and types that only messages have are not for us; ANY is (RFC 8482). */
-static bool is_refused_type(uint16_t qtype)
-{
-	return rrtype_is_meta(qtype) && qtype != RRTYPE_ANY;
-}
-
 enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t len, enum dns_rcode *rcode)
 {
 	struct byte_reader r;
@@ -89,6 +83,10 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 	if ((q->flags & DNS_OPCODE_MASK) != 0)
 		return QUERY_REPLY;
 	*rcode = DNS_FORMERR;
+	if (questions == 0 && records == 0 && read_records(q, &r, 0, additional) && q->edns.cookie_len > 0) {
+		*rcode = DNS_NOERROR; /* somebody wants a cookie, no more (RFC 7873 5.4) */
+		return QUERY_REPLY;
+	}
 	if (questions != 1 || !read_question(q, &r) || !read_records(q, &r, records, additional) ||
 	    q->qtype == RRTYPE_OPT || q->qtype == 0)
 		return QUERY_REPLY;
@@ -96,7 +94,7 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 	if (q->edns.is_present && q->edns.version != 0)
 		return QUERY_REPLY;
 	*rcode = DNS_REFUSED;
-	if (q->qclass != DNS_CLASS_IN || is_refused_type(q->qtype))
+	if (q->qclass != DNS_CLASS_IN)
 		return QUERY_REPLY;
 	return QUERY_ANSWER;
 }

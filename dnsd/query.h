@@ -25,7 +25,10 @@ enum dns_rcode {
 	DNS_NXDOMAIN = 3,
 	DNS_NOTIMP = 4,
 	DNS_REFUSED = 5,
+	DNS_YXDOMAIN = 6, /* RFC 6672 2.2: a DNAME leads to a name that is too long */
+	DNS_NOTAUTH = 9,  /* RFC 5936 2.2.1: a transfer of what is not a zone here */
 	DNS_BADVERS = 16,
+	DNS_BADCOOKIE = 23, /* RFC 7873 8 */
 };
 
 /* Bits of the second 16 of the header. */
@@ -59,8 +62,10 @@ enum query_verdict {
 };
 
 /*
- * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class, zone transfer, meta types)
- * or BADVERS. Dropped are packets shorter than a header and responses (QR set).
+ * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class) or BADVERS;
+ * NOERROR for no question but a cookie (RFC 7873 5.4). Types that
+ * only messages have are looked up like all others, and are nowhere. Dropped are packets shorter than a header and
+ * responses (QR set).
  */
 enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t len, enum dns_rcode *rcode);
 

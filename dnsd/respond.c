@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "dnsd/tcp.h"
 
 enum veer_err responder_init(struct responder *r)
 {
@@ -43,10 +44,52 @@ static void count_rcode(struct respond_counters *c, enum dns_rcode rcode)
 	case DNS_REFUSED:
 		respond_count(&c->refused);
 		break;
+	case DNS_YXDOMAIN:
+		respond_count(&c->yxdomain);
+		break;
+	case DNS_NOTAUTH:
+		respond_count(&c->notauth);
+		break;
+	case DNS_BADCOOKIE:
+		respond_count(&c->badcookie);
+		break;
 	case DNS_BADVERS:
 		respond_count(&c->badvers);
 		break;
 	}
+}
+
+/* Note whether the client's cookie is good, and which one goes back. */
+static void check_cookie(struct responder *r, const struct lookup_client *from)
+{
+	struct edns *edns = &r->query.edns;
+	struct cookie_client client = {edns->cookie, from->address, from->is_ipv6 ? 16 : 4};
+	if (edns->cookie_len == 0 || r->config.secrets.count == 0)
+		return;
+	edns->is_known = cookie_check(&r->config.secrets, &client, edns->cookie + COOKIE_CLIENT_LEN,
+				      edns->cookie_len - COOKIE_CLIENT_LEN, r->now_s, edns->reply.cookie);
+	edns->reply.has_cookie = true;
+}
+
+/* What the OPT record of the reply will carry. */
+static void prepare_options(struct responder *r, const struct lookup_client *client, bool is_tcp)
+{
+	struct edns *edns = &r->query.edns;
+	check_cookie(r, client);
+	if (edns->wants_nsid && r->config.nsid_len > 0) {
+		edns->reply.nsid = r->config.nsid;
+		edns->reply.nsid_len = r->config.nsid_len;
+	}
+	if (edns->wants_keepalive && is_tcp) /* over UDP it means nothing (RFC 7828 3.2.1) */
+		edns->reply.keepalive = TCP_IDLE_MS / 100;
+}
+
+/* Nothing was asked, but a cookie shown: is it good (RFC 7873 5.4)? */
+static bool is_bad_cookie(const struct responder *r)
+{
+	const struct edns *edns = &r->query.edns;
+	return !r->query.has_question && edns->reply.has_cookie && edns->cookie_len > COOKIE_CLIENT_LEN &&
+	       !edns->is_known;
 }
 
 size_t respond(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
@@ -62,11 +105,16 @@ size_t respond(struct responder *r, const struct plan *plan, const uint8_t *pack
 	respond_count(&r->counters.queries);
 	respond_count(is_tcp ? &r->counters.tcp : &r->counters.udp);
 	size_t limit = is_tcp ? out_size : encode_udp_limit(&r->query);
+	if (r->query.edns.is_present)
+		prepare_options(r, client, is_tcp);
 	if (verdict == QUERY_REPLY) {
+		if (rcode == DNS_NOERROR && is_bad_cookie(r))
+			rcode = DNS_BADCOOKIE;
 		reply_len = encode_error(&r->query, rcode, out, limit);
 	} else {
 		lookup_answer(plan, &r->query, client, next_random(r), &r->answer);
 		rcode = r->answer.rcode;
+		r->query.edns.reply.error = r->answer.error;
 		reply_len = encode_answer(&r->query, &r->answer, out, limit);
 	}
 	count_rcode(&r->counters, rcode);

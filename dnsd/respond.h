@@ -30,6 +30,9 @@ struct respond_counters {
 	_Atomic uint64_t formerr;
 	_Atomic uint64_t notimp;
 	_Atomic uint64_t badvers;
+	_Atomic uint64_t yxdomain;
+	_Atomic uint64_t notauth;
+	_Atomic uint64_t badcookie;
 	_Atomic uint64_t truncated;      /* replies with TC */
 	_Atomic uint64_t dropped_packet; /* too short, or a response: no reply */
 	_Atomic uint64_t dropped_send;   /* the kernel did not take the reply */
@@ -38,15 +41,26 @@ struct respond_counters {
 	_Atomic uint64_t tcp_expired; /* closed at a deadline */
 };
 
+#define RESPOND_NSID_MAX 64 /* octets */
+
+/* What replies carry beside answers. The same for all workers; zero: nothing. */
+struct responder_config {
+	struct cookie_secrets secrets;
+	uint8_t nsid_len; /* 0: none */
+	uint8_t nsid[RESPOND_NSID_MAX];
+};
+
 /* A worker's scratch. About 10 KiB; reused for every packet. */
 struct responder {
 	struct respond_counters counters;
-	uint64_t random; /* state of the generator of random bits */
+	struct responder_config config; /* the worker's copy */
+	uint32_t now_s;                 /* seconds since 1970, as the worker last looked: for cookies */
+	uint64_t random;                /* state of the generator of random bits */
 	struct query query;
 	struct answer answer;
 };
 
-/* Seeds the random bits from the kernel. Errors: VEER_EIO. */
+/* Seeds the random bits from the kernel; the config is empty. Errors: VEER_EIO. */
 enum veer_err responder_init(struct responder *r);
 
 /*

@@ -27,6 +27,7 @@ struct server {
 	struct plan_disk *disk;
 	struct replica *replica;
 	struct feed_client *feed;
+	struct responder_config config;
 	char token[256];      /* secret; "" without */
 	enum veer_err failed; /* of the first publication from the feed */
 	struct veer_diag failed_diag;
@@ -54,6 +55,27 @@ static enum veer_err make_publisher(struct server *s, struct veer_diag *diag)
 	}
 	s->publisher = publisher_new(s->daemon, addresses, list->count, (unsigned)s->options->workers);
 	return s->publisher != NULL ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "out of memory");
+}
+
+/* The secrets of cookies and the server's name. Without a file the secret is random, once for the process. */
+static enum veer_err load_config(struct server *s, struct veer_diag *diag)
+{
+	const struct server_options *o = s->options;
+	struct cookie_secrets *secrets = &s->config.secrets;
+	size_t nsid_len = o->nsid != NULL ? strlen(o->nsid) : 0;
+	enum veer_err err = VEER_OK;
+	if (o->nsid != NULL && (nsid_len == 0 || nsid_len > RESPOND_NSID_MAX))
+		return veer_fail(diag, VEER_EINVAL, "--nsid: 1 to %d octets", RESPOND_NSID_MAX);
+	if (o->nsid != NULL)
+		memcpy(s->config.nsid, o->nsid, nsid_len);
+	s->config.nsid_len = (uint8_t)nsid_len;
+	if (o->cookie_secret_file != NULL)
+		err = cookie_secrets_load(o->cookie_secret_file, secrets, diag);
+	else if (secrets->count == 0 && (err = crypto_random(secrets->keys[0], sizeof secrets->keys[0])) == VEER_OK)
+		secrets->count = 1;
+	if (err == VEER_OK && publisher_set_config(s->publisher, &s->config) != VEER_OK)
+		err = veer_fail(diag, VEER_ENOMEM, "out of memory");
+	return err;
 }
 
 static enum veer_err check_sources(const struct server_options *o, struct veer_diag *diag)
@@ -242,6 +264,8 @@ enum veer_err server_new(struct daemon *daemon, const struct server_options *opt
 	if (err == VEER_OK)
 		err = make_publisher(s, diag);
 	if (err == VEER_OK)
+		err = load_config(s, diag);
+	if (err == VEER_OK)
 		err = load_geo(s, &s->geo, diag);
 	if (err == VEER_OK)
 		err = options->feed != NULL ? new_from_feed(s, diag) : new_from_files(s, diag);
@@ -263,6 +287,8 @@ void server_reload(struct server *s)
 	struct veer_diag diag = {.text = ""};
 	if (load_geo(s, &geo, &diag) != VEER_OK)
 		log_error(s->daemon->log, "locations stay as they were", LOG_STR("reason", diag.text));
+	if (load_config(s, &diag) != VEER_OK)
+		log_error(s->daemon->log, "cookie secrets stay as they were", LOG_STR("reason", diag.text));
 	if (s->replica != NULL)
 		reload_feed(s, geo);
 	else
@@ -289,6 +315,7 @@ void server_free(struct server **server)
 	plan_builder_free(&s->builder);
 	static_zones_free(&s->zones);
 	geo_free(&s->geo);
+	explicit_bzero(&s->config, sizeof s->config);
 	free(s);
 	*server = NULL;
 }

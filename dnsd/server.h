@@ -14,13 +14,15 @@
 
 /* What the command line and the configuration file say. Zero it, set the defaults by server_options_default(). */
 struct server_options {
-	struct args_list listen; /* ADDR@PORT */
-	struct args_list zones;  /* ORIGIN=FILE */
-	struct args_list geoip;  /* FILE */
-	const char *feed;        /* URL[,URL...] or NULL */
-	const char *state;       /* directory or NULL */
-	const char *token_file;  /* or NULL */
-	const char *ca_file;     /* PEM bundle for the feed's TLS; NULL: the system's */
+	struct args_list listen;        /* ADDR@PORT */
+	struct args_list zones;         /* ORIGIN=FILE */
+	struct args_list geoip;         /* FILE */
+	const char *feed;               /* URL[,URL...] or NULL */
+	const char *state;              /* directory or NULL */
+	const char *token_file;         /* or NULL */
+	const char *ca_file;            /* PEM bundle for the feed's TLS; NULL: the system's */
+	const char *nsid;               /* text, or NULL: not told */
+	const char *cookie_secret_file; /* or NULL: a random secret */
 	int64_t workers;
 };
 

@@ -26,6 +26,7 @@
 struct worker {
 	struct responder responder; /* first: its counters begin a cache line */
 	struct rcu *rcu;
+	const struct worker_config *config;
 	unsigned index;
 	const struct socket_pair *pairs;
 	size_t pair_count;
@@ -64,9 +65,12 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 	int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, tcp_count(w->tcp) > 0 ? TCP_SWEEP_MS : -1);
 	bool is_broken = count < 0 && errno != EINTR;
 	int64_t now_ms = veer_clock_monotonic_ms(veer_clock_system());
+	w->responder.now_s = (uint32_t)(veer_clock_wall_ns(veer_clock_system()) / 1000000000);
 	for (int i = 0; i < count; i++) {
 		/* each event begins with nothing held: a plan published meanwhile is used at once */
 		const struct plan *plan = rcu_quiescent(w->rcu, w->index);
+		/* copied, because there are quiescent states within an event; acquire: with what it points to */
+		w->responder.config = *atomic_load_explicit(&w->config->newest, memory_order_acquire);
 		if (events[i].data.u64 == TAG_STOP)
 			go_on = false;
 		else
@@ -108,7 +112,8 @@ static void worker_free(struct worker *w)
 	free(w);
 }
 
-static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu, unsigned index)
+static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu, const struct worker_config *config,
+				 unsigned index)
 {
 	size_t size = (sizeof(struct worker) + RESPOND_CACHE_LINE - 1) / RESPOND_CACHE_LINE * RESPOND_CACHE_LINE;
 	struct worker *w = aligned_alloc(RESPOND_CACHE_LINE, size);
@@ -116,6 +121,7 @@ static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu,
 		return NULL;
 	memset(w, 0, sizeof *w);
 	w->rcu = rcu;
+	w->config = config;
 	w->index = index;
 	w->pairs = sockets->pairs + index * sockets->address_count;
 	w->pair_count = sockets->address_count;
@@ -134,7 +140,8 @@ static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu,
 	return NULL;
 }
 
-enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, struct workers **out)
+enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, const struct worker_config *config,
+			    struct workers **out)
 {
 	struct workers *all = calloc(1, sizeof *all);
 	if (all == NULL)
@@ -143,7 +150,7 @@ enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, stru
 	all->items = calloc(all->count, sizeof(struct worker *));
 	bool ok = all->items != NULL;
 	for (unsigned i = 0; ok && i < all->count; i++) {
-		struct worker *w = worker_new(sockets, rcu, i);
+		struct worker *w = worker_new(sockets, rcu, config, i);
 		all->items[i] = w;
 		ok = w != NULL && pthread_create(&w->thread, NULL, run, w) == 0;
 		if (ok)

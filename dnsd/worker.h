@@ -36,11 +36,19 @@ struct worker_totals {
 	uint64_t tcp_expired;
 };
 
+/* What replies carry, for all workers: published like a plan, and read by each worker right after its quiescent state.
+ */
+struct worker_config {
+	const struct responder_config *_Atomic newest;
+};
+
 /*
- * Start a worker for each set of sockets (borrowed; as is `rcu`, which has a reader for each and a plan already).
+ * Start a worker for each set of sockets (borrowed; as are `rcu`, which has a reader for each and a plan already, and
+ * `config`, not NULL).
  * Errors: VEER_ENOMEM, VEER_EIO; nothing runs then.
  */
-enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, struct workers **out);
+enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, const struct worker_config *config,
+			    struct workers **out);
 /* Stop and join all. */
 void workers_stop(struct workers **workers);
 

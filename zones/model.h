@@ -133,10 +133,14 @@ struct model_verdict {
 	int64_t since_revision;
 };
 
+/* Read a site. */
 enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct model_site *out, struct veer_diag *diag);
+/* Read a check; what is left out has its default afterwards. */
 enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
 				struct veer_diag *diag);
+/* Read a pool with its endpoints. */
 enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct model_pool *out, struct veer_diag *diag);
+/* Read a policy; its tree is bounded by MODEL_DEPTH_MAX and MODEL_NODES_MAX. */
 enum veer_err model_policy_parse(const json_t *object, struct arena *arena, struct model_policy *out,
 				 struct veer_diag *diag);
 /* Reads `endpoint`, `state` and `since_revision`; ignores the rest, which is for people. */
@@ -174,6 +178,7 @@ enum model_kind {
 
 /* "site", "pool", … and back; MODEL_KIND_NONE for an unknown name. Static storage. */
 const char *model_kind_text(enum model_kind kind);
+/* The inverse of model_kind_text(); MODEL_KIND_NONE for an unknown name. */
 enum model_kind model_kind_from_text(const char *text);
 
 #endif

@@ -35,6 +35,7 @@ struct plan_entry {
 enum {
 	PLAN_NODE_CUT = 1,   /* a delegation: NS below the apex */
 	PLAN_NODE_CNAME = 2, /* has a CNAME, static or bound */
+	PLAN_NODE_DNAME = 4, /* has a DNAME: what is below it is elsewhere (RFC 6672) */
 };
 
 /* A name of a zone with its RRsets; one block of memory. */

@@ -202,8 +202,8 @@ void plan_disk_highest(const struct plan_disk *disk, char store_id[PLAN_DISK_STO
 	*revision = disk->highest_revision;
 }
 
-/* Hand a job to the thread; takes the buffer's content. What does not fit is lost, and said. */
-static void push(struct plan_disk *disk, enum plan_disk_job_kind kind, struct buf *data, int64_t revision)
+/* Hand a job to the thread; takes the buffer's content. False when it does not fit: it is lost, and said. */
+static bool push(struct plan_disk *disk, enum plan_disk_job_kind kind, struct buf *data, int64_t revision)
 {
 	struct plan_disk_job *job = calloc(1, sizeof *job);
 	bool ok = job != NULL && start_thread(disk) && (data == NULL || !data->failed);
@@ -230,13 +230,24 @@ static void push(struct plan_disk *disk, enum plan_disk_job_kind kind, struct bu
 	if (data != NULL)
 		buf_reset(data);
 	if (ok)
-		return;
+		return true;
 	if (job != NULL)
 		free(job->data);
 	free(job);
-	atomic_store(&disk->needs_base, true);
 	atomic_fetch_add(&disk->failures, 1);
 	log_error(disk->log, "the plan on disk is behind: too much waits to be written", LOG_STR("dir", disk->dir));
+	return false;
+}
+
+/* What a reader would refuse must not be written: it would cost the whole file. */
+static bool fits(struct plan_disk *disk, const struct feed_change *change)
+{
+	size_t value_len = change->is_del ? 0 : change->value_len;
+	if (change->key_len < PLAN_DISK_PATH_SIZE && change->key_len + value_len + 16 <= PLAN_DISK_RECORD_MAX)
+		return true;
+	log_error(disk->log, "an object is too large to be kept on disk", LOG_STR("kind", model_kind_text(change->kind)),
+		  LOG_STR("key", change->key));
+	return false;
 }
 
 void plan_disk_base_begin(struct plan_disk *disk, const char *store_id)
@@ -244,34 +255,42 @@ void plan_disk_base_begin(struct plan_disk *disk, const char *store_id)
 	buf_reset(&disk->base);
 	disk->base_count = 0;
 	(void)snprintf(disk->base_store_id, sizeof disk->base_store_id, "%s", store_id);
-	push(disk, PLAN_DISK_JOB_BASE_BEGIN, NULL, 0);
+	disk->is_base_lost = !push(disk, PLAN_DISK_JOB_BASE_BEGIN, NULL, 0);
 }
 
 void plan_disk_base_put(struct plan_disk *disk, const struct feed_change *change)
 {
+	if (!fits(disk, change))
+		return;
 	plan_disk_put_record(&disk->base, &disk->tables, change);
 	disk->base_count++;
-	if (disk->base.len > BASE_CHUNK_BYTES)
-		push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
+	if (disk->base.len > BASE_CHUNK_BYTES || disk->base.failed)
+		disk->is_base_lost |= !push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
 }
 
 void plan_disk_base_commit(struct plan_disk *disk, int64_t revision)
 {
 	if (disk->base.len > 0)
-		push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
-	push(disk, PLAN_DISK_JOB_BASE_COMMIT, NULL, revision);
+		disk->is_base_lost |= !push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
+	/* The state in use is the new base's. If that is not whole, the old files stay as they are, and nothing is added to them. */
+	bool is_whole = !disk->is_base_lost && push(disk, PLAN_DISK_JOB_BASE_COMMIT, NULL, revision);
+	if (!is_whole)
+		(void)push(disk, PLAN_DISK_JOB_BASE_ABORT, NULL, 0);
+	atomic_store(&disk->is_broken, !is_whole);
 }
 
 void plan_disk_base_abort(struct plan_disk *disk)
 {
 	buf_reset(&disk->base);
-	push(disk, PLAN_DISK_JOB_BASE_ABORT, NULL, 0);
+	(void)push(disk, PLAN_DISK_JOB_BASE_ABORT, NULL, 0);
 }
 
 void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *change)
 {
 	struct buf *out = &disk->journal;
 	const uint8_t op[2] = {change->is_del ? 2 : 1, (uint8_t)change->kind};
+	if (!fits(disk, change))
+		return;
 	if (out->len == 0) { /* length, revision and count are known at the commit */
 		static const char room[16] = {0};
 		buf_append(out, room, sizeof room);
@@ -303,18 +322,16 @@ void plan_disk_journal_commit(struct plan_disk *disk, int64_t revision)
 	}
 	buf_deinit(&head);
 	disk->journal_count = 0;
-	push(disk, PLAN_DISK_JOB_JOURNAL, out, revision);
-}
-
-void plan_disk_journal_abort(struct plan_disk *disk)
-{
-	buf_reset(&disk->journal);
-	disk->journal_count = 0;
+	/* A journal with a gap would be a state that never was: after a loss the files stay as they are until the next base. */
+	if (atomic_load(&disk->is_broken))
+		buf_reset(out);
+	else if (!push(disk, PLAN_DISK_JOB_JOURNAL, out, revision))
+		atomic_store(&disk->is_broken, true);
 }
 
 bool plan_disk_needs_base(const struct plan_disk *disk)
 {
-	return atomic_load(&disk->needs_base);
+	return atomic_load(&disk->needs_base) || atomic_load(&disk->is_broken);
 }
 
 void plan_disk_flush(struct plan_disk *disk)

@@ -54,10 +54,9 @@ void plan_disk_base_put(struct plan_disk *disk, const struct feed_change *change
 void plan_disk_base_commit(struct plan_disk *disk, int64_t revision);
 void plan_disk_base_abort(struct plan_disk *disk);
 
-/* One commit for the journal: its changes, then the commit; or abort. */
+/* One commit for the journal: its changes, then the commit. */
 void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *change);
 void plan_disk_journal_commit(struct plan_disk *disk, int64_t revision);
-void plan_disk_journal_abort(struct plan_disk *disk);
 
 /* Something could not be written, so that only a new base makes the disk whole again. */
 bool plan_disk_needs_base(const struct plan_disk *disk);

@@ -72,6 +72,7 @@ struct plan_disk {
 	/* The queueing thread's. */
 	struct buf base;        /* records not handed over yet */
 	uint64_t base_count;
+	bool is_base_lost;      /* a part of the base under way could not be queued */
 	char base_store_id[PLAN_DISK_STORE_ID_SIZE];
 	struct buf journal;     /* operations of the commit under way */
 	uint32_t journal_count;
@@ -86,12 +87,14 @@ struct plan_disk {
 	bool has_thread;
 
 	struct plan_disk_files files; /* the thread's, after loading */
-	atomic_bool needs_base;
+	atomic_bool needs_base; /* the writing thread's word */
+	atomic_bool is_broken;  /* the queueing thread's: a commit was lost, none may follow it before a whole base */
 	atomic_uint_fast64_t bases, commits, compactions, failures;
 };
 
 /* plan_disk_read.c */
 enum veer_err plan_disk_file_open(struct plan_disk_file *f, const struct crc32c *tables, const char *path);
+/* Close and release the buffer. */
 void plan_disk_file_close(struct plan_disk_file *f);
 /* The next `len` bytes, valid until the next call; NULL at the end of the file or beyond `PLAN_DISK_COMMIT_MAX`. */
 const uint8_t *plan_disk_file_take(struct plan_disk_file *f, size_t len);
@@ -117,10 +120,15 @@ void plan_disk_write_highest(struct plan_disk *disk);
 
 /* Little-endian numbers. */
 void plan_disk_put_u16(struct buf *out, uint16_t value);
+/* Four bytes, little endian. */
 void plan_disk_put_u32(struct buf *out, uint32_t value);
+/* Eight bytes, little endian. */
 void plan_disk_put_u64(struct buf *out, uint64_t value);
+/* The inverse of plan_disk_put_u16(). */
 uint16_t plan_disk_get_u16(const uint8_t *p);
+/* The inverse of plan_disk_put_u32(). */
 uint32_t plan_disk_get_u32(const uint8_t *p);
+/* The inverse of plan_disk_put_u64(). */
 uint64_t plan_disk_get_u64(const uint8_t *p);
 /* One record of a base. */
 void plan_disk_put_record(struct buf *out, const struct crc32c *tables, const struct feed_change *change);

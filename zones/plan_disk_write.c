@@ -103,19 +103,26 @@ static bool finish_base(struct plan_disk *disk, const char *store_id, int64_t re
 	return ok;
 }
 
-static void commit_base(struct plan_disk *disk, const char *store_id, int64_t revision, uint64_t count)
+static void close_journal(struct plan_disk *disk)
+{
+	if (disk->files.journal_fd >= 0)
+		(void)close(disk->files.journal_fd);
+	disk->files.journal_fd = -1;
+}
+
+static bool commit_base(struct plan_disk *disk, const char *store_id, int64_t revision, uint64_t count)
 {
 	char from[PLAN_DISK_PATH_SIZE], to[PLAN_DISK_PATH_SIZE];
 	struct plan_disk_files *f = &disk->files;
 	if (f->base_fd < 0)
-		return;
+		return false;
 	plan_disk_path(disk, "plan.base.new", from);
 	plan_disk_path(disk, "plan.base", to);
 	if (!finish_base(disk, store_id, revision, count) || rename(from, to) != 0 ||
 	    file_sync_dir_of(to, NULL) != VEER_OK) {
 		failed(disk, "finish a base");
 		close_base(disk);
-		return;
+		return false;
 	}
 	(void)close(f->base_fd);
 	f->base_fd = -1;
@@ -124,6 +131,16 @@ static void commit_base(struct plan_disk *disk, const char *store_id, int64_t re
 	f->base_len = f->base_under_way_len;
 	if (plan_disk_open_journal(disk, 0) != VEER_OK) {
 		failed(disk, "begin a journal");
+		return false;
+	}
+	return true;
+}
+
+/* A full state came and is in use: from now on the old files' journal must not grow, whether or not the new base is on disk. */
+static void commit_new_base(struct plan_disk *disk, const struct plan_disk_job *job)
+{
+	if (!commit_base(disk, job->store_id, job->revision, job->count)) {
+		close_journal(disk);
 		return;
 	}
 	atomic_store(&disk->needs_base, false);
@@ -172,8 +189,7 @@ static void append(struct plan_disk *disk, const struct plan_disk_job *job)
 	failed(disk, "append to the journal");
 	if (ftruncate(f->journal_fd, f->journal_len) != 0)
 		log_error(disk->log, "the journal ends in the middle of a commit", LOG_STR("dir", disk->dir));
-	(void)close(f->journal_fd);
-	f->journal_fd = -1;
+	close_journal(disk);
 }
 
 void plan_disk_write_highest(struct plan_disk *disk)
@@ -304,8 +320,8 @@ static void compact(struct plan_disk *disk)
 	(void)memcpy(store_id, disk->files.store_id, sizeof store_id);
 	buf_init(&c.out, WRITE_CHUNK_BYTES + 2 * PLAN_DISK_RECORD_MAX);
 	if (merge(&c, &revision) == VEER_OK) {
-		commit_base(disk, store_id, revision, c.count);
-		atomic_fetch_add(&disk->compactions, 1);
+		if (commit_base(disk, store_id, revision, c.count))
+			atomic_fetch_add(&disk->compactions, 1);
 	} else {
 		failed(disk, "compact");
 		close_base(disk);
@@ -327,7 +343,7 @@ static void carry_out(struct plan_disk *disk, const struct plan_disk_job *job)
 		base_data(disk, job);
 		break;
 	case PLAN_DISK_JOB_BASE_COMMIT:
-		commit_base(disk, job->store_id, job->revision, job->count);
+		commit_new_base(disk, job);
 		break;
 	case PLAN_DISK_JOB_BASE_ABORT:
 		close_base(disk);

@@ -104,6 +104,8 @@ static void set_flags(struct plan_node *node, const struct build_version *v)
 			node->flags |= PLAN_NODE_CUT;
 		if (type == RRTYPE_CNAME)
 			node->flags |= PLAN_NODE_CNAME;
+		if (type == RRTYPE_DNAME)
+			node->flags |= PLAN_NODE_DNAME;
 	}
 }
 

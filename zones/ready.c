@@ -2,6 +2,7 @@
 /* RRsets ready to send. See ready.h. */
 #include "zones/ready.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +203,31 @@ enum veer_err ready_from_view(struct ready_builder *b, const struct rrset_view *
 	for (size_t pos = 0; rrset_next(view, &pos, &rdata);)
 		ready_add(b, rdata.data, rdata.len);
 	return ready_finish(b, out);
+}
+
+const struct ready_rrset *ready_cname(void *memory, uint32_t ttl, const uint8_t *labels, size_t len)
+{
+	const uint16_t lists[] = {(uint16_t)(RECORD_HEAD + len), RECORD_HEAD}; /* a patch, a target */
+	struct ready_rrset *rr = memory;
+	struct byte_writer w;
+	static_assert(sizeof *rr + RECORD_HEAD + NAME_WIRE_MAX + 2 + sizeof lists <= READY_CNAME_SIZE,
+		      "the longest CNAME fits");
+	*rr = (struct ready_rrset){.ttl = ttl,
+				   .type = RRTYPE_CNAME,
+				   .count = 1,
+				   .len = (uint16_t)(RECORD_HEAD + len + 2),
+				   .patch_count = 1,
+				   .target_count = 1};
+	byte_writer_init(&w, rr->data, rr->len);
+	byte_write_u16(&w, 0xc000 | READY_QNAME_OFFSET);
+	byte_write_u16(&w, RRTYPE_CNAME);
+	byte_write_u16(&w, 1);
+	byte_write_u32(&w, ttl);
+	byte_write_u16(&w, (uint16_t)(len + 2));
+	byte_write_span(&w, labels, len);
+	byte_write_u16(&w, READY_TO_APEX);
+	memcpy(rr->data + even(rr->len), lists, sizeof lists);
+	return rr;
 }
 
 static unsigned list_at(const struct ready_rrset *rr, unsigned index)

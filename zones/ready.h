@@ -61,6 +61,16 @@ enum veer_err ready_finish(struct ready_builder *builder, struct ready_rrset **o
 enum veer_err ready_from_view(struct ready_builder *builder, const struct rrset_view *view, uint32_t ttl,
 			      const uint8_t *apex, struct ready_rrset **out);
 
+/* Bytes that ready_cname() needs at most, alignment included. */
+#define READY_CNAME_SIZE 292
+
+/*
+ * One CNAME made for one answer (RFC 6672 3.1) in `memory` of READY_CNAME_SIZE bytes, aligned as a struct ready_rrset:
+ * its target are the first `len` bytes of `labels` (whole ones, at most 254 bytes), their case kept, and then what is given
+ * as the apex when it is written: the DNAME's target. Returns `memory`.
+ */
+const struct ready_rrset *ready_cname(void *memory, uint32_t ttl, const uint8_t *labels, size_t len);
+
 /*
  * Append the records to a message that starts at w->base, for an owner whose name the message has at `owner_at` and a
  * zone whose apex it has at `apex_at`. Writes all or nothing; false when it does not fit, or when a pointer would lie

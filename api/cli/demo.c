@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "api/cli/cli.h"
@@ -20,6 +21,7 @@ struct running {
 	struct daemon daemon;
 	struct supervisor *supervisor;
 	struct demo_ports ports;
+	bool is_ours; /* the directory and the sites: no other demonstration runs there */
 };
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -30,10 +32,25 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return remove(path);
 }
 
+/* Does another process hold the lock of the service's directory? */
+static bool is_running(void)
+{
+	char path[DEMO_PATH_SIZE];
+	demo_path("/state/run.lock", path);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool is_locked = flock(fd, LOCK_EX | LOCK_NB) != 0;
+	(void)close(fd);
+	return is_locked;
+}
+
 /* An empty directory with its parts. Refuses when another demonstration runs there. */
 static enum veer_err make_clean(struct veer_diag *diag)
 {
 	char path[DEMO_PATH_SIZE];
+	if (is_running())
+		return veer_fail(diag, VEER_EBUSY, "the demonstration runs already: end it first (Ctrl-C where it was started)");
 	demo_path("", path);
 	if (access(path, F_OK) == 0 && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
 		return veer_fail(diag, VEER_EIO, "%s cannot be removed", path);
@@ -116,6 +133,7 @@ static enum veer_err set_up(struct running *r, struct service *service, const ch
 	enum veer_err err = demo_ports_read(&r->ports, diag);
 	if (err == VEER_OK)
 		err = make_clean(diag);
+	r->is_ours = err == VEER_OK;
 	if (err == VEER_OK)
 		err = file_write_atomic(pid_file, pid, (size_t)len, 0600, diag);
 	if (err == VEER_OK)
@@ -156,9 +174,10 @@ int cli_demo_run(int argc, char *argv[], int first)
 		code = daemon_fail(&r.daemon, &diag);
 	}
 	supervisor_free(&r.supervisor);
-	for (size_t i = 0; i < DEMO_SITES; i++)
+	for (size_t i = 0; r.is_ours && i < DEMO_SITES; i++)
 		(void)demo_site_stop(&demo_sites[i], &diag);
-	(void)file_remove(pid_file, NULL);
+	if (r.is_ours)
+		(void)file_remove(pid_file, NULL);
 	service_deinit(&service);
 	daemon_deinit(&r.daemon);
 	return code;

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/cli/service.h"
 
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/file.h"
+#include "probes/target.h"
+#include "zones/model.h"
 
 enum { ARGV_MAX = 128, TEXTS_BYTES = 1 << 20 };
 
@@ -65,6 +71,117 @@ static enum veer_err find_programs(struct service *s, struct veer_diag *diag)
 	return VEER_OK;
 }
 
+/* What the schema cannot say; the children would refuse it too, but one by one and without the line. */
+struct checker {
+	const struct config *config;
+	struct veer_diag *diag;
+	enum veer_err err; /* of the first thing that is wrong */
+};
+
+__attribute__((format(printf, 3, 4))) static void refuse(struct checker *c, const char *pointer, const char *fmt, ...)
+{
+	struct veer_diag why;
+	va_list ap;
+	if (c->err != VEER_OK)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(why.text, sizeof why.text, fmt, ap);
+	va_end(ap);
+	c->err = config_fail(c->config, pointer, c->diag, VEER_EINVAL, "%.400s", why.text);
+}
+
+static void check_state(struct checker *c, const char *state)
+{
+	if (state[0] != '/')
+		refuse(c, "/state", "state: must be an absolute path");
+	else if (strlen(state) + sizeof "/notify.sock" > sizeof((struct sockaddr_un *)NULL)->sun_path)
+		refuse(c, "/state", "state: the path is too long for the sockets below it (at most %zu bytes)",
+		       sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/notify.sock");
+}
+
+static void check_file(struct checker *c, const char *pointer, const char *key, const char *path)
+{
+	if (path != NULL && access(path, R_OK) != 0)
+		refuse(c, pointer, "%s: %.200s: %s", key, path, strerror(errno));
+}
+
+static void check_listen(struct checker *c, const char *section, const json_t *list, bool has_tls, bool is_dns)
+{
+	size_t i;
+	json_t *element;
+	json_array_foreach((json_t *)(uintptr_t)list, i, element) {
+		char pointer[64];
+		struct veer_listen at;
+		struct veer_diag why = {""};
+		const char *address = json_string_value(element);
+		(void)snprintf(pointer, sizeof pointer, "/%s/listen/%zu", section, i);
+		enum veer_err err = is_dns ? veer_listen_parse_dns(address, &at, &why) : veer_listen_parse_http(address, &at, &why);
+		if (err != VEER_OK)
+			refuse(c, pointer, "listen: %.300s", why.text);
+		else if (!is_dns && !has_tls && !veer_listen_is_local(&at))
+			refuse(c, pointer, "listen: \"%s\": beyond loopback only over TLS: give tls_cert and tls_key", address);
+	}
+}
+
+static void check_api(struct checker *c, const json_t *api)
+{
+	const char *cert = text(api, "tls_cert"), *key = text(api, "tls_key");
+	if ((cert == NULL) != (key == NULL))
+		refuse(c, "/api", "api: tls_cert and tls_key go together");
+	check_file(c, "/api/tls_cert", "tls_cert", cert);
+	check_file(c, "/api/tls_key", "tls_key", key);
+	check_listen(c, "api", json_object_get(api, "listen"), cert != NULL, false);
+}
+
+static void check_dnsd(struct checker *c, const json_t *dnsd)
+{
+	const json_t *files = json_object_get(dnsd, "geoip");
+	check_listen(c, "dnsd", json_object_get(dnsd, "listen"), false, true);
+	for (size_t i = 0; i < json_array_size(files); i++) {
+		char pointer[64];
+		(void)snprintf(pointer, sizeof pointer, "/dnsd/geoip/%zu", i);
+		check_file(c, pointer, "geoip", json_string_value(json_array_get(files, i)));
+	}
+}
+
+static void check_targets(struct checker *c, size_t probe, const char *targets)
+{
+	char pointer[64];
+	unsigned allowed;
+	struct veer_diag why = {""};
+	(void)snprintf(pointer, sizeof pointer, "/probes/%zu/allow_targets", probe);
+	if (targets != NULL && target_allow_parse(targets, &allowed, &why) != VEER_OK)
+		refuse(c, pointer, "allow_targets: %.300s", why.text);
+}
+
+static void check_probes(struct checker *c, const json_t *probes)
+{
+	for (size_t i = 0; i < json_array_size(probes); i++) {
+		char pointer[64];
+		const char *name = text(json_array_get(probes, i), "name"), *region = text(json_array_get(probes, i), "region");
+		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/name", i);
+		if (!model_is_name(name))
+			refuse(c, pointer, "name: \"%s\" is not a name (1 to 63 of a-z 0-9 -)", name);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(text(json_array_get(probes, k), "name"), name) == 0)
+				refuse(c, pointer, "name: \"%s\" is taken by another agent", name);
+		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/region", i);
+		if (!model_is_name(region))
+			refuse(c, pointer, "region: \"%s\" is not a name (1 to 63 of a-z 0-9 -)", region);
+		check_targets(c, i, text(json_array_get(probes, i), "allow_targets"));
+	}
+}
+
+static enum veer_err check_service(const struct config *config, const json_t *service, struct veer_diag *diag)
+{
+	struct checker c = {config, diag, VEER_OK};
+	check_state(&c, text(service, "state"));
+	check_api(&c, json_object_get(service, "api"));
+	check_dnsd(&c, json_object_get(service, "dnsd"));
+	check_probes(&c, json_object_get(service, "probes"));
+	return c.err;
+}
+
 enum veer_err service_load(const char *path, struct service *out, struct veer_diag *diag)
 {
 	struct config *config = NULL;
@@ -72,10 +189,10 @@ enum veer_err service_load(const char *path, struct service *out, struct veer_di
 	enum veer_err err = config_load(path, &config, diag);
 	if (err == VEER_OK)
 		err = config_to_json(config, &service_schema, &out->config, diag);
-	const char *state = text(out->config, "state");
-	if (err == VEER_OK && state[0] != '/')
-		err = config_fail(config, "/state", diag, VEER_EINVAL, "state: must be an absolute path");
+	if (err == VEER_OK)
+		err = check_service(config, out->config, diag);
 	config_free(&config);
+	const char *state = text(out->config, "state");
 	if (err == VEER_OK) {
 		(void)snprintf(out->state, sizeof out->state, "%s", state);
 		(void)snprintf(out->socket, sizeof out->socket, "unix:%s/api.sock", state);

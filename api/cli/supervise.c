@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@ enum {
 	BACKOFF_MAX_MS = 5000,
 	STEADY_MS = 10000, /* after running so long, the next pause is the first again */
 	END_TIMEOUT_MS = 10000,
+	EXIT_NO_PROGRAM = 127,
 };
 
 enum child_state { CHILD_WAITING, CHILD_RUNNING, CHILD_READY, CHILD_PAUSING, CHILD_DONE };
@@ -45,6 +47,7 @@ struct supervisor {
 	struct logger *log;
 	char socket_path[108];
 	int socket;
+	int lock_fd;               /* one supervisor a directory */
 	struct child *children[SUPERVISE_CHILDREN_MAX];
 	size_t count;
 	bool is_started;
@@ -57,7 +60,7 @@ static void start_all(struct supervisor *s);
 static void on_child_exit(void *ctx, int fd, unsigned events);
 
 /* In the child process: nothing here may allocate or lock. */
-static void become(const struct child *c, const char *notify)
+static void become(const struct child *c, const char *notify, pid_t supervisor)
 {
 	sigset_t none;
 	(void)setpgid(0, 0);
@@ -70,11 +73,11 @@ static void become(const struct child *c, const char *notify)
 		if (fd >= 0)
 			(void)dup2(fd, STDERR_FILENO);
 	}
-	if (getppid() == 1) /* the supervisor died before prctl() */
+	if (getppid() != supervisor) /* it died before prctl() */
 		_exit(1);
 	(void)putenv((char *)(uintptr_t)notify);
 	(void)execv(c->argv[0], c->argv);
-	_exit(127);
+	_exit(EXIT_NO_PROGRAM);
 }
 
 static void pause_child(struct child *c)
@@ -94,18 +97,33 @@ static void on_pause_over(void *ctx)
 	start_all(c->supervisor);
 }
 
+/* A child that cannot be watched must not run: it would be started a second time. */
+static void give_up(struct child *c)
+{
+	if (c->pid > 0) {
+		(void)kill(c->pid, SIGKILL);
+		(void)waitpid(c->pid, NULL, 0);
+	}
+	if (c->pidfd >= 0)
+		(void)close(c->pidfd);
+	c->pidfd = -1;
+	c->pid = 0;
+}
+
 static void start_child(struct child *c)
 {
 	struct supervisor *s = c->supervisor;
 	char notify[128];
 	(void)snprintf(notify, sizeof notify, "NOTIFY_SOCKET=%s", s->socket_path);
 	c->started_ms = loop_now_ms(s->loop);
+	const pid_t supervisor = getpid();
 	c->pid = fork();
 	if (c->pid == 0)
-		become(c, notify);
+		become(c, notify, supervisor);
 	c->pidfd = c->pid > 0 ? (int)syscall(SYS_pidfd_open, c->pid, 0) : -1;
 	if (c->pidfd < 0 || loop_watch(s->loop, c->pidfd, LOOP_READ, on_child_exit, c) != VEER_OK) {
 		log_error(s->log, "cannot start", LOG_STR("child", c->name), LOG_STR("why", strerror(errno)));
+		give_up(c);
 		pause_child(c);
 		(void)loop_timer_set(s->loop, &c->timer, c->pause_ms, on_pause_over, c);
 		return;
@@ -164,6 +182,8 @@ static void on_child_exit(void *ctx, int fd, unsigned events)
 		return;
 	}
 	pause_child(c);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM)
+		log_error(s->log, "the program cannot be executed", LOG_STR("child", c->name), LOG_STR("program", c->argv[0]));
 	log_warn(s->log, "ended, will be started again", LOG_STR("child", c->name),
 		 LOG_INT("exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
 		 LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), LOG_INT("pause_ms", c->pause_ms));
@@ -196,6 +216,19 @@ static void on_notify(void *ctx, int fd, unsigned events)
 	}
 }
 
+static enum veer_err lock_dir(struct supervisor *s, const char *dir, struct veer_diag *diag)
+{
+	char path[4096];
+	if ((size_t)snprintf(path, sizeof path, "%s/run.lock", dir) >= sizeof path)
+		return veer_fail(diag, VEER_ERANGE, "%s: the path is too long", dir);
+	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (s->lock_fd < 0)
+		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", path, strerror(errno));
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return veer_fail(diag, VEER_EBUSY, "%s: another veer run uses this directory: end it first", dir);
+	return VEER_OK;
+}
+
 static enum veer_err open_socket(struct supervisor *s, const char *dir, struct veer_diag *diag)
 {
 	const int on = 1;
@@ -219,8 +252,10 @@ enum veer_err supervisor_new(struct loop *loop, struct logger *log, const char *
 		return VEER_ENOMEM;
 	s->loop = loop;
 	s->log = log;
-	s->socket = -1;
-	enum veer_err err = open_socket(s, dir, diag);
+	s->socket = s->lock_fd = -1;
+	enum veer_err err = lock_dir(s, dir, diag);
+	if (err == VEER_OK)
+		err = open_socket(s, dir, diag);
 	if (err != VEER_OK) {
 		supervisor_free(&s);
 		return err;
@@ -314,7 +349,12 @@ static bool wait_for_all(struct supervisor *s, int64_t due_ms)
 			continue;
 		int64_t left = due_ms - veer_clock_monotonic_ms(clock);
 		struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
-		if (poll(&p, 1, left > 0 ? (int)left : 0) <= 0)
+		int ended = poll(&p, 1, left > 0 ? (int)left : 0);
+		if (ended < 0 && errno == EINTR) {
+			i--;
+			continue;
+		}
+		if (ended <= 0)
 			return false;
 		reap(c, &status);
 	}
@@ -342,6 +382,8 @@ void supervisor_free(struct supervisor **supervisor)
 		(void)close(s->socket);
 		(void)unlink(s->socket_path);
 	}
+	if (s->lock_fd >= 0)
+		(void)close(s->lock_fd);
 	free(s);
 	*supervisor = NULL;
 }

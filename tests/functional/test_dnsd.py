@@ -95,7 +95,8 @@ def test_delegations_refer_with_glue(server):
 
 def test_what_is_not_served_is_refused(server):
     assert server.ask("other.test.", raw=True).rcode() == dns.rcode.REFUSED
-    assert server.ask("www.example.", "AXFR", tcp=True, raw=True).rcode() == dns.rcode.REFUSED
+    assert server.ask("example.", "AXFR", tcp=True, raw=True).rcode() == dns.rcode.REFUSED
+    assert server.ask("www.example.", "AXFR", tcp=True, raw=True).rcode() == dns.rcode.NOTAUTH
     query = dns.message.make_query("www.example.", "A", rdclass="CH")
     assert dns.query.udp(query, server.address, port=server.port, timeout=3).rcode() == dns.rcode.REFUSED
     query = dns.message.Message()
@@ -119,6 +120,71 @@ def test_edns_and_case_are_echoed(server):
     query[-5] = 1  # the version in the OPT record, which is the last eleven octets
     assert dns.message.from_wire(raw_udp(server, bytes(query))).rcode() == dns.rcode.BADVERS
     assert server.ask("www.example.", raw=True).edns == -1
+
+
+def options(reply):
+    return {int(o.otype): o for o in reply.options}
+
+
+def ask_with(server, *opts, tcp=False, name="www.example."):
+    return options(server.ask(name, raw=True, tcp=tcp, use_edns=0, options=[dns.edns.GenericOption(*o) for o in opts]))
+
+
+def test_edns_options_are_served_when_asked_for(zone):
+    with Dnsd("--zone", f"example={zone}", "--nsid", "ns1.test") as d:
+        d.ready()
+        assert ask_with(d) == {} and not ask_with(d, (3, b""), (65001, b"x")).keys() - {3}
+        nsid = ask_with(d, (3, b""))[3]
+        assert (nsid.nsid if hasattr(nsid, "nsid") else nsid.data) == b"ns1.test"
+        assert 11 not in ask_with(d, (11, b"")) and 11 in ask_with(d, (11, b""), tcp=True)
+        assert ask_with(d, name="other.test.")[15].code == 20
+    with Dnsd("--zone", f"example={zone}") as d:
+        d.ready()
+        assert 3 not in ask_with(d, (3, b""))
+        assert len(cookie_of(d, b"12345678")) == 24  # of a random secret
+
+
+def cookie_of(server, sent):
+    option = ask_with(server, (10, sent))[10]
+    return option.client + option.server if hasattr(option, "server") else option.data
+
+
+def test_cookie_secrets_rotate_without_a_restart(zone, tmp_path):
+    old, new = "e5e973e5a6b2a43f48e7dc849e37bfcf", "445536bcd2513298075a5d379663c962"
+    secrets = tmp_path / "secrets"
+    secrets.write_text(old + "\n")
+    with Dnsd("--zone", f"example={zone}", "--cookie-secret-file", secrets, "--workers", "2") as d:
+        d.ready()
+        first = cookie_of(d, b"12345678")
+        assert first[:9] == b"12345678\x01" and cookie_of(d, first) == first
+        secrets.write_text(new + "\n" + old + "\n")
+        d.hangup()
+        wait_for(lambda: cookie_of(d, first) != first, what="the new secret")
+        assert probe_cookie(d, first) == dns.rcode.NOERROR  # made with the one before
+        second = cookie_of(d, first)
+        secrets.write_text(new + "\n")
+        d.hangup()
+        wait_for(lambda: probe_cookie(d, first) == 23, what="BADCOOKIE")
+        assert probe_cookie(d, second) == dns.rcode.NOERROR
+        secrets.write_text("nonsense\n")
+        d.hangup()
+        d.wait_log("cookie secrets stay as they were.*:1: a cookie secret is 32 hex digits")
+        assert probe_cookie(d, second) == dns.rcode.NOERROR
+
+
+def probe_cookie(server, cookie):
+    """A query without a question says whether a cookie is good (RFC 7873 5.4)."""
+    query = dns.message.Message()
+    query.use_edns(0, options=[dns.edns.GenericOption(10, cookie)])
+    return dns.query.udp(query, server.address, port=server.port, timeout=3 * SLOW).rcode()
+
+
+@pytest.mark.parametrize("args,reason", [(["--nsid", ""], "--nsid"), (["--nsid", "x" * 65], "--nsid: 1 to 64"),
+                                         (["--cookie-secret-file", "/nowhere"], "/nowhere")])
+def test_bad_options_are_said_in_one_line(zone, args, reason):
+    run = subprocess.run([os.path.join(BUILD, "veer-dnsd"), "--listen", "127.0.0.1@0", "--zone", f"example={zone}", *args],
+                         stderr=subprocess.PIPE, text=True, timeout=20)
+    assert run.returncode == 2 and reason in run.stderr and run.stderr.count("\n") == 1
 
 
 def raw_udp(server, packet):

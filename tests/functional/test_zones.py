@@ -310,6 +310,62 @@ def test_a_big_zone_goes_in_and_out_unchanged_while_others_work(api, zone):
     assert records(api, zone) == before
 
 
+def start_import(api, path, text):
+    """An import in a thread, once it is writing; its reply comes in the dictionary."""
+    outcome = {}
+    worker = threading.Thread(target=lambda: outcome.update(reply=api.put(path + "/import", text, timeout=300)))
+    worker.start()
+    wait_until(lambda: api.get(path + "/import").json["state"] == "writing", 60)
+    return worker, outcome
+
+
+def test_what_is_bound_during_an_import_is_carried_over_too(api, zone):
+    for name in ("stays", "goes"):
+        assert api.put(f"{zone}/rrsets/{name}/A", {"policy": "v4"}).status == 201
+    worker, outcome = start_import(api, zone, big_zone(BIG // 4, 3))
+    assert api.put(zone + "/rrsets/comes/A", {"policy": "v4"}).status == 201
+    assert api.delete(zone + "/rrsets/goes/A").status == 204
+    assert api.put(zone + "/rrsets/static/A", {"ttl": 60, "records": ["192.0.2.1"]}).status == 201  # before the switch: replaced
+    at, before = serial(api, zone), api.get(zone).json["version"]
+    worker.join()
+    assert outcome["reply"].status == 200 and outcome["reply"].json["rrsets"] == BIG // 4 + 4, outcome
+    found = records(api, zone)
+    assert api.get(zone).json["version"] > before and serial(api, zone) == at + 1
+    assert {name for (name, _), value in found.items() if value == "v4"} == {"stays.z.example.", "comes.z.example."}
+    assert ("static.z.example.", "A") not in found and len(found) == BIG // 4 + 4
+
+
+def test_a_name_bound_during_an_import_that_the_file_has_too_stops_it(api, zone):
+    worker, outcome = start_import(api, zone, big_zone(BIG // 4, 4) + "clash A 192.0.2.1\n")
+    assert api.put(zone + "/rrsets/clash/A", {"policy": "v4"}).status == 201
+    before = records(api, zone)
+    worker.join()
+    assert_problem(outcome["reply"], 422, "clash.z.example. A")
+    assert records(api, zone) == before
+
+
+def test_a_zone_deleted_during_an_import_stays_deleted(api, zone):
+    worker, outcome = start_import(api, zone, big_zone(BIG // 4, 5))
+    assert api.delete(zone).status == 204
+    worker.join()
+    assert_problem(outcome["reply"], 409, "retry")
+    assert api.get(zone).status == 404
+
+
+def test_an_import_ends_when_the_server_stops(tmp_path):
+    api = Api(tmp_path).start()
+    path = "/v1/zones/k.example."
+    assert api.put(path + "/import", HEAD).status == 200
+    worker, outcome = start_import(api, path, big_zone(BIG // 2, 6))
+    start = time.monotonic()
+    api.stop()
+    worker.join()
+    assert time.monotonic() - start < 5 * SLOW and outcome.get("reply") is None or outcome["reply"].status == 503
+    api.start()
+    assert set(records(api, path)) == {("k.example.", "SOA"), ("k.example.", "NS")}
+    api.stop()
+
+
 def test_an_import_killed_in_the_middle_leaves_the_old_version_whole(tmp_path):
     api = Api(tmp_path).start()
     path = "/v1/zones/k.example."

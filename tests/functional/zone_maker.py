@@ -1,22 +1,27 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Seeded zones with all the corners of the lookup in them, and the questions that find those corners."""
+"""Seeded zones, alone and as families of parents and children, with all the corners of the lookup in them, and the questions that find those corners."""
 import random
 
 LABELS = ["a", "b", "c", "www", "mail", "x-1", "_sip", "_tcp", "n0", "deep", "long" + "g" * 40, "\\032space", "d\\.ot", "\\255"]
-TYPES = ["A", "AAAA", "NS", "SOA", "MX", "TXT", "SRV", "CNAME", "CAA", "HTTPS", "DS", "PTR", "TYPE65280", "DNAME", "NAPTR"]
+TYPES = ["A", "AAAA", "NS", "SOA", "MX", "TXT", "SRV", "CNAME", "CAA", "HTTPS", "DS", "PTR", "TYPE65280", "DNAME", "NAPTR", "ANY"]
+META = ["AXFR", "IXFR", "MAILA", "MAILB", "TKEY", "TSIG", "TYPE128", "TYPE254"]
 
 
 class Zone:
     """Text of one zone, and its owner names."""
 
-    def __init__(self, seed):
-        self.rng = random.Random(seed)
-        self.origin = f"z{seed}.test."
+    def __init__(self, seed, origin=None, elsewhere=(), children=()):
+        """`elsewhere`: names in other zones to point to. `children`: origins of zones below that are served, too."""
+        self.rng = random.Random(str(seed) + (origin or ""))
+        self.origin = origin or f"z{seed}.test."
+        self.elsewhere = list(elsewhere)
+        self.children = list(children)
         self.lines = []
         self.owners = set()
         self.cnames = set()
         self.cuts = set()
+        self.dnames = set()
         self.make()
 
     def add(self, owner, rtype, rdata, ttl=None):
@@ -32,8 +37,11 @@ class Zone:
         """Somewhere to point to: in the zone, not there, a wildcard's child, or outside."""
         rng = self.rng
         kind = rng.random()
+        if self.elsewhere and rng.random() < 0.4:
+            return rng.choice(["", "", "x."]) + rng.choice(self.elsewhere).replace("*", "star")
         if kind < 0.5 and self.owners:
-            return rng.choice(sorted(self.owners)).replace("*", "star")
+            below = rng.choice(["", "a."]) if self.dnames else ""
+            return below + rng.choice(sorted(self.owners)).replace("*", "star")
         if kind < 0.7:
             return "nowhere." + self.origin
         if kind < 0.85:
@@ -58,7 +66,9 @@ class Zone:
         if rtype == "CAA":
             return '0 issue "ca.example.org"'
         if rtype == "HTTPS":
-            return f"1 {self.target()} alpn=\"h2,h3\" ipv4hint={self.address()}"
+            if rng.random() < 0.3:
+                return f"0 {rng.choice(['.', self.target(), self.target()])}"  # AliasMode
+            return f"{rng.randrange(1, 9)} {rng.choice(['.', self.target()])} alpn=\"h2,h3\" ipv4hint={self.address()}"
         if rtype == "PTR":
             return self.target()
         if rtype == "NAPTR":
@@ -73,6 +83,41 @@ class Zone:
 
     def below_cut(self, owner):
         return any(owner == c or owner.endswith("." + c) for c in self.cuts)
+
+    def below_dname(self, owner):
+        return any(owner.endswith("." + d) for d in self.dnames)
+
+    def make_dnames(self, taken):
+        """RFC 6672: redirections within the zone, to a name that is long, to each other, to elsewhere; nothing below them."""
+        rng = self.rng
+        long = ".".join(["l" * 63, "m" * 63, "n" * 63]) + "."
+        for i in range(rng.choice([0, 0, 1, 2, 4])):
+            owner = rng.choice([f"dn{i}", f"dn{i}.deep", f"*.dn{i}"]) + "." + self.origin
+            target = rng.choice([self.origin, "sub1." + self.origin, f"dn{i + 1}." + self.origin, f"dn{i - 1}." + self.origin,
+                                 long + self.origin, "elsewhere.example.", self.name(), f"x.dn{i}." + self.origin])
+            if self.below_cut(owner) or owner in taken:
+                continue
+            taken.add(owner)
+            self.dnames.add(owner)
+            self.add(owner, "DNAME", target, rng.choice([0, 77, 3600]))
+            if rng.random() < 0.4:
+                self.add(owner, "A", self.address())
+
+    def make_children(self, taken):
+        """Delegations to zones that are served here, too, and (not for all of them) data that they hide."""
+        rng = self.rng
+        for child in self.children:
+            taken.add(child)
+            self.cuts.add(child)
+            if rng.random() < 0.25:
+                self.static("www." + child)  # no delegation: the child's zone hides it all the same
+                continue
+            for server in rng.sample(["ns1." + child, "ns1." + self.origin, "ns9." + child, "ns.example.net."], rng.choice([1, 2])):
+                self.add(child, "NS", server)
+                if server.endswith(child):
+                    self.add(server, "A", "192.0.2.54")
+            if rng.random() < 0.5:
+                self.add(child, "DS", "12345 13 2 " + "ab" * 32)
 
     def make(self):
         rng = self.rng
@@ -99,11 +144,13 @@ class Zone:
                     self.add(server, "A", self.address())
                     if rng.random() < 0.4:
                         self.add(server, "AAAA", f"2001:db8::{i + 1:x}")
+        self.make_children(taken)
+        self.make_dnames(taken)
         for _ in range(rng.randrange(5, 25)):
             owner = self.name()
             if rng.random() < 0.25:
                 owner = "*." + owner
-            if owner in taken or self.below_cut(owner) or any(owner.endswith("." + c) for c in self.cnames if False):
+            if owner in taken or self.below_cut(owner) or self.below_dname(owner):
                 continue
             taken.add(owner)
             if rng.random() < 0.3:
@@ -144,7 +191,26 @@ class Zone:
                 owner = owner.split(".", 1)[1] if "\\" not in owner else owner
             elif kind < 0.48:
                 owner = "outside.example."
+            if self.dnames and rng.random() < 0.2:
+                owner = rng.choice([self.name(1)[:-len(self.origin)], "a." + self.name(2)[:-len(self.origin)], "q" * 63 + ".",
+                                    owner[:-len(self.origin)] if owner.endswith(self.origin) else "a."]) + \
+                    rng.choice(sorted(self.dnames))
             owner = owner.replace("*", rng.choice(["*", "w", "w.v"]))
+            if self.elsewhere and rng.random() < 0.2:
+                owner = rng.choice(["", "", "a."]) + rng.choice(self.elsewhere).replace("*", "w")
+            if self.children and rng.random() < 0.1:
+                owner = rng.choice(["", "", "www.", "ns1.", "no."]) + rng.choice(self.children)
             if rng.random() < 0.2:
                 owner = "".join(c.upper() if rng.random() < 0.5 else c for c in owner)
-            yield owner, rng.choice(TYPES)
+            yield owner, rng.choice(TYPES) if rng.random() < 0.98 else rng.choice(META)
+
+
+def family(seed):
+    """Zones of one server: a parent, a child of it, a child of that, and one from elsewhere; they point at each other."""
+    parent, child, grandchild, other = f"z{seed}.test.", f"child.z{seed}.test.", f"g.deep.child.z{seed}.test.", f"o{seed}.example."
+    common = ["ns1." + parent, "www." + parent, "ns1." + child, "a." + child, "nowhere." + child, "ns1." + other, other, child]
+    zones = [Zone(seed, grandchild, common)]
+    zones.append(Zone(seed, child, common + sorted(zones[0].owners), [grandchild]))
+    zones.append(Zone(seed, other, common + sorted(zones[1].owners)))
+    zones.append(Zone(seed, parent, common + sorted(zones[1].owners | zones[2].owners), [child]))
+    return zones

@@ -88,8 +88,8 @@ static void start(struct fixture *f)
 static int64_t put(struct fixture *f, enum model_kind kind, const char *key, const char *value)
 {
 	int64_t revision = 0;
-	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind, key, value,
-				    value != NULL ? strlen(value) : 0, STORE_ANY, 0};
+	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind,      key, value,
+				    value != NULL ? strlen(value) : 0,     STORE_ANY, 0};
 	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
 	if (f->directory != NULL)
 		assert_true(directory_wait(f->directory, revision, WAIT_MS));
@@ -101,7 +101,8 @@ static void put_agents(struct fixture *f, int count)
 	for (int i = 0; i < count; i++) {
 		char id[32], value[160];
 		(void)snprintf(id, sizeof id, "ag-%03d", i);
-		(void)snprintf(value, sizeof value, "{\"id\":\"%s\",\"name\":\"a%d\",\"region\":\"eu\",\"state\":\"enrolled\"}", id, i);
+		(void)snprintf(value, sizeof value,
+			       "{\"id\":\"%s\",\"name\":\"a%d\",\"region\":\"eu\",\"state\":\"enrolled\"}", id, i);
 		(void)put(f, MODEL_KIND_AGENT, id, value);
 	}
 }
@@ -112,8 +113,9 @@ static void put_pool(struct fixture *f, const char *name, int count)
 	char value[ITEMS_MAX * 80];
 	int len = snprintf(value, sizeof value, "{\"name\":\"%s\",\"checks\":[\"tcp\"],\"endpoints\":[", name);
 	for (int i = 0; i < count; i++)
-		len += snprintf(value + len, sizeof value - (size_t)len, "%s{\"name\":\"e%d\",\"address\":\"192.0.2.%d\",\"site\":\"fra\"}",
-				i > 0 ? "," : "", i, 1 + i % 250);
+		len += snprintf(value + len, sizeof value - (size_t)len,
+				"%s{\"name\":\"e%d\",\"address\":\"192.0.2.%d\",\"site\":\"fra\"}", i > 0 ? "," : "", i,
+				1 + i % 250);
 	(void)snprintf(value + len, sizeof value - (size_t)len, "]}");
 	(void)put(f, MODEL_KIND_POOL, name, value);
 }
@@ -121,8 +123,9 @@ static void put_pool(struct fixture *f, const char *name, int count)
 static void put_model(struct fixture *f, int agents, int endpoints)
 {
 	(void)put(f, MODEL_KIND_SITE, "fra", "{\"name\":\"fra\",\"region\":\"eu\"}");
-	(void)put(f, MODEL_KIND_CHECK, "tcp",
-		  "{\"name\":\"tcp\",\"kind\":\"tcp\",\"port\":80,\"interval_ms\":1000,\"timeout_ms\":500,\"hold_s\":0}");
+	(void)put(
+		f, MODEL_KIND_CHECK, "tcp",
+		"{\"name\":\"tcp\",\"kind\":\"tcp\",\"port\":80,\"interval_ms\":1000,\"timeout_ms\":500,\"hold_s\":0}");
 	put_pool(f, "web", endpoints);
 	put_agents(f, agents);
 }
@@ -148,13 +151,17 @@ static enum veer_err report(struct fixture *f, int agent, int64_t revision, cons
 	char id[32];
 	struct arena *arena = arena_new(1 << 20);
 	struct observation *items = arena_calloc(arena, strlen(letters) + 1, sizeof *items);
-	struct report r = {.assignment_revision = revision, .boot = 7, .seq = ++f->seq[agent], .items = items,
+	struct report r = {.assignment_revision = revision,
+			   .boot = 7,
+			   .seq = ++f->seq[agent],
+			   .items = items,
 			   .item_count = (uint32_t)strlen(letters)};
 	assert_non_null(items);
 	for (uint32_t i = 0; i < r.item_count; i++) {
 		bool is_down = letters[i] == 'd';
 		items[i] = (struct observation){.state = is_down ? OBSERVATION_DOWN : OBSERVATION_UP,
-						.reason = is_down ? PROBE_REASON_CONNECT_REFUSED : PROBE_REASON_OK, .age_ms = 10};
+						.reason = is_down ? PROBE_REASON_CONNECT_REFUSED : PROBE_REASON_OK,
+						.age_ms = 10};
 	}
 	(void)snprintf(id, sizeof id, "ag-%03d", agent);
 	return controller_report(f->controller, id, &r, arena);
@@ -190,7 +197,8 @@ static void pause_ms(int ms)
 }
 
 /* The object once its `field` is `text` (NULL: once it is there). */
-static json_t *wait_object(struct fixture *f, enum model_kind kind, const char *key, const char *field, const char *text)
+static json_t *wait_object(struct fixture *f, enum model_kind kind, const char *key, const char *field,
+			   const char *text)
 {
 	struct wanted w = {field, text, NULL};
 	for (int i = 0; i < WAIT_MS / 5 && w.object == NULL; i++) {
@@ -291,7 +299,8 @@ static void status_shows_every_vote_of_two_checks_and_64_agents(void **state)
 	put_model(f, 64, 1);
 	(void)put(f, MODEL_KIND_CHECK, "two", "{\"name\":\"two\",\"kind\":\"tcp\",\"port\":81}");
 	(void)put(f, MODEL_KIND_POOL, "web",
-		  "{\"name\":\"web\",\"checks\":[\"tcp\",\"two\"],\"endpoints\":[{\"name\":\"e0\",\"address\":\"192.0.2.1\",\"site\":\"fra\"}]}");
+		  "{\"name\":\"web\",\"checks\":[\"tcp\",\"two\"],\"endpoints\":[{\"name\":\"e0\",\"address\":\"192.0."
+		  "2.1\",\"site\":\"fra\"}]}");
 	start(f);
 	json_t *status = status_of(f);
 	const json_t *e = json_array_get(json_object_get(status, "endpoints"), 0);
@@ -306,7 +315,8 @@ static void verdicts_that_nothing_stands_behind_are_deleted(void **state)
 	for (int i = 0; i < 250; i++) { /* more than one commit holds */
 		char key[32], value[96];
 		(void)snprintf(key, sizeof key, "old/e%d", i);
-		(void)snprintf(value, sizeof value, "{\"endpoint\":\"%s\",\"state\":\"down\",\"since_revision\":1,\"election\":1}", key);
+		(void)snprintf(value, sizeof value,
+			       "{\"endpoint\":\"%s\",\"state\":\"down\",\"since_revision\":1,\"election\":1}", key);
 		(void)put(f, MODEL_KIND_VERDICT, key, value);
 	}
 	(void)put(f, MODEL_KIND_LAST, "old", "{\"pool\":\"old\",\"endpoints\":[\"e1\"]}");
@@ -347,7 +357,8 @@ static void a_check_that_is_removed_leaves_no_verdict(void **state)
 
 static void garbage_in_the_store_is_left_out_and_repaired(void **state)
 {
-	static const char *const garbage[] = {"[]", "{}", "7", "\"x\"", "null", "not json", "{\"name\":7}", "{\"endpoint\":[],\"state\":{}}"};
+	static const char *const garbage[] = {
+		"[]", "{}", "7", "\"x\"", "null", "not json", "{\"name\":7}", "{\"endpoint\":[],\"state\":{}}"};
 	struct fixture *f = *state;
 	put_model(f, 3, 2);
 	for (int kind = MODEL_KIND_SITE; kind < MODEL_KIND_COUNT; kind++) {
@@ -361,7 +372,8 @@ static void garbage_in_the_store_is_left_out_and_repaired(void **state)
 	(void)put(f, MODEL_KIND_SITE, "a", "{\"name\":\"fra\",\"region\":\"eu\"}"); /* under another's name */
 	(void)put(f, MODEL_KIND_CHECK, "a", "{\"name\":\"tcp\",\"kind\":\"tcp\",\"port\":81}");
 	(void)put(f, MODEL_KIND_POOL, "zzz",
-		  "{\"name\":\"web\",\"checks\":[\"tcp\"],\"endpoints\":[{\"name\":\"e0\",\"address\":\"192.0.2.9\",\"site\":\"fra\"}]}");
+		  "{\"name\":\"web\",\"checks\":[\"tcp\"],\"endpoints\":[{\"name\":\"e0\",\"address\":\"192.0.2.9\","
+		  "\"site\":\"fra\"}]}");
 	(void)put(f, MODEL_KIND_META, "election", "{\"election\":\"many\"}");
 	start(f);
 	wait_gone(f, MODEL_KIND_VERDICT, "web/e0");
@@ -371,7 +383,8 @@ static void garbage_in_the_store_is_left_out_and_repaired(void **state)
 
 static void elections_rise_whatever_the_store_says(void **state)
 {
-	static const char *const stored[] = {"{\"election\":9223372036854775807}", "{\"election\":-5}", "{\"election\":41}", "[]", NULL};
+	static const char *const stored[] = {"{\"election\":9223372036854775807}", "{\"election\":-5}",
+					     "{\"election\":41}", "[]", NULL};
 	struct fixture *f = *state;
 	int64_t last = 0;
 	for (size_t i = 0; i < sizeof stored / sizeof stored[0]; i++) {
@@ -446,7 +459,8 @@ static void more_last_sets_than_fit_a_commit_are_all_written(void **state)
 		char pool[32], policy[128];
 		(void)snprintf(pool, sizeof pool, "p%d", i);
 		put_pool(f, pool, 1);
-		(void)snprintf(policy, sizeof policy, "{\"name\":\"%s\",\"when_all_down\":\"last\",\"tree\":\"%s\"}", pool, pool);
+		(void)snprintf(policy, sizeof policy, "{\"name\":\"%s\",\"when_all_down\":\"last\",\"tree\":\"%s\"}",
+			       pool, pool);
 		(void)put(f, MODEL_KIND_POLICY, pool, policy);
 	}
 	start(f);

@@ -15,11 +15,18 @@
 
 #include "api/directory.h"
 
+/* One change between directory_begin() and directory_end(). */
+static bool apply(struct directory *directory, const struct store_object *object)
+{
+	struct directory_change *change = directory_prepare(object);
+	return change != NULL && directory_install(directory, &change);
+}
+
 static bool change(struct directory *d, enum model_kind kind, const char *key, int64_t revision, const char *value)
 {
 	struct store_object object = {kind, key, revision, value, value != NULL ? strlen(value) : 0};
 	directory_begin(d);
-	bool ok = directory_apply(d, &object);
+	bool ok = apply(d, &object);
 	directory_end(d, revision);
 	return ok;
 }
@@ -193,8 +200,8 @@ static void readers_see_whole_commits_only(void **state)
 		(void)snprintf(a, sizeof a, "{\"n\":%d}", 1000 - i);
 		(void)snprintf(b, sizeof b, "{\"n\":%d}", i);
 		directory_begin(d);
-		assert_true(directory_apply(d, &(struct store_object){MODEL_KIND_SITE, "a", 2 + i, a, strlen(a)}));
-		assert_true(directory_apply(d, &(struct store_object){MODEL_KIND_SITE, "b", 2 + i, b, strlen(b)}));
+		assert_true(apply(d, &(struct store_object){MODEL_KIND_SITE, "a", 2 + i, a, strlen(a)}));
+		assert_true(apply(d, &(struct store_object){MODEL_KIND_SITE, "b", 2 + i, b, strlen(b)}));
 		directory_end(d, 2 + i);
 	}
 	atomic_store(&race.is_over, true);

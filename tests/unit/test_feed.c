@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The feed without HTTP: subscribers are pulled directly, from a real store. */
+/* The feed's sending half, and the hub that fills it, over a real store; what is sent is read by the receiving half. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,43 +7,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
-#include <pthread.h>
-#include <stdatomic.h>
+#include "api/hub.h"
+#include "base/file.h"
+#include "zones/feed_reader.h"
 
-#include "api/connection.h"
-#include "api/feed.h"
-
-enum { WAIT_MS = 10000 };
+enum { WAIT_MS = 10000, HEARD_MAX = 1 << 20 };
 
 struct fixture {
 	char dir[64];
+	char feed_dir[96];
 	struct store *store;
+	struct logger *log;
 	struct feed *feed;
-	int64_t revision; /* of the last commit() */
-};
-
-/* A subscriber with its stream, as the server would hold it. */
-struct client {
-	struct api_stream stream;
-	struct api_stream_source *source;
-	struct buf got;
 };
 
 static int setup(void **state)
 {
-	char url[128];
 	struct fixture *f = calloc(1, sizeof *f);
+	char url[128];
+	struct veer_diag diag = {""};
+	assert_non_null(f);
 	(void)snprintf(f->dir, sizeof f->dir, "/tmp/veer-feed-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
+	(void)snprintf(f->feed_dir, sizeof f->feed_dir, "%s/feed", f->dir);
+	assert_int_equal(mkdir(f->feed_dir, 0700), 0);
 	(void)snprintf(url, sizeof url, "sqlite:%s/veer.db", f->dir);
-	assert_int_equal(store_open(url, &f->store, NULL), VEER_OK);
-	f->feed = feed_new(f->store, f->dir, 0, NULL);
-	assert_non_null(f->feed);
+	if (store_open(url, &f->store, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
 	*state = f;
 	return 0;
 }
@@ -54,356 +51,420 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 	feed_free(&f->feed);
 	store_close(&f->store);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		char path[128];
 		(void)snprintf(path, sizeof path, "%s/%s", f->dir, names[i]);
 		(void)unlink(path);
 	}
-	assert_int_equal(rmdir(f->dir), 0); /* the full states' files have no names */
+	(void)rmdir(f->feed_dir);
+	assert_int_equal(rmdir(f->dir), 0);
 	free(f);
 	return 0;
 }
 
-/* Commit one object to the store and, as the hub does, to the feed. */
-static int64_t commit(struct fixture *f, enum model_kind kind, const char *key, const char *value)
+static int64_t put(struct fixture *f, enum model_kind kind, const char *key, const char *value)
 {
-	struct store_op op = {.op = value != NULL ? STORE_PUT : STORE_DEL,
-			      .kind = kind,
-			      .key = key,
-			      .value = value,
-			      .value_len = value != NULL ? strlen(value) : 0,
-			      .expect = STORE_ANY};
-	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &f->revision, NULL), VEER_OK);
-	feed_change(f->feed, &(struct store_object){kind, key, f->revision, value, op.value_len});
-	feed_commit(f->feed, f->revision);
-	return f->revision;
+	int64_t revision = 0;
+	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind,      key, value,
+				    value != NULL ? strlen(value) : 0,     STORE_ANY, 0};
+	assert_int_equal(store_commit(f->store, &op, 1, STORE_URGENT, &revision, NULL), VEER_OK);
+	return revision;
 }
 
-static void client_open(struct client *c, struct fixture *f, const char *store_id_text, int64_t since)
+static void tell(struct fixture *f, int64_t revision, const char *key, const char *value)
 {
-	*c = (struct client){.source = feed_subscribe(f->feed, store_id_text, since)};
-	assert_non_null(c->source);
-	(void)pthread_mutex_init(&c->stream.lock, NULL);
-	buf_init(&c->got, 256 << 20);
-	c->source->open(c->source, &c->stream);
+	const struct store_object object = {MODEL_KIND_SITE, key, revision, value, value != NULL ? strlen(value) : 0};
+	feed_change(f->feed, &object);
+	feed_commit(f->feed, revision);
 }
 
-static void client_close(struct client *c)
-{
-	c->source->close(c->source);
-	(void)pthread_mutex_destroy(&c->stream.lock);
-	buf_deinit(&c->got);
-}
-
-/* Pull in pieces of `size` until nothing comes, or the stream ends (false). */
-static bool pull(struct client *c, size_t size)
-{
-	char piece[65536];
-	for (;;) {
-		ssize_t len = c->source->pull(c->source, piece, size < sizeof piece ? size : sizeof piece);
-		if (len <= 0)
-			return len == 0;
-		buf_append(&c->got, piece, (size_t)len);
-	}
-}
-
-/* Pull until `text` has come. */
-static void pull_until(struct client *c, const char *text)
-{
-	const struct timespec pause = {.tv_nsec = 1000000};
-	for (int i = 0; i < WAIT_MS && strstr(c->got.data, text) == NULL; i++) {
-		assert_true(pull(c, 65536));
-		(void)nanosleep(&pause, NULL);
-	}
-	if (strstr(c->got.data, text) == NULL)
-		fail_msg("no %s in %s", text, c->got.data);
-}
-
-static void expect_text(struct client *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void expect_text(struct client *c, const char *fmt, ...)
-{
-	char text[4096];
-	va_list ap;
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	assert_string_equal(c->got.data, text);
-	buf_reset(&c->got);
-}
-
-static void a_newcomer_gets_the_whole_state_then_commits(void **state)
-{
-	struct fixture *f = *state;
-	struct client c;
-	(void)commit(f, MODEL_KIND_SITE, "fra", "{\"region\":\"eu\"}");
-	(void)commit(f, MODEL_KIND_RRSET, "z./1/z./A", "{\"policy\":\"p\"}");
-	(void)commit(f, MODEL_KIND_TOKEN, "t", "{}");
-	client_open(&c, f, NULL, 0);
-	pull_until(&c, "\"commit\"");
-	expect_text(
-		&c,
-		"{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":3}\n{\"type\":\"reset\"}\n"
-		"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"fra\",\"revision\":1,\"object\":{\"region\":\"eu\"}}\n"
-		"{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"z./1/z./"
-		"A\",\"revision\":2,\"object\":{\"policy\":\"p\"}}\n"
-		"{\"type\":\"commit\",\"revision\":3}\n",
-		store_id(f->store));
-	(void)commit(f, MODEL_KIND_SITE, "fra", NULL);
-	assert_true(c.stream.has_news);
-	assert_true(pull(&c, 65536));
-	expect_text(&c, "{\"type\":\"del\",\"kind\":\"site\",\"key\":\"fra\",\"revision\":4}\n{\"type\":\"commit\","
-			"\"revision\":4}\n");
-	client_close(&c);
-}
-
-static void a_known_since_resumes_with_what_followed(void **state)
-{
-	struct fixture *f = *state;
-	struct client c;
-	for (int i = 0; i < 5; i++)
-		(void)commit(f, MODEL_KIND_SITE, "s", "{}");
-	client_open(&c, f, store_id(f->store), 4);
-	assert_true(pull(&c, 65536));
-	expect_text(&c,
-		    "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":5}\n"
-		    "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"s\",\"revision\":5,\"object\":{}}\n{\"type\":"
-		    "\"commit\",\"revision\":5}\n",
-		    store_id(f->store));
-	client_close(&c);
-	client_open(&c, f, store_id(f->store), 5);
-	assert_true(pull(&c, 65536));
-	assert_null(strstr(c.got.data, "reset"));
-	assert_null(strstr(c.got.data, "commit"));
-	client_close(&c);
-}
-
-static void an_unknown_place_gets_a_reset(void **state)
-{
-	struct fixture *f = *state;
-	const struct {
-		const char *id;
-		int64_t since;
-	} places[] = {{NULL, 2}, {"00000000000000000000000000000000", 2}, {"", 2}, {store_id(f->store), 99}};
-	(void)commit(f, MODEL_KIND_SITE, "a", "{}");
-	(void)commit(f, MODEL_KIND_SITE, "b", "{}");
-	for (size_t i = 0; i < 4; i++) {
-		struct client c;
-		client_open(&c, f, places[i].id, places[i].since);
-		pull_until(&c, "\"commit\"");
-		assert_non_null(strstr(c.got.data, "{\"type\":\"reset\"}\n"));
-		client_close(&c);
-	}
-}
-
-static void the_size_of_pulls_does_not_change_the_bytes(void **state)
-{
-	struct fixture *f = *state;
-	struct client c[3];
-	static const size_t sizes[] = {1, 7, 65536};
-	for (int i = 0; i < 50; i++)
-		(void)commit(f, MODEL_KIND_SITE, "s", "{\"a\":\"bcd\"}");
-	for (size_t i = 0; i < 3; i++) {
-		client_open(&c[i], f, store_id(f->store), 3);
-		assert_true(pull(&c[i], sizes[i]));
-		assert_true(c[i].got.len > 1000);
-		assert_string_equal(c[i].got.data, c[0].got.data);
-	}
-	for (size_t i = 0; i < 3; i++)
-		client_close(&c[i]);
-}
-
-static void what_is_not_fed_moves_the_revision_only(void **state)
-{
-	struct fixture *f = *state;
-	struct client c;
-	assert_int_equal(feed_revision(f->feed), 0);
-	int64_t fed = commit(f, MODEL_KIND_SITE, "a", "{}");
-	client_open(&c, f, store_id(f->store), fed);
-	int64_t other = commit(f, MODEL_KIND_CHECK, "c", "{}");
-	assert_true(pull(&c, 65536));
-	assert_null(strstr(c.got.data, "commit"));
-	assert_int_equal(feed_revision(f->feed), fed);
-	client_close(&c);
-	client_open(&c, f, store_id(f->store), other); /* a heartbeat may have told it */
-	assert_true(pull(&c, 65536));
-	assert_null(strstr(c.got.data, "reset"));
-	client_close(&c);
-}
-
-static void keys_are_escaped(void **state)
-{
-	struct fixture *f = *state;
-	struct client c;
-	client_open(&c, f, store_id(f->store), 0);
-	(void)commit(f, MODEL_KIND_RRSET, "z./1/a\\.b\\\"c.z./A", "{}");
-	assert_true(pull(&c, 65536));
-	assert_non_null(strstr(c.got.data, "\"key\":\"z./1/a\\\\.b\\\\\\\"c.z./A\""));
-	client_close(&c);
-}
-
-static void one_that_does_not_read_is_cut_and_resumes_from_the_whole_state(void **state)
-{
-	struct fixture *f = *state;
-	struct client slow, fast;
-	(void)commit(f, MODEL_KIND_SITE, "s", "{}");
-	client_open(&slow, f, store_id(f->store), f->revision);
-	client_open(&fast, f, store_id(f->store), f->revision);
-	assert_true(pull(&slow, 65536));
-	for (int i = 0; i < FEED_BACKLOG_COMMITS + 1; i++) {
-		feed_change(f->feed, &(struct store_object){MODEL_KIND_SITE, "s", ++f->revision, "{}", 2});
-		feed_commit(f->feed, f->revision);
-		if (i % 500 == 0)
-			assert_true(pull(&fast, 65536));
-	}
-	assert_true(pull(&fast, 65536));
-	assert_false(pull(&slow, 65536));
-	struct feed_stats stats;
-	feed_stats_read(f->feed, &stats);
-	assert_int_equal(stats.cut, 1);
-	assert_int_equal(stats.subscribers, 2);
-	client_close(&slow);
-	client_open(&slow, f, store_id(f->store), 1);
-	assert_true(pull(&slow, 65536));
-	assert_non_null(strstr(slow.got.data, "reset"));
-	client_close(&slow);
-	client_close(&fast);
-}
-
-static void the_backlog_is_bounded_in_bytes_too(void **state)
-{
-	struct fixture *f = *state;
-	struct client c;
-	size_t len = 1 << 20;
-	char *value = malloc(len + 1);
-	memset(value, 'x', len);
-	value[len] = '\0';
-	client_open(&c, f, store_id(f->store), 0);
-	assert_true(pull(&c, 65536));
-	for (unsigned i = 0; i < FEED_BACKLOG_BYTES / len + 1; i++) {
-		feed_change(f->feed, &(struct store_object){MODEL_KIND_SITE, "s", ++f->revision, value, len});
-		feed_commit(f->feed, f->revision);
-	}
-	assert_false(pull(&c, 65536));
-	/* A commit that is larger than the backlog cannot be told to anybody: all start anew. */
-	client_close(&c);
-	client_open(&c, f, store_id(f->store), f->revision);
-	assert_true(pull(&c, 65536));
-	for (unsigned i = 0; i < FEED_BACKLOG_BYTES / len + 1; i++)
-		feed_change(f->feed, &(struct store_object){MODEL_KIND_SITE, "s", f->revision + 1, value, len});
-	feed_commit(f->feed, ++f->revision);
-	assert_false(pull(&c, 65536));
-	client_close(&c);
-	(void)commit(f, MODEL_KIND_SITE, "s", "{}"); /* and it goes on */
-	free(value);
-}
-
-static void a_heartbeat_comes_after_a_second_of_silence(void **state)
-{
-	struct fixture *f = *state;
-	struct client c;
-	const struct timespec second = {.tv_sec = 1, .tv_nsec = 50000000};
-	client_open(&c, f, store_id(f->store), 0);
-	assert_true(pull(&c, 65536));
-	assert_null(strstr(c.got.data, "heartbeat"));
-	feed_tick(f->feed);
-	assert_false(c.stream.has_news);
-	(void)nanosleep(&second, NULL);
-	feed_tick(f->feed);
-	assert_true(c.stream.has_news);
-	assert_true(pull(&c, 65536));
-	assert_non_null(strstr(c.got.data, "{\"type\":\"heartbeat\",\"revision\":0}\n"));
-	client_close(&c);
-}
-
-/* --- threads --------------------------------------------------------------------------------------------------------
- */
-
-enum { RACE_CLIENTS = 6, RACE_COMMITS = 300 };
-
-struct racer {
-	struct client client;
-	pthread_t thread;
-	atomic_int_fast64_t *last; /* revision to read up to; 0: not known yet */
-	int64_t seen;
+/* What a name server hears: "hello reset +key -key commit:N " and so on. */
+struct heard {
+	char text[HEARD_MAX];
+	size_t len;
 };
 
-static void *read_until_last(void *ctx)
+__attribute__((format(printf, 2, 3))) static enum veer_err note(struct heard *h, const char *fmt, ...)
 {
-	struct racer *r = ctx;
-	const struct timespec pause = {.tv_nsec = 200000};
-	int64_t last;
-	do {
-		if (!pull(&r->client, 100))
-			return NULL;
-		(void)nanosleep(&pause, NULL);
-		const char *text = r->client.got.data;
-		for (const char *at; (at = strstr(text, "\"commit\",\"revision\":")) != NULL; text = at + 1) {
-			int64_t revision = strtoll(at + 20, NULL, 10);
-			const char *end = strchr(at, '\n');
-			if (end == NULL)
-				break;
-			if (revision > r->seen)
-				r->seen = revision;
-		}
-		last = atomic_load(r->last);
-	} while (last == 0 || r->seen < last);
-	return NULL;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(h->text + h->len, sizeof h->text - h->len, fmt, ap);
+	va_end(ap);
+	h->len += (size_t)n;
+	assert_true(h->len < sizeof h->text);
+	return VEER_OK;
 }
 
-/* Commit lines must rise strictly. */
-static void assert_rising(const char *text)
+static enum veer_err on_hello(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
 {
-	int64_t before = 0;
-	for (const char *at; (at = strstr(text, "\"commit\",\"revision\":")) != NULL; text = at + 1) {
-		int64_t revision = strtoll(at + 20, NULL, 10);
-		assert_true(revision > before);
-		before = revision;
+	(void)store_id;
+	(void)revision;
+	(void)diag;
+	return note(ctx, "hello ");
+}
+
+static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
+{
+	(void)diag;
+	return note(ctx, "reset ");
+}
+
+static enum veer_err on_change(void *ctx, const struct feed_change *change, struct veer_diag *diag)
+{
+	(void)diag;
+	return note(ctx, "%c%s ", change->is_del ? '-' : '+', change->key);
+}
+
+static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *diag)
+{
+	(void)diag;
+	return note(ctx, "commit:%lld ", (long long)revision);
+}
+
+static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit};
+
+struct subscriber {
+	struct api_stream_source *source;
+	struct feed_reader *reader;
+	struct heard *heard;
+};
+
+static void subscribe(struct fixture *f, struct subscriber *s, const char *store, int64_t since)
+{
+	s->heard = calloc(1, sizeof *s->heard);
+	assert_non_null(s->heard);
+	s->reader = feed_reader_new(&sink, s->heard);
+	s->source = feed_subscribe(f->feed, store, since);
+	assert_non_null(s->reader);
+	assert_non_null(s->source);
+}
+
+static void unsubscribe(struct subscriber *s)
+{
+	s->source->close(s->source);
+	feed_reader_free(&s->reader);
+	free(s->heard);
+}
+
+/* One pull of at most `size` bytes. */
+static ssize_t pull(struct subscriber *s, size_t size)
+{
+	char block[65536];
+	struct veer_diag diag = {""};
+	ssize_t len = s->source->pull(s->source, block, size);
+	if (len > 0 && feed_reader_push(s->reader, block, (size_t)len, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+	return len;
+}
+
+static void pause_ms(int ms)
+{
+	const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+	(void)nanosleep(&t, NULL);
+}
+
+/* Pull until what was heard ends with `end`. */
+static void hear(struct subscriber *s, const char *end)
+{
+	for (int i = 0; i < WAIT_MS; i++) {
+		size_t len = strlen(end);
+		if (s->heard->len >= len && strcmp(s->heard->text + s->heard->len - len, end) == 0)
+			return;
+		ssize_t n = pull(s, 65536);
+		if (n < 0)
+			fail_msg("cut after: %s", s->heard->text);
+		if (n == 0)
+			pause_ms(1);
 	}
+	fail_msg("heard: %s", s->heard->text);
 }
 
-static void all_subscribers_see_all_commits_in_order_from_wherever_they_start(void **state)
+#define OBJECT "{\"name\":\"x\"}"
+
+static void a_newcomer_gets_the_whole_state_and_then_each_commit(void **state)
 {
 	struct fixture *f = *state;
-	atomic_int_fast64_t last = 0;
-	struct racer racers[RACE_CLIENTS] = {0};
-	char value[32];
-	for (int i = 0; i < RACE_COMMITS; i++) {
-		if (i % (RACE_COMMITS / RACE_CLIENTS) == 0) {
-			struct racer *r = &racers[i / (RACE_COMMITS / RACE_CLIENTS)];
-			r->last = &last;
-			client_open(&r->client, f, i % 20 == 0 ? store_id(f->store) : NULL, i / 2);
-			assert_int_equal(pthread_create(&r->thread, NULL, read_until_last, r), 0);
-		}
-		(void)snprintf(value, sizeof value, "{\"n\":%d}", i);
-		(void)commit(f, MODEL_KIND_SITE, "s", value);
-		if (i % 10 == 0)
-			feed_tick(f->feed);
+	struct subscriber s;
+	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	int64_t revision = put(f, MODEL_KIND_SITE, "b", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, revision, NULL);
+	subscribe(f, &s, NULL, 0);
+	hear(&s, "hello reset +a +b commit:2 ");
+	tell(f, 3, "c", OBJECT);
+	tell(f, 4, "a", NULL);
+	hear(&s, "commit:2 +c commit:3 -a commit:4 ");
+	unsubscribe(&s);
+}
+
+static void who_comes_back_gets_only_what_it_missed(void **state)
+{
+	struct fixture *f = *state;
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	for (int64_t i = 1; i <= 5; i++)
+		tell(f, i, "a", OBJECT);
+	static const struct {
+		int64_t since;
+		const char *heard;
+	} cases[] = {{3, "hello +a commit:4 +a commit:5 "},
+		     {5, "hello "},
+		     {0, "hello +a commit:1 +a commit:2 +a commit:3 +a commit:4 +a commit:5 "}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct subscriber s;
+		subscribe(f, &s, store_id(f->store), cases[i].since);
+		hear(&s, cases[i].heard);
+		assert_string_equal(s.heard->text, cases[i].heard);
+		unsubscribe(&s);
 	}
-	atomic_store(&last, f->revision);
-	for (size_t i = 0; i < RACE_CLIENTS; i++) {
-		assert_int_equal(pthread_join(racers[i].thread, NULL), 0);
-		assert_int_equal(racers[i].seen, f->revision);
-		assert_rising(racers[i].client.got.data);
-		assert_non_null(strstr(racers[i].client.got.data, value));
-		client_close(&racers[i].client);
+}
+
+static void who_knows_another_store_or_the_future_starts_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	tell(f, 1, "a", OBJECT);
+	subscribe(f, &s, store_id(f->store), 2);
+	hear(&s, "hello reset +a commit:1 ");
+	unsubscribe(&s);
+	subscribe(f, &s, "00000000000000000000000000000000", 1);
+	hear(&s, "hello reset +a commit:1 ");
+	unsubscribe(&s);
+}
+
+static void a_full_state_ahead_of_the_ring_is_continued_without_doubles(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	for (int i = 0; i < 3; i++)
+		(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	subscribe(f, &s, NULL, 0);
+	hear(&s, "hello reset +a commit:3 "); /* from the store; the ring is still empty */
+	for (int64_t i = 1; i <= 4; i++)
+		tell(f, i, "a", OBJECT);
+	hear(&s, "commit:3 +a commit:4 ");
+	unsubscribe(&s);
+}
+
+static void commits_while_the_full_state_is_sent_come_after_it(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, 1, NULL);
+	subscribe(f, &s, NULL, 0);
+	hear(&s, "hello reset ");
+	while (pull(&s, 7) <= 0) /* the first bytes of the file */
+		pause_ms(1);
+	tell(f, 2, "b", OBJECT);
+	for (int64_t i = 3; i <= 4; i++) {
+		assert_true(pull(&s, 7) > 0);
+		tell(f, i, "c", OBJECT);
 	}
+	for (int i = 0; i < 20; i++)
+		(void)pull(&s, 65536);
+	assert_non_null(strstr(s.heard->text, "hello reset +a commit:1 +b commit:2 +c commit:3 +c commit:4 "));
+	unsubscribe(&s);
+}
+
+static void who_falls_behind_the_ring_is_cut_and_starts_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	tell(f, 1, "a", OBJECT);
+	subscribe(f, &s, store_id(f->store), 0);
+	hear(&s, "commit:1 ");
+	for (int64_t i = 2; i <= 2 + FEED_BACKLOG_COMMITS; i++)
+		tell(f, i, "a", OBJECT);
+	assert_int_equal(pull(&s, 65536), -1);
+	unsubscribe(&s);
+	subscribe(f, &s, store_id(f->store), 1);
+	while (pull(&s, 65536) == 0)
+		pause_ms(1);
+	assert_memory_equal(s.heard->text, "hello reset ", 12);
+	unsubscribe(&s);
+}
+
+static void the_ring_is_bounded_by_bytes_too(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	size_t size = 900000;
+	char *value = malloc(size + 16);
+	assert_non_null(value);
+	(void)snprintf(value, 16, "{\"x\":\"");
+	memset(value + 6, 'y', size);
+	(void)snprintf(value + 6 + size, 4, "\"}");
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	for (int64_t i = 1; i <= 100; i++)
+		tell(f, i, "a", value);
+	free(value);
+	subscribe(f, &s, store_id(f->store), 10);
+	while (pull(&s, 65536) == 0)
+		pause_ms(1);
+	assert_memory_equal(s.heard->text, "hello reset ", 12);
+	unsubscribe(&s);
+}
+
+static void what_no_name_server_could_read_is_left_out(void **state)
+{
+	static const char *const values[] = {"{\"a\":1,\n\"b\":2}", "not json", "[]", "{\"a\":1", "{}}", "\"x\"",
+					     "{\"a\":\"\x01\"}"};
+	struct fixture *f = *state;
+	struct subscriber s;
+	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+		char key[16];
+		(void)snprintf(key, sizeof key, "bad%zu", i);
+		(void)put(f, MODEL_KIND_SITE, key, values[i]);
+	}
+	(void)put(f, MODEL_KIND_SITE, "bad\n\x01", OBJECT);
+	(void)put(f, MODEL_KIND_SITE, "bad\xff", OBJECT);
+	char *long_value = calloc(1, STORE_VALUE_MAX + 1);
+	assert_non_null(long_value);
+	memset(long_value, ' ', STORE_VALUE_MAX);
+	memcpy(long_value, "{}", 2);
+	(void)put(f, MODEL_KIND_SITE, "bad-long", long_value);
+	free(long_value);
+	(void)put(f, MODEL_KIND_SITE, "good", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, 11, NULL);
+	subscribe(f, &s, NULL, 0);
+	hear(&s, "hello reset +good commit:11 ");
+	for (int64_t i = 0; i < (int64_t)(sizeof values / sizeof values[0]); i++)
+		tell(f, 12 + i, "bad", values[i]);
+	tell(f, 30, "good", OBJECT);
+	hear(&s, "commit:11 +good commit:30 ");
+	unsubscribe(&s);
+}
+
+static void a_read_that_is_repeated_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	const struct store_object half = {MODEL_KIND_SITE, "b", 2, OBJECT, sizeof OBJECT - 1};
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	subscribe(f, &s, store_id(f->store), 0);
+	tell(f, 1, "a", OBJECT);
+	feed_change(f->feed, &half); /* here the read fails … */
+	feed_abandon(f->feed);
+	tell(f, 1, "a", OBJECT); /* … and comes again */
+	tell(f, 2, "b", OBJECT);
+	hear(&s, "hello +a commit:1 +b commit:2 ");
+	assert_string_equal(s.heard->text, "hello +a commit:1 +b commit:2 ");
+	unsubscribe(&s);
+}
+
+static int log_lines(struct fixture *f, const char *word)
+{
+	char path[128], *text = NULL;
+	size_t len = 0;
+	int count = 0;
+	(void)snprintf(path, sizeof path, "%s/log", f->dir);
+	assert_int_equal(file_read(path, 1 << 20, &text, &len, NULL), VEER_OK);
+	for (const char *p = text; (p = strstr(p, word)) != NULL; p++)
+		count++;
+	free(text);
+	return count;
+}
+
+static void a_full_state_that_cannot_be_written_is_tried_again_without_haste(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	char path[128];
+	(void)snprintf(path, sizeof path, "%s/log", f->dir);
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	f->log = logger_new("test", fileno(out), LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+	assert_non_null(f->log);
+	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	assert_int_equal(rmdir(f->feed_dir), 0);
+	f->feed = feed_new(f->store, f->feed_dir, 1, f->log);
+	subscribe(f, &s, NULL, 0);
+	for (int i = 0; i < 150; i++) {
+		(void)pull(&s, 65536);
+		pause_ms(10);
+	}
+	int tries = log_lines(f, "cannot be written");
+	assert_in_range(tries, 1, 3);
+	assert_int_equal(mkdir(f->feed_dir, 0700), 0);
+	hear(&s, "+a commit:1 ");
+	unsubscribe(&s);
+	feed_free(&f->feed);
+	logger_free(&f->log);
+	(void)fclose(out);
+	(void)unlink(path);
+}
+
+static void run_sql(struct fixture *f, const char *sql)
+{
+	char path[128];
+	sqlite3 *db = NULL;
+	(void)snprintf(path, sizeof path, "%s/veer.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	(void)sqlite3_close(db);
+}
+
+static void a_hub_behind_the_history_reads_everything_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct hub *hub = NULL;
+	struct controller *controller = NULL;
+	struct subscriber s;
+	struct directory *directory = directory_new();
+	struct assignment_hub *assignments = assignment_hub_new(store_id(f->store));
+	const struct controller_config config = {veer_clock_system(), f->store, directory, assignments, NULL};
+	(void)put(f, MODEL_KIND_SITE, "a", "{\"name\":\"a\",\"region\":\"eu\"}");
+	assert_int_equal(hub_new(f->store, directory, f->feed_dir, NULL, &hub, NULL), VEER_OK);
+	f->feed = hub_feed(hub);
+	subscribe(f, &s, store_id(f->store), 1);
+	hear(&s, "hello ");
+	(void)put(f, MODEL_KIND_SITE, "a", NULL);
+	int64_t revision = put(f, MODEL_KIND_SITE, "b", "{\"name\":\"b\",\"region\":\"eu\"}");
+	run_sql(f, "UPDATE meta SET value=3 WHERE key='compacted'; DELETE FROM changes");
+	assert_int_equal(controller_new(&config, &controller, NULL), VEER_OK);
+	assert_int_equal(hub_start(hub, controller, assignments), VEER_OK);
+	assert_true(directory_wait(directory, revision, WAIT_MS));
+	assert_int_equal(directory_count(directory, MODEL_KIND_SITE), 1);
+	ssize_t n = 0;
+	for (int i = 0; i < WAIT_MS && (n = pull(&s, 65536)) >= 0; i++)
+		pause_ms(1);
+	assert_int_equal(n, -1); /* cut: it cannot be told what it missed */
+	unsubscribe(&s);
+	subscribe(f, &s, store_id(f->store), 1);
+	for (int i = 0; i < WAIT_MS && strstr(s.heard->text, "commit") == NULL; i++)
+		if (pull(&s, 65536) <= 0)
+			pause_ms(1);
+	assert_memory_equal(s.heard->text, "hello reset +b commit:", 22);
+	unsubscribe(&s);
+	/* And it follows on. */
+	revision = put(f, MODEL_KIND_SITE, "c", "{\"name\":\"c\",\"region\":\"eu\"}");
+	assert_true(directory_wait(directory, revision, WAIT_MS));
+	hub_stop(hub);
+	controller_free(&controller);
+	f->feed = NULL;
+	hub_free(&hub);
+	assignment_hub_free(&assignments);
+	directory_free(&directory);
 }
 
 int main(void)
 {
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_newcomer_gets_the_whole_state_then_commits, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_known_since_resumes_with_what_followed, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_unknown_place_gets_a_reset, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_size_of_pulls_does_not_change_the_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_not_fed_moves_the_revision_only, setup, teardown),
-		cmocka_unit_test_setup_teardown(keys_are_escaped, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_that_does_not_read_is_cut_and_resumes_from_the_whole_state, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(the_backlog_is_bounded_in_bytes_too, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_heartbeat_comes_after_a_second_of_silence, setup, teardown),
-		cmocka_unit_test_setup_teardown(all_subscribers_see_all_commits_in_order_from_wherever_they_start,
-						setup, teardown),
+		T(a_newcomer_gets_the_whole_state_and_then_each_commit),
+		T(who_comes_back_gets_only_what_it_missed),
+		T(who_knows_another_store_or_the_future_starts_anew),
+		T(a_full_state_ahead_of_the_ring_is_continued_without_doubles),
+		T(commits_while_the_full_state_is_sent_come_after_it),
+		T(who_falls_behind_the_ring_is_cut_and_starts_anew),
+		T(the_ring_is_bounded_by_bytes_too),
+		T(what_no_name_server_could_read_is_left_out),
+		T(a_read_that_is_repeated_is_told_once),
+		T(a_full_state_that_cannot_be_written_is_tried_again_without_haste),
+		T(a_hub_behind_the_history_reads_everything_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,8 @@
 #define HEAD "$TTL 300\n@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.53\n"
 #define SOA "example. 60 SOA ns1.example. host.example. 1 2 3 4 60"
 
+#define LONG "l23456789012345678901234567890123456789012345678901234567890123"
+
 static const char example[] =
 	HEAD "www A 192.0.2.1\nwww A 192.0.2.2\nwww AAAA 2001:db8::1\n"
 	     "alias CNAME www\nalias2 CNAME alias\nout CNAME www.other.test.\ncross CNAME www.child\nself CNAME self\n"
@@ -23,16 +25,26 @@ static const char example[] =
 	     "sub NS ns.sub\nsub NS ns1\nns.sub A 192.0.2.77\nns.sub AAAA 2001:db8::77\nsub DS 1 13 2 "
 	     "0000000000000000000000000000000000000000000000000000000000000000\nbelow.sub A 192.0.2.66\n"
 	     "child NS ns1\nmx MX 10 www\nmx MX 20 mail.other.test.\nsrv SRV 1 2 3 www\nhttps HTTPS 1 WWW alpn=h2\n"
-	     "dot\\.ted A 192.0.2.5\n";
+	     "dot\\.ted A 192.0.2.5\n"
+	     "d 77 DNAME new\nd TXT \"d\"\nwww.new A 192.0.2.31\nalias.new CNAME www.d\n*.star.new A 192.0.2.32\n"
+	     "tod CNAME www.d\nover 9 DNAME d\nhidden.d A 192.0.2.33\nmxd MX 1 hidden.d\nself2 DNAME x.self2\n"
+	     "ping DNAME pong\npong DNAME ping\ntoroot DNAME .\ntochild DNAME child\n*.wd DNAME new\n"
+	     "tods CNAME child\nmxdyn MX 1 dyn\nmxdyn MX 2 down\nmxdyn MX 3 cdna\nmxdyn MX 4 www.child\n"
+	     "mxtwice MX 1 ns1\nmxtwice MX 2 ns1\nhttpsdot HTTPS 0 .\nhttpsdot A 192.0.2.41\n"
+	     "svcdot SVCB 1 .\nsvcdot A 192.0.2.40\n"
+	     "away DNAME other.test.\nfar DNAME " LONG "." LONG "." LONG "\n";
 
 static const char child[] = "$TTL 300\n@ SOA ns1 host 1 2 3 4 30\n@ NS ns1\nns1 A 192.0.2.54\nwww A 192.0.2.4\n"
 			    "back CNAME alias.example.\n";
+
+static const char moved[] = "$TTL 300\n@ SOA ns1.example. host 1 2 3 4 30\n@ NS ns1.example.\n@ DNAME example.\n";
 
 static int setup(void **state)
 {
 	struct zone_plan *zp = zone_plan_new();
 	zone_plan_add_zone(zp, "example.", example);
 	zone_plan_add_zone(zp, "child.example.", child);
+	zone_plan_add_zone(zp, "moved.test.", moved);
 	zone_plan_put(zp, MODEL_KIND_POOL, "web",
 		      "{\"name\":\"web\",\"checks\":[],\"endpoints\":["
 		      "{\"name\":\"a\",\"address\":\"192.0.2.101\",\"site\":\"s\"},"
@@ -126,6 +138,63 @@ static void answers_by_the_book(void **state)
 		 "sub.example. 300 NS ns1.example. | ns.sub.example. 300 A 192.0.2.77, ns.sub.example. 300 AAAA "
 		 "2001:db8::77, "
 		 "ns1.example. 300 A 192.0.2.53"},
+		/* RFC 6672 3.2: what is below a DNAME is elsewhere; the name itself is not */
+		{"www.d.example.", RRTYPE_A,
+		 "NOERROR aa | d.example. 77 DNAME new.example., www.d.example. 77 CNAME www.new.example., www.new.example. "
+		 "300 A 192.0.2.31 | |"},
+		{"WwW.D.example.", RRTYPE_A,
+		 "NOERROR aa | D.example. 77 DNAME new.example., WwW.D.example. 77 CNAME WwW.new.example., "
+		 "WwW.new.example. 300 A 192.0.2.31 | |"},
+		{"d.example.", RRTYPE_TXT, "NOERROR aa | d.example. 300 TXT \"d\" | |"},
+		{"d.example.", RRTYPE_DNAME, "NOERROR aa | d.example. 77 DNAME new.example. | |"},
+		{"d.example.", RRTYPE_A, "NOERROR aa | | " SOA " |"},
+		{"www.d.example.", RRTYPE_CNAME,
+		 "NOERROR aa | d.example. 77 DNAME new.example., www.d.example. 77 CNAME www.new.example. | |"},
+		{"www.d.example.", RRTYPE_TXT,
+		 "NOERROR aa | d.example. 77 DNAME new.example., www.d.example. 77 CNAME www.new.example. | " SOA " |"},
+		{"no.d.example.", RRTYPE_A,
+		 "NXDOMAIN aa | d.example. 77 DNAME new.example., no.d.example. 77 CNAME no.new.example. | " SOA " |"},
+		{"x.star.d.example.", RRTYPE_A,
+		 "NOERROR aa | d.example. 77 DNAME new.example., x.star.d.example. 77 CNAME x.star.new.example., "
+		 "x.star.new.example. 300 A 192.0.2.32 | |"},
+		{"hidden.d.example.", RRTYPE_A, /* RFC 6672 2.4: occluded */
+		 "NXDOMAIN aa | d.example. 77 DNAME new.example., hidden.d.example. 77 CNAME hidden.new.example. | " SOA " |"},
+		{"mxd.example.", RRTYPE_MX, "NOERROR aa | mxd.example. 300 MX 1 hidden.d.example. | |"},
+		{"tod.example.", RRTYPE_A,
+		 "NOERROR aa | tod.example. 300 CNAME www.d.example., d.example. 77 DNAME new.example., www.d.example. 77 "
+		 "CNAME www.new.example., www.new.example. 300 A 192.0.2.31 | |"},
+		{"alias.d.example.", RRTYPE_A,
+		 "NOERROR aa | d.example. 77 DNAME new.example., alias.d.example. 77 CNAME alias.new.example., "
+		 "alias.new.example. 300 CNAME www.d.example., www.d.example. 77 CNAME www.new.example., "
+		 "www.new.example. 300 A 192.0.2.31 | |"},
+		{"www.over.example.", RRTYPE_A,
+		 "NOERROR aa | over.example. 9 DNAME d.example., www.over.example. 9 CNAME www.d.example., d.example. 77 "
+		 "DNAME new.example., www.d.example. 77 CNAME www.new.example., www.new.example. 300 A 192.0.2.31 | |"},
+		{"a.self2.example.", RRTYPE_A,
+		 "NOERROR aa | self2.example. 300 DNAME x.self2.example., a.self2.example. 300 CNAME "
+		 "a.x.self2.example. | |"},
+		{"a.ping.example.", RRTYPE_A,
+		 "NOERROR aa | ping.example. 300 DNAME pong.example., a.ping.example. 300 CNAME a.pong.example., "
+		 "pong.example. 300 DNAME ping.example., a.pong.example. 300 CNAME a.ping.example. | |"},
+		{"www.tochild.example.", RRTYPE_A,
+		 "NOERROR aa | tochild.example. 300 DNAME child.example., www.tochild.example. 300 CNAME "
+		 "www.child.example., www.child.example. 300 A 192.0.2.4 | |"},
+		{"a.toroot.example.", RRTYPE_A,
+		 "NOERROR aa | toroot.example. 300 DNAME ., a.toroot.example. 300 CNAME a. | |"},
+		{"a.b.away.example.", RRTYPE_A,
+		 "NOERROR aa | away.example. 300 DNAME other.test., a.b.away.example. 300 CNAME a.b.other.test. | |"},
+		{"a.b.wd.example.", RRTYPE_A, "NOERROR aa | | " SOA " |"}, /* RFC 4592 4.4: no redirection by expansion */
+		{"a.wd.example.", RRTYPE_DNAME, "NOERROR aa | a.wd.example. 300 DNAME new.example. | |"},
+		{"www.*.wd.example.", RRTYPE_A,
+		 "NOERROR aa | *.wd.example. 300 DNAME new.example., www.*.wd.example. 300 CNAME www.new.example., "
+		 "www.new.example. 300 A 192.0.2.31 | |"},
+		{"alias.moved.test.", RRTYPE_AAAA, /* at the apex (RFC 6672 2.3) */
+		 "NOERROR aa | moved.test. 300 DNAME example., alias.moved.test. 300 CNAME alias.example., alias.example. "
+		 "300 CNAME www.example., www.example. 300 AAAA 2001:db8::1 | |"},
+		{"moved.test.", RRTYPE_NS, "NOERROR aa | moved.test. 300 NS ns1.example. | |"},
+		/* RFC 6672 2.2: the new name would have 265 octets */
+		{LONG ".far.example.", RRTYPE_A,
+		 "YXDOMAIN aa | far.example. 300 DNAME " LONG "." LONG "." LONG ".example. | |"},
 		/* RFC 1034 4.3.2 step 3b: referrals */
 		{"sub.example.", RRTYPE_A,
 		 "NOERROR | | sub.example. 300 NS ns.sub.example., sub.example. 300 NS ns1.example. | ns.sub.example. "
@@ -159,7 +228,25 @@ static void answers_by_the_book(void **state)
 		/* not ours */
 		{"other.test.", RRTYPE_A, "REFUSED | | |"},
 		{".", RRTYPE_NS, "REFUSED | | |"},
-		{"www.example.", 252, "REFUSED | | |"},
+		{"example.", RRTYPE_AXFR, "REFUSED | | |"},
+		{"child.example.", RRTYPE_IXFR, "REFUSED | | |"},
+		{"www.example.", RRTYPE_AXFR, "NOTAUTH | | |"},
+		{"other.test.", RRTYPE_IXFR, "NOTAUTH | | |"},
+		{"www.example.", RRTYPE_TKEY, "NOERROR aa | | " SOA " |"}, /* RFC 6895 3.1: types without data */
+		{"nope.example.", RRTYPE_MAILA, "NXDOMAIN aa | | " SOA " |"},
+		{"tods.example.", RRTYPE_DS, "NOERROR aa | tods.example. 300 CNAME child.example. | " SOA " |"},
+		{"mxdyn.example.", RRTYPE_MX,
+		 "NOERROR aa | mxdyn.example. 300 MX 1 dyn.example., mxdyn.example. 300 MX 2 down.example., mxdyn.example. "
+		 "300 MX 3 cdna.example., mxdyn.example. 300 MX 4 www.child.example. | | dyn.example. 5 A 192.0.2.101, "
+		 "dyn.example. 5 A 192.0.2.102"},
+		{"mxtwice.example.", RRTYPE_MX,
+		 "NOERROR aa | mxtwice.example. 300 MX 1 ns1.example., mxtwice.example. 300 MX 2 ns1.example. | | "
+		 "ns1.example. 300 A 192.0.2.53"},
+		{"httpsdot.example.", RRTYPE_HTTPS, "NOERROR aa | httpsdot.example. 300 HTTPS 0 . | |"}, /* an alias */
+		{"svcdot.example.", RRTYPE_SVCB,
+		 "NOERROR aa | svcdot.example. 300 SVCB 1 . | | svcdot.example. 300 A 192.0.2.40"},
+		{"a.www.d.example.", RRTYPE_ANY,
+		 "NXDOMAIN aa | d.example. 77 DNAME new.example., a.www.d.example. 77 CNAME a.www.new.example. | " SOA " |"},
 		/* policies */
 		{"dyn.example.", RRTYPE_A,
 		 "NOERROR aa | dyn.example. 5 A 192.0.2.101, dyn.example. 5 A 192.0.2.102 | |"},

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -363,6 +365,171 @@ static void two_name_servers_cannot_share_a_directory(void **state)
 	assert_non_null(strstr(diag.text, f->dir));
 }
 
+/* A base that needs more than the files of this process may hold. */
+static void write_too_big_a_base(struct fixture *f, int64_t revision)
+{
+	struct rlimit before, small = {4096, RLIM_INFINITY};
+	char *value = malloc(65536 + 1);
+	assert_non_null(value);
+	memset(value, 'x', 65536);
+	value[65536] = '\0';
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	struct feed_change big = change("big", value);
+	plan_disk_base_begin(f->disk, STORE);
+	plan_disk_base_put(f->disk, &big);
+	plan_disk_base_commit(f->disk, revision);
+	plan_disk_flush(f->disk);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	free(value);
+}
+
+static void after_a_base_that_could_not_be_written_the_old_journal_does_not_grow(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	write_base(f->disk, 100);
+	journal(f->disk, 101, "c", "{}");
+	plan_disk_flush(f->disk);
+	write_too_big_a_base(f, 500);
+	assert_true(plan_disk_needs_base(f->disk));
+	journal(f->disk, 501, "d", "{}"); /* on top of 500, which is not on disk */
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 101);
+	/* And the next base makes it good. */
+	write_base(f->disk, 502);
+	journal(f->disk, 503, "e", "{}");
+	plan_disk_flush(f->disk);
+	assert_false(plan_disk_needs_base(f->disk));
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 503);
+}
+
+static void after_a_commit_that_was_lost_none_follows_it(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	size_t size = 1 << 20;
+	char *value = malloc(size + 1);
+	assert_non_null(value);
+	memset(value, 'x', size);
+	value[size] = '\0';
+	write_base(f->disk, 100);
+	journal(f->disk, 101, "c", "{}");
+	struct feed_change big = change("big", value);
+	for (int i = 0; i < 130; i++) /* more than a commit may have */
+		plan_disk_journal_add(f->disk, &big);
+	plan_disk_journal_commit(f->disk, 102);
+	free(value);
+	journal(f->disk, 103, "d", "{}");
+	plan_disk_flush(f->disk);
+	assert_true(plan_disk_needs_base(f->disk));
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 101);
+	assert_null(strstr(l.text, "d="));
+}
+
+static void what_a_reader_would_refuse_is_left_out(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	char key[5001];
+	memset(key, 'k', sizeof key - 1);
+	key[sizeof key - 1] = '\0';
+	struct feed_change a = change("a", "{}"), long_key = change(key, "{}");
+	plan_disk_base_begin(f->disk, STORE);
+	plan_disk_base_put(f->disk, &a);
+	plan_disk_base_put(f->disk, &long_key);
+	plan_disk_base_commit(f->disk, 1);
+	plan_disk_journal_add(f->disk, &long_key);
+	plan_disk_journal_commit(f->disk, 2);
+	journal(f->disk, 3, "b", "{}");
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 3);
+	assert_string_equal(l.text, "a={} b={} ");
+}
+
+static void copy_golden(struct fixture *f, const char *name)
+{
+	char path[128], golden[128], *bytes = NULL;
+	size_t len = 0;
+	(void)snprintf(golden, sizeof golden, "tests/data/formats/%s", name);
+	path_of(f, name, path, sizeof path);
+	assert_int_equal(file_read(golden, 1 << 20, &bytes, &len, NULL), VEER_OK);
+	assert_int_equal(file_write_atomic(path, bytes, len, 0600, NULL), VEER_OK);
+	free(bytes);
+}
+
+static void assert_is_golden(struct fixture *f, const char *name)
+{
+	char path[128], golden[128], *bytes = NULL, *wanted = NULL;
+	size_t len = 0, wanted_len = 0;
+	(void)snprintf(golden, sizeof golden, "tests/data/formats/%s", name);
+	path_of(f, name, path, sizeof path);
+	assert_int_equal(file_read(golden, 1 << 20, &wanted, &wanted_len, NULL), VEER_OK);
+	assert_int_equal(file_read(path, 1 << 20, &bytes, &len, NULL), VEER_OK);
+	assert_int_equal(len, wanted_len);
+	assert_memory_equal(bytes, wanted, len);
+	free(bytes);
+	free(wanted);
+}
+
+static struct feed_change of_kind(enum model_kind kind, const char *key, const void *value, size_t len)
+{
+	return (struct feed_change){.kind = kind, .key = key, .key_len = strlen(key), .is_del = value == NULL, .value = value,
+				    .value_len = len};
+}
+
+#define TEXT(text_) (text_), sizeof(text_) - 1
+
+static void the_golden_files_are_read(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	copy_golden(f, "plan.base");
+	copy_golden(f, "plan.journal");
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 7);
+	assert_int_equal(l.commits, 3);
+	assert_int_equal(l.objects, 7);
+	assert_string_equal(l.store_id, STORE);
+	assert_non_null(strstr(l.text, "fra={\"name\":\"fra\",\"region\":\"eu\"} "));
+	assert_non_null(strstr(l.text, "www.gslb.example./A=pwww "));
+	assert_non_null(strstr(l.text, "web/fra={\"endpoint\":\"web/fra\",\"state\":\"down\"} "));
+	assert_non_null(strstr(l.text, "-gslb.example./1/www.gslb.example./A="));
+}
+
+static void the_golden_files_are_written_byte_for_byte(void **state)
+{
+	static const char ns[] = "w\2ns\4gslb\7example\0\0\1\0\1\0\0\1\54\0\4\300\0\2\65";
+	struct fixture *f = *state;
+	const struct feed_change base[] = {
+		of_kind(MODEL_KIND_SITE, "fra", TEXT("{\"name\":\"fra\",\"region\":\"eu\"}")),
+		of_kind(MODEL_KIND_ZONE, "gslb.example.", TEXT("{\"name\":\"gslb.example.\",\"version\":1}")),
+		of_kind(MODEL_KIND_RRSET, "gslb.example./1/ns.gslb.example./A", TEXT(ns)),
+		of_kind(MODEL_KIND_RRSET, "gslb.example./1/www.gslb.example./A", TEXT("pwww")),
+	};
+	const struct feed_change fourth[] = {
+		of_kind(MODEL_KIND_SITE, "fra", TEXT("{\"name\":\"fra\",\"region\":\"eu\",\"state\":\"out\"}")),
+		of_kind(MODEL_KIND_VERDICT, "web/fra", TEXT("{\"endpoint\":\"web/fra\",\"state\":\"down\"}")),
+	};
+	const struct feed_change seventh = of_kind(MODEL_KIND_RRSET, "gslb.example./1/www.gslb.example./A", NULL, 0);
+	plan_disk_base_begin(f->disk, STORE);
+	for (size_t i = 0; i < sizeof base / sizeof base[0]; i++)
+		plan_disk_base_put(f->disk, &base[i]);
+	plan_disk_base_commit(f->disk, 3);
+	plan_disk_journal_add(f->disk, &fourth[0]);
+	plan_disk_journal_add(f->disk, &fourth[1]);
+	plan_disk_journal_commit(f->disk, 4);
+	plan_disk_journal_add(f->disk, &seventh);
+	plan_disk_journal_commit(f->disk, 7);
+	plan_disk_flush(f->disk);
+	assert_is_golden(f, "plan.base");
+	assert_is_golden(f, "plan.journal");
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -380,6 +547,11 @@ int main(void)
 		T(another_bases_journal_is_ignored),
 		T(a_long_journal_is_compacted_to_the_same_state),
 		T(two_name_servers_cannot_share_a_directory),
+		T(after_a_base_that_could_not_be_written_the_old_journal_does_not_grow),
+		T(after_a_commit_that_was_lost_none_follows_it),
+		T(what_a_reader_would_refuse_is_left_out),
+		T(the_golden_files_are_read),
+		T(the_golden_files_are_written_byte_for_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

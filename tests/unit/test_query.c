@@ -76,7 +76,7 @@ static void verdicts(void **state)
 			    "a\0\0\1\0\1",
 		     QUERY_REPLY, DNS_FORMERR),                                                     /* label type 01 */
 		CASE(HEADER "\3www\7example\0\0\1\0\3", QUERY_REPLY, DNS_REFUSED),                  /* class CH */
-		CASE(HEADER "\3www\7example\0\0\xfc\0\1", QUERY_REPLY, DNS_REFUSED),                /* AXFR */
+		CASE(HEADER "\3www\7example\0\0\xfc\0\1", QUERY_ANSWER, DNS_NOERROR),               /* AXFR */
 		CASE(HEADER "\3www\7example\0\0\xff\0\1", QUERY_ANSWER, DNS_NOERROR),               /* ANY */
 		CASE(HEADER "\3www\7example\0\0\x29\0\1", QUERY_REPLY, DNS_FORMERR),                /* QTYPE OPT */
 		CASE(HEADER "\0\0\2\0\1", QUERY_ANSWER, DNS_NOERROR),                               /* the root */
@@ -171,6 +171,21 @@ static void errors_are_short_and_carry_the_upper_bits_of_rcode(void **state)
 	zone_plan_free(zp);
 }
 
+/* A zone that the feed has shown before its SOA came. */
+static void a_zone_that_is_not_ready_says_so(void **state)
+{
+	(void)state;
+	struct zone_plan *zp = zone_plan_new();
+	static const char packet[] = HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\0";
+	static const char reply[] = "\x12\x34\x81\x02\0\1\0\0\0\0\0\1" QUESTION
+				    "\0\0\x29\x04\xd0\0\0\0\0\0\6\0\x0f\0\2\0\x0e"; /* RFC 8914 4.15 */
+	assert_int_equal(plan_builder_show_zone(zp->builder, (const uint8_t *)"\7example", 1), VEER_OK);
+	zone_plan_commit(zp);
+	assert_int_equal(zone_plan_ask(zp, BYTES(packet), false), sizeof reply - 1);
+	assert_memory_equal(zp->out, reply, sizeof reply - 1);
+	zone_plan_free(zp);
+}
+
 static void limits_follow_the_payload_size(void **state)
 {
 	(void)state;
@@ -249,6 +264,7 @@ int main(void)
 		cmocka_unit_test(a_name_of_255_octets_is_a_name),
 		cmocka_unit_test(the_question_comes_back_as_it_was),
 		cmocka_unit_test(errors_are_short_and_carry_the_upper_bits_of_rcode),
+		cmocka_unit_test(a_zone_that_is_not_ready_says_so),
 		cmocka_unit_test(limits_follow_the_payload_size),
 		cmocka_unit_test(replies_fit_any_limit),
 		cmocka_unit_test(ten_thousand_queries_allocate_nothing),

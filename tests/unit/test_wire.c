@@ -8,6 +8,8 @@
  *       03 "www" 07 "example" 00         ; text in quotes stands for its octets
  *     reply
  *       ...                              ; nothing: there is no reply
+ *
+ * They come from 192.0.2.99.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -104,6 +106,12 @@ static void replies_are_the_golden_packets(void **state)
 	assert_int_equal(file_read(DIRECTORY "/example.zone", 1 << 20, &zone, NULL, NULL), VEER_OK);
 	zone_plan_add_zone(zp, "example.", zone);
 	zone_plan_commit(zp);
+	/* the secret and the time of RFC 9018 A.1 */
+	struct responder_config *config = &zp->responder->config;
+	*config = (struct responder_config){.secrets = {.count = 1}, .nsid_len = 3, .nsid = "ns1"};
+	assert_int_equal(crypto_hex_decode("e5e973e5a6b2a43f48e7dc849e37bfcf", 32, config->secrets.keys[0], 16),
+			 VEER_OK);
+	zp->responder->now_s = 1559731985;
 	int count = scandir(DIRECTORY, &entries, is_case, alphasort);
 	assert_true(count >= 20);
 	for (int i = 0; i < count; i++) {

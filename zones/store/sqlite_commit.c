@@ -91,11 +91,15 @@ static enum veer_err apply_op(struct sqlite_store *s, const struct store_op *op,
 	return err == VEER_OK ? write_log(s, op, revision, (*changes)++) : err;
 }
 
-/* Cut the history behind the newest SQLITE_STORE_HISTORY revisions, now and then, inside the same transaction. */
-static enum veer_err compact(struct sqlite_store *s, int64_t revision)
+/*
+ * Cut the history behind the newest SQLITE_STORE_HISTORY revisions, now and then, inside the same transaction. After an import it is
+ * much to delete, which is not done at the expense of a verdict unless there is nothing but verdicts.
+ */
+static enum veer_err compact(struct sqlite_store *s, int64_t revision, enum store_priority priority)
 {
 	int64_t oldest = revision - SQLITE_STORE_HISTORY;
-	if (++s->commits_since_compaction < SQLITE_STORE_COMPACT_EVERY || oldest <= 0)
+	unsigned every = SQLITE_STORE_COMPACT_EVERY * (priority == STORE_URGENT ? 8 : 1);
+	if (++s->commits_since_compaction < every || oldest <= 0)
 		return VEER_OK;
 	s->commits_since_compaction = 0;
 	(void)sqlite3_bind_int64(s->compact, 1, oldest);
@@ -107,8 +111,8 @@ static enum veer_err compact(struct sqlite_store *s, int64_t revision)
 	return sqlite3_exec(s->writer, sql, NULL, NULL, NULL) == SQLITE_OK ? VEER_OK : VEER_EIO;
 }
 
-static enum veer_err apply_all(struct sqlite_store *s, const struct store_op *ops, size_t count, int64_t next, int *changes,
-			       size_t *failed)
+static enum veer_err apply_all(struct sqlite_store *s, const struct store_op *ops, size_t count, enum store_priority priority,
+			       int64_t next, int *changes, size_t *failed)
 {
 	enum veer_err err = VEER_OK;
 	for (size_t i = 0; i < count && err == VEER_OK; i++) {
@@ -121,7 +125,7 @@ static enum veer_err apply_all(struct sqlite_store *s, const struct store_op *op
 		err = step(s, s->set_revision);
 	}
 	if (err == VEER_OK && *changes > 0)
-		err = compact(s, next);
+		err = compact(s, next, priority);
 	return err;
 }
 
@@ -152,7 +156,7 @@ enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t
 	int changes = 0;
 	enum veer_err err = step(s, s->begin);
 	if (err == VEER_OK) {
-		err = apply_all(s, ops, count, next, &changes, failed);
+		err = apply_all(s, ops, count, priority, next, &changes, failed);
 		if (err == VEER_OK)
 			err = step(s, s->commit);
 		if (err != VEER_OK && sqlite3_get_autocommit(s->writer) == 0)

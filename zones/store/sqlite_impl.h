@@ -65,24 +65,36 @@ void sqlite_store_wait_until(struct sqlite_store *s, int64_t due_ms);
 
 /* Open the files, migrate, prepare; on failure everything is released by sqlite_store_close(). */
 enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *diag);
+/* backend.h: close. */
 void sqlite_store_close(void *self);
 
+/* backend.h: commit. */
 enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
 				  int64_t *revision, size_t *failed);
 
+/* backend.h: get. */
 enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key, struct arena *arena,
 			       struct store_object *out);
+/* backend.h: list. */
 enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *prefix, const char *after,
 				store_object_fn *fn, void *ctx, int64_t *revision);
+/* backend.h: snapshot. */
 enum veer_err sqlite_store_snapshot(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn, void *ctx,
 				    int64_t *revision);
+/* backend.h: watch_open. */
 enum veer_err sqlite_store_watch_open(void *self, int64_t since, void **watch);
+/* backend.h: watch_close. */
 void sqlite_store_watch_close(void *watch);
+/* backend.h: watch_next. */
 enum veer_err sqlite_store_watch_next(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx, int64_t *revision);
+/* backend.h: watch_wake. */
 void sqlite_store_watch_wake(void *watch);
 
+/* backend.h: lease_grant. */
 enum veer_err sqlite_store_lease_grant(void *self, int64_t ttl_ms, int64_t *lease);
+/* backend.h: lease_renew. */
 enum veer_err sqlite_store_lease_renew(void *self, int64_t lease);
+/* backend.h: lease_revoke. */
 void sqlite_store_lease_revoke(void *self, int64_t lease);
 /* Start the thread that ends leases whose time is over. */
 enum veer_err sqlite_store_lease_start(struct sqlite_store *s);

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A full disk: user writes are refused, verdicts and answers go on, and all is made good when there is room again."""
+import os
+import subprocess
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rdatatype
+import pytest
+
+from test_run import free_port
+from veer_util import Api, Program, wait_until
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small file system of its own."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mounted = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", path], capture_output=True,
+                                                    check=False).returncode == 0
+    if not mounted:
+        pytest.skip("cannot mount a small disk here")
+    yield str(path)
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+def fill(disk, leave=0):
+    """Take all room but `leave` bytes."""
+    with open(os.path.join(disk, "filler"), "wb", buffering=0) as f:
+        try:
+            while True:
+                f.write(bytes(65536))
+        except OSError:
+            pass
+        try:
+            while True:
+                f.write(bytes(512))
+        except OSError:
+            pass
+        f.truncate(max(0, f.tell() - leave))
+
+
+def empty(disk):
+    os.unlink(os.path.join(disk, "filler"))
+
+
+def make_model(api):
+    assert api.put("/v1/sites/fra", {"region": "eu"}).status in (200, 201)
+    assert api.put("/v1/checks/web", {"kind": "tcp", "port": 80, "hold_s": 0}).status in (200, 201)
+    assert api.put("/v1/pools/web", {"checks": ["web"], "endpoints": [
+        {"name": "a", "address": "192.0.2.1", "site": "fra"}, {"name": "b", "address": "192.0.2.2", "site": "fra"}]}).status in (200, 201)
+
+
+class Agent:
+    """Says what it is told to."""
+
+    def __init__(self, api):
+        self.api = api
+        _, self.bearer = api.enrol()
+        self.seq = 0
+        self.stream = api.subscribe("/v1/agents/self/assignments", token=self.bearer)
+        self.revision = self.stream.until("assignments")[-1]["revision"]
+
+    def say(self, letters):
+        self.seq += 1
+        reasons = {"u": "ok", "d": "timeout"}
+        body = {"format": 1, "assignment_revision": self.revision, "boot": "00000000000000aa", "seq": self.seq, "blind": False,
+                "items": [[c, reasons[c], 10, 0] for c in letters]}
+        reply = self.api.post("/v1/agents/self/reports", body, token=self.bearer)
+        assert reply.status == 204, reply
+
+
+def verdicts(feed, key, state):
+    """Read the feed until it says so."""
+    while True:
+        line = feed.line()
+        assert line is not None
+        if line["type"] == "put" and line["kind"] == "verdict" and line["key"] == key and line["object"]["state"] == state:
+            return
+
+
+def test_verdicts_go_on_when_user_writes_are_refused(disk, tmp_path):
+    api = Api(disk)
+    api.log_path = str(tmp_path / "log")
+    api.start()
+    try:
+        make_model(api)
+        agent = Agent(api)
+        feed = api.subscribe()
+        feed.until("commit")
+        fill(disk, leave=512 << 10)
+        refused = api.put("/v1/sites/iad", {"region": "us"})
+        assert refused.status == 507 and "disk" in refused.json["detail"], refused
+        agent.say("du")
+        verdicts(feed, "web/a", "down")
+        # Not a byte left: nothing can be committed, and nothing breaks.
+        with open(os.path.join(disk, "filler"), "ab", buffering=0) as f:
+            try:
+                while True:
+                    f.write(bytes(512))
+            except OSError:
+                pass
+        for _ in range(5):
+            agent.say("ud")
+        assert api.get("/v1/status").status == 200
+        assert api.get("/healthz").status == 200
+        empty(disk)
+        verdicts(feed, "web/b", "down")
+        assert api.put("/v1/sites/iad", {"region": "us"}).status in (200, 201)
+        feed.close()
+        agent.stream.close()
+        api.stop()
+        api.start()
+        states = {e["endpoint"]: e["state"] for e in api.get("/v1/status").json["endpoints"]}
+        assert states["web/b"] == "down"
+    finally:
+        api.kill()
+
+
+def answer(port, name):
+    try:
+        reply = dns.query.udp(dns.message.make_query(name, "A"), "127.0.0.1", port=port, timeout=2)
+    except (dns.exception.Timeout, OSError):
+        return None
+    return sorted(r.address for rrset in reply.answer if rrset.rdtype == dns.rdatatype.A for r in rrset)
+
+
+def test_answers_change_and_the_plan_is_made_good_later(disk, tmp_path):
+    (tmp_path / "api").mkdir()
+    api = Api(tmp_path / "api").start()
+    port = free_port()
+    dnsd = Program(tmp_path, ["veer-dnsd", "--listen", f"127.0.0.1@{port}", "--feed", f"unix:{api.unix}", "--state", disk,
+                              "--workers", "1"], name="dnsd.log")
+
+    def set_address(address):
+        assert api.put("/v1/zones/t.example./rrsets/www/A", {"ttl": 5, "records": [address]}).status in (200, 201)
+
+    try:
+        assert api.post("/v1/zones", {"name": "t.example.", "nameservers": ["ns1.t.example."]}).status == 201
+        set_address("192.0.2.1")
+        dnsd.start()
+        wait_until(lambda: answer(port, "www.t.example.") == ["192.0.2.1"], 10)
+        wait_until(lambda: os.path.exists(f"{disk}/plan.base"), 10)
+        fill(disk)
+        # More than the journal's last page has room for.
+        for i in range(40):
+            assert api.put(f"/v1/zones/t.example./rrsets/t{i}/TXT", {"ttl": 5, "records": ['"' + "x" * 200 + '"']}).status in (200, 201)
+        set_address("192.0.2.2")
+        wait_until(lambda: answer(port, "www.t.example.") == ["192.0.2.2"], 10)
+        wait_until(lambda: "the plan cannot be written" in dnsd.said(), 10)
+        # A restart now finds what was whole last, which is old but never half.
+        api.kill()
+        dnsd.kill()
+        dnsd.start()
+        assert answer(port, "www.t.example.") == ["192.0.2.1"]
+        api.start()
+        wait_until(lambda: answer(port, "www.t.example.") == ["192.0.2.2"], 20)
+        empty(disk)
+        api.kill()  # the name server comes back and asks for a full state
+        api.start()
+        wait_until(lambda: b"\xc0\x00\x02\x02" in open(f"{disk}/plan.base", "rb").read(), 40)
+        api.kill()
+        dnsd.kill()
+        dnsd.start()
+        assert answer(port, "www.t.example.") == ["192.0.2.2"]
+    finally:
+        dnsd.kill()
+        api.kill()

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP server under crowds, and its end under load."""
+import resource
+import socket
+import threading
+import time
+
+import pytest
+
+from veer_util import SLOW, Api, wait_until
+
+
+@pytest.fixture
+def api(tmp_path):
+    a = Api(tmp_path).start()
+    yield a
+    a.kill()
+
+
+def test_it_ends_cleanly_while_streams_begin(tmp_path):
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 3 + b"GET /v1/feed HTTP/1.1\r\nHost: x\r\n\r\n"
+    for _ in range(5):
+        api = Api(tmp_path).start()
+        is_over = threading.Event()
+
+        def storm(path=api.unix, over=is_over):
+            while not over.is_set():
+                try:
+                    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+                        s.settimeout(0.05)
+                        s.connect(path)
+                        s.sendall(request)
+                        s.recv(4096)
+                        s.recv(4096)
+                except OSError:
+                    pass
+        threads = [threading.Thread(target=storm, daemon=True) for _ in range(8)]
+        for t in threads:
+            t.start()
+        time.sleep(0.3)
+        api.stop()  # fails when it aborts or hangs
+        is_over.set()
+        for t in threads:
+            t.join()
+
+
+def test_those_who_say_nothing_give_way_to_those_who_do(api):
+    wanted = 4600
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2 * wanted:
+        pytest.skip("too few descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    held = []
+    try:
+        feed = api.subscribe()
+        feed.until("commit") if api.metric("veer_store_revision") else feed.line()
+        for _ in range(wanted):
+            held.append(socket.create_connection(("127.0.0.1", api.port)))
+        start = time.monotonic()
+        wait_until(lambda: api.metric("veer_api_cut_total") > 400, 10)
+        assert time.monotonic() - start < 10 * SLOW  # the ordinary deadline is 15 s
+        wait_until(lambda: api.metric("veer_api_connections") < 4096, 10)
+        feed.until("heartbeat")  # who is served is left alone
+        assert api.get("/healthz", tcp=True).status == 200
+    finally:
+        for s in held:
+            s.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_one_agent_cannot_take_the_places_of_others(api):
+    _, bearer = api.enrol()
+    streams = [api.subscribe("/v1/agents/self/assignments", token=bearer) for _ in range(9)]
+    assert [s.status for s in streams] == [200] * 8 + [503]
+    for s in streams:
+        s.close()
+
+
+def test_an_enrolment_of_garbage_is_no_token(api):
+    """What no program of ours wrote must not end the server: here by the API's own means, as near as they come."""
+    made = api.post("/v1/agents", {"name": "a", "region": "eu"})
+    for body in ({}, {"token": made.json["token"]}, {"token": made.json["token"], "kind": "agent", "x": 1},
+                 {"token": made.json["token"], "kind": "nobody"}, {"token": 7, "kind": "agent"}, []):
+        assert api.post("/v1/enrol", body).status in (400, 401, 422)
+    assert api.post("/v1/enrol", {"token": made.json["token"], "kind": "nameserver"}).status == 401
+    assert api.post("/v1/enrol", {"token": made.json["token"], "kind": "agent"}).status == 201

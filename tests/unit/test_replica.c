@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The name server's copy: lines of a feed in, plans and files out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "dnsd/replica.h"
+
+#define STORE "0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b"
+#define OTHER "ffffffffffffffffffffffffffffffff"
+#define HELLO(store_, revision_)                                                                                       \
+	"{\"type\":\"hello\",\"format\":1,\"store_id\":\"" store_ "\",\"revision\":" revision_ "}\n"
+#define RESET "{\"type\":\"reset\"}\n"
+#define COMMIT(revision_) "{\"type\":\"commit\",\"revision\":" revision_ "}\n"
+#define ZONE(name_)                                                                                                    \
+	"{\"type\":\"put\",\"kind\":\"zone\",\"key\":\"" name_ "\",\"revision\":1,\"object\":{\"name\":\"" name_       \
+	"\",\"version\":1}}\n"
+#define NO_ZONE(name_) "{\"type\":\"del\",\"kind\":\"zone\",\"key\":\"" name_ "\",\"revision\":1}\n"
+
+struct fixture {
+	char dir[64];
+	struct plan_disk *disk;
+	struct replica *replica;
+	struct feed_reader *reader;
+	struct veer_diag why;
+	int published;
+};
+
+static void publish(void *ctx, const struct plan *plan, struct retire_list *retired)
+{
+	struct fixture *f = ctx;
+	assert_non_null(plan);
+	f->published++;
+	retire_release(retired);
+}
+
+static void open_all(struct fixture *f)
+{
+	struct veer_diag diag = {""};
+	if (plan_disk_open(f->dir, NULL, &f->disk, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+	const struct replica_config config = {.disk = f->disk, .publish = publish, .ctx = f};
+	f->replica = replica_new(&config);
+	assert_non_null(f->replica);
+	f->published = 0;
+}
+
+static void close_all(struct fixture *f)
+{
+	feed_reader_free(&f->reader);
+	replica_free(&f->replica);
+	plan_disk_close(&f->disk);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	assert_non_null(f);
+	(void)snprintf(f->dir, sizeof f->dir, "/tmp/veer-replica-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	open_all(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock"};
+	struct fixture *f = *state;
+	close_all(f);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		char path[128];
+		(void)snprintf(path, sizeof path, "%s/%s", f->dir, names[i]);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(f->dir), 0);
+	free(f);
+	return 0;
+}
+
+/* The next bytes of the stream. */
+static enum veer_err hear(struct fixture *f, const char *text)
+{
+	if (f->reader == NULL)
+		f->reader = feed_reader_new(replica_sink(), f->replica);
+	assert_non_null(f->reader);
+	return feed_reader_push(f->reader, text, strlen(text), &f->why);
+}
+
+static void end_stream(struct fixture *f)
+{
+	feed_reader_free(&f->reader);
+	replica_stream_ended(f->replica);
+}
+
+static void hear_all(struct fixture *f, const char *text)
+{
+	if (hear(f, text) != VEER_OK)
+		fail_msg("%s", f->why.text);
+	end_stream(f);
+}
+
+static void assert_serving(const struct fixture *f, const char *store, int64_t revision, size_t zones)
+{
+	char id[PLAN_STORE_ID_SIZE];
+	int64_t at;
+	size_t count;
+	replica_serving(f->replica, id, &at, &count);
+	assert_string_equal(id, store);
+	assert_int_equal(at, revision);
+	assert_int_equal(count, zones);
+}
+
+static void restart(struct fixture *f)
+{
+	struct veer_diag diag = {""};
+	close_all(f);
+	open_all(f);
+	if (replica_load(f->replica, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+}
+
+static void a_full_state_and_then_commits_are_published_and_kept(void **state)
+{
+	struct fixture *f = *state;
+	assert_serving(f, "", 0, 0);
+	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") ZONE("b.") COMMIT("5") ZONE("c.") COMMIT("6") NO_ZONE("a.")
+			    NO_ZONE("b.") COMMIT("9"));
+	assert_int_equal(f->published, 3);
+	assert_serving(f, STORE, 9, 1);
+	restart(f);
+	assert_serving(f, STORE, 9, 1);
+	assert_int_equal(f->published, 1);
+}
+
+static void a_stream_that_ends_before_its_commit_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char id[PLAN_STORE_ID_SIZE];
+	int64_t at;
+	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") COMMIT("5"));
+	hear_all(f, HELLO(STORE, "6") ZONE("b.") NO_ZONE("a."));
+	assert_serving(f, STORE, 5, 1);
+	hear_all(f, HELLO(STORE, "6") RESET ZONE("b.") ZONE("c."));
+	assert_serving(f, STORE, 5, 1);
+	plan_disk_flush(f->disk); /* until its base is on disk it asks for the start */
+	replica_position(f->replica, id, &at);
+	assert_string_equal(id, STORE);
+	assert_int_equal(at, 5);
+	hear_all(f, HELLO(STORE, "6") COMMIT("6")); /* nothing of what was cut comes back */
+	assert_serving(f, STORE, 6, 1);
+	assert_int_equal(f->published, 2);
+	restart(f);
+	assert_serving(f, STORE, 6, 1);
+}
+
+static void an_older_revision_of_the_same_store_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") COMMIT("5"));
+	assert_int_equal(hear(f, HELLO(STORE, "4")), VEER_ESTALE);
+	end_stream(f);
+	assert_int_equal(hear(f, HELLO(STORE, "5") RESET COMMIT("4")), VEER_ESTALE);
+	end_stream(f);
+	assert_int_equal(hear(f, HELLO(STORE, "5") ZONE("b.") COMMIT("5")), VEER_ESTALE);
+	end_stream(f);
+	assert_serving(f, STORE, 5, 1);
+	restart(f);
+	assert_int_equal(hear(f, HELLO(STORE, "4")), VEER_ESTALE); /* across a restart too */
+	end_stream(f);
+	assert_serving(f, STORE, 5, 1);
+}
+
+static void the_same_revision_again_in_full_is_taken(void **state)
+{
+	struct fixture *f = *state;
+	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") COMMIT("5"));
+	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") COMMIT("5"));
+	assert_serving(f, STORE, 5, 1);
+}
+
+static void another_store_is_a_new_order(void **state)
+{
+	struct fixture *f = *state;
+	hear_all(f, HELLO(STORE, "500") RESET ZONE("a.") COMMIT("500"));
+	assert_int_equal(hear(f, HELLO(OTHER, "3") ZONE("b.") COMMIT("3")),
+			 VEER_EINVAL); /* but never on top of another's state */
+	end_stream(f);
+	assert_serving(f, STORE, 500, 1);
+	hear_all(f, HELLO(OTHER, "3") RESET ZONE("b.") ZONE("c.") COMMIT("3"));
+	assert_serving(f, OTHER, 3, 2);
+	restart(f);
+	assert_serving(f, OTHER, 3, 2);
+}
+
+static void an_object_that_is_no_use_costs_only_itself(void **state)
+{
+	struct fixture *f = *state;
+	hear_all(f, HELLO(STORE, "5") RESET ZONE(
+			    "a.") "{\"type\":\"put\",\"kind\":\"pool\",\"key\":\"p\",\"revision\":1,\"object\":{"
+				  "\"name\":7,\"checks\":{}}}\n"
+				  "{\"type\":\"put\",\"kind\":\"verdict\",\"key\":\"p/"
+				  "e\",\"revision\":1,\"object\":{\"endpoint\":[],\"state\":9}}\n"
+				  "{\"type\":\"put\",\"kind\":\"last\",\"key\":\"p\",\"revision\":1,\"object\":{"
+				  "\"pool\":null}}\n"
+				  "{\"type\":\"put\",\"kind\":\"policy\",\"key\":\"w\",\"revision\":1,\"object\":{"
+				  "\"tree\":{\"failover\":\"x\"}}}\n"
+				  "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"s\",\"revision\":1,\"object\":{}}\n"
+				  "{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"nonsense\",\"revision\":1,\"object\":"
+				  "{\"wire\":\"AAAA\"}}\n"
+				  "{\"type\":\"put\",\"kind\":\"zone\",\"key\":\"..\",\"revision\":1,\"object\":{"
+				  "\"name\":\"..\",\"version\":-1}}\n" COMMIT("5"));
+	assert_serving(f, STORE, 5, 1);
+	hear_all(f, HELLO(STORE, "6") ZONE("b.") "{\"type\":\"del\",\"kind\":\"zone\",\"key\":\"never-was.\","
+						 "\"revision\":6}\n" COMMIT("6"));
+	assert_serving(f, STORE, 6, 2);
+	restart(f);
+	assert_serving(f, STORE, 6, 2);
+}
+
+static void changes_before_any_full_state_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(hear(f, HELLO(STORE, "5") ZONE("a.")), VEER_EINVAL);
+	end_stream(f);
+	assert_int_equal(hear(f, HELLO(STORE, "5") RESET NO_ZONE("a.")), VEER_EINVAL);
+	end_stream(f);
+	assert_int_equal(hear(f, RESET), VEER_EINVAL);
+	end_stream(f);
+	assert_serving(f, "", 0, 0);
+	assert_int_equal(f->published, 0);
+}
+
+static void a_plan_that_cannot_be_read_leaves_the_replica_as_new(void **state)
+{
+	struct fixture *f = *state;
+	struct veer_diag diag = {""};
+	char path[128];
+	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") COMMIT("5"));
+	close_all(f);
+	(void)snprintf(path, sizeof path, "%s/plan.base", f->dir);
+	assert_int_equal(truncate(path, 100), 0);
+	open_all(f);
+	assert_int_equal(replica_load(f->replica, &diag), VEER_ECORRUPT);
+	assert_serving(f, "", 0, 0);
+	assert_int_equal(f->published, 0);
+	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") ZONE("b.") COMMIT("5"));
+	assert_serving(f, STORE, 5, 2);
+	restart(f);
+	assert_serving(f, STORE, 5, 2);
+}
+
+static void nothing_kept_is_no_error(void **state)
+{
+	struct fixture *f = *state;
+	struct veer_diag diag = {""};
+	assert_int_equal(replica_load(f->replica, &diag), VEER_ENOTFOUND);
+	assert_serving(f, "", 0, 0);
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_full_state_and_then_commits_are_published_and_kept),
+		T(a_stream_that_ends_before_its_commit_changes_nothing),
+		T(an_older_revision_of_the_same_store_is_refused),
+		T(the_same_revision_again_in_full_is_taken),
+		T(another_store_is_a_new_order),
+		T(an_object_that_is_no_use_costs_only_itself),
+		T(changes_before_any_full_state_are_refused),
+		T(a_plan_that_cannot_be_read_leaves_the_replica_as_new),
+		T(nothing_kept_is_no_error),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
