@@ -2,8 +2,10 @@
 /* The client and its requests' lives: curl's sockets and timers on our loop. */
 #include "base/http.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/http_internal.h"
 
@@ -199,6 +201,16 @@ static size_t write_callback(char *data, size_t size, size_t count, void *ctx)
 	return request->is_stopped || request->is_cancelled ? CURL_WRITEFUNC_ERROR : len;
 }
 
+/* curl forgets why there is no socket; to run out of descriptors is no fault of the other side. */
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct http_request *request = ctx;
+	(void)purpose;
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	request->socket_errno = fd < 0 ? errno : 0;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
 static enum veer_err set_callbacks(struct http_request *request)
 {
 	CURL *easy = request->easy;
@@ -209,6 +221,10 @@ static enum veer_err set_callbacks(struct http_request *request)
 		code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, request);
 	return code == CURLE_OK ? VEER_OK : VEER_ENOMEM;
 }
 

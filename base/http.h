@@ -52,7 +52,7 @@ struct http_result {
 	bool body_cut;            /* longer than `body_limit_bytes`: `body` is its beginning, the rest was not read */
 	const char *etag;         /* the ETag header, or "" */
 	struct http_timing timing;
-	long os_errno;            /* errno of a failed connect, else 0 */
+	long os_errno;            /* errno of a failed connect or socket, else 0 */
 	int tls_verify_result;    /* X509_V_* of a failed certificate check (62: another name), else 0 */
 	int64_t certificate_not_after_s; /* seconds since 1970 of the leaf's notAfter; 0 when unknown or no TLS */
 	void *handle;             /* for http_result_header() */

@@ -44,6 +44,7 @@ struct http_request {
 	bool is_cancelled; /* while curl could not let go of it */
 	bool is_stopped;   /* on_data said stop */
 	bool body_cut;
+	int socket_errno;  /* why there was no socket, else 0 */
 	char error[CURL_ERROR_SIZE];
 };
 

@@ -84,6 +84,8 @@ static void collect_common(struct http_request *request, struct http_result *res
 	long status = 0;
 	(void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &result->os_errno);
+	if (result->os_errno == 0)
+		result->os_errno = request->socket_errno;
 	result->status = (int)status;
 	result->certificate_not_after_s = not_after_s(request->easy);
 	result->handle = request->easy;

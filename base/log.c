@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +15,7 @@
 #include "base/text.h"
 
 #define LINE_MAX_BYTES 4096
+#define PATIENCE_MS 50 /* how long a reader that stands still is waited for, once */
 /* What a value may take after escaping: one long value must not push the others out of the line. */
 #define VALUE_MAX_BYTES 1024
 /* Kept free for what ends a line: a cut mark, a quote, a brace and the newline. */
@@ -22,6 +26,9 @@ struct logger {
 	int fd;
 	enum log_level max_level;
 	enum log_format format;
+	/* Relaxed, both: only the numbers matter, and that each loss is told once. */
+	atomic_bool is_stuck;   /* the reader did not read in time: nobody waits for it until it does */
+	_Atomic uint64_t lost; /* lines since then */
 };
 
 /* A line being built; what does not fit is left out whole. */
@@ -206,6 +213,17 @@ static void put_field(struct line *line, enum log_format format, const struct lo
 		put(line, "\"", 1);
 }
 
+/* Has the descriptor room for a line? A pipe that says so takes 4096 bytes (PIPE_BUF) at once. */
+static bool has_room(struct logger *logger)
+{
+	struct pollfd p = {.fd = logger->fd, .events = POLLOUT};
+	bool was_stuck = atomic_load_explicit(&logger->is_stuck, memory_order_relaxed);
+	bool is_stuck = poll(&p, 1, was_stuck ? 0 : PATIENCE_MS) == 0;
+	if (is_stuck != was_stuck)
+		atomic_store_explicit(&logger->is_stuck, is_stuck, memory_order_relaxed);
+	return !is_stuck;
+}
+
 static void write_all(int fd, const char *text, size_t len)
 {
 	while (len > 0) {
@@ -224,6 +242,14 @@ void log_write(struct logger *logger, enum log_level level, const char *event, c
 	if (logger == NULL || level > logger->max_level)
 		return;
 	int saved_errno = errno;
+	if (!has_room(logger)) {
+		(void)atomic_fetch_add_explicit(&logger->lost, 1, memory_order_relaxed);
+		errno = saved_errno;
+		return;
+	}
+	uint64_t lost = atomic_exchange_explicit(&logger->lost, 0, memory_order_relaxed);
+	if (lost > 0)
+		log_warn(logger, "log lines are lost", LOG_INT("count", lost));
 	char when[VEER_RFC3339_SIZE];
 	veer_rfc3339(veer_clock_wall_ns(veer_clock_system()), when);
 	const struct log_field head[] = {LOG_STR("ts", when), LOG_STR("level", level_name(level)),

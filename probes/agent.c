@@ -266,14 +266,14 @@ static enum veer_err read_settings(const struct agent_settings *settings, struct
 /* One agent a directory: two with one identity would contradict each other. */
 static enum veer_err lock_state(struct agent *agent, struct veer_diag *diag)
 {
-	char path[PATH_SIZE];
 	enum veer_err err = file_make_dirs(agent->state_dir, diag);
 	if (err != VEER_OK)
 		return err;
-	(void)snprintf(path, sizeof path, "%s/lock", agent->state_dir);
-	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	/* The directory itself: an agent that was enrolled starts also where nothing can be written any more. */
+	agent->lock_fd = open(agent->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (agent->lock_fd < 0)
-		return veer_fail(diag, veer_err_from_errno(errno), "%.300s: %s", path, strerrordesc_np(errno));
+		return veer_fail(diag, veer_err_from_errno(errno), "%.300s: %s", agent->state_dir,
+				 strerrordesc_np(errno));
 	if (flock(agent->lock_fd, LOCK_EX | LOCK_NB) != 0)
 		return veer_fail(diag, VEER_EBUSY, "%.300s: another veer-probe uses this directory", agent->state_dir);
 	return VEER_OK;

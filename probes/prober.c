@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "probes/index.h"
 #include "probes/streak.h"
 
 #define CONFIRM_SPACING_MS 100
 #define FIRST_ROUND_MS 1000 /* an unknown item is looked at so often, when its interval is longer */
+#define DESCRIPTORS_KEPT 128 /* for the control planes, the disk and the resolver's threads */
 #define ATTEMPTS_MAX 32     /* probes of one item at a time: timeouts may be longer than intervals */
 
 /* A list in force, kept until the last probe that borrows from it has ended. */
@@ -55,6 +57,8 @@ struct prober {
 	struct work *work;   /* NULL before the first list */
 	struct item **items; /* in the order of its list */
 	uint32_t item_count;
+	uint64_t attempt_count; /* probes that run */
+	uint64_t attempt_max;
 };
 
 static void probe_now(struct item *item);
@@ -77,6 +81,7 @@ static void attempt_remove(struct attempt *attempt)
 	if (attempt->next != NULL)
 		attempt->next->link = attempt->link;
 	attempt->item->attempt_count--;
+	attempt->item->prober->attempt_count--;
 	work_release(&attempt->work);
 	free(attempt);
 }
@@ -112,8 +117,8 @@ static void on_probe(void *ctx, const struct check_outcome *outcome)
 static void probe_now(struct item *item)
 {
 	struct prober *prober = item->prober;
-	if (item->attempt_count >= ATTEMPTS_MAX)
-		return;
+	if (item->attempt_count >= ATTEMPTS_MAX || prober->attempt_count >= prober->attempt_max)
+		return; /* as below */
 	struct attempt *attempt = calloc(1, sizeof *attempt);
 	if (attempt == NULL)
 		return; /* this one is missed; the state grows old, which the control plane sees */
@@ -125,6 +130,7 @@ static void probe_now(struct item *item)
 		attempt->next->link = &attempt->next;
 	item->attempts = attempt;
 	item->attempt_count++;
+	prober->attempt_count++;
 	if (check_start(prober->env, item->check, item->assigned->address, on_probe, attempt, &attempt->probe) !=
 	    VEER_OK)
 		attempt_remove(attempt);
@@ -326,6 +332,15 @@ static void items_free(struct prober *prober)
 	prober->item_count = 0;
 }
 
+/* Each probe is a descriptor; what the agent needs to be heard is not theirs. */
+static uint64_t descriptors_for_probes(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT : limit.rlim_cur / 2;
+}
+
 enum veer_err prober_assign(struct prober *prober, const struct assignments *list, struct arena *arena)
 {
 	struct work *work = work_new(list, arena);
@@ -348,6 +363,7 @@ enum veer_err prober_assign(struct prober *prober, const struct assignments *lis
 	prober->work = work;
 	prober->items = items;
 	prober->item_count = list->item_count;
+	prober->attempt_max = descriptors_for_probes();
 	return VEER_OK;
 }
 

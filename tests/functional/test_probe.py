@@ -193,6 +193,27 @@ def test_restarts_alone_from_disk(world):
     assert agent.stop() == 0
 
 
+def test_starts_alone_from_a_directory_that_cannot_be_written(world, tmp_path):
+    world.api.assign(3, [world.check()], [world.item()])
+    agent = world.agent()
+    agent.wait_for("ready")
+    world.api.wait(lambda r: states(r) == ["u"])
+    assert agent.stop() == 0
+    mounted = ["mount", "--bind", agent.state, agent.state], ["mount", "-o", "remount,ro,bind", agent.state]
+    if any(subprocess.run(command, capture_output=True).returncode != 0 for command in mounted):
+        subprocess.run(["umount", agent.state], capture_output=True)
+        pytest.skip("mounting needs root")
+    try:
+        world.api.assign(4, [world.check()], [world.item(), world.item("p/b", "127.0.0.2")])
+        agent = world.agent()
+        agent.wait_for("ready")
+        world.api.wait(lambda r: states(r) == ["u", "d"])  # works on, and says that nothing is kept
+        agent.wait_for("assignments not kept")
+        assert agent.stop() == 0
+    finally:
+        subprocess.run(["umount", agent.state], check=True)
+
+
 def test_an_agent_that_was_stopped_blames_nobody(world):
     world.site.delay = 0.1
     names = [f"p/e{i}" for i in range(20)]

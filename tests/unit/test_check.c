@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -468,6 +469,30 @@ static void a_cancelled_probe_says_nothing_more(void **state)
 		assert_int_equal(gone[i].count, 0);
 }
 
+/* An agent without descriptors must not take endpoints down. */
+static void without_descriptors_nobody_is_blamed(void **state)
+{
+	struct fixture *f = *state;
+	struct model_check check = http_check(tiny_http_port(f->server), "/hello");
+	struct ended ended[3];
+	static const enum model_check_kind kinds[] = {MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_TCP};
+	struct model_check checks[3] = {check, check, check};
+	struct rlimit before;
+	assert_int_equal(ask(f, "/hello"), PROBE_REASON_OK); /* all that is needed once is there */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	const struct rlimit none = {.rlim_cur = 3, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 3; i++) {
+		checks[i].kind = kinds[i];
+		(void)begin(f, &checks[i], "127.0.0.1", &ended[i]);
+	}
+	enum veer_err err = loop_run(f->loop);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(err, VEER_OK);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(ended[i].reason, PROBE_REASON_INTERNAL);
+}
+
 static void sleep_deeply(void *ctx)
 {
 	(void)ctx;
@@ -528,6 +553,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_host_name_is_resolved_and_then_vetted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_resolver_delays_no_address_and_ends_in_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cancelled_probe_says_nothing_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_descriptors_nobody_is_blamed, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_ends_while_the_agent_slept_says_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_run_side_by_side, setup, teardown),
 	};

@@ -186,6 +186,37 @@ static void lines_of_many_threads_do_not_mix(void **state)
 	(void)close(fd);
 }
 
+static void a_reader_that_stands_still_holds_nobody_up(void **state)
+{
+	(void)state;
+	int fds[2];
+	struct timespec start, end;
+	static char text[200000];
+	size_t len = 0;
+	assert_int_equal(pipe(fds), 0);
+	struct logger *log = logger_new("test", fds[1], LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	for (int i = 0; i < 5000; i++)
+		log_info(log, "much to say", LOG_INT("number", i));
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_true(end.tv_sec - start.tv_sec < 3);
+	for (ssize_t n = 1; n > 0 && len < 60000; len += (size_t)n)
+		n = read(fds[0], text + len, 4096);
+	log_info(log, "again");
+	logger_free(&log);
+	(void)close(fds[1]);
+	for (ssize_t n = 1; n > 0; len += n > 0 ? (size_t)n : 0)
+		n = read(fds[0], text + len, sizeof text - 1 - len);
+	(void)close(fds[0]);
+	const char *lost = strstr(text, "event=\"log lines are lost\" count=");
+	assert_non_null(lost);
+	assert_non_null(strstr(lost, "event=again"));
+	unsigned lines = 0;
+	for (const char *c = text; c < lost; c++)
+		lines += *c == '\n';
+	assert_int_equal(lines + (unsigned)strtoul(strstr(lost, "count=") + 6, NULL, 10), 5000);
+}
+
 static void names_of_levels_and_formats_are_known(void **state)
 {
 	(void)state;
@@ -209,6 +240,7 @@ int main(void)
 		cmocka_unit_test(json_lines_are_json_whatever_the_values),
 		cmocka_unit_test(long_values_are_cut_and_lines_end),
 		cmocka_unit_test(lines_of_many_threads_do_not_mix),
+		cmocka_unit_test(a_reader_that_stands_still_holds_nobody_up),
 		cmocka_unit_test(names_of_levels_and_formats_are_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
