@@ -78,7 +78,8 @@ bool api_precondition(const struct api_request *request, struct api_reply *reply
 	if (current == 0)
 		api_problem(reply, 412, "precondition", "it does not exist");
 	else
-		api_problem(reply, 412, "precondition", "it was changed meanwhile: it is at revision %lld", (long long)current);
+		api_problem(reply, 412, "precondition", "it was changed meanwhile: it is at revision %lld",
+			    (long long)current);
 	return false;
 }
 
@@ -106,8 +107,8 @@ static bool add_to_page(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-void api_list_directory(struct api *api, const struct api_request *request, struct api_reply *reply, enum model_kind kind,
-			const char *hide)
+void api_list_directory(struct api *api, const struct api_request *request, struct api_reply *reply,
+			enum model_kind kind, const char *hide)
 {
 	struct page *page = arena_alloc(request->arena, sizeof *page);
 	if (page == NULL) {

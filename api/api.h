@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all handlers of the REST API share: the parts of veer-api, and the change function that every write goes through.
+ * What all handlers of the REST API share: the parts of veer-api, and the change function that every write goes
+ * through.
  *
  * Threads: handlers of class POOLED run in worker threads and may block on the store; INLINE and STREAM ones must not.
  */
@@ -53,8 +54,8 @@ bool api_authenticate(void *ctx, struct api_request *request);
 bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope scope);
 
 /*
- * Commit and wait until the directory has it, so that who wrote reads what it wrote. On failure the reply is the problem
- * already, and false is returned.
+ * Commit and wait until the directory has it, so that who wrote reads what it wrote. On failure the reply is the
+ * problem already, and false is returned.
  */
 bool api_commit(struct api *api, struct api_reply *reply, const struct store_op *ops, size_t count, int64_t *revision);
 
@@ -74,11 +75,11 @@ void api_reply_object(struct api_reply *reply, int status, const char *text, siz
 bool api_precondition(const struct api_request *request, struct api_reply *reply, int64_t current, int64_t *expect);
 
 /*
- * List a kind of the directory by ?limit=&after=: {"items": […], "next": "KEY"}. `hide` names a field that is left out of
- * each item (NULL: none).
+ * List a kind of the directory by ?limit=&after=: {"items": […], "next": "KEY"}. `hide` names a field that is left out
+ * of each item (NULL: none).
  */
-void api_list_directory(struct api *api, const struct api_request *request, struct api_reply *reply, enum model_kind kind,
-			const char *hide);
+void api_list_directory(struct api *api, const struct api_request *request, struct api_reply *reply,
+			enum model_kind kind, const char *hide);
 
 /* The revision of an object in the directory; 0 when it is not there. */
 int64_t api_revision_of(struct api *api, enum model_kind kind, const char *key);

@@ -32,10 +32,10 @@ struct assignment_stream {
 	struct assignment_stream *next, *prev;
 	struct api_stream *stream;
 	struct agent_entry *agent;
-	struct line *sending;  /* the line on its way */
+	struct line *sending; /* the line on its way */
 	size_t sending_pos;
-	struct line *sent;     /* the last one sent whole: sent again only when another is in force */
-	struct buf small;      /* hello, confirms, heartbeats on their way */
+	struct line *sent; /* the last one sent whole: sent again only when another is in force */
+	struct buf small;  /* hello, confirms, heartbeats on their way */
 	int64_t sent_ms;
 };
 

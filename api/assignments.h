@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sending half of assignments (docs/formats.md, section 5): for each agent the line in force, and the streams of those
- * that are connected. Confirm messages go to who is connected, once, and are not kept.
+ * The sending half of assignments (docs/formats.md, section 5): for each agent the line in force, and the streams of
+ * those that are connected. Confirm messages go to who is connected, once, and are not kept.
  *
  * Threads: all functions may be called from any thread.
  */

@@ -28,9 +28,8 @@ static bool read_credential(void *ctx, const struct directory_entry *entry)
 		memcpy(credential->hash, hash, sizeof credential->hash);
 	size_t i;
 	json_t *scope;
-	json_array_foreach(json_object_get(entry->object, "scopes"), i, scope)
-		if (json_is_string(scope))
-			credential->scopes |= api_scope_from_text(json_string_value(scope));
+	json_array_foreach(json_object_get(entry->object, "scopes"), i, scope) if (json_is_string(scope))
+		credential->scopes |= api_scope_from_text(json_string_value(scope));
 	return true;
 }
 

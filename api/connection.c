@@ -37,7 +37,8 @@ static int64_t phase_ms(enum api_phase phase)
 	return 0;
 }
 
-void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase, size_t bytes)
+void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase,
+			  size_t bytes)
 {
 	if (connection == NULL)
 		return;
@@ -176,7 +177,8 @@ static void end_revoked_streams(struct api_server *server)
 {
 	(void)pthread_mutex_lock(&server->connections_lock);
 	for (struct api_connection *c = server->connections; c != NULL; c = c->next)
-		if (c->stream != NULL && !server->config.revalidate(server->config.ctx, &c->stream->who, c->stream->scope))
+		if (c->stream != NULL &&
+		    !server->config.revalidate(server->config.ctx, &c->stream->who, c->stream->scope))
 			end_stream(c->stream);
 	(void)pthread_mutex_unlock(&server->connections_lock);
 }

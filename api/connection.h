@@ -15,7 +15,7 @@ enum {
 	API_LISTENERS_MAX = 8,
 	API_CONNECTIONS_MAX = 8192, /* of one listener */
 	API_STREAMS_MAX = 2500,
-	API_BODIES_BYTES = 1 << 30, /* of all bodies being received; more are refused */
+	API_BODIES_BYTES = 1 << 30,          /* of all bodies being received; more are refused */
 	API_CROWD = API_CONNECTIONS_MAX / 2, /* more connections: those without a request are cut sooner */
 	API_DEADLINE_CROWDED_MS = 2000,
 	API_POOL_QUEUE_MAX = 256,
@@ -35,22 +35,22 @@ enum api_phase { API_PHASE_IDLE, API_PHASE_HEADERS, API_PHASE_BODY, API_PHASE_RE
 /* One connection, from accept to close. In the server's list, guarded by its connections_lock. */
 struct api_connection {
 	struct api_connection *next, *prev;
-	int fd;             /* borrowed from the library, valid while in the list */
+	int fd; /* borrowed from the library, valid while in the list */
 	bool is_local;
 	bool is_owner;
-	int64_t due_ms;     /* cut when the monotonic clock passes it; 0: never */
-	int64_t since_ms;   /* in its phase */
-	bool is_idle;       /* it has sent no whole request header since then */
+	int64_t due_ms;            /* cut when the monotonic clock passes it; 0: never */
+	int64_t since_ms;          /* in its phase */
+	bool is_idle;              /* it has sent no whole request header since then */
 	struct api_stream *stream; /* the stream it carries, to end it at shutdown */
 };
 
 struct api_exchange;
 
 struct api_stream {
-	pthread_mutex_t lock;    /* guards what follows; taken after no other lock of ours */
+	pthread_mutex_t lock; /* guards what follows; taken after no other lock of ours */
 	bool has_news;
 	bool is_suspended;
-	bool is_ended;           /* the server is stopping */
+	bool is_ended; /* the server is stopping */
 	struct MHD_Connection *connection;
 	struct api_connection *peer; /* lives longer than the stream */
 	struct api_stream_source *source;
@@ -69,10 +69,10 @@ struct api_exchange {
 	struct api_reply reply;
 	struct buf body;
 	size_t query_dropped;
-	bool is_refused;   /* the reply was made before the body came; the body is thrown away */
-	bool is_body_over; /* the body is longer than the route takes */
-	bool is_crowded_out; /* the bodies of all requests together are too large */
-	bool is_done;      /* the handler has run */
+	bool is_refused;           /* the reply was made before the body came; the body is thrown away */
+	bool is_body_over;         /* the body is longer than the route takes */
+	bool is_crowded_out;       /* the bodies of all requests together are too large */
+	bool is_done;              /* the handler has run */
 	struct api_exchange *next; /* in the pool's queue */
 };
 
@@ -93,7 +93,7 @@ struct api_server {
 	pthread_mutex_t connections_lock; /* guards the list and the fields of its members */
 	struct api_connection *connections;
 
-	pthread_mutex_t pool_lock;        /* guards the queue and is_stopping */
+	pthread_mutex_t pool_lock; /* guards the queue and is_stopping */
 	pthread_cond_t pool_filled;
 	struct api_exchange *queue_head, *queue_tail;
 	size_t queue_len;
@@ -104,7 +104,7 @@ struct api_server {
 	pthread_t janitor;
 	bool has_janitor;
 	atomic_bool is_janitor_done;
-	atomic_bool is_ending;            /* no stream may be opened or parked any more */
+	atomic_bool is_ending; /* no stream may be opened or parked any more */
 
 	atomic_uint_fast64_t requests, by_class[6], refused_busy, cut_deadline, connection_count, stream_count,
 		body_bytes;
@@ -116,7 +116,8 @@ int64_t api_now_ms(void);
 void api_connection_notify(void *ctx, struct MHD_Connection *connection, void **socket_context,
 			   enum MHD_ConnectionNotificationCode code);
 /* Start a phase, whose deadline leaves time for `bytes` of body or reply. */
-void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase, size_t bytes);
+void api_connection_phase(struct api_server *server, struct api_connection *connection, enum api_phase phase,
+			  size_t bytes);
 /* Open streams of this agent or name server. */
 size_t api_connections_count_streams(struct api_server *server, const struct api_principal *who);
 void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *connection);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The controller: a thread of its own that takes in reports and the model, runs the verdict engine, and hands transitions
- * to a second thread that commits them. It holds no HTTP connection and no handle of the store; two queues join it with
- * both. Each commit carries a condition on the election, so that a deposed controller writes nothing (S4).
+ * The controller: a thread of its own that takes in reports and the model, runs the verdict engine, and hands
+ * transitions to a second thread that commits them. It holds no HTTP connection and no handle of the store; two queues
+ * join it with both. Each commit carries a condition on the election, so that a deposed controller writes nothing (S4).
  *
  * Threads: the functions below may be called from any thread.
  */
@@ -44,26 +44,28 @@ void controller_free(struct controller **controller);
 void controller_model_changed(struct controller *controller);
 
 /*
- * One report of the authenticated agent. Takes `arena`, in which the report lives (always, also on failure). Never blocks.
- * Errors: VEER_ECONFLICT (another assignment revision: 409), VEER_ELIMIT (the queue, or the agent's share of it, is full).
+ * One report of the authenticated agent. Takes `arena`, in which the report lives (always, also on failure). Never
+ * blocks. Errors: VEER_ECONFLICT (another assignment revision: 409), VEER_ELIMIT (the queue, or the agent's share of
+ * it, is full).
  */
 enum veer_err controller_report(struct controller *controller, const char *agent, struct report *report,
 				struct arena *arena);
 
 /*
- * What the engine knows, for /v1/status: {"endpoints": […], "agents": […], "election": N, "assignment_revision": N}. Waits up to 2 s for the
- * controller's thread. Ownership: the caller's. NULL when it does not answer: then `status` says so.
+ * What the engine knows, for /v1/status: {"endpoints": […], "agents": […], "election": N, "assignment_revision": N}.
+ * Waits up to 2 s for the controller's thread. Ownership: the caller's. NULL when it does not answer: then `status`
+ * says so.
  */
 json_t *controller_status(struct controller *controller);
 
 struct controller_stats {
-	uint64_t reports;          /* taken in and counted */
-	uint64_t reports_refused;  /* stale, unknown, over the limit */
-	uint64_t transitions;      /* committed */
+	uint64_t reports;         /* taken in and counted */
+	uint64_t reports_refused; /* stale, unknown, over the limit */
+	uint64_t transitions;     /* committed */
 	uint64_t commits_failed;
-	uint64_t confirms;         /* sent */
+	uint64_t confirms; /* sent */
 	int64_t election;
-	bool is_acting;            /* no other one was elected since */
+	bool is_acting; /* no other one was elected since */
 };
 void controller_stats_read(struct controller *controller, struct controller_stats *out);
 

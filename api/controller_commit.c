@@ -16,8 +16,8 @@ static struct commit_job *job_new(struct controller *c)
 		free(job);
 		return NULL;
 	}
-	job->ops[job->op_count++] = (struct store_op){.op = STORE_CHECK, .kind = MODEL_KIND_META, .key = election_key,
-						      .expect = c->election_revision};
+	job->ops[job->op_count++] = (struct store_op){
+		.op = STORE_CHECK, .kind = MODEL_KIND_META, .key = election_key, .expect = c->election_revision};
 	return job;
 }
 
@@ -31,7 +31,9 @@ static void job_free(struct commit_job *job)
 static bool job_add(struct commit_job *job, enum model_kind kind, const char *key, json_t *value)
 {
 	char *text = value != NULL ? veer_json_dump(value) : NULL;
-	struct store_op op = {.op = value != NULL ? STORE_PUT : STORE_DEL, .kind = kind, .expect = STORE_ANY,
+	struct store_op op = {.op = value != NULL ? STORE_PUT : STORE_DEL,
+			      .kind = kind,
+			      .expect = STORE_ANY,
 			      .key = arena_strdup(job->arena, key)};
 	if (text != NULL) {
 		op.value = arena_strdup(job->arena, text);
@@ -50,9 +52,10 @@ static json_t *votes_json(const struct verdict_transition *t)
 	json_t *votes = json_array();
 	for (uint32_t i = 0; i < t->vote_count; i++) {
 		const struct verdict_vote *v = &t->votes[i];
-		(void)json_array_append_new(votes, json_pack("{s:s, s:s, s:s, s:s, s:I}", "agent", v->agent, "check", v->check,
-							     "state", observation_state_text(v->state), "reason",
-							     probe_reason_text(v->reason), "age_ms", (json_int_t)v->age_ms));
+		(void)json_array_append_new(votes,
+					    json_pack("{s:s, s:s, s:s, s:s, s:I}", "agent", v->agent, "check", v->check,
+						      "state", observation_state_text(v->state), "reason",
+						      probe_reason_text(v->reason), "age_ms", (json_int_t)v->age_ms));
 	}
 	return votes;
 }
@@ -63,8 +66,8 @@ static json_t *verdict_json(struct controller *c, const struct verdict_transitio
 	veer_rfc3339(veer_clock_wall_ns(c->config.clock), at);
 	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:o}", "endpoint", t->endpoint, "state",
 			 model_state_text(t->to), "since_revision", (json_int_t)directory_revision(c->config.directory),
-			 "election", (json_int_t)c->election, "at", at, "check", t->check != NULL ? t->check : "", "reason",
-			 probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
+			 "election", (json_int_t)c->election, "at", at, "check", t->check != NULL ? t->check : "",
+			 "reason", probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
 }
 
 /* The engine's word on the endpoint: unknown also when it does not know it. */
@@ -72,7 +75,8 @@ static enum model_state committed_state(struct controller *c, const char *endpoi
 {
 	struct verdict_endpoint_status status;
 	uint32_t index = verdict_endpoint_index(c->engine, endpoint);
-	return verdict_endpoint_at(c->engine, index, controller_now_ms(c), &status) ? status.state : MODEL_STATE_UNKNOWN;
+	return verdict_endpoint_at(c->engine, index, controller_now_ms(c), &status) ? status.state
+										    : MODEL_STATE_UNKNOWN;
 }
 
 /* The state of an endpoint as it will be once the job is committed. */
@@ -160,7 +164,8 @@ static bool is_orphan(struct controller *c, const struct directory_entry *entry)
 	}
 	/* The engine never goes back to unknown: what it calls so is new, or not watched by a check that votes. */
 	const char *endpoint = json_string_value(json_object_get(entry->object, "endpoint"));
-	return endpoint == NULL || strcmp(endpoint, entry->key) != 0 || committed_state(c, entry->key) == MODEL_STATE_UNKNOWN;
+	return endpoint == NULL || strcmp(endpoint, entry->key) != 0 ||
+	       committed_state(c, entry->key) == MODEL_STATE_UNKNOWN;
 }
 
 struct orphans {
@@ -238,8 +243,9 @@ static void verdict_done(struct controller *c, const struct commit_verdict *v, e
 	verdict_committed(c->engine, v->endpoint, v->state, controller_now_ms(c));
 	/* It may have been removed from the model on the way. */
 	c->needs_tidying = c->needs_tidying || committed_state(c, v->endpoint) == MODEL_STATE_UNKNOWN;
-	log_notice(c->config.log, "verdict", LOG_STR("endpoint", v->endpoint), LOG_STR("from", model_state_text(v->from)),
-		   LOG_STR("to", model_state_text(v->state)), LOG_STR("check", v->check), LOG_STR("reason", v->reason));
+	log_notice(c->config.log, "verdict", LOG_STR("endpoint", v->endpoint),
+		   LOG_STR("from", model_state_text(v->from)), LOG_STR("to", model_state_text(v->state)),
+		   LOG_STR("check", v->check), LOG_STR("reason", v->reason));
 }
 
 void controller_job_done(struct controller *c, struct commit_job *job)
@@ -295,7 +301,8 @@ void *controller_committer_main(void *ctx)
 	struct controller *c = ctx;
 	for (struct commit_job *job; (job = next_job(c)) != NULL;) {
 		struct controller_item *item = calloc(1, sizeof *item);
-		job->err = item != NULL ? store_commit(c->config.store, job->ops, job->op_count, STORE_URGENT, &job->revision, NULL)
+		job->err = item != NULL ? store_commit(c->config.store, job->ops, job->op_count, STORE_URGENT,
+						       &job->revision, NULL)
 					: VEER_ENOMEM;
 		if (job->err == VEER_EIO || job->err == VEER_ETIMEOUT)
 			job->err = resolve(c, job, job->err);
@@ -338,8 +345,10 @@ enum veer_err controller_elect(struct controller *c, struct veer_diag *diag)
 	if (err == VEER_OK || err == VEER_ENOTFOUND) {
 		c->election = last + 1;
 		const char *text = arena_printf(arena, "{\"election\":%lld}", (long long)c->election);
-		struct store_op op = {STORE_PUT, MODEL_KIND_META, election_key, text, text != NULL ? strlen(text) : 0, expect, 0};
-		err = text != NULL ? store_commit(c->config.store, &op, 1, STORE_URGENT, &c->election_revision, NULL) : VEER_ENOMEM;
+		struct store_op op = {
+			STORE_PUT, MODEL_KIND_META, election_key, text, text != NULL ? strlen(text) : 0, expect, 0};
+		err = text != NULL ? store_commit(c->config.store, &op, 1, STORE_URGENT, &c->election_revision, NULL)
+				   : VEER_ENOMEM;
 	}
 	arena_free(&arena);
 	return err == VEER_OK ? err : veer_fail(diag, err, "controller: election: %s", veer_err_text(err));

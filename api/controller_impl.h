@@ -14,7 +14,7 @@
 enum {
 	CONTROLLER_TICK_MS = 100,
 	CONTROLLER_RETRY_MS = 1000, /* after a commit failed */
-	CONTROLLER_BATCH = 40, /* transitions in one commit; each may bring a `last` along */
+	CONTROLLER_BATCH = 40,      /* transitions in one commit; each may bring a `last` along */
 	CONTROLLER_MODEL_BYTES = 512 << 20,
 };
 
@@ -67,29 +67,29 @@ struct controller_model {
 	size_t site_count;
 	const struct model_pool *pools;
 	size_t pool_count;
-	bool *keeps_last; /* a pool: some policy with `when_all_down: last` mentions it */
+	bool *keeps_last;     /* a pool: some policy with `when_all_down: last` mentions it */
 	uint64_t fingerprint; /* of all that decides who probes what */
 };
 
 struct controller {
 	struct controller_config config;
-	struct verdict_engine *engine;   /* the controller thread's, like what follows */
+	struct verdict_engine *engine; /* the controller thread's, like what follows */
 	struct controller_model model;
 	struct commit_job *in_flight;
-	bool needs_tidying;              /* stored verdicts and last sets are to be compared with the model */
-	int64_t retry_ms;                /* no commit before this time: the one before failed */
-	int64_t committed_revision;      /* of the last commit; the directory may be behind it */
-	atomic_bool is_deposed;          /* written by the controller's thread */
+	bool needs_tidying;         /* stored verdicts and last sets are to be compared with the model */
+	int64_t retry_ms;           /* no commit before this time: the one before failed */
+	int64_t committed_revision; /* of the last commit; the directory may be behind it */
+	atomic_bool is_deposed;     /* written by the controller's thread */
 	int64_t election;
 	int64_t election_revision;
 
-	pthread_mutex_t lock;            /* guards the queues and the flags */
-	pthread_cond_t filled;           /* the controller's queue */
-	pthread_cond_t job_filled;       /* the committer's */
+	pthread_mutex_t lock;      /* guards the queues and the flags */
+	pthread_cond_t filled;     /* the controller's queue */
+	pthread_cond_t job_filled; /* the committer's */
 	struct controller_item *head, *tail;
 	size_t queue_len;
 	bool has_model_changed;
-	struct commit_job *job;          /* the committer's queue is one deep: batches wait in the engine */
+	struct commit_job *job; /* the committer's queue is one deep: batches wait in the engine */
 	bool is_closing;
 	pthread_t thread, committer;
 	bool has_thread, has_committer;

@@ -34,13 +34,15 @@ static int compare_site(const void *name, const void *site)
 
 size_t controller_pool_index(const struct controller_model *model, const char *name)
 {
-	const struct model_pool *pool = bsearch(name, model->pools, model->pool_count, sizeof *model->pools, compare_pool);
+	const struct model_pool *pool =
+		bsearch(name, model->pools, model->pool_count, sizeof *model->pools, compare_pool);
 	return pool != NULL ? (size_t)(pool - model->pools) : SIZE_MAX;
 }
 
 size_t controller_site_index(const struct controller_model *model, const char *name)
 {
-	const struct model_site *site = bsearch(name, model->sites, model->site_count, sizeof *model->sites, compare_site);
+	const struct model_site *site =
+		bsearch(name, model->sites, model->site_count, sizeof *model->sites, compare_site);
 	return site != NULL ? (size_t)(site - model->sites) : SIZE_MAX;
 }
 
@@ -83,7 +85,8 @@ static bool read_check(void *ctx, const struct directory_entry *entry)
 	struct veer_diag diag = {""};
 	take_fingerprint(r, entry);
 	struct model_check *check = &r->checks[r->check_count];
-	if (model_check_parse(entry->object, r->arena, check, &diag) == VEER_OK && is_own_name(entry, check->name, &diag))
+	if (model_check_parse(entry->object, r->arena, check, &diag) == VEER_OK &&
+	    is_own_name(entry, check->name, &diag))
 		r->check_count++;
 	else
 		complain(r, entry, &diag);
@@ -189,7 +192,8 @@ static void publish_assignments(struct controller *c)
 		size_t len = 0;
 		if (config->agents[i].is_revoked) {
 			assignment_hub_remove(c->config.assignments, config->agents[i].id);
-		} else if (arena == NULL || assign_for_agent(c->model.plan, config->agents[i].id, arena, &list) != VEER_OK ||
+		} else if (arena == NULL ||
+			   assign_for_agent(c->model.plan, config->agents[i].id, arena, &list) != VEER_OK ||
 			   assignments_write(&list, &line, &len) != VEER_OK ||
 			   assignment_hub_set(c->config.assignments, config->agents[i].id, line, len) != VEER_OK) {
 			log_error(c->config.log, "assignments cannot be made", LOG_STR("agent", config->agents[i].id));
@@ -229,21 +233,26 @@ void controller_read_model(struct controller *c)
 	/* Only what changes somebody's assignments makes new ones: a report on its way for the old ones is lost. */
 	bool is_same = !is_first && r.fingerprint == c->model.fingerprint;
 	int64_t revision = is_same ? c->model.plan->config.assignment_revision : r.revision;
-	struct assign_input input = {.revision = revision, .checks = r.checks, .check_count = (uint32_t)r.check_count,
-				     .pools = r.pools, .pool_count = (uint32_t)r.pool_count, .agents = r.agents,
+	struct assign_input input = {.revision = revision,
+				     .checks = r.checks,
+				     .check_count = (uint32_t)r.check_count,
+				     .pools = r.pools,
+				     .pool_count = (uint32_t)r.pool_count,
+				     .agents = r.agents,
 				     .agent_count = (uint32_t)r.agent_count};
 	if (err == VEER_OK)
 		err = assign_plan_make(&input, r.arena, &plan, &diag);
 	if (err == VEER_OK)
 		err = verdict_configure(c->engine, &plan->config, controller_now_ms(c), &diag);
 	if (err != VEER_OK) {
-		log_error(c->config.log, "the model cannot be put in force, the one before stays", LOG_STR("why", diag.text));
+		log_error(c->config.log, "the model cannot be put in force, the one before stays",
+			  LOG_STR("why", diag.text));
 		arena_free(&r.arena);
 		return;
 	}
 	controller_model_deinit(&c->model);
-	c->model = (struct controller_model){r.arena, plan, r.sites, r.site_count, r.pools, r.pool_count, r.keeps_last,
-					     r.fingerprint};
+	c->model = (struct controller_model){r.arena, plan,         r.sites,      r.site_count,
+					     r.pools, r.pool_count, r.keeps_last, r.fingerprint};
 	c->needs_tidying = true;
 	atomic_store(&c->assignment_revision, revision);
 	if (is_first)

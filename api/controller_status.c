@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the engine knows, for people and programs. The controller's thread only copies (a tenth of the work); whoever asked
- * makes the JSON, so that looking at ten thousand endpoints delays no verdict.
+ * What the engine knows, for people and programs. The controller's thread only copies (a tenth of the work); whoever
+ * asked makes the JSON, so that looking at ten thousand endpoints delays no verdict.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +64,8 @@ static void copy_endpoint(struct copier *k, struct controller *c, uint32_t i, in
 	}
 }
 
-static void copy_agent(struct copier *k, struct controller *c, uint32_t i, int64_t now_ms, struct verdict_agent_status *out)
+static void copy_agent(struct copier *k, struct controller *c, uint32_t i, int64_t now_ms,
+		       struct verdict_agent_status *out)
 {
 	if (verdict_agent_at(c->engine, i, now_ms, out))
 		out->id = copy_name(k, out->id);
@@ -74,11 +75,14 @@ struct controller_view *controller_look(struct controller *c)
 {
 	int64_t now_ms = controller_now_ms(c);
 	struct copier k = {.arena = arena_new(COPY_BYTES), .votes = calloc(VOTES_MAX, sizeof *k.votes)};
-	struct controller_view *view = k.arena != NULL && k.votes != NULL ? arena_calloc(k.arena, 1, sizeof *view) : NULL;
+	struct controller_view *view =
+		k.arena != NULL && k.votes != NULL ? arena_calloc(k.arena, 1, sizeof *view) : NULL;
 	k.failed = view == NULL;
 	if (!k.failed) {
-		*view = (struct controller_view){.arena = k.arena, .endpoint_count = verdict_endpoint_count(c->engine),
-						 .agent_count = verdict_agent_count(c->engine), .election = c->election,
+		*view = (struct controller_view){.arena = k.arena,
+						 .endpoint_count = verdict_endpoint_count(c->engine),
+						 .agent_count = verdict_agent_count(c->engine),
+						 .election = c->election,
 						 .assignment_revision = atomic_load(&c->assignment_revision),
 						 .is_acting = !c->is_deposed};
 		view->endpoints = arena_calloc(k.arena, (size_t)view->endpoint_count + 1, sizeof *view->endpoints);
@@ -110,14 +114,15 @@ static json_t *endpoint_json(const struct endpoint_copy *e)
 	const struct verdict_endpoint_status *s = &e->status;
 	json_t *votes = json_array();
 	for (uint32_t j = 0; j < e->vote_count; j++)
-		(void)json_array_append_new(
-			votes, json_pack("{s:s, s:s, s:s, s:s, s:I}", "agent", e->votes[j].agent, "check", e->votes[j].check, "state",
-					 observation_state_text(e->votes[j].state), "reason",
-					 probe_reason_text(e->votes[j].reason), "age_ms", (json_int_t)e->votes[j].age_ms));
+		(void)json_array_append_new(votes, json_pack("{s:s, s:s, s:s, s:s, s:I}", "agent", e->votes[j].agent,
+							     "check", e->votes[j].check, "state",
+							     observation_state_text(e->votes[j].state), "reason",
+							     probe_reason_text(e->votes[j].reason), "age_ms",
+							     (json_int_t)e->votes[j].age_ms));
 	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:I, s:o}", "endpoint", s->endpoint, "state",
-			 model_state_text(s->state), "wait", verdict_wait_text(s->wait), "agents", (int)s->agents, "quorum",
-			 (int)s->quorum, "fresh", (int)s->fresh, "up", (int)s->up, "down", (int)s->down, "hold_left_ms",
-			 (json_int_t)s->hold_left_ms, "votes", votes);
+			 model_state_text(s->state), "wait", verdict_wait_text(s->wait), "agents", (int)s->agents,
+			 "quorum", (int)s->quorum, "fresh", (int)s->fresh, "up", (int)s->up, "down", (int)s->down,
+			 "hold_left_ms", (json_int_t)s->hold_left_ms, "votes", votes);
 }
 
 static json_t *agent_json(const struct verdict_agent_status *s)
@@ -134,6 +139,6 @@ json_t *controller_view_json(const struct controller_view *view)
 	for (uint32_t i = 0; i < view->agent_count; i++)
 		(void)json_array_append_new(agents, agent_json(&view->agents[i]));
 	return json_pack("{s:o, s:o, s:I, s:I, s:b}", "endpoints", endpoints, "agents", agents, "election",
-			 (json_int_t)view->election, "assignment_revision", (json_int_t)view->assignment_revision, "acting",
-			 view->is_acting);
+			 (json_int_t)view->election, "assignment_revision", (json_int_t)view->assignment_revision,
+			 "acting", view->is_acting);
 }

@@ -27,7 +27,7 @@ struct table {
 };
 
 struct directory {
-	pthread_rwlock_t lock;         /* guards the tables */
+	pthread_rwlock_t lock; /* guards the tables */
 	struct table tables[MODEL_KIND_COUNT];
 	pthread_mutex_t revision_lock; /* guards revision; taken after `lock` or alone */
 	pthread_cond_t advanced;
@@ -267,7 +267,8 @@ enum veer_err directory_get_locked(struct directory *directory, enum model_kind 
 	return VEER_OK;
 }
 
-void directory_list_locked(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn, void *ctx)
+void directory_list_locked(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn,
+			   void *ctx)
 {
 	const struct table *t = &directory->tables[kind];
 	bool found = false;
@@ -277,7 +278,8 @@ void directory_list_locked(struct directory *directory, enum model_kind kind, co
 			break;
 }
 
-enum veer_err directory_get(struct directory *directory, enum model_kind kind, const char *key, directory_fn *fn, void *ctx)
+enum veer_err directory_get(struct directory *directory, enum model_kind kind, const char *key, directory_fn *fn,
+			    void *ctx)
 {
 	directory_read_begin(directory);
 	enum veer_err err = directory_get_locked(directory, kind, key, fn, ctx);

@@ -3,8 +3,8 @@
  * The control plane's own copy, in memory, of everything in the store but RRsets: what authentication, status and the
  * controller read, without a query. Filled by the hub from the store's watch.
  *
- * Threads: one writer (begin … install … end); readers from any thread. A reader's callback runs under a read lock: it must
- * be short and must not call the directory.
+ * Threads: one writer (begin … install … end); readers from any thread. A reader's callback runs under a read lock: it
+ * must be short and must not call the directory.
  */
 #ifndef VEER_API_DIRECTORY_H
 #define VEER_API_DIRECTORY_H
@@ -59,7 +59,8 @@ bool directory_wait(struct directory *directory, int64_t revision, int64_t timeo
 typedef bool directory_fn(void *ctx, const struct directory_entry *entry);
 
 /* Call `fn` with the object. Errors: VEER_ENOTFOUND. */
-enum veer_err directory_get(struct directory *directory, enum model_kind kind, const char *key, directory_fn *fn, void *ctx);
+enum veer_err directory_get(struct directory *directory, enum model_kind kind, const char *key, directory_fn *fn,
+			    void *ctx);
 /* Call `fn` for each object of the kind with a key greater than `after` (NULL: all), in order of keys. */
 void directory_list(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn, void *ctx);
 size_t directory_count(struct directory *directory, enum model_kind kind);
@@ -72,6 +73,7 @@ void directory_read_begin(struct directory *directory);
 void directory_read_end(struct directory *directory);
 enum veer_err directory_get_locked(struct directory *directory, enum model_kind kind, const char *key, directory_fn *fn,
 				   void *ctx);
-void directory_list_locked(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn, void *ctx);
+void directory_list_locked(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn,
+			   void *ctx);
 
 #endif

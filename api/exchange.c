@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request through libmicrohttpd: headers, body, handler, reply. The library calls api_exchange_access() once when the
- * headers are there, for each piece of the body, at its end, and again after a suspended connection is resumed.
+ * One request through libmicrohttpd: headers, body, handler, reply. The library calls api_exchange_access() once when
+ * the headers are there, for each piece of the body, at its end, and again after a suspended connection is resumed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,9 +61,8 @@ static struct MHD_Response *make_response(struct api_exchange *x)
 		reply->status = 204;
 	if (reply->status == 500 && reply->body == NULL)
 		api_problem(reply, 500, "internal", "out of memory");
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(reply->body_len, reply->body, reply->body != NULL ? MHD_RESPMEM_MUST_FREE
-												   : MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		reply->body_len, reply->body, reply->body != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	if (response != NULL)
 		reply->body = NULL;
 	return response;
@@ -114,7 +113,8 @@ static bool check_headers(struct api_exchange *x)
 	if (x->route == NULL || !api_route_authorise(x->server, x))
 		return false;
 	if (length != NULL && strtoull(length, NULL, 10) > x->route->body_limit_bytes) {
-		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes", x->route->body_limit_bytes);
+		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes",
+			    x->route->body_limit_bytes);
 		return false;
 	}
 	if (x->route->class == API_CLASS_STREAM && !may_open_stream(x)) {
@@ -125,8 +125,8 @@ static bool check_headers(struct api_exchange *x)
 	return true;
 }
 
-static struct api_exchange *exchange_new(struct api_listener *listener, struct MHD_Connection *connection, const char *url,
-					 const char *method)
+static struct api_exchange *exchange_new(struct api_listener *listener, struct MHD_Connection *connection,
+					 const char *url, const char *method)
 {
 	struct api_exchange *x = calloc(1, sizeof *x);
 	if (x == NULL)
@@ -182,7 +182,8 @@ static enum MHD_Result run_handler(struct api_exchange *x)
 		return send_reply(x);
 	}
 	if (x->is_body_over) {
-		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes", x->route->body_limit_bytes);
+		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes",
+			    x->route->body_limit_bytes);
 		return send_reply(x);
 	}
 	if (x->route->class != API_CLASS_POOLED) {

@@ -15,8 +15,9 @@
 enum { SNAPSHOT_BUFFER_BYTES = 1 << 20, ENVELOPE_BYTES = 128, LINE_BYTES_MAX = 1 << 20 };
 
 /*
- * One line that a reader refuses would end every name server's stream, again and again. So what the store holds is not believed: the
- * value must be a JSON object on one line, the key printable ASCII, and the whole not longer than a line may be.
+ * One line that a reader refuses would end every name server's stream, again and again. So what the store holds is not
+ * believed: the value must be a JSON object on one line, the key printable ASCII, and the whole not longer than a line
+ * may be.
  */
 static bool is_sound(const struct store_object *object)
 {
@@ -30,7 +31,8 @@ static bool is_sound(const struct store_object *object)
 	if (object->value == NULL)
 		return true;
 	bool ok = memchr(object->value, '\n', object->value_len) == NULL &&
-		  veer_json_parse(object->value, object->value_len, LINE_BYTES_MAX, &value, NULL) == VEER_OK && json_is_object(value);
+		  veer_json_parse(object->value, object->value_len, LINE_BYTES_MAX, &value, NULL) == VEER_OK &&
+		  json_is_object(value);
 	json_decref(value);
 	return ok;
 }
@@ -80,7 +82,8 @@ static void make_room(struct feed *feed, size_t bytes)
 		feed->first++;
 		feed->count--;
 	}
-	if (feed->snapshot != NULL && feed->snapshot->revision < feed->floor_revision) { /* the ring does not continue it */
+	if (feed->snapshot != NULL &&
+	    feed->snapshot->revision < feed->floor_revision) { /* the ring does not continue it */
 		feed_snapshot_release(feed->snapshot);
 		feed->snapshot = NULL;
 	}
@@ -141,7 +144,8 @@ void feed_commit(struct feed *feed, int64_t revision)
 	(void)pthread_mutex_lock(&feed->lock);
 	make_room(feed, len);
 	if (text != NULL) {
-		feed->ring[(feed->first + feed->count) % FEED_BACKLOG_COMMITS] = (struct feed_block){text, len, revision};
+		feed->ring[(feed->first + feed->count) % FEED_BACKLOG_COMMITS] =
+			(struct feed_block){text, len, revision};
 		feed->count++;
 		feed->bytes += len;
 		feed->commits++;
@@ -250,7 +254,8 @@ void feed_snapshot_release(struct feed_snapshot *snapshot)
 static bool wait_for_wish(struct feed *feed)
 {
 	while (!feed->is_closing) {
-		const struct timespec until = {.tv_sec = feed->retry_ms / 1000, .tv_nsec = feed->retry_ms % 1000 * 1000000};
+		const struct timespec until = {.tv_sec = feed->retry_ms / 1000,
+					       .tv_nsec = feed->retry_ms % 1000 * 1000000};
 		if (!feed->wants_snapshot)
 			(void)pthread_cond_wait(&feed->wanted, &feed->lock);
 		else if (feed_now_ms() < feed->retry_ms)

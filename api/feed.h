@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The feed's sending half (docs/formats.md, section 2): a ring of recent commits that all subscribers share, and the full
- * state as a file for those who need it from the start. A subscriber is a position, no queue: one that does not read
- * costs nothing, and is cut when the ring has left it behind.
+ * The feed's sending half (docs/formats.md, section 2): a ring of recent commits that all subscribers share, and the
+ * full state as a file for those who need it from the start. A subscriber is a position, no queue: one that does not
+ * read costs nothing, and is cut when the ring has left it behind.
  *
  * Threads: one thread feeds (begin … commit, tick); subscribers pull from any.
  */
@@ -29,8 +29,8 @@ struct feed *feed_new(struct store *store, const char *dir, int64_t revision, st
 void feed_free(struct feed **feed);
 
 /*
- * One change of the commit under way; kinds that are not fed are ignored. What no name server could read (the store's content is
- * not trusted) is left out and said.
+ * One change of the commit under way; kinds that are not fed are ignored. What no name server could read (the store's
+ * content is not trusted) is left out and said.
  */
 void feed_change(struct feed *feed, const struct store_object *object);
 /* The commit under way is whole and makes `revision`; goes out at once. Without changes, only the revision moves. */
@@ -43,8 +43,8 @@ void feed_restart(struct feed *feed, int64_t revision);
 void feed_tick(struct feed *feed);
 
 /*
- * A subscriber that has served `since` of the store `store_id` (NULL or another one: from the start). NULL when memory is
- * out. Hand it to the server as reply->source.
+ * A subscriber that has served `since` of the store `store_id` (NULL or another one: from the start). NULL when memory
+ * is out. Hand it to the server as reply->source.
  */
 struct api_stream_source *feed_subscribe(struct feed *feed, const char *store_id, int64_t since);
 

@@ -41,11 +41,11 @@ struct feed_subscriber {
 	struct feed_subscriber *next, *prev;
 	struct api_stream *stream;
 	enum feed_phase phase;
-	bool is_known;          /* its store_id is ours */
-	int64_t since;          /* it has everything up to this revision */
+	bool is_known; /* its store_id is ours */
+	int64_t since; /* it has everything up to this revision */
 	struct feed_snapshot *snapshot;
 	int64_t file_pos;
-	uint64_t block;         /* number of the block it sends next */
+	uint64_t block; /* number of the block it sends next */
 	size_t block_pos;
 	char line[FEED_LINE_MAX]; /* hello, reset or heartbeat on its way */
 	size_t line_len, line_pos;
@@ -56,20 +56,20 @@ struct feed {
 	struct store *store;
 	struct logger *log;
 	char *dir;
-	struct buf under_way;   /* the feeding thread's */
+	struct buf under_way; /* the feeding thread's */
 
-	pthread_mutex_t lock;   /* guards what follows; before the streams' own locks */
+	pthread_mutex_t lock; /* guards what follows; before the streams' own locks */
 	pthread_cond_t wanted;
 	struct feed_block ring[FEED_BACKLOG_COMMITS]; /* block number n stands at n % FEED_BACKLOG_COMMITS */
-	uint64_t first;         /* number of the oldest block kept */
+	uint64_t first;                               /* number of the oldest block kept */
 	size_t count;
 	size_t bytes;
 	int64_t floor_revision; /* the ring holds all commits after this one */
 	int64_t revision;       /* the newest */
 	int64_t fed_revision;   /* the newest that has lines; 0 before the first */
 	struct feed_snapshot *snapshot;
-	bool wants_snapshot;    /* somebody waits for one */
-	int64_t retry_ms;       /* no new try to write one before this time */
+	bool wants_snapshot; /* somebody waits for one */
+	int64_t retry_ms;    /* no new try to write one before this time */
 	bool is_closing;
 	struct feed_subscriber *subscribers;
 	uint64_t commits, cut, snapshots;

@@ -44,8 +44,8 @@ static void say_hello(struct feed_subscriber *s)
 {
 	struct feed *feed = s->feed;
 	bool can_resume = s->is_known && s->since >= feed->floor_revision && s->since <= feed->revision;
-	set_line(s, "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":%lld}\n%s", store_id(feed->store),
-		 (long long)feed->revision, can_resume ? "" : "{\"type\":\"reset\"}\n");
+	set_line(s, "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":%lld}\n%s",
+		 store_id(feed->store), (long long)feed->revision, can_resume ? "" : "{\"type\":\"reset\"}\n");
 	s->phase = can_resume ? FEED_PHASE_RING : FEED_PHASE_WAIT;
 	if (can_resume)
 		s->block = block_after(feed, s->since);
@@ -141,7 +141,8 @@ static ssize_t subscriber_pull(struct api_stream_source *self, char *out, size_t
 	(void)pthread_mutex_lock(&s->feed->lock);
 	ssize_t len = pull_step(s, out, size);
 	if (len == 0 && s->phase == FEED_PHASE_FILE) {
-		/* A commit on its way to the others must not wait for this disk. The file and the place in it are this subscriber's. */
+		/* A commit on its way to the others must not wait for this disk. The file and the place in it are this
+		 * subscriber's. */
 		(void)pthread_mutex_unlock(&s->feed->lock);
 		len = pread(s->snapshot->fd, out, size, s->file_pos);
 		(void)pthread_mutex_lock(&s->feed->lock);

@@ -26,7 +26,7 @@ struct hub {
 	int64_t revision;           /* the directory has everything up to here */
 	int64_t pending;            /* the revision whose changes are under way; 0: none */
 	struct waiting *first, **last;
-	bool concerns_controller;   /* something it reads has changed in this batch */
+	bool concerns_controller; /* something it reads has changed in this batch */
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool is_stopping;
@@ -49,8 +49,8 @@ static bool fill_directory(void *ctx, const struct store_object *object)
 	return true;
 }
 
-/* Both halves of the kinds, around RRsets, which stay in the store. The later revision of the two reads is not needed: what
- * changes in between comes again by the watch, and applying a change twice is harmless. */
+/* Both halves of the kinds, around RRsets, which stay in the store. The later revision of the two reads is not needed:
+ * what changes in between comes again by the watch, and applying a change twice is harmless. */
 static enum veer_err read_store(struct hub *hub)
 {
 	int64_t first = 0, second = 0;
@@ -67,8 +67,8 @@ static enum veer_err read_store(struct hub *hub)
 
 static bool concerns_controller(enum model_kind kind)
 {
-	return kind == MODEL_KIND_SITE || kind == MODEL_KIND_CHECK || kind == MODEL_KIND_POOL || kind == MODEL_KIND_POLICY ||
-	       kind == MODEL_KIND_AGENT;
+	return kind == MODEL_KIND_SITE || kind == MODEL_KIND_CHECK || kind == MODEL_KIND_POOL ||
+	       kind == MODEL_KIND_POLICY || kind == MODEL_KIND_AGENT;
 }
 
 /* Name servers first: the directory, whose readers may hold it up, gets its changes when the batch is out. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread that follows the store: fills the directory, feeds the feed, tells the controller. And the heartbeat of all
- * streams.
+ * The thread that follows the store: fills the directory, feeds the feed, tells the controller. And the heartbeat of
+ * all streams.
  *
  * Threads: start and stop from one thread; the rest runs by itself.
  */

@@ -68,8 +68,8 @@ static bool add_expired(void *ctx, const struct directory_entry *entry)
 		return true;
 	char *key = arena_strdup(e->arena, entry->key);
 	if (key != NULL)
-		e->ops[e->count++] = (struct store_op){.op = STORE_DEL, .kind = MODEL_KIND_ENROLMENT, .key = key,
-						       .expect = STORE_ANY};
+		e->ops[e->count++] = (struct store_op){
+			.op = STORE_DEL, .kind = MODEL_KIND_ENROLMENT, .key = key, .expect = STORE_ANY};
 	return key != NULL && e->count < 1 + EXPIRED_AT_ONCE;
 }
 
@@ -102,14 +102,15 @@ void handle_identity_create(void *ctx, struct api_request *request, struct api_r
 		api_problem_invalid(reply, &diag);
 	} else if (!draw_secret("vre_", secret, hash) ||
 		   !make_put(request, MODEL_KIND_ENROLMENT, hash,
-			     json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:I}", "kind", is_agent ? "agent" : "nameserver", "name", name,
-				       "region", region, "site", site, "expires_at", expires, "expires_s",
+			     json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:I}", "kind", is_agent ? "agent" : "nameserver",
+				       "name", name, "region", region, "site", site, "expires_at", expires, "expires_s",
 				       (json_int_t)(expires_ns / 1000000000)),
 			     STORE_ABSENT, &e.ops[0])) {
 		api_problem_err(reply, VEER_ENOMEM);
 	} else if (api_commit(api, reply, e.ops, e.count, &revision)) {
-		api_reply_json(reply, 201, json_pack("{s:s, s:s, s:s?, s:s}", "token", secret, "name", name, "region", region,
-						     "expires_at", expires));
+		api_reply_json(reply, 201,
+			       json_pack("{s:s, s:s, s:s?, s:s}", "token", secret, "name", name, "region", region,
+					 "expires_at", expires));
 	}
 	json_decref(body);
 }
@@ -134,18 +135,19 @@ static const char *field(const json_t *object, const char *key)
 }
 
 /* Exchange the announcement for an identity, in one transaction: the token works once. */
-static void exchange(struct api *api, struct api_request *request, struct api_reply *reply, const struct enrolment *enrolment,
-		     const char *hash)
+static void exchange(struct api *api, struct api_request *request, struct api_reply *reply,
+		     const struct enrolment *enrolment, const char *hash)
 {
 	bool is_agent = strcmp(field(enrolment->object, "kind"), "agent") == 0;
 	char id[API_ID_SIZE], secret[SECRET_SIZE], secret_hash[CRYPTO_SHA256_HEX_SIZE];
-	struct store_op ops[2] = {{.op = STORE_DEL, .kind = MODEL_KIND_ENROLMENT, .key = hash, .expect = enrolment->revision}};
+	struct store_op ops[2] = {
+		{.op = STORE_DEL, .kind = MODEL_KIND_ENROLMENT, .key = hash, .expect = enrolment->revision}};
 	if (!draw_id(is_agent ? "ag-" : "ns-", id, sizeof id) || !draw_secret("vrc_", secret, secret_hash) ||
 	    !make_put(request, is_agent ? MODEL_KIND_AGENT : MODEL_KIND_NAMESERVER, id,
-		      json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s, s:s}", "id", id, "name", field(enrolment->object, "name"),
-				"region", field(enrolment->object, "region"), "site", field(enrolment->object, "site"),
-				"credential_sha256", secret_hash, "state", "enrolled", "created_at",
-				api_now_text(api, request->arena)),
+		      json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s, s:s}", "id", id, "name",
+				field(enrolment->object, "name"), "region", field(enrolment->object, "region"), "site",
+				field(enrolment->object, "site"), "credential_sha256", secret_hash, "state", "enrolled",
+				"created_at", api_now_text(api, request->arena)),
 		      STORE_ABSENT, &ops[1])) {
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
@@ -154,8 +156,9 @@ static void exchange(struct api *api, struct api_request *request, struct api_re
 	if (!api_commit(api, reply, ops, 2, &revision))
 		return;
 	log_notice(api->log, "enrolled", LOG_STR("id", id), LOG_STR("name", field(enrolment->object, "name")));
-	api_reply_json(reply, 201, json_pack("{s:s, s:s, s:s, s:s?}", "id", id, "credential", secret, "name",
-					     field(enrolment->object, "name"), "region", field(enrolment->object, "region")));
+	api_reply_json(reply, 201,
+		       json_pack("{s:s, s:s, s:s, s:s?}", "id", id, "credential", secret, "name",
+				 field(enrolment->object, "name"), "region", field(enrolment->object, "region")));
 }
 
 /* Is it there, for this kind, and not too old? */
@@ -189,10 +192,12 @@ void handle_enrol(void *ctx, struct api_request *request, struct api_reply *repl
 	if (err != VEER_OK)
 		api_problem_invalid(reply, &diag);
 	else if (!is_good(&enrolment, kinds[kind], now_s))
-		api_problem(reply, 401, "enrolment", "the enrolment token is not known, was used, or is older than %d h: make another",
+		api_problem(reply, 401, "enrolment",
+			    "the enrolment token is not known, was used, or is older than %d h: make another",
 			    ENROLMENT_HOURS);
 	else if (region != NULL && enrolled_region != NULL && strcmp(region, enrolled_region) != 0)
-		api_problem(reply, 409, "region", "the token is for region \"%s\", not \"%s\"", enrolled_region, region);
+		api_problem(reply, 409, "region", "the token is for region \"%s\", not \"%s\"", enrolled_region,
+			    region);
 	else
 		exchange(api, request, reply, &enrolment, hash);
 	json_decref(enrolment.object);
@@ -251,7 +256,8 @@ static json_t *read_scopes(struct json_cursor *c, const struct api_principal *wh
 	json_t *scopes = json_array();
 	size_t i;
 	json_t *element;
-	json_array_foreach((json_t *)(uintptr_t)wanted, i, element) {
+	json_array_foreach((json_t *)(uintptr_t)wanted, i, element)
+	{
 		const char *text = json_string_value(element);
 		enum api_scope scope = text != NULL ? api_scope_from_text(text) : API_SCOPE_NONE;
 		if (scope == API_SCOPE_NONE)
@@ -284,8 +290,8 @@ void handle_token_create(void *ctx, struct api_request *request, struct api_repl
 		api_problem_invalid(reply, &diag);
 	} else if (!draw_id("t-", id, sizeof id) || !draw_secret("vrt_", secret, hash) ||
 		   !make_put(request, MODEL_KIND_TOKEN, id,
-			     json_pack("{s:s, s:s, s:O, s:s, s:s}", "id", id, "name", name, "scopes", scopes, "secret_sha256", hash,
-				       "created_at", api_now_text(api, request->arena)),
+			     json_pack("{s:s, s:s, s:O, s:s, s:s}", "id", id, "name", name, "scopes", scopes,
+				       "secret_sha256", hash, "created_at", api_now_text(api, request->arena)),
 			     STORE_ABSENT, &op)) {
 		api_problem_err(reply, VEER_ENOMEM);
 	} else if (api_commit(api, reply, &op, 1, &revision)) {

@@ -79,9 +79,12 @@ static enum veer_err open_server(struct api *api, const struct options *o, struc
 	if (err == VEER_OK && o->tls_key != NULL)
 		err = file_read(o->tls_key, PEM_MAX, &key, &len, diag);
 	if (err == VEER_OK) {
-		struct api_server_config config = {.ctx = api, .authenticate = api_authenticate,
-						   .revalidate = api_revalidate, .tls_cert_pem = cert,
-						   .tls_key_pem = key, .log = api->log};
+		struct api_server_config config = {.ctx = api,
+						   .authenticate = api_authenticate,
+						   .revalidate = api_revalidate,
+						   .tls_cert_pem = cert,
+						   .tls_key_pem = key,
+						   .log = api->log};
 		config.routes = api_routes(&config.route_count);
 		api->server = api_server_new(&config);
 		if (api->server == NULL)
@@ -157,13 +160,32 @@ int main(int argc, char *argv[])
 {
 	struct options o = {0};
 	const struct args_option table[] = {
-		{.name = "listen", .kind = ARGS_LIST, .target = &o.listen, .value = "ADDR:PORT|unix:PATH", .required = true,
+		{.name = "listen",
+		 .kind = ARGS_LIST,
+		 .target = &o.listen,
+		 .value = "ADDR:PORT|unix:PATH",
+		 .required = true,
 		 .help = "serve HTTP here; may repeat; beyond loopback only with --tls-cert"},
-		{.name = "store", .kind = ARGS_STRING, .target = &o.store, .value = "sqlite:PATH", .required = true,
+		{.name = "store",
+		 .kind = ARGS_STRING,
+		 .target = &o.store,
+		 .value = "sqlite:PATH",
+		 .required = true,
 		 .help = "where everything is kept"},
-		{.name = "tls-cert", .kind = ARGS_STRING, .target = &o.tls_cert, .value = "FILE", .help = "PEM certificate chain"},
-		{.name = "tls-key", .kind = ARGS_STRING, .target = &o.tls_key, .value = "FILE", .help = "PEM private key"},
-		{.name = "geoip", .kind = ARGS_LIST, .target = &o.geoip, .value = "FILE.mmdb",
+		{.name = "tls-cert",
+		 .kind = ARGS_STRING,
+		 .target = &o.tls_cert,
+		 .value = "FILE",
+		 .help = "PEM certificate chain"},
+		{.name = "tls-key",
+		 .kind = ARGS_STRING,
+		 .target = &o.tls_key,
+		 .value = "FILE",
+		 .help = "PEM private key"},
+		{.name = "geoip",
+		 .kind = ARGS_LIST,
+		 .target = &o.geoip,
+		 .value = "FILE.mmdb",
 		 .help = "the name servers' geo data, for explaining answers; may repeat"},
 	};
 	const struct args_spec spec = {

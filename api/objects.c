@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sites, checks, pools and policies: create, read, list, replace, delete. Each write is validated by the model's reader, and
- * so are its references: nothing may name what is not there, and nothing may be deleted that something else names.
+ * Sites, checks, pools and policies: create, read, list, replace, delete. Each write is validated by the model's
+ * reader, and so are its references: nothing may name what is not there, and nothing may be deleted that something else
+ * names.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,8 @@
 struct reference {
 	struct api *api;
 	struct veer_diag *diag;
-	const char *name;  /* deletion: who is looked for */
-	json_t *versions;  /* the prefixes "ZONE/VERSION/" of visible RRsets */
+	const char *name; /* deletion: who is looked for */
+	json_t *versions; /* the prefixes "ZONE/VERSION/" of visible RRsets */
 	enum veer_err err;
 };
 
@@ -83,9 +84,9 @@ static bool find_in_pool(void *ctx, const struct directory_entry *entry)
 	struct reference *r = ctx;
 	size_t i;
 	json_t *element;
-	json_array_foreach(json_object_get(entry->object, "checks"), i, element)
-		if (json_is_string(element) && strcmp(json_string_value(element), r->name) == 0)
-			r->err = veer_fail(r->diag, VEER_EBUSY, "the pool \"%s\" uses the check \"%s\"", entry->key, r->name);
+	json_array_foreach(json_object_get(entry->object, "checks"), i,
+			   element) if (json_is_string(element) && strcmp(json_string_value(element), r->name) == 0)
+		r->err = veer_fail(r->diag, VEER_EBUSY, "the pool \"%s\" uses the check \"%s\"", entry->key, r->name);
 	return r->err == VEER_OK;
 }
 
@@ -94,17 +95,20 @@ static bool find_site_in_pool(void *ctx, const struct directory_entry *entry)
 	struct reference *r = ctx;
 	size_t i;
 	json_t *element;
-	json_array_foreach(json_object_get(entry->object, "endpoints"), i, element) {
+	json_array_foreach(json_object_get(entry->object, "endpoints"), i, element)
+	{
 		const char *site = json_string_value(json_object_get(element, "site"));
 		if (site != NULL && strcmp(site, r->name) == 0)
-			r->err = veer_fail(r->diag, VEER_EBUSY, "the pool \"%s\" has endpoints at the site \"%s\"", entry->key, r->name);
+			r->err = veer_fail(r->diag, VEER_EBUSY, "the pool \"%s\" has endpoints at the site \"%s\"",
+					   entry->key, r->name);
 	}
 	return r->err == VEER_OK;
 }
 
 static bool is_not_this_pool(void *ctx, const char *pool)
 {
-	return strcmp(((struct reference *)ctx)->name, pool) != 0 || (((struct reference *)ctx)->err = VEER_EBUSY) == VEER_OK;
+	return strcmp(((struct reference *)ctx)->name, pool) != 0 ||
+	       (((struct reference *)ctx)->err = VEER_EBUSY) == VEER_OK;
 }
 
 static bool find_pool_in_policy(void *ctx, const struct directory_entry *entry)
@@ -156,7 +160,8 @@ static bool find_policy_in_rrset(void *ctx, const struct store_object *object)
 		return true;
 	const char *policy = json_string_value(json_object_get(rrset, "policy"));
 	if (policy != NULL && strcmp(policy, r->name) == 0)
-		r->err = veer_fail(r->diag, VEER_EBUSY, "the RRset %s is bound to the policy \"%s\"", object->key, r->name);
+		r->err = veer_fail(r->diag, VEER_EBUSY, "the RRset %s is bound to the policy \"%s\"", object->key,
+				   r->name);
 	json_decref(rrset);
 	return r->err == VEER_OK;
 }
@@ -170,7 +175,8 @@ static void find_bound(struct reference *r)
 	}
 	directory_list(r->api->directory, MODEL_KIND_ZONE, NULL, add_version, r);
 	if (r->err == VEER_OK) {
-		enum veer_err err = store_list(r->api->store, MODEL_KIND_RRSET, "", NULL, find_policy_in_rrset, r, NULL);
+		enum veer_err err =
+			store_list(r->api->store, MODEL_KIND_RRSET, "", NULL, find_policy_in_rrset, r, NULL);
 		r->err = r->err == VEER_OK ? err : r->err;
 	}
 	json_decref(r->versions);
@@ -258,8 +264,8 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 		(void)json_object_del(object, "revision"); /* as it was read: not part of the object */
 	(void)pthread_mutex_lock(&api->write_lock);
 	if (!is_create && name != NULL && strcmp(name, request->params[0]) != 0)
-		api_problem(reply, 422, "invalid", "/name: is \"%s\", but the path says \"%s\": names do not change", name,
-			    request->params[0]);
+		api_problem(reply, 422, "invalid", "/name: is \"%s\", but the path says \"%s\": names do not change",
+			    name, request->params[0]);
 	else if (validate(api, kind, object, request->arena, &diag) != VEER_OK)
 		api_problem_invalid(reply, &diag);
 	else

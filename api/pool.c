@@ -45,7 +45,8 @@ static void *worker_main(void *ctx)
 	for (struct api_exchange *exchange; (exchange = pop(server)) != NULL;) {
 		exchange->route->handler(server->config.ctx, &exchange->request, &exchange->reply);
 		exchange->is_done = true;
-		/* The exchange belongs to the network thread again; the library's own lock orders our writes before its reads. */
+		/* The exchange belongs to the network thread again; the library's own lock orders our writes before its
+		 * reads. */
 		MHD_resume_connection(exchange->connection);
 	}
 	return NULL;

@@ -121,7 +121,8 @@ void api_problem_invalid(struct api_reply *reply, const struct veer_diag *diag)
 	make_utf8(copy.text);
 	const char *colon = strstr(copy.text, ": ");
 	if (colon != NULL && (copy.text[0] == '/' || colon == copy.text))
-		errors = json_pack("[{s:s%, s:s}]", "pointer", copy.text, (size_t)(colon - copy.text), "detail", colon + 2);
+		errors = json_pack("[{s:s%, s:s}]", "pointer", copy.text, (size_t)(colon - copy.text), "detail",
+				   colon + 2);
 	reply_problem(reply, 422, "invalid", copy.text, errors);
 }
 
@@ -164,10 +165,14 @@ static const struct {
 	enum api_scope scope;
 	const char *text;
 } scope_texts[] = {
-	{API_SCOPE_ADMIN, "admin"},		{API_SCOPE_ZONES_READ, "zones:read"},
-	{API_SCOPE_ZONES_WRITE, "zones:write"}, {API_SCOPE_HEALTH_READ, "health:read"},
-	{API_SCOPE_HEALTH_WRITE, "health:write"}, {API_SCOPE_AGENTS, "agents"},
-	{API_SCOPE_TOKENS, "tokens"},		{API_SCOPE_FEED, "feed:read"},
+	{API_SCOPE_ADMIN, "admin"},
+	{API_SCOPE_ZONES_READ, "zones:read"},
+	{API_SCOPE_ZONES_WRITE, "zones:write"},
+	{API_SCOPE_HEALTH_READ, "health:read"},
+	{API_SCOPE_HEALTH_WRITE, "health:write"},
+	{API_SCOPE_AGENTS, "agents"},
+	{API_SCOPE_TOKENS, "tokens"},
+	{API_SCOPE_FEED, "feed:read"},
 };
 
 enum api_scope api_scope_from_text(const char *text)

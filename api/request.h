@@ -2,8 +2,8 @@
 /*
  * One request and its reply, as the handlers of the REST API see them: no libmicrohttpd here.
  *
- * Ownership: a request and everything it points to lives until its handler has returned (streams excepted, see stream.h).
- * Threads: a request belongs to the thread that runs its handler.
+ * Ownership: a request and everything it points to lives until its handler has returned (streams excepted, see
+ * stream.h). Threads: a request belongs to the thread that runs its handler.
  */
 #ifndef VEER_API_REQUEST_H
 #define VEER_API_REQUEST_H
@@ -59,17 +59,17 @@ struct api_request {
 	const char *params[API_PARAMS_MAX];   /* what the {…} of the route matched, decoded */
 	struct api_pair query[API_QUERY_MAX]; /* decoded */
 	size_t query_count;
-	struct arena *arena;                  /* scratch for this request */
-	const char *body;                     /* NUL-terminated; "" without one */
+	struct arena *arena; /* scratch for this request */
+	const char *body;    /* NUL-terminated; "" without one */
 	size_t body_len;
-	const char *authorization;            /* header or NULL */
-	const char *content_type;             /* header or NULL */
-	const char *if_match;                 /* header or NULL */
-	const char *if_none_match;            /* header or NULL */
-	bool is_local;                        /* over the Unix socket or from a loopback address */
-	bool is_owner;                        /* over the Unix socket, as this server's own user or root */
+	const char *authorization; /* header or NULL */
+	const char *content_type;  /* header or NULL */
+	const char *if_match;      /* header or NULL */
+	const char *if_none_match; /* header or NULL */
+	bool is_local;             /* over the Unix socket or from a loopback address */
+	bool is_owner;             /* over the Unix socket, as this server's own user or root */
 	struct api_principal principal;
-	int arg;                              /* of the route */
+	int arg; /* of the route */
 };
 
 struct api_stream_source;
@@ -80,8 +80,8 @@ struct api_reply {
 	const char *content_type; /* default application/json; static storage */
 	char *body;               /* heap; taken over by the server */
 	size_t body_len;
-	char etag[32];            /* "" for none; without the quotes */
-	char location[256];       /* "" for none */
+	char etag[32];                    /* "" for none; without the quotes */
+	char location[256];               /* "" for none */
 	struct api_stream_source *source; /* a reply that does not end: see stream.h; taken over by the server */
 };
 
@@ -100,7 +100,8 @@ void api_reply_json(struct api_reply *reply, int status, json_t *value);
 void api_reply_text(struct api_reply *reply, int status, const char *content_type, char *text, size_t len);
 
 /*
- * Reply with a problem (RFC 9457): `slug` ends the type "urn:veer:problem:…"; the detail says what is wrong and what to do.
+ * Reply with a problem (RFC 9457): `slug` ends the type "urn:veer:problem:…"; the detail says what is wrong and what to
+ * do.
  */
 void api_problem(struct api_reply *reply, int status, const char *slug, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

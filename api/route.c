@@ -69,7 +69,8 @@ bool api_route_authorise(struct api_server *server, struct api_exchange *exchang
 		api_problem(&exchange->reply, 401, "credentials",
 			    "send \"Authorization: Bearer ID.SECRET\"; make a token with: veer token create");
 	else if (who->role == API_ROLE_TOKEN && api_scope_text(route->scope) != NULL)
-		api_problem(&exchange->reply, 403, "scope", "the token lacks the scope %s", api_scope_text(route->scope));
+		api_problem(&exchange->reply, 403, "scope", "the token lacks the scope %s",
+			    api_scope_text(route->scope));
 	else
 		api_problem(&exchange->reply, 403, "role", "this credential is not for this");
 	return false;

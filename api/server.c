@@ -46,7 +46,8 @@ struct api_server *api_server_new(const struct api_server_config *config)
 }
 
 /* A stale socket file is one that nobody answers at; only then is it replaced. */
-static enum veer_err clear_stale_socket(const struct veer_listen *listen_at, const char *address, struct veer_diag *diag)
+static enum veer_err clear_stale_socket(const struct veer_listen *listen_at, const char *address,
+					struct veer_diag *diag)
 {
 	struct stat st;
 	const char *path = veer_listen_path(listen_at);
@@ -65,7 +66,8 @@ static enum veer_err clear_stale_socket(const struct veer_listen *listen_at, con
 	return VEER_OK;
 }
 
-static enum veer_err open_socket(const struct veer_listen *listen_at, const char *address, int *out, struct veer_diag *diag)
+static enum veer_err open_socket(const struct veer_listen *listen_at, const char *address, int *out,
+				 struct veer_diag *diag)
 {
 	const int on = 1;
 	if (listen_at->is_unix) {
@@ -100,12 +102,13 @@ static struct MHD_Daemon *start_daemon(struct api_server *server, struct api_lis
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
 			 (is_tls ? MHD_USE_TLS : 0);
-	return MHD_start_daemon(flags, 0, NULL, NULL, api_exchange_access, listener, MHD_OPTION_EXTERNAL_LOGGER, log_library,
-				server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)NETWORK_THREADS,
-				MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-				(size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S,
-				MHD_OPTION_NOTIFY_COMPLETED, api_exchange_completed, listener, MHD_OPTION_NOTIFY_CONNECTION,
-				api_connection_notify, listener, MHD_OPTION_URI_LOG_CALLBACK, api_connection_uri, listener,
+	return MHD_start_daemon(flags, 0, NULL, NULL, api_exchange_access, listener, MHD_OPTION_EXTERNAL_LOGGER,
+				log_library, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+				(unsigned)NETWORK_THREADS, MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CONNECTIONS_MAX,
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S, MHD_OPTION_NOTIFY_COMPLETED,
+				api_exchange_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, api_connection_notify,
+				listener, MHD_OPTION_URI_LOG_CALLBACK, api_connection_uri, listener,
 				MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, is_tls ? tls : none, MHD_OPTION_END);
 }
 
@@ -127,8 +130,8 @@ enum veer_err api_server_listen(struct api_server *server, const char *address, 
 	if (server->listener_count == API_LISTENERS_MAX)
 		return veer_fail(diag, VEER_ELIMIT, "listen %s: at most %d addresses", address, API_LISTENERS_MAX);
 	if (!veer_listen_is_local(&listen_at) && server->cert == NULL)
-		return veer_fail(diag, VEER_EAUTH, "listen %s: beyond loopback only over TLS: give --tls-cert and --tls-key",
-				 address);
+		return veer_fail(diag, VEER_EAUTH,
+				 "listen %s: beyond loopback only over TLS: give --tls-cert and --tls-key", address);
 	err = open_socket(&listen_at, address, &fd, diag);
 	if (err != VEER_OK)
 		return err;
@@ -141,7 +144,8 @@ enum veer_err api_server_listen(struct api_server *server, const char *address, 
 	listener->daemon = start_daemon(server, listener, fd, !listen_at.is_unix && server->cert != NULL);
 	if (listener->daemon == NULL) {
 		(void)close(fd);
-		return veer_fail(diag, VEER_EIO, "listen %s: the HTTP server does not start (is the TLS key the certificate's?)",
+		return veer_fail(diag, VEER_EIO,
+				 "listen %s: the HTTP server does not start (is the TLS key the certificate's?)",
 				 address);
 	}
 	server->listener_count++;

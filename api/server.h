@@ -3,11 +3,11 @@
  * The HTTP server: listeners, limits, deadlines, routing, authentication, worker threads. The only home of
  * libmicrohttpd (with its private header connection.h).
  *
- * Limits: each class of request has its own (streams 2,500; ordinary requests 256 waiting), so that none starves another.
- * Deadlines are absolute, whatever trickles in: a request line within 15 s of the connection (60 s when kept alive), headers within
- * 5 s of it, the body within 30 s, the reply sent within 60 s; large ones have a second more for each 128 kB.
- * Requests with both Transfer-Encoding and Content-Length are refused (RFC 9112 6.1); bare LF is tolerated by the library, so
- * the server must not share connections behind a proxy that disagrees.
+ * Limits: each class of request has its own (streams 2,500; ordinary requests 256 waiting), so that none starves
+ * another. Deadlines are absolute, whatever trickles in: a request line within 15 s of the connection (60 s when kept
+ * alive), headers within 5 s of it, the body within 30 s, the reply sent within 60 s; large ones have a second more for
+ * each 128 kB. Requests with both Transfer-Encoding and Content-Length are refused (RFC 9112 6.1); bare LF is tolerated
+ * by the library, so the server must not share connections behind a proxy that disagrees.
  */
 #ifndef VEER_API_SERVER_H
 #define VEER_API_SERVER_H
@@ -33,42 +33,43 @@ struct api_route {
 	const char *method;
 	const char *path;
 	enum api_class class;
-	unsigned roles;         /* bits 1 << enum api_role that may call it; owners always may */
-	enum api_scope scope;   /* what a token needs */
+	unsigned roles;          /* bits 1 << enum api_role that may call it; owners always may */
+	enum api_scope scope;    /* what a token needs */
 	size_t body_limit_bytes; /* 0: no body wanted */
 	api_handler_fn *handler;
-	int arg;                /* handed to the handler as request->arg: one handler for routes of the same shape */
+	int arg; /* handed to the handler as request->arg: one handler for routes of the same shape */
 };
 
-/* Find out who asks: fills request->principal. Called by network threads, must not block. False: credentials are wrong. */
+/* Find out who asks: fills request->principal. Called by network threads, must not block. False: credentials are wrong.
+ */
 typedef bool api_authenticate_fn(void *ctx, struct api_request *request);
 
 /*
- * Is what a stream was opened with still good (not revoked, not deleted, the scope not taken away)? Asked once a second for each
- * open stream, by a thread of the server, which must not block. False ends the stream.
+ * Is what a stream was opened with still good (not revoked, not deleted, the scope not taken away)? Asked once a second
+ * for each open stream, by a thread of the server, which must not block. False ends the stream.
  */
 typedef bool api_revalidate_fn(void *ctx, const struct api_principal *who, enum api_scope scope);
 
 struct api_server_config {
 	const struct api_route *routes; /* borrowed for the server's life */
 	size_t route_count;
-	void *ctx;                      /* for handlers, authenticate and revalidate */
+	void *ctx; /* for handlers, authenticate and revalidate */
 	api_authenticate_fn *authenticate;
 	api_revalidate_fn *revalidate;
-	const char *tls_cert_pem;       /* contents, or NULL for clear text; copied */
+	const char *tls_cert_pem; /* contents, or NULL for clear text; copied */
 	const char *tls_key_pem;
-	unsigned workers;               /* worker threads, default 4 */
+	unsigned workers; /* worker threads, default 4 */
 	struct logger *log;
 };
 
 /* Counters since start, for /metrics. */
 struct api_server_stats {
-	uint64_t requests;      /* finished ones */
-	uint64_t by_class[6];   /* answered with 1xx … 5xx at [1] … [5] */
-	uint64_t refused_busy;  /* 503 because a limit was reached */
-	uint64_t cut_deadline;  /* connections cut by a deadline */
-	uint64_t connections;   /* open now */
-	uint64_t streams;       /* open now */
+	uint64_t requests;     /* finished ones */
+	uint64_t by_class[6];  /* answered with 1xx … 5xx at [1] … [5] */
+	uint64_t refused_busy; /* 503 because a limit was reached */
+	uint64_t cut_deadline; /* connections cut by a deadline */
+	uint64_t connections;  /* open now */
+	uint64_t streams;      /* open now */
 };
 
 /* A server that listens nowhere yet. NULL when memory or threads are out. */

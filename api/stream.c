@@ -86,8 +86,8 @@ struct MHD_Response *api_stream_response(struct api_exchange *exchange)
 	stream->source = exchange->reply.source;
 	stream->who = exchange->request.principal;
 	stream->scope = exchange->route->scope;
-	struct MHD_Response *response =
-		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_content, stream, free_content);
+	struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES,
+									  read_content, stream, free_content);
 	if (response == NULL) {
 		(void)pthread_mutex_destroy(&stream->lock);
 		free(stream);

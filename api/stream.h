@@ -13,8 +13,8 @@
 struct api_stream;
 
 /*
- * Where the bytes come from. The server calls `open` once before the first `pull`, `pull` from its own threads (one at a
- * time a stream), and `close` exactly once at the end, whatever happened; `close` frees the source.
+ * Where the bytes come from. The server calls `open` once before the first `pull`, `pull` from its own threads (one at
+ * a time a stream), and `close` exactly once at the end, whatever happened; `close` frees the source.
  */
 struct api_stream_source {
 	void (*open)(struct api_stream_source *self, struct api_stream *stream);

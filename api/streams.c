@@ -61,7 +61,8 @@ void handle_reports(void *ctx, struct api_request *request, struct api_reply *re
 	struct report report;
 	struct veer_diag diag = {""};
 	struct arena *arena = arena_new(REPORT_ARENA_BYTES);
-	enum veer_err err = arena != NULL ? report_parse(request->body, request->body_len, arena, &report, &diag) : VEER_ENOMEM;
+	enum veer_err err =
+		arena != NULL ? report_parse(request->body, request->body_len, arena, &report, &diag) : VEER_ENOMEM;
 	if (err != VEER_OK) {
 		arena_free(&arena);
 		if (err == VEER_ENOMEM)

@@ -13,8 +13,9 @@ void handle_healthz(void *ctx, struct api_request *request, struct api_reply *re
 {
 	struct api *api = ctx;
 	(void)request;
-	api_reply_json(reply, 200, json_pack("{s:s, s:I}", "status", "ok", "revision",
-					     (json_int_t)directory_revision(api->directory)));
+	api_reply_json(
+		reply, 200,
+		json_pack("{s:s, s:I}", "status", "ok", "revision", (json_int_t)directory_revision(api->directory)));
 }
 
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
@@ -67,12 +68,14 @@ static void controller_metrics(struct api *api, struct buf *out)
 	struct controller_stats stats;
 	controller_stats_read(api->controller, &stats);
 	counter(out, "veer_reports_total", "Reports of agents that were counted.", stats.reports);
-	counter(out, "veer_reports_refused_total", "Reports that were stale, unknown or too many.", stats.reports_refused);
+	counter(out, "veer_reports_refused_total", "Reports that were stale, unknown or too many.",
+		stats.reports_refused);
 	counter(out, "veer_transitions_total", "Verdicts committed.", stats.transitions);
 	counter(out, "veer_verdict_commits_failed_total", "Commits of verdicts that failed.", stats.commits_failed);
 	counter(out, "veer_confirms_total", "Second looks asked of agents.", stats.confirms);
 	gauge(out, "veer_election", "Number of the election.", (double)stats.election);
-	gauge(out, "veer_controller_acting", "1 while this controller decides, 0 once another was elected.", stats.is_acting);
+	gauge(out, "veer_controller_acting", "1 while this controller decides, 0 once another was elected.",
+	      stats.is_acting);
 }
 
 void handle_metrics(void *ctx, struct api_request *request, struct api_reply *reply)
@@ -90,7 +93,8 @@ void handle_metrics(void *ctx, struct api_request *request, struct api_reply *re
 	server_metrics(api, &out);
 	feed_metrics(api, &out);
 	controller_metrics(api, &out);
-	metrics_family(&out, "veer_endpoint_up", METRICS_GAUGE, "The committed verdict; endpoints without one are left out.");
+	metrics_family(&out, "veer_endpoint_up", METRICS_GAUGE,
+		       "The committed verdict; endpoints without one are left out.");
 	directory_list(api->directory, MODEL_KIND_VERDICT, NULL, verdict_metric, &out);
 	size_t len = 0;
 	char *text = out.failed ? NULL : buf_take(&out, &len);
@@ -112,7 +116,8 @@ static bool index_pool(void *ctx, const struct directory_entry *entry)
 {
 	size_t i;
 	json_t *endpoint;
-	json_array_foreach(json_object_get(entry->object, "endpoints"), i, endpoint) {
+	json_array_foreach(json_object_get(entry->object, "endpoints"), i, endpoint)
+	{
 		char key[MODEL_ENDPOINT_KEY_MAX + 1];
 		const char *name = json_string_value(json_object_get(endpoint, "name"));
 		(void)snprintf(key, sizeof key, "%s/%s", entry->key, name != NULL ? name : "");
@@ -139,7 +144,8 @@ static void dress_endpoints(json_t *endpoints, const json_t *pools, const json_t
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(endpoints, i, item) {
+	json_array_foreach(endpoints, i, item)
+	{
 		const char *key = json_string_value(json_object_get(item, "endpoint"));
 		const json_t *model = key != NULL ? json_object_get(pools, key) : NULL;
 		const json_t *verdict = key != NULL ? json_object_get(verdicts, key) : NULL;
@@ -161,17 +167,18 @@ static void dress_agents(json_t *agents, const json_t *identities)
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(agents, i, item) {
+	json_array_foreach(agents, i, item)
+	{
 		const char *id = json_string_value(json_object_get(item, "id"));
 		const json_t *identity = id != NULL ? json_object_get(identities, id) : NULL;
 		copy_field(item, identity, "name");
 		copy_field(item, identity, "region");
 		json_int_t heard = json_integer_value(json_object_get(item, "heard_ms_ago"));
 		const char *state = json_is_true(json_object_get(item, "revoked")) ? "revoked"
-				    : heard < 0					    ? "never heard"
-				    : heard > AGENT_SILENT_MS			    ? "silent"
-				    : json_is_true(json_object_get(item, "blind"))  ? "blind"
-										    : "reporting";
+				    : heard < 0                                    ? "never heard"
+				    : heard > AGENT_SILENT_MS                      ? "silent"
+				    : json_is_true(json_object_get(item, "blind")) ? "blind"
+										   : "reporting";
 		(void)json_object_set_new(item, "state", json_string(state));
 	}
 }
@@ -199,9 +206,9 @@ void handle_status(void *ctx, struct api_request *request, struct api_reply *rep
 	(void)json_object_set_new(status, "feed_revision", json_integer(feed_revision(hub_feed(api->hub))));
 	(void)json_object_set_new(status, "store_id", json_string(store_id(api->store)));
 	(void)json_object_set_new(status, "controller",
-				  json_string(engine == NULL				       ? "not answering"
+				  json_string(engine == NULL                                    ? "not answering"
 					      : json_is_true(json_object_get(engine, "acting")) ? "acting"
-											       : "deposed"));
+												: "deposed"));
 	copy_field(status, engine, "election");
 	(void)json_object_set_new(status, "sites", sites);
 	copy_field(status, engine, "endpoints");

@@ -49,9 +49,9 @@ static void check_answers(struct json_cursor *c)
 		veer_json_fail(c, "answers", VEER_EINVAL, "must be an object");
 		return;
 	}
-	json_object_foreach((json_t *)(uintptr_t)answers, name, count)
-		if (!json_is_integer(count) || json_integer_value(count) < 0)
-			veer_json_fail(c, "answers", VEER_EINVAL, "must hold counts");
+	json_object_foreach((json_t *)(uintptr_t)answers, name,
+			    count) if (!json_is_integer(count) || json_integer_value(count) < 0)
+		veer_json_fail(c, "answers", VEER_EINVAL, "must hold counts");
 }
 
 static enum veer_err check(const json_t *message, struct veer_diag *diag)
@@ -117,15 +117,16 @@ enum veer_err uplink_take(struct uplink_table *table, const char *id, const char
 
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms)
 {
-	static const char *const fields[] = {"name", "store_id", "revision", "applied_us", "uptime_s", "zones", "queries", "answers"};
+	static const char *const fields[] = {"name",     "store_id", "revision", "applied_us",
+					     "uptime_s", "zones",    "queries",  "answers"};
 	json_t *list = json_array();
 	(void)pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < table->count; i++) {
 		json_t *item = json_pack("{s:s, s:I}", "id", table->servers[i].id, "heard_ms_ago",
 					 (json_int_t)(now_ms - table->servers[i].heard_ms));
 		for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++)
-			(void)json_object_set_new(item, fields[f],
-						  json_deep_copy(json_object_get(table->servers[i].message, fields[f])));
+			(void)json_object_set_new(
+				item, fields[f], json_deep_copy(json_object_get(table->servers[i].message, fields[f])));
 		(void)json_array_append_new(list, item);
 	}
 	(void)pthread_mutex_unlock(&table->lock);

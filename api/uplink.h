@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What name servers say of themselves (docs/formats.md, section 3), the newest word of each. Losing it affects nothing but
- * what people see.
+ * What name servers say of themselves (docs/formats.md, section 3), the newest word of each. Losing it affects nothing
+ * but what people see.
  *
  * Threads: all functions may be called from any thread.
  */
@@ -22,12 +22,14 @@ void uplink_table_free(struct uplink_table **table);
 
 /*
  * Take in one message of the server known as `id` ("" for one on the Unix socket: then its own name counts).
- * Errors: VEER_EINVAL, VEER_ERANGE with the place in the diag; VEER_EUNSUPPORTED (format); VEER_ELIMIT (too many servers).
+ * Errors: VEER_EINVAL, VEER_ERANGE with the place in the diag; VEER_EUNSUPPORTED (format); VEER_ELIMIT (too many
+ * servers).
  */
 enum veer_err uplink_take(struct uplink_table *table, const char *id, const char *text, size_t len, int64_t now_ms,
 			  struct veer_diag *diag);
 
-/* [{"id","name","revision","store_id","applied_us","heard_ms_ago","uptime_s","zones","queries","answers"}]. The caller's. */
+/* [{"id","name","revision","store_id","applied_us","heard_ms_ago","uptime_s","zones","queries","answers"}]. The
+ * caller's. */
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms);
 
 #endif

@@ -30,8 +30,7 @@ void *arena_dup(struct arena *arena, const void *data, size_t len) __attribute__
 char *arena_strdup(struct arena *arena, const char *text) __attribute__((warn_unused_result));
 
 /* printf into the arena; NULL when it does not fit. */
-char *arena_printf(struct arena *arena, const char *fmt, ...)
-	__attribute__((warn_unused_result, format(printf, 2, 3)));
+char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((warn_unused_result, format(printf, 2, 3)));
 
 /* Forget everything but keep the first block, for per-request scratch. Pointers into the arena die. */
 void arena_reset(struct arena *arena);

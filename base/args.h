@@ -44,16 +44,16 @@ struct args_list {
 
 /* One option. A target that the command line does not mention keeps its value, so defaults are set before. */
 struct args_option {
-	const char *name;  /* without the dashes: "log-level" */
+	const char *name; /* without the dashes: "log-level" */
 	enum args_kind kind;
-	void *target;      /* of the kind's type; borrowed */
-	const char *value; /* what --help calls the value: "FILE"; unused for flags */
-	const char *help;  /* one line */
-	int64_t min;       /* ARGS_INT */
-	int64_t max;       /* ARGS_INT */
+	void *target;             /* of the kind's type; borrowed */
+	const char *value;        /* what --help calls the value: "FILE"; unused for flags */
+	const char *help;         /* one line */
+	int64_t min;              /* ARGS_INT */
+	int64_t max;              /* ARGS_INT */
 	const char *const *names; /* ARGS_ENUM; ended by NULL */
-	bool required;     /* ARGS_STRING and ARGS_LIST: args_check_required() complains when it was not given */
-	bool cli_only;     /* not allowed in a configuration file */
+	bool required;            /* ARGS_STRING and ARGS_LIST: args_check_required() complains when it was not given */
+	bool cli_only;            /* not allowed in a configuration file */
 };
 
 /* What a program, or one command of it, takes. Borrowed while struct args lives. */
@@ -70,16 +70,16 @@ struct args_spec {
 struct args {
 	const struct args_spec *spec;
 	struct args_list positional;
-	uint64_t given;   /* a bit for each option that was set, by its place in the table */
-	bool wants_help;  /* --help: print args_help() and exit 0 */
+	uint64_t given;  /* a bit for each option that was set, by its place in the table */
+	bool wants_help; /* --help: print args_help() and exit 0 */
 	bool wants_version;
 	struct args_copy *copies; /* strings that args_set() copied */
 };
 
 /*
- * Parse `argv[first..argc)`; argv is borrowed until args_deinit(). With --help or --version parsing stops, successfully.
- * Errors (diag): VEER_EINVAL: unknown option (with a suggestion), missing or unwanted value, an option given twice, too
- * few or too many positional arguments; VEER_ERANGE: a number out of its limits; VEER_ENOMEM.
+ * Parse `argv[first..argc)`; argv is borrowed until args_deinit(). With --help or --version parsing stops,
+ * successfully. Errors (diag): VEER_EINVAL: unknown option (with a suggestion), missing or unwanted value, an option
+ * given twice, too few or too many positional arguments; VEER_ERANGE: a number out of its limits; VEER_ENOMEM.
  */
 enum veer_err args_parse(struct args *args, const struct args_spec *spec, int argc, char *const argv[], int first,
 			 struct veer_diag *diag);

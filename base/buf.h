@@ -14,9 +14,9 @@
 
 /* In the caller's memory, between buf_init() and buf_deinit(). */
 struct buf {
-	char *data;         /* the content; "" when empty, never NULL. Owned by the buffer: the next append may move it */
-	size_t len;         /* bytes of content */
-	size_t size;        /* bytes allocated, 0 when nothing was yet */
+	char *data;  /* the content; "" when empty, never NULL. Owned by the buffer: the next append may move it */
+	size_t len;  /* bytes of content */
+	size_t size; /* bytes allocated, 0 when nothing was yet */
 	size_t limit_bytes; /* `len` never exceeds it */
 	bool failed;        /* an append did not fit or memory was out: the content is whole, but not complete */
 };

@@ -11,15 +11,15 @@ enum config_kind { CONFIG_NODE_SCALAR, CONFIG_NODE_LIST, CONFIG_NODE_MAP };
 /* One value. Its children are a list in the order of the text. */
 struct config_node {
 	enum config_kind kind;
-	bool is_plain;            /* a scalar without quotes */
-	unsigned line;            /* where the value begins, from 1 */
-	unsigned key_line;        /* where its key stands */
-	const char *key;          /* in a mapping, else NULL */
-	const char *text;         /* of a scalar: UTF-8 without NULs */
+	bool is_plain;             /* a scalar without quotes */
+	unsigned line;             /* where the value begins, from 1 */
+	unsigned key_line;         /* where its key stands */
+	const char *key;           /* in a mapping, else NULL */
+	const char *text;          /* of a scalar: UTF-8 without NULs */
 	struct config_node *first; /* children */
 	struct config_node *last;
-	struct config_node *next;  /* sibling */
-	size_t count;              /* of children */
+	struct config_node *next; /* sibling */
+	size_t count;             /* of children */
 };
 
 struct config {

@@ -23,9 +23,11 @@ uint32_t crc32c_update(const struct crc32c *t, uint32_t crc, const void *data, s
 	const uint8_t *p = data;
 	crc = ~crc;
 	for (; len >= 8; len -= 8, p += 8) {
-		uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+		uint32_t low =
+			crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
 		crc = t->table[7][low & 0xff] ^ t->table[6][low >> 8 & 0xff] ^ t->table[5][low >> 16 & 0xff] ^
-		      t->table[4][low >> 24] ^ t->table[3][p[4]] ^ t->table[2][p[5]] ^ t->table[1][p[6]] ^ t->table[0][p[7]];
+		      t->table[4][low >> 24] ^ t->table[3][p[4]] ^ t->table[2][p[5]] ^ t->table[1][p[6]] ^
+		      t->table[0][p[7]];
 	}
 	for (; len > 0; len--)
 		crc = crc >> 8 ^ t->table[0][(crc ^ *p++) & 0xff];

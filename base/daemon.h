@@ -41,9 +41,9 @@ struct daemon_options {
 
 /*
  * Parse a command line and the configuration file that it names into the targets of `spec`; checks what is required.
- * To reload, call it again with a spec that points into a fresh struct. Release with daemon_options_deinit() (also after
- * an error). After --help or --version `o->args.wants_help` or `.wants_version` is set and nothing else is checked.
- * Errors (diag): VEER_EINVAL and the rest of args_parse(), config_load(), config_fill_options().
+ * To reload, call it again with a spec that points into a fresh struct. Release with daemon_options_deinit() (also
+ * after an error). After --help or --version `o->args.wants_help` or `.wants_version` is set and nothing else is
+ * checked. Errors (diag): VEER_EINVAL and the rest of args_parse(), config_load(), config_fill_options().
  */
 enum veer_err daemon_options_parse(struct daemon_options *o, const struct args_spec *spec, int argc, char *const argv[],
 				   struct veer_diag *diag);
@@ -53,8 +53,8 @@ void daemon_options_deinit(struct daemon_options *o);
 struct daemon {
 	const char *program;
 	struct daemon_options options;
-	struct logger *log;  /* on stderr */
-	struct loop *loop;   /* the main thread's, with signals attached */
+	struct logger *log; /* on stderr */
+	struct loop *loop;  /* the main thread's, with signals attached */
 	void (*on_reload)(void *ctx);
 	void *reload_ctx;
 	bool is_ready;

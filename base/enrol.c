@@ -79,7 +79,8 @@ static void on_done(void *ctx, const struct http_result *result)
 		return;
 	}
 	if (identity_parse(result->body, result->body_len, &identity, &diag) != VEER_OK) {
-		(void)snprintf(reason, sizeof reason, "%.200s answers the enrolment with no identity: %s", url, diag.text);
+		(void)snprintf(reason, sizeof reason, "%.200s answers the enrolment with no identity: %s", url,
+			       diag.text);
 		enrol->done(enrol->ctx, NULL, reason);
 		return;
 	}

@@ -15,22 +15,22 @@
 
 enum veer_err {
 	VEER_OK = 0,
-	VEER_ENOMEM = -1,    /* an allocation failed */
-	VEER_EINVAL = -2,    /* input is malformed: text, JSON, packet, argument */
-	VEER_ERANGE = -3,    /* a number or length is outside its limits */
-	VEER_ENOTFOUND = -4, /* no such object, file or key */
-	VEER_EEXISTS = -5,   /* it is there already */
-	VEER_ECONFLICT = -6, /* a condition on a revision did not hold */
-	VEER_ELIMIT = -7,    /* a queue, table or connection limit is reached */
-	VEER_EIO = -8,       /* the system failed: disk, network, a full device */
-	VEER_ETIMEOUT = -9,  /* a deadline passed */
-	VEER_EAUTH = -10,    /* not authenticated, or not allowed */
-	VEER_ECORRUPT = -11, /* stored data fails its checksum or its structure */
-	VEER_ECLOSED = -12,  /* the other side, or the owner, closed it */
-	VEER_ESTALE = -13,   /* an older revision, an earlier election, a replayed report */
+	VEER_ENOMEM = -1,        /* an allocation failed */
+	VEER_EINVAL = -2,        /* input is malformed: text, JSON, packet, argument */
+	VEER_ERANGE = -3,        /* a number or length is outside its limits */
+	VEER_ENOTFOUND = -4,     /* no such object, file or key */
+	VEER_EEXISTS = -5,       /* it is there already */
+	VEER_ECONFLICT = -6,     /* a condition on a revision did not hold */
+	VEER_ELIMIT = -7,        /* a queue, table or connection limit is reached */
+	VEER_EIO = -8,           /* the system failed: disk, network, a full device */
+	VEER_ETIMEOUT = -9,      /* a deadline passed */
+	VEER_EAUTH = -10,        /* not authenticated, or not allowed */
+	VEER_ECORRUPT = -11,     /* stored data fails its checksum or its structure */
+	VEER_ECLOSED = -12,      /* the other side, or the owner, closed it */
+	VEER_ESTALE = -13,       /* an older revision, an earlier election, a replayed report */
 	VEER_EUNSUPPORTED = -14, /* known, but not possible here */
-	VEER_EBUSY = -15,    /* try again later */
-	VEER_ESPACE = -16,   /* the disk is (nearly) full */
+	VEER_EBUSY = -15,        /* try again later */
+	VEER_ESPACE = -16,       /* the disk is (nearly) full */
 	VEER_ERR_LAST = -16,
 };
 

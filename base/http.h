@@ -21,8 +21,8 @@ struct http_client;
 struct http_request;
 
 /*
- * A client on `loop` (borrowed, must live longer). NULL when memory is out. Caller frees. SIGPIPE is ignored in the whole
- * process from now on: TLS writes to a socket that its peer closed would raise it.
+ * A client on `loop` (borrowed, must live longer). NULL when memory is out. Caller frees. SIGPIPE is ignored in the
+ * whole process from now on: TLS writes to a socket that its peer closed would raise it.
  */
 struct http_client *http_client_new(struct loop *loop);
 /* Cancels what is still running (no callbacks) and frees. Not to be called from inside a callback of the client. */
@@ -45,17 +45,17 @@ struct http_result {
 	 * HTTP. VEER_ERANGE: body_cut. VEER_ENOMEM.
 	 */
 	enum veer_err err;
-	int status;               /* 0 when none came */
-	const char *error;        /* a phrase for people when err is set, else "" */
-	const char *body;         /* NUL-terminated; "" when streamed through on_data */
+	int status;        /* 0 when none came */
+	const char *error; /* a phrase for people when err is set, else "" */
+	const char *body;  /* NUL-terminated; "" when streamed through on_data */
 	size_t body_len;
-	bool body_cut;            /* longer than `body_limit_bytes`: `body` is its beginning, the rest was not read */
-	const char *etag;         /* the ETag header, or "" */
+	bool body_cut;    /* longer than `body_limit_bytes`: `body` is its beginning, the rest was not read */
+	const char *etag; /* the ETag header, or "" */
 	struct http_timing timing;
-	long os_errno;            /* errno of a failed connect or socket, else 0 */
-	int tls_verify_result;    /* X509_V_* of a failed certificate check (62: another name), else 0 */
+	long os_errno;                   /* errno of a failed connect or socket, else 0 */
+	int tls_verify_result;           /* X509_V_* of a failed certificate check (62: another name), else 0 */
 	int64_t certificate_not_after_s; /* seconds since 1970 of the leaf's notAfter; 0 when unknown or no TLS */
-	void *handle;             /* for http_result_header() */
+	void *handle;                    /* for http_result_header() */
 };
 
 /* A header of the reply by its name, any case; NULL when it did not come. Borrowed for the callback. */
@@ -89,8 +89,8 @@ struct http_spec {
  */
 typedef bool http_data_fn(void *ctx, const void *data, size_t len);
 /*
- * Called exactly once per started request, from the loop, unless cancelled. The request is gone afterwards. It may start
- * and cancel requests.
+ * Called exactly once per started request, from the loop, unless cancelled. The request is gone afterwards. It may
+ * start and cancel requests.
  */
 typedef void http_done_fn(void *ctx, const struct http_result *result);
 

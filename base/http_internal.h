@@ -30,9 +30,9 @@ struct http_request {
 	http_data_fn *on_data;
 	http_done_fn *on_done;
 	void *ctx;
-	struct buf body;              /* what came, unless streamed */
-	char *sent_body;              /* a copy: curl only borrows it */
-	struct curl_slist *headers;   /* curl borrows it */
+	struct buf body;               /* what came, unless streamed */
+	char *sent_body;               /* a copy: curl only borrows it */
+	struct curl_slist *headers;    /* curl borrows it */
 	struct curl_slist *connect_to; /* curl borrows it */
 	struct loop_timer deadline;
 	struct loop_timer idle;
@@ -44,7 +44,7 @@ struct http_request {
 	bool is_cancelled; /* while curl could not let go of it */
 	bool is_stopped;   /* on_data said stop */
 	bool body_cut;
-	int socket_errno;  /* why there was no socket, else 0 */
+	int socket_errno; /* why there was no socket, else 0 */
 	char error[CURL_ERROR_SIZE];
 };
 

@@ -63,8 +63,7 @@ char *identity_write(const struct identity *identity)
 
 char *identity_request(const char *token, const char *kind, const char *region)
 {
-	return dump_and_free(
-		json_pack("{s:s,s:s,s:s*}", "token", token, "kind", kind, "region", region));
+	return dump_and_free(json_pack("{s:s,s:s,s:s*}", "token", token, "kind", kind, "region", region));
 }
 
 static enum veer_err identity_path(const char *dir, char *out, size_t size, struct veer_diag *diag)

@@ -32,11 +32,11 @@ char *veer_json_dump(const json_t *value);
  * reader lists its fields and asks veer_json_end() once.
  */
 struct json_cursor {
-	const json_t *object;  /* borrowed; NULL when it was no object */
-	char pointer[192];     /* where this object is, RFC 6901; "" for the root */
+	const json_t *object; /* borrowed; NULL when it was no object */
+	char pointer[192];    /* where this object is, RFC 6901; "" for the root */
 	enum veer_err err;
 	struct veer_diag *diag;
-	uint64_t seen;         /* a bit for each key (by its place in the object) that was asked for */
+	uint64_t seen; /* a bit for each key (by its place in the object) that was asked for */
 };
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the control planes are and how we show who we are: for agents and name servers, shared by enrolment, streams and
- * reports. Also the waiting between tries.
+ * Where the control planes are and how we show who we are: for agents and name servers, shared by enrolment, streams
+ * and reports. Also the waiting between tries.
  *
  * Threads: the loop's.
  */
@@ -22,8 +22,8 @@ struct link {
 	struct http_client *http;                /* borrowed */
 	char urls[LINK_URLS_MAX][LINK_URL_SIZE]; /* without a final slash */
 	uint32_t url_count;
-	char ca_file[1024];                      /* "": the system's bundle */
-	char bearer[IDENTITY_BEARER_SIZE];       /* "" before enrolment */
+	char ca_file[1024];                /* "": the system's bundle */
+	char bearer[IDENTITY_BEARER_SIZE]; /* "" before enrolment */
 };
 
 /*

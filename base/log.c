@@ -27,7 +27,7 @@ struct logger {
 	enum log_level max_level;
 	enum log_format format;
 	/* Relaxed, both: only the numbers matter, and that each loss is told once. */
-	atomic_bool is_stuck;   /* the reader did not read in time: nobody waits for it until it does */
+	atomic_bool is_stuck;  /* the reader did not read in time: nobody waits for it until it does */
 	_Atomic uint64_t lost; /* lines since then */
 };
 

@@ -21,7 +21,13 @@
 #include <stdint.h>
 
 /* Levels as in syslog. */
-enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level {
+	LOG_LEVEL_ERROR = 3,
+	LOG_LEVEL_WARNING = 4,
+	LOG_LEVEL_NOTICE = 5,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7
+};
 
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -50,7 +56,8 @@ bool log_format_parse(const char *text, enum log_format *format);
 
 #define LOG_STR(key_, value_) ((struct log_field){.key = (key_), .kind = LOG_FIELD_STR, .str = (value_)})
 #define LOG_INT(key_, value_) ((struct log_field){.key = (key_), .kind = LOG_FIELD_INT, .num = (int64_t)(value_)})
-#define LOG_FIELDS(...) ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, )(struct log_field){.kind = LOG_FIELD_END}})
+#define LOG_FIELDS(...)                                                                                                \
+	((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, )(struct log_field){.kind = LOG_FIELD_END}})
 
 #define log_error(logger, event, ...) log_write(logger, LOG_LEVEL_ERROR, event, LOG_FIELDS(__VA_ARGS__))
 #define log_warn(logger, event, ...) log_write(logger, LOG_LEVEL_WARNING, event, LOG_FIELDS(__VA_ARGS__))

@@ -72,7 +72,8 @@ enum veer_err loop_timer_set_at(struct loop *loop, struct loop_timer *timer, int
 /* Do not call it any more; fine when it is not set. */
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 
-/* From any thread: run `fn(ctx)` once in the loop's thread, in order. Errors: VEER_ENOMEM, VEER_ELIMIT (65,536 waiting). */
+/* From any thread: run `fn(ctx)` once in the loop's thread, in order. Errors: VEER_ENOMEM, VEER_ELIMIT (65,536
+ * waiting). */
 enum veer_err loop_post(struct loop *loop, void (*fn)(void *ctx), void *ctx);
 
 /*

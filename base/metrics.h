@@ -28,7 +28,8 @@ struct metrics_label {
 };
 
 #define METRICS_LABEL(name_, value_) ((struct metrics_label){.name = (name_), .value = (value_)})
-#define METRICS_LABELS(...) ((const struct metrics_label[]){__VA_ARGS__ __VA_OPT__(, )(struct metrics_label){.name = NULL}})
+#define METRICS_LABELS(...)                                                                                            \
+	((const struct metrics_label[]){__VA_ARGS__ __VA_OPT__(, )(struct metrics_label){.name = NULL}})
 
 /* The HELP and TYPE lines; once per family, before its samples, which follow each other. */
 void metrics_family(struct buf *out, const char *name, enum metrics_type type, const char *help);
@@ -40,7 +41,7 @@ void metrics_sample_u64(struct buf *out, const char *name, const struct metrics_
 
 /* A histogram as its owner keeps it. All fields borrowed. */
 struct metrics_histogram {
-	const double *bounds;   /* upper bounds, rising, without +Inf */
+	const double *bounds; /* upper bounds, rising, without +Inf */
 	size_t bound_count;
 	const uint64_t *counts; /* bound_count + 1 of them, each bucket alone (not cumulative); the last is +Inf's */
 	double sum;             /* of all observed values */

@@ -12,10 +12,10 @@
 #include "base/link.h"
 
 enum {
-	SILENCE_MS = 5000,        /* without a heartbeat for so long, the connection is dead */
+	SILENCE_MS = 5000, /* without a heartbeat for so long, the connection is dead */
 	UPLINK_MS = 1000,
 	UPLINK_TIMEOUT_MS = 3000,
-	DISK_RETRY_MS = 30000,    /* how often a full state is asked for because the disk needs a base */
+	DISK_RETRY_MS = 30000, /* how often a full state is asked for because the disk needs a base */
 	BOOT_BYTES = 8,
 };
 
@@ -26,19 +26,19 @@ struct feed_client {
 	struct enrol *enrol;
 	struct http_request *stream;
 	struct feed_reader *reader;
-	struct veer_diag why;          /* the reader's error, when it ended the stream */
+	struct veer_diag why; /* the reader's error, when it ended the stream */
 	uint32_t url;
 	struct backoff backoff;
 	struct loop_timer retry;
 	int64_t heard_ms;
-	int64_t connected_ms;          /* when the present stream was begun */
-	int64_t connected_revision;    /* what was served then */
-	int64_t disk_behind_ms;        /* since when the disk needs a base that this stream does not bring; -1: it does not */
+	int64_t connected_ms;       /* when the present stream was begun */
+	int64_t connected_revision; /* what was served then */
+	int64_t disk_behind_ms; /* since when the disk needs a base that this stream does not bring; -1: it does not */
 
 	struct http_request *uplink;
 	struct loop_timer uplink_timer;
 	uint32_t uplink_url;
-	bool uplink_again;             /* something new came while one was on its way */
+	bool uplink_again; /* something new came while one was on its way */
 	char boot[2 * BOOT_BYTES + 1];
 	char name[256];
 	int64_t started_ms;
@@ -54,7 +54,8 @@ static void retry_later(struct feed_client *c)
 	(void)loop_timer_set(c->config.loop, &c->retry, backoff_next_ms(&c->backoff), connect_feed, c);
 }
 
-/* Has the stream brought something that was applied, or lasted? One that fails every time must not be asked for without a pause. */
+/* Has the stream brought something that was applied, or lasted? One that fails every time must not be asked for without
+ * a pause. */
 static bool is_proven(const struct feed_client *c)
 {
 	char store_id[PLAN_STORE_ID_SIZE];
@@ -90,10 +91,12 @@ static void on_done(void *ctx, const struct http_result *result)
 	c->stream = NULL;
 	replica_stream_ended(c->config.replica);
 	if (c->why.text[0] != '\0')
-		log_error(c->config.log, "the feed is refused", LOG_STR("url", c->link.urls[c->url]), LOG_STR("why", c->why.text));
+		log_error(c->config.log, "the feed is refused", LOG_STR("url", c->link.urls[c->url]),
+			  LOG_STR("why", c->why.text));
 	else
-		log_warn(c->config.log, "the feed has ended; what is served stays", LOG_STR("url", c->link.urls[c->url]),
-			 LOG_INT("status", result->status), LOG_STR("why", result->error));
+		log_warn(c->config.log, "the feed has ended; what is served stays",
+			 LOG_STR("url", c->link.urls[c->url]), LOG_INT("status", result->status),
+			 LOG_STR("why", result->error));
 	retry_later(c);
 }
 
@@ -131,7 +134,8 @@ static void on_enrolled(void *ctx, const struct identity *identity, const char *
 	}
 	c->identity = *identity;
 	if (identity_save(c->config.state_dir, identity, &diag) != VEER_OK)
-		log_error(c->config.log, "the identity cannot be kept: this token will not work again", LOG_STR("why", diag.text));
+		log_error(c->config.log, "the identity cannot be kept: this token will not work again",
+			  LOG_STR("why", diag.text));
 	identity_bearer(identity, c->link.bearer);
 	(void)snprintf(c->name, sizeof c->name, "%s", identity->name);
 	log_notice(c->config.log, "enrolled", LOG_STR("id", identity->id), LOG_STR("name", identity->name));
@@ -158,12 +162,13 @@ static char *uplink_body(struct feed_client *c)
 	struct feed_counters n = {0};
 	replica_serving(c->config.replica, store_id, &revision, &zones);
 	c->config.count(c->config.ctx, &n);
-	json_t *body = json_pack(
-		"{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}}", "format", 1, "name", c->name, "boot", c->boot,
-		"store_id", store_id, "revision", (json_int_t)revision, "applied_us", (json_int_t)c->applied_us, "uptime_s",
-		(json_int_t)((loop_now_ms(c->config.loop) - c->started_ms) / 1000), "zones", (json_int_t)zones, "queries",
-		(json_int_t)n.queries, "answers", "noerror", (json_int_t)n.noerror, "nxdomain", (json_int_t)n.nxdomain, "servfail",
-		(json_int_t)n.servfail, "refused", (json_int_t)n.refused);
+	json_t *body = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}}", "format", 1,
+				 "name", c->name, "boot", c->boot, "store_id", store_id, "revision",
+				 (json_int_t)revision, "applied_us", (json_int_t)c->applied_us, "uptime_s",
+				 (json_int_t)((loop_now_ms(c->config.loop) - c->started_ms) / 1000), "zones",
+				 (json_int_t)zones, "queries", (json_int_t)n.queries, "answers", "noerror",
+				 (json_int_t)n.noerror, "nxdomain", (json_int_t)n.nxdomain, "servfail",
+				 (json_int_t)n.servfail, "refused", (json_int_t)n.refused);
 	char *text = body != NULL ? veer_json_dump(body) : NULL;
 	json_decref(body);
 	return text;
@@ -190,7 +195,8 @@ static void send_uplink(void *ctx)
 /* Who we are: from an earlier enrolment, by the token, or nobody (the Unix socket asks the kernel). */
 static enum veer_err identify(struct feed_client *c, struct veer_diag *diag)
 {
-	enum veer_err err = c->config.state_dir != NULL ? identity_load(c->config.state_dir, &c->identity, diag) : VEER_ENOTFOUND;
+	enum veer_err err =
+		c->config.state_dir != NULL ? identity_load(c->config.state_dir, &c->identity, diag) : VEER_ENOTFOUND;
 	if (err == VEER_OK) {
 		identity_bearer(&c->identity, c->link.bearer);
 		(void)snprintf(c->name, sizeof c->name, "%s", c->identity.name);
@@ -199,12 +205,14 @@ static enum veer_err identify(struct feed_client *c, struct veer_diag *diag)
 	if (err != VEER_ENOTFOUND)
 		return err;
 	if (c->config.token != NULL && c->config.state_dir != NULL) {
-		c->enrol = enrol_start(c->config.loop, &c->link, c->config.log, c->config.token, "nameserver", NULL, on_enrolled, c);
+		c->enrol = enrol_start(c->config.loop, &c->link, c->config.log, c->config.token, "nameserver", NULL,
+				       on_enrolled, c);
 		return c->enrol != NULL ? VEER_OK : VEER_ENOMEM;
 	}
 	for (uint32_t i = 0; i < c->link.url_count; i++)
 		if (strncmp(c->link.urls[i], "unix:", 5) != 0)
-			return veer_fail(diag, VEER_EAUTH, "%s: give --token-file and --state, so that this name server can enrol",
+			return veer_fail(diag, VEER_EAUTH,
+					 "%s: give --token-file and --state, so that this name server can enrol",
 					 c->link.urls[i]);
 	return VEER_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The name server's connection to a control plane: enrols if need be, reads the feed into the replica, and reports what is
- * served (the uplink). Several control planes are tried in turn, with growing, jittered pauses. Nothing here delays answers.
+ * The name server's connection to a control plane: enrols if need be, reads the feed into the replica, and reports what
+ * is served (the uplink). Several control planes are tried in turn, with growing, jittered pauses. Nothing here delays
+ * answers.
  *
  * Threads: the control loop's.
  */
@@ -26,19 +27,20 @@ struct feed_counters {
 };
 
 struct feed_config {
-	struct loop *loop;          /* borrowed, like all of these */
+	struct loop *loop; /* borrowed, like all of these */
 	struct logger *log;
 	struct replica *replica;
-	const char *urls;           /* "unix:PATH" or "https://HOST:PORT", comma-separated */
-	const char *state_dir;      /* for identity.json; NULL: none, then only unix: works */
-	const char *token;          /* one-use enrolment token, or NULL */
-	const char *ca_file;        /* PEM bundle, or NULL */
+	const char *urls;      /* "unix:PATH" or "https://HOST:PORT", comma-separated */
+	const char *state_dir; /* for identity.json; NULL: none, then only unix: works */
+	const char *token;     /* one-use enrolment token, or NULL */
+	const char *ca_file;   /* PEM bundle, or NULL */
 	void (*count)(void *ctx, struct feed_counters *out);
 	void (*failed)(void *ctx, const char *reason); /* enrolment was refused for good: end the program */
 	void *ctx;
 };
 
-/* Start. Errors: VEER_EINVAL (URLs), VEER_ECORRUPT (identity.json), VEER_EAUTH (neither identity nor token), VEER_ENOMEM. */
+/* Start. Errors: VEER_EINVAL (URLs), VEER_ECORRUPT (identity.json), VEER_EAUTH (neither identity nor token),
+ * VEER_ENOMEM. */
 enum veer_err feed_client_new(const struct feed_config *config, struct feed_client **out, struct veer_diag *diag);
 void feed_client_free(struct feed_client **client);
 

@@ -16,13 +16,13 @@ struct pending {
 
 struct replica {
 	struct replica_config config;
-	struct plan_builder *builder;     /* of the plan in use */
-	struct plan_builder *fresh;       /* after a reset, until its commit */
+	struct plan_builder *builder;      /* of the plan in use */
+	struct plan_builder *fresh;        /* after a reset, until its commit */
 	char hello_id[PLAN_STORE_ID_SIZE]; /* of the present stream */
 	char store_id[PLAN_STORE_ID_SIZE];
-	int64_t revision;                 /* of the plan in use; 0: none */
+	int64_t revision; /* of the plan in use; 0: none */
 	char highest_id[PLAN_STORE_ID_SIZE];
-	int64_t highest_revision;         /* ever served, of highest_id */
+	int64_t highest_revision; /* ever served, of highest_id */
 	struct arena *arena;
 	struct pending *first, *last;
 };
@@ -76,12 +76,13 @@ static enum veer_err apply(struct replica *r, struct plan_builder *builder, cons
 			   struct veer_diag *diag)
 {
 	enum veer_err err = change->is_del ? plan_builder_del(builder, change->kind, change->key, change->key_len, diag)
-					   : plan_builder_put(builder, change->kind, change->key, change->key_len, change->value,
-							      change->value_len, diag);
+					   : plan_builder_put(builder, change->kind, change->key, change->key_len,
+							      change->value, change->value_len, diag);
 	if (err == VEER_OK || err == VEER_ENOMEM)
 		return err;
 	log_error(r->config.log, "an object of the feed is unusable, what was served under its name stays",
-		  LOG_STR("kind", model_kind_text(change->kind)), LOG_STR("key", change->key), LOG_STR("why", diag->text));
+		  LOG_STR("kind", model_kind_text(change->kind)), LOG_STR("key", change->key),
+		  LOG_STR("why", diag->text));
 	return VEER_OK;
 }
 
@@ -145,10 +146,11 @@ enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
 		memcpy(newest_id, r->highest_id, sizeof newest_id);
 		err = switch_builder(r, revision, r->hello_id);
 		if (err == VEER_OK && strcmp(newest_id, r->store_id) == 0 && newest > revision) {
-			/* The end of the journal was lost: what is left is served, but the feed must not be older than what was. */
+			/* The end of the journal was lost: what is left is served, but the feed must not be older than
+			 * what was. */
 			r->highest_revision = newest;
-			log_warn(r->config.log, "the saved plan is older than what was served last", LOG_INT("revision", revision),
-				 LOG_INT("served", newest));
+			log_warn(r->config.log, "the saved plan is older than what was served last",
+				 LOG_INT("revision", revision), LOG_INT("served", newest));
 		}
 	}
 	if (err != VEER_OK)
@@ -160,7 +162,8 @@ static enum veer_err on_hello(void *ctx, const char *store_id, int64_t revision,
 {
 	struct replica *r = ctx;
 	if (strcmp(store_id, r->highest_id) == 0 && revision < r->highest_revision)
-		return veer_fail(diag, VEER_ESTALE, "the control plane is at revision %lld, but %lld was served already: was it "
+		return veer_fail(diag, VEER_ESTALE,
+				 "the control plane is at revision %lld, but %lld was served already: was it "
 				 "restored from a copy without a new store_id?",
 				 (long long)revision, (long long)r->highest_revision);
 	memcpy(r->hello_id, store_id, sizeof r->hello_id);
@@ -184,7 +187,9 @@ static enum veer_err hold(struct replica *r, const struct feed_change *change, s
 {
 	struct pending *p = arena_alloc(r->arena, sizeof *p);
 	char *key = arena_dup(r->arena, change->key, change->key_len + 1);
-	uint8_t *value = change->is_del ? NULL : arena_dup(r->arena, change->value, change->value_len > 0 ? change->value_len : 1);
+	uint8_t *value = change->is_del
+				 ? NULL
+				 : arena_dup(r->arena, change->value, change->value_len > 0 ? change->value_len : 1);
 	if (p == NULL || key == NULL || (value == NULL && !change->is_del))
 		return veer_fail(diag, VEER_ENOMEM, "a commit of more than %d bytes, or out of memory", COMMIT_BYTES);
 	p->change = *change;
@@ -202,7 +207,8 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 {
 	struct replica *r = ctx;
 	if (r->fresh == NULL)
-		return r->revision > 0 ? hold(r, change, diag) : veer_fail(diag, VEER_EINVAL, "a change before any full state");
+		return r->revision > 0 ? hold(r, change, diag)
+				       : veer_fail(diag, VEER_EINVAL, "a change before any full state");
 	if (change->is_del)
 		return veer_fail(diag, VEER_EINVAL, "a del within a full state");
 	if (r->config.disk != NULL)
@@ -226,7 +232,8 @@ static enum veer_err commit_pending(struct replica *r, int64_t revision, struct 
 	if (err == VEER_OK)
 		err = plan_builder_commit(r->builder, revision, &plan, &retired);
 	if (err != VEER_OK)
-		return veer_fail(diag, err, "revision %lld cannot be applied: %s", (long long)revision, veer_err_text(err));
+		return veer_fail(diag, err, "revision %lld cannot be applied: %s", (long long)revision,
+				 veer_err_text(err));
 	set_position(r, r->hello_id, revision);
 	r->config.publish(r->config.ctx, plan, &retired);
 	for (const struct pending *p = r->first; p != NULL && r->config.disk != NULL; p = p->next)
@@ -241,13 +248,14 @@ static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *di
 {
 	struct replica *r = ctx;
 	if (strcmp(r->hello_id, r->highest_id) == 0 && revision < r->highest_revision)
-		return veer_fail(diag, VEER_ESTALE, "revision %lld after %lld", (long long)revision, (long long)r->highest_revision);
+		return veer_fail(diag, VEER_ESTALE, "revision %lld after %lld", (long long)revision,
+				 (long long)r->highest_revision);
 	if (r->fresh == NULL) {
 		if (strcmp(r->hello_id, r->store_id) != 0)
 			return veer_fail(diag, VEER_EINVAL, "another store, but no reset");
 		return revision > r->revision ? commit_pending(r, revision, diag)
-					      : veer_fail(diag, VEER_ESTALE, "revision %lld after %lld", (long long)revision,
-							  (long long)r->revision);
+					      : veer_fail(diag, VEER_ESTALE, "revision %lld after %lld",
+							  (long long)revision, (long long)r->revision);
 	}
 	enum veer_err err = switch_builder(r, revision, r->hello_id);
 	if (err != VEER_OK)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the feed means: the name server's copy of the store's state, applied commit by commit to the plan builder, published,
- * and then kept on disk. Order is (store_id, revision): an earlier revision of a store that was served is refused.
+ * What the feed means: the name server's copy of the store's state, applied commit by commit to the plan builder,
+ * published, and then kept on disk. Order is (store_id, revision): an earlier revision of a store that was served is
+ * refused.
  *
  * Threads: one, the control loop's.
  */
@@ -18,14 +19,14 @@
 struct replica;
 
 /*
- * A new plan is to be answered from. Must hand it to the workers at once and must not fail. Takes what is in `retired`: to be
- * released when no worker can have an earlier plan any more.
+ * A new plan is to be answered from. Must hand it to the workers at once and must not fail. Takes what is in `retired`:
+ * to be released when no worker can have an earlier plan any more.
  */
 typedef void replica_publish_fn(void *ctx, const struct plan *plan, struct retire_list *retired);
 
 struct replica_config {
-	struct plan_disk *disk;       /* borrowed; NULL: nothing is kept */
-	struct geo_table *geo;        /* taken; NULL: none */
+	struct plan_disk *disk; /* borrowed; NULL: nothing is kept */
+	struct geo_table *geo;  /* taken; NULL: none */
 	struct logger *log;
 	replica_publish_fn *publish;
 	void *ctx;
@@ -37,8 +38,8 @@ struct replica *replica_new(const struct replica_config *config);
 void replica_free(struct replica **replica);
 
 /*
- * Publish what is kept on disk. Errors: VEER_ENOTFOUND (nothing kept), VEER_ECORRUPT and the like (refused whole: the diag says where); the replica is
- * then as new.
+ * Publish what is kept on disk. Errors: VEER_ENOTFOUND (nothing kept), VEER_ECORRUPT and the like (refused whole: the
+ * diag says where); the replica is then as new.
  */
 enum veer_err replica_load(struct replica *replica, struct veer_diag *diag);
 
@@ -52,9 +53,11 @@ void replica_position(const struct replica *replica, char store_id[PLAN_STORE_ID
 /* A full state was served, but the disk could not keep up: only a new one makes it whole. */
 bool replica_needs_base(const struct replica *replica);
 /* The plan in use: "" and 0 before the first. */
-void replica_serving(const struct replica *replica, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision, size_t *zones);
+void replica_serving(const struct replica *replica, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision,
+		     size_t *zones);
 
-/* Use other locations from now on (SIGHUP); takes `geo`. Errors: VEER_ENOMEM: the old ones stay, `geo` is the caller's. */
+/* Use other locations from now on (SIGHUP); takes `geo`. Errors: VEER_ENOMEM: the old ones stay, `geo` is the caller's.
+ */
 enum veer_err replica_set_geo(struct replica *replica, struct geo_table *geo);
 
 #endif

@@ -13,9 +13,9 @@
 
 /* What the command line and the configuration file say. Strings are borrowed for the call only. */
 struct agent_settings {
-	const char *api;           /* URL[,URL…] */
-	const char *api_ca;        /* PEM file for https:// URLs; NULL: the system's */
-	const char *token_file;    /* NULL: an identity must be there */
+	const char *api;        /* URL[,URL…] */
+	const char *api_ca;     /* PEM file for https:// URLs; NULL: the system's */
+	const char *token_file; /* NULL: an identity must be there */
 	const char *state_dir;
 	const char *region;        /* NULL: whatever enrolment says */
 	const char *allow_targets; /* NULL: none of the special ones */
@@ -24,7 +24,7 @@ struct agent_settings {
 /* What the owner is told. */
 struct agent_events {
 	void (*enrolled)(void *ctx, const char *id, const char *region); /* from now on it serves. Called once */
-	void (*failed)(void *ctx, const char *reason);                    /* it cannot go on; called at most once */
+	void (*failed)(void *ctx, const char *reason);                   /* it cannot go on; called at most once */
 	void *ctx;
 };
 

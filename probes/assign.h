@@ -29,7 +29,7 @@ struct assign_agent {
 
 /* Everything is borrowed while the plan lives. Checks that a pool names but that are not there are left out. */
 struct assign_input {
-	int64_t revision; /* the store's, at which any of this last changed */
+	int64_t revision;   /* the store's, at which any of this last changed */
 	uint32_t report_ms; /* 0: VERDICT_REPORT_MS */
 	const struct model_check *checks;
 	uint32_t check_count;
@@ -40,8 +40,8 @@ struct assign_input {
 };
 
 struct assign_plan {
-	struct verdict_config config; /* for verdict_configure(); the caller may set freeze and brake */
-	const struct model_check *const *checks;     /* of config.checks, by index */
+	struct verdict_config config;            /* for verdict_configure(); the caller may set freeze and brake */
+	const struct model_check *const *checks; /* of config.checks, by index */
 	const struct model_endpoint *const *endpoints; /* of config.endpoints, by index */
 };
 
@@ -88,18 +88,23 @@ enum veer_err assign_for_agent(const struct assign_plan *plan, const char *agent
 enum veer_err assignments_write(const struct assignments *list, char **out, size_t *len);
 
 /* What a line of the stream is. */
-enum assign_line { ASSIGN_LINE_HELLO, ASSIGN_LINE_ASSIGNMENTS, ASSIGN_LINE_CONFIRM, ASSIGN_LINE_HEARTBEAT,
-		   ASSIGN_LINE_OTHER };
+enum assign_line {
+	ASSIGN_LINE_HELLO,
+	ASSIGN_LINE_ASSIGNMENTS,
+	ASSIGN_LINE_CONFIRM,
+	ASSIGN_LINE_HEARTBEAT,
+	ASSIGN_LINE_OTHER
+};
 
 /* One line, read. Which fields mean something depends on `kind`. */
 struct assign_message {
-	enum assign_line kind;         /* OTHER: a type that this version does not know; ignore it */
-	const char *store_id;          /* HELLO */
-	const char *agent;             /* HELLO */
-	const char *region;            /* HELLO */
-	struct assignments list;       /* ASSIGNMENTS */
-	const char *check;             /* CONFIRM */
-	const char *endpoint;          /* CONFIRM */
+	enum assign_line kind;   /* OTHER: a type that this version does not know; ignore it */
+	const char *store_id;    /* HELLO */
+	const char *agent;       /* HELLO */
+	const char *region;      /* HELLO */
+	struct assignments list; /* ASSIGNMENTS */
+	const char *check;       /* CONFIRM */
+	const char *endpoint;    /* CONFIRM */
 };
 
 /*

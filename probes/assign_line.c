@@ -98,7 +98,8 @@ static json_t *check_json(const struct model_check *check, bool *failed)
 	return object;
 }
 
-/* Ten thousand items a line and a line an agent, whenever a pool changes: written by hand, because it is ten times faster. */
+/* Ten thousand items a line and a line an agent, whenever a pool changes: written by hand, because it is ten times
+ * faster. */
 static void write_text(struct buf *out, const char *text)
 {
 	buf_putc(out, '"');

@@ -10,8 +10,8 @@
 struct check_probe {
 	const struct check_env *env;
 	const struct model_check *check;
-	const char *address;          /* as assigned */
-	struct veer_addr target;      /* vetted: what is connected to */
+	const char *address;     /* as assigned */
+	struct veer_addr target; /* vetted: what is connected to */
 	check_done_fn *done;
 	void *ctx;
 	int64_t started_ns;

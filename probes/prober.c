@@ -10,9 +10,9 @@
 #include "probes/streak.h"
 
 #define CONFIRM_SPACING_MS 100
-#define FIRST_ROUND_MS 1000 /* an unknown item is looked at so often, when its interval is longer */
+#define FIRST_ROUND_MS 1000  /* an unknown item is looked at so often, when its interval is longer */
 #define DESCRIPTORS_KEPT 128 /* for the control planes, the disk and the resolver's threads */
-#define ATTEMPTS_MAX 32     /* probes of one item at a time: timeouts may be longer than intervals */
+#define ATTEMPTS_MAX 32      /* probes of one item at a time: timeouts may be longer than intervals */
 
 /* A list in force, kept until the last probe that borrows from it has ended. */
 struct work {

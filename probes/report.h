@@ -15,10 +15,10 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#define REPORT_ITEMS_MAX 65536             /* items assigned to one agent */
+#define REPORT_ITEMS_MAX 65536              /* items assigned to one agent */
 #define REPORT_BYTES_MAX (4u * 1024 * 1024) /* of one report's JSON */
-#define REPORT_AGE_MS_MAX 604800000        /* a week; older ages are sent and read as this */
-#define REPORT_RTT_US_MAX 3600000000u      /* an hour */
+#define REPORT_AGE_MS_MAX 604800000         /* a week; older ages are sent and read as this */
+#define REPORT_RTT_US_MAX 3600000000u       /* an hour */
 #define REPORT_BOOT_DIGITS 16
 
 /* Why a probe ended as it did. The order is internal; the names travel. */
@@ -68,9 +68,9 @@ struct observation {
 
 struct report {
 	int64_t assignment_revision;
-	uint64_t boot; /* drawn at the agent's start, never 0; 16 hex digits on the wire */
-	uint64_t seq;  /* counts up from 1 within the boot */
-	bool is_blind; /* the agent reaches none of its own reference targets */
+	uint64_t boot;                   /* drawn at the agent's start, never 0; 16 hex digits on the wire */
+	uint64_t seq;                    /* counts up from 1 within the boot */
+	bool is_blind;                   /* the agent reaches none of its own reference targets */
 	const struct observation *items; /* in assignment order */
 	uint32_t item_count;
 };

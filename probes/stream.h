@@ -8,10 +8,10 @@
 #ifndef VEER_PROBES_STREAM_H
 #define VEER_PROBES_STREAM_H
 
+#include "base/link.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "probes/assign.h"
-#include "base/link.h"
 
 struct stream;
 

@@ -42,10 +42,10 @@
 #include "probes/report.h"
 #include "zones/model.h"
 
-#define VERDICT_REPORT_MS 1000      /* how often agents report, unless configured otherwise */
+#define VERDICT_REPORT_MS 1000 /* how often agents report, unless configured otherwise */
 #define VERDICT_BRAKE_WINDOW_MS 60000
-#define VERDICT_BRAKE_ENDPOINTS 8   /* fewer: no brake */
-#define VERDICT_BRAKE_SITES 4       /* fewer: no brake */
+#define VERDICT_BRAKE_ENDPOINTS 8 /* fewer: no brake */
+#define VERDICT_BRAKE_SITES 4     /* fewer: no brake */
 #define VERDICT_MAX_REMOVAL_PERCENT 25
 #define VERDICT_BOOTS 16            /* earlier boots of an agent that are remembered, to refuse replays */
 #define VERDICT_BOOT_KEEP_MS 600000 /* for at least so long: a 17th boot within it is refused */
@@ -67,24 +67,24 @@ struct verdict_agent {
 };
 
 struct verdict_check {
-	const char *name;        /* unique */
-	uint64_t fingerprint;    /* of what is probed (port, path, …): when it changes, all views of the check become ? */
-	uint32_t fall;           /* only for judging how old an unconfirmed state may be */
-	uint32_t rise;           /* same */
+	const char *name;     /* unique */
+	uint64_t fingerprint; /* of what is probed (port, path, …): when it changes, all views of the check become ? */
+	uint32_t fall;        /* only for judging how old an unconfirmed state may be */
+	uint32_t rise;        /* same */
 	uint32_t interval_ms;
 	uint32_t timeout_ms;
 	uint32_t hold_s;
-	uint32_t quorum;         /* 0: floor(N/2)+1; more than N counts as N */
-	bool is_warning;         /* seen and shown, but votes on nothing */
-	const uint32_t *agents;  /* N(c): indices into verdict_config.agents, rising, at most MODEL_AGENTS_MAX */
+	uint32_t quorum;        /* 0: floor(N/2)+1; more than N counts as N */
+	bool is_warning;        /* seen and shown, but votes on nothing */
+	const uint32_t *agents; /* N(c): indices into verdict_config.agents, rising, at most MODEL_AGENTS_MAX */
 	uint32_t agent_count;
 };
 
 struct verdict_endpoint {
-	const char *key;         /* POOL/NAME, unique */
-	const char *site;        /* for the brake */
-	uint64_t fingerprint;    /* of its address: when it changes, all views of the endpoint become ? */
-	const uint32_t *checks;  /* indices into verdict_config.checks, in the pool's order, no doubles */
+	const char *key;        /* POOL/NAME, unique */
+	const char *site;       /* for the brake */
+	uint64_t fingerprint;   /* of its address: when it changes, all views of the endpoint become ? */
+	const uint32_t *checks; /* indices into verdict_config.checks, in the pool's order, no doubles */
 	uint32_t check_count;
 };
 
@@ -97,7 +97,7 @@ struct verdict_config {
 	uint32_t report_ms;          /* 0: VERDICT_REPORT_MS */
 	bool is_frozen;              /* propose nothing */
 	bool is_brake_off;
-	uint32_t max_removal_percent; /* 0: VERDICT_MAX_REMOVAL_PERCENT; at most 100 */
+	uint32_t max_removal_percent;       /* 0: VERDICT_MAX_REMOVAL_PERCENT; at most 100 */
 	const struct verdict_agent *agents; /* ids unique */
 	uint32_t agent_count;
 	const struct verdict_check *checks;
@@ -150,17 +150,17 @@ struct verdict_vote {
 	const char *check;
 	enum observation_state state; /* UNKNOWN when the view does not count; FAILING counts as up */
 	enum probe_reason reason;
-	uint32_t age_ms;              /* since a probe last confirmed the state; 0 when the agent was never heard */
+	uint32_t age_ms; /* since a probe last confirmed the state; 0 when the agent was never heard */
 };
 
 /* A proposed transition. */
 struct verdict_transition {
-	const char *endpoint;        /* borrowed until the next verdict_configure() */
-	enum model_state from;       /* the committed verdict */
-	enum model_state to;         /* MODEL_STATE_UP or MODEL_STATE_DOWN */
-	const char *check;           /* the check that decided; borrowed likewise */
-	enum probe_reason reason;    /* what most of its voters said */
-	uint32_t quorum;             /* q of that check */
+	const char *endpoint;             /* borrowed until the next verdict_configure() */
+	enum model_state from;            /* the committed verdict */
+	enum model_state to;              /* MODEL_STATE_UP or MODEL_STATE_DOWN */
+	const char *check;                /* the check that decided; borrowed likewise */
+	enum probe_reason reason;         /* what most of its voters said */
+	uint32_t quorum;                  /* q of that check */
 	const struct verdict_vote *votes; /* all assigned agents, all voting checks; borrowed until the next call */
 	uint32_t vote_count;
 };
@@ -178,7 +178,7 @@ void verdict_commit_failed(struct verdict_engine *engine, const char *endpoint, 
 
 /* A wish for a second look: send *confirm* for the item to these agents. */
 struct verdict_suspicion {
-	const char *check;         /* strings borrowed until the next verdict_configure() */
+	const char *check; /* strings borrowed until the next verdict_configure() */
 	const char *endpoint;
 	const char *const *agents; /* assigned, not revoked, not yet failing; borrowed until the next call */
 	uint32_t agent_count;
@@ -208,22 +208,22 @@ struct verdict_endpoint_status {
 	const char *endpoint;   /* borrowed until the next verdict_configure() */
 	enum model_state state; /* committed */
 	enum verdict_wait wait;
-	const char *check;      /* the voting check with the fewest fresh views against its quorum; NULL without one */
-	uint32_t agents;        /* N of that check */
-	uint32_t quorum;        /* q of that check */
-	uint32_t fresh;         /* its views that are U or D */
-	uint32_t up;            /* its views that are U */
-	uint32_t down;          /* its views that are D */
-	int64_t hold_left_ms;   /* with VERDICT_WAIT_HOLD */
+	const char *check;    /* the voting check with the fewest fresh views against its quorum; NULL without one */
+	uint32_t agents;      /* N of that check */
+	uint32_t quorum;      /* q of that check */
+	uint32_t fresh;       /* its views that are U or D */
+	uint32_t up;          /* its views that are U */
+	uint32_t down;        /* its views that are D */
+	int64_t hold_left_ms; /* with VERDICT_WAIT_HOLD */
 };
 
 struct verdict_agent_status {
-	const char *id;        /* borrowed until the next verdict_configure() */
+	const char *id; /* borrowed until the next verdict_configure() */
 	bool is_revoked;
 	bool is_blind;
-	int64_t heard_ms_ago;  /* since its last counted report; -1: never */
-	uint32_t items;        /* assigned to it */
-	uint32_t fresh;        /* of those, on which it has a fresh view */
+	int64_t heard_ms_ago; /* since its last counted report; -1: never */
+	uint32_t items;       /* assigned to it */
+	uint32_t fresh;       /* of those, on which it has a fresh view */
 };
 
 uint32_t verdict_endpoint_count(const struct verdict_engine *engine);

@@ -27,11 +27,11 @@ struct old_boot {
 struct agent_state {
 	const char *id;
 	bool is_revoked;
-	bool is_blind;        /* said so in its last counted report */
-	int64_t received_ms;  /* of its last counted report, or VERDICT_NEVER */
-	uint64_t boot;        /* of the same; 0: never heard */
+	bool is_blind;       /* said so in its last counted report */
+	int64_t received_ms; /* of its last counted report, or VERDICT_NEVER */
+	uint64_t boot;       /* of the same; 0: never heard */
 	uint64_t seq;
-	uint32_t item_count;  /* how many observations its report holds */
+	uint32_t item_count; /* how many observations its report holds */
 	uint32_t old_count;
 	struct old_boot old[VERDICT_BOOTS];
 };
@@ -39,11 +39,11 @@ struct agent_state {
 struct check_state {
 	const char *name;
 	uint64_t fingerprint;
-	int64_t silence_ms;     /* a view counts so long after its agent's last report */
-	int64_t stale_ms;       /* and so long after a probe confirmed it */
+	int64_t silence_ms; /* a view counts so long after its agent's last report */
+	int64_t stale_ms;   /* and so long after a probe confirmed it */
 	uint32_t interval_ms;
 	uint32_t hold_s;
-	uint32_t quorum;        /* in force: 1 to N, 1 when N is 0 */
+	uint32_t quorum; /* in force: 1 to N, 1 when N is 0 */
 	bool is_warning;
 	const uint32_t *agents; /* rising indices */
 	uint32_t agent_count;
@@ -52,17 +52,17 @@ struct check_state {
 struct item_state {
 	uint32_t check;
 	uint32_t endpoint;
-	uint32_t view_first;   /* index of the first of agent_count views, in the order of the check's agents */
-	uint8_t state;         /* enum model_state, with hysteresis */
-	bool needs_proof;      /* was not up at some time since the endpoint's verdict was last up */
-	bool is_suspected;     /* waits in verdict_suspicion_next() */
-	int64_t asked_ms;      /* when a second look was last asked for, or VERDICT_NEVER */
+	uint32_t view_first; /* index of the first of agent_count views, in the order of the check's agents */
+	uint8_t state;       /* enum model_state, with hysteresis */
+	bool needs_proof;    /* was not up at some time since the endpoint's verdict was last up */
+	bool is_suspected;   /* waits in verdict_suspicion_next() */
+	int64_t asked_ms;    /* when a second look was last asked for, or VERDICT_NEVER */
 };
 
 struct endpoint_state {
 	const char *key;
 	uint64_t fingerprint;
-	uint32_t site;         /* number of its site among the voting endpoints' sites */
+	uint32_t site; /* number of its site among the voting endpoints' sites */
 	uint32_t item_first;
 	uint32_t item_count;
 	uint32_t voting_count; /* items that are no warnings */
@@ -103,9 +103,9 @@ struct table {
 	uint32_t view_count;
 	struct index_map agent_map;
 	struct index_map endpoint_map;
-	struct verdict_vote *votes;   /* scratch for one endpoint */
-	const char **asked;           /* scratch: MODEL_AGENTS_MAX agents */
-	uint32_t *ranks;              /* scratch: one a check */
+	struct verdict_vote *votes; /* scratch for one endpoint */
+	const char **asked;         /* scratch: MODEL_AGENTS_MAX agents */
+	uint32_t *ranks;            /* scratch: one a check */
 };
 
 struct verdict_engine {

@@ -11,10 +11,10 @@
 struct feed_reader {
 	const struct feed_sink *sink;
 	void *ctx;
-	struct buf line;    /* the beginning of a line whose end has not come */
-	uint8_t *value;     /* the change's value in the form of the sink */
+	struct buf line; /* the beginning of a line whose end has not come */
+	uint8_t *value;  /* the change's value in the form of the sink */
 	size_t value_size;
-	uint64_t lines;     /* read so far, for messages */
+	uint64_t lines; /* read so far, for messages */
 	bool has_hello;
 	bool has_failed;
 };
@@ -93,8 +93,10 @@ static enum veer_err take_change(struct feed_reader *reader, const json_t *line,
 	const json_t *object = json_object_get(line, "object");
 	if (!json_is_string(kind) || !json_is_string(key) || (!is_del && !json_is_object(object)))
 		return veer_fail(diag, VEER_EINVAL, "a change needs \"kind\", \"key\" and \"object\"");
-	struct feed_change change = {.kind = model_kind_from_text(json_string_value(kind)), .key = json_string_value(key),
-				     .key_len = json_string_length(key), .is_del = is_del};
+	struct feed_change change = {.kind = model_kind_from_text(json_string_value(kind)),
+				     .key = json_string_value(key),
+				     .key_len = json_string_length(key),
+				     .is_del = is_del};
 	if (change.kind == MODEL_KIND_NONE || change.kind > MODEL_KIND_FED_LAST)
 		return VEER_OK; /* of a newer version: not for us */
 	if (change.key_len == 0 || change.key_len > UINT16_MAX || strlen(change.key) != change.key_len)
@@ -125,7 +127,8 @@ static enum veer_err take_object(struct feed_reader *reader, const json_t *line,
 	if (type == NULL)
 		return veer_fail(diag, VEER_EINVAL, "\"type\" is missing");
 	if (strcmp(type, "hello") == 0)
-		return reader->has_hello ? veer_fail(diag, VEER_EINVAL, "a second hello") : take_hello(reader, line, diag);
+		return reader->has_hello ? veer_fail(diag, VEER_EINVAL, "a second hello")
+					 : take_hello(reader, line, diag);
 	if (!reader->has_hello)
 		return veer_fail(diag, VEER_EINVAL, "the first line is not hello");
 	if (strcmp(type, "put") == 0 || strcmp(type, "del") == 0)
@@ -149,8 +152,9 @@ static enum veer_err take_line(struct feed_reader *reader, const char *text, siz
 	if (err == VEER_OK)
 		err = take_object(reader, line, &why);
 	json_decref(line);
-	return err == VEER_OK ? err
-			      : veer_fail(diag, err, "feed line %llu: %.400s", (unsigned long long)reader->lines, why.text);
+	return err == VEER_OK
+		       ? err
+		       : veer_fail(diag, err, "feed line %llu: %.400s", (unsigned long long)reader->lines, why.text);
 }
 
 /* Complete the line that has begun with the bytes before `end`, and take it. */

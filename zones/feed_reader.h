@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The feed's receiving half, syntax only (docs/formats.md, section 2): bytes as they come, cut into lines, each line turned
- * into a call. What the calls mean is the sink's business (dnsd/replica.h).
+ * The feed's receiving half, syntax only (docs/formats.md, section 2): bytes as they come, cut into lines, each line
+ * turned into a call. What the calls mean is the sink's business (dnsd/replica.h).
  *
- * Input is hostile: a line has at most 1 MiB, the order of line types is checked, and after the first error nothing more is read.
- * Threads: a reader belongs to one thread.
+ * Input is hostile: a line has at most 1 MiB, the order of line types is checked, and after the first error nothing
+ * more is read. Threads: a reader belongs to one thread.
  */
 #ifndef VEER_ZONES_FEED_READER_H
 #define VEER_ZONES_FEED_READER_H
@@ -24,7 +24,8 @@ struct feed_change {
 	const char *key;
 	size_t key_len;
 	bool is_del;
-	/* A put's object as the plan builder and the plan on disk take it: JSON, or 'w' and wire, or 'p' and a policy's name. */
+	/* A put's object as the plan builder and the plan on disk take it: JSON, or 'w' and wire, or 'p' and a policy's
+	 * name. */
 	const uint8_t *value;
 	size_t value_len;
 };
@@ -46,8 +47,8 @@ struct feed_reader *feed_reader_new(const struct feed_sink *sink, void *ctx);
 void feed_reader_free(struct feed_reader **reader);
 
 /*
- * The next bytes of the stream. Errors: VEER_EINVAL, VEER_ERANGE (a line too long), VEER_EUNSUPPORTED (another format), VEER_ENOMEM,
- * and what the sink returned; the diag says what and in which line. The stream must be ended then.
+ * The next bytes of the stream. Errors: VEER_EINVAL, VEER_ERANGE (a line too long), VEER_EUNSUPPORTED (another format),
+ * VEER_ENOMEM, and what the sink returned; the diag says what and in which line. The stream must be ended then.
  */
 enum veer_err feed_reader_push(struct feed_reader *reader, const void *data, size_t len, struct veer_diag *diag);
 

@@ -15,18 +15,12 @@ bool model_is_name(const char *name)
 }
 
 static const char *const kind_texts[MODEL_KIND_COUNT] = {
-	[MODEL_KIND_SITE] = "site",
-	[MODEL_KIND_POOL] = "pool",
-	[MODEL_KIND_POLICY] = "policy",
-	[MODEL_KIND_ZONE] = "zone",
-	[MODEL_KIND_RRSET] = "rrset",
-	[MODEL_KIND_VERDICT] = "verdict",
-	[MODEL_KIND_LAST] = "last",
-	[MODEL_KIND_CHECK] = "check",
-	[MODEL_KIND_AGENT] = "agent",
-	[MODEL_KIND_NAMESERVER] = "nameserver",
-	[MODEL_KIND_ENROLMENT] = "enrolment",
-	[MODEL_KIND_TOKEN] = "token",
+	[MODEL_KIND_SITE] = "site",           [MODEL_KIND_POOL] = "pool",
+	[MODEL_KIND_POLICY] = "policy",       [MODEL_KIND_ZONE] = "zone",
+	[MODEL_KIND_RRSET] = "rrset",         [MODEL_KIND_VERDICT] = "verdict",
+	[MODEL_KIND_LAST] = "last",           [MODEL_KIND_CHECK] = "check",
+	[MODEL_KIND_AGENT] = "agent",         [MODEL_KIND_NAMESERVER] = "nameserver",
+	[MODEL_KIND_ENROLMENT] = "enrolment", [MODEL_KIND_TOKEN] = "token",
 	[MODEL_KIND_META] = "meta",
 };
 
@@ -100,7 +94,8 @@ const char *model_read_string_at(struct json_cursor *c, const char *key, const j
 	return json_string_value(element);
 }
 
-enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct model_site *out, struct veer_diag *diag)
+enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct model_site *out,
+			       struct veer_diag *diag)
 {
 	static const char *const states[] = {"in", "out"};
 	struct json_cursor c;

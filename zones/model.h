@@ -33,10 +33,10 @@ bool model_is_name(const char *name);
 struct model_site {
 	const char *name;
 	const char *region;
-	double latitude;   /* degrees, north positive; meaningful only if has_location */
-	double longitude;  /* degrees, east positive */
+	double latitude;  /* degrees, north positive; meaningful only if has_location */
+	double longitude; /* degrees, east positive */
 	bool has_location;
-	bool is_in;        /* administrative state */
+	bool is_in; /* administrative state */
 };
 
 enum model_check_kind { MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_TCP };
@@ -50,21 +50,21 @@ struct model_check {
 	const char *name;
 	enum model_check_kind kind;
 	uint16_t port;
-	const char *method;        /* "GET" or "HEAD" */
-	const char *path;          /* starts with / */
-	const char *host;          /* NULL: the endpoint's address */
-	const char *sni;           /* NULL: host */
+	const char *method;         /* "GET" or "HEAD" */
+	const char *path;           /* starts with / */
+	const char *host;           /* NULL: the endpoint's address */
+	const char *sni;            /* NULL: host */
 	const char *const *headers; /* "Name: value", ended by NULL; never NULL itself */
 	const struct model_status_range *expect_status;
 	uint32_t expect_status_count;
 	bool tls_verify;
-	const char *ca_file;       /* NULL: the system's bundle */
+	const char *ca_file; /* NULL: the system's bundle */
 	uint32_t interval_ms;
 	uint32_t timeout_ms;
-	uint32_t fall;             /* failures in a row that make an agent say down */
-	uint32_t rise;             /* successes in a row that make it say up */
-	uint32_t hold_s;           /* a restoration comes at least so long after the removal */
-	uint32_t quorum;           /* agents; 0: floor(N/2)+1 */
+	uint32_t fall;   /* failures in a row that make an agent say down */
+	uint32_t rise;   /* successes in a row that make it say up */
+	uint32_t hold_s; /* a restoration comes at least so long after the removal */
+	uint32_t quorum; /* agents; 0: floor(N/2)+1 */
 	bool is_warning;
 };
 
@@ -74,10 +74,10 @@ struct model_endpoint {
 	const char *name;
 	const char *site;
 	enum model_address_kind kind;
-	const char *address;  /* as written: literal, or absolute host name in lower case */
-	uint8_t ip[16];       /* network order; the first 4 for IPv4; unused for a host name */
+	const char *address; /* as written: literal, or absolute host name in lower case */
+	uint8_t ip[16];      /* network order; the first 4 for IPv4; unused for a host name */
 	uint16_t weight;
-	uint32_t capacity;    /* 0: not stated */
+	uint32_t capacity; /* 0: not stated */
 };
 
 struct model_pool {
@@ -99,7 +99,7 @@ enum model_node_kind {
 
 /* What a client must be to match: any of these. Codes are two upper-case letters packed as (first << 8 | second). */
 struct model_rule {
-	const uint16_t *countries;  /* ISO 3166-1 alpha-2 */
+	const uint16_t *countries; /* ISO 3166-1 alpha-2 */
 	uint32_t country_count;
 	const uint16_t *continents; /* AF AN AS EU NA OC SA */
 	uint32_t continent_count;
@@ -107,12 +107,12 @@ struct model_rule {
 
 struct model_node {
 	enum model_node_kind kind;
-	const char *pool;                    /* POOL and SPREAD */
-	const struct model_node *children;   /* FAILOVER, WEIGHTED, MATCH */
+	const char *pool;                  /* POOL and SPREAD */
+	const struct model_node *children; /* FAILOVER, WEIGHTED, MATCH */
 	uint32_t child_count;
-	const uint16_t *weights;             /* WEIGHTED: one a child */
-	const struct model_rule *rules;      /* MATCH: one a child, empty for the last when has_else */
-	bool has_else;                       /* MATCH: the last child is the `else` branch */
+	const uint16_t *weights;        /* WEIGHTED: one a child */
+	const struct model_rule *rules; /* MATCH: one a child, empty for the last when has_else */
+	bool has_else;                  /* MATCH: the last child is the `else` branch */
 };
 
 enum model_all_down { MODEL_ALL_DOWN_ALL, MODEL_ALL_DOWN_LAST, MODEL_ALL_DOWN_SERVFAIL, MODEL_ALL_DOWN_POOL };
@@ -134,12 +134,14 @@ struct model_verdict {
 };
 
 /* Read a site. */
-enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct model_site *out, struct veer_diag *diag);
+enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct model_site *out,
+			       struct veer_diag *diag);
 /* Read a check; what is left out has its default afterwards. */
 enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
 				struct veer_diag *diag);
 /* Read a pool with its endpoints. */
-enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct model_pool *out, struct veer_diag *diag);
+enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct model_pool *out,
+			       struct veer_diag *diag);
 /* Read a policy; its tree is bounded by MODEL_DEPTH_MAX and MODEL_NODES_MAX. */
 enum veer_err model_policy_parse(const json_t *object, struct arena *arena, struct model_policy *out,
 				 struct veer_diag *diag);

@@ -83,7 +83,8 @@ static void read_headers(struct json_cursor *c, struct arena *arena, struct mode
 	check->headers = lines;
 	const char *name;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)object, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)object, name, value)
+	{
 		const char *text = json_string_value(value);
 		if (text == NULL || strlen(text) > TEXT_MAX || !is_plain_text(text) || !is_token(name)) {
 			veer_json_fail(c, "headers", VEER_EINVAL, "\"%s\" is not a valid header", name);
@@ -99,7 +100,8 @@ static void read_headers(struct json_cursor *c, struct arena *arena, struct mode
 	}
 }
 
-static const char *read_text(struct json_cursor *c, struct arena *arena, const char *key, size_t max, const char *fallback)
+static const char *read_text(struct json_cursor *c, struct arena *arena, const char *key, size_t max,
+			     const char *fallback)
 {
 	const char *text = veer_json_str_or(c, key, max, fallback);
 	if (c->err == VEER_OK && text != NULL && (!is_plain_text(text) || *text == '\0'))
@@ -148,7 +150,8 @@ static void read_timing(struct json_cursor *c, struct model_check *check)
 enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
 				struct veer_diag *diag)
 {
-	static const uint16_t default_ports[] = {[MODEL_CHECK_HTTP] = 80, [MODEL_CHECK_HTTPS] = 443, [MODEL_CHECK_TCP] = 0};
+	static const uint16_t default_ports[] = {
+		[MODEL_CHECK_HTTP] = 80, [MODEL_CHECK_HTTPS] = 443, [MODEL_CHECK_TCP] = 0};
 	static const char *const no_headers[] = {NULL};
 	struct json_cursor c;
 	veer_json_begin(&c, object, "", diag);

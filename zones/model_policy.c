@@ -43,8 +43,8 @@ static const char *pool_name(struct json_cursor *c, struct tree_reader *t, const
 }
 
 /* Children as an array in `key`: at least one, at most CHILDREN_MAX. NULL after an error. */
-static struct model_node *new_children(struct json_cursor *c, struct tree_reader *t, const char *key, const json_t *array,
-				       size_t extra)
+static struct model_node *new_children(struct json_cursor *c, struct tree_reader *t, const char *key,
+				       const json_t *array, size_t extra)
 {
 	if (c->err != VEER_OK)
 		return NULL;

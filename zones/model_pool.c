@@ -76,14 +76,16 @@ static void check_endpoints(struct json_cursor *c, const struct model_endpoint *
 		}
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(endpoints[i].name, endpoints[j].name) == 0) {
-				veer_json_fail(c, "endpoints", VEER_EINVAL, "the name \"%s\" stands twice", endpoints[i].name);
+				veer_json_fail(c, "endpoints", VEER_EINVAL, "the name \"%s\" stands twice",
+					       endpoints[i].name);
 				return;
 			}
 			if (endpoints[i].kind == endpoints[j].kind &&
 			    (endpoints[i].kind == MODEL_ADDRESS_HOST
 				     ? strcmp(endpoints[i].address, endpoints[j].address) == 0
 				     : memcmp(endpoints[i].ip, endpoints[j].ip, sizeof endpoints[i].ip) == 0)) {
-				veer_json_fail(c, "endpoints", VEER_EINVAL, "the address %s stands twice", endpoints[i].address);
+				veer_json_fail(c, "endpoints", VEER_EINVAL, "the address %s stands twice",
+					       endpoints[i].address);
 				return;
 			}
 		}
@@ -127,7 +129,8 @@ static void read_checks(struct json_cursor *c, struct arena *arena, struct model
 	pool->check_count = (uint32_t)count;
 }
 
-enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct model_pool *out, struct veer_diag *diag)
+enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct model_pool *out,
+			       struct veer_diag *diag)
 {
 	struct json_cursor c;
 	veer_json_begin(&c, object, "", diag);
@@ -137,7 +140,8 @@ enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct
 	pool.min_up = (uint32_t)veer_json_int_or(&c, "min_up", 1, MODEL_ENDPOINTS_MAX, 1);
 	read_endpoints(&c, arena, &pool);
 	if (c.err == VEER_OK && pool.min_up > pool.endpoint_count)
-		veer_json_fail(&c, "min_up", VEER_ERANGE, "is more than the pool has endpoints (%u)", pool.endpoint_count);
+		veer_json_fail(&c, "min_up", VEER_ERANGE, "is more than the pool has endpoints (%u)",
+			       pool.endpoint_count);
 	enum veer_err err = veer_json_end(&c);
 	if (err == VEER_OK)
 		*out = pool;

@@ -15,7 +15,6 @@ const char *model_read_name(struct json_cursor *c, struct arena *arena, const ch
 /* Zeroed memory for `count` elements; NULL only when the cursor has failed. */
 void *model_read_array(struct json_cursor *c, struct arena *arena, size_t count, size_t size);
 /* Element `i` of the array at `key` as a string of at most `max_len` bytes, borrowed; "" after an error. */
-const char *model_read_string_at(struct json_cursor *c, const char *key, const json_t *array, size_t i,
-				 size_t max_len);
+const char *model_read_string_at(struct json_cursor *c, const char *key, const json_t *array, size_t i, size_t max_len);
 
 #endif

@@ -170,7 +170,8 @@ void plan_disk_close(struct plan_disk **disk_ptr)
 }
 
 /* Sum of the two reads: where the load has got to. */
-enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx, struct veer_diag *diag)
+enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
+			     struct veer_diag *diag)
 {
 	char path[PLAN_DISK_PATH_SIZE];
 	struct plan_disk_file f;
@@ -187,8 +188,8 @@ enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink
 		err = sink->commit(ctx, files->store_id, files->base_revision, diag);
 	files->revision = files->base_revision;
 	if (err == VEER_OK) {
-		err = plan_disk_read_journal(disk, sink, ctx, files->store_id, files->base_revision, &files->revision, &good_len,
-					     diag);
+		err = plan_disk_read_journal(disk, sink, ctx, files->store_id, files->base_revision, &files->revision,
+					     &good_len, diag);
 		err = err == VEER_ENOTFOUND ? VEER_OK : err;
 	}
 	if (err == VEER_OK && plan_disk_open_journal(disk, good_len) == VEER_OK)
@@ -245,8 +246,8 @@ static bool fits(struct plan_disk *disk, const struct feed_change *change)
 	size_t value_len = change->is_del ? 0 : change->value_len;
 	if (change->key_len < PLAN_DISK_PATH_SIZE && change->key_len + value_len + 16 <= PLAN_DISK_RECORD_MAX)
 		return true;
-	log_error(disk->log, "an object is too large to be kept on disk", LOG_STR("kind", model_kind_text(change->kind)),
-		  LOG_STR("key", change->key));
+	log_error(disk->log, "an object is too large to be kept on disk",
+		  LOG_STR("kind", model_kind_text(change->kind)), LOG_STR("key", change->key));
 	return false;
 }
 
@@ -272,7 +273,8 @@ void plan_disk_base_commit(struct plan_disk *disk, int64_t revision)
 {
 	if (disk->base.len > 0)
 		disk->is_base_lost |= !push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
-	/* The state in use is the new base's. If that is not whole, the old files stay as they are, and nothing is added to them. */
+	/* The state in use is the new base's. If that is not whole, the old files stay as they are, and nothing is
+	 * added to them. */
 	bool is_whole = !disk->is_base_lost && push(disk, PLAN_DISK_JOB_BASE_COMMIT, NULL, revision);
 	if (!is_whole)
 		(void)push(disk, PLAN_DISK_JOB_BASE_ABORT, NULL, 0);
@@ -322,7 +324,8 @@ void plan_disk_journal_commit(struct plan_disk *disk, int64_t revision)
 	}
 	buf_deinit(&head);
 	disk->journal_count = 0;
-	/* A journal with a gap would be a state that never was: after a loss the files stay as they are until the next base. */
+	/* A journal with a gap would be a state that never was: after a loss the files stay as they are until the next
+	 * base. */
 	if (atomic_load(&disk->is_broken))
 		buf_reset(out);
 	else if (!push(disk, PLAN_DISK_JOB_JOURNAL, out, revision))

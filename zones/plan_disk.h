@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan on disk (docs/formats.md, section 7): what a name server keeps of the feed, so that it can serve alone. A base file
- * with the whole state, and a journal of the commits since.
+ * The plan on disk (docs/formats.md, section 7): what a name server keeps of the feed, so that it can serve alone. A
+ * base file with the whole state, and a journal of the commits since.
  *
- * Writing never delays serving: the calls below only queue; a thread of its own writes, syncs and compacts. When the disk is
- * full or broken, what was lost is said (plan_disk_needs_base) and made good by the next base.
+ * Writing never delays serving: the calls below only queue; a thread of its own writes, syncs and compacts. When the
+ * disk is full or broken, what was lost is said (plan_disk_needs_base) and made good by the next base.
  *
  * Threads: all functions but plan_disk_needs_base() and plan_disk_stats_read() from one thread.
  */
@@ -19,14 +19,14 @@
 #include "zones/feed_reader.h"
 
 #define PLAN_DISK_STORE_ID_SIZE 33
-#define PLAN_DISK_QUEUE_BYTES (256u << 20) /* waiting to be written; more is lost, and said */
+#define PLAN_DISK_QUEUE_BYTES (256u << 20)  /* waiting to be written; more is lost, and said */
 #define PLAN_DISK_JOURNAL_BYTES (16u << 20) /* a journal beyond this, and beyond half of the base, is compacted */
 
 struct plan_disk;
 
 /*
- * Use the directory `dir`, which must exist, and lock it against another process. Errors: VEER_EBUSY (locked), VEER_EIO and the like; the diag
- * names it.
+ * Use the directory `dir`, which must exist, and lock it against another process. Errors: VEER_EBUSY (locked), VEER_EIO
+ * and the like; the diag names it.
  */
 enum veer_err plan_disk_open(const char *dir, struct logger *log, struct plan_disk **out, struct veer_diag *diag);
 /* Write what is queued, sync, release. */
@@ -43,7 +43,8 @@ struct plan_disk_sink {
  * error nothing of what was delivered may be used. A journal that ends in the middle of a commit ends before it.
  * Errors: VEER_ENOTFOUND (nothing kept), VEER_ECORRUPT (the diag says where), VEER_EIO, and what the sink returned.
  */
-enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx, struct veer_diag *diag);
+enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
+			     struct veer_diag *diag);
 
 /* The newest (store_id, revision) that was ever served from this directory; "" and 0 when unknown. */
 void plan_disk_highest(const struct plan_disk *disk, char store_id[PLAN_DISK_STORE_ID_SIZE], int64_t *revision);
@@ -65,10 +66,10 @@ bool plan_disk_needs_base(const struct plan_disk *disk);
 void plan_disk_flush(struct plan_disk *disk);
 
 struct plan_disk_stats {
-	uint64_t bases;       /* written */
-	uint64_t commits;     /* journalled */
+	uint64_t bases;   /* written */
+	uint64_t commits; /* journalled */
 	uint64_t compactions;
-	uint64_t failures;    /* of writing */
+	uint64_t failures; /* of writing */
 };
 void plan_disk_stats_read(const struct plan_disk *disk, struct plan_disk_stats *out);
 

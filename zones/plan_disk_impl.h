@@ -11,10 +11,10 @@
 #include "zones/plan_disk.h"
 
 enum {
-	PLAN_DISK_HEADER = 56,          /* bytes of both files' headers */
-	PLAN_DISK_RECORD_MAX = 2 << 20, /* bytes of one record */
+	PLAN_DISK_HEADER = 56,            /* bytes of both files' headers */
+	PLAN_DISK_RECORD_MAX = 2 << 20,   /* bytes of one record */
 	PLAN_DISK_COMMIT_MAX = 128 << 20, /* bytes of one commit */
-	PLAN_DISK_END_MARK = -1,        /* the length that marks the end record */
+	PLAN_DISK_END_MARK = -1,          /* the length that marks the end record */
 	PLAN_DISK_PATH_SIZE = 4096,
 };
 
@@ -33,7 +33,7 @@ struct plan_disk_job {
 	int64_t revision;
 	uint64_t count; /* records of the base so far */
 	char store_id[PLAN_DISK_STORE_ID_SIZE];
-	char *data;     /* owned */
+	char *data; /* owned */
 	size_t len;
 };
 
@@ -45,7 +45,7 @@ struct plan_disk_file {
 	size_t pos, len, size; /* buffer[pos, len) is not consumed */
 	uint32_t crc;          /* of everything consumed */
 	int64_t consumed;
-	bool failed;           /* the system failed */
+	bool failed; /* the system failed */
 };
 
 /* What the writing thread has open. */
@@ -56,7 +56,7 @@ struct plan_disk_files {
 	int journal_fd; /* -1: nothing to append to; a base is needed */
 	int64_t journal_len;
 	int64_t revision; /* the last one journalled, or the base's */
-	int base_fd;    /* the base under way; -1: none */
+	int base_fd;      /* the base under way; -1: none */
 	uint32_t base_crc;
 	int64_t base_under_way_len;
 };
@@ -70,25 +70,25 @@ struct plan_disk {
 	int64_t highest_revision;
 
 	/* The queueing thread's. */
-	struct buf base;        /* records not handed over yet */
+	struct buf base; /* records not handed over yet */
 	uint64_t base_count;
-	bool is_base_lost;      /* a part of the base under way could not be queued */
+	bool is_base_lost; /* a part of the base under way could not be queued */
 	char base_store_id[PLAN_DISK_STORE_ID_SIZE];
-	struct buf journal;     /* operations of the commit under way */
+	struct buf journal; /* operations of the commit under way */
 	uint32_t journal_count;
 
-	pthread_mutex_t lock;   /* guards the queue */
+	pthread_mutex_t lock; /* guards the queue */
 	pthread_cond_t filled, drained;
 	struct plan_disk_job *head, *tail;
 	size_t queue_bytes;
-	bool is_busy;           /* the thread works on something it took */
+	bool is_busy; /* the thread works on something it took */
 	bool is_closing;
 	pthread_t thread;
 	bool has_thread;
 
 	struct plan_disk_files files; /* the thread's, after loading */
-	atomic_bool needs_base; /* the writing thread's word */
-	atomic_bool is_broken;  /* the queueing thread's: a commit was lost, none may follow it before a whole base */
+	atomic_bool needs_base;       /* the writing thread's word */
+	atomic_bool is_broken; /* the queueing thread's: a commit was lost, none may follow it before a whole base */
 	atomic_uint_fast64_t bases, commits, compactions, failures;
 };
 
@@ -98,9 +98,11 @@ enum veer_err plan_disk_file_open(struct plan_disk_file *f, const struct crc32c 
 void plan_disk_file_close(struct plan_disk_file *f);
 /* The next `len` bytes, valid until the next call; NULL at the end of the file or beyond `PLAN_DISK_COMMIT_MAX`. */
 const uint8_t *plan_disk_file_take(struct plan_disk_file *f, size_t len);
-/* Read a base: each record to `object`. `*revision` and `store_id` from its header. The record's bytes from kind to value also go to `raw` (may be NULL). */
-enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f, const struct plan_disk_sink *sink,
-				  void *ctx, char store_id[PLAN_DISK_STORE_ID_SIZE], int64_t *revision, struct veer_diag *diag);
+/* Read a base: each record to `object`. `*revision` and `store_id` from its header. The record's bytes from kind to
+ * value also go to `raw` (may be NULL). */
+enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f,
+				  const struct plan_disk_sink *sink, void *ctx, char store_id[PLAN_DISK_STORE_ID_SIZE],
+				  int64_t *revision, struct veer_diag *diag);
 /*
  * Read a journal of (store_id, base_revision) up to its last whole commit; `*good_len` is where that ends.
  * VEER_ENOTFOUND when there is none, or it is another base's.

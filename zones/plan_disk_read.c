@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plan on disk: reading. Everything in the files is checked before it is believed; nothing is sized by them beyond limits. */
+/* The plan on disk: reading. Everything in the files is checked before it is believed; nothing is sized by them beyond
+ * limits. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -73,10 +74,12 @@ const uint8_t *plan_disk_file_take(struct plan_disk_file *f, size_t len)
 
 static enum veer_err corrupt(const struct plan_disk_file *f, const char *name, const char *what, struct veer_diag *diag)
 {
-	return veer_fail(diag, f->failed ? VEER_EIO : VEER_ECORRUPT, "%s, byte %lld: %s", name, (long long)f->consumed, what);
+	return veer_fail(diag, f->failed ? VEER_EIO : VEER_ECORRUPT, "%s, byte %lld: %s", name, (long long)f->consumed,
+			 what);
 }
 
-static bool read_header(struct plan_disk_file *f, const char *magic, char store_id[PLAN_DISK_STORE_ID_SIZE], int64_t *revision)
+static bool read_header(struct plan_disk_file *f, const char *magic, char store_id[PLAN_DISK_STORE_ID_SIZE],
+			int64_t *revision)
 {
 	const uint8_t *h = plan_disk_file_take(f, PLAN_DISK_HEADER);
 	if (h == NULL || memcmp(h, magic, 8) != 0 || plan_disk_get_u32(h + 8) != 1)
@@ -95,20 +98,25 @@ static bool is_kind(uint8_t kind)
 /* One record's content: kind, key, value, checksum. The key gets its NUL in a copy, since values follow it at once. */
 static bool parse_record(const struct crc32c *tables, const uint8_t *p, size_t len, char *key, struct feed_change *out)
 {
-	if (len < 1 + 2 + 1 + 4 || crc32c_update(tables, 0, p, len - 4) != plan_disk_get_u32(p + len - 4) || !is_kind(p[0]))
+	if (len < 1 + 2 + 1 + 4 || crc32c_update(tables, 0, p, len - 4) != plan_disk_get_u32(p + len - 4) ||
+	    !is_kind(p[0]))
 		return false;
 	size_t key_len = plan_disk_get_u16(p + 1);
 	if (key_len == 0 || key_len >= PLAN_DISK_PATH_SIZE || 3 + key_len + 4 > len)
 		return false;
 	memcpy(key, p + 3, key_len);
 	key[key_len] = '\0';
-	*out = (struct feed_change){.kind = (enum model_kind)p[0], .key = key, .key_len = key_len, .value = p + 3 + key_len,
+	*out = (struct feed_change){.kind = (enum model_kind)p[0],
+				    .key = key,
+				    .key_len = key_len,
+				    .value = p + 3 + key_len,
 				    .value_len = len - 3 - key_len - 4};
 	return true;
 }
 
-enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f, const struct plan_disk_sink *sink,
-				  void *ctx, char store_id[PLAN_DISK_STORE_ID_SIZE], int64_t *revision, struct veer_diag *diag)
+enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f,
+				  const struct plan_disk_sink *sink, void *ctx, char store_id[PLAN_DISK_STORE_ID_SIZE],
+				  int64_t *revision, struct veer_diag *diag)
 {
 	static const char name[] = "plan.base";
 	char key[PLAN_DISK_PATH_SIZE];
@@ -154,15 +162,19 @@ static bool parse_operation(const uint8_t **p, const uint8_t *end, char *key, st
 	const uint8_t *value = at + 4 + key_len + 4;
 	if ((size_t)(end - value) < value_len)
 		return false;
-	*out = (struct feed_change){.kind = (enum model_kind)at[1], .key = key, .key_len = key_len, .is_del = at[0] == 2,
-				    .value = value, .value_len = value_len};
+	*out = (struct feed_change){.kind = (enum model_kind)at[1],
+				    .key = key,
+				    .key_len = key_len,
+				    .is_del = at[0] == 2,
+				    .value = value,
+				    .value_len = value_len};
 	*p = value + value_len;
 	return true;
 }
 
 /* A commit's content, checksum already checked: first all of it is parsed, then all of it delivered. */
-static enum veer_err deliver(const uint8_t *p, size_t len, const struct plan_disk_sink *sink, void *ctx, const char *store_id,
-			     int64_t *revision, struct veer_diag *diag)
+static enum veer_err deliver(const uint8_t *p, size_t len, const struct plan_disk_sink *sink, void *ctx,
+			     const char *store_id, int64_t *revision, struct veer_diag *diag)
 {
 	char key[PLAN_DISK_PATH_SIZE];
 	struct feed_change change;
@@ -198,7 +210,8 @@ enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const struct 
 	enum veer_err err = plan_disk_file_open(&f, &disk->tables, path);
 	if (err != VEER_OK)
 		return err;
-	if (!read_header(&f, "VEERJRN1", their_id, &their_base) || strcmp(their_id, store_id) != 0 || their_base != base_revision) {
+	if (!read_header(&f, "VEERJRN1", their_id, &their_base) || strcmp(their_id, store_id) != 0 ||
+	    their_base != base_revision) {
 		plan_disk_file_close(&f);
 		return VEER_ENOTFOUND;
 	}

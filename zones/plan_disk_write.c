@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan on disk: the writing thread. It takes everything that waits, writes it, and syncs once. A base is written beside,
- * synced, renamed; the journal begins anew after it. Compaction is the same, from the old base and the journal.
+ * The plan on disk: the writing thread. It takes everything that waits, writes it, and syncs once. A base is written
+ * beside, synced, renamed; the journal begins anew after it. Compaction is the same, from the old base and the journal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -136,7 +136,8 @@ static bool commit_base(struct plan_disk *disk, const char *store_id, int64_t re
 	return true;
 }
 
-/* A full state came and is in use: from now on the old files' journal must not grow, whether or not the new base is on disk. */
+/* A full state came and is in use: from now on the old files' journal must not grow, whether or not the new base is on
+ * disk. */
 static void commit_new_base(struct plan_disk *disk, const struct plan_disk_job *job)
 {
 	if (!commit_base(disk, job->store_id, job->revision, job->count)) {
@@ -299,15 +300,16 @@ static enum veer_err merge(struct compaction *c, int64_t *revision)
 	char path[PLAN_DISK_PATH_SIZE], store_id[PLAN_DISK_STORE_ID_SIZE];
 	struct plan_disk_file f;
 	int64_t base_revision, good_len;
-	enum veer_err err = plan_disk_read_journal(disk, &words, c, disk->files.store_id, disk->files.base_revision, revision,
-						   &good_len, NULL);
+	enum veer_err err = plan_disk_read_journal(disk, &words, c, disk->files.store_id, disk->files.base_revision,
+						   revision, &good_len, NULL);
 	plan_disk_path(disk, "plan.base", path);
 	if (err == VEER_OK)
 		err = plan_disk_file_open(&f, &disk->tables, path);
 	if (err != VEER_OK)
 		return err;
 	begin_base(disk);
-	err = disk->files.base_fd >= 0 ? plan_disk_read_base(disk, &f, &records, c, store_id, &base_revision, NULL) : VEER_EIO;
+	err = disk->files.base_fd >= 0 ? plan_disk_read_base(disk, &f, &records, c, store_id, &base_revision, NULL)
+				       : VEER_EIO;
 	plan_disk_file_close(&f);
 	return err == VEER_OK ? write_words(c) : err;
 }

@@ -66,8 +66,8 @@ enum veer_err ready_from_view(struct ready_builder *builder, const struct rrset_
 
 /*
  * One CNAME made for one answer (RFC 6672 3.1) in `memory` of READY_CNAME_SIZE bytes, aligned as a struct ready_rrset:
- * its target are the first `len` bytes of `labels` (whole ones, at most 254 bytes), their case kept, and then what is given
- * as the apex when it is written: the DNAME's target. Returns `memory`.
+ * its target are the first `len` bytes of `labels` (whole ones, at most 254 bytes), their case kept, and then what is
+ * given as the apex when it is written: the DNAME's target. Returns `memory`.
  */
 const struct ready_rrset *ready_cname(void *memory, uint32_t ttl, const uint8_t *labels, size_t len);
 

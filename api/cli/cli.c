@@ -15,17 +15,26 @@ enum { REPLY_MAX = 1 << 30, CALL_TIMEOUT_MS = 600000 };
 
 void cli_options(struct cli *cli, struct args_option out[CLI_OPTION_COUNT])
 {
-	out[0] = (struct args_option){.name = "api", .kind = ARGS_STRING, .target = &cli->api, .value = "URL|unix:PATH",
+	out[0] = (struct args_option){.name = "api",
+				      .kind = ARGS_STRING,
+				      .target = &cli->api,
+				      .value = "URL|unix:PATH",
 				      .help = "where veer-api is (default: $VEER_API, then this host's socket)"};
-	out[1] = (struct args_option){.name = "token", .kind = ARGS_STRING, .target = &cli->token, .value = "TOKEN",
+	out[1] = (struct args_option){.name = "token",
+				      .kind = ARGS_STRING,
+				      .target = &cli->token,
+				      .value = "TOKEN",
 				      .help = "API token (default: $VEER_TOKEN; not needed on the socket)"};
-	out[2] = (struct args_option){.name = "ca", .kind = ARGS_STRING, .target = &cli->ca, .value = "FILE",
+	out[2] = (struct args_option){.name = "ca",
+				      .kind = ARGS_STRING,
+				      .target = &cli->ca,
+				      .value = "FILE",
 				      .help = "PEM certificates to trust instead of the system's"};
 	out[3] = (struct args_option){.name = "json", .kind = ARGS_FLAG, .target = &cli->as_json, .help = "print JSON"};
 }
 
-int cli_parse(struct cli *cli, struct args *args, struct args_spec *spec, struct args_option *table, size_t own, int argc,
-	      char *argv[], int first)
+int cli_parse(struct cli *cli, struct args *args, struct args_spec *spec, struct args_option *table, size_t own,
+	      int argc, char *argv[], int first)
 {
 	struct veer_diag diag = {""};
 	cli_options(cli, table + own);
@@ -129,11 +138,18 @@ enum veer_err cli_call(struct cli *cli, const char *method, const char *path, co
 	struct call call = {.loop = loop_new(veer_clock_system()), .reply = reply, .diag = &why};
 	struct http_client *client = call.loop != NULL ? http_client_new(call.loop) : NULL;
 	const char *token = cli->token != NULL ? cli->token : getenv("VEER_TOKEN");
-	struct http_spec spec = {.url = url, .path = path, .method = method, .bearer = token, .body = body,
-				 .body_len = body_len, .content_type = content_type, .timeout_ms = CALL_TIMEOUT_MS,
-				 .body_limit_bytes = REPLY_MAX, .ca_file = cli->ca};
-	enum veer_err err = client == NULL ? VEER_ENOMEM
-					   : http_request_start(client, &spec, NULL, on_done, &call, NULL, &why);
+	struct http_spec spec = {.url = url,
+				 .path = path,
+				 .method = method,
+				 .bearer = token,
+				 .body = body,
+				 .body_len = body_len,
+				 .content_type = content_type,
+				 .timeout_ms = CALL_TIMEOUT_MS,
+				 .body_limit_bytes = REPLY_MAX,
+				 .ca_file = cli->ca};
+	enum veer_err err =
+		client == NULL ? VEER_ENOMEM : http_request_start(client, &spec, NULL, on_done, &call, NULL, &why);
 	if (err == VEER_OK) {
 		(void)loop_run(call.loop);
 		err = call.err;
@@ -145,12 +161,13 @@ enum veer_err cli_call(struct cli *cli, const char *method, const char *path, co
 	return veer_fail(diag, err, "%s does not answer: %s", url, why.text[0] != '\0' ? why.text : veer_err_text(err));
 }
 
-enum veer_err cli_call_json(struct cli *cli, const char *method, const char *path, json_t *body, struct cli_reply *reply,
-			    struct veer_diag *diag)
+enum veer_err cli_call_json(struct cli *cli, const char *method, const char *path, json_t *body,
+			    struct cli_reply *reply, struct veer_diag *diag)
 {
 	char *text = body != NULL ? veer_json_dump(body) : NULL;
 	json_decref(body);
-	enum veer_err err = cli_call(cli, method, path, text, text != NULL ? strlen(text) : 0, "application/json", reply, diag);
+	enum veer_err err =
+		cli_call(cli, method, path, text, text != NULL ? strlen(text) : 0, "application/json", reply, diag);
 	free(text);
 	return err;
 }

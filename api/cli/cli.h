@@ -18,10 +18,10 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* The options that every command which talks to the API takes. */
 struct cli {
-	const char *api;    /* URL or unix:PATH; NULL: found by cli_find_api() */
-	const char *token;  /* bearer; NULL: $VEER_TOKEN */
-	const char *ca;     /* PEM bundle for https */
-	bool as_json;       /* --json */
+	const char *api;   /* URL or unix:PATH; NULL: found by cli_find_api() */
+	const char *token; /* bearer; NULL: $VEER_TOKEN */
+	const char *ca;    /* PEM bundle for https */
+	bool as_json;      /* --json */
 	char found[4096];
 };
 
@@ -30,29 +30,29 @@ struct cli {
 void cli_options(struct cli *cli, struct args_option out[CLI_OPTION_COUNT]);
 
 /*
- * Where the API is when --api does not say: $VEER_API, the installed service's socket (/var/lib/veer/api.sock), the demonstration's beside this
- * program. NULL when there is none of them.
+ * Where the API is when --api does not say: $VEER_API, the installed service's socket (/var/lib/veer/api.sock), the
+ * demonstration's beside this program. NULL when there is none of them.
  */
 const char *cli_find_api(struct cli *cli);
 
 /* What came back. */
 struct cli_reply {
-	int status;   /* HTTP */
-	char *text;   /* the body; heap */
+	int status; /* HTTP */
+	char *text; /* the body; heap */
 	size_t len;
 	json_t *json; /* the body parsed, when it is JSON; else NULL */
 };
 void cli_reply_deinit(struct cli_reply *reply);
 
 /*
- * Call the API and wait. `body` NULL: none. A status of 400 or more is VEER_EINVAL with the problem's detail in the diag; the reply is
- * filled all the same. Errors: VEER_EIO (nobody answers: the diag says what to do), VEER_ETIMEOUT.
+ * Call the API and wait. `body` NULL: none. A status of 400 or more is VEER_EINVAL with the problem's detail in the
+ * diag; the reply is filled all the same. Errors: VEER_EIO (nobody answers: the diag says what to do), VEER_ETIMEOUT.
  */
 enum veer_err cli_call(struct cli *cli, const char *method, const char *path, const char *body, size_t body_len,
 		       const char *content_type, struct cli_reply *reply, struct veer_diag *diag);
 /* The same with JSON; takes `body` (NULL: none). */
-enum veer_err cli_call_json(struct cli *cli, const char *method, const char *path, json_t *body, struct cli_reply *reply,
-			    struct veer_diag *diag);
+enum veer_err cli_call_json(struct cli *cli, const char *method, const char *path, json_t *body,
+			    struct cli_reply *reply, struct veer_diag *diag);
 
 /* Print "veer: DIAG" on stderr; returns CLI_FAILED. */
 int cli_fail(const struct veer_diag *diag);
@@ -74,7 +74,7 @@ cli_command_fn cli_run, cli_status, cli_zone_import, cli_zone_export, cli_zone_l
  * Parse a command's arguments with its own options and the shared ones. Returns -1 to go on, otherwise the exit code.
  * `table` must have room for CLI_OPTION_COUNT more. Release with args_deinit().
  */
-int cli_parse(struct cli *cli, struct args *args, struct args_spec *spec, struct args_option *table, size_t own, int argc,
-	      char *argv[], int first);
+int cli_parse(struct cli *cli, struct args *args, struct args_spec *spec, struct args_option *table, size_t own,
+	      int argc, char *argv[], int first);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * veer demo run: the whole service and three small sites on this host, filled with something to look at. All state is below
- * one directory beside this program, and made anew each time.
+ * veer demo run: the whole service and three small sites on this host, filled with something to look at. All state is
+ * below one directory beside this program, and made anew each time.
  */
 #include <fcntl.h>
 #include <ftw.h>
@@ -50,7 +50,8 @@ static enum veer_err make_clean(struct veer_diag *diag)
 {
 	char path[DEMO_PATH_SIZE];
 	if (is_running())
-		return veer_fail(diag, VEER_EBUSY, "the demonstration runs already: end it first (Ctrl-C where it was started)");
+		return veer_fail(diag, VEER_EBUSY,
+				 "the demonstration runs already: end it first (Ctrl-C where it was started)");
 	demo_path("", path);
 	if (access(path, F_OK) == 0 && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
 		return veer_fail(diag, VEER_EIO, "%s cannot be removed", path);
@@ -119,7 +120,7 @@ static void on_ready(void *ctx)
 static enum veer_err add_seed(struct supervisor *supervisor)
 {
 	static const char *const argv[] = {"/proc/self/exe", "demo", "seed", NULL};
-	static const char *const needs[] = {"veer-api",        "veer-dnsd",	  "veer-probe-eu-1",
+	static const char *const needs[] = {"veer-api",        "veer-dnsd",       "veer-probe-eu-1",
 					    "veer-probe-us-1", "veer-probe-ap-1", NULL};
 	const struct supervise_spec spec = {.name = "seed", .argv = argv, .is_once = true, .needs = needs};
 	return supervisor_add(supervisor, &spec);
@@ -160,7 +161,8 @@ int cli_demo_run(int argc, char *argv[], int first)
 	struct veer_diag diag = {""};
 	char log_dir[DEMO_PATH_SIZE], pid_file[DEMO_PATH_SIZE];
 	const struct args_spec spec = {.usage = "veer demo run",
-				       .summary = "Runs the demonstration until Ctrl-C: the service, three agents and three small sites on loopback.\n"
+				       .summary = "Runs the demonstration until Ctrl-C: the service, three agents and "
+						  "three small sites on loopback.\n"
 						  "$DNS_PORT (5300), $API_PORT (8053) and $SITE_PORT (8080) move it."};
 	int code = daemon_init(&r.daemon, "veer", &spec, argc - first + 1, argv + first - 1);
 	if (code >= 0)

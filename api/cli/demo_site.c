@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The demonstration's sites: small real HTTP servers, each a process of its own that `veer demo stop` ends and `veer demo
- * start` starts again. One ends by itself when the demonstration does.
+ * The demonstration's sites: small real HTTP servers, each a process of its own that `veer demo stop` ends and `veer
+ * demo start` starts again. One ends by itself when the demonstration does.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -82,7 +82,8 @@ static pid_t read_pid(const char *name)
 	if (file_read_line(path, line, sizeof line, NULL) != VEER_OK || !text_to_int(line, 2, INT32_MAX, &pid))
 		return 0;
 	(void)snprintf(exe, sizeof exe, "/proc/%d/exe", (int)pid);
-	ssize_t their_len = readlink(exe, theirs, sizeof theirs), our_len = readlink("/proc/self/exe", ours, sizeof ours);
+	ssize_t their_len = readlink(exe, theirs, sizeof theirs),
+		our_len = readlink("/proc/self/exe", ours, sizeof ours);
 	return their_len > 0 && their_len == our_len && memcmp(theirs, ours, (size_t)our_len) == 0 ? (pid_t)pid : 0;
 }
 
@@ -126,7 +127,9 @@ enum veer_err demo_site_start(const struct demo_site *site, struct veer_diag *di
 	struct pollfd p = {.fd = ends[0], .events = POLLIN};
 	bool serves = pid > 0 && poll(&p, 1, START_TIMEOUT_MS) == 1 && read(ends[0], &byte, 1) == 1;
 	(void)close(ends[0]);
-	return serves ? VEER_OK : veer_fail(diag, VEER_EIO, "the site %s does not start: see the demonstration's log/sites.log", site->name);
+	return serves ? VEER_OK
+		      : veer_fail(diag, VEER_EIO, "the site %s does not start: see the demonstration's log/sites.log",
+				  site->name);
 }
 
 enum veer_err demo_site_stop(const struct demo_site *site, struct veer_diag *diag)
@@ -198,12 +201,12 @@ int cli_demo_site(int argc, char *argv[], int first)
 	(void)sigaddset(&wanted, SIGINT);
 	(void)sigprocmask(SIG_BLOCK, &wanted, NULL);
 	int signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC);
-	struct MHD_Daemon *daemon =
-		MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, ports.site, NULL, NULL, answer, (void *)(uintptr_t)site->name,
-				 MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
+	struct MHD_Daemon *daemon = MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD, ports.site, NULL, NULL, answer, (void *)(uintptr_t)site->name,
+		MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
 	if (daemon == NULL || signal_fd < 0 || write_pid(site->name, getpid()) != VEER_OK) {
-		(void)fprintf(stderr, "veer: the site %s cannot listen on %s port %d: %s\n", site->name, site->address, ports.site,
-			      strerror(errno));
+		(void)fprintf(stderr, "veer: the site %s cannot listen on %s port %d: %s\n", site->name, site->address,
+			      ports.site, strerror(errno));
 		return CLI_FAILED;
 	}
 	(void)file_write_all((int)tell, "!", 1);
@@ -229,7 +232,8 @@ static int act(int argc, char *argv[], int first, const char *usage, const char 
 	if (read_pid("run") == 0)
 		(void)veer_fail(&diag, VEER_ENOTFOUND, "the demonstration does not run: start it with make run");
 	else if (site == NULL)
-		(void)veer_fail(&diag, VEER_ENOTFOUND, "there is no site \"%s\": fra, iad or sin", args.positional.items[0]);
+		(void)veer_fail(&diag, VEER_ENOTFOUND, "there is no site \"%s\": fra, iad or sin",
+				args.positional.items[0]);
 	code = diag.text[0] != '\0' || action(site, &diag) != VEER_OK ? cli_fail(&diag) : CLI_OK;
 	if (code == CLI_OK)
 		(void)printf("%s %s\n", site->name, said);
@@ -245,6 +249,6 @@ int cli_demo_stop(int argc, char *argv[], int first)
 
 int cli_demo_start(int argc, char *argv[], int first)
 {
-	return act(argc, argv, first, "veer demo start fra|iad|sin", "Starts the server of one site of the demonstration again.",
-		   demo_site_start, "started");
+	return act(argc, argv, first, "veer demo start fra|iad|sin",
+		   "Starts the server of one site of the demonstration again.", demo_site_start, "started");
 }

@@ -14,13 +14,22 @@ int cli_token_create(int argc, char *argv[], int first)
 	struct args_list scopes = {0};
 	const char *name = NULL;
 	struct args_option table[2 + CLI_OPTION_COUNT] = {
-		{.name = "name", .kind = ARGS_STRING, .target = &name, .value = "NAME", .required = true,
+		{.name = "name",
+		 .kind = ARGS_STRING,
+		 .target = &name,
+		 .value = "NAME",
+		 .required = true,
 		 .help = "who will use it"},
-		{.name = "scope", .kind = ARGS_LIST, .target = &scopes, .value = "SCOPE",
-		 .help = "admin (default), zones:read, zones:write, health:read, health:write, agents, tokens, feed:read; may repeat"},
+		{.name = "scope",
+		 .kind = ARGS_LIST,
+		 .target = &scopes,
+		 .value = "SCOPE",
+		 .help = "admin (default), zones:read, zones:write, health:read, health:write, agents, tokens, "
+			 "feed:read; may repeat"},
 	};
-	struct args_spec spec = {.usage = "veer token create --name NAME [--scope SCOPE]...",
-				 .summary = "Makes a token for the REST API. It is printed once and cannot be read again."};
+	struct args_spec spec = {
+		.usage = "veer token create --name NAME [--scope SCOPE]...",
+		.summary = "Makes a token for the REST API. It is printed once and cannot be read again."};
 	int code = cli_parse(&cli, &args, &spec, table, 2, argc, argv, first);
 	if (code >= 0)
 		return code;
@@ -53,7 +62,8 @@ static int hand_out(const char *token, const char *region, const char *file)
 		(void)printf("%s\n", token);
 		(void)fprintf(stderr,
 			      "The token works once, for 24 hours. On the agent's host, put it into a file and run:\n"
-			      "  veer-probe --api https://THIS-HOST:PORT --token-file FILE --state /var/lib/veer-probe --region %s\n",
+			      "  veer-probe --api https://THIS-HOST:PORT --token-file FILE --state /var/lib/veer-probe "
+			      "--region %s\n",
 			      region);
 		return CLI_OK;
 	}
@@ -68,11 +78,28 @@ int cli_agent_enrol(int argc, char *argv[], int first)
 	struct args args;
 	const char *name = NULL, *region = NULL, *out = NULL, *site = NULL;
 	struct args_option table[4 + CLI_OPTION_COUNT] = {
-		{.name = "name", .kind = ARGS_STRING, .target = &name, .value = "NAME", .required = true, .help = "the agent's name"},
-		{.name = "region", .kind = ARGS_STRING, .target = &region, .value = "REGION", .required = true,
+		{.name = "name",
+		 .kind = ARGS_STRING,
+		 .target = &name,
+		 .value = "NAME",
+		 .required = true,
+		 .help = "the agent's name"},
+		{.name = "region",
+		 .kind = ARGS_STRING,
+		 .target = &region,
+		 .value = "REGION",
+		 .required = true,
 		 .help = "where it will probe from"},
-		{.name = "site", .kind = ARGS_STRING, .target = &site, .value = "SITE", .help = "the site it stands at, if any"},
-		{.name = "out", .kind = ARGS_STRING, .target = &out, .value = "FILE", .help = "write the token here instead of printing it"},
+		{.name = "site",
+		 .kind = ARGS_STRING,
+		 .target = &site,
+		 .value = "SITE",
+		 .help = "the site it stands at, if any"},
+		{.name = "out",
+		 .kind = ARGS_STRING,
+		 .target = &out,
+		 .value = "FILE",
+		 .help = "write the token here instead of printing it"},
 	};
 	struct args_spec spec = {.usage = "veer agent enrol --name NAME --region REGION [--out FILE]",
 				 .summary = "Announces a probe agent: makes the one-use token it enrols with."};

@@ -24,7 +24,7 @@ static const struct args_command commands[] = {
 enum { COMMANDS = sizeof commands / sizeof commands[0], HIDDEN = 2 };
 
 static cli_command_fn *const functions[COMMANDS] = {
-	cli_run,	  cli_status,	   cli_zone_import, cli_zone_export, cli_zone_list, cli_token_create,
+	cli_run,         cli_status,   cli_zone_import, cli_zone_export, cli_zone_list, cli_token_create,
 	cli_agent_enrol, cli_demo_run, cli_demo_stop,   cli_demo_start,  cli_demo_seed, cli_demo_site,
 };
 

@@ -24,8 +24,8 @@ static void draw(const json_t *state)
 	long long total = (long long)json_integer_value(json_object_get(state, "total"));
 	const char *what = json_string_value(json_object_get(state, "state"));
 	if (total > 0)
-		(void)fprintf(stderr, "\r\033[K%s: %lld of %lld RRsets (%lld %%)", what != NULL ? what : "importing", done, total,
-			      100 * done / total);
+		(void)fprintf(stderr, "\r\033[K%s: %lld of %lld RRsets (%lld %%)", what != NULL ? what : "importing",
+			      done, total, 100 * done / total);
 	else
 		(void)fprintf(stderr, "\r\033[K%s …", what != NULL ? what : "sending");
 	(void)fflush(stderr);

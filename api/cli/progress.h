@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How far a long import is, on a terminal: asks the API now and then, from a thread of its own, and draws one line on stderr.
+ * How far a long import is, on a terminal: asks the API now and then, from a thread of its own, and draws one line on
+ * stderr.
  */
 #ifndef VEER_API_CLI_PROGRESS_H
 #define VEER_API_CLI_PROGRESS_H

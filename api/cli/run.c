@@ -51,10 +51,12 @@ static int supervise(struct running *r, const char *path)
 int cli_run(int argc, char *argv[], int first)
 {
 	struct running r = {0};
-	const struct args_spec spec = {.usage = "veer run [FILE]",
-				       .summary = "Runs the control plane, a name server and probe agents on this host, restarts what fails, and ends\n"
-						  "all of it on SIGTERM. FILE: the configuration (default /etc/veer/veer.yaml).",
-				       .positional_max = 1};
+	const struct args_spec spec = {
+		.usage = "veer run [FILE]",
+		.summary = "Runs the control plane, a name server and probe agents on this host, restarts what fails, "
+			   "and ends\n"
+			   "all of it on SIGTERM. FILE: the configuration (default /etc/veer/veer.yaml).",
+		.positional_max = 1};
 	int code = daemon_init(&r.daemon, "veer", &spec, argc - first + 1, argv + first - 1);
 	if (code >= 0)
 		return code;

@@ -109,17 +109,20 @@ static void check_listen(struct checker *c, const char *section, const json_t *l
 {
 	size_t i;
 	json_t *element;
-	json_array_foreach((json_t *)(uintptr_t)list, i, element) {
+	json_array_foreach((json_t *)(uintptr_t)list, i, element)
+	{
 		char pointer[64];
 		struct veer_listen at;
 		struct veer_diag why = {""};
 		const char *address = json_string_value(element);
 		(void)snprintf(pointer, sizeof pointer, "/%s/listen/%zu", section, i);
-		enum veer_err err = is_dns ? veer_listen_parse_dns(address, &at, &why) : veer_listen_parse_http(address, &at, &why);
+		enum veer_err err =
+			is_dns ? veer_listen_parse_dns(address, &at, &why) : veer_listen_parse_http(address, &at, &why);
 		if (err != VEER_OK)
 			refuse(c, pointer, "listen: %.300s", why.text);
 		else if (!is_dns && !has_tls && !veer_listen_is_local(&at))
-			refuse(c, pointer, "listen: \"%s\": beyond loopback only over TLS: give tls_cert and tls_key", address);
+			refuse(c, pointer, "listen: \"%s\": beyond loopback only over TLS: give tls_cert and tls_key",
+			       address);
 	}
 }
 
@@ -158,7 +161,8 @@ static void check_probes(struct checker *c, const json_t *probes)
 {
 	for (size_t i = 0; i < json_array_size(probes); i++) {
 		char pointer[64];
-		const char *name = text(json_array_get(probes, i), "name"), *region = text(json_array_get(probes, i), "region");
+		const char *name = text(json_array_get(probes, i), "name"),
+			   *region = text(json_array_get(probes, i), "region");
 		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/name", i);
 		if (!model_is_name(name))
 			refuse(c, pointer, "name: \"%s\" is not a name (1 to 63 of a-z 0-9 -)", name);
@@ -235,7 +239,8 @@ static void add_list(struct command *c, const char *option, const json_t *list)
 {
 	size_t i;
 	json_t *element;
-	json_array_foreach((json_t *)(uintptr_t)list, i, element) {
+	json_array_foreach((json_t *)(uintptr_t)list, i, element)
+	{
 		add(c, "%s", option);
 		add(c, "%s", json_string_value(element));
 	}
@@ -329,7 +334,8 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 	add(&c, "%s/token", dir);
 	add_text(&c, "--region", region);
 	add_text(&c, "--allow-targets", text(probe, "allow_targets"));
-	return err == VEER_OK ? add_child(s, supervisor, &c, child, false, needs_enrolment ? enrolled_first : NULL) : err;
+	return err == VEER_OK ? add_child(s, supervisor, &c, child, false, needs_enrolment ? enrolled_first : NULL)
+			      : err;
 }
 
 enum veer_err service_add(const struct service *s, struct supervisor *supervisor, struct veer_diag *diag)
@@ -344,9 +350,8 @@ enum veer_err service_add(const struct service *s, struct supervisor *supervisor
 		err = add_dnsd(s, supervisor, arena);
 	size_t i;
 	json_t *probe;
-	json_array_foreach(json_object_get(s->config, "probes"), i, probe)
-		if (err == VEER_OK)
-			err = add_probe(s, supervisor, arena, probe);
+	json_array_foreach(json_object_get(s->config, "probes"), i, probe) if (err == VEER_OK) err =
+		add_probe(s, supervisor, arena, probe);
 	arena_free(&arena);
 	if (err != VEER_OK && diag->text[0] == '\0')
 		(void)veer_fail(diag, err, "the service cannot be set up: %s", veer_err_text(err));

@@ -15,11 +15,12 @@
 
 /* A configuration that was read and checked. */
 struct service {
-	json_t *config;               /* owned */
-	char state[SERVICE_PATH_SIZE];  /* the directory of everything that is kept, absolute */
-	char programs[SERVICE_PATH_SIZE]; /* where the other programs are: beside this one, or in the sbin beside its bin */
+	json_t *config;                      /* owned */
+	char state[SERVICE_PATH_SIZE];       /* the directory of everything that is kept, absolute */
+	char programs[SERVICE_PATH_SIZE];    /* where the other programs are: beside this one, or in the sbin beside its
+						bin */
 	char socket[SERVICE_PATH_SIZE + 16]; /* "unix:STATE/api.sock" */
-	const char *log_dir;          /* children's standard error goes to files here; NULL: to ours. Borrowed */
+	const char *log_dir;                 /* children's standard error goes to files here; NULL: to ours. Borrowed */
 };
 
 /* Read the file. The diag says FILE:LINE. Errors: VEER_EINVAL, VEER_ENOTFOUND and the like. */

@@ -35,9 +35,8 @@ static void print_sites(const json_t *sites)
 	struct table *t = table_new(headings, 3);
 	size_t i;
 	json_t *site;
-	json_array_foreach((json_t *)(uintptr_t)sites, i, site)
-		if (t != NULL)
-			table_row(t, (const char *const[]){text_of(site, "name"), text_of(site, "region"), text_of(site, "state")});
+	json_array_foreach((json_t *)(uintptr_t)sites, i, site) if (t != NULL) table_row(
+		t, (const char *const[]){text_of(site, "name"), text_of(site, "region"), text_of(site, "state")});
 	if (t != NULL)
 		table_print(t, stdout);
 	table_free(&t);
@@ -49,8 +48,8 @@ static void explain_wait(const json_t *e, char *out)
 	const char *wait = text_of(e, "wait");
 	int64_t fresh = int_of(e, "fresh"), quorum = int_of(e, "quorum");
 	if (strcmp(wait, "no_quorum") == 0)
-		(void)snprintf(out, CELL, "no quorum: %lld of %lld needed agents speak, the verdict is held", (long long)fresh,
-			       (long long)quorum);
+		(void)snprintf(out, CELL, "no quorum: %lld of %lld needed agents speak, the verdict is held",
+			       (long long)fresh, (long long)quorum);
 	else if (strcmp(wait, "no_check") == 0)
 		(void)snprintf(out, CELL, "nobody checks it");
 	else if (strcmp(wait, "hold") == 0)
@@ -71,14 +70,15 @@ static void print_endpoints(const json_t *endpoints)
 	struct table *t = table_new(headings, 6);
 	size_t i;
 	json_t *e;
-	json_array_foreach((json_t *)(uintptr_t)endpoints, i, e) {
+	json_array_foreach((json_t *)(uintptr_t)endpoints, i, e)
+	{
 		char note[CELL], agents[CELL];
 		explain_wait(e, note);
 		(void)snprintf(agents, sizeof agents, "%lld up %lld down of %lld", (long long)int_of(e, "up"),
 			       (long long)int_of(e, "down"), (long long)int_of(e, "agents"));
 		if (t != NULL)
-			table_row(t, (const char *const[]){text_of(e, "endpoint"), text_of(e, "address"), text_of(e, "site"),
-							   text_of(e, "state"), agents, note});
+			table_row(t, (const char *const[]){text_of(e, "endpoint"), text_of(e, "address"),
+							   text_of(e, "site"), text_of(e, "state"), agents, note});
 	}
 	if (t != NULL)
 		table_print(t, stdout);
@@ -91,7 +91,8 @@ static void print_agents(const json_t *agents)
 	struct table *t = table_new(headings, 5);
 	size_t i;
 	json_t *a;
-	json_array_foreach((json_t *)(uintptr_t)agents, i, a) {
+	json_array_foreach((json_t *)(uintptr_t)agents, i, a)
+	{
 		char heard[CELL];
 		age_text(int_of(a, "heard_ms_ago"), heard);
 		if (t != NULL)
@@ -109,7 +110,8 @@ static void print_nameservers(const json_t *servers, int64_t newest)
 	struct table *t = table_new(headings, 5);
 	size_t i;
 	json_t *s;
-	json_array_foreach((json_t *)(uintptr_t)servers, i, s) {
+	json_array_foreach((json_t *)(uintptr_t)servers, i, s)
+	{
 		char revision[CELL], zones[CELL], queries[CELL], heard[CELL];
 		int64_t at = int_of(s, "revision");
 		(void)snprintf(revision, sizeof revision, "%lld%s", (long long)at, at < newest ? " (behind)" : "");

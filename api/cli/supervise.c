@@ -47,7 +47,7 @@ struct supervisor {
 	struct logger *log;
 	char socket_path[108];
 	int socket;
-	int lock_fd;               /* one supervisor a directory */
+	int lock_fd; /* one supervisor a directory */
 	struct child *children[SUPERVISE_CHILDREN_MAX];
 	size_t count;
 	bool is_started;
@@ -183,7 +183,8 @@ static void on_child_exit(void *ctx, int fd, unsigned events)
 	}
 	pause_child(c);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM)
-		log_error(s->log, "the program cannot be executed", LOG_STR("child", c->name), LOG_STR("program", c->argv[0]));
+		log_error(s->log, "the program cannot be executed", LOG_STR("child", c->name),
+			  LOG_STR("program", c->argv[0]));
 	log_warn(s->log, "ended, will be started again", LOG_STR("child", c->name),
 		 LOG_INT("exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
 		 LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), LOG_INT("pause_ms", c->pause_ms));
@@ -196,7 +197,8 @@ static void on_notify(void *ctx, int fd, unsigned events)
 	struct supervisor *s = ctx;
 	char text[512], control[CMSG_SPACE(sizeof(struct ucred))];
 	struct iovec iov = {text, sizeof text - 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
 	struct ucred peer = {0};
 	(void)events;
 	ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -313,7 +315,8 @@ enum veer_err supervisor_add(struct supervisor *s, const struct supervise_spec *
 	c->is_once = spec->is_once;
 	c->name = strdup(spec->name);
 	c->log_path = spec->log_path != NULL ? strdup(spec->log_path) : NULL;
-	bool has_memory = c->name != NULL && copy_argv(c, spec->argv) && (spec->log_path == NULL || c->log_path != NULL);
+	bool has_memory =
+		c->name != NULL && copy_argv(c, spec->argv) && (spec->log_path == NULL || c->log_path != NULL);
 	enum veer_err err = has_memory ? find_needs(s, c, spec->needs) : VEER_ENOMEM;
 	if (err != VEER_OK) {
 		child_free(c);

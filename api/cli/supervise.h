@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Child processes that are kept running: started when what they need is ready, restarted with growing pauses when they end,
- * ended together. Children say that they are ready as to a service manager (sd_notify).
+ * Child processes that are kept running: started when what they need is ready, restarted with growing pauses when they
+ * end, ended together. Children say that they are ready as to a service manager (sd_notify).
  *
  * A child has a process group of its own (Ctrl-C reaches only the supervisor) and ends when the supervisor dies.
  * Threads: one, the loop's.
@@ -24,17 +24,19 @@ struct supervisor;
 /* What to run. Strings and arrays are copied. */
 struct supervise_spec {
 	const char *name;
-	const char *const *argv;  /* ended by NULL; argv[0] is the path */
-	const char *log_path;     /* standard error goes here (appended); NULL: to ours */
-	bool is_once;             /* a step: done when it ends with 0, tried again when it fails */
-	const char *const *needs; /* names of children that must be ready (steps: done) first, ended by NULL; may be NULL */
+	const char *const *argv; /* ended by NULL; argv[0] is the path */
+	const char *log_path;    /* standard error goes here (appended); NULL: to ours */
+	bool is_once;            /* a step: done when it ends with 0, tried again when it fails */
+	const char *const
+		*needs; /* names of children that must be ready (steps: done) first, ended by NULL; may be NULL */
 };
 
 /* A supervisor whose notification socket stands in the directory `dir`. Errors: VEER_EIO and the like. */
 enum veer_err supervisor_new(struct loop *loop, struct logger *log, const char *dir, struct supervisor **out,
 			     struct veer_diag *diag);
 
-/* Add a child; it is started by the loop. Errors: VEER_ELIMIT, VEER_ENOMEM, VEER_ENOTFOUND (a need that was not added before). */
+/* Add a child; it is started by the loop. Errors: VEER_ELIMIT, VEER_ENOMEM, VEER_ENOTFOUND (a need that was not added
+ * before). */
 enum veer_err supervisor_add(struct supervisor *supervisor, const struct supervise_spec *spec);
 
 /* Start; `on_ready` is called once, when all children are ready and all steps done. */

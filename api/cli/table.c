@@ -53,7 +53,8 @@ void table_print(const struct table *t, FILE *out)
 				widths[i] = strlen(t->rows[r].cells[i]);
 	for (size_t r = 0; r < t->count; r++) {
 		for (size_t i = 0; i < t->columns; i++)
-			(void)fprintf(out, "%s%-*s", i > 0 ? "  " : "", i + 1 < t->columns ? (int)widths[i] : 0, t->rows[r].cells[i]);
+			(void)fprintf(out, "%s%-*s", i > 0 ? "  " : "", i + 1 < t->columns ? (int)widths[i] : 0,
+				      t->rows[r].cells[i]);
 		(void)fputc('\n', out);
 	}
 }

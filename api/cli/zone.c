@@ -54,10 +54,13 @@ int cli_zone_import(int argc, char *argv[], int first)
 	struct args args;
 	struct args_option table[CLI_OPTION_COUNT];
 	struct args_spec spec = {.usage = "veer zone import ZONE FILE",
-				 .summary = "Replaces the static RRsets of a zone by a zone file's, at once and as a whole (the zone is made if it\n"
-					    "is not there). RRsets that are bound to policies stay. FILE may be - for standard input; $INCLUDE is\n"
+				 .summary = "Replaces the static RRsets of a zone by a zone file's, at once and as a "
+					    "whole (the zone is made if it\n"
+					    "is not there). RRsets that are bound to policies stay. FILE may be - for "
+					    "standard input; $INCLUDE is\n"
 					    "not possible here.",
-				 .positional_min = 2, .positional_max = 2};
+				 .positional_min = 2,
+				 .positional_max = 2};
 	int code = cli_parse(&cli, &args, &spec, table, 0, argc, argv, first);
 	if (code >= 0)
 		return code;
@@ -80,7 +83,9 @@ int cli_zone_export(int argc, char *argv[], int first)
 	struct args args;
 	struct args_option table[CLI_OPTION_COUNT];
 	struct args_spec spec = {.usage = "veer zone export ZONE",
-				 .summary = "Prints the zone's static RRsets as a zone file.", .positional_min = 1, .positional_max = 1};
+				 .summary = "Prints the zone's static RRsets as a zone file.",
+				 .positional_min = 1,
+				 .positional_max = 1};
 	int code = cli_parse(&cli, &args, &spec, table, 0, argc, argv, first);
 	if (code >= 0)
 		return code;
@@ -105,12 +110,16 @@ static void print_zones(const json_t *zones)
 	struct table *t = table_new(headings, 3);
 	size_t i;
 	json_t *zone;
-	json_array_foreach((json_t *)(uintptr_t)zones, i, zone) {
+	json_array_foreach((json_t *)(uintptr_t)zones, i, zone)
+	{
 		char serial[24], rrsets[24];
-		(void)snprintf(serial, sizeof serial, "%lld", (long long)json_integer_value(json_object_get(zone, "serial")));
-		(void)snprintf(rrsets, sizeof rrsets, "%lld", (long long)json_integer_value(json_object_get(zone, "rrsets")));
+		(void)snprintf(serial, sizeof serial, "%lld",
+			       (long long)json_integer_value(json_object_get(zone, "serial")));
+		(void)snprintf(rrsets, sizeof rrsets, "%lld",
+			       (long long)json_integer_value(json_object_get(zone, "rrsets")));
 		if (t != NULL)
-			table_row(t, (const char *const[]){json_string_value(json_object_get(zone, "name")), serial, rrsets});
+			table_row(t, (const char *const[]){json_string_value(json_object_get(zone, "name")), serial,
+							   rrsets});
 	}
 	if (t != NULL)
 		table_print(t, stdout);

@@ -102,7 +102,7 @@ struct oracle_view {
 struct oracle_agent {
 	bool is_revoked;
 	bool is_blind;
-	int64_t received_ms; /* SIM_NEVER: not heard */
+	int64_t received_ms;           /* SIM_NEVER: not heard */
 	uint64_t boots[SIM_BOOTS + 1]; /* in the order seen; the last one is the present one */
 	uint32_t boot_count;
 	uint64_t seq;
@@ -120,8 +120,8 @@ struct oracle_endpoint {
 struct sim {
 	uint64_t random;
 	uint64_t seed;
-	uint32_t faults;          /* a bit for each enum sim_fault */
-	int64_t now_ms;           /* monotonic, as the oracle sees it */
+	uint32_t faults; /* a bit for each enum sim_fault */
+	int64_t now_ms;  /* monotonic, as the oracle sees it */
 	struct verdict_engine *engine;
 	struct sim_config config;
 	struct sim_agent agents[SIM_AGENTS];
@@ -130,9 +130,9 @@ struct sim {
 	struct oracle_view views[SIM_AGENTS][SIM_CHECKS][SIM_ENDPOINTS];
 	struct oracle_agent known[SIM_AGENTS];
 	struct oracle_endpoint endpoints[SIM_ENDPOINTS];
-	uint64_t log_hash;        /* over everything the engine said */
+	uint64_t log_hash; /* over everything the engine said */
 	uint32_t transitions;
-	char failure[256];        /* "" while all is well */
+	char failure[256]; /* "" while all is well */
 };
 
 /* --- sim.c --- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor of the benchmark: receives batches of datagrams by recvmmsg(2) and sends each back, padded to a fixed size with QR set, by
- * sendmmsg(2). What a name server costs beyond this is its own.
+ * The floor of the benchmark: receives batches of datagrams by recvmmsg(2) and sends each back, padded to a fixed size
+ * with QR set, by sendmmsg(2). What a name server costs beyond this is its own.
  *
  *   echo_floor PORT REPLY_BYTES
  */
@@ -25,7 +25,8 @@ int main(int argc, char *argv[])
 	if (argc != 3)
 		return 2;
 	size_t reply = (size_t)strtoul(argv[2], NULL, 10);
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10)),
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10)),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_DGRAM, 0), buffer = 4 << 20;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
@@ -36,7 +37,9 @@ int main(int argc, char *argv[])
 	for (;;) {
 		for (int i = 0; i < BATCH; i++) {
 			vectors[i] = (struct iovec){buffers[i], SIZE};
-			messages[i].msg_hdr = (struct msghdr){.msg_name = &peers[i], .msg_namelen = sizeof peers[i], .msg_iov = &vectors[i],
+			messages[i].msg_hdr = (struct msghdr){.msg_name = &peers[i],
+							      .msg_namelen = sizeof peers[i],
+							      .msg_iov = &vectors[i],
 							      .msg_iovlen = 1};
 		}
 		int count = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);

@@ -112,7 +112,9 @@ static void bad_lines_are_refused_with_their_number(void **state)
 		{"{\"type\":\"put\",\"kind\":\"site\",\"key\":5,\"object\":{}}\n", VEER_EINVAL},
 		{"{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"k\",\"object\":{}}\n", VEER_EINVAL},
 		{"{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"k\",\"object\":{\"wire\":\"!\"}}\n", VEER_EINVAL},
-		{"{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"k\",\"object\":{\"wire\":\"AA==\",\"policy\":\"p\"}}\n", VEER_EINVAL},
+		{"{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"k\",\"object\":{\"wire\":\"AA==\",\"policy\":\"p\"}}"
+		 "\n",
+		 VEER_EINVAL},
 		{"{\"type\":5}\n", VEER_EINVAL},
 		{"{}\n", VEER_EINVAL},
 		{"[]\n", VEER_EINVAL},

@@ -140,7 +140,8 @@ static void answers_by_the_book(void **state)
 		 "ns1.example. 300 A 192.0.2.53"},
 		/* RFC 6672 3.2: what is below a DNAME is elsewhere; the name itself is not */
 		{"www.d.example.", RRTYPE_A,
-		 "NOERROR aa | d.example. 77 DNAME new.example., www.d.example. 77 CNAME www.new.example., www.new.example. "
+		 "NOERROR aa | d.example. 77 DNAME new.example., www.d.example. 77 CNAME www.new.example., "
+		 "www.new.example. "
 		 "300 A 192.0.2.31 | |"},
 		{"WwW.D.example.", RRTYPE_A,
 		 "NOERROR aa | D.example. 77 DNAME new.example., WwW.D.example. 77 CNAME WwW.new.example., "
@@ -158,17 +159,20 @@ static void answers_by_the_book(void **state)
 		 "NOERROR aa | d.example. 77 DNAME new.example., x.star.d.example. 77 CNAME x.star.new.example., "
 		 "x.star.new.example. 300 A 192.0.2.32 | |"},
 		{"hidden.d.example.", RRTYPE_A, /* RFC 6672 2.4: occluded */
-		 "NXDOMAIN aa | d.example. 77 DNAME new.example., hidden.d.example. 77 CNAME hidden.new.example. | " SOA " |"},
+		 "NXDOMAIN aa | d.example. 77 DNAME new.example., hidden.d.example. 77 CNAME hidden.new.example. | " SOA
+		 " |"},
 		{"mxd.example.", RRTYPE_MX, "NOERROR aa | mxd.example. 300 MX 1 hidden.d.example. | |"},
 		{"tod.example.", RRTYPE_A,
-		 "NOERROR aa | tod.example. 300 CNAME www.d.example., d.example. 77 DNAME new.example., www.d.example. 77 "
+		 "NOERROR aa | tod.example. 300 CNAME www.d.example., d.example. 77 DNAME new.example., www.d.example. "
+		 "77 "
 		 "CNAME www.new.example., www.new.example. 300 A 192.0.2.31 | |"},
 		{"alias.d.example.", RRTYPE_A,
 		 "NOERROR aa | d.example. 77 DNAME new.example., alias.d.example. 77 CNAME alias.new.example., "
 		 "alias.new.example. 300 CNAME www.d.example., www.d.example. 77 CNAME www.new.example., "
 		 "www.new.example. 300 A 192.0.2.31 | |"},
 		{"www.over.example.", RRTYPE_A,
-		 "NOERROR aa | over.example. 9 DNAME d.example., www.over.example. 9 CNAME www.d.example., d.example. 77 "
+		 "NOERROR aa | over.example. 9 DNAME d.example., www.over.example. 9 CNAME www.d.example., d.example. "
+		 "77 "
 		 "DNAME new.example., www.d.example. 77 CNAME www.new.example., www.new.example. 300 A 192.0.2.31 | |"},
 		{"a.self2.example.", RRTYPE_A,
 		 "NOERROR aa | self2.example. 300 DNAME x.self2.example., a.self2.example. 300 CNAME "
@@ -183,13 +187,15 @@ static void answers_by_the_book(void **state)
 		 "NOERROR aa | toroot.example. 300 DNAME ., a.toroot.example. 300 CNAME a. | |"},
 		{"a.b.away.example.", RRTYPE_A,
 		 "NOERROR aa | away.example. 300 DNAME other.test., a.b.away.example. 300 CNAME a.b.other.test. | |"},
-		{"a.b.wd.example.", RRTYPE_A, "NOERROR aa | | " SOA " |"}, /* RFC 4592 4.4: no redirection by expansion */
+		{"a.b.wd.example.", RRTYPE_A,
+		 "NOERROR aa | | " SOA " |"}, /* RFC 4592 4.4: no redirection by expansion */
 		{"a.wd.example.", RRTYPE_DNAME, "NOERROR aa | a.wd.example. 300 DNAME new.example. | |"},
 		{"www.*.wd.example.", RRTYPE_A,
 		 "NOERROR aa | *.wd.example. 300 DNAME new.example., www.*.wd.example. 300 CNAME www.new.example., "
 		 "www.new.example. 300 A 192.0.2.31 | |"},
 		{"alias.moved.test.", RRTYPE_AAAA, /* at the apex (RFC 6672 2.3) */
-		 "NOERROR aa | moved.test. 300 DNAME example., alias.moved.test. 300 CNAME alias.example., alias.example. "
+		 "NOERROR aa | moved.test. 300 DNAME example., alias.moved.test. 300 CNAME alias.example., "
+		 "alias.example. "
 		 "300 CNAME www.example., www.example. 300 AAAA 2001:db8::1 | |"},
 		{"moved.test.", RRTYPE_NS, "NOERROR aa | moved.test. 300 NS ns1.example. | |"},
 		/* RFC 6672 2.2: the new name would have 265 octets */
@@ -236,7 +242,8 @@ static void answers_by_the_book(void **state)
 		{"nope.example.", RRTYPE_MAILA, "NXDOMAIN aa | | " SOA " |"},
 		{"tods.example.", RRTYPE_DS, "NOERROR aa | tods.example. 300 CNAME child.example. | " SOA " |"},
 		{"mxdyn.example.", RRTYPE_MX,
-		 "NOERROR aa | mxdyn.example. 300 MX 1 dyn.example., mxdyn.example. 300 MX 2 down.example., mxdyn.example. "
+		 "NOERROR aa | mxdyn.example. 300 MX 1 dyn.example., mxdyn.example. 300 MX 2 down.example., "
+		 "mxdyn.example. "
 		 "300 MX 3 cdna.example., mxdyn.example. 300 MX 4 www.child.example. | | dyn.example. 5 A 192.0.2.101, "
 		 "dyn.example. 5 A 192.0.2.102"},
 		{"mxtwice.example.", RRTYPE_MX,
@@ -246,7 +253,8 @@ static void answers_by_the_book(void **state)
 		{"svcdot.example.", RRTYPE_SVCB,
 		 "NOERROR aa | svcdot.example. 300 SVCB 1 . | | svcdot.example. 300 A 192.0.2.40"},
 		{"a.www.d.example.", RRTYPE_ANY,
-		 "NXDOMAIN aa | d.example. 77 DNAME new.example., a.www.d.example. 77 CNAME a.www.new.example. | " SOA " |"},
+		 "NXDOMAIN aa | d.example. 77 DNAME new.example., a.www.d.example. 77 CNAME a.www.new.example. | " SOA
+		 " |"},
 		/* policies */
 		{"dyn.example.", RRTYPE_A,
 		 "NOERROR aa | dyn.example. 5 A 192.0.2.101, dyn.example. 5 A 192.0.2.102 | |"},

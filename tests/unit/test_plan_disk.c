@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,8 +78,9 @@ static enum veer_err on_object(void *ctx, const struct feed_change *c, struct ve
 	(void)diag;
 	l->objects++;
 	if (l->len < sizeof l->text - 256)
-		l->len += (size_t)snprintf(l->text + l->len, sizeof l->text - l->len, "%s%s=%.*s ", c->is_del ? "-" : "", c->key,
-					   (int)(c->value_len < 64 ? c->value_len : 64), c->is_del ? "" : (const char *)c->value);
+		l->len += (size_t)snprintf(l->text + l->len, sizeof l->text - l->len, "%s%s=%.*s ",
+					   c->is_del ? "-" : "", c->key, (int)(c->value_len < 64 ? c->value_len : 64),
+					   c->is_del ? "" : (const char *)c->value);
 	return VEER_OK;
 }
 
@@ -107,8 +108,12 @@ static enum veer_err reload(struct fixture *f, struct loaded *l)
 
 static struct feed_change change(const char *key, const char *value)
 {
-	return (struct feed_change){.kind = MODEL_KIND_SITE, .key = key, .key_len = strlen(key), .is_del = value == NULL,
-				    .value = (const uint8_t *)value, .value_len = value != NULL ? strlen(value) : 0};
+	return (struct feed_change){.kind = MODEL_KIND_SITE,
+				    .key = key,
+				    .key_len = strlen(key),
+				    .is_del = value == NULL,
+				    .value = (const uint8_t *)value,
+				    .value_len = value != NULL ? strlen(value) : 0};
 }
 
 static void write_base(struct plan_disk *disk, int64_t revision)
@@ -478,7 +483,11 @@ static void assert_is_golden(struct fixture *f, const char *name)
 
 static struct feed_change of_kind(enum model_kind kind, const char *key, const void *value, size_t len)
 {
-	return (struct feed_change){.kind = kind, .key = key, .key_len = strlen(key), .is_del = value == NULL, .value = value,
+	return (struct feed_change){.kind = kind,
+				    .key = key,
+				    .key_len = strlen(key),
+				    .is_del = value == NULL,
+				    .value = value,
 				    .value_len = len};
 }
 

@@ -149,7 +149,8 @@ static void limits_are_refused_before_anything_is_written(void **state)
 	int64_t revision = -1;
 	for (size_t i = 0; i <= STORE_COMMIT_OPS_MAX; i++)
 		ops[i] = put_op(MODEL_KIND_SITE, "fra", "{}", STORE_ANY);
-	assert_int_equal(store_commit(f->store, ops, STORE_COMMIT_OPS_MAX + 1, STORE_NORMAL, &revision, NULL), VEER_ERANGE);
+	assert_int_equal(store_commit(f->store, ops, STORE_COMMIT_OPS_MAX + 1, STORE_NORMAL, &revision, NULL),
+			 VEER_ERANGE);
 	assert_int_equal(store_commit(f->store, ops, 0, STORE_NORMAL, &revision, NULL), VEER_ERANGE);
 	ops[1].key = "";
 	size_t failed = 0;
@@ -229,8 +230,11 @@ static void a_watch_behind_the_kept_history_is_stale(void **state)
 	/* Age the history by hand: as if compaction had reached revision 5. */
 	sqlite3 *db = NULL;
 	assert_int_equal(sqlite3_open(f->url + 7, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "UPDATE meta SET value=9 WHERE key='revision';"
-					  "UPDATE meta SET value=5 WHERE key='compacted'", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "UPDATE meta SET value=9 WHERE key='revision';"
+				      "UPDATE meta SET value=5 WHERE key='compacted'",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
 	sqlite3_close(db);
 	assert_int_equal(store_open(f->url, &f->store, NULL), VEER_OK);
 	assert_int_equal(store_watch_open(f->store, 4, &watch), VEER_ESTALE);
@@ -311,7 +315,8 @@ static void *hammer(void *ctx)
 	int64_t revision;
 	for (int i = 0; i < 50; i++) {
 		struct store_op op = put_op(MODEL_KIND_VERDICT, "p/e", "{}", STORE_ANY);
-		assert_int_equal(store_commit(ctx, &op, 1, i % 2 ? STORE_URGENT : STORE_NORMAL, &revision, NULL), VEER_OK);
+		assert_int_equal(store_commit(ctx, &op, 1, i % 2 ? STORE_URGENT : STORE_NORMAL, &revision, NULL),
+				 VEER_OK);
 	}
 	return NULL;
 }

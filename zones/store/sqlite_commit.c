@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The SQLite backend: the writer. Urgent commits take the next turn; the history grows with each commit and is cut behind. */
+/* The SQLite backend: the writer. Urgent commits take the next turn; the history grows with each commit and is cut
+ * behind. */
 #include <errno.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -92,8 +93,8 @@ static enum veer_err apply_op(struct sqlite_store *s, const struct store_op *op,
 }
 
 /*
- * Cut the history behind the newest SQLITE_STORE_HISTORY revisions, now and then, inside the same transaction. After an import it is
- * much to delete, which is not done at the expense of a verdict unless there is nothing but verdicts.
+ * Cut the history behind the newest SQLITE_STORE_HISTORY revisions, now and then, inside the same transaction. After an
+ * import it is much to delete, which is not done at the expense of a verdict unless there is nothing but verdicts.
  */
 static enum veer_err compact(struct sqlite_store *s, int64_t revision, enum store_priority priority)
 {
@@ -111,8 +112,8 @@ static enum veer_err compact(struct sqlite_store *s, int64_t revision, enum stor
 	return sqlite3_exec(s->writer, sql, NULL, NULL, NULL) == SQLITE_OK ? VEER_OK : VEER_EIO;
 }
 
-static enum veer_err apply_all(struct sqlite_store *s, const struct store_op *ops, size_t count, enum store_priority priority,
-			       int64_t next, int *changes, size_t *failed)
+static enum veer_err apply_all(struct sqlite_store *s, const struct store_op *ops, size_t count,
+			       enum store_priority priority, int64_t next, int *changes, size_t *failed)
 {
 	enum veer_err err = VEER_OK;
 	for (size_t i = 0; i < count && err == VEER_OK; i++) {

@@ -9,13 +9,13 @@
 #include "zones/store/backend.h"
 
 enum {
-	SQLITE_STORE_HISTORY = 16384,      /* revisions that a watch may reach back */
-	SQLITE_STORE_COMPACT_EVERY = 256,  /* commits between two removals of older history */
+	SQLITE_STORE_HISTORY = 16384,     /* revisions that a watch may reach back */
+	SQLITE_STORE_COMPACT_EVERY = 256, /* commits between two removals of older history */
 	SQLITE_STORE_LEASES_MAX = 1024,
 };
 
 struct sqlite_lease {
-	int64_t id;     /* 0: free */
+	int64_t id; /* 0: free */
 	int64_t ttl_ms;
 	int64_t due_ms; /* on the monotonic clock */
 };
@@ -32,24 +32,24 @@ struct sqlite_store {
 	char *path;
 	int lock_fd;
 
-	pthread_mutex_t turn_lock;   /* guards is_writing, urgent_waiting */
+	pthread_mutex_t turn_lock; /* guards is_writing, urgent_waiting */
 	pthread_cond_t turn_free;
-	bool is_writing;             /* somebody holds the writer connection and its statements */
-	unsigned urgent_waiting;     /* urgent commits that go first */
+	bool is_writing;         /* somebody holds the writer connection and its statements */
+	unsigned urgent_waiting; /* urgent commits that go first */
 	sqlite3 *writer;
 	sqlite3_stmt *find, *put, *del, *log, *set_revision, *begin, *commit, *rollback, *compact;
 	unsigned commits_since_compaction;
 
-	pthread_mutex_t read_lock;   /* guards the reader connection and its statements */
+	pthread_mutex_t read_lock; /* guards the reader connection and its statements */
 	sqlite3 *reader;
 	sqlite3_stmt *get, *history, *oldest;
 
-	pthread_mutex_t bulk_lock;   /* guards the bulk connection and its statements */
+	pthread_mutex_t bulk_lock; /* guards the bulk connection and its statements */
 	sqlite3 *bulk;
 	sqlite3_stmt *list, *snapshot, *bulk_begin, *bulk_end, *bulk_revision;
 
-	pthread_mutex_t state_lock;  /* guards what follows */
-	pthread_cond_t changed;      /* a commit, a wake-up, or the end */
+	pthread_mutex_t state_lock; /* guards what follows */
+	pthread_cond_t changed;     /* a commit, a wake-up, or the end */
 	int64_t revision;
 	bool is_closing;
 	struct sqlite_lease leases[SQLITE_STORE_LEASES_MAX];
@@ -79,14 +79,15 @@ enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key
 enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *prefix, const char *after,
 				store_object_fn *fn, void *ctx, int64_t *revision);
 /* backend.h: snapshot. */
-enum veer_err sqlite_store_snapshot(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn, void *ctx,
-				    int64_t *revision);
+enum veer_err sqlite_store_snapshot(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn,
+				    void *ctx, int64_t *revision);
 /* backend.h: watch_open. */
 enum veer_err sqlite_store_watch_open(void *self, int64_t since, void **watch);
 /* backend.h: watch_close. */
 void sqlite_store_watch_close(void *watch);
 /* backend.h: watch_next. */
-enum veer_err sqlite_store_watch_next(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx, int64_t *revision);
+enum veer_err sqlite_store_watch_next(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx,
+				      int64_t *revision);
 /* backend.h: watch_wake. */
 void sqlite_store_watch_wake(void *watch);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The SQLite backend: leases. Only one process opens the file, so a lease lives in its memory; leased keys that an earlier
- * process left behind are deleted at start, before anybody can see them.
+ * The SQLite backend: leases. Only one process opens the file, so a lease lives in its memory; leased keys that an
+ * earlier process left behind are deleted at start, before anybody can see them.
  */
 #include <string.h>
 
@@ -52,7 +52,8 @@ enum veer_err sqlite_store_lease_renew(void *self, int64_t lease)
 	return l != NULL ? VEER_OK : VEER_ENOTFOUND;
 }
 
-/* Up to a commit's worth of the keys that hang on `lease` (0 < lease), or on any lease (-1: those of an earlier process). */
+/* Up to a commit's worth of the keys that hang on `lease` (0 < lease), or on any lease (-1: those of an earlier
+ * process). */
 static size_t collect(struct sqlite_store *s, int64_t lease, struct store_op *ops, struct arena *arena)
 {
 	static const char any[] = "SELECT kind, key FROM objects WHERE lease!=0 LIMIT 100";
@@ -66,8 +67,10 @@ static size_t collect(struct sqlite_store *s, int64_t lease, struct store_op *op
 		const char *key = arena_strdup(arena, (const char *)sqlite3_column_text(stmt, 1));
 		if (key == NULL)
 			break;
-		ops[count++] = (struct store_op){
-			.op = STORE_DEL, .kind = (enum model_kind)sqlite3_column_int(stmt, 0), .key = key, .expect = STORE_ANY};
+		ops[count++] = (struct store_op){.op = STORE_DEL,
+						 .kind = (enum model_kind)sqlite3_column_int(stmt, 0),
+						 .key = key,
+						 .expect = STORE_ANY};
 	}
 	(void)sqlite3_finalize(stmt);
 	(void)pthread_mutex_unlock(&s->bulk_lock);

@@ -28,10 +28,11 @@ static enum veer_err fail(struct sqlite_store *s, sqlite3 *db, struct veer_diag 
 {
 	int code = db != NULL ? sqlite3_errcode(db) & 0xff : SQLITE_NOMEM;
 	enum veer_err err = code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? VEER_ECORRUPT
-			    : code == SQLITE_NOMEM			    ? VEER_ENOMEM
-			    : code == SQLITE_FULL			    ? VEER_ESPACE
+			    : code == SQLITE_NOMEM                          ? VEER_ENOMEM
+			    : code == SQLITE_FULL                           ? VEER_ESPACE
 									    : VEER_EIO;
-	return veer_fail(diag, err, "store %s: %s: %s", s->path, what, db != NULL ? sqlite3_errmsg(db) : "out of memory");
+	return veer_fail(diag, err, "store %s: %s: %s", s->path, what,
+			 db != NULL ? sqlite3_errmsg(db) : "out of memory");
 }
 
 static bool run(sqlite3 *db, const char *sql)
@@ -80,8 +81,9 @@ static enum veer_err migrate(struct sqlite_store *s, struct veer_diag *diag)
 	if (!query_int(s->writer, "PRAGMA user_version", &version))
 		return fail(s, s->writer, diag, "cannot be read");
 	if (version > MIGRATIONS)
-		return veer_fail(diag, VEER_EUNSUPPORTED, "store %s: made by a newer program (version %d, known are up to %d)",
-				 s->path, (int)version, (int)MIGRATIONS);
+		return veer_fail(diag, VEER_EUNSUPPORTED,
+				 "store %s: made by a newer program (version %d, known are up to %d)", s->path,
+				 (int)version, (int)MIGRATIONS);
 	for (; version < MIGRATIONS; version++) {
 		char pragma[64];
 		(void)snprintf(pragma, sizeof pragma, "PRAGMA user_version=%d", (int)version + 1);
@@ -105,7 +107,8 @@ static enum veer_err settle(struct sqlite_store *s, struct veer_diag *diag)
 	if (!run(s->writer, sql))
 		return fail(s, s->writer, diag, "cannot be written");
 	sqlite3_stmt *stmt = NULL;
-	if (sqlite3_prepare_v2(s->writer, "SELECT value FROM meta WHERE key='store_id'", -1, &stmt, NULL) != SQLITE_OK ||
+	if (sqlite3_prepare_v2(s->writer, "SELECT value FROM meta WHERE key='store_id'", -1, &stmt, NULL) !=
+		    SQLITE_OK ||
 	    sqlite3_step(stmt) != SQLITE_ROW || sqlite3_column_bytes(stmt, 0) != STORE_ID_LEN) {
 		(void)sqlite3_finalize(stmt);
 		return veer_fail(diag, VEER_ECORRUPT, "store %s: has no identity", s->path);
@@ -150,7 +153,8 @@ static bool prepare_readers(struct sqlite_store *s)
 		       "SELECT kind, key, revision, value FROM objects WHERE kind=?1 AND key>?2 AND key>=?3 AND key<?4"
 		       " ORDER BY key",
 		       &s->list) &&
-	       prepare(s->bulk, "SELECT kind, key, revision, value FROM objects WHERE kind BETWEEN ?1 AND ?2 ORDER BY kind, key",
+	       prepare(s->bulk,
+		       "SELECT kind, key, revision, value FROM objects WHERE kind BETWEEN ?1 AND ?2 ORDER BY kind, key",
 		       &s->snapshot) &&
 	       prepare(s->bulk, "SELECT value FROM meta WHERE key='revision'", &s->bulk_revision) &&
 	       prepare(s->bulk, "BEGIN", &s->bulk_begin) && prepare(s->bulk, "COMMIT", &s->bulk_end);
@@ -179,8 +183,9 @@ enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *dia
 	enum veer_err err = lock_file(s, diag);
 	if (err == VEER_OK)
 		err = open_database(s, &s->writer, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, diag);
-	if (err == VEER_OK && (!run(s->writer, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF") ||
-			       !query_is(s->writer, "PRAGMA journal_mode", "wal")))
+	if (err == VEER_OK &&
+	    (!run(s->writer, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF") ||
+	     !query_is(s->writer, "PRAGMA journal_mode", "wal")))
 		err = fail(s, s->writer, diag, "cannot be opened");
 	if (err == VEER_OK && !query_is(s->writer, "PRAGMA quick_check(1)", "ok"))
 		err = veer_fail(diag, VEER_ECORRUPT, "store %s: fails its integrity check", s->path);
@@ -202,9 +207,9 @@ enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *dia
 
 static void finalize_all(struct sqlite_store *s)
 {
-	sqlite3_stmt *statements[] = {s->find,	  s->put,     s->del,  s->log,	s->set_revision, s->begin,	s->commit,   s->rollback,
-				      s->compact, s->get,     s->history, s->oldest, s->list,	 s->snapshot, s->bulk_begin,
-				      s->bulk_end, s->bulk_revision};
+	sqlite3_stmt *statements[] = {s->find,   s->put,      s->del,        s->log,      s->set_revision, s->begin,
+				      s->commit, s->rollback, s->compact,    s->get,      s->history,      s->oldest,
+				      s->list,   s->snapshot, s->bulk_begin, s->bulk_end, s->bulk_revision};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		(void)sqlite3_finalize(statements[i]);
 }

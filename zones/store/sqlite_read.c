@@ -116,8 +116,8 @@ enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *pr
 	return err;
 }
 
-enum veer_err sqlite_store_snapshot(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn, void *ctx,
-				    int64_t *revision)
+enum veer_err sqlite_store_snapshot(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn,
+				    void *ctx, int64_t *revision)
 {
 	struct sqlite_store *s = self;
 	(void)pthread_mutex_lock(&s->bulk_lock);
@@ -185,7 +185,8 @@ static enum veer_err wait_for_news(struct sqlite_watch *w, int64_t timeout_ms, i
 	return err;
 }
 
-enum veer_err sqlite_store_watch_next(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx, int64_t *revision)
+enum veer_err sqlite_store_watch_next(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx,
+				      int64_t *revision)
 {
 	struct sqlite_watch *w = watch;
 	struct sqlite_store *s = w->store;

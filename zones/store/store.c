@@ -72,7 +72,8 @@ enum veer_err store_commit(struct store *store, const struct store_op *ops, size
 	if (count == 0 || count > STORE_COMMIT_OPS_MAX)
 		return VEER_ERANGE;
 	for (size_t i = 0; i < count; i++) {
-		bool is_bad_value = ops[i].op == STORE_PUT && (ops[i].value == NULL || ops[i].value_len > STORE_VALUE_MAX);
+		bool is_bad_value =
+			ops[i].op == STORE_PUT && (ops[i].value == NULL || ops[i].value_len > STORE_VALUE_MAX);
 		if (is_bad_value || ops[i].kind <= MODEL_KIND_NONE || ops[i].kind >= MODEL_KIND_COUNT ||
 		    strnlen(ops[i].key, STORE_KEY_MAX + 1) > STORE_KEY_MAX || ops[i].key[0] == '\0') {
 			if (failed != NULL)

@@ -22,10 +22,10 @@
 #include "base/err.h"
 #include "zones/model.h"
 
-#define STORE_ID_LEN 32             /* hex digits */
-#define STORE_COMMIT_OPS_MAX 100    /* operations in one commit, as etcd's default allows with room to spare */
-#define STORE_VALUE_MAX (1u << 20)  /* bytes of one value */
-#define STORE_KEY_MAX 2200          /* ZONE/VERSION/OWNER/TYPE with every octet of two names escaped as \DDD */
+#define STORE_ID_LEN 32            /* hex digits */
+#define STORE_COMMIT_OPS_MAX 100   /* operations in one commit, as etcd's default allows with room to spare */
+#define STORE_VALUE_MAX (1u << 20) /* bytes of one value */
+#define STORE_KEY_MAX 2200         /* ZONE/VERSION/OWNER/TYPE with every octet of two names escaped as \DDD */
 
 struct store;
 struct store_watch;
@@ -52,10 +52,10 @@ struct store_op {
 	enum store_op_kind op;
 	enum model_kind kind;
 	const char *key;
-	const char *value;  /* STORE_PUT: UTF-8 JSON */
+	const char *value; /* STORE_PUT: UTF-8 JSON */
 	size_t value_len;
-	int64_t expect;     /* STORE_ANY, STORE_ABSENT or a revision */
-	int64_t lease;      /* STORE_PUT: gone when this lease ends; 0: stays */
+	int64_t expect; /* STORE_ANY, STORE_ABSENT or a revision */
+	int64_t lease;  /* STORE_PUT: gone when this lease ends; 0: stays */
 };
 
 /* Verdicts go before everything else that waits, and are committed even when the disk is nearly full. */
@@ -63,8 +63,8 @@ enum store_priority { STORE_NORMAL, STORE_URGENT };
 
 /*
  * Open the store at `url` ("sqlite:/var/lib/veer/veer.db"), making it when it is not there.
- * Errors: VEER_EINVAL (url), VEER_EBUSY (another process has it open), VEER_ECORRUPT, VEER_EUNSUPPORTED (made by a newer
- * program), VEER_EIO, VEER_ENOMEM; the diag names the file.
+ * Errors: VEER_EINVAL (url), VEER_EBUSY (another process has it open), VEER_ECORRUPT, VEER_EUNSUPPORTED (made by a
+ * newer program), VEER_EIO, VEER_ENOMEM; the diag names the file.
  */
 enum veer_err store_open(const char *url, struct store **out, struct veer_diag *diag);
 
@@ -98,9 +98,9 @@ enum veer_err store_snapshot(struct store *store, enum model_kind first, enum mo
 
 /*
  * Apply `count` (1..STORE_COMMIT_OPS_MAX) operations as one transaction; VEER_OK only once it is durable.
- * `*revision` becomes the new revision (unchanged when nothing changed). On VEER_ECONFLICT `*failed` (may be NULL) is the
- * index of the operation whose condition did not hold.
- * Errors: VEER_ECONFLICT, VEER_ERANGE (too many, too large), VEER_ESPACE, VEER_ENOTFOUND (lease is gone), VEER_EIO.
+ * `*revision` becomes the new revision (unchanged when nothing changed). On VEER_ECONFLICT `*failed` (may be NULL) is
+ * the index of the operation whose condition did not hold. Errors: VEER_ECONFLICT, VEER_ERANGE (too many, too large),
+ * VEER_ESPACE, VEER_ENOTFOUND (lease is gone), VEER_EIO.
  */
 enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count, enum store_priority priority,
 			   int64_t *revision, size_t *failed);
@@ -113,9 +113,10 @@ enum veer_err store_watch_open(struct store *store, int64_t since, struct store_
 void store_watch_close(struct store_watch **watch);
 
 /*
- * Wait up to `timeout_ms` for commits, then call `fn` for each change of each of them, in order; all changes of one revision
- * are delivered in one call of this function. `*revision` is how far the watch now reaches.
- * Errors: VEER_ETIMEOUT (nothing came), VEER_ECLOSED (woken by store_watch_wake), VEER_ESTALE (fell behind compaction), VEER_EIO.
+ * Wait up to `timeout_ms` for commits, then call `fn` for each change of each of them, in order; all changes of one
+ * revision are delivered in one call of this function. `*revision` is how far the watch now reaches. Errors:
+ * VEER_ETIMEOUT (nothing came), VEER_ECLOSED (woken by store_watch_wake), VEER_ESTALE (fell behind compaction),
+ * VEER_EIO.
  */
 enum veer_err store_watch_next(struct store_watch *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx,
 			       int64_t *revision);
@@ -124,8 +125,8 @@ enum veer_err store_watch_next(struct store_watch *watch, int64_t timeout_ms, st
 void store_watch_wake(struct store_watch *watch);
 
 /*
- * A lease of `ttl_ms` (100..3,600,000): keys put with it are deleted when it is not renewed in time, or when the process that
- * holds it is gone. Errors: VEER_ELIMIT (1,024 leases), VEER_ERANGE; renew: VEER_ENOTFOUND (it has ended).
+ * A lease of `ttl_ms` (100..3,600,000): keys put with it are deleted when it is not renewed in time, or when the
+ * process that holds it is gone. Errors: VEER_ELIMIT (1,024 leases), VEER_ERANGE; renew: VEER_ENOTFOUND (it has ended).
  */
 enum veer_err store_lease_grant(struct store *store, int64_t ttl_ms, int64_t *lease);
 enum veer_err store_lease_renew(struct store *store, int64_t lease);
