@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "dnsd/prefix.h"
 #include "dnsd/tcp.h"
 
 static_assert(DNS_BADCOOKIE < COUNT_RCODES, "each RCODE has a counter");
@@ -63,6 +64,46 @@ static bool is_bad_cookie(const struct responder *r)
 	       !edns->is_known;
 }
 
+/* The prefix whose limit the reply counts for; 0: for none, because its receiver is known to have asked for it. */
+static uint64_t limited_prefix(const struct responder *r, const struct lookup_client *client, bool is_tcp)
+{
+	if (is_tcp || r->config.limit == NULL || r->query.edns.is_known || limit_is_exempt(r->config.limit, client))
+		return 0;
+	return prefix_of(client);
+}
+
+/*
+ * What a query over the limit gets: nothing, or for every so many of them a reply without records that is truncated, so
+ * that a client which did ask comes back over TCP, or with the cookie that it is given here.
+ */
+static size_t slip(struct responder *r, enum dns_rcode rcode, uint8_t *out, size_t limit)
+{
+	unsigned every = limit_slip(r->config.limit);
+	if (every == 0 || ++r->limited % every != 0) {
+		count_add(&r->counters, COUNT_DROPPED + COUNT_DROP_LIMIT);
+		return 0;
+	}
+	size_t len = encode_error(&r->query, rcode, out, limit);
+	out[2] |= DNS_FLAG_TC >> 8;
+	count_add(&r->counters, COUNT_SLIPPED);
+	return len;
+}
+
+/* What a query that is not dropped gets. `rcode` is that of the parser, then that of the reply. */
+static size_t reply(struct responder *r, const struct plan *plan, const struct lookup_client *client,
+		    enum query_verdict verdict, enum dns_rcode *rcode, uint8_t *out, size_t limit)
+{
+	if (verdict == QUERY_REPLY) {
+		if (*rcode == DNS_NOERROR && is_bad_cookie(r))
+			*rcode = DNS_BADCOOKIE;
+		return encode_error(&r->query, *rcode, out, limit);
+	}
+	lookup_answer(plan, &r->query, client, next_random(r), &r->answer);
+	*rcode = r->answer.rcode;
+	r->query.edns.reply.error = r->answer.error;
+	return encode_answer(&r->query, &r->answer, out, limit);
+}
+
 size_t respond(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
 	       const struct lookup_client *client, bool is_tcp, uint8_t *out, size_t out_size)
 {
@@ -79,15 +120,18 @@ size_t respond(struct responder *r, const struct plan *plan, const uint8_t *pack
 	size_t limit = is_tcp ? out_size : encode_udp_limit(&r->query);
 	if (r->query.edns.is_present)
 		prepare_options(r, client, is_tcp);
-	if (verdict == QUERY_REPLY) {
-		if (rcode == DNS_NOERROR && is_bad_cookie(r))
-			rcode = DNS_BADCOOKIE;
-		reply_len = encode_error(&r->query, rcode, out, limit);
+	uint64_t prefix = limited_prefix(r, client, is_tcp);
+	if (prefix != 0 && !limit_take(r->config.limit, prefix, r->now_ms)) {
+		/* before the lookup: a flood should cost little */
+		if (verdict == QUERY_ANSWER)
+			rcode = DNS_NOERROR;
+		reply_len = slip(r, rcode, out, limit);
+		if (reply_len == 0)
+			return 0;
 	} else {
-		lookup_answer(plan, &r->query, client, next_random(r), &r->answer);
-		rcode = r->answer.rcode;
-		r->query.edns.reply.error = r->answer.error;
-		reply_len = encode_answer(&r->query, &r->answer, out, limit);
+		reply_len = reply(r, plan, client, verdict, &rcode, out, limit);
+		if (prefix != 0)
+			limit_charge(r->config.limit, prefix, reply_len, r->now_ms);
 	}
 	count_add(&r->counters, COUNT_RESPONSES + rcode);
 	if ((out[2] & (DNS_FLAG_TC >> 8)) != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One packet in, at most one packet out: parse, look up, encode, count. What a transport calls.
+ * One packet in, at most one packet out: parse, admit, look up, encode, count. What a transport calls.
  *
  * Threads: a responder belongs to one worker; its counters may be read by any thread.
  */
@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "dnsd/count.h"
 #include "dnsd/encode.h"
+#include "dnsd/limit.h"
 #include "dnsd/lookup.h"
 
 #define RESPOND_NSID_MAX 64 /* octets */
@@ -21,7 +22,8 @@
 /* What replies carry beside answers. The same for all workers; zero: nothing. */
 struct responder_config {
 	struct cookie_secrets secrets;
-	uint8_t nsid_len; /* 0: none */
+	struct limit *limit; /* of replies over UDP; NULL: none. Borrowed, shared by all workers */
+	uint8_t nsid_len;    /* 0: none */
 	uint8_t nsid[RESPOND_NSID_MAX];
 };
 
@@ -30,6 +32,8 @@ struct responder {
 	struct counters counters;
 	struct responder_config config; /* the worker's copy */
 	uint32_t now_s;                 /* seconds since 1970, as the worker last looked: for cookies */
+	int64_t now_ms;                 /* monotonic, as the worker last looked: for the limit */
+	unsigned limited;               /* queries over the limit, to let every so many of them slip */
 	uint64_t random;                /* state of the generator of random bits */
 	struct query query;
 	struct answer answer;
