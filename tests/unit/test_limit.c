@@ -165,7 +165,7 @@ static void who_displaces_another_inherits_its_allowance(void **state)
 	uint64_t seed = 99;
 	uint64_t count = 0;
 	for (int i = 0; i < 1000000; i++)
-		count += admitted(limit, random_prefix(&seed), START_MS, 3);
+		count += limit_take(limit, random_prefix(&seed), START_MS);
 	assert_in_range(count, 1, (uint64_t)LIMIT_SETS * LIMIT_WAYS * LIMIT_BURST_S);
 	limit_free(&limit);
 }
