@@ -28,9 +28,10 @@ static uint64_t next_random(struct responder *r)
 }
 
 /* Note whether the client's cookie is good, and which one goes back. */
-static void check_cookie(struct responder *r, const struct lookup_client *from)
+static void check_cookie(struct responder *r, struct request *request)
 {
-	struct edns *edns = &r->query.edns;
+	struct edns *edns = &request->query.edns;
+	const struct lookup_client *from = &request->client;
 	struct cookie_client client = {edns->cookie, from->address, from->is_ipv6 ? 16 : 4};
 	if (edns->cookie_len == 0 || r->config.secrets.count == 0)
 		return;
@@ -44,97 +45,119 @@ static void check_cookie(struct responder *r, const struct lookup_client *from)
 }
 
 /* What the OPT record of the reply will carry. */
-static void prepare_options(struct responder *r, const struct lookup_client *client, bool is_tcp)
+static void prepare_options(struct responder *r, struct request *request)
 {
-	struct edns *edns = &r->query.edns;
-	check_cookie(r, client);
+	struct edns *edns = &request->query.edns;
+	check_cookie(r, request);
 	if (edns->wants_nsid && r->config.nsid_len > 0) {
 		edns->reply.nsid = r->config.nsid;
 		edns->reply.nsid_len = r->config.nsid_len;
 	}
-	if (edns->wants_keepalive && is_tcp) /* over UDP it means nothing (RFC 7828 3.2.1) */
+	if (edns->wants_keepalive && request->is_tcp) /* over UDP it means nothing (RFC 7828 3.2.1) */
 		edns->reply.keepalive = TCP_IDLE_MS / 100;
 }
 
 /* Nothing was asked, but a cookie shown: is it good (RFC 7873 5.4)? */
-static bool is_bad_cookie(const struct responder *r)
+static bool is_bad_cookie(const struct query *q)
 {
-	const struct edns *edns = &r->query.edns;
-	return !r->query.has_question && edns->reply.has_cookie && edns->cookie_len > COOKIE_CLIENT_LEN &&
-	       !edns->is_known;
+	const struct edns *edns = &q->edns;
+	return !q->has_question && edns->reply.has_cookie && edns->cookie_len > COOKIE_CLIENT_LEN && !edns->is_known;
 }
 
-/* The prefix whose limit the reply counts for; 0: for none, because its receiver is known to have asked for it. */
-static uint64_t limited_prefix(const struct responder *r, const struct lookup_client *client, bool is_tcp)
+/* Whose limit the reply counts for: nobody's when its receiver is known to have asked for it, or exempt. */
+static uint64_t limited_prefix(const struct responder *r, const struct request *request)
 {
-	if (is_tcp || r->config.limit == NULL || r->query.edns.is_known || limit_is_exempt(r->config.limit, client))
+	if (request->is_tcp || r->config.limit == NULL || request->query.edns.is_known ||
+	    limit_is_exempt(r->config.limit, &request->client))
 		return 0;
-	return prefix_of(client);
+	return prefix_of(&request->client);
 }
 
 /*
- * What a query over the limit gets: nothing, or for every so many of them a reply without records that is truncated, so
- * that a client which did ask comes back over TCP, or with the cookie that it is given here.
+ * Within the limit? Beyond it a query gets nothing, or, every so many of them, a reply without records that is
+ * truncated, so that a client which did ask comes back over TCP, or with the cookie that it is given here. Before the
+ * lookup: a flood should cost little.
  */
-static size_t slip(struct responder *r, enum dns_rcode rcode, uint8_t *out, size_t limit)
+static bool admit(struct responder *r, struct request *request)
 {
-	unsigned every = limit_slip(r->config.limit);
-	if (every == 0 || ++r->limited % every != 0) {
+	request->is_slip = false;
+	request->prefix = limited_prefix(r, request);
+	if (request->prefix == 0 || limit_take(r->config.limit, request->prefix, r->now_ms))
+		return true;
+	unsigned slip = limit_slip(r->config.limit);
+	if (slip == 0 || ++r->limited % slip != 0) {
 		count_add(&r->counters, COUNT_DROPPED + COUNT_DROP_LIMIT);
-		return 0;
+		return false;
 	}
-	size_t len = encode_error(&r->query, rcode, out, limit);
-	out[2] |= DNS_FLAG_TC >> 8;
+	if (request->verdict == QUERY_ANSWER)
+		request->rcode = DNS_NOERROR;
+	request->verdict = QUERY_REPLY;
+	request->is_slip = true;
+	request->prefix = 0;
 	count_add(&r->counters, COUNT_SLIPPED);
-	return len;
+	return true;
 }
 
-/* What a query that is not dropped gets. `rcode` is that of the parser, then that of the reply. */
-static size_t reply(struct responder *r, const struct plan *plan, const struct lookup_client *client,
-		    enum query_verdict verdict, enum dns_rcode *rcode, uint8_t *out, size_t limit)
+bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
+		   const struct lookup_client *client, bool is_tcp, struct request *request)
 {
-	if (verdict == QUERY_REPLY) {
-		if (*rcode == DNS_NOERROR && is_bad_cookie(r))
-			*rcode = DNS_BADCOOKIE;
-		return encode_error(&r->query, *rcode, out, limit);
+	struct query *q = &request->query;
+	request->is_tcp = is_tcp;
+	request->client = *client;
+	request->rcode = DNS_NOERROR;
+	request->verdict = query_parse(q, packet, len, &request->rcode);
+	if (request->verdict == QUERY_DROP) {
+		count_add(&r->counters,
+			  COUNT_DROPPED + (len < DNS_HEADER_LEN ? COUNT_DROP_SHORT : COUNT_DROP_RESPONSE));
+		return false;
 	}
-	lookup_answer(plan, &r->query, client, next_random(r), &r->answer);
-	*rcode = r->answer.rcode;
-	r->query.edns.reply.error = r->answer.error;
-	return encode_answer(&r->query, &r->answer, out, limit);
+	unsigned type = count_type(q->has_question, q->qtype);
+	count_add(&r->counters, count_request(is_tcp, client->is_ipv6, type));
+	if (q->edns.is_present)
+		prepare_options(r, request);
+	if (!admit(r, request))
+		return false;
+	if (request->verdict == QUERY_ANSWER)
+		lookup_begin(plan, q, &request->start);
+	return true;
+}
+
+bool respond_step(struct request *request)
+{
+	return request->verdict == QUERY_ANSWER && lookup_step(&request->start);
+}
+
+size_t respond_end(struct responder *r, const struct plan *plan, struct request *request, uint8_t *out, size_t out_size)
+{
+	struct query *q = &request->query;
+	enum dns_rcode rcode = request->rcode;
+	size_t limit = request->is_tcp ? out_size : encode_udp_limit(q);
+	size_t reply_len;
+	if (request->verdict == QUERY_REPLY) {
+		if (rcode == DNS_NOERROR && is_bad_cookie(q))
+			rcode = DNS_BADCOOKIE;
+		reply_len = encode_error(q, rcode, out, limit);
+		if (request->is_slip)
+			out[2] |= DNS_FLAG_TC >> 8;
+	} else {
+		lookup_decide(plan, q, &request->client, next_random(r), &request->start, &r->answer);
+		rcode = r->answer.rcode;
+		q->edns.reply.error = r->answer.error;
+		reply_len = encode_answer(q, &r->answer, out, limit);
+	}
+	if (request->prefix != 0)
+		limit_charge(r->config.limit, request->prefix, reply_len, r->now_ms);
+	count_add(&r->counters, COUNT_RESPONSES + rcode);
+	if ((out[2] & (DNS_FLAG_TC >> 8)) != 0)
+		count_add(&r->counters, COUNT_TRUNCATED);
+	return reply_len;
 }
 
 size_t respond(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
 	       const struct lookup_client *client, bool is_tcp, uint8_t *out, size_t out_size)
 {
-	enum dns_rcode rcode = DNS_NOERROR;
-	size_t reply_len;
-	enum query_verdict verdict = query_parse(&r->query, packet, len, &rcode);
-	if (verdict == QUERY_DROP) {
-		count_add(&r->counters,
-			  COUNT_DROPPED + (len < DNS_HEADER_LEN ? COUNT_DROP_SHORT : COUNT_DROP_RESPONSE));
+	struct request *request = &r->request;
+	if (!respond_begin(r, plan, packet, len, client, is_tcp, request))
 		return 0;
-	}
-	unsigned type = count_type(r->query.has_question, r->query.qtype);
-	count_add(&r->counters, count_request(is_tcp, client->is_ipv6, type));
-	size_t limit = is_tcp ? out_size : encode_udp_limit(&r->query);
-	if (r->query.edns.is_present)
-		prepare_options(r, client, is_tcp);
-	uint64_t prefix = limited_prefix(r, client, is_tcp);
-	if (prefix != 0 && !limit_take(r->config.limit, prefix, r->now_ms)) {
-		/* before the lookup: a flood should cost little */
-		if (verdict == QUERY_ANSWER)
-			rcode = DNS_NOERROR;
-		reply_len = slip(r, rcode, out, limit);
-		if (reply_len == 0)
-			return 0;
-	} else {
-		reply_len = reply(r, plan, client, verdict, &rcode, out, limit);
-		if (prefix != 0)
-			limit_charge(r->config.limit, prefix, reply_len, r->now_ms);
-	}
-	count_add(&r->counters, COUNT_RESPONSES + rcode);
-	if ((out[2] & (DNS_FLAG_TC >> 8)) != 0)
-		count_add(&r->counters, COUNT_TRUNCATED);
-	return reply_len;
+	return respond_end(r, plan, request, out, out_size);
 }
