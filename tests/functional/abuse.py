@@ -57,6 +57,7 @@ def is_answer(reply):
 def normal_udp(port, rate, seconds, result):
     """Sends at `rate` and puts (sent, answered, latencies) into `result`."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     s.bind((NORMAL, 0))
     s.connect(("127.0.0.1", port))
     s.setblocking(False)

@@ -39,6 +39,7 @@ def start(tmp_path):
 
 def udp_from(address, server):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)  # what comes while we do not read must not be lost here
     s.bind((address, 0))
     s.connect(("127.0.0.1", server.port))
     return s
