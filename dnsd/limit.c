@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "dnsd/prefix.h"
 
 #define TIME_BITS 48 /* of microseconds: nine years after the start */
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
@@ -22,6 +23,15 @@ struct set {
 static_assert(sizeof(struct set) == 64, "a set is one cache line");
 static_assert((LIMIT_SETS & (LIMIT_SETS - 1)) == 0, "a mask selects the set");
 
+/* A prefix that is not limited, as numbers: of its first 64 bits (prefix_upper()) and of those behind them. */
+struct exempt {
+	bool is_ipv6;
+	uint64_t upper;
+	uint64_t upper_mask;
+	uint64_t lower;
+	uint64_t lower_mask;
+};
+
 struct limit {
 	uint8_t key[CRYPTO_SIPHASH_KEY_BYTES];
 	int64_t start_ms;
@@ -29,7 +39,7 @@ struct limit {
 	uint64_t burst_us; /* of allowance that can be used up */
 	unsigned slip;
 	size_t exempt_count;
-	struct veer_prefix exempt[LIMIT_EXEMPT_MAX];
+	struct exempt exempt[LIMIT_EXEMPT_MAX];
 	_Atomic uint64_t notes[LIMIT_NOTES]; /* prefixes; 0: none */
 	struct set sets[LIMIT_SETS];
 };
@@ -40,6 +50,29 @@ struct place {
 	uint64_t seen;    /* what was read there */
 	uint64_t used_us; /* of the allowance, at the time of the look */
 };
+
+static uint64_t lower_bits(const uint8_t address[16])
+{
+	uint64_t lower;
+	memcpy(&lower, address + 8, sizeof lower);
+	return be64toh(lower);
+}
+
+static uint64_t mask_of(unsigned bits)
+{
+	return bits == 0 ? 0 : UINT64_MAX << (bits < 64 ? 64 - bits : 0);
+}
+
+static void set_exempt(struct exempt *e, const struct veer_prefix *prefix)
+{
+	struct lookup_client first = {.is_ipv6 = prefix->addr.family == VEER_FAMILY_V6};
+	memcpy(first.address, prefix->addr.bytes, sizeof first.address);
+	e->is_ipv6 = first.is_ipv6;
+	e->upper = prefix_upper(&first);
+	e->upper_mask = mask_of(prefix->bits);
+	e->lower = lower_bits(first.address);
+	e->lower_mask = mask_of(prefix->bits > 64 ? prefix->bits - 64U : 0);
+}
 
 enum veer_err limit_new(const struct limit_config *config, int64_t now_ms, struct limit **out)
 {
@@ -54,8 +87,8 @@ enum veer_err limit_new(const struct limit_config *config, int64_t now_ms, struc
 	l->burst_us = LIMIT_BURST_S * config->rate * l->unit_us;
 	l->slip = config->slip;
 	l->exempt_count = config->exempt_count;
-	if (config->exempt_count > 0)
-		memcpy(l->exempt, config->exempt, config->exempt_count * sizeof *config->exempt);
+	for (size_t i = 0; i < config->exempt_count; i++)
+		set_exempt(&l->exempt[i], &config->exempt[i]);
 	if (crypto_random(l->key, sizeof l->key) != VEER_OK) {
 		limit_free(&l);
 		return VEER_EIO;
@@ -72,11 +105,14 @@ void limit_free(struct limit **limit)
 
 bool limit_is_exempt(const struct limit *l, const struct lookup_client *client)
 {
-	struct veer_addr address = {.family = client->is_ipv6 ? VEER_FAMILY_V6 : VEER_FAMILY_V4};
-	memcpy(address.bytes, client->address, client->is_ipv6 ? 16 : 4);
-	for (size_t i = 0; i < l->exempt_count; i++)
-		if (veer_prefix_contains(&l->exempt[i], &address))
+	uint64_t upper = prefix_upper(client);
+	uint64_t lower = client->is_ipv6 ? lower_bits(client->address) : 0;
+	for (size_t i = 0; i < l->exempt_count; i++) {
+		const struct exempt *e = &l->exempt[i];
+		if (e->is_ipv6 == client->is_ipv6 && ((upper ^ e->upper) & e->upper_mask) == 0 &&
+		    ((lower ^ e->lower) & e->lower_mask) == 0)
 			return true;
+	}
 	return false;
 }
 
