@@ -154,10 +154,11 @@ static void put(struct served *s, struct zone *z, const uint8_t *owner, uint16_t
 
 static void make_rrset(struct served *s, struct zone *z, struct input *in)
 {
-	static const uint16_t types[] = {RRTYPE_A,     RRTYPE_MX,    RRTYPE_NS,    RRTYPE_CNAME, RRTYPE_PTR,   RRTYPE_MINFO,
-					 RRTYPE_SRV,   RRTYPE_RP,    RRTYPE_NAPTR, RRTYPE_AFSDB, RRTYPE_PX,    RRTYPE_KX,
-					 RRTYPE_DNAME, RRTYPE_SVCB,  RRTYPE_HTTPS, RRTYPE_TXT,   RRTYPE_AAAA,  65280,
-					 RRTYPE_MB,    RRTYPE_RT,    RRTYPE_MX,    RRTYPE_MX};
+	static const uint16_t types[] = {RRTYPE_A,     RRTYPE_MX,   RRTYPE_NS,    RRTYPE_CNAME, RRTYPE_PTR,
+					 RRTYPE_MINFO, RRTYPE_SRV,  RRTYPE_RP,    RRTYPE_NAPTR, RRTYPE_AFSDB,
+					 RRTYPE_PX,    RRTYPE_KX,   RRTYPE_DNAME, RRTYPE_SVCB,  RRTYPE_HTTPS,
+					 RRTYPE_TXT,   RRTYPE_AAAA, 65280,        RRTYPE_MB,    RRTYPE_RT,
+					 RRTYPE_MX,    RRTYPE_MX};
 	static uint8_t rdata[RECORDS_MAX * 40];
 	static struct rdata_span records[RECORDS_MAX];
 	uint8_t owner[NAME_WIRE_MAX];
@@ -221,7 +222,7 @@ static bool is_hidden(const struct zone *z, const uint8_t *owner)
 /* RFC 3597 4: the types of RFC 1035, and no others, may be compressed; all of our names are. */
 static bool may_compress(uint16_t type)
 {
-	static const uint16_t types[] = {RRTYPE_NS, RRTYPE_CNAME, RRTYPE_SOA, RRTYPE_MB,
+	static const uint16_t types[] = {RRTYPE_NS,  RRTYPE_CNAME, RRTYPE_SOA, RRTYPE_MB,
 					 RRTYPE_PTR, RRTYPE_MINFO, RRTYPE_MX};
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
 		if (types[i] == type)

@@ -34,8 +34,8 @@ static const char zone_text[] =
 	"alias CNAME www\nsub NS ns.sub\nns.sub A 192.0.2.5\n*.w TXT \"x\"\nd DNAME www\n";
 
 struct streams {
-	struct served *served;  /* whom the server's replies come from */
-	struct served *alone;   /* whom the expected replies come from */
+	struct served *served; /* whom the server's replies come from */
+	struct served *alone;  /* whom the expected replies come from */
 	struct tcp_table *table;
 	struct sockaddr_un address;
 	socklen_t address_len;

@@ -76,8 +76,8 @@ size_t served_ask(struct served *s, const uint8_t *packet, size_t len, const str
 	fuzz_check(copy != NULL);
 	memcpy(copy, packet, len);
 	s->responder->random = random;
-	size_t reply = respond(s->responder, s->plan, copy, len, client, is_tcp, s->out,
-			       is_tcp ? ENCODE_MAX : EDNS_UDP_SIZE);
+	size_t reply =
+		respond(s->responder, s->plan, copy, len, client, is_tcp, s->out, is_tcp ? ENCODE_MAX : EDNS_UDP_SIZE);
 	free(copy);
 	return reply;
 }
