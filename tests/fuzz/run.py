@@ -24,7 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 TARGETS = ["packet", "tcp", "compress", "zonefile", "edns", "plan_disk"]
 CRASH_NAMES = ("crash-", "leak-", "oom-", "timeout-")
 OPTIONS = ["-print_final_stats=1", "-timeout=20", "-rss_limit_mb=3000"]
-MAX_LEN = {"packet": 2048, "tcp": 8192, "compress": 4096, "zonefile": 4096, "edns": 1024, "plan_disk": 4096}
+MAX_LEN = {"packet": 2048, "tcp": 8192, "compress": 1500, "zonefile": 4096, "edns": 1024, "plan_disk": 4096}
 TICK = os.sysconf("SC_CLK_TCK")
 
 
