@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any packet gets at most one reply, of which all is true that served.h says. Beside that: asked again the same is
- * answered; letter case changes nothing but the echo; what is said over UDP without TC is what is said over TCP; and a
- * packet that is an error gets no records.
+ * answered; letter case changes nothing but the echo; what is said over UDP without TC is what is said over TCP; in a
+ * batch with another query, however far its memory was fetched, the same is answered; and a packet that is an error
+ * gets no records.
  *
- * The first octet chooses the transport, the client's family and whether there are cookies; the rest is the packet.
+ * The first octet chooses the transport, the client's family, whether there are cookies, and how many steps are taken
+ * in a batch; the rest is the packet.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +112,27 @@ static void check_transports(struct served *s, const uint8_t *packet, size_t len
 	fuzz_check(at <= tcp_len && memcmp(udp + 12, s->out + 12, at - 12) == 0);
 }
 
+/* As one of a batch, the other one's steps and end between its own: `reply` again. */
+static void check_batch(struct served *s, const uint8_t *packet, size_t len, const struct lookup_client *client,
+			unsigned steps, const uint8_t *reply, size_t reply_len)
+{
+	static const uint8_t other_packet[] = "\1\2\1\0\0\1\0\0\0\0\0\0\1x\1y\3sub\7example\0\0\1\0\1";
+	static uint8_t other_out[EDNS_UDP_SIZE];
+	static struct request request, other;
+	bool is_busy = true;
+	fuzz_check(respond_begin(s->responder, s->plan, packet, len, client, false, &request));
+	fuzz_check(respond_begin(s->responder, s->plan, other_packet, sizeof other_packet - 1, client, false, &other));
+	for (unsigned i = 0; is_busy && (steps == 31 || i < steps); i++) {
+		is_busy = respond_step(&request);
+		is_busy = respond_step(&other) || is_busy;
+	}
+	size_t other_len = respond_end(s->responder, s->plan, &other, other_out, sizeof other_out);
+	served_check_reply(other_packet, sizeof other_packet - 1, other_out, other_len, false);
+	s->responder->random = 1;
+	fuzz_check(respond_end(s->responder, s->plan, &request, s->out, EDNS_UDP_SIZE) == reply_len);
+	fuzz_check(memcmp(s->out, reply, reply_len) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct served *s = the_server();
@@ -135,7 +158,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(served_ask(s, packet, len, &client, is_tcp, 1) == reply_len &&
 		   memcmp(first, s->out, reply_len) == 0);
 	check_case(s, packet, len, &client, is_tcp);
-	if (!is_tcp)
+	if (!is_tcp) {
+		check_batch(s, packet, len, &client, data[0] >> 3, first, reply_len);
 		check_transports(s, packet, len, &client, first, reply_len);
+	}
 	return 0;
 }
