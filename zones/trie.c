@@ -23,53 +23,34 @@ struct twigs {
 };
 
 /*
- * Numbers of an octet: `first` for usual ones; for the others `first` names a group of at most 47 neighbours and
- * `second` is the place in it plus 1. Groups lie between the usual octets, so order is kept. Upper-case letters never
- * occur.
+ * Octets as numbers: a usual one is `first` and its distance from `base`. The others stand in groups of at most 47
+ * neighbours between the usual ones, so order is kept: `first` is the group's, a second number is the place in it.
+ * Upper-case letters never occur.
  */
-struct number {
+struct octets {
 	uint8_t first;
-	uint8_t second; /* 0: there is none */
+	uint8_t base;
+	bool is_usual;
 };
 
-#define GROUP_LOW 1    /* 0-44 */
-#define NUM_HYPHEN 2   /* 45 */
-#define GROUP_SLASH 3  /* 46-47 */
-#define NUM_DIGIT 4    /* 48-57 */
-#define GROUP_UPPER 14 /* 58-64, 91-94 */
-#define NUM_UNDER 15   /* 95 */
-#define GROUP_TICK 16  /* 96 */
-#define NUM_LETTER 17  /* 97-122 */
-#define GROUP_HIGH 43  /* 123-169, 170-216, 217-255: 43, 44, 45 */
-
-static struct number number_of(uint8_t c)
-{
-	if (c >= 'a' && c <= 'z')
-		return (struct number){.first = (uint8_t)(NUM_LETTER + (c - 'a'))};
-	if (c >= '0' && c <= '9')
-		return (struct number){.first = (uint8_t)(NUM_DIGIT + (c - '0'))};
-	if (c == '-')
-		return (struct number){.first = NUM_HYPHEN};
-	if (c == '_')
-		return (struct number){.first = NUM_UNDER};
-	if (c < '-')
-		return (struct number){GROUP_LOW, (uint8_t)(c + 1)};
-	if (c < '0')
-		return (struct number){GROUP_SLASH, (uint8_t)(c - '.' + 1)};
-	if (c < '_')
-		return (struct number){GROUP_UPPER, (uint8_t)(c - ':' + 1)};
-	if (c == '`')
-		return (struct number){GROUP_TICK, 1};
-	return (struct number){(uint8_t)(GROUP_HIGH + (c - '{') / 47), (uint8_t)((c - '{') % 47 + 1)};
-}
+static const struct octets octets[256] = {
+	[0 ... 44] = {1, 0, false},       ['-'] = {2, '-', true},           [46 ... 47] = {3, 46, false},
+	['0' ... '9'] = {4, '0', true},   [58 ... 94] = {14, 58, false},    ['_'] = {15, '_', true},
+	['`'] = {16, '`', false},         ['a' ... 'z'] = {17, 'a', true},  [123 ... 169] = {43, 123, false},
+	[170 ... 216] = {44, 170, false}, [217 ... 255] = {45, 217, false},
+};
 
 static unsigned put_label(uint8_t *at, unsigned len, const uint8_t *label)
 {
 	for (unsigned i = 1; i <= label[0]; i++) {
-		struct number n = number_of(label[i]);
-		at[len++] = n.first;
-		if (n.second != 0)
-			at[len++] = (uint8_t)(n.second - 1);
+		const struct octets *o = &octets[label[i]];
+		uint8_t distance = (uint8_t)(label[i] - o->base);
+		if (o->is_usual) {
+			at[len++] = (uint8_t)(o->first + distance);
+		} else {
+			at[len++] = o->first;
+			at[len++] = distance;
+		}
 	}
 	at[len++] = 0;
 	return len;
