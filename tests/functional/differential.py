@@ -24,7 +24,8 @@ import dns.query
 import dns.rdatatype
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from zone_maker import Zone, family  # noqa: E402
+import rdata_samples  # noqa: E402
+from zone_maker import Zone, family, handwritten  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -79,7 +80,7 @@ def start_veer(build, zones, directory):
     port = free_port()
     argv = [os.path.join(build, "veer-dnsd"), "--listen", f"127.0.0.1@{port}", "--workers", "1"]
     for z in zones:
-        argv += ["--zone", f"{z.origin}={directory}/{z.origin}zone"]
+        argv += ["--zone", f"{z.origin}={directory}/{z.origin}veer"]
     return Server("veer", argv, port, directory)
 
 
@@ -233,10 +234,11 @@ def run(build, peers, seeds, questions, verbose=True):
     env = dict(os.environ, LD_LIBRARY_PATH=lib)
     counts, unexplained, asked = {}, [], 0
     with tempfile.TemporaryDirectory(prefix="veer-diff-") as directory:
-        zones = [z for seed in seeds for z in (family(seed) if seed % 4 == 0 else [Zone(seed)])]
+        zones = handwritten() if seeds is None else [z for seed in seeds for z in (family(seed) if seed % 4 == 0 else [Zone(seed)])]
         for z in zones:
-            with open(os.path.join(directory, z.origin + "zone"), "w", encoding="ascii") as f:
-                f.write(z.text())
+            for end, text in (("veer", z.text()), ("zone", z.for_peers())):
+                with open(os.path.join(directory, z.origin + end), "w", encoding="ascii") as f:
+                    f.write(text)
         servers = [start_veer(build, zones, directory), start_knot(peers, zones, directory, env),
                    start_nsd(peers, zones, directory, env)]
         try:
@@ -246,7 +248,7 @@ def run(build, peers, seeds, questions, verbose=True):
                 rng = random.Random(z.origin)
                 for name, rtype in z.questions(questions):
                     edns = rng.random() < 0.6
-                    query = dns.message.make_query(dns.name.from_text(name), rtype, use_edns=0 if edns else -1,
+                    query = dns.message.make_query(dns.name.from_text(name), rdata_samples.number(rtype), use_edns=0 if edns else -1,
                                                    payload=rng.choice([512, 1232, 4096]), want_dnssec=edns and rng.random() < 0.3)
                     tcp = rng.random() < 0.1
                     replies = [ask(s, query, tcp) for s in servers]
@@ -272,14 +274,16 @@ def main():
     ap.add_argument("--build", default=os.path.join(ROOT, "build"))
     ap.add_argument("--peers", default=os.path.join(ROOT, "build/peers/root"))
     ap.add_argument("--zones", type=int, default=20)
+    ap.add_argument("--handwritten", action="store_true", help="the zones of tests/wire instead of generated ones")
     ap.add_argument("--first", type=int, default=1)
     ap.add_argument("--questions", type=int, default=200)
     ap.add_argument("--show", type=int, default=10)
     args = ap.parse_args()
-    asked, counts, unexplained = run(args.build, args.peers, range(args.first, args.first + args.zones), args.questions)
+    seeds = None if args.handwritten else range(args.first, args.first + args.zones)
+    asked, counts, unexplained = run(args.build, args.peers, seeds, args.questions)
     for text in unexplained[:args.show]:
         print(text)
-    print(f"{asked} questions to {args.zones} zones; differences: {counts or 'none'}; unexplained: {len(unexplained)}")
+    print(f"{asked} questions to {'the handwritten' if args.handwritten else args.zones} zones; differences: {counts or 'none'}; unexplained: {len(unexplained)}")
     return 1 if unexplained else 0
 
 
