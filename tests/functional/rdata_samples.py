@@ -3,8 +3,13 @@
 
 `{t}` and `{u}` stand for names. Types that a signed zone is made of are here as data like any other.
 """
+import types
+
+import dns.immutable
 import dns.name
+import dns.rdata
 import dns.rdatatype
+import dns.rdtypes.nsbase
 
 DIGEST = "ab" * 32
 RRSIG = "0001 08 02 00000e10 70dbd880 5e0be100 3039 {t} 000000"
@@ -65,6 +70,39 @@ SAMPLES = {
 # Those that dnspython of Debian 12 has no name for.
 NUMBERS = {"MB": 7, "MG": 8, "MR": 9, "MINFO": 14, "SIG": 24, "KEY": 25, "EID": 31, "NIMLOC": 32, "KX": 36, "SINK": 40, "TALINK": 58,
            "ZONEMD": 63, "NID": 104, "L32": 105, "L64": 106, "LP": 107, "DLV": 32769}
+
+
+@dns.immutable.immutable
+class Minfo(dns.rdata.Rdata):
+    """Two names, which may be compressed (RFC 1035 3.3.7)."""
+
+    __slots__ = ["names"]
+
+    def __init__(self, rdclass, rdtype, *names):
+        super().__init__(rdclass, rdtype)
+        self.names = names
+
+    def to_text(self, origin=None, relativize=True, **kw):
+        return " ".join(n.to_text() for n in self.names)
+
+    def _to_wire(self, file, compress=None, origin=None, canonicalize=False):
+        for n in self.names:
+            n.to_wire(file, None, origin, canonicalize)
+
+    @classmethod
+    def from_wire_parser(cls, rdclass, rdtype, parser, origin=None):
+        return cls(rdclass, rdtype, parser.get_name(origin), parser.get_name(origin))
+
+
+def teach_dnspython():
+    """The types of RFC 1035 whose names may be compressed must be known to who reads messages."""
+    for rtype in ("MB", "MG", "MR"):
+        known = type(rtype, (dns.rdtypes.nsbase.NSBase,), {})
+        dns.rdata.register_type(types.SimpleNamespace(**{rtype: known}), NUMBERS[rtype], rtype)
+    dns.rdata.register_type(types.SimpleNamespace(MINFO=Minfo), NUMBERS["MINFO"], "MINFO")
+
+
+teach_dnspython()
 
 
 def number(rtype):
