@@ -118,7 +118,7 @@ static void add_connection(struct tcp_table *t, int fd, const struct sockaddr_st
 void tcp_accept(struct tcp_table *t, int listen_fd, int64_t now_ms)
 {
 	for (int i = 0; i < ACCEPT_ROUNDS; i++) {
-		struct sockaddr_storage from;
+		struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
 		socklen_t from_len = sizeof from;
 		int one = 1;
 		int fd = accept4(listen_fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
