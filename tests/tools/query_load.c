@@ -193,12 +193,13 @@ int main(int argc, char *argv[])
 				 .sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10)),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct sigaction action = {.sa_handler = on_signal};
+	int buffer = 4 << 20; /* a whole window of replies fits while this process waits for its core */
 	l.names = (uint32_t)strtoul(argv[3], NULL, 10);
 	l.changing = (uint32_t)strtoul(argv[4], NULL, 10);
 	l.window = (unsigned)strtoul(argv[5], NULL, 10);
 	l.fd = socket(AF_INET, SOCK_DGRAM, 0);
-	if (l.fd < 0 || connect(l.fd, (const struct sockaddr *)&to, sizeof to) != 0 ||
-	    sigaction(SIGTERM, &action, NULL) != 0) {
+	if (l.fd < 0 || setsockopt(l.fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer) != 0 ||
+	    connect(l.fd, (const struct sockaddr *)&to, sizeof to) != 0 || sigaction(SIGTERM, &action, NULL) != 0) {
 		perror("query_load");
 		return 1;
 	}
