@@ -73,7 +73,6 @@ static struct streams *make(void)
 {
 	struct streams *t = calloc(1, sizeof *t);
 	int small = SMALL_BUFFER;
-	struct tcp_limits limits = {.connections = 8, .share = 8};
 	fuzz_check(t != NULL);
 	t->served = make_served();
 	t->alone = make_served();
@@ -81,7 +80,8 @@ static struct streams *make(void)
 	t->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	t->address.sun_family = AF_UNIX;
 	t->address_len = sizeof t->address;
-	t->table = tcp_table_new(t->epoll_fd, 0, &limits, t->served->responder);
+	t->table =
+		tcp_table_new(t->epoll_fd, 0, &(struct tcp_limits){.connections = 4, .share = 4}, t->served->responder);
 	fuzz_check(t->epoll_fd >= 0 && t->listen_fd >= 0 && t->table != NULL);
 	fuzz_check(setsockopt(t->listen_fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0);
 	/* no more than the family: the kernel chooses an abstract name (unix(7)) */
@@ -146,7 +146,7 @@ static int open_client(struct streams *t)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	fuzz_check(fd >= 0 && connect(fd, (const struct sockaddr *)&t->address, t->address_len) == 0);
-	tcp_accept(t->table, t->listen_fd, NOW_MS);
+	fuzz_check(tcp_accept(t->table, t->listen_fd, NOW_MS));
 	fuzz_check(tcp_count(t->table) == 1);
 	t->got_len = 0;
 	t->is_ended = false;
