@@ -8,11 +8,13 @@
 #ifndef VEER_BASE_CRC32C_H
 #define VEER_BASE_CRC32C_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Tables for eight bytes at a time. In the caller's memory. */
 struct crc32c {
+	bool has_instruction; /* the processor computes it itself (x86-64 with SSE 4.2) */
 	uint32_t table[8][256];
 };
 

@@ -14,9 +14,10 @@ struct lookup {
 	uint64_t random;
 	struct answer *a;
 	const struct plan_zone *zone;
-	const uint8_t *name; /* looked for now */
-	unsigned labels;     /* of it */
-	uint8_t base;        /* where the message has it: answer_item.base */
+	const uint8_t *name;          /* looked for now */
+	unsigned labels;              /* of it */
+	uint8_t base;                 /* where the message has it: answer_item.base */
+	const struct trie_path *path; /* where it led */
 };
 
 /* How a step ended. */
@@ -216,7 +217,7 @@ static enum step answer_node(struct lookup *l, const struct plan_node *node)
 static enum step answer_missing(struct lookup *l)
 {
 	uint8_t source[NAME_WIRE_MAX + 2];
-	const uint8_t *encloser = name_skip(l->name, l->labels - l->a->path.common);
+	const uint8_t *encloser = name_skip(l->name, l->labels - l->path->common);
 	size_t len = name_len(encloser);
 	if (len + 2 <= NAME_WIRE_MAX) {
 		source[0] = 1;
@@ -279,8 +280,7 @@ static enum step redirect(struct lookup *l, const struct plan_node *node)
 /* One name in one zone (RFC 1034 4.3.2 step 3). */
 static enum step look(struct lookup *l)
 {
-	struct trie_path *path = &l->a->path;
-	trie_find(&l->zone->nodes, l->name, path);
+	const struct trie_path *path = l->path;
 	for (unsigned i = 0; i < path->count; i++) {
 		const struct plan_node *above = path->above[i];
 		if ((above->flags & PLAN_NODE_CUT) != 0)
@@ -299,12 +299,12 @@ static enum step look(struct lookup *l)
 }
 
 /* The zone to answer from; DS is asked of the parent's side of a cut (RFC 4035 3.1.4.1). */
-static const struct plan_zone *zone_for(const struct plan *plan, const uint8_t *name, uint16_t qtype)
+static const struct plan_zone *zone_for(const struct plan *plan, const struct trie_key *key, uint16_t qtype)
 {
-	const struct plan_zone *zone = plan_zone_find(plan, name);
-	if (qtype != RRTYPE_DS || zone == NULL || !name_equal(zone->name, name))
+	const struct plan_zone *zone = plan_zone_find(plan, key);
+	if (qtype != RRTYPE_DS || zone == NULL || zone->labels != key->label_count)
 		return zone;
-	const struct plan_zone *parent = plan_zone_find_above(plan, name);
+	const struct plan_zone *parent = plan_zone_find_above(plan, key);
 	return parent != NULL ? parent : zone;
 }
 
@@ -325,21 +325,70 @@ static bool follow(struct lookup *l)
 	for (unsigned i = 0; i < a->name_count; i++)
 		if (name_equal(a->names[i], target))
 			return false;
-	const struct plan_zone *zone = zone_for(l->plan, target, l->q->qtype);
+	trie_key_make(&a->key, target);
+	const struct plan_zone *zone = zone_for(l->plan, &a->key, l->q->qtype);
 	if (zone == NULL || !zone->is_servable)
 		return false;
 	a->name_count++;
+	trie_find_key(&zone->nodes, &a->key, &a->path);
 	l->zone = zone;
+	l->path = &a->path;
 	l->name = target;
-	l->labels = name_label_count(target);
+	l->labels = a->key.label_count;
 	l->base = (uint8_t)index;
 	return true;
 }
 
-void lookup_answer(const struct plan *plan, const struct query *q, const struct lookup_client *client, uint64_t random,
-		   struct answer *out)
+void lookup_begin(const struct plan *plan, const struct query *q, struct lookup_start *start)
 {
-	struct lookup l = {.plan = plan, .q = q, .client = client, .random = random, .a = out, .base = ANSWER_QNAME};
+	trie_key_make(&start->key, q->qname);
+	start->qtype = q->qtype;
+	start->zone = zone_for(plan, &start->key, q->qtype);
+	start->is_ready = start->zone == NULL;
+	start->is_walking = !start->is_ready;
+	if (start->is_walking)
+		trie_walk_begin(&start->walk, &start->zone->nodes, &start->key, &start->path);
+}
+
+bool lookup_step(struct lookup_start *start)
+{
+	if (start->is_ready)
+		return false;
+	if (start->is_walking) {
+		start->is_walking = trie_walk_step(&start->walk);
+		return true;
+	}
+	/* the node is here, if there is one: now what will most likely be copied */
+	const struct plan_node *node = trie_walk_value(&start->walk);
+	const struct plan_entry *entry = node != NULL ? plan_node_entry(node, start->qtype) : NULL;
+	if (entry != NULL && !entry->is_bound)
+		__builtin_prefetch(entry->rr);
+	start->is_ready = true;
+	return false;
+}
+
+/* Nothing to look for: RFC 5936 2.2.1 for transfers, and names that are not ours. */
+static bool is_refused(const struct plan *plan, const struct query *q, const struct plan_zone *zone, struct answer *out)
+{
+	bool is_transfer = q->qtype == RRTYPE_AXFR || q->qtype == RRTYPE_IXFR;
+	if (!is_transfer && zone != NULL && zone->is_servable)
+		return false;
+	out->is_authoritative = false;
+	if (is_transfer && trie_get(&plan->zones, q->qname) != NULL) {
+		out->rcode = DNS_REFUSED;
+	} else if (is_transfer || zone == NULL) {
+		out->rcode = is_transfer ? DNS_NOTAUTH : DNS_REFUSED;
+		out->error = EDNS_ERROR_NOT_AUTHORITATIVE;
+	} else {
+		out->rcode = DNS_SERVFAIL;
+		out->error = EDNS_ERROR_NOT_READY;
+	}
+	return true;
+}
+
+void lookup_decide(const struct plan *plan, const struct query *q, const struct lookup_client *client, uint64_t random,
+		   struct lookup_start *start, struct answer *out)
+{
 	out->rcode = DNS_NOERROR;
 	out->error = EDNS_ERROR_NONE;
 	out->is_authoritative = true;
@@ -349,23 +398,22 @@ void lookup_answer(const struct plan *plan, const struct query *q, const struct 
 	out->outcome = NULL;
 	out->item_count = 0;
 	out->name_count = 1;
-	if (q->qtype == RRTYPE_AXFR || q->qtype == RRTYPE_IXFR) {
-		out->is_authoritative = false;
-		bool is_zone = trie_get(&plan->zones, q->qname) != NULL;
-		out->rcode = is_zone ? DNS_REFUSED : DNS_NOTAUTH;
-		out->error = is_zone ? EDNS_ERROR_NONE : EDNS_ERROR_NOT_AUTHORITATIVE;
+	if (is_refused(plan, q, start->zone, out))
 		return;
-	}
-	l.zone = zone_for(plan, q->qname, q->qtype);
-	if (l.zone == NULL || !l.zone->is_servable) {
-		out->is_authoritative = false;
-		out->rcode = l.zone == NULL ? DNS_REFUSED : DNS_SERVFAIL;
-		out->error = l.zone == NULL ? EDNS_ERROR_NOT_AUTHORITATIVE : EDNS_ERROR_NOT_READY;
-		return;
-	}
+	while (start->is_walking)
+		start->is_walking = trie_walk_step(&start->walk);
+	trie_walk_end(&start->walk);
 	memcpy(out->names[0], q->qname, q->qname_len);
-	l.name = out->names[0];
-	l.labels = name_label_count(l.name);
+	struct lookup l = {.plan = plan,
+			   .q = q,
+			   .client = client,
+			   .random = random,
+			   .a = out,
+			   .zone = start->zone,
+			   .name = out->names[0],
+			   .labels = start->key.label_count,
+			   .base = ANSWER_QNAME,
+			   .path = &start->path};
 	while (look(&l) == STEP_FOLLOW && follow(&l))
 		;
 	if (out->rcode == DNS_SERVFAIL) {

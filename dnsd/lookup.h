@@ -4,7 +4,10 @@
  * wildcards of RFC 4592, the redirection of RFC 6672, negative answers of RFC 2308, minimal ANY of RFC 8482). Zone
  * transfers are refused. Nothing is copied: the answer refers to the plan.
  *
- * Threads: pure; the answer is the caller's scratch.
+ * A lookup begins, takes some steps and is decided. The steps only fetch memory: between those of one query others can
+ * take theirs, so that all of a batch wait for it together.
+ *
+ * Threads: pure; the scratch is the caller's.
  */
 #ifndef VEER_DNSD_LOOKUP_H
 #define VEER_DNSD_LOOKUP_H
@@ -57,7 +60,8 @@ struct answer {
 	struct answer_item items[ANSWER_ITEMS_MAX];
 	unsigned name_count;
 	uint8_t names[ANSWER_CHAIN_MAX + 1][NAME_WIRE_MAX]; /* of the chain, the question's first */
-	struct trie_path path;
+	struct trie_path path;                              /* the last name's */
+	struct trie_key key;                                /* of the chain's last name, but for the question's */
 	/* CNAMEs that DNAMEs made, one a name of the chain at most */
 	alignas(struct ready_rrset) uint8_t cnames[ANSWER_CHAIN_MAX + 1][READY_CNAME_SIZE];
 };
@@ -68,8 +72,23 @@ struct lookup_client {
 	uint8_t address[16]; /* network order */
 };
 
-/* Decide about `q` (QUERY_ANSWER). `random` are fresh random bits. */
-void lookup_answer(const struct plan *plan, const struct query *q, const struct lookup_client *client, uint64_t random,
-		   struct answer *out);
+/* A lookup under way. Need not be zeroed. */
+struct lookup_start {
+	const struct plan_zone *zone; /* that answers, NULL: none of ours does */
+	uint16_t qtype;
+	bool is_walking;
+	bool is_ready; /* nothing is left to fetch */
+	struct trie_key key;
+	struct trie_walk walk;
+	struct trie_path path;
+};
+
+/* Begin with `q` (QUERY_ANSWER; it and the plan must stay). */
+void lookup_begin(const struct plan *plan, const struct query *q, struct lookup_start *start);
+/* One step; false when no more are of use. */
+bool lookup_step(struct lookup_start *start);
+/* Decide, whether or not all steps were taken. `random` are fresh random bits. */
+void lookup_decide(const struct plan *plan, const struct query *q, const struct lookup_client *client, uint64_t random,
+		   struct lookup_start *start, struct answer *out);
 
 #endif

@@ -27,9 +27,10 @@ static uint64_t next_random(struct responder *r)
 }
 
 /* Note whether the client's cookie is good, and which one goes back. */
-static void check_cookie(struct responder *r, const struct lookup_client *from)
+static void check_cookie(struct responder *r, struct request *request)
 {
-	struct edns *edns = &r->query.edns;
+	struct edns *edns = &request->query.edns;
+	const struct lookup_client *from = &request->client;
 	struct cookie_client client = {edns->cookie, from->address, from->is_ipv6 ? 16 : 4};
 	if (edns->cookie_len == 0 || r->config.secrets.count == 0)
 		return;
@@ -43,54 +44,79 @@ static void check_cookie(struct responder *r, const struct lookup_client *from)
 }
 
 /* What the OPT record of the reply will carry. */
-static void prepare_options(struct responder *r, const struct lookup_client *client, bool is_tcp)
+static void prepare_options(struct responder *r, struct request *request)
 {
-	struct edns *edns = &r->query.edns;
-	check_cookie(r, client);
+	struct edns *edns = &request->query.edns;
+	check_cookie(r, request);
 	if (edns->wants_nsid && r->config.nsid_len > 0) {
 		edns->reply.nsid = r->config.nsid;
 		edns->reply.nsid_len = r->config.nsid_len;
 	}
-	if (edns->wants_keepalive && is_tcp) /* over UDP it means nothing (RFC 7828 3.2.1) */
+	if (edns->wants_keepalive && request->is_tcp) /* over UDP it means nothing (RFC 7828 3.2.1) */
 		edns->reply.keepalive = TCP_IDLE_MS / 100;
 }
 
 /* Nothing was asked, but a cookie shown: is it good (RFC 7873 5.4)? */
-static bool is_bad_cookie(const struct responder *r)
+static bool is_bad_cookie(const struct query *q)
 {
-	const struct edns *edns = &r->query.edns;
-	return !r->query.has_question && edns->reply.has_cookie && edns->cookie_len > COOKIE_CLIENT_LEN &&
-	       !edns->is_known;
+	const struct edns *edns = &q->edns;
+	return !q->has_question && edns->reply.has_cookie && edns->cookie_len > COOKIE_CLIENT_LEN && !edns->is_known;
 }
 
-size_t respond(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
-	       const struct lookup_client *client, bool is_tcp, uint8_t *out, size_t out_size)
+bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
+		   const struct lookup_client *client, bool is_tcp, struct request *request)
 {
-	enum dns_rcode rcode = DNS_NOERROR;
-	size_t reply_len;
-	enum query_verdict verdict = query_parse(&r->query, packet, len, &rcode);
-	if (verdict == QUERY_DROP) {
+	struct query *q = &request->query;
+	request->is_tcp = is_tcp;
+	request->client = *client;
+	request->rcode = DNS_NOERROR;
+	request->verdict = query_parse(q, packet, len, &request->rcode);
+	if (request->verdict == QUERY_DROP) {
 		count_add(&r->counters,
 			  COUNT_DROPPED + (len < DNS_HEADER_LEN ? COUNT_DROP_SHORT : COUNT_DROP_RESPONSE));
-		return 0;
+		return false;
 	}
-	unsigned type = count_type(r->query.has_question, r->query.qtype);
+	unsigned type = count_type(q->has_question, q->qtype);
 	count_add(&r->counters, count_request(is_tcp, client->is_ipv6, type));
-	size_t limit = is_tcp ? out_size : encode_udp_limit(&r->query);
-	if (r->query.edns.is_present)
-		prepare_options(r, client, is_tcp);
-	if (verdict == QUERY_REPLY) {
-		if (rcode == DNS_NOERROR && is_bad_cookie(r))
+	if (q->edns.is_present)
+		prepare_options(r, request);
+	if (request->verdict == QUERY_ANSWER)
+		lookup_begin(plan, q, &request->start);
+	return true;
+}
+
+bool respond_step(struct request *request)
+{
+	return request->verdict == QUERY_ANSWER && lookup_step(&request->start);
+}
+
+size_t respond_end(struct responder *r, const struct plan *plan, struct request *request, uint8_t *out, size_t out_size)
+{
+	struct query *q = &request->query;
+	enum dns_rcode rcode = request->rcode;
+	size_t limit = request->is_tcp ? out_size : encode_udp_limit(q);
+	size_t reply_len;
+	if (request->verdict == QUERY_REPLY) {
+		if (rcode == DNS_NOERROR && is_bad_cookie(q))
 			rcode = DNS_BADCOOKIE;
-		reply_len = encode_error(&r->query, rcode, out, limit);
+		reply_len = encode_error(q, rcode, out, limit);
 	} else {
-		lookup_answer(plan, &r->query, client, next_random(r), &r->answer);
+		lookup_decide(plan, q, &request->client, next_random(r), &request->start, &r->answer);
 		rcode = r->answer.rcode;
-		r->query.edns.reply.error = r->answer.error;
-		reply_len = encode_answer(&r->query, &r->answer, out, limit);
+		q->edns.reply.error = r->answer.error;
+		reply_len = encode_answer(q, &r->answer, out, limit);
 	}
 	count_add(&r->counters, COUNT_RESPONSES + rcode);
 	if ((out[2] & (DNS_FLAG_TC >> 8)) != 0)
 		count_add(&r->counters, COUNT_TRUNCATED);
 	return reply_len;
+}
+
+size_t respond(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
+	       const struct lookup_client *client, bool is_tcp, uint8_t *out, size_t out_size)
+{
+	struct request *request = &r->request;
+	if (!respond_begin(r, plan, packet, len, client, is_tcp, request))
+		return 0;
+	return respond_end(r, plan, request, out, out_size);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One packet in, at most one packet out: parse, look up, encode, count. What a transport calls.
+ * One packet in, at most one packet out: parse, look up, encode, count. What a transport calls: respond(), or for a
+ * batch its three parts, so that the memory which one query needs is fetched while others are worked on.
  *
  * Threads: a responder belongs to one worker; its counters may be read by any thread.
  */
@@ -25,18 +26,37 @@ struct responder_config {
 	uint8_t nsid[RESPOND_NSID_MAX];
 };
 
+/* One query under way. Refers to the packet and the plan, which must stay. Need not be zeroed. */
+struct request {
+	enum query_verdict verdict;
+	enum dns_rcode rcode; /* for QUERY_REPLY */
+	bool is_tcp;
+	struct lookup_client client;
+	struct query query;
+	struct lookup_start start; /* for QUERY_ANSWER */
+};
+
 /* A worker's scratch. About 10 KiB; reused for every packet. */
 struct responder {
 	struct counters counters;
 	struct responder_config config; /* the worker's copy */
 	uint32_t now_s;                 /* seconds since 1970, as the worker last looked: for cookies */
 	uint64_t random;                /* state of the generator of random bits */
-	struct query query;
+	struct request request;         /* of respond() */
 	struct answer answer;
 };
 
 /* Seeds the random bits from the kernel; the config is empty. Errors: VEER_EIO. */
 enum veer_err responder_init(struct responder *r);
+
+/* Parse `packet` and begin. False: it gets no reply, and `request` is void. */
+bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
+		   const struct lookup_client *client, bool is_tcp, struct request *request);
+/* Fetch some of the memory that the request will need; false when that is done. */
+bool respond_step(struct request *request);
+/* Reply, as respond() does. The plan is the one that it began with. */
+size_t respond_end(struct responder *r, const struct plan *plan, struct request *request, uint8_t *out,
+		   size_t out_size);
 
 /*
  * Answer `packet` from `plan` (not NULL) into `out` of `out_size` bytes: at least EDNS_UDP_SIZE for UDP, ENCODE_MAX for

@@ -19,6 +19,8 @@ struct udp_place {
 	uint8_t in[PACKET_IN_MAX];
 	uint8_t out[EDNS_UDP_SIZE];
 	alignas(struct cmsghdr) uint8_t control[CONTROL_MAX];
+	bool is_answered; /* `request` is under way */
+	struct request request;
 };
 
 struct udp_batch {
@@ -96,22 +98,38 @@ static void free_interface(struct msghdr *msg)
 	}
 }
 
+/* Begin with what came, and fetch what it needs: while memory is waited for, the next query has its turn. */
+static void begin(struct udp_batch *b, unsigned count, struct responder *responder, const struct plan *plan)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct udp_place *p = &b->places[i];
+		struct lookup_client client;
+		p->is_answered = client_of(&p->from, &client) && (b->in[i].msg_hdr.msg_flags & MSG_CTRUNC) == 0;
+		if (p->is_answered)
+			p->is_answered =
+				respond_begin(responder, plan, p->in, b->in[i].msg_len, &client, false, &p->request);
+		else
+			count_add(&responder->counters, COUNT_DROPPED + COUNT_DROP_SOURCE);
+	}
+	for (bool is_busy = true; is_busy;) {
+		is_busy = false;
+		for (unsigned i = 0; i < count; i++)
+			if (b->places[i].is_answered && respond_step(&b->places[i].request))
+				is_busy = true;
+	}
+}
+
 /* Fill b->out with the replies; their count. */
 static unsigned answer(struct udp_batch *b, unsigned count, struct responder *responder, const struct plan *plan)
 {
 	unsigned replies = 0;
+	begin(b, count, responder, plan);
 	for (unsigned i = 0; i < count; i++) {
 		struct udp_place *p = &b->places[i];
 		struct msghdr *in = &b->in[i].msg_hdr;
-		struct lookup_client client;
-		size_t len = 0;
-		if (client_of(&p->from, &client) && (in->msg_flags & MSG_CTRUNC) == 0)
-			len = respond(responder, plan, p->in, b->in[i].msg_len, &client, false, p->out, sizeof p->out);
-		else
-			count_add(&responder->counters, COUNT_DROPPED + COUNT_DROP_SOURCE);
-		if (len == 0)
+		if (!p->is_answered)
 			continue;
-		p->out_vec.iov_len = len;
+		p->out_vec.iov_len = respond_end(responder, plan, &p->request, p->out, sizeof p->out);
 		if (in->msg_control != NULL)
 			free_interface(in);
 		b->out[replies++].msg_hdr = (struct msghdr){.msg_name = &p->from,
@@ -144,6 +162,7 @@ static void send_replies(struct udp_batch *b, unsigned count, struct responder *
 void udp_serve(struct udp_batch *b, struct responder *responder, struct rcu *rcu, unsigned reader, int fd,
 	       bool has_pktinfo, int rounds)
 {
+	/* until nothing waits: asking once more than needed costs less than to wait for an event each time */
 	for (int round = 0; round < rounds; round++) {
 		int count = receive(b, fd, has_pktinfo);
 		if (count <= 0)
@@ -152,7 +171,5 @@ void udp_serve(struct udp_batch *b, struct responder *responder, struct rcu *rcu
 		const struct plan *plan = rcu_quiescent(rcu, reader);
 		unsigned replies = answer(b, (unsigned)count, responder, plan);
 		send_replies(b, replies, responder, fd);
-		if (count < UDP_BATCH)
-			return;
 	}
 }

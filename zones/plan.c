@@ -2,19 +2,19 @@
 /* Reading a plan. See plan.h. */
 #include "zones/plan.h"
 
-const struct plan_zone *plan_zone_find(const struct plan *plan, const uint8_t *qname)
+const struct plan_zone *plan_zone_find(const struct plan *plan, const struct trie_key *key)
 {
 	struct trie_path path;
-	trie_find(&plan->zones, qname, &path);
+	trie_find_key(&plan->zones, key, &path);
 	if (path.exact != NULL)
 		return path.exact;
 	return path.count > 0 ? path.above[path.count - 1] : NULL;
 }
 
-const struct plan_zone *plan_zone_find_above(const struct plan *plan, const uint8_t *qname)
+const struct plan_zone *plan_zone_find_above(const struct plan *plan, const struct trie_key *key)
 {
 	struct trie_path path;
-	trie_find(&plan->zones, qname, &path);
+	trie_find_key(&plan->zones, key, &path);
 	return path.count > 0 ? path.above[path.count - 1] : NULL;
 }
 

@@ -74,10 +74,10 @@ struct plan {
 	size_t rrset_count;          /* of all versions held, visible or not */
 };
 
-/* The zone that `qname` (lower case) lies in: the one with the longest apex; NULL when none is served. */
-const struct plan_zone *plan_zone_find(const struct plan *plan, const uint8_t *qname);
-/* Same, but only zones strictly above `qname` (who is asked for DS, RFC 4035 3.1.4.1). */
-const struct plan_zone *plan_zone_find_above(const struct plan *plan, const uint8_t *qname);
+/* The zone that the name of `key` lies in: the one with the longest apex; NULL when none is served. */
+const struct plan_zone *plan_zone_find(const struct plan *plan, const struct trie_key *key);
+/* Same, but only zones strictly above the name (who is asked for DS, RFC 4035 3.1.4.1). */
+const struct plan_zone *plan_zone_find_above(const struct plan *plan, const struct trie_key *key);
 
 /* The RRset of `type` at a node, or NULL. */
 const struct plan_entry *plan_node_entry(const struct plan_node *node, uint16_t type);

@@ -15,7 +15,6 @@
 #define OFFSET_SHIFT 48
 #define OFFSET_MASK UINT64_C(0x3ff)
 #define BITMAP_MASK ((UINT64_C(1) << OFFSET_SHIFT) - 1)
-#define KEY_MAX 512 /* 255 octets, at most two numbers each */
 
 /* An array of twigs, marked with the transaction that made it: that one may change it in place. */
 struct twigs {
@@ -23,71 +22,46 @@ struct twigs {
 	struct trie_node nodes[];
 };
 
-/* A name as numbers. Beyond `len` every number is 0, so no key is another one's beginning. */
-struct key {
-	unsigned len;
-	unsigned label_count;
-	uint16_t label_end[NAME_LABELS_MAX + 1]; /* offset behind the n-th label's 0, from the root; [0] is 0 */
-	uint8_t at[KEY_MAX + 2];
-};
-
 /*
- * Numbers of an octet: `first` for usual ones; for the others `first` names a group of at most 47 neighbours and
- * `second` is the place in it plus 1. Groups lie between the usual octets, so order is kept. Upper-case letters never
- * occur.
+ * Octets as numbers: a usual one is `first` and its distance from `base`. The others stand in groups of at most 47
+ * neighbours between the usual ones, so order is kept: `first` is the group's, a second number is the place in it.
+ * Upper-case letters never occur.
  */
-struct number {
+struct octets {
 	uint8_t first;
-	uint8_t second; /* 0: there is none */
+	uint8_t base;
+	bool is_usual;
 };
 
-#define GROUP_LOW 1    /* 0-44 */
-#define NUM_HYPHEN 2   /* 45 */
-#define GROUP_SLASH 3  /* 46-47 */
-#define NUM_DIGIT 4    /* 48-57 */
-#define GROUP_UPPER 14 /* 58-64, 91-94 */
-#define NUM_UNDER 15   /* 95 */
-#define GROUP_TICK 16  /* 96 */
-#define NUM_LETTER 17  /* 97-122 */
-#define GROUP_HIGH 43  /* 123-169, 170-216, 217-255: 43, 44, 45 */
-
-static struct number number_of(uint8_t c)
-{
-	if (c >= 'a' && c <= 'z')
-		return (struct number){.first = (uint8_t)(NUM_LETTER + (c - 'a'))};
-	if (c >= '0' && c <= '9')
-		return (struct number){.first = (uint8_t)(NUM_DIGIT + (c - '0'))};
-	if (c == '-')
-		return (struct number){.first = NUM_HYPHEN};
-	if (c == '_')
-		return (struct number){.first = NUM_UNDER};
-	if (c < '-')
-		return (struct number){GROUP_LOW, (uint8_t)(c + 1)};
-	if (c < '0')
-		return (struct number){GROUP_SLASH, (uint8_t)(c - '.' + 1)};
-	if (c < '_')
-		return (struct number){GROUP_UPPER, (uint8_t)(c - ':' + 1)};
-	if (c == '`')
-		return (struct number){GROUP_TICK, 1};
-	return (struct number){(uint8_t)(GROUP_HIGH + (c - '{') / 47), (uint8_t)((c - '{') % 47 + 1)};
-}
+static const struct octets octets[256] = {
+	[0 ... 44] = {1, 0, false},       ['-'] = {2, '-', true},           [46 ... 47] = {3, 46, false},
+	['0' ... '9'] = {4, '0', true},   [58 ... 94] = {14, 58, false},    ['_'] = {15, '_', true},
+	['`'] = {16, '`', false},         ['a' ... 'z'] = {17, 'a', true},  [123 ... 169] = {43, 123, false},
+	[170 ... 216] = {44, 170, false}, [217 ... 255] = {45, 217, false},
+};
 
 static unsigned put_label(uint8_t *at, unsigned len, const uint8_t *label)
 {
 	for (unsigned i = 1; i <= label[0]; i++) {
-		struct number n = number_of(label[i]);
-		at[len++] = n.first;
-		if (n.second != 0)
-			at[len++] = (uint8_t)(n.second - 1);
+		const struct octets *o = &octets[label[i]];
+		uint8_t distance = (uint8_t)(label[i] - o->base);
+		if (o->is_usual) {
+			at[len++] = (uint8_t)(o->first + distance);
+		} else {
+			at[len++] = o->first;
+			at[len++] = distance;
+		}
 	}
 	at[len++] = 0;
 	return len;
 }
 
-static void key_make(struct key *key, const uint8_t *name)
+/* Beyond `len` every number is 0, so no key is another one's beginning. */
+void trie_key_make(struct trie_key *key, const uint8_t *name)
 {
 	const uint8_t *labels[NAME_LABELS_MAX + 1];
 	unsigned count = 0;
+	key->name = name;
 	for (; *name != 0; name += *name + 1)
 		labels[count++] = name;
 	key->label_count = count;
@@ -100,20 +74,20 @@ static void key_make(struct key *key, const uint8_t *name)
 	key->len = len;
 }
 
-static inline unsigned key_at(const struct key *key, unsigned offset)
+static inline unsigned key_at(const struct trie_key *key, unsigned offset)
 {
 	return offset < key->len ? key->at[offset] : 0;
 }
 
-/* The first offset at which two keys differ; KEY_MAX + 1 when they are equal. */
-static unsigned key_diff(const struct key *a, const struct key *b)
+/* The first offset at which two keys differ; TRIE_KEY_MAX + 1 when they are equal. */
+static unsigned key_diff(const struct trie_key *a, const struct trie_key *b)
 {
 	unsigned longer = a->len > b->len ? a->len : b->len;
 	for (unsigned i = 0; i < longer; i++)
 		if (key_at(a, i) != key_at(b, i))
 			return i;
 	/* one may be the other plus a 0 that ends nothing: only when both are the root's */
-	return a->len == b->len ? KEY_MAX + 1 : longer;
+	return a->len == b->len ? TRIE_KEY_MAX + 1 : longer;
 }
 
 static inline bool is_branch(const struct trie_node *n)
@@ -131,9 +105,18 @@ static inline const struct trie_node *branch_twigs(const struct trie_node *n)
 	return ((const struct twigs *)n->ptr)->nodes;
 }
 
+/* How many bits are set. The compiler's builtin is a call where the processor is not known to have an instruction. */
+static inline unsigned bit_count(uint64_t v)
+{
+	v -= v >> 1 & UINT64_C(0x5555555555555555);
+	v = (v & UINT64_C(0x3333333333333333)) + (v >> 2 & UINT64_C(0x3333333333333333));
+	v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (unsigned)(v * UINT64_C(0x0101010101010101) >> 56);
+}
+
 static inline unsigned twig_count(const struct trie_node *n)
 {
-	return (unsigned)__builtin_popcountll(n->word & BITMAP_MASK);
+	return bit_count(n->word & BITMAP_MASK);
 }
 
 static inline bool has_twig(const struct trie_node *n, unsigned number)
@@ -143,7 +126,7 @@ static inline bool has_twig(const struct trie_node *n, unsigned number)
 
 static inline unsigned twig_index(const struct trie_node *n, unsigned number)
 {
-	return (unsigned)__builtin_popcountll(n->word & ((UINT64_C(1) << number) - 1));
+	return bit_count(n->word & ((UINT64_C(1) << number) - 1));
 }
 
 static inline uint64_t branch_word(unsigned offset, uint64_t bitmap)
@@ -167,7 +150,7 @@ void trie_init(struct trie *trie, size_t name_offset)
 }
 
 /* Where the walk for `key` ends: a leaf that shares with it as long a beginning as any leaf does. NULL when empty. */
-static const struct trie_node *nearest_leaf(const struct trie *trie, const struct key *key)
+static const struct trie_node *nearest_leaf(const struct trie *trie, const struct trie_key *key)
 {
 	const struct trie_node *n = &trie->root;
 	if (n->ptr == NULL)
@@ -181,50 +164,102 @@ static const struct trie_node *nearest_leaf(const struct trie *trie, const struc
 
 void *trie_get(const struct trie *trie, const uint8_t *name)
 {
-	struct key key;
-	key_make(&key, name);
+	struct trie_key key;
+	trie_key_make(&key, name);
 	const struct trie_node *n = nearest_leaf(trie, &key);
 	if (n == NULL || !name_equal(value_name(trie, n->ptr), name))
 		return NULL;
 	return n->ptr;
 }
 
-void trie_find(const struct trie *trie, const uint8_t *name, struct trie_path *path)
+void trie_walk_begin(struct trie_walk *w, const struct trie *trie, const struct trie_key *key, struct trie_path *path)
 {
-	struct key key;
-	uint8_t above_labels[NAME_LABELS_MAX + 1];
-	unsigned count = 0;
-	unsigned labels = 0;
-	const struct trie_node *n = &trie->root;
+	w->trie = trie;
+	w->key = key;
+	w->at = &trie->root;
+	w->path = path;
+	w->labels = 0;
+	w->count = 0;
+}
+
+bool trie_walk_step(struct trie_walk *w)
+{
+	const struct trie_node *n = w->at;
+	const struct trie_key *key = w->key;
+	if (!is_branch(n)) {
+		__builtin_prefetch(n->ptr);
+		__builtin_prefetch((const uint8_t *)n->ptr + 64);
+		return false;
+	}
+	unsigned offset = branch_offset(n);
+	unsigned number = key_at(key, offset);
+	const struct trie_node *twigs = branch_twigs(n);
+	while (w->labels < key->label_count && key->label_end[w->labels] < offset)
+		w->labels++;
+	/* A leaf for "nothing more" at a label's end is the name made of the labels so far, if they match. */
+	if (number != 0 && has_twig(n, 0) && key->label_end[w->labels] == offset && !is_branch(twigs)) {
+		w->above_labels[w->count] = (uint8_t)w->labels;
+		w->path->above[w->count++] = twigs->ptr;
+	}
+	w->at = twigs + (has_twig(n, number) ? twig_index(n, number) : 0);
+	__builtin_prefetch(w->at);
+	return true;
+}
+
+const void *trie_walk_value(const struct trie_walk *w)
+{
+	return w->at->ptr;
+}
+
+/* Same octets; the length octets of labels tell where both end. */
+static bool is_same(const uint8_t *a, const uint8_t *b)
+{
+	for (; *a != 0; a += *a + 1, b += *b + 1)
+		for (unsigned i = 0; i <= *a; i++)
+			if (a[i] != b[i])
+				return false;
+	return *b == 0;
+}
+
+void trie_walk_end(struct trie_walk *w)
+{
+	const struct trie_key *key = w->key;
+	struct trie_path *path = w->path;
+	const void *value = trie_walk_value(w);
 	path->exact = NULL;
 	path->common = 0;
 	path->count = 0;
-	if (n->ptr == NULL)
+	if (value == NULL)
 		return;
-	key_make(&key, name);
-	while (is_branch(n)) {
-		unsigned offset = branch_offset(n);
-		unsigned number = key_at(&key, offset);
-		while (labels < key.label_count && key.label_end[labels] < offset)
-			labels++;
-		/* A leaf for "nothing more" at a label's end is the name made of the labels so far, if they match. */
-		if (number != 0 && has_twig(n, 0) && key.label_end[labels] == offset && !is_branch(branch_twigs(n))) {
-			above_labels[count] = (uint8_t)labels;
-			path->above[count++] = branch_twigs(n)->ptr;
-		}
-		n = branch_twigs(n) + (has_twig(n, number) ? twig_index(n, number) : 0);
+	const uint8_t *found = value_name(w->trie, value);
+	path->common = key->label_count;
+	path->count = w->count;
+	if (is_same(found, key->name)) {
+		path->exact = value;
+		return;
 	}
-	const uint8_t *found = value_name(trie, n->ptr);
 	unsigned found_labels = name_label_count(found);
-	path->common = name_common_labels(found, name);
-	if (path->common == key.label_count && found_labels == key.label_count)
-		path->exact = n->ptr;
-	while (count > 0 && above_labels[count - 1] > path->common)
-		count--;
-	if (path->common == found_labels && found_labels < key.label_count &&
-	    (count == 0 || path->above[count - 1] != n->ptr))
-		path->above[count++] = n->ptr;
-	path->count = count;
+	path->common = name_common_labels(found, key->name);
+	while (path->count > 0 && w->above_labels[path->count - 1] > path->common)
+		path->count--;
+	if (path->common == found_labels && (path->count == 0 || path->above[path->count - 1] != value))
+		path->above[path->count++] = value;
+}
+
+void trie_find_key(const struct trie *trie, const struct trie_key *key, struct trie_path *path)
+{
+	struct trie_walk walk;
+	trie_walk_begin(&walk, trie, key, path);
+	while (trie_walk_step(&walk))
+		;
+	trie_walk_end(&walk);
+}
+
+void trie_find(const struct trie *trie, const uint8_t *name, struct trie_path *path)
+{
+	struct trie_key key;
+	trie_key_make(&key, name);
+	trie_find_key(trie, &key, path);
 }
 
 /*
@@ -264,7 +299,7 @@ static inline struct trie_node *own_nodes(struct trie_node *n)
 }
 
 /* The changeable node reached by `key`, stopping at a leaf or at a branch that looks at `offset` or beyond. */
-static enum veer_err descend(struct trie *trie, const struct trie_txn *txn, const struct key *key, unsigned offset,
+static enum veer_err descend(struct trie *trie, const struct trie_txn *txn, const struct trie_key *key, unsigned offset,
 			     struct trie_node **out)
 {
 	struct trie_node *n = &trie->root;
@@ -317,8 +352,8 @@ static enum veer_err split(struct trie *trie, const struct trie_txn *txn, struct
 	return VEER_OK;
 }
 
-static enum veer_err insert_new(struct trie *trie, const struct trie_txn *txn, const struct key *key,
-				const struct key *near, unsigned offset, void *value)
+static enum veer_err insert_new(struct trie *trie, const struct trie_txn *txn, const struct trie_key *key,
+				const struct trie_key *near, unsigned offset, void *value)
 {
 	struct trie_node *n;
 	enum veer_err err = descend(trie, txn, key, offset, &n);
@@ -333,8 +368,8 @@ static enum veer_err insert_new(struct trie *trie, const struct trie_txn *txn, c
 
 enum veer_err trie_set(struct trie *trie, const struct trie_txn *txn, void *value, void **replaced)
 {
-	struct key key;
-	struct key near;
+	struct trie_key key;
+	struct trie_key near;
 	const uint8_t *name = value_name(trie, value);
 	if (trie->root.ptr == NULL) {
 		trie->root = (struct trie_node){.word = 0, .ptr = value};
@@ -342,17 +377,17 @@ enum veer_err trie_set(struct trie *trie, const struct trie_txn *txn, void *valu
 		*replaced = NULL;
 		return VEER_OK;
 	}
-	key_make(&key, name);
-	key_make(&near, value_name(trie, nearest_leaf(trie, &key)->ptr));
+	trie_key_make(&key, name);
+	trie_key_make(&near, value_name(trie, nearest_leaf(trie, &key)->ptr));
 	unsigned offset = key_diff(&key, &near);
-	if (offset <= KEY_MAX) {
+	if (offset <= TRIE_KEY_MAX) {
 		enum veer_err err = insert_new(trie, txn, &key, &near, offset, value);
 		if (err == VEER_OK)
 			*replaced = NULL;
 		return err;
 	}
 	struct trie_node *n;
-	enum veer_err err = descend(trie, txn, &key, KEY_MAX + 1, &n);
+	enum veer_err err = descend(trie, txn, &key, TRIE_KEY_MAX + 1, &n);
 	if (err != VEER_OK)
 		return err;
 	*replaced = n->ptr;
@@ -389,7 +424,7 @@ static enum veer_err remove_twig(struct trie *trie, const struct trie_txn *txn, 
 
 enum veer_err trie_del(struct trie *trie, const struct trie_txn *txn, const uint8_t *name, void **removed)
 {
-	struct key key;
+	struct trie_key key;
 	void *value = trie_get(trie, name);
 	if (value == NULL || !is_branch(&trie->root)) {
 		if (value != NULL)
@@ -397,7 +432,7 @@ enum veer_err trie_del(struct trie *trie, const struct trie_txn *txn, const uint
 		*removed = value;
 		return VEER_OK;
 	}
-	key_make(&key, name);
+	trie_key_make(&key, name);
 	struct trie_node *n = &trie->root;
 	for (;;) {
 		unsigned number = key_at(&key, branch_offset(n));
@@ -418,7 +453,7 @@ enum veer_err trie_del(struct trie *trie, const struct trie_txn *txn, const uint
 	return VEER_OK;
 }
 
-/* Depth is bounded by KEY_MAX: offsets rise strictly on the way down. */
+/* Depth is bounded by TRIE_KEY_MAX: offsets rise strictly on the way down. */
 static bool each_node(const struct trie_node *n, bool (*fn)(void *ctx, void *value), void *ctx)
 {
 	if (!is_branch(n))

@@ -64,13 +64,52 @@ struct trie_path {
 		*above[NAME_LABELS_MAX + 1]; /* values of the name's ancestors (not itself), from the root downwards */
 };
 
+#define TRIE_KEY_MAX 512 /* numbers of a key: 255 octets, at most two each */
+
+/* A name as numbers: made once, looked for in any number of tries. The fields are the trie's. Need not be zeroed. */
+struct trie_key {
+	const uint8_t *name; /* borrowed */
+	unsigned len;
+	unsigned label_count;
+	uint16_t label_end[NAME_LABELS_MAX + 1]; /* offset behind the n-th label's 0, from the root; [0] is 0 */
+	uint8_t at[TRIE_KEY_MAX + 2];
+};
+
+/*
+ * A lookup in steps, each of which touches one place in memory and asks the processor to fetch the next. So a caller
+ * with many names to look up lets them wait for memory together, not one after the other. The fields are the trie's.
+ */
+struct trie_walk {
+	const struct trie *trie;
+	const struct trie_key *key;
+	const struct trie_node *at;
+	struct trie_path *path;
+	unsigned labels; /* of the key, up to where the walk is */
+	unsigned count;  /* of path->above, as far as seen */
+	uint8_t above_labels[NAME_LABELS_MAX + 1];
+};
+
 void trie_init(struct trie *trie, size_t name_offset);
+
+/* The key of `name` (lower case, borrowed). */
+void trie_key_make(struct trie_key *key, const uint8_t *name);
 
 /* The value of exactly `name` (lower case), or NULL. */
 void *trie_get(const struct trie *trie, const uint8_t *name);
 
 /* Everything that a DNS lookup wants to know about `name` (lower case), in one walk. */
 void trie_find(const struct trie *trie, const uint8_t *name, struct trie_path *path);
+/* Same, with a key that is made already. */
+void trie_find_key(const struct trie *trie, const struct trie_key *key, struct trie_path *path);
+
+/* Same in steps: begin, step until that is false, end; then `path` (borrowed, as is `key`) is filled. */
+void trie_walk_begin(struct trie_walk *walk, const struct trie *trie, const struct trie_key *key,
+		     struct trie_path *path);
+/* One step. False when there are no more: the value where the walk ended is being fetched. */
+bool trie_walk_step(struct trie_walk *walk);
+/* After the last step: the only value that the name may have, its name not compared yet; NULL in an empty trie. */
+const void *trie_walk_value(const struct trie_walk *walk);
+void trie_walk_end(struct trie_walk *walk);
 
 /*
  * Put `value` under its own name. `*replaced` becomes the value that was there, or NULL; it is the caller's to retire.

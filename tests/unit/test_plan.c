@@ -91,7 +91,9 @@ static const char *ask(const struct plan *plan, const char *name_text, uint16_t 
 	uint8_t name[NAME_WIRE_MAX];
 	size_t len;
 	assert_int_equal(name_parse(name_text, strlen(name_text), NULL, name, &len, NULL), VEER_OK);
-	const struct plan_zone *zone = plan_zone_find(plan, name);
+	struct trie_key key;
+	trie_key_make(&key, name);
+	const struct plan_zone *zone = plan_zone_find(plan, &key);
 	if (zone == NULL)
 		return "refused";
 	if (!zone->is_servable)
@@ -336,7 +338,9 @@ static void nodes_know_cuts_and_cnames(void **state)
 	put_record(w, ZONE "/1/sub." ZONE "/NS", 300, "ns.sub");
 	put_record(w, ZONE "/1/alias." ZONE "/CNAME", 300, "www");
 	commit_alone(w);
-	const struct plan_zone *zone = plan_zone_find(w->plan, (const uint8_t *)"\4gslb\7example");
+	struct trie_key key;
+	trie_key_make(&key, (const uint8_t *)"\4gslb\7example");
+	const struct plan_zone *zone = plan_zone_find(w->plan, &key);
 	assert_int_equal(zone->negative->ttl, 60);
 	assert_int_equal(zone->soa->ttl, 300);
 	assert_int_equal(zone->labels, 2);

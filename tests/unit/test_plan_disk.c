@@ -140,10 +140,13 @@ static void the_checksum_is_that_of_the_standard(void **state)
 	crc32c_init(&tables);
 	for (uint8_t i = 0; i < 32; i++)
 		rising[i] = i;
-	/* RFC 3720 B.4, as numbers */
-	assert_int_equal(crc32c_update(&tables, 0, zeros, 32), 0x8a9136aa);
-	assert_int_equal(crc32c_update(&tables, 0, rising, 32), 0x46dd794e);
-	assert_int_equal(crc32c_update(&tables, crc32c_update(&tables, 0, rising, 13), rising + 13, 19), 0x46dd794e);
+	/* RFC 3720 B.4, as numbers; by the processor's instruction, where it has one, and by the tables */
+	for (int i = 0; i < 2; i++, tables.has_instruction = false) {
+		assert_int_equal(crc32c_update(&tables, 0, zeros, 32), 0x8a9136aa);
+		assert_int_equal(crc32c_update(&tables, 0, rising, 32), 0x46dd794e);
+		uint32_t first = crc32c_update(&tables, 0, rising, 13);
+		assert_int_equal(crc32c_update(&tables, first, rising + 13, 19), 0x46dd794e);
+	}
 }
 
 static void nothing_kept_is_said_so(void **state)

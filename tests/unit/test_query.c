@@ -206,11 +206,13 @@ static void replies_fit_any_limit(void **state)
 	struct zone_plan *zp = small_zone();
 	uint8_t packet[512];
 	size_t len = zone_plan_query("example.", RRTYPE_NS, 1232, packet);
-	struct query *q = &zp->responder->query;
+	struct query *q = &zp->responder->request.query;
+	struct lookup_start *start = &zp->responder->request.start;
 	enum dns_rcode rcode;
 	struct lookup_client client = {.address = {0}};
 	assert_int_equal(query_parse(q, packet, len, &rcode), QUERY_ANSWER);
-	lookup_answer(zp->plan, q, &client, 1, &zp->responder->answer);
+	lookup_begin(zp->plan, q, start);
+	lookup_decide(zp->plan, q, &client, 1, start, &zp->responder->answer);
 	size_t whole = encode_answer(q, &zp->responder->answer, zp->out, 512);
 	for (size_t limit = 12 + 13 + 11; limit <= whole; limit++) {
 		uint8_t *out = malloc(limit);
