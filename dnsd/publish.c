@@ -33,13 +33,14 @@ struct publisher {
 };
 
 struct publisher *publisher_new(struct daemon *daemon, const struct veer_listen *addresses, size_t count,
-				unsigned workers)
+				unsigned workers, const struct tcp_limits *tcp)
 {
 	struct publisher *p = calloc(1, sizeof *p);
 	if (p == NULL)
 		return NULL;
 	p->daemon = daemon;
 	p->worker_count = workers;
+	p->config.tcp = *tcp;
 	p->address_count = count;
 	p->addresses = calloc(count + 1, sizeof *addresses);
 	p->rcu = rcu_new(workers);
@@ -221,6 +222,11 @@ struct workers *publisher_workers(struct publisher *p)
 const struct sockets *publisher_sockets(const struct publisher *p)
 {
 	return &p->sockets;
+}
+
+void publisher_kernel_drops(const struct publisher *p, struct sockets_drops *out)
+{
+	sockets_count_drops(&p->sockets, out);
 }
 
 const struct plan *publisher_plan(const struct publisher *p)

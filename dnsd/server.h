@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/daemon.h"
+#include "dnsd/admission.h"
 
 /* What the command line and the configuration file say. Zero it, set the defaults by server_options_default(). */
 struct server_options {
@@ -28,6 +29,7 @@ struct server_options {
 	const char *control;            /* path of the control socket, or NULL: in the state's directory */
 	bool replace;                   /* take the place of the server that runs there */
 	int64_t workers;
+	struct admission_options admission;
 };
 
 struct server;

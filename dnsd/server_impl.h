@@ -15,6 +15,7 @@
 struct server {
 	struct daemon *daemon;
 	const struct server_options *options;
+	struct admission *admission;
 	struct publisher *publisher;
 	struct geo_table *geo; /* until a builder or the replica has it */
 	/* from zone files */
@@ -45,7 +46,7 @@ struct server {
 void server_fail(struct server *server, enum veer_err err, const char *reason);
 
 /* Wait for 10 ms, while starting, until a process that has ended is gone altogether; try SERVER_TRIES times. */
-#define SERVER_TRIES 500
+#define SERVER_TRIES 200
 void server_pause(void);
 
 /* Read the state's directory, unless another process has it (VEER_EBUSY). `*out` is the caller's. */

@@ -240,7 +240,8 @@ static enum veer_err find_path(const struct server *s, char out[PATH_SIZE], stru
 static enum veer_err check_addresses(struct server *s, struct veer_diag *diag)
 {
 	enum veer_err err = publisher_check(s->publisher, diag);
-	for (int tries = 0; err == VEER_EBUSY && takeover_is_gone(s->takeover) && tries < SERVER_TRIES; tries++) {
+	bool is_gone = s->takeover == NULL || takeover_is_gone(s->takeover);
+	for (int tries = 0; err == VEER_EBUSY && is_gone && tries < SERVER_TRIES; tries++) {
 		server_pause();
 		err = publisher_check(s->publisher, diag);
 	}
@@ -260,7 +261,7 @@ static enum veer_err take_over(struct server *s, const char *path, int *control_
 	enum veer_err err = takeover_begin(s->daemon->loop, path, &events, &s->takeover, diag);
 	if (err == VEER_ENOTFOUND) {
 		log_notice(s->daemon->log, "no server to replace", LOG_STR("control", path));
-		return VEER_OK;
+		return check_addresses(s, diag);
 	}
 	if (err != VEER_OK)
 		return err;
@@ -307,10 +308,14 @@ enum veer_err server_join(struct server *s, struct veer_diag *diag)
 		err = file_make_dirs(s->options->state, diag);
 	if (err == VEER_OK && s->options->replace)
 		err = take_over(s, path, &fd, diag);
+	if (err != VEER_OK && fd >= 0)
+		(void)close(fd);
 	if (err == VEER_OK)
 		err = control_new(&host, path, fd, &s->control, diag);
-	else if (fd >= 0)
-		(void)close(fd);
+	for (int tries = 0; err == VEER_EBUSY && s->options->replace && tries < SERVER_TRIES; tries++) {
+		server_pause();
+		err = control_new(&host, path, -1, &s->control, diag);
+	}
 	if (err == VEER_OK && s->takeover == NULL)
 		err = control_listen(s->control);
 	return err;

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/addr.h"
 #include "base/err.h"
@@ -67,5 +68,14 @@ void sockets_close(struct sockets *sockets);
 
 /* The pairs of one worker: where they begin, and how many they are. */
 const struct socket_pair *sockets_of(const struct sockets *sockets, unsigned worker, size_t *count);
+
+/* What the kernel threw away at our sockets, since they were opened. */
+struct sockets_drops {
+	uint64_t udp; /* datagrams: no room in the receive buffer, most of all */
+	uint64_t tcp; /* connections: too many waited to be accepted */
+};
+
+/* Asks the kernel: two system calls an address and worker. From any thread. */
+void sockets_count_drops(const struct sockets *sockets, struct sockets_drops *out);
 
 #endif
