@@ -285,6 +285,18 @@ static enum veer_err take_over(struct server *s, const char *path, int *control_
 	return err;
 }
 
+/* With the inherited socket, or a new one, if need be after one that has just died is gone from the path. */
+static enum veer_err open_control(struct server *s, const struct control_host *host, const char *path, int fd,
+				  struct veer_diag *diag)
+{
+	enum veer_err err = control_new(host, path, fd, &s->control, diag);
+	for (int tries = 0; err == VEER_EBUSY && s->options->replace && tries < SERVER_TRIES; tries++) {
+		server_pause();
+		err = control_new(host, path, -1, &s->control, diag);
+	}
+	return err;
+}
+
 enum veer_err server_join(struct server *s, struct veer_diag *diag)
 {
 	const struct control_host host = {.loop = s->daemon->loop,
@@ -311,11 +323,7 @@ enum veer_err server_join(struct server *s, struct veer_diag *diag)
 	if (err != VEER_OK && fd >= 0)
 		(void)close(fd);
 	if (err == VEER_OK)
-		err = control_new(&host, path, fd, &s->control, diag);
-	for (int tries = 0; err == VEER_EBUSY && s->options->replace && tries < SERVER_TRIES; tries++) {
-		server_pause();
-		err = control_new(&host, path, -1, &s->control, diag);
-	}
+		err = open_control(s, &host, path, fd, diag);
 	if (err == VEER_OK && s->takeover == NULL)
 		err = control_listen(s->control);
 	return err;
