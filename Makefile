@@ -49,6 +49,7 @@ UNIT_HELP := $(filter-out $(UNIT_SRCS),$(wildcard tests/unit/*.c))
 TOOL_SRCS := $(wildcard tests/tools/*.c)
 TOOL_BINS := $(patsubst tests/tools/%.c,$(B)/tests/%,$(TOOL_SRCS))
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_HELP := tests/fuzz/served.c
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRCS))
 SIM_BIN := $(B)/tests/sim
 REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
@@ -56,7 +57,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential abuse lint format fuzz bench sim clean help deps test-deps install tests
+.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench sim clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -156,7 +157,7 @@ $(B)/tests/%: $(O)/tests/unit/%.o $(call objs,$(UNIT_HELP)) $(ALL_LIBS)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lcmocka -lm)
 $(B)/tests/%: $(O)/tests/tools/%.o $(ALL_LIBS)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
-$(B)/tests/replay_%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(ALL_LIBS)
+$(B)/tests/replay_%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(call objs,$(FUZZ_HELP)) $(ALL_LIBS)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
 
 SIM_OBJS := $(call objs,$(wildcard tests/sim/*.c))
@@ -166,11 +167,16 @@ $(SIM_BIN): $(SIM_OBJS) $(LIB_probes) $(LIB_zones) $(LIB_base)
 # Fuzzers are built by clang in one go, sources and target together, so that coverage reaches every line.
 FUZZ_LIB_SRCS := $(foreach d,base zones zones/store probes dnsd api,$(call srcs,$(d)))
 fuzz: $(FUZZ_BINS)  ## build the libFuzzer targets (needs clang); run build/fuzz/fuzz_NAME CORPUS
+
+SECONDS ?= 900
+fuzz-run: fuzz  ## run the packet path's fuzz targets, SECONDS= of CPU each; adds up over runs
+	@tests/fuzz/run.py --seconds $(SECONDS)
+
 build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@clang $(CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=all $(PC_CFLAGS) -MMD -MP -c -o $@ $<
-build/fuzz/libveer.a: $(patsubst %.c,build/fuzz/obj/%.o,$(FUZZ_LIB_SRCS))
+build/fuzz/libveer.a: $(patsubst %.c,build/fuzz/obj/%.o,$(FUZZ_LIB_SRCS) $(FUZZ_HELP))
 	@rm -f $@ && ar rcs $@ $^
 build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libveer.a
 	@clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(call pc_libs,$(PKGS_all)) -lm

@@ -161,7 +161,7 @@ bool tcp_accept(struct tcp_table *t, int listen_fd, int64_t now_ms)
 {
 	bool made_room = false;
 	for (int i = 0; i < ACCEPT_ROUNDS; i++) {
-		struct sockaddr_storage from;
+		struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
 		socklen_t from_len = sizeof from;
 		int fd = accept4(listen_fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {

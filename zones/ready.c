@@ -98,8 +98,8 @@ static void remember(struct ready_builder *b, const uint8_t *name, unsigned labe
 	memcpy(b->copies + b->copies_len, name, len);
 	size_t offset = 0;
 	for (unsigned i = 0; i < labels && b->seen_count < NAMES_SEEN_MAX; i++) {
-		if (b->len + offset > READY_POINTER_MAX)
-			break;
+		if (b->len + offset >= (READY_TO_OWNER & READY_POINTER_MAX))
+			break; /* out of reach, or taken for another meaning */
 		b->seen[b->seen_count++] = (struct seen_name){.at = (uint16_t)(b->len + offset),
 							      .copy = (uint16_t)(b->copies_len + offset)};
 		offset += (size_t)name[offset] + 1;

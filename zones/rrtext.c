@@ -10,6 +10,7 @@
 #include "base/crypto.h"
 #include "zones/model.h"
 #include "zones/rrnumbers.h"
+#include "zones/zonefile_lines.h"
 
 /* A record must be one line: what ldns would take for the end of a record or of a line is refused before. */
 static bool is_one_line(const char *text)
@@ -92,11 +93,23 @@ static char *print_generic(const uint8_t *rdata, size_t len)
 	return text;
 }
 
+/* Is the text a line of a zone file as it stands? ldns does not escape quotes in names. */
+static bool is_zone_line(const char *text)
+{
+	struct line_reader r;
+	bool same = line_reader_init(&r, -1, text, strlen(text)) == VEER_OK && line_reader_next(&r, NULL) == VEER_OK &&
+		    strcmp(r.text.data, text) == 0;
+	line_reader_deinit(&r);
+	return same;
+}
+
 /* Does the text mean exactly these octets? For some types ldns's own text does not. */
 static bool means(uint16_t type, const char *text, const uint8_t *rdata, size_t rdata_len)
 {
 	uint8_t *again = NULL;
 	size_t len;
+	if (!is_zone_line(text))
+		return false;
 	if (rrtext_parse(type, text, (const uint8_t *)"", &again, &len, NULL) != VEER_OK)
 		return false;
 	bool same = len == rdata_len && memcmp(again, rdata, len) == 0;

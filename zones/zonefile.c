@@ -73,7 +73,8 @@ struct source {
 	unsigned file; /* index of zf->paths */
 	unsigned depth;
 	ldns_rdf *origin;
-	ldns_rdf *previous; /* owner of the record before */
+	uint8_t owner[NAME_WIRE_MAX]; /* of the record at hand; a line that begins with a blank has the one before */
+	size_t owner_len;             /* 0: none yet */
 };
 
 static enum veer_err place(const struct zonefile *zf, unsigned file, unsigned line, enum veer_err err, const char *what,
@@ -152,15 +153,9 @@ static uint32_t effective_ttl(struct reading *r, uint32_t ttl)
 static enum veer_err take_record(struct source *s, const ldns_rr *rr)
 {
 	struct reading *r = s->reading;
-	uint8_t name[NAME_WIRE_MAX];
 	uint16_t at[RDATA_NAMES_MAX];
-	const ldns_rdf *owner = ldns_rr_owner(rr);
 	uint16_t type = (uint16_t)ldns_rr_get_type(rr);
-	size_t owner_len = name_check(ldns_rdf_data(owner), ldns_rdf_size(owner));
-	if (owner_len == 0)
-		return fail_here(s, VEER_EINVAL, "malformed owner name");
-	name_lower_copy(name, ldns_rdf_data(owner), owner_len);
-	if (!name_is_under(name, r->zf->origin))
+	if (!name_is_under(s->owner, r->zf->origin))
 		return fail_here(s, VEER_EINVAL, "the owner name is outside the zone");
 	if (ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN)
 		return fail_here(s, VEER_EINVAL, "only class IN is served");
@@ -178,20 +173,49 @@ static enum veer_err take_record(struct source *s, const ldns_rr *rr)
 	uint32_t ttl = effective_ttl(r, ldns_rr_ttl(rr));
 	if (ttl > RRSET_TTL_MAX)
 		return fail_here(s, VEER_ERANGE, "TTL over 2147483647");
-	return add_record(s, name, owner_len, type, ttl, rdata, len);
+	return add_record(s, s->owner, s->owner_len, type, ttl, rdata, len);
+}
+
+/* Characters to the first blank that is not escaped. */
+static size_t word_len(const char *text)
+{
+	size_t len = 0;
+	for (; text[len] != '\0' && text[len] != ' ' && text[len] != '\t'; len++)
+		if (text[len] == '\\' && text[len + 1] != '\0')
+			len++;
+	return len;
+}
+
+/*
+ * Read the owner from the front of `*text`, and leave "." in its place for ldns: that takes no owner of more than 255
+ * characters, and a name of 255 octets can have four times as many (RFC 1035 5.1).
+ */
+static enum veer_err take_owner(struct source *s, char **text)
+{
+	struct veer_diag detail;
+	size_t len = word_len(*text);
+	if (len == 0)
+		return s->owner_len > 0 ? VEER_OK : fail_here(s, VEER_EINVAL, "the first record has no owner name");
+	enum veer_err err = name_parse(*text, len, ldns_rdf_data(s->origin), s->owner, &s->owner_len, &detail);
+	if (err != VEER_OK)
+		return fail_here(s, err, detail.text);
+	name_lower(s->owner, s->owner_len);
+	*text += len - 1;
+	**text = '.';
+	return VEER_OK;
 }
 
 static enum veer_err parse_record(struct source *s)
 {
 	ldns_rr *rr = NULL;
-	const char *text = s->lines.text.data;
-	if (text[0] == ' ' && s->previous == NULL)
-		return fail_here(s, VEER_EINVAL, "the first record has no owner name");
-	ldns_status status = ldns_rr_new_frm_str(&rr, text, TTL_UNSTATED, s->origin, &s->previous);
+	char *text = s->lines.text.data;
+	const char *what;
+	enum veer_err err = take_owner(s, &text);
+	if (err != VEER_OK)
+		return err;
+	ldns_status status = ldns_rr_new_frm_str(&rr, text, TTL_UNSTATED, s->origin, NULL);
 	if (status == LDNS_STATUS_MEM_ERR)
 		return VEER_ENOMEM;
-	enum veer_err err;
-	const char *what;
 	if (status != LDNS_STATUS_OK || rr == NULL)
 		err = fail_here(s, VEER_EINVAL, ldns_get_errorstr_by_id(status));
 	else if (!rrnumbers_fit(text, (uint16_t)ldns_rr_get_type(rr), &what))
@@ -374,7 +398,6 @@ static enum veer_err read_source(struct reading *r, int fd, const char *data, si
 		err = read_lines(&s);
 	line_reader_deinit(&s.lines);
 	ldns_rdf_deep_free(s.origin);
-	ldns_rdf_deep_free(s.previous);
 	return err;
 }
 

@@ -52,6 +52,7 @@ struct line_state {
 	bool in_quote;
 	bool in_comment;
 	bool is_escaped; /* the last character was a backslash */
+	bool is_blank;   /* the last character was a blank that separates; one that is escaped does not */
 	bool has_text;   /* something else than blanks was seen */
 };
 
@@ -72,13 +73,15 @@ static void take_plain(struct line_reader *r, struct line_state *s)
 	r->data += n;
 	r->len -= n;
 	s->has_text = true;
+	s->is_blank = false;
 }
 
-static void take_blank(struct line_reader *r, const struct line_state *s)
+static void take_blank(struct line_reader *r, struct line_state *s)
 {
 	/* one blank is as good as many, but at the beginning it has a meaning */
-	if (s->in_quote || r->text.len == 0 || r->text.data[r->text.len - 1] != ' ')
+	if (!s->is_blank)
 		buf_putc(&r->text, ' ');
+	s->is_blank = true;
 }
 
 static enum veer_err take_paren(struct line_reader *r, struct line_state *s, char c, struct veer_diag *diag)
@@ -101,6 +104,7 @@ static enum veer_err take_special(struct line_reader *r, struct line_state *s, c
 			s->in_quote = !s->in_quote;
 		s->is_escaped = c == '\\' && !s->is_escaped;
 		s->has_text = true;
+		s->is_blank = false;
 		buf_putc(&r->text, c);
 		return VEER_OK;
 	}
@@ -137,6 +141,7 @@ static enum veer_err take_one(struct line_reader *r, struct line_state *s, bool 
 	}
 	*done = s->has_text;
 	if (!s->has_text) {
+		s->is_blank = false;
 		buf_reset(&r->text);
 		r->first_line = r->line;
 	}

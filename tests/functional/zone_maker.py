@@ -1,11 +1,28 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Seeded zones, alone and as families of parents and children, with all the corners of the lookup in them, and the questions that find those corners."""
+import glob
+import os
 import random
+import re
 
-LABELS = ["a", "b", "c", "www", "mail", "x-1", "_sip", "_tcp", "n0", "deep", "long" + "g" * 40, "\\032space", "d\\.ot", "\\255"]
+import rdata_samples
+
+LABELS = ["a", "b", "c", "www", "mail", "x-1", "_sip", "_tcp", "n0", "deep", "long" + "g" * 40, "\\032space", "d\\.ot", "\\255", "\\000", "\\@\\000\\\"",
+          "\\128" * 63]
 TYPES = ["A", "AAAA", "NS", "SOA", "MX", "TXT", "SRV", "CNAME", "CAA", "HTTPS", "DS", "PTR", "TYPE65280", "DNAME", "NAPTR", "ANY"]
+COMMON = ["A", "AAAA", "MX", "SRV", "TXT", "CAA", "HTTPS", "PTR", "TYPE65280", "NAPTR"]
 META = ["AXFR", "IXFR", "MAILA", "MAILB", "TKEY", "TSIG", "TYPE128", "TYPE254"]
+
+
+def wire_len(name):
+    """Octets of an absolute name in text."""
+    return len(re.sub(r"\\\\(\d\d\d|.)", "x", name)) + 1 if name != "." else 1
+
+
+def below(labels, name):
+    """`name` with more labels before it, if that is still a name (RFC 1035 2.3.4)."""
+    return labels + name if wire_len(labels + name) <= 255 else name
 
 
 class Zone:
@@ -18,16 +35,30 @@ class Zone:
         self.elsewhere = list(elsewhere)
         self.children = list(children)
         self.lines = []
+        self.peer_lines = []
+        self.types = {}
         self.owners = set()
         self.cnames = set()
         self.cuts = set()
         self.dnames = set()
         self.make()
 
-    def add(self, owner, rtype, rdata, ttl=None):
+    def add(self, owner, rtype, rdata, ttl=None, peer_rdata=None):
         ttl = ttl if ttl is not None else 300
         self.lines.append(f"{owner} {ttl} IN {rtype} {rdata}")
+        peer_type = rtype if peer_rdata is None else f"TYPE{rdata_samples.number(rtype)}"
+        self.peer_lines.append(f"{owner} {ttl} IN {peer_type} {peer_rdata or rdata}")
         self.owners.add(owner)
+        self.types.setdefault(owner, []).append(rtype)
+
+    def longest_name(self, total=255):
+        """A name in the zone of exactly `total` octets."""
+        labels, room = [], total - wire_len(self.origin)
+        while room > 1:
+            size = min(64, room) if room - min(64, room) != 1 else 32
+            labels.append("abcdefghij"[len(labels)] * (size - 1))
+            room -= size
+        return ".".join(labels) + "." + self.origin
 
     def name(self, depth=None):
         depth = depth or self.rng.choice([1, 1, 1, 2, 2, 3, 4])
@@ -38,10 +69,10 @@ class Zone:
         rng = self.rng
         kind = rng.random()
         if self.elsewhere and rng.random() < 0.4:
-            return rng.choice(["", "", "x."]) + rng.choice(self.elsewhere).replace("*", "star")
+            return below(rng.choice(["", "", "x."]), rng.choice(self.elsewhere).replace("*", "star"))
         if kind < 0.5 and self.owners:
-            below = rng.choice(["", "a."]) if self.dnames else ""
-            return below + rng.choice(sorted(self.owners)).replace("*", "star")
+            more = rng.choice(["", "a."]) if self.dnames else ""
+            return below(more, rng.choice(sorted(self.owners)).replace("*", "star"))
         if kind < 0.7:
             return "nowhere." + self.origin
         if kind < 0.85:
@@ -76,10 +107,17 @@ class Zone:
         return "\\# 4 " + "%08x" % rng.randrange(2 ** 32)
 
     def static(self, owner):
-        for rtype in self.rng.sample(["A", "AAAA", "MX", "SRV", "TXT", "CAA", "HTTPS", "PTR", "TYPE65280", "NAPTR"],
-                                     self.rng.randrange(1, 4)):
+        for rtype in self.rng.sample(COMMON, self.rng.randrange(1, 4)):
             for rdata in {self.rdata(rtype) for _ in range(self.rng.choice([1, 1, 2, 3]))}:
                 self.add(owner, rtype, rdata)
+
+    def unusual(self, owner):
+        """Some of all the types that there are."""
+        rng = self.rng
+        for rtype in rng.sample(sorted(rdata_samples.SAMPLES), rng.randrange(1, 6)):
+            target, other = self.target(), self.target()
+            if rtype not in COMMON and wire_len(target) + wire_len(other) < 450:
+                self.add(owner, rtype, rdata_samples.text(rtype, target, other), None, rdata_samples.octets(rtype, target, other))
 
     def below_cut(self, owner):
         return any(owner == c or owner.endswith("." + c) for c in self.cuts)
@@ -158,6 +196,12 @@ class Zone:
                 self.cnames.add(owner)
             else:
                 self.static(owner)
+                if rng.random() < 0.5:
+                    self.unusual(owner)
+        if rng.random() < 0.5:
+            owner = self.longest_name(rng.choice([255, 255, 254, 253]))
+            self.static(owner)
+            self.add("long-alias." + self.origin, "CNAME", owner)
         if rng.random() < 0.3:
             owner = "big." + self.origin
             for i in range(rng.choice([30, 60, 120])):
@@ -173,36 +217,81 @@ class Zone:
             self.add("chain12." + self.origin, "A", "192.0.2.99")
 
     def text(self):
+        """The zone file; for_peers(): where a peer may not know how a type is written, its octets."""
         return "\n".join(self.lines) + "\n"
+
+    def for_peers(self):
+        return "\n".join(self.peer_lines) + "\n"
+
+    def asked(self, owner):
+        """A name to ask for: `owner`, or something near it."""
+        rng = self.rng
+        kind = rng.random()
+        if kind < 0.15:
+            owner = below(self.name(1)[:-len(self.origin)], owner)
+        elif kind < 0.25:
+            owner = below("x.y.", owner)
+        elif kind < 0.35:
+            owner = self.name()
+        elif kind < 0.45 and owner != self.origin:
+            owner = owner.split(".", 1)[1] if "\\" not in owner else owner
+        elif kind < 0.48:
+            owner = "outside.example."
+        if self.dnames and rng.random() < 0.2:
+            inside = owner[:-len(self.origin)] if owner.endswith(self.origin) else "a."
+            owner = below(rng.choice([self.name(1)[:-len(self.origin)], "a." + self.name(2)[:-len(self.origin)], "q" * 63 + ".", inside]),
+                          rng.choice(sorted(self.dnames)))
+        owner = owner.replace("*", rng.choice(["*", "w", "w.v"]) if wire_len(owner) < 250 else "w")
+        if self.elsewhere and rng.random() < 0.2:
+            owner = below(rng.choice(["", "", "a."]), rng.choice(self.elsewhere).replace("*", "w"))
+        if self.children and rng.random() < 0.1:
+            owner = below(rng.choice(["", "", "www.", "ns1.", "no."]), rng.choice(self.children))
+        return owner
 
     def questions(self, count):
         rng = self.rng
         owners = sorted(self.owners)
         for _ in range(count):
-            owner = rng.choice(owners)
-            kind = rng.random()
-            if kind < 0.15:
-                owner = self.name(1).split(self.origin)[0] + owner
-            elif kind < 0.25:
-                owner = "x.y." + owner
-            elif kind < 0.35:
-                owner = self.name()
-            elif kind < 0.45 and owner != self.origin:
-                owner = owner.split(".", 1)[1] if "\\" not in owner else owner
-            elif kind < 0.48:
-                owner = "outside.example."
-            if self.dnames and rng.random() < 0.2:
-                owner = rng.choice([self.name(1)[:-len(self.origin)], "a." + self.name(2)[:-len(self.origin)], "q" * 63 + ".",
-                                    owner[:-len(self.origin)] if owner.endswith(self.origin) else "a."]) + \
-                    rng.choice(sorted(self.dnames))
-            owner = owner.replace("*", rng.choice(["*", "w", "w.v"]))
-            if self.elsewhere and rng.random() < 0.2:
-                owner = rng.choice(["", "", "a."]) + rng.choice(self.elsewhere).replace("*", "w")
-            if self.children and rng.random() < 0.1:
-                owner = rng.choice(["", "", "www.", "ns1.", "no."]) + rng.choice(self.children)
+            base = rng.choice(owners)
+            owner = self.asked(base)
             if rng.random() < 0.2:
                 owner = "".join(c.upper() if rng.random() < 0.5 else c for c in owner)
-            yield owner, rng.choice(TYPES) if rng.random() < 0.98 else rng.choice(META)
+            kind = rng.random()
+            if kind < 0.02:
+                yield owner, rng.choice(META)
+            elif kind < 0.35:
+                yield owner, rng.choice(self.types[base])
+            else:
+                yield owner, rng.choice(TYPES)
+
+
+class Handwritten(Zone):
+    """A zone file of tests/wire, with its own names to ask for."""
+
+    # An RRset of several TTLs (RFC 2181 5.2 leaves open which one counts), and what Knot refuses: data below
+    # a DNAME, PX, a number for the class.
+    LEFT_OUT = re.compile(r"(ttl|hidden\.dname|px|unknown) ")
+    LINE = re.compile(r"(\S+)(?: \d+)?(?: CLASS1)? ([A-Z]\S*) ")
+
+    def __init__(self, path):
+        self.path = path
+        super().__init__("", os.path.basename(path)[:-len("zone")])
+
+    def make(self):
+        with open(self.path, encoding="ascii") as f:
+            self.lines = [line for line in f.read().splitlines() if not self.LEFT_OUT.match(line)]
+        self.peer_lines = self.lines
+        for owner, rtype in (m.groups() for m in map(self.LINE.match, self.lines) if m and m.group(1) != ";"):
+            owner = self.origin if owner == "@" else f"{owner}.{self.origin}"
+            self.owners.add(owner)
+            self.types.setdefault(owner, []).append(rtype)
+            if rtype == "DNAME":
+                self.dnames.add(owner)
+
+
+def handwritten():
+    """The zones of the golden packets."""
+    return [Handwritten(path) for path in sorted(glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../wire/*.zone")))]
 
 
 def family(seed):

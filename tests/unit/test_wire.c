@@ -9,7 +9,7 @@
  *     reply
  *       ...                              ; nothing: there is no reply
  *
- * They come from 192.0.2.99.
+ * They come from 192.0.2.99, and ask the zones in tests/wire/ZONE.zone and the objects below.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -91,20 +91,76 @@ static void compare(const struct golden *g, const uint8_t *reply, size_t len)
 	fail_msg("%s: the reply differs from octet %zu on:\n%s\n%s", g->name, same, hex, zone_plan_text(reply, len));
 }
 
-static int is_case(const struct dirent *entry)
+static bool ends_in(const char *name, const char *end)
 {
-	size_t len = strlen(entry->d_name);
-	return len > 4 && strcmp(entry->d_name + len - 4, ".txt") == 0;
+	size_t len = strlen(name), end_len = strlen(end);
+	return len > end_len && strcmp(name + len - end_len, end) == 0;
 }
 
-static void replies_are_the_golden_packets(void **state)
+static int is_case(const struct dirent *entry)
 {
-	(void)state;
-	struct zone_plan *zp = zone_plan_new();
+	return ends_in(entry->d_name, ".txt");
+}
+
+static int is_zone(const struct dirent *entry)
+{
+	return ends_in(entry->d_name, ".zone");
+}
+
+static char *read_text(const char *name)
+{
+	char path[512];
+	char *text;
+	(void)snprintf(path, sizeof path, DIRECTORY "/%s", name);
+	assert_int_equal(file_read(path, 1 << 20, &text, NULL, NULL), VEER_OK);
+	return text;
+}
+
+static void add_zones(struct zone_plan *zp)
+{
 	struct dirent **entries = NULL;
-	char *zone;
-	assert_int_equal(file_read(DIRECTORY "/example.zone", 1 << 20, &zone, NULL, NULL), VEER_OK);
-	zone_plan_add_zone(zp, "example.", zone);
+	int count = scandir(DIRECTORY, &entries, is_zone, alphasort);
+	assert_true(count >= 1);
+	for (int i = 0; i < count; i++) {
+		char *text = read_text(entries[i]->d_name);
+		entries[i]->d_name[strlen(entries[i]->d_name) - strlen("zone")] = '\0'; /* "example." */
+		zone_plan_add_zone(zp, entries[i]->d_name, text);
+		free(text);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+/* Names whose answers depend on where the client is: clients in SE get 192.0.2.101, in JP ...:101, others .102. */
+static void add_policies(struct zone_plan *zp)
+{
+	static const char *const database[] = {"tests/data/mmdb/GeoLite2-Country-Test.mmdb"};
+	struct geo_table *geo = NULL;
+	assert_int_equal(geo_load(database, 1, &geo, NULL), VEER_OK);
+	assert_int_equal(plan_builder_set_geo(zp->builder, geo), VEER_OK);
+	zone_plan_put(zp, MODEL_KIND_POOL, "near",
+		      "{\"name\":\"near\",\"checks\":[],\"endpoints\":["
+		      "{\"name\":\"a\",\"address\":\"192.0.2.101\",\"site\":\"s\"},"
+		      "{\"name\":\"b\",\"address\":\"2001:db8::101\",\"site\":\"s\"}]}");
+	zone_plan_put(zp, MODEL_KIND_POOL, "far",
+		      "{\"name\":\"far\",\"checks\":[],\"endpoints\":["
+		      "{\"name\":\"a\",\"address\":\"192.0.2.102\",\"site\":\"s\"},"
+		      "{\"name\":\"b\",\"address\":\"2001:db8::102\",\"site\":\"s\"}]}");
+	zone_plan_put(zp, MODEL_KIND_POLICY, "where",
+		      "{\"name\":\"where\",\"ttl\":20,\"tree\":{\"match\":[{\"countries\":[\"SE\",\"JP\"],"
+		      "\"node\":\"near\"}],\"else\":\"far\"}}");
+	zone_plan_put(zp, MODEL_KIND_POLICY, "all", "{\"name\":\"all\",\"ttl\":20,\"tree\":\"far\"}");
+	zone_plan_put(zp, MODEL_KIND_RRSET, "example./1/geo.example./A", "pwhere");
+	zone_plan_put(zp, MODEL_KIND_RRSET, "example./1/geo.example./AAAA", "pwhere");
+	zone_plan_put(zp, MODEL_KIND_RRSET, "example./1/all.example./A", "pall");
+	zone_plan_put(zp, MODEL_KIND_RRSET, "example./1/missing.example./A", "pnone");
+}
+
+static struct zone_plan *make_plan(void)
+{
+	struct zone_plan *zp = zone_plan_new();
+	add_zones(zp);
+	add_policies(zp);
 	zone_plan_commit(zp);
 	/* the secret and the time of RFC 9018 A.1 */
 	struct responder_config *config = &zp->responder->config;
@@ -112,15 +168,21 @@ static void replies_are_the_golden_packets(void **state)
 	assert_int_equal(crypto_hex_decode("e5e973e5a6b2a43f48e7dc849e37bfcf", 32, config->secrets.keys[0], 16),
 			 VEER_OK);
 	zp->responder->now_s = 1559731985;
+	return zp;
+}
+
+static void replies_are_the_golden_packets(void **state)
+{
+	(void)state;
+	struct zone_plan *zp = make_plan();
+	struct dirent **entries = NULL;
 	int count = scandir(DIRECTORY, &entries, is_case, alphasort);
-	assert_true(count >= 20);
+	assert_true(count >= 120);
 	for (int i = 0; i < count; i++) {
 		struct golden *g = calloc(1, sizeof *g);
-		char path[512];
-		char *text;
+		char *text = read_text(entries[i]->d_name);
+		assert_non_null(g);
 		(void)snprintf(g->name, sizeof g->name, "%s", entries[i]->d_name);
-		(void)snprintf(path, sizeof path, DIRECTORY "/%s", g->name);
-		assert_int_equal(file_read(path, 1 << 20, &text, NULL, NULL), VEER_OK);
 		read_golden(g, text);
 		compare(g, zp->out, zone_plan_ask(zp, g->query, g->query_len, g->is_tcp));
 		free(text);
@@ -128,7 +190,32 @@ static void replies_are_the_golden_packets(void **state)
 		free(entries[i]);
 	}
 	free(entries);
-	free(zone);
+	zone_plan_free(zp);
+}
+
+/* RFC 1035 4.2.2: two octets of length. Over UDP the same question is answered with TC alone. */
+static void the_largest_rrset_is_whole_over_tcp(void **state)
+{
+	enum { RECORDS = 231 }; /* of 276 octets: nearly RRSET_WIRE_MAX */
+	struct zone_plan *zp = zone_plan_new();
+	struct buf text;
+	uint8_t query[512];
+	(void)state;
+	buf_init(&text, 1 << 20);
+	buf_puts(&text, "$TTL 1\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1\n");
+	for (int i = 0; i < RECORDS; i++)
+		buf_printf(&text, "big TXT \"%0255d\"\n", i);
+	zone_plan_add_zone(zp, "test.", text.data);
+	zone_plan_commit(zp);
+	size_t query_len = zone_plan_query("big.test.", RRTYPE_TXT, 4096, query);
+	size_t len = zone_plan_ask(zp, query, query_len, true);
+	assert_int_equal(len, 12 + 14 + RECORDS * (12 + 256) + 11);
+	assert_int_equal(zp->out[2], 0x84);
+	assert_int_equal(zp->out[7], RECORDS);
+	len = zone_plan_ask(zp, query, query_len, false);
+	assert_int_equal(len, 12 + 14 + 11);
+	assert_int_equal(zp->out[2], 0x86);
+	buf_deinit(&text);
 	zone_plan_free(zp);
 }
 
@@ -136,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replies_are_the_golden_packets),
+		cmocka_unit_test(the_largest_rrset_is_whole_over_tcp),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

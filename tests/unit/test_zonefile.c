@@ -335,10 +335,39 @@ static void many_records_load_quickly(void **state)
 	buf_deinit(&text);
 }
 
+/* RFC 1035 5.1: \DDD for an octet: 255 of them are 1020 characters. Names in RDATA, too. */
+static void names_of_any_octets_are_read_and_written(void **state)
+{
+	(void)state;
+	struct buf text, out;
+	struct veer_diag diag = {.text = ""};
+	buf_init(&text, 1 << 16);
+	buf_init(&out, 1 << 16);
+	buf_puts(&text, HEAD);
+	for (unsigned i = 0; i < 240; i++)
+		buf_printf(&text, "%s\\%03u", i > 0 && i % 60 == 0 ? "." : "", i + 16);
+	buf_puts(&text, " MX 1 ");
+	for (unsigned i = 0; i < 240; i++)
+		buf_printf(&text, "%s\\%03u", i > 0 && i % 60 == 0 ? "." : "", i + 16);
+	buf_puts(&text, "\n  A 192.0.2.1\n\\  A 192.0.2.2\n");
+	if (read_text(text.data, &out, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+	struct buf again;
+	buf_init(&again, 1 << 16);
+	if (read_text(out.data, &again, &diag) != VEER_OK)
+		fail_msg("%s: %s", diag.text, out.data);
+	assert_string_equal(out.data, again.data);
+	assert_non_null(strstr(out.data, "\n\\032.example."));
+	buf_deinit(&text);
+	buf_deinit(&out);
+	buf_deinit(&again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_come_out_in_canonical_order),
+		cmocka_unit_test(names_of_any_octets_are_read_and_written),
 		cmocka_unit_test(errors_name_file_and_line),
 		cmocka_unit_test(numbers_at_their_limits_are_taken),
 		cmocka_unit_test(a_name_has_at_most_256_types),
