@@ -57,7 +57,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential lint format fuzz fuzz-run bench sim clean help deps test-deps install tests
+.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench sim clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -93,6 +93,9 @@ differential: all  ## ask veer-dnsd, Knot and NSD 200,000 questions about 350 zo
 bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a bare echo
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/bench/bench.py --build $(B)
+
+abuse: all $(TOOL_BINS)  ## slow connections and floods beside normal clients: are those answered, does memory stay?
+	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/abuse.py
 
 unit: $(UNIT_BINS) $(REPLAY_BINS) $(SIM_BIN)  ## build and run the C unit tests only
 	@/usr/bin/python3 tests/run.py --build $(B) --unit-only

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/crypto.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -195,15 +196,16 @@ static uint64_t rotate(uint64_t x, unsigned bits)
 	return x << bits | x >> (64 - bits);
 }
 
-static uint64_t load_le(const uint8_t *in, size_t len)
+/* The first `len` octets, at most 8; the lowest comes first. */
+static inline uint64_t load_le(const uint8_t *in, size_t len)
 {
 	uint64_t value = 0;
-	for (size_t i = 0; i < len; i++)
-		value |= (uint64_t)in[i] << (8 * i);
-	return value;
+	memcpy(&value, in, len);
+	return le64toh(value);
 }
 
-static void sip_rounds(struct sip_state *s, unsigned count)
+/* Inline, so that the numbers of rounds are constants: the packet path hashes. */
+static inline __attribute__((always_inline)) void sip_rounds(struct sip_state *s, unsigned count)
 {
 	while (count-- > 0) {
 		s->v0 += s->v1;
@@ -219,14 +221,15 @@ static void sip_rounds(struct sip_state *s, unsigned count)
 	}
 }
 
-static void sip_absorb(struct sip_state *s, uint64_t word, unsigned rounds)
+static inline __attribute__((always_inline)) void sip_absorb(struct sip_state *s, uint64_t word, unsigned rounds)
 {
 	s->v3 ^= word;
 	sip_rounds(s, rounds);
 	s->v0 ^= word;
 }
 
-static uint64_t siphash(const uint8_t *key, const uint8_t *in, size_t len, unsigned c_rounds, unsigned d_rounds)
+static inline __attribute__((always_inline)) uint64_t siphash(const uint8_t *key, const uint8_t *in, size_t len,
+							      unsigned c_rounds, unsigned d_rounds)
 {
 	uint64_t k0 = load_le(key, 8);
 	uint64_t k1 = load_le(key + 8, 8);

@@ -23,7 +23,23 @@ enum count_drop {
 	COUNT_DROP_RESPONSE, /* QR is set */
 	COUNT_DROP_SOURCE,   /* from a port or an address that cannot be answered */
 	COUNT_DROP_SEND,     /* the kernel did not take the reply */
+	COUNT_DROP_LIMIT,    /* its prefix is over the limit of replies */
 	COUNT_DROPS
+};
+
+/* Why a connection ended: each one for exactly one reason. */
+enum count_close {
+	COUNT_CLOSE_CLIENT,  /* the client closed it, all replies taken */
+	COUNT_CLOSE_RESET,   /* it broke: reset, or closed before a reply was taken */
+	COUNT_CLOSE_IDLE,    /* TCP_IDLE_MS without a query */
+	COUNT_CLOSE_QUERY,   /* a query was not whole in time: a slow writer */
+	COUNT_CLOSE_REPLY,   /* a reply was not taken in time: a slow reader */
+	COUNT_CLOSE_FULL,    /* idle longest when the table was full, or without descriptors */
+	COUNT_CLOSE_PREFIX,  /* idle longest of a prefix that had all its places */
+	COUNT_CLOSE_INVALID, /* a message that is too long, or one that UDP would drop without a word */
+	COUNT_CLOSE_FAILED,  /* the system refused memory or a watch */
+	COUNT_CLOSE_STOP,    /* the worker ends */
+	COUNT_CLOSES
 };
 
 /* Places in the array of counters; requests begin at 0, at count_request(). */
@@ -34,10 +50,11 @@ enum {
 	COUNT_COOKIE_GOOD,                                  /* queries with a good server cookie */
 	COUNT_COOKIE_BAD,                                   /* with one that is not */
 	COUNT_COOKIE_NEW,                                   /* with a client cookie only */
+	COUNT_SLIPPED,                                      /* replies truncated because of the limit */
 	COUNT_TCP_ACCEPTED,
-	COUNT_TCP_EVICTED, /* closed for room */
-	COUNT_TCP_EXPIRED, /* closed at a deadline */
-	COUNT_ALL
+	COUNT_TCP_NO_DESCRIPTOR, /* times that accepting was put off for want of descriptors or memory */
+	COUNT_TCP_CLOSED,        /* + enum count_close */
+	COUNT_ALL = COUNT_TCP_CLOSED + (int)COUNT_CLOSES
 };
 
 struct counters {

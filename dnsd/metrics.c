@@ -42,6 +42,44 @@ static void write_labelled(const struct count_totals *totals, const struct label
 					   totals->values[l->at + i]);
 }
 
+static void write_counter(const char *name, const char *help, uint64_t value, struct buf *out)
+{
+	metrics_family(out, name, METRICS_COUNTER, help);
+	metrics_sample_u64(out, name, NULL, value);
+}
+
+static void write_limited(const struct count_totals *totals, struct buf *out)
+{
+	static const char name[] = "veer_dns_rrl_total";
+	metrics_family(out, name, METRICS_COUNTER, "Queries over the limit of replies, by what was done.");
+	metrics_sample_u64(out, name, METRICS_LABELS(METRICS_LABEL("action", "dropped")),
+			   totals->values[COUNT_DROPPED + COUNT_DROP_LIMIT]);
+	metrics_sample_u64(out, name, METRICS_LABELS(METRICS_LABEL("action", "slipped")),
+			   totals->values[COUNT_SLIPPED]);
+}
+
+static void write_tcp(const struct count_totals *totals, struct buf *out)
+{
+	static const char name[] = "veer_dns_tcp_connections";
+	uint64_t open = totals->values[COUNT_TCP_ACCEPTED];
+	for (unsigned i = 0; i < COUNT_CLOSES; i++)
+		open -= totals->values[COUNT_TCP_CLOSED + i];
+	metrics_family(out, name, METRICS_GAUGE, "Connections open.");
+	/* a worker may have closed one between the looks at its counters */
+	metrics_sample_u64(out, name, NULL, open > INT64_MAX ? 0 : open);
+	write_counter("veer_dns_tcp_accepted_total", "Connections accepted.", totals->values[COUNT_TCP_ACCEPTED], out);
+	write_counter("veer_dns_tcp_postponed_total", "Times that accepting was put off for want of descriptors.",
+		      totals->values[COUNT_TCP_NO_DESCRIPTOR], out);
+}
+
+static void write_drops(const struct sockets_drops *drops, struct buf *out)
+{
+	static const char name[] = "veer_dns_kernel_drops_total";
+	metrics_family(out, name, METRICS_COUNTER, "What the kernel dropped at our sockets before we saw it.");
+	metrics_sample_u64(out, name, METRICS_LABELS(METRICS_LABEL("proto", "udp")), drops->udp);
+	metrics_sample_u64(out, name, METRICS_LABELS(METRICS_LABEL("proto", "tcp")), drops->tcp);
+}
+
 static void write_counters(const struct count_totals *totals, struct buf *out)
 {
 	static const char *const rcodes[COUNT_RCODES] = {
@@ -51,30 +89,31 @@ static void write_counters(const struct count_totals *totals, struct buf *out)
 		[DNS_BADCOOKIE] = "BADCOOKIE",
 	};
 	static const char *const drops[COUNT_DROPS] = {
-		[COUNT_DROP_SHORT] = "short",
-		[COUNT_DROP_RESPONSE] = "response",
-		[COUNT_DROP_SOURCE] = "source",
-		[COUNT_DROP_SEND] = "send",
+		[COUNT_DROP_SHORT] = "short", [COUNT_DROP_RESPONSE] = "response", [COUNT_DROP_SOURCE] = "source",
+		[COUNT_DROP_SEND] = "send",   [COUNT_DROP_LIMIT] = "limit",
 	};
 	static const char *const cookies[] = {"good", "bad", "new"};
-	static const char *const closes[] = {"evicted", "expired"};
-	static_assert(COUNT_COOKIE_NEW == COUNT_COOKIE_GOOD + 2 && COUNT_TCP_EXPIRED == COUNT_TCP_EVICTED + 1,
-		      "names follow the counters");
+	static const char *const closes[COUNT_CLOSES] = {
+		[COUNT_CLOSE_CLIENT] = "client", [COUNT_CLOSE_RESET] = "reset",     [COUNT_CLOSE_IDLE] = "idle",
+		[COUNT_CLOSE_QUERY] = "query",   [COUNT_CLOSE_REPLY] = "reply",     [COUNT_CLOSE_FULL] = "full",
+		[COUNT_CLOSE_PREFIX] = "prefix", [COUNT_CLOSE_INVALID] = "invalid", [COUNT_CLOSE_FAILED] = "failed",
+		[COUNT_CLOSE_STOP] = "stop",
+	};
+	static_assert(COUNT_COOKIE_NEW == COUNT_COOKIE_GOOD + 2, "names follow the counters");
 	static const struct labelled families[] = {
 		{"veer_dns_responses_total", "Replies, by RCODE.", "rcode", rcodes, COUNT_RCODES, COUNT_RESPONSES},
 		{"veer_dns_dropped_total", "Packets without a reply, and replies that were not sent, by reason.",
 		 "reason", drops, COUNT_DROPS, COUNT_DROPPED},
 		{"veer_dns_cookies_total", "Queries with a DNS cookie, by what it was.", "state", cookies, 3,
 		 COUNT_COOKIE_GOOD},
-		{"veer_dns_tcp_closed_total", "Connections closed by us, by reason.", "reason", closes, 2,
-		 COUNT_TCP_EVICTED},
+		{"veer_dns_tcp_closed_total", "Connections that ended, by reason.", "reason", closes, COUNT_CLOSES,
+		 COUNT_TCP_CLOSED},
 	};
 	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
 		write_labelled(totals, &families[i], out);
-	metrics_family(out, "veer_dns_truncated_total", METRICS_COUNTER, "Replies with the TC bit.");
-	metrics_sample_u64(out, "veer_dns_truncated_total", NULL, totals->values[COUNT_TRUNCATED]);
-	metrics_family(out, "veer_dns_tcp_accepted_total", METRICS_COUNTER, "Connections accepted.");
-	metrics_sample_u64(out, "veer_dns_tcp_accepted_total", NULL, totals->values[COUNT_TCP_ACCEPTED]);
+	write_counter("veer_dns_truncated_total", "Replies with the TC bit.", totals->values[COUNT_TRUNCATED], out);
+	write_limited(totals, out);
+	write_tcp(totals, out);
 }
 
 static void write_gauge(const char *name, const char *help, double value, struct buf *out)
@@ -87,6 +126,7 @@ void metrics_write(const struct count_totals *totals, const struct metrics_facts
 {
 	write_requests(totals, out);
 	write_counters(totals, out);
+	write_drops(&facts->drops, out);
 	write_gauge("veer_plan_revision", "Revision of the plan that is served.", (double)facts->revision, out);
 	write_gauge("veer_plan_age_seconds", "Seconds since the plan's commit was received.", facts->age_s, out);
 	write_gauge("veer_zones", "Zones served.", (double)facts->zones, out);

@@ -11,17 +11,19 @@
 
 #include "base/buf.h"
 #include "dnsd/count.h"
+#include "dnsd/sockets.h"
 
 #define METRICS_TEXT_MAX 65536 /* bytes; the families are fixed, so they fit */
 
 /* What is not counted by workers. Zero before the first plan. */
 struct metrics_facts {
-	int64_t revision;  /* of the plan */
-	double age_s;      /* since its commit was received */
-	uint64_t zones;    /* served */
-	uint64_t rrsets;   /* held, all versions */
-	uint64_t workers;  /* threads */
-	double feed_age_s; /* since the feed was heard; negative: no feed, or never */
+	int64_t revision;           /* of the plan */
+	double age_s;               /* since its commit was received */
+	uint64_t zones;             /* served */
+	uint64_t rrsets;            /* held, all versions */
+	uint64_t workers;           /* threads */
+	struct sockets_drops drops; /* by the kernel */
+	double feed_age_s;          /* since the feed was heard; negative: no feed, or never */
 };
 
 /* Append everything to `out`. */

@@ -28,13 +28,14 @@ struct publisher {
 };
 
 struct publisher *publisher_new(struct daemon *daemon, const struct veer_listen *addresses, size_t count,
-				unsigned workers)
+				unsigned workers, const struct tcp_limits *tcp)
 {
 	struct publisher *p = calloc(1, sizeof *p);
 	if (p == NULL)
 		return NULL;
 	p->daemon = daemon;
 	p->worker_count = workers;
+	p->config.tcp = *tcp;
 	p->address_count = count;
 	p->addresses = calloc(count + 1, sizeof *addresses);
 	p->rcu = rcu_new(workers);
@@ -171,6 +172,11 @@ void publisher_totals(const struct publisher *p, struct count_totals *out)
 	*out = (struct count_totals){0};
 	if (p->workers != NULL)
 		workers_totals(p->workers, out);
+}
+
+void publisher_kernel_drops(const struct publisher *p, struct sockets_drops *out)
+{
+	sockets_count_drops(&p->sockets, out);
 }
 
 const struct plan *publisher_plan(const struct publisher *p)

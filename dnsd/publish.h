@@ -17,9 +17,12 @@ struct publisher;
 /* Called when all workers are on the newest plan: its revision, and the time from receipt of its commit. */
 typedef void publisher_applied_fn(void *ctx, const struct plan *plan, int64_t applied_us);
 
-/* `daemon` is borrowed, the addresses are copied. NULL when memory is out. Caller frees, before the plans' builder. */
+/*
+ * `daemon` is borrowed, the addresses are copied, `tcp` is for each worker. NULL when memory is out. Caller frees,
+ * before the plans' builder.
+ */
 struct publisher *publisher_new(struct daemon *daemon, const struct veer_listen *addresses, size_t count,
-				unsigned workers);
+				unsigned workers, const struct tcp_limits *tcp);
 /* Stops the workers, closes the sockets, releases everything retired. */
 void publisher_free(struct publisher **publisher);
 
@@ -37,6 +40,9 @@ enum veer_err publisher_set_config(struct publisher *publisher, const struct res
  */
 enum veer_err publisher_publish(struct publisher *publisher, const struct plan *plan, struct retire_list *retired,
 				int64_t received_ns, struct veer_diag *diag);
+
+/* Packets and connections that the kernel dropped at our sockets, before they reached us. */
+void publisher_kernel_drops(const struct publisher *publisher, struct sockets_drops *out);
 
 /* Zero before the first plan. */
 void publisher_totals(const struct publisher *publisher, struct count_totals *out);

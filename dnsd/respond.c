@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "dnsd/prefix.h"
 #include "dnsd/tcp.h"
 
 static_assert(DNS_BADCOOKIE < COUNT_RCODES, "each RCODE has a counter");
@@ -63,6 +64,40 @@ static bool is_bad_cookie(const struct query *q)
 	return !q->has_question && edns->reply.has_cookie && edns->cookie_len > COOKIE_CLIENT_LEN && !edns->is_known;
 }
 
+/* Whose limit the reply counts for: nobody's when its receiver is known to have asked for it, or exempt. */
+static uint64_t limited_prefix(const struct responder *r, const struct request *request)
+{
+	if (request->is_tcp || r->config.limit == NULL || request->query.edns.is_known ||
+	    limit_is_exempt(r->config.limit, &request->client))
+		return 0;
+	return prefix_of(&request->client);
+}
+
+/*
+ * Within the limit? Beyond it a query gets nothing, or, every so many of them, a reply without records that is
+ * truncated, so that a client which did ask comes back over TCP, or with the cookie that it is given here. Before the
+ * lookup: a flood should cost little.
+ */
+static bool admit(struct responder *r, struct request *request)
+{
+	request->is_slip = false;
+	request->prefix = limited_prefix(r, request);
+	if (request->prefix == 0 || limit_take(r->config.limit, request->prefix, r->now_ms))
+		return true;
+	unsigned slip = limit_slip(r->config.limit);
+	if (slip == 0 || ++r->limited % slip != 0) {
+		count_add(&r->counters, COUNT_DROPPED + COUNT_DROP_LIMIT);
+		return false;
+	}
+	if (request->verdict == QUERY_ANSWER)
+		request->rcode = DNS_NOERROR;
+	request->verdict = QUERY_REPLY;
+	request->is_slip = true;
+	request->prefix = 0;
+	count_add(&r->counters, COUNT_SLIPPED);
+	return true;
+}
+
 bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
 		   const struct lookup_client *client, bool is_tcp, struct request *request)
 {
@@ -80,6 +115,8 @@ bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *
 	count_add(&r->counters, count_request(is_tcp, client->is_ipv6, type));
 	if (q->edns.is_present)
 		prepare_options(r, request);
+	if (!admit(r, request))
+		return false;
 	if (request->verdict == QUERY_ANSWER)
 		lookup_begin(plan, q, &request->start);
 	return true;
@@ -100,12 +137,16 @@ size_t respond_end(struct responder *r, const struct plan *plan, struct request 
 		if (rcode == DNS_NOERROR && is_bad_cookie(q))
 			rcode = DNS_BADCOOKIE;
 		reply_len = encode_error(q, rcode, out, limit);
+		if (request->is_slip)
+			out[2] |= DNS_FLAG_TC >> 8;
 	} else {
 		lookup_decide(plan, q, &request->client, next_random(r), &request->start, &r->answer);
 		rcode = r->answer.rcode;
 		q->edns.reply.error = r->answer.error;
 		reply_len = encode_answer(q, &r->answer, out, limit);
 	}
+	if (request->prefix != 0)
+		limit_charge(r->config.limit, request->prefix, reply_len, r->now_ms);
 	count_add(&r->counters, COUNT_RESPONSES + rcode);
 	if ((out[2] & (DNS_FLAG_TC >> 8)) != 0)
 		count_add(&r->counters, COUNT_TRUNCATED);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One packet in, at most one packet out: parse, look up, encode, count. What a transport calls: respond(), or for a
- * batch its three parts, so that the memory which one query needs is fetched while others are worked on.
+ * One packet in, at most one packet out: parse, admit, look up, encode, count. What a transport calls: respond(), or
+ * for a batch its three parts, so that the memory which one query needs is fetched while others are worked on.
  *
  * Threads: a responder belongs to one worker; its counters may be read by any thread.
  */
@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "dnsd/count.h"
 #include "dnsd/encode.h"
+#include "dnsd/limit.h"
 #include "dnsd/lookup.h"
 
 #define RESPOND_NSID_MAX 64 /* octets */
@@ -22,7 +23,8 @@
 /* What replies carry beside answers. The same for all workers; zero: nothing. */
 struct responder_config {
 	struct cookie_secrets secrets;
-	uint8_t nsid_len; /* 0: none */
+	struct limit *limit; /* of replies over UDP; NULL: none. Borrowed, shared by all workers */
+	uint8_t nsid_len;    /* 0: none */
 	uint8_t nsid[RESPOND_NSID_MAX];
 };
 
@@ -31,6 +33,8 @@ struct request {
 	enum query_verdict verdict;
 	enum dns_rcode rcode; /* for QUERY_REPLY */
 	bool is_tcp;
+	bool is_slip;    /* over the limit: the reply is QUERY_REPLY, and truncated */
+	uint64_t prefix; /* whose limit the reply counts for (prefix_of()); 0: nobody's */
 	struct lookup_client client;
 	struct query query;
 	struct lookup_start start; /* for QUERY_ANSWER */
@@ -41,6 +45,8 @@ struct responder {
 	struct counters counters;
 	struct responder_config config; /* the worker's copy */
 	uint32_t now_s;                 /* seconds since 1970, as the worker last looked: for cookies */
+	int64_t now_ms;                 /* monotonic, as the worker last looked: for the limit */
+	unsigned limited;               /* queries over the limit, to let every so many of them slip */
 	uint64_t random;                /* state of the generator of random bits */
 	struct request request;         /* of respond() */
 	struct answer answer;

@@ -18,6 +18,7 @@
 struct server {
 	struct daemon *daemon;
 	const struct server_options *options;
+	struct admission *admission;
 	struct publisher *publisher;
 	struct geo_table *geo; /* until a builder or the replica has it */
 	/* from zone files */
@@ -41,6 +42,7 @@ void server_options_default(struct server_options *o)
 	cpu_set_t cpus;
 	int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
 	*o = (struct server_options){.workers = count < WORKERS_MAX ? count : WORKERS_MAX};
+	admission_options_default(&o->admission);
 }
 
 /* --- options ---------------------------------------------------------------------------------------------- */
@@ -56,7 +58,8 @@ static enum veer_err make_publisher(struct server *s, struct veer_diag *diag)
 		if (veer_listen_parse_dns(list->items[i], &addresses[i], &detail) != VEER_OK)
 			return veer_fail(diag, VEER_EINVAL, "--listen %s: %s", list->items[i], detail.text);
 	}
-	s->publisher = publisher_new(s->daemon, addresses, list->count, (unsigned)s->options->workers);
+	s->publisher = publisher_new(s->daemon, addresses, list->count, (unsigned)s->options->workers,
+				     admission_tcp(s->admission));
 	return s->publisher != NULL ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "out of memory");
 }
 
@@ -72,6 +75,7 @@ static enum veer_err load_config(struct server *s, struct veer_diag *diag)
 	if (o->nsid != NULL)
 		memcpy(s->config.nsid, o->nsid, nsid_len);
 	s->config.nsid_len = (uint8_t)nsid_len;
+	s->config.limit = admission_limit(s->admission);
 	if (o->cookie_secret_file != NULL)
 		err = cookie_secrets_load(o->cookie_secret_file, secrets, diag);
 	else if (secrets->count == 0 && (err = crypto_random(secrets->keys[0], sizeof secrets->keys[0])) == VEER_OK)
@@ -273,6 +277,7 @@ static void on_scrape(void *ctx, struct buf *out)
 	if (heard_ms >= 0)
 		facts.feed_age_s = (double)now_ns / 1e9 - (double)heard_ms / 1e3;
 	publisher_totals(s->publisher, &totals);
+	publisher_kernel_drops(s->publisher, &facts.drops);
 	metrics_write(&totals, &facts, out);
 }
 
@@ -304,6 +309,8 @@ enum veer_err server_new(struct daemon *daemon, const struct server_options *opt
 	s->daemon = daemon;
 	s->options = options;
 	enum veer_err err = check_sources(options, diag);
+	if (err == VEER_OK)
+		err = admission_new(daemon, &options->admission, (unsigned)options->workers, &s->admission, diag);
 	if (err == VEER_OK)
 		err = make_publisher(s, diag);
 	if (err == VEER_OK)
@@ -355,7 +362,8 @@ void server_free(struct server **server)
 		return;
 	scrape_free(&s->scrape);
 	feed_client_free(&s->feed);
-	publisher_free(&s->publisher); /* no worker reads a plan from here on */
+	publisher_free(&s->publisher); /* no worker runs from here on */
+	admission_free(&s->admission);
 	retire_release(&s->retired);
 	replica_free(&s->replica);
 	plan_disk_close(&s->disk);

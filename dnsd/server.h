@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/daemon.h"
+#include "dnsd/admission.h"
 
 /* What the command line and the configuration file say. Zero it, set the defaults by server_options_default(). */
 struct server_options {
@@ -25,6 +26,7 @@ struct server_options {
 	const char *cookie_secret_file; /* or NULL: a random secret */
 	const char *metrics;            /* ADDR:PORT, or NULL: not served */
 	int64_t workers;
+	struct admission_options admission;
 };
 
 struct server;

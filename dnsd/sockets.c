@@ -3,15 +3,19 @@
 #include "dnsd/sockets.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TCP_BACKLOG 256
-#define UDP_BUFFER_BYTES (4 << 20) /* asked for; the kernel gives at most net.core.rmem_max */
-#define PORT_TRIES 50              /* for a port that is free for UDP and TCP */
+#define TCP_BACKLOG 1024             /* the kernel gives at most net.core.somaxconn */
+#define TCP_SEND_BYTES (64 << 10)    /* of a connection's replies that the kernel keeps; it doubles this for itself */
+#define TCP_RECEIVE_BYTES (32 << 10) /* of its queries that wait */
+#define UDP_BUFFER_BYTES (4 << 20)   /* asked for; the kernel gives at most net.core.rmem_max */
+#define PORT_TRIES 50                /* for a port that is free for UDP and TCP */
 
 static enum veer_err fail(const struct veer_listen *address, struct veer_diag *diag)
 {
@@ -29,6 +33,16 @@ static bool set_option(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
+/*
+ * Connections inherit these. The sizes are fixed, because the kernel would let a buffer grow to megabytes for a client
+ * that sends queries and does not read.
+ */
+static bool set_tcp_options(int fd)
+{
+	return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && set_option(fd, SOL_SOCKET, SO_SNDBUF, TCP_SEND_BYTES) &&
+	       set_option(fd, SOL_SOCKET, SO_RCVBUF, TCP_RECEIVE_BYTES);
+}
+
 /* `is_shared`: several sockets of this user may be bound to the address, one a worker. */
 static int open_socket(const struct veer_listen *address, int type, bool is_shared)
 {
@@ -37,7 +51,7 @@ static int open_socket(const struct veer_listen *address, int type, bool is_shar
 	if (fd < 0)
 		return -1;
 	bool ok = (!is_shared || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
-		  (type != SOCK_STREAM || set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) &&
+		  (type != SOCK_STREAM || (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) && set_tcp_options(fd))) &&
 		  (family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
 		  bind(fd, (const struct sockaddr *)&address->storage, address->len) == 0 &&
 		  (type != SOCK_STREAM || listen(fd, TCP_BACKLOG) == 0);
@@ -158,4 +172,20 @@ void sockets_close(struct sockets *s)
 	free(s->addresses);
 	free(s->pairs);
 	*s = (struct sockets){0};
+}
+
+static uint64_t drops_of(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof info;
+	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0 ? info[SK_MEMINFO_DROPS] : 0;
+}
+
+void sockets_count_drops(const struct sockets *s, struct sockets_drops *out)
+{
+	*out = (struct sockets_drops){0};
+	for (size_t i = 0; s->pairs != NULL && i < s->address_count * s->worker_count; i++) {
+		out->udp += drops_of(s->pairs[i].udp);
+		out->tcp += drops_of(s->pairs[i].tcp);
+	}
 }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/addr.h"
 #include "base/err.h"
@@ -37,5 +38,14 @@ struct sockets {
 enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, unsigned workers, struct sockets *out,
 			   struct veer_diag *diag);
 void sockets_close(struct sockets *sockets);
+
+/* What the kernel threw away at our sockets, since they were opened. */
+struct sockets_drops {
+	uint64_t udp; /* datagrams: no room in the receive buffer, most of all */
+	uint64_t tcp; /* connections: too many waited to be accepted */
+};
+
+/* Asks the kernel: two system calls an address and worker. From any thread. */
+void sockets_count_drops(const struct sockets *sockets, struct sockets_drops *out);
 
 #endif

@@ -4,27 +4,34 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LENGTH_LEN 2     /* the two octets before each message (RFC 1035 4.2.2) */
-#define ACCEPT_ROUNDS 64 /* connections accepted at one event */
-#define ANSWERS_ROUND 64 /* queries answered at one event, so that no connection starves the others */
+#include "dnsd/prefix.h"
 
+#define LENGTH_LEN 2 /* the two octets before each message (RFC 1035 4.2.2) */
+#define BUFFER_SIZE (LENGTH_LEN + TCP_QUERY_MAX)
+#define ACCEPT_ROUNDS 64 /* connections accepted at one event */
+#define ANSWERS_TURN 64  /* queries answered at one event */
+
+#define STAYS_OPEN COUNT_CLOSES /* no reason to close */
+
+/*
+ * A connection either reads or writes. It writes when a reply has not been taken whole (`out`), and when queries are
+ * left over at the end of its turn: it can mostly write at once, and then it is its turn again.
+ */
 struct connection {
-	int fd;           /* -1: free */
-	bool wants_write; /* epoll is asked for EPOLLOUT instead of EPOLLIN */
-	bool is_ended;    /* the client sends no more */
-	struct lookup_client client;
+	int fd;               /* -1: free */
+	bool is_writing;      /* epoll is asked for EPOLLOUT instead of EPOLLIN */
+	enum count_close due; /* what it is closed for at the deadline: what it waits for */
 	int64_t deadline_ms;
-	int64_t active_ms; /* last query or accept */
+	struct lookup_client client;
 	size_t in_len;
-	uint8_t in[LENGTH_LEN + TCP_QUERY_MAX];
-	uint8_t *out; /* what the kernel did not take yet; NULL: nothing */
+	uint8_t *in;  /* BUFFER_SIZE bytes of the table's */
+	uint8_t *out; /* the rest of a reply; NULL: nothing */
 	size_t out_len;
 	size_t out_at;
 };
@@ -32,116 +39,153 @@ struct connection {
 struct tcp_table {
 	int epoll_fd;
 	uint64_t tag_base;
+	uint32_t size;
 	struct responder *responder;
-	unsigned count;
-	unsigned free_count;
-	uint16_t free_slots[TCP_CONNECTIONS_MAX];
+	struct seats *seats;
+	struct connection *connections; /* by the number of their seat */
+	uint8_t *buffers;
 	uint8_t reply[LENGTH_LEN + ENCODE_MAX];
-	struct connection connections[TCP_CONNECTIONS_MAX];
 };
 
-struct tcp_table *tcp_table_new(int epoll_fd, uint64_t tag_base, struct responder *responder)
+struct tcp_table *tcp_table_new(int epoll_fd, uint64_t tag_base, const struct tcp_limits *limits,
+				struct responder *responder)
 {
 	struct tcp_table *t = calloc(1, sizeof *t);
 	if (t == NULL)
 		return NULL;
 	t->epoll_fd = epoll_fd;
 	t->tag_base = tag_base;
+	t->size = limits->connections;
 	t->responder = responder;
-	for (unsigned i = 0; i < TCP_CONNECTIONS_MAX; i++) {
+	t->seats = seats_new(limits->connections, limits->share);
+	t->connections = calloc(limits->connections, sizeof *t->connections);
+	t->buffers = calloc(limits->connections, BUFFER_SIZE);
+	for (uint32_t i = 0; t->connections != NULL && i < t->size; i++)
 		t->connections[i].fd = -1;
-		t->free_slots[t->free_count++] = (uint16_t)(TCP_CONNECTIONS_MAX - 1 - i);
+	if (t->seats == NULL || t->connections == NULL || t->buffers == NULL) {
+		tcp_table_free(&t);
+		return NULL;
 	}
+	for (uint32_t i = 0; i < t->size; i++)
+		t->connections[i].in = t->buffers + (size_t)i * BUFFER_SIZE;
 	return t;
 }
 
-static void close_connection(struct tcp_table *t, struct connection *c)
+static uint32_t seat_of(const struct tcp_table *t, const struct connection *c)
 {
+	return (uint32_t)(c - t->connections);
+}
+
+static void close_connection(struct tcp_table *t, struct connection *c, enum count_close why)
+{
+	/* who does not read gets a reset, else the kernel would keep what it has not sent for minutes */
+	static const struct linger at_once = {.l_onoff = 1};
+	if (why == COUNT_CLOSE_REPLY || why == COUNT_CLOSE_FULL || why == COUNT_CLOSE_PREFIX)
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 	(void)close(c->fd); /* also takes it out of epoll */
 	free(c->out);
 	c->fd = -1;
 	c->out = NULL;
-	t->free_slots[t->free_count++] = (uint16_t)(c - t->connections);
-	t->count--;
+	seats_leave(t->seats, seat_of(t, c));
+	count_add(&t->responder->counters, COUNT_TCP_CLOSED + why);
 }
 
 void tcp_table_free(struct tcp_table **table)
 {
-	if (*table == NULL)
+	struct tcp_table *t = *table;
+	if (t == NULL)
 		return;
-	for (unsigned i = 0; i < TCP_CONNECTIONS_MAX; i++)
-		if ((*table)->connections[i].fd >= 0)
-			close_connection(*table, &(*table)->connections[i]);
-	free(*table);
+	for (uint32_t i = 0; t->connections != NULL && i < t->size; i++)
+		if (t->connections[i].fd >= 0)
+			close_connection(t, &t->connections[i], COUNT_CLOSE_STOP);
+	seats_free(&t->seats);
+	free(t->connections);
+	free(t->buffers);
+	free(t);
 	*table = NULL;
 }
 
-static void evict_idle(struct tcp_table *t)
+/* --- coming ----------------------------------------------------------------------------------------------- */
+
+static void expect(struct connection *c, enum count_close due, int64_t deadline_ms)
 {
-	struct connection *oldest = NULL;
-	for (unsigned i = 0; i < TCP_CONNECTIONS_MAX; i++) {
-		struct connection *c = &t->connections[i];
-		if (c->fd >= 0 && (oldest == NULL || c->active_ms < oldest->active_ms))
-			oldest = c;
-	}
-	if (oldest == NULL)
-		return;
-	count_add(&t->responder->counters, COUNT_TCP_EVICTED);
-	close_connection(t, oldest);
+	c->due = due;
+	c->deadline_ms = deadline_ms;
 }
 
-static void add_connection(struct tcp_table *t, int fd, const struct sockaddr_storage *from, int64_t now_ms)
+static void add_connection(struct tcp_table *t, int fd, const struct lookup_client *client, int64_t now_ms)
 {
-	if (t->free_count == 0)
-		evict_idle(t);
-	struct connection *c = &t->connections[t->free_slots[--t->free_count]];
+	bool is_share;
+	uint64_t prefix = prefix_of(client);
+	uint32_t seat = seats_in_the_way(t->seats, prefix, &is_share);
+	if (seat != SEATS_NONE)
+		close_connection(t, &t->connections[seat], is_share ? COUNT_CLOSE_PREFIX : COUNT_CLOSE_FULL);
+	seat = seats_take(t->seats, prefix);
+	struct connection *c = &t->connections[seat];
 	c->fd = fd;
-	c->wants_write = false;
-	c->is_ended = false;
-	c->deadline_ms = now_ms + TCP_IDLE_MS;
-	c->active_ms = now_ms;
+	c->is_writing = false;
+	c->client = *client;
 	c->in_len = 0;
-	c->out_len = 0;
-	c->out_at = 0;
-	c->client.is_ipv6 = from->ss_family == AF_INET6;
-	if (c->client.is_ipv6)
-		memcpy(c->client.address, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
-	else
-		memcpy(c->client.address, &((const struct sockaddr_in *)from)->sin_addr, 4);
-	t->count++;
+	expect(c, COUNT_CLOSE_IDLE, now_ms + TCP_IDLE_MS);
 	count_add(&t->responder->counters, COUNT_TCP_ACCEPTED);
-	struct epoll_event event = {.events = EPOLLIN, .data.u64 = t->tag_base + (uint64_t)(c - t->connections)};
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = t->tag_base + seat};
 	if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-		close_connection(t, c);
+		close_connection(t, c, COUNT_CLOSE_FAILED);
 }
 
-void tcp_accept(struct tcp_table *t, int listen_fd, int64_t now_ms)
+static struct lookup_client client_of(const struct sockaddr_storage *from)
 {
+	struct lookup_client client = {.is_ipv6 = from->ss_family == AF_INET6};
+	if (client.is_ipv6)
+		memcpy(client.address, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
+	else
+		memcpy(client.address, &((const struct sockaddr_in *)from)->sin_addr, 4);
+	return client;
+}
+
+/* Without descriptors the idlest connection makes room, once; another thread may have taken it. */
+static bool make_room(struct tcp_table *t, bool *made_room)
+{
+	uint32_t idlest = seats_idlest(t->seats);
+	if (idlest == SEATS_NONE || *made_room) {
+		count_add(&t->responder->counters, COUNT_TCP_NO_DESCRIPTOR);
+		return false;
+	}
+	close_connection(t, &t->connections[idlest], COUNT_CLOSE_FULL);
+	*made_room = true;
+	return true;
+}
+
+bool tcp_accept(struct tcp_table *t, int listen_fd, int64_t now_ms)
+{
+	bool made_room = false;
 	for (int i = 0; i < ACCEPT_ROUNDS; i++) {
 		struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
 		socklen_t from_len = sizeof from;
-		int one = 1;
 		int fd = accept4(listen_fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0) {
-			/* without descriptors the oldest connection makes room, else we would be woken for ever */
-			if ((errno == EMFILE || errno == ENFILE) && t->count > 0)
-				evict_idle(t);
-			else if (errno != EINTR && errno != ECONNABORTED)
-				return;
+		if (fd >= 0) {
+			struct lookup_client client = client_of(&from);
+			add_connection(t, fd, &client, now_ms);
 			continue;
 		}
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-		add_connection(t, fd, &from, now_ms);
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return true;
+		bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+		if (is_short && !make_room(t, &made_room))
+			return false;
+		/* other errors are of a connection that broke while it waited (accept(2)) */
 	}
+	return true;
 }
 
-static bool watch(struct tcp_table *t, struct connection *c, bool wants_write)
+/* --- answering -------------------------------------------------------------------------------------------- */
+
+static bool watch(struct tcp_table *t, struct connection *c, bool is_writing)
 {
-	if (c->wants_write == wants_write)
+	if (c->is_writing == is_writing)
 		return true;
-	struct epoll_event event = {.events = wants_write ? EPOLLOUT : EPOLLIN,
-				    .data.u64 = t->tag_base + (uint64_t)(c - t->connections)};
-	c->wants_write = wants_write;
+	struct epoll_event event = {.events = is_writing ? EPOLLOUT : EPOLLIN, .data.u64 = t->tag_base + seat_of(t, c)};
+	c->is_writing = is_writing;
 	return epoll_ctl(t->epoll_fd, EPOLL_CTL_MOD, c->fd, &event) == 0;
 }
 
@@ -159,126 +203,125 @@ static ssize_t send_some(int fd, const uint8_t *data, size_t len)
 	}
 }
 
-/* Keep what was not sent, and ask to be told when more can be. */
-static bool keep_rest(struct tcp_table *t, struct connection *c, const uint8_t *data, size_t len, int64_t now_ms)
-{
-	c->out = malloc(len);
-	if (c->out == NULL)
-		return false;
-	memcpy(c->out, data, len);
-	c->out_len = len;
-	c->out_at = 0;
-	c->deadline_ms = now_ms + TCP_WRITE_MS;
-	return watch(t, c, true);
-}
-
-/* Answer one query; false when the connection is to be closed. */
-static bool answer(struct tcp_table *t, struct connection *c, const uint8_t *query, size_t len, const struct plan *plan,
-		   int64_t now_ms)
+/* Answer one query. */
+static enum count_close answer(struct tcp_table *t, struct connection *c, const uint8_t *query, size_t len,
+			       const struct plan *plan, int64_t now_ms)
 {
 	size_t reply = respond(t->responder, plan, query, len, &c->client, true, t->reply + LENGTH_LEN, ENCODE_MAX);
 	if (reply == 0)
-		return false; /* what UDP drops silently ends a connection */
+		return COUNT_CLOSE_INVALID;
 	t->reply[0] = (uint8_t)(reply >> 8);
 	t->reply[1] = (uint8_t)reply;
-	ssize_t sent = send_some(c->fd, t->reply, reply + LENGTH_LEN);
+	size_t all = reply + LENGTH_LEN;
+	ssize_t sent = send_some(c->fd, t->reply, all);
 	if (sent < 0)
-		return false;
-	c->active_ms = now_ms;
-	c->deadline_ms = now_ms + TCP_IDLE_MS;
-	if ((size_t)sent == reply + LENGTH_LEN)
-		return true;
-	return keep_rest(t, c, t->reply + sent, reply + LENGTH_LEN - (size_t)sent, now_ms);
+		return COUNT_CLOSE_RESET;
+	seats_touch(t->seats, seat_of(t, c));
+	if ((size_t)sent == all)
+		return STAYS_OPEN;
+	c->out_len = all - (size_t)sent;
+	c->out_at = 0;
+	c->out = malloc(c->out_len);
+	if (c->out == NULL)
+		return COUNT_CLOSE_FAILED;
+	memcpy(c->out, t->reply + sent, c->out_len);
+	expect(c, COUNT_CLOSE_REPLY, now_ms + TCP_REPLY_MS);
+	return STAYS_OPEN;
 }
 
-/* Answer the whole queries in the buffer, as long as replies leave at once. */
-static bool answer_all(struct tcp_table *t, struct connection *c, const struct plan *plan, int64_t now_ms)
+/* Is there a whole message at `at` of the buffer, or one that can never be whole? `*len` is its length then. */
+static bool has_message(const struct connection *c, size_t at, size_t *len)
+{
+	if (c->in_len - at < LENGTH_LEN)
+		return false;
+	*len = (size_t)c->in[at] << 8 | c->in[at + 1];
+	return *len > TCP_QUERY_MAX || c->in_len - at - LENGTH_LEN >= *len;
+}
+
+/* What to wait for now. `has_answered`: something was answered just now. */
+static enum count_close wait_for_more(struct tcp_table *t, struct connection *c, bool has_answered, int64_t now_ms)
+{
+	size_t len;
+	bool is_writing = c->out != NULL || has_message(c, 0, &len);
+	if (c->out == NULL) {
+		if (is_writing)
+			expect(c, COUNT_CLOSE_REPLY, now_ms + TCP_REPLY_MS);
+		else if (c->in_len == 0)
+			expect(c, COUNT_CLOSE_IDLE, now_ms + TCP_IDLE_MS);
+		else if (has_answered || c->due != COUNT_CLOSE_QUERY)
+			expect(c, COUNT_CLOSE_QUERY, now_ms + TCP_QUERY_MS);
+		/* else more bytes of the same query came: its deadline stays */
+	}
+	return watch(t, c, is_writing) ? STAYS_OPEN : COUNT_CLOSE_FAILED;
+}
+
+/* Answer the whole queries in the buffer, for one turn and as long as replies leave at once. */
+static enum count_close answer_turn(struct tcp_table *t, struct connection *c, const struct plan *plan, int64_t now_ms)
 {
 	size_t at = 0;
-	bool ok = true;
-	while (ok && c->out == NULL && c->in_len - at >= LENGTH_LEN) {
-		size_t len = (size_t)c->in[at] << 8 | c->in[at + 1];
+	size_t len;
+	enum count_close why = STAYS_OPEN;
+	for (int i = 0; i < ANSWERS_TURN && why == STAYS_OPEN && c->out == NULL && has_message(c, at, &len); i++) {
 		if (len > TCP_QUERY_MAX)
-			return false;
-		if (c->in_len - at - LENGTH_LEN < len)
-			break;
-		ok = answer(t, c, c->in + at + LENGTH_LEN, len, plan, now_ms);
+			return COUNT_CLOSE_INVALID;
+		why = answer(t, c, c->in + at + LENGTH_LEN, len, plan, now_ms);
 		at += LENGTH_LEN + len;
 	}
-	memmove(c->in, c->in + at, c->in_len - at);
+	if (why != STAYS_OPEN)
+		return why;
 	c->in_len -= at;
-	/* the clock of a query that is not whole runs from its first byte, or from the reply before it */
-	if (ok && at > 0 && c->in_len > 0 && c->out == NULL)
-		c->deadline_ms = now_ms + TCP_QUERY_MS;
-	return ok;
+	memmove(c->in, c->in + at, c->in_len);
+	return wait_for_more(t, c, at > 0, now_ms);
 }
 
-static bool on_readable(struct tcp_table *t, struct connection *c, const struct plan *plan, int64_t now_ms)
+static enum count_close on_readable(struct tcp_table *t, struct connection *c, const struct plan *plan, int64_t now_ms)
 {
-	for (int round = 0; round < ANSWERS_ROUND && c->out == NULL; round++) {
-		ssize_t n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, MSG_DONTWAIT);
-		if (n < 0)
-			return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-		if (n == 0) {
-			c->is_ended = true;
-			return c->out != NULL;
-		}
-		if (c->in_len == 0)
-			c->deadline_ms = now_ms + TCP_QUERY_MS;
-		c->in_len += (size_t)n;
-		if (!answer_all(t, c, plan, now_ms))
-			return false;
-		if ((size_t)n < sizeof c->in - c->in_len && c->in_len == 0)
-			return true; /* most likely drained: epoll tells if not */
+	ssize_t n = recv(c->fd, c->in + c->in_len, BUFFER_SIZE - c->in_len, MSG_DONTWAIT);
+	if (n == 0)
+		return COUNT_CLOSE_CLIENT;
+	if (n < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? STAYS_OPEN : COUNT_CLOSE_RESET;
+	c->in_len += (size_t)n;
+	return answer_turn(t, c, plan, now_ms);
+}
+
+static enum count_close on_writable(struct tcp_table *t, struct connection *c, const struct plan *plan, int64_t now_ms)
+{
+	if (c->out != NULL) {
+		ssize_t sent = send_some(c->fd, c->out + c->out_at, c->out_len - c->out_at);
+		if (sent < 0)
+			return COUNT_CLOSE_RESET;
+		c->out_at += (size_t)sent;
+		if (c->out_at < c->out_len)
+			return STAYS_OPEN; /* so does the deadline: slow readers do not get more time */
+		free(c->out);
+		c->out = NULL;
+		seats_touch(t->seats, seat_of(t, c));
 	}
-	return true;
+	return answer_turn(t, c, plan, now_ms);
 }
 
-static bool on_writable(struct tcp_table *t, struct connection *c, const struct plan *plan, int64_t now_ms)
-{
-	ssize_t sent = send_some(c->fd, c->out + c->out_at, c->out_len - c->out_at);
-	if (sent < 0)
-		return false;
-	c->out_at += (size_t)sent;
-	if (c->out_at < c->out_len)
-		return true; /* the deadline stays: slow readers do not get more time */
-	free(c->out);
-	c->out = NULL;
-	c->active_ms = now_ms;
-	c->deadline_ms = now_ms + TCP_IDLE_MS;
-	if (!answer_all(t, c, plan, now_ms))
-		return false;
-	if (c->out != NULL)
-		return true;
-	return !c->is_ended && watch(t, c, false);
-}
-
-void tcp_event(struct tcp_table *t, uint64_t tag, uint32_t events, const struct plan *plan, int64_t now_ms)
+void tcp_event(struct tcp_table *t, uint64_t tag, const struct plan *plan, int64_t now_ms)
 {
 	struct connection *c = &t->connections[tag - t->tag_base];
-	bool ok = true;
 	if (c->fd < 0)
 		return; /* closed by an earlier event of the same round */
-	if (c->out != NULL)
-		ok = (events & (EPOLLERR | EPOLLHUP)) == 0 && on_writable(t, c, plan, now_ms);
-	else
-		ok = on_readable(t, c, plan, now_ms);
-	if (!ok)
-		close_connection(t, c);
+	/* errors need no look at the events: reading or writing tells */
+	enum count_close why = c->is_writing ? on_writable(t, c, plan, now_ms) : on_readable(t, c, plan, now_ms);
+	if (why != STAYS_OPEN)
+		close_connection(t, c, why);
 }
 
 void tcp_expire(struct tcp_table *t, int64_t now_ms)
 {
-	for (unsigned i = 0; i < TCP_CONNECTIONS_MAX && t->count > 0; i++) {
+	for (uint32_t i = 0; i < t->size && seats_taken(t->seats) > 0; i++) {
 		struct connection *c = &t->connections[i];
-		if (c->fd < 0 || now_ms < c->deadline_ms)
-			continue;
-		count_add(&t->responder->counters, COUNT_TCP_EXPIRED);
-		close_connection(t, c);
+		if (c->fd >= 0 && now_ms >= c->deadline_ms)
+			close_connection(t, c, c->due);
 	}
 }
 
 unsigned tcp_count(const struct tcp_table *t)
 {
-	return t->count;
+	return seats_taken(t->seats);
 }

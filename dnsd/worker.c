@@ -34,6 +34,7 @@ struct worker {
 	int stop_fd;
 	struct udp_batch *batch;
 	struct tcp_table *tcp;
+	bool is_deaf; /* the listening TCP sockets are not watched until the next sweep */
 	pthread_t thread;
 	bool is_running;
 };
@@ -43,13 +44,24 @@ struct workers {
 	struct worker **items;
 };
 
+/* Watch the listening TCP sockets, or (`events` 0) leave them alone, so that what cannot be accepted wakes nobody. */
+static void listen_for(struct worker *w, uint32_t events)
+{
+	for (size_t i = 0; i < w->pair_count; i++) {
+		struct epoll_event event = {.events = events, .data.u64 = TAG_TCP + i};
+		(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, w->pairs[i].tcp, &event);
+	}
+	w->is_deaf = events == 0;
+}
+
 static void on_event(struct worker *w, const struct epoll_event *event, const struct plan *plan, int64_t now_ms)
 {
 	uint64_t tag = event->data.u64;
 	if (tag >= TAG_CONNECTION) {
-		tcp_event(w->tcp, tag, event->events, plan, now_ms);
+		tcp_event(w->tcp, tag, plan, now_ms);
 	} else if (tag >= TAG_TCP) {
-		tcp_accept(w->tcp, w->pairs[tag - TAG_TCP].tcp, now_ms);
+		if (!tcp_accept(w->tcp, w->pairs[tag - TAG_TCP].tcp, now_ms))
+			listen_for(w, 0);
 	} else if (tag >= TAG_UDP) {
 		const struct socket_pair *pair = &w->pairs[tag - TAG_UDP];
 		udp_serve(w->batch, &w->responder, w->rcu, w->index, pair->udp, pair->is_wildcard, UDP_ROUNDS);
@@ -62,9 +74,11 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 	struct epoll_event events[EVENTS_MAX];
 	bool go_on = true;
 	rcu_away(w->rcu, w->index);
-	int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, tcp_count(w->tcp) > 0 ? TCP_SWEEP_MS : -1);
+	bool is_timed = tcp_count(w->tcp) > 0 || w->is_deaf;
+	int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, is_timed ? TCP_SWEEP_MS : -1);
 	bool is_broken = count < 0 && errno != EINTR;
 	int64_t now_ms = veer_clock_monotonic_ms(veer_clock_system());
+	w->responder.now_ms = now_ms;
 	w->responder.now_s = (uint32_t)(veer_clock_wall_ns(veer_clock_system()) / 1000000000);
 	for (int i = 0; i < count; i++) {
 		/* each event begins with nothing held: a plan published meanwhile is used at once */
@@ -78,6 +92,8 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 	}
 	if (now_ms - *swept_ms >= TCP_SWEEP_MS) {
 		tcp_expire(w->tcp, now_ms);
+		if (w->is_deaf)
+			listen_for(w, EPOLLIN);
 		*swept_ms = now_ms;
 	}
 	return go_on && !is_broken;
@@ -130,7 +146,7 @@ static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu,
 	w->batch = udp_batch_new();
 	bool ok = w->epoll_fd >= 0 && w->stop_fd >= 0 && w->batch != NULL && responder_init(&w->responder) == VEER_OK;
 	if (ok)
-		w->tcp = tcp_table_new(w->epoll_fd, TAG_CONNECTION, &w->responder);
+		w->tcp = tcp_table_new(w->epoll_fd, TAG_CONNECTION, &config->tcp, &w->responder);
 	ok = ok && w->tcp != NULL && add_fd(w, w->stop_fd, TAG_STOP);
 	for (size_t i = 0; ok && i < w->pair_count; i++)
 		ok = add_fd(w, w->pairs[i].udp, TAG_UDP + i) && add_fd(w, w->pairs[i].tcp, TAG_TCP + i);

@@ -11,15 +11,17 @@
 #include "dnsd/rcu.h"
 #include "dnsd/respond.h"
 #include "dnsd/sockets.h"
+#include "dnsd/tcp.h"
 
 #define WORKERS_MAX 256
 
 struct workers;
 
-/* What replies carry, for all workers: published like a plan, and read by each worker right after its quiescent state.
- */
+/* What workers go by beside plans. */
 struct worker_config {
+	/* published like a plan, and read by each worker right after its quiescent state */
 	const struct responder_config *_Atomic newest;
+	struct tcp_limits tcp; /* of each worker; does not change */
 };
 
 /*

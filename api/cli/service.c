@@ -29,8 +29,13 @@ static const struct config_field dnsd_fields[] = {
 	{.key = "listen", .type = CONFIG_STRINGS, .required = true, .min = 1, .max = 16},
 	{.key = "geoip", .type = CONFIG_STRINGS, .max = 4},
 	{.key = "workers", .type = CONFIG_INTEGER, .min = 1, .max = 64},
+	{.key = "rrl_rate", .type = CONFIG_INTEGER, .max = 100000},
+	{.key = "rrl_slip", .type = CONFIG_INTEGER, .max = 100},
+	{.key = "rrl_exempt", .type = CONFIG_STRINGS, .max = 16},
+	{.key = "tcp_max", .type = CONFIG_INTEGER, .max = 1000000},
+	{.key = "tcp_max_prefix", .type = CONFIG_INTEGER, .max = 1000000},
 };
-static const struct config_schema dnsd_schema = {dnsd_fields, 3};
+static const struct config_schema dnsd_schema = {dnsd_fields, 8};
 
 static const struct config_field probe_fields[] = {
 	{.key = "name", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
@@ -136,6 +141,19 @@ static void check_api(struct checker *c, const json_t *api)
 	check_listen(c, "api", json_object_get(api, "listen"), cert != NULL, false);
 }
 
+static void check_exempt(struct checker *c, const json_t *prefixes)
+{
+	for (size_t i = 0; i < json_array_size(prefixes); i++) {
+		char pointer[64];
+		struct veer_prefix prefix;
+		const char *item = json_string_value(json_array_get(prefixes, i));
+		bool is_none = json_array_size(prefixes) == 1 && strcmp(item, "none") == 0;
+		(void)snprintf(pointer, sizeof pointer, "/dnsd/rrl_exempt/%zu", i);
+		if (!is_none && veer_prefix_parse(item, &prefix) != VEER_OK)
+			refuse(c, pointer, "rrl_exempt: %.300s is not a prefix", item);
+	}
+}
+
 static void check_dnsd(struct checker *c, const json_t *dnsd)
 {
 	const json_t *files = json_object_get(dnsd, "geoip");
@@ -145,6 +163,7 @@ static void check_dnsd(struct checker *c, const json_t *dnsd)
 		(void)snprintf(pointer, sizeof pointer, "/dnsd/geoip/%zu", i);
 		check_file(c, pointer, "geoip", json_string_value(json_array_get(files, i)));
 	}
+	check_exempt(c, json_object_get(dnsd, "rrl_exempt"));
 }
 
 static void check_targets(struct checker *c, size_t probe, const char *targets)
@@ -254,6 +273,14 @@ static void add_text(struct command *c, const char *option, const char *value)
 	add(c, "%s", value);
 }
 
+static void add_integer(struct command *c, const char *option, const json_t *value)
+{
+	if (value == NULL)
+		return;
+	add(c, "%s", option);
+	add(c, "%lld", (long long)json_integer_value(value));
+}
+
 static enum veer_err add_child(const struct service *s, struct supervisor *supervisor, const struct command *c,
 			       const char *name, bool is_once, const char *const *needs)
 {
@@ -293,10 +320,12 @@ static enum veer_err add_dnsd(const struct service *s, struct supervisor *superv
 	add(&c, "%s/dnsd", s->state);
 	add_list(&c, "--listen", json_object_get(dnsd, "listen"));
 	add_list(&c, "--geoip", json_object_get(dnsd, "geoip"));
-	if (json_object_get(dnsd, "workers") != NULL) {
-		add(&c, "--workers");
-		add(&c, "%d", (int)json_integer_value(json_object_get(dnsd, "workers")));
-	}
+	add_list(&c, "--rrl-exempt", json_object_get(dnsd, "rrl_exempt"));
+	add_integer(&c, "--workers", json_object_get(dnsd, "workers"));
+	add_integer(&c, "--rrl-rate", json_object_get(dnsd, "rrl_rate"));
+	add_integer(&c, "--rrl-slip", json_object_get(dnsd, "rrl_slip"));
+	add_integer(&c, "--tcp-max", json_object_get(dnsd, "tcp_max"));
+	add_integer(&c, "--tcp-max-prefix", json_object_get(dnsd, "tcp_max_prefix"));
 	return add_child(s, supervisor, &c, "veer-dnsd", false, NULL);
 }
 

@@ -467,7 +467,7 @@ def test_the_next_control_plane_is_tried(tmp_path, control):
 def test_a_worker_under_load_calls_the_kernel_only_to_wait_receive_and_send(zone, tmp_path):
     query = dns.message.make_query("www.example.", "A").to_wire()
     table = tmp_path / "table"
-    with Dnsd("--zone", f"example={zone}", "--workers", "1") as d:
+    with Dnsd("--zone", f"example={zone}", "--workers", "1", "--rrl-exempt", "none", "--rrl-rate", "100000") as d:
         d.ready()
         workers = [t for t in os.listdir(f"/proc/{d.process.pid}/task") if int(t) != d.process.pid]
         assert len(workers) == 1

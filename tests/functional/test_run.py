@@ -51,7 +51,8 @@ class Run(Program):
         lines = [f"state: {self.state}"]
         if dnsd:
             self.dns_port = free_port()
-            lines += ["dnsd:", f'  listen: ["127.0.0.1@{self.dns_port}"]', "  workers: 1"]
+            lines += ["dnsd:", f'  listen: ["127.0.0.1@{self.dns_port}"]', "  workers: 1",
+                      "  rrl_rate: 5000", "  rrl_slip: 2", "  rrl_exempt: [\"127.0.0.0/8\"]", "  tcp_max: 100", "  tcp_max_prefix: 50"]
         if probes:
             lines += ["probes:"] + [f"  - {{name: p{i}, region: eu, allow_targets: loopback}}" for i in range(probes)]
         with open(self.config, "w", encoding="utf-8") as f:
@@ -100,6 +101,8 @@ BAD_CONFIGS = [
     ("state: /STATE\ndnsd:\n  listen: []\n", 3, "listen"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  workers: 65\n", 4, "workers"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  geoip: [\"/no/such.mmdb\"]\n", 4, "/no/such.mmdb"),
+    ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  rrl_exempt: [\"::1\", \"192.0.2.1/24\"]\n", 4, "192.0.2.1/24"),
+    ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  rrl_rate: 100001\n", 4, "rrl_rate"),
     ("state: /STATE\nprobes:\n  - {name: a, region: eu}\n  - {name: ../../x, region: eu}\n", 4, "../../x"),
     ("state: /STATE\nprobes:\n  - {name: a, region: eu}\n  - {name: a, region: us}\n", 4, "taken"),
     ("state: /STATE\nprobes:\n  - {name: a, region: \"E U\"}\n", 3, "region"),

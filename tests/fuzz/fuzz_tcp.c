@@ -80,7 +80,8 @@ static struct streams *make(void)
 	t->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	t->address.sun_family = AF_UNIX;
 	t->address_len = sizeof t->address;
-	t->table = tcp_table_new(t->epoll_fd, 0, t->served->responder);
+	t->table =
+		tcp_table_new(t->epoll_fd, 0, &(struct tcp_limits){.connections = 4, .share = 4}, t->served->responder);
 	fuzz_check(t->epoll_fd >= 0 && t->listen_fd >= 0 && t->table != NULL);
 	fuzz_check(setsockopt(t->listen_fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0);
 	/* no more than the family: the kernel chooses an abstract name (unix(7)) */
@@ -122,7 +123,7 @@ static bool serve(struct streams *t)
 	struct epoll_event events[4];
 	int n = epoll_wait(t->epoll_fd, events, 4, 0);
 	for (int i = 0; i < n; i++)
-		tcp_event(t->table, events[i].data.u64, events[i].events, t->served->plan, NOW_MS);
+		tcp_event(t->table, events[i].data.u64, t->served->plan, NOW_MS);
 	return n > 0;
 }
 
@@ -145,7 +146,7 @@ static int open_client(struct streams *t)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	fuzz_check(fd >= 0 && connect(fd, (const struct sockaddr *)&t->address, t->address_len) == 0);
-	tcp_accept(t->table, t->listen_fd, NOW_MS);
+	fuzz_check(tcp_accept(t->table, t->listen_fd, NOW_MS));
 	fuzz_check(tcp_count(t->table) == 1);
 	t->got_len = 0;
 	t->is_ended = false;
@@ -197,7 +198,7 @@ static void finish(struct streams *t, int fd)
 /* Whatever the client leaves behind, its deadline ends it. */
 static void leave(struct streams *t, int fd)
 {
-	tcp_expire(t->table, NOW_MS + TCP_IDLE_MS + TCP_WRITE_MS + TCP_QUERY_MS);
+	tcp_expire(t->table, NOW_MS + TCP_IDLE_MS + TCP_REPLY_MS + TCP_QUERY_MS);
 	fuzz_check(tcp_count(t->table) == 0);
 	(void)close(fd);
 }

@@ -56,8 +56,13 @@ static void packets_are_counted_by_what_they_are(void **state)
 	(void)zone_plan_ask(zp, packet, len, true);
 	count_sum(&zp->responder->counters, &totals);
 	assert_int_equal(count_requests(&totals), 4);
-	struct metrics_facts facts = {
-		.revision = 7, .age_s = 0.5, .zones = 1, .rrsets = 3, .workers = 2, .feed_age_s = -1};
+	struct metrics_facts facts = {.revision = 7,
+				      .age_s = 0.5,
+				      .zones = 1,
+				      .rrsets = 3,
+				      .workers = 2,
+				      .feed_age_s = -1,
+				      .drops = {.udp = 8, .tcp = 9}};
 	buf_init(&text, METRICS_TEXT_MAX);
 	metrics_write(&totals, &facts, &text);
 	assert_false(text.failed);
@@ -73,6 +78,14 @@ static void packets_are_counted_by_what_they_are(void **state)
 		"veer_dns_dropped_total{reason=\"short\"} 1",
 		"veer_dns_dropped_total{reason=\"response\"} 1",
 		"veer_dns_dropped_total{reason=\"source\"} 0",
+		"veer_dns_dropped_total{reason=\"limit\"} 0",
+		"veer_dns_rrl_total{action=\"dropped\"} 0",
+		"veer_dns_rrl_total{action=\"slipped\"} 0",
+		"veer_dns_kernel_drops_total{proto=\"udp\"} 8",
+		"veer_dns_kernel_drops_total{proto=\"tcp\"} 9",
+		"veer_dns_tcp_connections 0",
+		"veer_dns_tcp_closed_total{reason=\"prefix\"} 0",
+		"veer_dns_tcp_postponed_total 0",
 		"veer_plan_revision 7",
 		"veer_plan_age_seconds 0.5",
 		"veer_zones 1",

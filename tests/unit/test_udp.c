@@ -99,6 +99,8 @@ static int setup(void **state)
 	zone_plan_put(w->zp, MODEL_KIND_POLICY, "p", "{\"name\":\"p\",\"tree\":{\"spread\":\"p\"}}");
 	zone_plan_put(w->zp, MODEL_KIND_RRSET, "example./1/bound.example./A", "pp");
 	zone_plan_commit(w->zp);
+	struct limit_config generous = {.rate = LIMIT_RATE_MAX, .slip = LIMIT_SLIP_DEFAULT};
+	assert_int_equal(limit_new(&generous, 0, &w->zp->responder->config.limit), VEER_OK);
 	w->rcu = rcu_new(1);
 	w->batch = udp_batch_new();
 	assert_int_equal(rcu_publish(w->rcu, w->zp->plan, &none), VEER_OK);
@@ -118,6 +120,7 @@ static int teardown(void **state)
 	(void)close(w->client);
 	udp_batch_free(&w->batch);
 	rcu_free(&w->rcu);
+	limit_free(&w->zp->responder->config.limit);
 	zone_plan_free(w->zp);
 	free(w);
 	return 0;
