@@ -40,6 +40,13 @@ enum veer_err notify_ready(void)
 	return notify_send("READY=1");
 }
 
+enum veer_err notify_main_pid(void)
+{
+	char message[48];
+	(void)snprintf(message, sizeof message, "MAINPID=%d", (int)getpid());
+	return notify_send(message);
+}
+
 enum veer_err notify_reloading(void)
 {
 	char message[80];

@@ -17,6 +17,8 @@
 enum veer_err notify_send(const char *message);
 
 enum veer_err notify_ready(void);
+/* This process has taken the place of the service's main one (with NotifyAccess=all). */
+enum veer_err notify_main_pid(void);
 /* A reload begins: RELOADING=1 with the monotonic time that systemd 253 wants; notify_ready() ends it. */
 enum veer_err notify_reloading(void);
 enum veer_err notify_stopping(void);

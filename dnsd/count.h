@@ -38,6 +38,7 @@ enum count_close {
 	COUNT_CLOSE_PREFIX,  /* idle longest of a prefix that had all its places */
 	COUNT_CLOSE_INVALID, /* a message that is too long, or one that UDP would drop without a word */
 	COUNT_CLOSE_FAILED,  /* the system refused memory or a watch */
+	COUNT_CLOSE_HANDED,  /* another process goes on with it */
 	COUNT_CLOSE_STOP,    /* the worker ends */
 	COUNT_CLOSES
 };

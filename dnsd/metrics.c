@@ -97,7 +97,7 @@ static void write_counters(const struct count_totals *totals, struct buf *out)
 		[COUNT_CLOSE_CLIENT] = "client", [COUNT_CLOSE_RESET] = "reset",     [COUNT_CLOSE_IDLE] = "idle",
 		[COUNT_CLOSE_QUERY] = "query",   [COUNT_CLOSE_REPLY] = "reply",     [COUNT_CLOSE_FULL] = "full",
 		[COUNT_CLOSE_PREFIX] = "prefix", [COUNT_CLOSE_INVALID] = "invalid", [COUNT_CLOSE_FAILED] = "failed",
-		[COUNT_CLOSE_STOP] = "stop",
+		[COUNT_CLOSE_HANDED] = "handed", [COUNT_CLOSE_STOP] = "stop",
 	};
 	static_assert(COUNT_COOKIE_NEW == COUNT_COOKIE_GOOD + 2, "names follow the counters");
 	static const struct labelled families[] = {

@@ -16,12 +16,17 @@ struct publisher {
 	size_t address_count;
 	unsigned worker_count;
 	struct sockets sockets;
+	struct sockets_given given;
+	bool is_held;            /* the workers are not started by the first plan, but by publisher_start() */
 	struct workers *workers; /* NULL before the first plan */
 	const struct plan *plan;
 	struct worker_config config;
 	struct retire_list kept; /* could not be handed over for want of memory: goes with the next plan */
 	struct loop_timer timer;
 	int64_t received_ns; /* of the newest plan's commit */
+	bool is_frozen;
+	const struct plan *next; /* came while frozen; NULL: none */
+	int64_t next_received_ns;
 	bool is_applied;
 	publisher_applied_fn *on_applied;
 	void *applied_ctx;
@@ -56,6 +61,7 @@ void publisher_free(struct publisher **publisher)
 	loop_timer_cancel(p->daemon->loop, &p->timer);
 	workers_stop(&p->workers);
 	sockets_close(&p->sockets);
+	sockets_given_close(&p->given);
 	rcu_free(&p->rcu);
 	retire_release(&p->kept);
 	free((void *)(uintptr_t)atomic_load(&p->config.newest));
@@ -98,10 +104,22 @@ static void listen_text(const struct sockets *s, char *out, size_t size)
 	}
 }
 
-static enum veer_err start(struct publisher *p, struct veer_diag *diag)
+void publisher_hold(struct publisher *p, struct sockets_given *given)
+{
+	p->is_held = true;
+	p->given = *given;
+	*given = (struct sockets_given){0};
+}
+
+enum veer_err publisher_check(const struct publisher *p, struct veer_diag *diag)
+{
+	return sockets_check(p->addresses, p->address_count, &p->given, diag);
+}
+
+enum veer_err publisher_start(struct publisher *p, struct veer_diag *diag)
 {
 	char text[1024];
-	enum veer_err err = sockets_open(p->addresses, p->address_count, p->worker_count, &p->sockets, diag);
+	enum veer_err err = sockets_open(p->addresses, p->address_count, p->worker_count, &p->given, &p->sockets, diag);
 	if (err != VEER_OK)
 		return err;
 	err = workers_start(&p->sockets, p->rcu, &p->config, &p->workers);
@@ -109,6 +127,7 @@ static enum veer_err start(struct publisher *p, struct veer_diag *diag)
 		sockets_close(&p->sockets);
 		return veer_fail(diag, err, "cannot start workers: %s", veer_err_text(err));
 	}
+	p->is_held = false;
 	listen_text(&p->sockets, text, sizeof text);
 	daemon_ready(p->daemon,
 		     LOG_FIELDS(LOG_STR("listen", text), LOG_INT("workers", p->worker_count),
@@ -158,13 +177,34 @@ static void hand_over(struct publisher *p, struct retire_list *retired)
 enum veer_err publisher_publish(struct publisher *p, const struct plan *plan, struct retire_list *retired,
 				int64_t received_ns, struct veer_diag *diag)
 {
+	if (p->is_frozen) {
+		p->next = plan;
+		p->next_received_ns = received_ns;
+		keep(p, retired);
+		return VEER_OK;
+	}
 	p->plan = plan;
 	p->received_ns = received_ns;
 	p->is_applied = false;
 	hand_over(p, retired);
-	enum veer_err err = p->workers == NULL ? start(p, diag) : VEER_OK;
+	enum veer_err err = p->workers == NULL && !p->is_held ? publisher_start(p, diag) : VEER_OK;
 	check(p);
 	return err;
+}
+
+void publisher_freeze(struct publisher *p)
+{
+	p->is_frozen = true;
+}
+
+void publisher_thaw(struct publisher *p)
+{
+	struct retire_list none = {0};
+	const struct plan *next = p->next;
+	p->is_frozen = false;
+	p->next = NULL;
+	if (next != NULL) /* not the first: nothing can fail */
+		(void)publisher_publish(p, next, &none, p->next_received_ns, NULL);
 }
 
 void publisher_totals(const struct publisher *p, struct count_totals *out)
@@ -172,6 +212,16 @@ void publisher_totals(const struct publisher *p, struct count_totals *out)
 	*out = (struct count_totals){0};
 	if (p->workers != NULL)
 		workers_totals(p->workers, out);
+}
+
+struct workers *publisher_workers(struct publisher *p)
+{
+	return p->workers;
+}
+
+const struct sockets *publisher_sockets(const struct publisher *p)
+{
+	return &p->sockets;
 }
 
 void publisher_kernel_drops(const struct publisher *p, struct sockets_drops *out)

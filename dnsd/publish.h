@@ -41,6 +41,25 @@ enum veer_err publisher_set_config(struct publisher *publisher, const struct res
 enum veer_err publisher_publish(struct publisher *publisher, const struct plan *plan, struct retire_list *retired,
 				int64_t received_ns, struct veer_diag *diag);
 
+/*
+ * Another server still has the addresses: the first plan starts nothing, publisher_start() does, with the sockets in
+ * `given` (taken). Call before the first plan.
+ */
+void publisher_hold(struct publisher *publisher, struct sockets_given *given);
+/* Are the addresses free, or given? Errors: as publisher_start(), which may still find otherwise. */
+enum veer_err publisher_check(const struct publisher *publisher, struct veer_diag *diag);
+/* Open the sockets, start the workers and say that we are ready; there is a plan. Errors as publisher_publish(). */
+enum veer_err publisher_start(struct publisher *publisher, struct veer_diag *diag);
+
+/* Plans that come from now on wait, after the first one, until publisher_thaw() publishes the newest of them. */
+void publisher_freeze(struct publisher *publisher);
+void publisher_thaw(struct publisher *publisher);
+
+/* NULL before they are started. Borrowed. */
+struct workers *publisher_workers(struct publisher *publisher);
+/* None before the workers are started. Borrowed. */
+const struct sockets *publisher_sockets(const struct publisher *publisher);
+
 /* Packets and connections that the kernel dropped at our sockets, before they reached us. */
 void publisher_kernel_drops(const struct publisher *publisher, struct sockets_drops *out);
 

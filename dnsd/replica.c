@@ -158,6 +158,52 @@ enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
 	return err;
 }
 
+void replica_leave_disk(struct replica *r)
+{
+	if (r->fresh != NULL && r->config.disk != NULL)
+		plan_disk_base_abort(r->config.disk);
+	r->config.disk = NULL;
+}
+
+/* Where the disk is; what is on it is not looked at. */
+struct disk_position {
+	char store_id[PLAN_STORE_ID_SIZE];
+	int64_t revision;
+};
+
+static enum veer_err skip_object(void *ctx, const struct feed_change *change, struct veer_diag *diag)
+{
+	(void)ctx;
+	(void)change;
+	(void)diag;
+	return VEER_OK;
+}
+
+static enum veer_err note_position(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+{
+	struct disk_position *p = ctx;
+	(void)diag;
+	memcpy(p->store_id, store_id, sizeof p->store_id);
+	p->revision = revision;
+	return VEER_OK;
+}
+
+enum veer_err replica_use_disk(struct replica *r, struct plan_disk *disk)
+{
+	static const struct plan_disk_sink sink = {skip_object, note_position};
+	struct disk_position at = {.revision = 0};
+	struct veer_diag diag = {.text = ""};
+	if (r->fresh != NULL)
+		return VEER_EBUSY;
+	enum veer_err err = plan_disk_load(disk, &sink, &at, &diag);
+	if (err != VEER_OK && err != VEER_ENOTFOUND)
+		log_error(r->config.log, "the saved plan is refused", LOG_STR("reason", diag.text));
+	if (err != VEER_OK || at.revision != r->revision || strcmp(at.store_id, r->store_id) != 0)
+		plan_disk_lose(disk);
+	r->config.disk = disk;
+	return VEER_OK;
+}
+
 static enum veer_err on_hello(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
 {
 	struct replica *r = ctx;

@@ -43,6 +43,14 @@ void replica_free(struct replica **replica);
  */
 enum veer_err replica_load(struct replica *replica, struct veer_diag *diag);
 
+/* Leave the disk to somebody else: what is under way there is given up, and nothing is kept from now on. */
+void replica_leave_disk(struct replica *replica);
+/*
+ * Go on with the disk (borrowed, just opened) after replica_leave_disk(). If it is not where the replica is, it waits
+ * for the next full state. Errors: VEER_EBUSY: a full state is coming in, which began without it: try later.
+ */
+enum veer_err replica_use_disk(struct replica *replica, struct plan_disk *disk);
+
 /* The sink for a feed reader, with the replica as `ctx`. */
 const struct feed_sink *replica_sink(void);
 /* The stream has ended: what was not committed is dropped. */

@@ -189,21 +189,21 @@ static enum veer_err listen_at(struct scrape *s, struct veer_diag *diag)
 	    bind(s->fd, storage, s->address.len) != 0 || listen(s->fd, BACKLOG) != 0 ||
 	    getsockname(s->fd, storage, &s->address.len) != 0)
 		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", text, strerror(errno));
-	return loop_watch(s->loop, s->fd, LOOP_READ, on_accept, s);
+	return VEER_OK;
 }
 
-enum veer_err scrape_new(struct loop *loop, const struct veer_listen *address, scrape_fn *fn, void *ctx,
+enum veer_err scrape_new(struct loop *loop, const struct veer_listen *address, int fd, scrape_fn *fn, void *ctx,
 			 struct scrape **out, struct veer_diag *diag)
 {
 	struct scrape *s = calloc(1, sizeof *s);
 	if (s == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
-	*s = (struct scrape){.loop = loop, .address = *address, .fd = -1, .fn = fn, .ctx = ctx};
+	*s = (struct scrape){.loop = loop, .address = *address, .fd = fd, .fn = fn, .ctx = ctx};
 	for (int i = 0; i < SCRAPE_CONNECTIONS_MAX; i++) {
 		s->connections[i].scrape = s;
 		s->connections[i].fd = -1;
 	}
-	enum veer_err err = listen_at(s, diag);
+	enum veer_err err = fd < 0 ? listen_at(s, diag) : VEER_OK;
 	if (err == VEER_OK)
 		*out = s;
 	else
@@ -225,6 +225,19 @@ void scrape_free(struct scrape **scrape)
 	}
 	free(s);
 	*scrape = NULL;
+}
+
+enum veer_err scrape_listen(struct scrape *s, bool wanted)
+{
+	if (wanted)
+		return loop_watch(s->loop, s->fd, LOOP_READ, on_accept, s);
+	loop_unwatch(s->loop, s->fd);
+	return VEER_OK;
+}
+
+int scrape_fd(const struct scrape *s)
+{
+	return s->fd;
 }
 
 const struct veer_listen *scrape_address(const struct scrape *scrape)

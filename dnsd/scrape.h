@@ -8,6 +8,8 @@
 #ifndef VEER_DNSD_SCRAPE_H
 #define VEER_DNSD_SCRAPE_H
 
+#include <stdbool.h>
+
 #include "base/addr.h"
 #include "base/buf.h"
 #include "base/loop.h"
@@ -22,11 +24,16 @@ struct scrape;
 typedef void scrape_fn(void *ctx, struct buf *out);
 
 /*
- * Listen at `address`. Ownership: `*out` is the caller's; `loop` and `ctx` are borrowed. Errors: VEER_EAUTH,
- * VEER_EBUSY, VEER_EIO, VEER_EINVAL (a Unix socket), with the address in the diag; VEER_ENOMEM.
+ * Be ready to listen at `address`: with an inherited socket that is bound there (`fd`, taken), or a new one if that is
+ * -1. Ownership: `*out` is the caller's; `loop` and `ctx` are borrowed. Errors: VEER_EAUTH, VEER_EBUSY, VEER_EIO,
+ * VEER_EINVAL (a Unix socket), with the address in the diag; VEER_ENOMEM.
  */
-enum veer_err scrape_new(struct loop *loop, const struct veer_listen *address, scrape_fn *fn, void *ctx,
+enum veer_err scrape_new(struct loop *loop, const struct veer_listen *address, int fd, scrape_fn *fn, void *ctx,
 			 struct scrape **out, struct veer_diag *diag);
+/* Accept requests from now on, or no more; those accepted are served. Errors: VEER_ENOMEM, VEER_EIO. */
+enum veer_err scrape_listen(struct scrape *scrape, bool wanted);
+/* The listening socket; borrowed. */
+int scrape_fd(const struct scrape *scrape);
 /* Close everything. */
 void scrape_free(struct scrape **scrape);
 

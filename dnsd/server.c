@@ -2,40 +2,18 @@
 /* The name server's control side. See server.h. */
 #include "dnsd/server.h"
 
+#include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/identity.h"
-#include "dnsd/feed.h"
 #include "dnsd/metrics.h"
-#include "dnsd/publish.h"
-#include "dnsd/replica.h"
-#include "dnsd/scrape.h"
-#include "dnsd/static_zones.h"
-
-struct server {
-	struct daemon *daemon;
-	const struct server_options *options;
-	struct admission *admission;
-	struct publisher *publisher;
-	struct geo_table *geo; /* until a builder or the replica has it */
-	/* from zone files */
-	struct static_zones *zones;
-	struct plan_builder *builder;
-	struct retire_list retired; /* what could not be handed to the publisher yet */
-	int64_t revision;           /* counts loads */
-	/* from the feed */
-	struct plan_disk *disk;
-	struct replica *replica;
-	struct feed_client *feed;
-	struct responder_config config;
-	struct scrape *scrape; /* NULL: no metrics are served */
-	char token[256];       /* secret; "" without */
-	enum veer_err failed;  /* of the first publication from the feed */
-	struct veer_diag failed_diag;
-};
+#include "dnsd/server_impl.h"
 
 void server_options_default(struct server_options *o)
 {
@@ -152,12 +130,22 @@ static void reload_files(struct server *s, struct geo_table *geo)
 
 /* --- from the feed ---------------------------------------------------------------------------------------- */
 
+void server_fail(struct server *s, enum veer_err err, const char *reason)
+{
+	s->failed = veer_fail(&s->failed_diag, err, "%s", reason);
+	loop_stop(s->daemon->loop);
+}
+
 static void on_plan(void *ctx, const struct plan *plan, struct retire_list *retired)
 {
 	struct server *s = ctx;
 	/* the turn of the loop that brought the commit began when its bytes were there */
 	int64_t received_ns = loop_now_ms(s->daemon->loop) * 1000000;
 	enum veer_err err = publisher_publish(s->publisher, plan, retired, received_ns, &s->failed_diag);
+	if (err == VEER_OK)
+		err = server_offer(s, &s->failed_diag);
+	if (err == VEER_OK && s->control != NULL)
+		control_advanced(s->control);
 	if (err == VEER_OK)
 		return;
 	s->failed = err;
@@ -187,10 +175,9 @@ static void on_count(void *ctx, struct feed_counters *out)
 
 static void on_refused(void *ctx, const char *reason)
 {
-	struct server *s = ctx;
-	s->failed = VEER_EAUTH;
-	(void)veer_fail(&s->failed_diag, VEER_EAUTH, "enrolment was refused: %s", reason);
-	loop_stop(s->daemon->loop);
+	char text[VEER_DIAG_SIZE];
+	(void)snprintf(text, sizeof text, "enrolment was refused: %s", reason);
+	server_fail(ctx, VEER_EAUTH, text);
 }
 
 /* A token is needed only as long as there is no identity. */
@@ -203,6 +190,28 @@ static enum veer_err read_token(struct server *s, struct veer_diag *diag)
 	return file_read_line(o->token_file, s->token, sizeof s->token, diag);
 }
 
+void server_pause(void)
+{
+	const struct timespec pause = {.tv_nsec = 10 * 1000000};
+	(void)nanosleep(&pause, NULL);
+}
+
+enum veer_err server_open_disk(struct server *s, struct plan_disk **out, struct veer_diag *diag)
+{
+	return plan_disk_open(s->options->state, s->daemon->log, out, diag);
+}
+
+/* The server that we replace has left the directory; one that died over it leaves it when the kernel gets to that. */
+static enum veer_err open_disk(struct server *s, struct veer_diag *diag)
+{
+	enum veer_err err = server_open_disk(s, &s->disk, diag);
+	for (int tries = 0; err == VEER_EBUSY && s->options->replace && tries < SERVER_TRIES; tries++) {
+		server_pause();
+		err = server_open_disk(s, &s->disk, diag);
+	}
+	return err;
+}
+
 static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 {
 	const struct server_options *o = s->options;
@@ -210,7 +219,7 @@ static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 	if (err == VEER_OK && o->state != NULL)
 		err = file_make_dirs(o->state, diag);
 	if (err == VEER_OK && o->state != NULL)
-		err = plan_disk_open(o->state, s->daemon->log, &s->disk, diag);
+		err = open_disk(s, diag);
 	if (err != VEER_OK)
 		return err;
 	struct replica_config config = {
@@ -223,16 +232,9 @@ static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 	return VEER_OK;
 }
 
-static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
+enum veer_err server_follow(struct server *s, struct veer_diag *diag)
 {
 	const struct server_options *o = s->options;
-	struct veer_diag saved = {.text = ""};
-	/* what was kept is served first, and alone as long as no control plane answers */
-	enum veer_err err = replica_load(s->replica, &saved);
-	if (s->failed != VEER_OK)
-		return veer_fail(diag, s->failed, "%s", s->failed_diag.text);
-	if (err != VEER_OK && err != VEER_ENOTFOUND)
-		log_error(s->daemon->log, "the saved plan is refused", LOG_STR("reason", saved.text));
 	struct feed_config config = {.loop = s->daemon->loop,
 				     .log = s->daemon->log,
 				     .replica = s->replica,
@@ -243,10 +245,29 @@ static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
 				     .count = on_count,
 				     .failed = on_refused,
 				     .ctx = s};
-	err = feed_client_new(&config, &s->feed, diag);
-	const struct plan *plan = publisher_plan(s->publisher);
-	if (err == VEER_OK && plan == NULL)
-		log_notice(s->daemon->log, "waiting for the first plan", LOG_STR("feed", o->feed));
+	return s->replica == NULL || s->feed != NULL ? VEER_OK : feed_client_new(&config, &s->feed, diag);
+}
+
+void server_unfollow(struct server *s)
+{
+	if (s->feed == NULL)
+		return;
+	feed_client_free(&s->feed);
+	replica_stream_ended(s->replica);
+}
+
+static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
+{
+	struct veer_diag saved = {.text = ""};
+	/* what was kept is served first, and alone as long as no control plane answers */
+	enum veer_err err = replica_load(s->replica, &saved);
+	if (s->failed != VEER_OK)
+		return veer_fail(diag, s->failed, "%s", s->failed_diag.text);
+	if (err != VEER_OK && err != VEER_ENOTFOUND)
+		log_error(s->daemon->log, "the saved plan is refused", LOG_STR("reason", saved.text));
+	err = server_follow(s, diag);
+	if (err == VEER_OK && publisher_plan(s->publisher) == NULL)
+		log_notice(s->daemon->log, "waiting for the first plan", LOG_STR("feed", s->options->feed));
 	return err;
 }
 
@@ -289,8 +310,11 @@ static enum veer_err start_metrics(struct server *s, struct veer_diag *diag)
 	if (s->options->metrics == NULL)
 		return VEER_OK;
 	enum veer_err err = veer_listen_parse_http(s->options->metrics, &address, &detail);
+	int fd = err == VEER_OK ? sockets_given_take(&s->metrics_fd, &address, SOCK_STREAM) : -1;
 	if (err == VEER_OK)
-		err = scrape_new(s->daemon->loop, &address, on_scrape, s, &s->scrape, &detail);
+		err = scrape_new(s->daemon->loop, &address, fd, on_scrape, s, &s->scrape, &detail);
+	if (err == VEER_OK && s->takeover == NULL)
+		err = scrape_listen(s->scrape, true);
 	if (err != VEER_OK)
 		return veer_fail(diag, err, "--metrics %s: %s", s->options->metrics, detail.text);
 	veer_listen_print(scrape_address(s->scrape), false, text);
@@ -317,8 +341,12 @@ enum veer_err server_new(struct daemon *daemon, const struct server_options *opt
 		err = load_config(s, diag);
 	if (err == VEER_OK)
 		err = load_geo(s, &s->geo, diag);
+	if (err == VEER_OK && options->feed == NULL)
+		err = new_from_files(s, diag);
 	if (err == VEER_OK)
-		err = options->feed != NULL ? new_from_feed(s, diag) : new_from_files(s, diag);
+		err = server_join(s, diag);
+	if (err == VEER_OK && options->feed != NULL)
+		err = new_from_feed(s, diag);
 	if (err == VEER_OK)
 		*out = s;
 	else
@@ -331,7 +359,10 @@ enum veer_err server_start(struct server *s, struct veer_diag *diag)
 	enum veer_err err = start_metrics(s, diag);
 	if (err != VEER_OK)
 		return err;
-	return s->replica != NULL ? start_feed(s, diag) : publish_files(s, diag);
+	if (s->replica != NULL)
+		return start_feed(s, diag);
+	err = publish_files(s, diag);
+	return err == VEER_OK ? server_offer(s, diag) : err;
 }
 
 void server_reload(struct server *s)
@@ -367,6 +398,7 @@ void server_free(struct server **server)
 	retire_release(&s->retired);
 	replica_free(&s->replica);
 	plan_disk_close(&s->disk);
+	server_part(s);
 	plan_builder_free(&s->builder);
 	static_zones_free(&s->zones);
 	geo_free(&s->geo);

@@ -8,6 +8,7 @@
 #ifndef VEER_DNSD_SERVER_H
 #define VEER_DNSD_SERVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/daemon.h"
@@ -25,6 +26,8 @@ struct server_options {
 	const char *nsid;               /* text, or NULL: not told */
 	const char *cookie_secret_file; /* or NULL: a random secret */
 	const char *metrics;            /* ADDR:PORT, or NULL: not served */
+	const char *control;            /* path of the control socket, or NULL: in the state's directory */
+	bool replace;                   /* take the place of the server that runs there */
 	int64_t workers;
 	struct admission_options admission;
 };

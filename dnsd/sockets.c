@@ -101,6 +101,76 @@ static bool open_pair(struct veer_listen *address, struct socket_pair *pair)
 	return true;
 }
 
+static void close_pair(struct socket_pair *pair)
+{
+	if (pair->udp >= 0)
+		(void)close(pair->udp);
+	if (pair->tcp >= 0)
+		(void)close(pair->tcp);
+	pair->udp = -1;
+	pair->tcp = -1;
+}
+
+/* --- sockets of another process --------------------------------------------------------------------------- */
+
+void sockets_given_close(struct sockets_given *given)
+{
+	for (size_t i = 0; i < given->count; i++)
+		if (given->fds[i] >= 0)
+			(void)close(given->fds[i]);
+	free(given->fds);
+	*given = (struct sockets_given){0};
+}
+
+/* Where a given socket is bound, and its type; false for what is no socket of ours. */
+static bool describe(int fd, struct veer_listen *out, int *type)
+{
+	socklen_t type_len = sizeof *type;
+	*out = (struct veer_listen){.len = sizeof out->storage};
+	return fd >= 0 && getsockname(fd, (struct sockaddr *)&out->storage, &out->len) == 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, type, &type_len) == 0 &&
+	       (out->storage.ss_family == AF_INET || out->storage.ss_family == AF_INET6);
+}
+
+static bool has_same_host(const struct veer_listen *a, const struct veer_listen *b)
+{
+	struct veer_addr x, y;
+	return veer_addr_from_sockaddr((const struct sockaddr *)&a->storage, &x) &&
+	       veer_addr_from_sockaddr((const struct sockaddr *)&b->storage, &y) && veer_addr_equal(&x, &y);
+}
+
+int sockets_given_take(struct sockets_given *given, struct veer_listen *address, int wanted)
+{
+	for (size_t i = 0; i < given->count; i++) {
+		struct veer_listen bound;
+		int type;
+		if (!describe(given->fds[i], &bound, &type) || type != wanted || !has_same_host(&bound, address) ||
+		    (veer_listen_port(address) != 0 && veer_listen_port(address) != veer_listen_port(&bound)))
+			continue;
+		int fd = given->fds[i];
+		given->fds[i] = -1;
+		*address = bound;
+		return fd;
+	}
+	return -1;
+}
+
+/* Whether a given socket stands in the way of binding this address alone, which is no reason to refuse it. */
+static bool is_given(const struct sockets_given *given, const struct veer_listen *address)
+{
+	for (size_t i = 0; given != NULL && i < given->count; i++) {
+		struct veer_listen bound;
+		int type;
+		if (describe(given->fds[i], &bound, &type) && bound.storage.ss_family == address->storage.ss_family &&
+		    veer_listen_port(&bound) == veer_listen_port(address) &&
+		    (is_wildcard(&bound) || is_wildcard(address) || has_same_host(&bound, address)))
+			return true;
+	}
+	return false;
+}
+
+/* --- opening ---------------------------------------------------------------------------------------------- */
+
 /*
  * Sharing would let a second server on the same address start, and take half of the queries from the first without a
  * word. So each address is first bound for ourselves alone; between this and the sharing there is a gap, but no two
@@ -118,60 +188,104 @@ static bool is_free(const struct veer_listen *address)
 	return true;
 }
 
-static void close_pair(struct socket_pair *pair)
+enum veer_err sockets_check(const struct veer_listen *addresses, size_t count, const struct sockets_given *given,
+			    struct veer_diag *diag)
 {
-	if (pair->udp >= 0)
-		(void)close(pair->udp);
-	if (pair->tcp >= 0)
-		(void)close(pair->tcp);
-	pair->udp = -1;
-	pair->tcp = -1;
+	for (size_t i = 0; i < count; i++)
+		if (!is_given(given, &addresses[i]) && !is_free(&addresses[i]))
+			return fail(&addresses[i], diag);
+	return VEER_OK;
 }
 
-static enum veer_err open_address(struct sockets *s, size_t index, struct veer_diag *diag)
+/* The first pair decides the port, if it is open: that may take some tries, as it has to be free for both. */
+static bool open_first(struct veer_listen *address, struct socket_pair *pair)
 {
-	struct veer_listen *address = &s->addresses[index];
 	bool any_port = veer_listen_port(address) == 0;
-	bool opened = open_pair(address, &s->pairs[index]);
+	bool opened = open_pair(address, pair);
 	for (int tries = 1; !opened && any_port && errno == EADDRINUSE && tries < PORT_TRIES; tries++) {
-		close_pair(&s->pairs[index]);
-		opened = open_pair(address, &s->pairs[index]);
+		close_pair(pair);
+		opened = open_pair(address, pair);
 	}
-	for (unsigned w = 1; opened && w < s->worker_count; w++)
-		opened = open_pair(address, &s->pairs[w * s->address_count + index]);
-	return opened ? VEER_OK : fail(address, diag);
+	return opened;
 }
 
-enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, unsigned workers, struct sockets *out,
-			   struct veer_diag *diag)
+/* All pairs of one address: the given ones, in turn for each worker, and one for each worker that got none. */
+static enum veer_err add_address(struct sockets *s, struct veer_listen *address, struct sockets_given *given,
+				 struct veer_diag *diag)
 {
-	struct sockets s = {.address_count = count, .worker_count = workers};
+	unsigned n = 0;
+	for (;; n++) {
+		struct socket_pair *pair = &s->pairs[s->pair_count];
+		*pair = (struct socket_pair){.udp = sockets_given_take(given, address, SOCK_DGRAM),
+					     .tcp = -1,
+					     .worker = n % s->worker_count};
+		if (pair->udp < 0)
+			break;
+		pair->tcp = sockets_given_take(given, address, SOCK_STREAM);
+		pair->is_wildcard = is_wildcard(address);
+		s->pair_count++;
+		if (pair->tcp < 0 && (pair->tcp = open_socket(address, SOCK_STREAM, true)) < 0)
+			return fail(address, diag);
+	}
+	for (; n < s->worker_count; n++) {
+		struct socket_pair *pair = &s->pairs[s->pair_count++];
+		*pair = (struct socket_pair){.udp = -1, .tcp = -1, .worker = n};
+		if (!(n == 0 ? open_first(address, pair) : open_pair(address, pair)))
+			return fail(address, diag);
+	}
+	return VEER_OK;
+}
+
+static int by_worker(const void *a, const void *b)
+{
+	const struct socket_pair *x = a, *y = b;
+	return x->worker < y->worker ? -1 : x->worker > y->worker;
+}
+
+enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, unsigned workers,
+			   struct sockets_given *given, struct sockets *out, struct veer_diag *diag)
+{
+	struct sockets s = {.worker_count = workers};
+	struct sockets_given none = {0};
+	struct sockets_given *from = given != NULL ? given : &none;
 	s.addresses = calloc(count + 1, sizeof *s.addresses);
-	s.pairs = calloc(count * workers + 1, sizeof *s.pairs);
+	s.pairs = calloc(count * workers + from->count + 1, sizeof *s.pairs);
 	enum veer_err err = s.addresses != NULL && s.pairs != NULL ? VEER_OK : VEER_ENOMEM;
-	for (size_t i = 0; err == VEER_OK && i < count * workers; i++)
-		s.pairs[i] = (struct socket_pair){.udp = -1, .tcp = -1};
-	for (size_t i = 0; err == VEER_OK && i < count; i++)
-		err = is_free(&addresses[i]) ? VEER_OK : fail(&addresses[i], diag);
+	if (err == VEER_OK)
+		err = sockets_check(addresses, count, from, diag);
 	for (size_t i = 0; err == VEER_OK && i < count; i++) {
 		s.addresses[i] = addresses[i];
-		err = open_address(&s, i, diag);
+		err = add_address(&s, &s.addresses[i], from, diag);
+		s.address_count++;
 	}
+	sockets_given_close(from);
 	if (err != VEER_OK) {
 		sockets_close(&s);
 		return err;
 	}
+	qsort(s.pairs, s.pair_count, sizeof *s.pairs, by_worker);
 	*out = s;
 	return VEER_OK;
 }
 
 void sockets_close(struct sockets *s)
 {
-	for (size_t i = 0; s->pairs != NULL && i < s->address_count * s->worker_count; i++)
+	for (size_t i = 0; i < s->pair_count; i++)
 		close_pair(&s->pairs[i]);
 	free(s->addresses);
 	free(s->pairs);
 	*s = (struct sockets){0};
+}
+
+const struct socket_pair *sockets_of(const struct sockets *s, unsigned worker, size_t *count)
+{
+	size_t first = 0;
+	while (first < s->pair_count && s->pairs[first].worker < worker)
+		first++;
+	*count = 0;
+	while (first + *count < s->pair_count && s->pairs[first + *count].worker == worker)
+		++*count;
+	return s->pairs + first;
 }
 
 static uint64_t drops_of(int fd)
@@ -184,7 +298,7 @@ static uint64_t drops_of(int fd)
 void sockets_count_drops(const struct sockets *s, struct sockets_drops *out)
 {
 	*out = (struct sockets_drops){0};
-	for (size_t i = 0; s->pairs != NULL && i < s->address_count * s->worker_count; i++) {
+	for (size_t i = 0; i < s->pair_count; i++) {
 		out->udp += drops_of(s->pairs[i].udp);
 		out->tcp += drops_of(s->pairs[i].tcp);
 	}

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -318,6 +319,72 @@ void tcp_expire(struct tcp_table *t, int64_t now_ms)
 		struct connection *c = &t->connections[i];
 		if (c->fd >= 0 && now_ms >= c->deadline_ms)
 			close_connection(t, c, c->due);
+	}
+}
+
+/* --- from one process to another -------------------------------------------------------------------------- */
+
+static bool send_fd(int channel, int fd)
+{
+	alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof fd)] = {0};
+	struct iovec data = {.iov_base = "c", .iov_len = 1}; /* a packet without data would be an end */
+	struct msghdr msg = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(c), &fd, sizeof fd);
+	return sendmsg(channel, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+}
+
+void tcp_hand_over(struct tcp_table *t, int channel)
+{
+	for (uint32_t i = 0; i < t->size && seats_taken(t->seats) > 0; i++) {
+		struct connection *c = &t->connections[i];
+		if (c->fd < 0 || c->in_len > 0 || c->is_writing)
+			continue;
+		if (!send_fd(channel, c->fd))
+			return;
+		/* closing alone would not do: the socket lives on elsewhere, and our epoll would go on reporting it */
+		(void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+		close_connection(t, c, COUNT_CLOSE_HANDED);
+	}
+}
+
+/* The next descriptor; -1 with EAGAIN: none now; -1 with 0: no more will come. */
+static int receive_fd(int channel)
+{
+	alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))];
+	char byte;
+	int fd = -1;
+	struct iovec data = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	ssize_t n = recvmsg(channel, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof fd))
+		memcpy(&fd, CMSG_DATA(c), sizeof fd);
+	else if (n >= 0)
+		errno = 0;
+	return fd;
+}
+
+bool tcp_adopt(struct tcp_table *t, int channel, int64_t now_ms)
+{
+	for (;;) {
+		struct sockaddr_storage from;
+		socklen_t from_len = sizeof from;
+		int fd = receive_fd(channel);
+		if (fd < 0)
+			return errno == EAGAIN || errno == EINTR;
+		if (getpeername(fd, (struct sockaddr *)&from, &from_len) == 0) {
+			struct lookup_client client = client_of(&from);
+			add_connection(t, fd, &client, now_ms);
+		} else {
+			(void)close(fd); /* its client has gone */
+		}
 	}
 }
 

@@ -49,6 +49,14 @@ bool tcp_accept(struct tcp_table *table, int listen_fd, int64_t now_ms);
 void tcp_event(struct tcp_table *table, uint64_t tag, const struct plan *plan, int64_t now_ms);
 /* Close what is beyond its deadline. */
 void tcp_expire(struct tcp_table *table, int64_t now_ms);
+/*
+ * Another process of ours takes connections over: send those of which nothing is under way to `channel` (a
+ * SOCK_SEQPACKET socket, non-blocking), each in a packet. Those for which there is no room now stay.
+ */
+void tcp_hand_over(struct tcp_table *table, int channel);
+/* Take the connections that wait at `channel`. False when no more will come. */
+bool tcp_adopt(struct tcp_table *table, int channel, int64_t now_ms);
+
 /* Connections open. */
 unsigned tcp_count(const struct tcp_table *table);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,12 +17,17 @@
 
 #define EVENTS_MAX 64
 #define UDP_ROUNDS 16 /* batches of one socket before the others have their turn */
+#define DRAIN_MS 5    /* how often a worker that ends looks for connections to send on */
 
 /* Tags of epoll events: sockets by their index, connections from TAG_CONNECTION on. */
-#define TAG_STOP UINT64_C(0)
+#define TAG_COMMAND UINT64_C(0)
+#define TAG_CHANNEL UINT64_C(1)
 #define TAG_UDP UINT64_C(0x10000)
 #define TAG_TCP UINT64_C(0x20000)
 #define TAG_CONNECTION UINT64_C(0x30000)
+
+/* What a worker is to do; set by the control thread, and then its eventfd is written. */
+enum command { COMMAND_SERVE, COMMAND_DRAIN, COMMAND_STOP };
 
 struct worker {
 	struct responder responder; /* first: its counters begin a cache line */
@@ -31,7 +37,13 @@ struct worker {
 	const struct socket_pair *pairs;
 	size_t pair_count;
 	int epoll_fd;
-	int stop_fd;
+	int command_fd;
+	_Atomic int command;
+	_Atomic int drain_fd;    /* while draining: where connections are sent; -1: nowhere */
+	_Atomic bool is_quiet;   /* receives no more */
+	_Atomic bool is_drained; /* nor has connections */
+	bool is_draining;
+	int channel_fd; /* connections of another server come here; -1: none */
 	struct udp_batch *batch;
 	struct tcp_table *tcp;
 	bool is_deaf; /* the listening TCP sockets are not watched until the next sweep */
@@ -54,6 +66,58 @@ static void listen_for(struct worker *w, uint32_t events)
 	w->is_deaf = events == 0;
 }
 
+static void set_listening(const struct worker *w, bool wanted)
+{
+	for (size_t i = 0; i < w->pair_count; i++) {
+		struct epoll_event udp = {.events = EPOLLIN, .data.u64 = TAG_UDP + i};
+		struct epoll_event tcp = {.events = EPOLLIN, .data.u64 = TAG_TCP + i};
+		(void)epoll_ctl(w->epoll_fd, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, w->pairs[i].udp, &udp);
+		(void)epoll_ctl(w->epoll_fd, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, w->pairs[i].tcp, &tcp);
+	}
+}
+
+/* Do what the control thread wants. False: stop. */
+static bool obey(struct worker *w)
+{
+	eventfd_t count;
+	(void)eventfd_read(w->command_fd, &count);
+	/* acquire: with drain_fd */
+	int command = atomic_load_explicit(&w->command, memory_order_acquire);
+	bool is_draining = command == COMMAND_DRAIN;
+	if (command != COMMAND_STOP && is_draining != w->is_draining) {
+		set_listening(w, !is_draining);
+		w->is_deaf = false;
+		w->is_draining = is_draining;
+	}
+	return command != COMMAND_STOP;
+}
+
+/* Connections come from a server that ends; when it has, the channel is closed. */
+static void on_channel(struct worker *w, int64_t now_ms)
+{
+	if (w->channel_fd < 0 || tcp_adopt(w->tcp, w->channel_fd, now_ms))
+		return;
+	(void)close(w->channel_fd); /* also takes it out of epoll */
+	w->channel_fd = -1;
+}
+
+static void drain(struct worker *w)
+{
+	int fd = atomic_load_explicit(&w->drain_fd, memory_order_relaxed);
+	if (fd >= 0)
+		tcp_hand_over(w->tcp, fd);
+	/* release: what was answered before is seen as counted */
+	atomic_store_explicit(&w->is_quiet, true, memory_order_release);
+	atomic_store_explicit(&w->is_drained, tcp_count(w->tcp) == 0, memory_order_release);
+}
+
+static int patience_ms(const struct worker *w)
+{
+	if (tcp_count(w->tcp) == 0 && !w->is_deaf)
+		return -1;
+	return w->is_draining ? DRAIN_MS : TCP_SWEEP_MS;
+}
+
 static void on_event(struct worker *w, const struct epoll_event *event, const struct plan *plan, int64_t now_ms)
 {
 	uint64_t tag = event->data.u64;
@@ -74,8 +138,7 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 	struct epoll_event events[EVENTS_MAX];
 	bool go_on = true;
 	rcu_away(w->rcu, w->index);
-	bool is_timed = tcp_count(w->tcp) > 0 || w->is_deaf;
-	int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, is_timed ? TCP_SWEEP_MS : -1);
+	int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, patience_ms(w));
 	bool is_broken = count < 0 && errno != EINTR;
 	int64_t now_ms = veer_clock_monotonic_ms(veer_clock_system());
 	w->responder.now_ms = now_ms;
@@ -85,8 +148,10 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 		const struct plan *plan = rcu_quiescent(w->rcu, w->index);
 		/* copied, because there are quiescent states within an event; acquire: with what it points to */
 		w->responder.config = *atomic_load_explicit(&w->config->newest, memory_order_acquire);
-		if (events[i].data.u64 == TAG_STOP)
-			go_on = false;
+		if (events[i].data.u64 == TAG_COMMAND)
+			go_on = obey(w);
+		else if (events[i].data.u64 == TAG_CHANNEL)
+			on_channel(w, now_ms);
 		else
 			on_event(w, &events[i], plan, now_ms);
 	}
@@ -96,6 +161,8 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 			listen_for(w, EPOLLIN);
 		*swept_ms = now_ms;
 	}
+	if (w->is_draining)
+		drain(w);
 	return go_on && !is_broken;
 }
 
@@ -123,8 +190,10 @@ static void worker_free(struct worker *w)
 	udp_batch_free(&w->batch);
 	if (w->epoll_fd >= 0)
 		(void)close(w->epoll_fd);
-	if (w->stop_fd >= 0)
-		(void)close(w->stop_fd);
+	if (w->command_fd >= 0)
+		(void)close(w->command_fd);
+	if (w->channel_fd >= 0)
+		(void)close(w->channel_fd);
 	free(w);
 }
 
@@ -139,15 +208,20 @@ static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu,
 	w->rcu = rcu;
 	w->config = config;
 	w->index = index;
-	w->pairs = sockets->pairs + index * sockets->address_count;
-	w->pair_count = sockets->address_count;
+	w->pairs = sockets_of(sockets, index, &w->pair_count);
+	w->channel_fd = -1;
+	atomic_init(&w->command, COMMAND_SERVE);
+	atomic_init(&w->drain_fd, -1);
+	atomic_init(&w->is_quiet, false);
+	atomic_init(&w->is_drained, false);
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->batch = udp_batch_new();
-	bool ok = w->epoll_fd >= 0 && w->stop_fd >= 0 && w->batch != NULL && responder_init(&w->responder) == VEER_OK;
+	bool ok =
+		w->epoll_fd >= 0 && w->command_fd >= 0 && w->batch != NULL && responder_init(&w->responder) == VEER_OK;
 	if (ok)
 		w->tcp = tcp_table_new(w->epoll_fd, TAG_CONNECTION, &config->tcp, &w->responder);
-	ok = ok && w->tcp != NULL && add_fd(w, w->stop_fd, TAG_STOP);
+	ok = ok && w->tcp != NULL && add_fd(w, w->command_fd, TAG_COMMAND);
 	for (size_t i = 0; ok && i < w->pair_count; i++)
 		ok = add_fd(w, w->pairs[i].udp, TAG_UDP + i) && add_fd(w, w->pairs[i].tcp, TAG_TCP + i);
 	if (ok)
@@ -180,6 +254,13 @@ enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, cons
 	return VEER_OK;
 }
 
+/* release: with what the command needs */
+static void tell(struct worker *w, enum command command)
+{
+	atomic_store_explicit(&w->command, (int)command, memory_order_release);
+	(void)eventfd_write(w->command_fd, 1);
+}
+
 void workers_stop(struct workers **workers)
 {
 	struct workers *all = *workers;
@@ -187,7 +268,7 @@ void workers_stop(struct workers **workers)
 		return;
 	for (unsigned i = 0; all->items != NULL && i < all->count; i++)
 		if (all->items[i] != NULL && all->items[i]->is_running)
-			(void)eventfd_write(all->items[i]->stop_fd, 1);
+			tell(all->items[i], COMMAND_STOP);
 	for (unsigned i = 0; all->items != NULL && i < all->count; i++) {
 		if (all->items[i] != NULL && all->items[i]->is_running)
 			(void)pthread_join(all->items[i]->thread, NULL);
@@ -196,6 +277,60 @@ void workers_stop(struct workers **workers)
 	free(all->items);
 	free(all);
 	*workers = NULL;
+}
+
+size_t workers_channels(struct workers *workers, int *fds, size_t max)
+{
+	size_t count = 0;
+	for (unsigned i = 0; i < workers->count && count < max; i++) {
+		struct worker *w = workers->items[i];
+		int ends[2];
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+			break;
+		w->channel_fd =
+			ends[0]; /* the worker looks when it has an event of it, which comes after the next line */
+		if (!add_fd(w, ends[0], TAG_CHANNEL)) {
+			w->channel_fd = -1;
+			(void)close(ends[0]);
+			(void)close(ends[1]);
+			break;
+		}
+		fds[count++] = ends[1];
+	}
+	return count;
+}
+
+void workers_drain(struct workers *workers, const int *fds, size_t count)
+{
+	for (unsigned i = 0; i < workers->count; i++) {
+		atomic_store_explicit(&workers->items[i]->drain_fd, count > 0 ? fds[i % count] : -1,
+				      memory_order_relaxed);
+		atomic_store_explicit(&workers->items[i]->is_quiet, false, memory_order_relaxed);
+		atomic_store_explicit(&workers->items[i]->is_drained, false, memory_order_relaxed);
+		tell(workers->items[i], COMMAND_DRAIN);
+	}
+}
+
+bool workers_are_quiet(const struct workers *workers)
+{
+	for (unsigned i = 0; i < workers->count; i++)
+		if (!atomic_load_explicit(&workers->items[i]->is_quiet, memory_order_acquire))
+			return false;
+	return true;
+}
+
+bool workers_are_drained(const struct workers *workers)
+{
+	for (unsigned i = 0; i < workers->count; i++)
+		if (!atomic_load_explicit(&workers->items[i]->is_drained, memory_order_acquire))
+			return false;
+	return true;
+}
+
+void workers_resume(struct workers *workers)
+{
+	for (unsigned i = 0; i < workers->count; i++)
+		tell(workers->items[i], COMMAND_SERVE);
 }
 
 void workers_totals(const struct workers *workers, struct count_totals *out)

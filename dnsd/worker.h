@@ -34,6 +34,24 @@ enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, cons
 /* Stop and join all. */
 void workers_stop(struct workers **workers);
 
+/*
+ * For connections of a server whose place we take: make a channel for each worker, at most `max`, and write our ends of
+ * them to `fds`, the caller's to close. Each packet sent there brings a connection. Call once. Returns how many.
+ */
+size_t workers_channels(struct workers *workers, int *fds, size_t max);
+
+/*
+ * Stop receiving and accepting. Open connections are sent to the channels `fds` (borrowed, until workers_resume() or
+ * workers_stop()) whenever nothing of theirs is under way; without channels they are served to their end.
+ */
+void workers_drain(struct workers *workers, const int *fds, size_t count);
+/* Whether all have stopped: what they received is answered. */
+bool workers_are_quiet(const struct workers *workers);
+/* Whether they have no connections any more, either. */
+bool workers_are_drained(const struct workers *workers);
+/* Receive and accept again. */
+void workers_resume(struct workers *workers);
+
 /* The sums, at about this moment. */
 void workers_totals(const struct workers *workers, struct count_totals *out);
 

@@ -332,6 +332,11 @@ void plan_disk_journal_commit(struct plan_disk *disk, int64_t revision)
 		atomic_store(&disk->is_broken, true);
 }
 
+void plan_disk_lose(struct plan_disk *disk)
+{
+	atomic_store(&disk->is_broken, true);
+}
+
 bool plan_disk_needs_base(const struct plan_disk *disk)
 {
 	return atomic_load(&disk->needs_base) || atomic_load(&disk->is_broken);

@@ -59,6 +59,9 @@ void plan_disk_base_abort(struct plan_disk *disk);
 void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *change);
 void plan_disk_journal_commit(struct plan_disk *disk, int64_t revision);
 
+/* Commits have passed that were not journalled: nothing is written until the next base. */
+void plan_disk_lose(struct plan_disk *disk);
+
 /* Something could not be written, so that only a new base makes the disk whole again. */
 bool plan_disk_needs_base(const struct plan_disk *disk);
 

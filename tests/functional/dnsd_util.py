@@ -139,10 +139,16 @@ class FeedServer:
                 return
             length = int(re.search(rb"(?i)content-length: *(\d+)", head).group(1))
             while len(data) < length:
-                data += client.recv(65536)
+                more = client.recv(65536)
+                if not more:
+                    return
+                data += more
             self.uplinks.append(json.loads(data[:length]))
             data = data[length:]
-            client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            try:
+                client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            except OSError:
+                return  # it did not wait for the answer
 
     @staticmethod
     def _chunk(client, text):

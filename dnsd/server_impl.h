@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the control side share; private to dnsd/server*.c. */
+#ifndef VEER_DNSD_SERVER_IMPL_H
+#define VEER_DNSD_SERVER_IMPL_H
+
+#include "dnsd/control.h"
+#include "dnsd/feed.h"
+#include "dnsd/publish.h"
+#include "dnsd/replica.h"
+#include "dnsd/scrape.h"
+#include "dnsd/server.h"
+#include "dnsd/static_zones.h"
+#include "dnsd/takeover.h"
+
+struct server {
+	struct daemon *daemon;
+	const struct server_options *options;
+	struct admission *admission;
+	struct publisher *publisher;
+	struct geo_table *geo; /* until a builder or the replica has it */
+	/* from zone files */
+	struct static_zones *zones;
+	struct plan_builder *builder;
+	struct retire_list retired; /* what could not be handed to the publisher yet */
+	int64_t revision;           /* counts loads */
+	/* from the feed */
+	struct plan_disk *disk;
+	struct replica *replica;
+	struct feed_client *feed;
+	struct responder_config config;
+	struct scrape *scrape; /* NULL: no metrics are served */
+	/* one server in the place of another */
+	struct takeover *takeover;       /* NULL: there was none to replace */
+	struct sockets_given metrics_fd; /* its socket for metrics, until we use it */
+	bool is_offered;                 /* the takeover goes on by itself */
+	struct control *control;         /* NULL: nobody can replace us */
+	struct loop_timer step;          /* of draining, of getting the disk back, or until we thaw */
+	bool is_draining;                /* somebody else serves; we end */
+	int64_t drain_end_ms;
+	char token[256];      /* secret; "" without */
+	enum veer_err failed; /* of the first publication from the feed */
+	struct veer_diag failed_diag;
+};
+
+/* End the loop for this reason, which server_failed() returns. */
+void server_fail(struct server *server, enum veer_err err, const char *reason);
+
+/* Wait for 10 ms, while starting, until a process that has ended is gone altogether; try SERVER_TRIES times. */
+#define SERVER_TRIES 200
+void server_pause(void);
+
+/* Read the state's directory, unless another process has it (VEER_EBUSY). `*out` is the caller's. */
+enum veer_err server_open_disk(struct server *server, struct plan_disk **out, struct veer_diag *diag);
+/* Connect to the feed; nothing happens when it is. Errors as feed_client_new(). */
+enum veer_err server_follow(struct server *server, struct veer_diag *diag);
+/* Follow it no more. */
+void server_unfollow(struct server *server);
+
+/*
+ * server_replace.c: find the server to replace, take its sockets and let it leave the state's directory; make the
+ * control socket. Everything that may be wrong with our own configuration is checked before. Errors: with a diag; the
+ * other one goes on.
+ */
+enum veer_err server_join(struct server *server, struct veer_diag *diag);
+/* A plan was published: offer to serve it, if another server does until now. Errors: with a diag. */
+enum veer_err server_offer(struct server *server, struct veer_diag *diag);
+/* Release what server_join() made: before the workers end, and after. */
+void server_part(struct server *server);
+
+#endif
