@@ -126,7 +126,8 @@ class Reply:
         self.aa = bool(message.flags & dns.flags.AA)
         self.tc = bool(message.flags & dns.flags.TC)
         self.edns = message.edns >= 0
-        self.again = False
+        self.again = False  # see asked_again()
+        self.direct = False  # see asked_directly()
         self.answer = section(message, message.answer)
         self.authority = section(message, message.authority)
         self.additional = section(message, message.additional)
@@ -221,12 +222,10 @@ def any_is_one_rrset(name, rtype, veer, knot, nsd):
 
 def nearest_zone(name, rtype, veer, knot, nsd):
     """RFC 1034 4.3.2 step 2: "Search the available zones for the zone which is the nearest ancestor to QNAME", again after an alias: when parent
-    and child are served here, the child says whether the name exists. Knot stays in the parent, refers to the child
-    or has the parent's SOA; NSD goes to the child, but
-    takes the parent's glue for a name that exists there. Ours is the child's SOA as with NSD, with NXDOMAIN as both have it when asked directly.
-    (Where a DNAME at "*" was on the way, Knot expands its owner: see dname_at_wildcard.)"""
-    return veer.rcode == 3 and veer.answer == nsd.answer == unexpanded(knot, veer) and veer.authority == nsd.authority and \
-        stays_in_parent(veer, knot)
+    and child are served here, the child says whether the alias's target exists. Knot stays in the zone where it is, or in the parent, but
+    denies the target as ours does when it is asked for that itself: see asked_directly(). NSD goes to the child as ours does, but takes whatever the
+    parent has below the cut for a name that exists: its SOA is the child's, with NOERROR."""
+    return veer.rcode == 3 and veer.direct and veer.answer == nsd.answer and veer.authority == nsd.authority
 
 
 def glue_is_needed(name, rtype, veer, knot, nsd):
@@ -260,9 +259,22 @@ def asked_again(servers, query, tcp, veer):
     types = {rr[1] for rr in veer.answer} - {"CNAME", "DNAME"} or {rr[1] for rr in veer.answer}
     if len(types) != 1:
         return False
+    query = dns.message.from_wire(query.to_wire())
     query.question[0].rdtype = dns.rdatatype.from_text(types.pop())
     replies = [ask(s, query, tcp) for s in servers]
     return replies[0].answer == veer.answer and compare(query.question[0].name.to_text(), "", *replies) != ""
+
+
+def asked_directly(servers, query, tcp, veer):
+    """After an alias: does Knot deny its target as ours does, when that is what it is asked for?"""
+    aliases = {rr[0]: rr[3] for rr in veer.answer if rr[1] == "CNAME"}
+    ends = set(aliases.values()) - set(aliases)
+    if len(ends) != 1 or veer.rcode != 3:
+        return False
+    query = dns.message.from_wire(query.to_wire())
+    query.question[0].name = dns.name.from_text(ends.pop())
+    knot = ask(servers[1], query, tcp)
+    return knot.rcode == 3 and knot.aa and knot.authority == veer.authority and not knot.answer
 
 
 def run(build, peers, seeds, questions, verbose=True):
@@ -293,6 +305,9 @@ def run(build, peers, seeds, questions, verbose=True):
                     verdict = compare(name, rtype, *replies)
                     if verdict == "" and rtype == "ANY":
                         replies[0].again = asked_again(servers, query, tcp, replies[0])
+                        verdict = compare(name, rtype, *replies)
+                    elif verdict == "":
+                        replies[0].direct = asked_directly(servers, query, tcp, replies[0])
                         verdict = compare(name, rtype, *replies)
                     if verdict is None:
                         continue

@@ -2,8 +2,8 @@
 /*
  * Any packet gets at most one reply, of which all is true that served.h says. Beside that: asked again the same is
  * answered; letter case changes nothing but the echo; what is said over UDP without TC is what is said over TCP; in a
- * batch with another query, however far its memory was fetched, the same is answered; and a packet that is an error
- * gets no records.
+ * batch with another query, however far its memory was fetched, the same is answered; beyond its limit it gets TC and
+ * nothing else; and a packet that is an error gets no records.
  *
  * The first octet chooses the transport, the client's family, whether there are cookies, and how many steps are taken
  * in a batch; the rest is the packet.
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dnsd/prefix.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/served.h"
 
@@ -133,6 +134,22 @@ static void check_batch(struct served *s, const uint8_t *packet, size_t len, con
 	fuzz_check(memcmp(s->out, reply, reply_len) == 0);
 }
 
+/* Beyond the limit of its prefix: a reply without records that says TC, of use to nobody but who asked. */
+static void check_limit(struct served *s, const uint8_t *packet, size_t len, const struct lookup_client *client)
+{
+	static struct limit *limit; /* in which no time passes */
+	if (limit == NULL)
+		fuzz_check(limit_new(&(struct limit_config){.rate = 1, .slip = 1}, 0, &limit) == VEER_OK);
+	while (limit_take(limit, prefix_of(client), 0))
+		;
+	s->responder->config.limit = limit;
+	size_t reply_len = served_ask(s, packet, len, client, false, 1);
+	s->responder->config.limit = NULL;
+	served_check_reply(packet, len, s->out, reply_len, false);
+	fuzz_check((s->out[2] & 2) != 0 && fuzz_count(s->out, 0) == 0 && fuzz_count(s->out, 1) == 0);
+	fuzz_check(reply_len <= len + EDNS_OPTIONS_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct served *s = the_server();
@@ -161,6 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!is_tcp) {
 		check_batch(s, packet, len, &client, data[0] >> 3, first, reply_len);
 		check_transports(s, packet, len, &client, first, reply_len);
+		check_limit(s, packet, len, &client);
 	}
 	return 0;
 }

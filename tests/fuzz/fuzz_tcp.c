@@ -2,11 +2,12 @@
 /*
  * A stream of messages over TCP, cut anywhere, read at any pace: the replies are those that the messages have when each
  * is asked alone, one for each, in order, framed by their length (RFC 1035 4.2.2, RFC 7766 8), up to the first that
- * ends the connection. Goes through the real table of connections, over a Unix
- * stream: TCP's own timers would only make it slow.
+ * ends the connection. Goes through the real table of connections, over a Unix stream: TCP's own timers would only make
+ * it slow. The connection may go over to another table in the middle, as when a binary is upgraded.
  *
  * Input: octet 0: bit 0: the messages are framed here (one octet of length before each in the input), else the stream
- * is taken as it is; bit 1: the client reads only at the end. Octet 1: how many cuts follow; each cut: how many octets
+ * is taken as it is; bit 1: the client reads only at the end; bit 2: after each piece the connection is handed over, if
+ * nothing of it is under way. Octet 1: how many cuts follow; each cut: how many octets
  * to send before the server looks. The rest is the stream.
  */
 #include <errno.h>
@@ -28,15 +29,17 @@
 #define SMALL_BUFFER 4096 /* of the sockets: replies get stuck soon */
 #define PATIENCE_MS 2000  /* a reply that takes longer does not come */
 #define NOW_MS 1000000
+#define TAGS 1024 /* of one table's connections on the epoll */
 
 static const char zone_text[] =
 	"$TTL 300\n@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.1\nwww A 192.0.2.2\nwww A 192.0.2.3\n"
 	"alias CNAME www\nsub NS ns.sub\nns.sub A 192.0.2.5\n*.w TXT \"x\"\nd DNAME www\n";
 
 struct streams {
-	struct served *served; /* whom the server's replies come from */
-	struct served *alone;  /* whom the expected replies come from */
-	struct tcp_table *table;
+	struct served *served;       /* whom the server's replies come from */
+	struct served *alone;        /* whom the expected replies come from */
+	struct tcp_table *tables[2]; /* on one epoll */
+	int channel[2];              /* between them */
 	struct sockaddr_un address;
 	socklen_t address_len;
 	int epoll_fd;
@@ -80,9 +83,13 @@ static struct streams *make(void)
 	t->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	t->address.sun_family = AF_UNIX;
 	t->address_len = sizeof t->address;
-	t->table =
-		tcp_table_new(t->epoll_fd, 0, &(struct tcp_limits){.connections = 4, .share = 4}, t->served->responder);
-	fuzz_check(t->epoll_fd >= 0 && t->listen_fd >= 0 && t->table != NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		t->tables[i] = tcp_table_new(t->epoll_fd, i * TAGS, &(struct tcp_limits){.connections = 4, .share = 4},
+					     t->served->responder);
+		fuzz_check(t->tables[i] != NULL);
+	}
+	fuzz_check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, t->channel) == 0);
+	fuzz_check(t->epoll_fd >= 0 && t->listen_fd >= 0);
 	fuzz_check(setsockopt(t->listen_fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0);
 	/* no more than the family: the kernel chooses an abstract name (unix(7)) */
 	fuzz_check(bind(t->listen_fd, (const struct sockaddr *)&t->address, sizeof t->address.sun_family) == 0);
@@ -117,13 +124,27 @@ static void expect(struct streams *t, const uint8_t *stream, size_t len)
 	}
 }
 
+static unsigned count(const struct streams *t)
+{
+	return tcp_count(t->tables[0]) + tcp_count(t->tables[1]);
+}
+
+/* Give the connection to the other table, if it can go now. */
+static void hand_over(struct streams *t)
+{
+	unsigned from = tcp_count(t->tables[0]) > 0 ? 0 : 1, before = count(t);
+	tcp_hand_over(t->tables[from], t->channel[0]);
+	fuzz_check(tcp_adopt(t->tables[1 - from], t->channel[1], NOW_MS));
+	fuzz_check(count(t) == before);
+}
+
 /* Let the server work off what epoll says. */
 static bool serve(struct streams *t)
 {
 	struct epoll_event events[4];
 	int n = epoll_wait(t->epoll_fd, events, 4, 0);
 	for (int i = 0; i < n; i++)
-		tcp_event(t->table, events[i].data.u64, t->served->plan, NOW_MS);
+		tcp_event(t->tables[events[i].data.u64 / TAGS], events[i].data.u64, t->served->plan, NOW_MS);
 	return n > 0;
 }
 
@@ -146,8 +167,8 @@ static int open_client(struct streams *t)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	fuzz_check(fd >= 0 && connect(fd, (const struct sockaddr *)&t->address, t->address_len) == 0);
-	fuzz_check(tcp_accept(t->table, t->listen_fd, NOW_MS));
-	fuzz_check(tcp_count(t->table) == 1);
+	fuzz_check(tcp_accept(t->tables[0], t->listen_fd, NOW_MS));
+	fuzz_check(count(t) == 1);
 	t->got_len = 0;
 	t->is_ended = false;
 	t->served->responder->random = 1;
@@ -170,7 +191,7 @@ static void send_all(struct streams *t, int fd, const uint8_t *data, size_t len)
 		worked = take(t, fd) || worked; /* also who does not like to read must, when nobody can go on */
 		if (!worked) {
 			struct pollfd p = {.fd = fd, .events = POLLOUT | POLLIN};
-			fuzz_check(poll(&p, 1, PATIENCE_MS) > 0 || tcp_count(t->table) == 0);
+			fuzz_check(poll(&p, 1, PATIENCE_MS) > 0 || count(t) == 0);
 		}
 	}
 }
@@ -192,14 +213,15 @@ static void finish(struct streams *t, int fd)
 	(void)take(t, fd);
 	fuzz_check(t->got_len == t->expected_len && memcmp(t->got, t->expected, t->got_len) == 0);
 	fuzz_check(t->is_ended == t->is_closed);
-	fuzz_check(tcp_count(t->table) == (t->is_closed ? 0U : 1U));
+	fuzz_check(count(t) == (t->is_closed ? 0U : 1U));
 }
 
 /* Whatever the client leaves behind, its deadline ends it. */
 static void leave(struct streams *t, int fd)
 {
-	tcp_expire(t->table, NOW_MS + TCP_IDLE_MS + TCP_REPLY_MS + TCP_QUERY_MS);
-	fuzz_check(tcp_count(t->table) == 0);
+	for (unsigned i = 0; i < 2; i++)
+		tcp_expire(t->tables[i], NOW_MS + TCP_IDLE_MS + TCP_REPLY_MS + TCP_QUERY_MS);
+	fuzz_check(count(t) == 0);
 	(void)close(fd);
 }
 
@@ -248,6 +270,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)serve(t);
 		if (is_reading)
 			(void)take(t, fd);
+		if ((data[0] & 4) != 0)
+			hand_over(t);
 	}
 	finish(t, fd);
 	leave(t, fd);
