@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* veer-dnsd: answers DNS, from zone files or from the feed of a control plane. */
 #include "base/daemon.h"
+#include "dnsd/metrics.h"
 #include "dnsd/server.h"
 #include "dnsd/worker.h"
 
@@ -83,6 +84,12 @@ int main(int argc, char *argv[])
 		 .target = &o.metrics,
 		 .value = "ADDR:PORT",
 		 .help = "serve GET /metrics for Prometheus here"},
+		{.name = "zone-metrics",
+		 .kind = ARGS_INT,
+		 .target = &o.zone_metrics,
+		 .value = "N",
+		 .max = METRICS_ZONES_MAX,
+		 .help = "count the queries of each of the first N zones (default: 0)"},
 		{.name = "control",
 		 .kind = ARGS_STRING,
 		 .target = &o.control,

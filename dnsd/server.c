@@ -38,7 +38,13 @@ static enum veer_err make_publisher(struct server *s, struct veer_diag *diag)
 	}
 	s->publisher = publisher_new(s->daemon, addresses, list->count, (unsigned)s->options->workers,
 				     admission_tcp(s->admission));
-	return s->publisher != NULL ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "out of memory");
+	if (s->options->zone_metrics > 0 && s->publisher != NULL) {
+		s->numbers = zone_numbers_new((uint32_t)s->options->zone_metrics);
+		publisher_count_zones(s->publisher, (uint32_t)s->options->zone_metrics);
+	}
+	return s->publisher != NULL && (s->numbers != NULL || s->options->zone_metrics == 0)
+		       ? VEER_OK
+		       : veer_fail(diag, VEER_ENOMEM, "out of memory");
 }
 
 /* The secrets of cookies and the server's name. Without a file the secret is random, once for the process. */
@@ -98,6 +104,8 @@ static enum veer_err new_from_files(struct server *s, struct veer_diag *diag)
 	if (err != VEER_OK)
 		return err;
 	s->builder = plan_builder_new();
+	if (s->builder != NULL)
+		plan_builder_set_numbers(s->builder, s->numbers);
 	if (s->builder == NULL || plan_builder_set_geo(s->builder, s->geo) != VEER_OK)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
 	s->geo = NULL;
@@ -222,8 +230,12 @@ static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 		err = open_disk(s, diag);
 	if (err != VEER_OK)
 		return err;
-	struct replica_config config = {
-		.disk = s->disk, .geo = s->geo, .log = s->daemon->log, .publish = on_plan, .ctx = s};
+	struct replica_config config = {.disk = s->disk,
+					.geo = s->geo,
+					.numbers = s->numbers,
+					.log = s->daemon->log,
+					.publish = on_plan,
+					.ctx = s};
 	s->replica = replica_new(&config);
 	if (s->replica == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
@@ -281,6 +293,14 @@ static void reload_feed(struct server *s, struct geo_table *geo)
 
 /* --- metrics ---------------------------------------------------------------------------------------------- */
 
+static void write_zones(const struct server *s, struct buf *out)
+{
+	const struct workers *workers = publisher_workers(s->publisher);
+	metrics_zones(out);
+	for (uint32_t i = 0; workers != NULL && i < zone_numbers_count(s->numbers); i++)
+		metrics_zone(zone_numbers_name(s->numbers, i), workers_zone_total(workers, i), out);
+}
+
 static void on_scrape(void *ctx, struct buf *out)
 {
 	const struct server *s = ctx;
@@ -300,6 +320,8 @@ static void on_scrape(void *ctx, struct buf *out)
 	publisher_totals(s->publisher, &totals);
 	publisher_kernel_drops(s->publisher, &facts.drops);
 	metrics_write(&totals, &facts, out);
+	if (s->numbers != NULL)
+		write_zones(s, out);
 }
 
 static enum veer_err start_metrics(struct server *s, struct veer_diag *diag)
@@ -401,6 +423,7 @@ void server_free(struct server **server)
 	server_part(s);
 	plan_builder_free(&s->builder);
 	static_zones_free(&s->zones);
+	zone_numbers_free(&s->numbers);
 	geo_free(&s->geo);
 	explicit_bzero(&s->config, sizeof s->config);
 	free(s);

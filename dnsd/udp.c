@@ -171,5 +171,6 @@ void udp_serve(struct udp_batch *b, struct responder *responder, struct rcu *rcu
 		const struct plan *plan = rcu_quiescent(rcu, reader);
 		unsigned replies = answer(b, (unsigned)count, responder, plan);
 		send_replies(b, replies, responder, fd);
+		respond_sent(responder, false);
 	}
 }
