@@ -85,8 +85,9 @@ test: test-deps  ## install what is missing, build, and run every test
 
 tests: all $(UNIT_BINS) $(TOOL_BINS) $(REPLAY_BINS) $(SIM_BIN)
 
-differential: all  ## ask veer-dnsd, Knot and NSD 120,000 questions about 200 zones and judge every difference
+differential: all  ## ask veer-dnsd, Knot and NSD 200,000 questions about 350 zones and judge every difference
 	@tests/tools/fetch-peers build/peers
+	@/usr/bin/python3 tests/functional/differential.py --build $(B) --handwritten --questions 1000
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --zones 200 --questions 600
 
 bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a bare echo

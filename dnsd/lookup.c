@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#define BOUND_LEN 64   /* octets of what a policy says, as a guess */
 #define TARGETS_MAX 26 /* names whose addresses are added: enough for the root's 13 name servers twice */
 
 /* What the steps of one lookup share. */
@@ -200,12 +201,30 @@ static enum step answer_entry(struct lookup *l, const struct plan_entry *entry)
 	return STEP_DONE;
 }
 
+/*
+ * The answer to ANY: any one RRset will do (RFC 8482 4.1). The smallest, so that the reply is of no use to who wants a
+ * large one sent elsewhere, and needs no TCP.
+ */
+static const struct plan_entry *smallest_entry(const struct plan_node *node)
+{
+	const struct plan_entry *entries = plan_node_entries(node), *found = NULL;
+	size_t found_len = SIZE_MAX;
+	for (unsigned i = 0; i < node->entry_count; i++) {
+		size_t len = entries[i].is_bound ? BOUND_LEN : entries[i].rr->len;
+		if (len < found_len) {
+			found = &entries[i];
+			found_len = len;
+		}
+	}
+	return found;
+}
+
 /* A name that exists, itself or by a wildcard. */
 static enum step answer_node(struct lookup *l, const struct plan_node *node)
 {
 	const struct plan_entry *entry;
 	if (l->q->qtype == RRTYPE_ANY)
-		entry = plan_node_entries(node); /* any one RRset will do (RFC 8482 4.1) */
+		entry = smallest_entry(node);
 	else
 		entry = plan_node_entry(node, l->q->qtype);
 	if (entry == NULL && (node->flags & PLAN_NODE_CNAME) != 0)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One RDATA of every type that ldns reads, as text and as octets: peers that do not read a type's text get the octets (RFC 3597 5).
 
-`{t}` and `{u}` stand for names. Types that a signed zone is made of are here as data like any other.
+`{t}` and `{u}` stand for names. Types that a signed zone is made of are here as data like any other, but for NSEC3,
+which peers keep apart. WKS is not: what its text means depends on the services that a machine knows.
 """
 import types
 
@@ -16,6 +17,8 @@ RRSIG = "0001 08 02 00000e10 70dbd880 5e0be100 3039 {t} 000000"
 
 # type: (text, octets in hex)
 SAMPLES = {
+    "MD": ("{t}", "{t}"),
+    "MF": ("{t}", "{t}"),
     "MB": ("{t}", "{t}"),
     "MG": ("{t}", "{t}"),
     "MR": ("{t}", "{t}"),
@@ -68,7 +71,7 @@ SAMPLES = {
 }
 
 # Those that dnspython of Debian 12 has no name for.
-NUMBERS = {"MB": 7, "MG": 8, "MR": 9, "MINFO": 14, "SIG": 24, "KEY": 25, "EID": 31, "NIMLOC": 32, "KX": 36, "SINK": 40, "TALINK": 58,
+NUMBERS = {"MD": 3, "MF": 4, "MB": 7, "MG": 8, "MR": 9, "MINFO": 14, "SIG": 24, "KEY": 25, "EID": 31, "NIMLOC": 32, "KX": 36, "SINK": 40, "TALINK": 58,
            "ZONEMD": 63, "NID": 104, "L32": 105, "L64": 106, "LP": 107, "DLV": 32769}
 
 
@@ -96,7 +99,7 @@ class Minfo(dns.rdata.Rdata):
 
 def teach_dnspython():
     """The types of RFC 1035 whose names may be compressed must be known to who reads messages."""
-    for rtype in ("MB", "MG", "MR"):
+    for rtype in ("MD", "MF", "MB", "MG", "MR"):
         known = type(rtype, (dns.rdtypes.nsbase.NSBase,), {})
         dns.rdata.register_type(types.SimpleNamespace(**{rtype: known}), NUMBERS[rtype], rtype)
     dns.rdata.register_type(types.SimpleNamespace(MINFO=Minfo), NUMBERS["MINFO"], "MINFO")
