@@ -131,12 +131,6 @@ static void write_drops(const struct sockets_drops *drops, struct buf *out)
 
 static void write_counters(const struct count_totals *totals, struct buf *out)
 {
-	static const char *const rcodes[COUNT_RCODES] = {
-		[DNS_NOERROR] = "NOERROR",     [DNS_FORMERR] = "FORMERR", [DNS_SERVFAIL] = "SERVFAIL",
-		[DNS_NXDOMAIN] = "NXDOMAIN",   [DNS_NOTIMP] = "NOTIMP",   [DNS_REFUSED] = "REFUSED",
-		[DNS_YXDOMAIN] = "YXDOMAIN",   [DNS_NOTAUTH] = "NOTAUTH", [DNS_BADVERS] = "BADVERS",
-		[DNS_BADCOOKIE] = "BADCOOKIE",
-	};
 	static const char *const drops[COUNT_DROPS] = {
 		[COUNT_DROP_SHORT] = "short", [COUNT_DROP_RESPONSE] = "response", [COUNT_DROP_SOURCE] = "source",
 		[COUNT_DROP_SEND] = "send",   [COUNT_DROP_LIMIT] = "limit",
@@ -149,7 +143,10 @@ static void write_counters(const struct count_totals *totals, struct buf *out)
 		[COUNT_CLOSE_HANDED] = "handed", [COUNT_CLOSE_STOP] = "stop",
 	};
 	static_assert(COUNT_COOKIE_NEW == COUNT_COOKIE_GOOD + 2, "names follow the counters");
-	static const struct labelled families[] = {
+	const char *rcodes[COUNT_RCODES];
+	for (unsigned i = 0; i < COUNT_RCODES; i++)
+		rcodes[i] = dns_rcode_text(i);
+	const struct labelled families[] = {
 		{"veer_dns_responses_total", "Replies, by RCODE.", "rcode", rcodes, COUNT_RCODES, COUNT_RESPONSES},
 		{"veer_dns_dropped_total", "Packets without a reply, and replies that were not sent, by reason.",
 		 "reason", drops, COUNT_DROPS, COUNT_DROPPED},
@@ -184,6 +181,18 @@ void metrics_zone(const uint8_t *name, uint64_t queries, struct buf *out)
 	char text[NAME_TEXT_SIZE];
 	(void)name_print(name, text, sizeof text);
 	metrics_sample_u64(out, zone_queries, METRICS_LABELS(METRICS_LABEL("zone", text)), queries);
+}
+
+void metrics_taps(const struct tap_stats *taps, struct buf *out)
+{
+	static const char lost[] = "veer_tap_lost_total";
+	write_counter("veer_query_log_lines_total", "Lines written to the query log.", taps->written[TAP_QUERY_LOG],
+		      out);
+	write_counter("veer_dnstap_frames_total", "Frames of dnstap sent.", taps->written[TAP_DNSTAP], out);
+	metrics_family(out, lost, METRICS_COUNTER, "Sampled queries, lines or frames that were lost, by where.");
+	metrics_sample_u64(out, lost, METRICS_LABELS(METRICS_LABEL("at", "ring")), taps->ring_lost);
+	metrics_sample_u64(out, lost, METRICS_LABELS(METRICS_LABEL("at", "query_log")), taps->lost[TAP_QUERY_LOG]);
+	metrics_sample_u64(out, lost, METRICS_LABELS(METRICS_LABEL("at", "dnstap")), taps->lost[TAP_DNSTAP]);
 }
 
 void metrics_write(const struct count_totals *totals, const struct metrics_facts *facts, struct buf *out)

@@ -138,6 +138,20 @@ bool respond_step(struct request *request)
 	return request->verdict == QUERY_ANSWER && lookup_step(&request->start);
 }
 
+static void show(struct responder *r, const struct request *request, enum dns_rcode rcode, const uint8_t *reply,
+		 size_t reply_len)
+{
+	const struct tap_query shown = {.time_ns = r->taken_ns + r->wall_offset_ns,
+					.client = &request->client,
+					.is_tcp = request->is_tcp,
+					.rcode = rcode,
+					.query = request->query.packet,
+					.query_len = request->query.len,
+					.reply = reply,
+					.reply_len = reply_len};
+	tap_offer(r->tap, &shown);
+}
+
 size_t respond_end(struct responder *r, const struct plan *plan, struct request *request, uint8_t *out, size_t out_size)
 {
 	struct query *q = &request->query;
@@ -164,6 +178,8 @@ size_t respond_end(struct responder *r, const struct plan *plan, struct request 
 	count_add(&r->counters, count_response_size(request->is_tcp, reply_len));
 	count_add_n(&r->counters, COUNT_RESPONSE_OCTETS + request->is_tcp, reply_len);
 	r->answered++;
+	if (r->tap != NULL)
+		show(r, request, rcode, out, reply_len);
 	if ((out[2] & (DNS_FLAG_TC >> 8)) != 0)
 		count_add(&r->counters, COUNT_TRUNCATED);
 	return reply_len;

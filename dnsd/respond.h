@@ -17,6 +17,7 @@
 #include "dnsd/encode.h"
 #include "dnsd/limit.h"
 #include "dnsd/lookup.h"
+#include "dnsd/tap.h"
 
 #define RESPOND_NSID_MAX 64 /* octets */
 
@@ -49,6 +50,8 @@ struct responder {
 	int64_t taken_ns;               /* when the worker took the present queries up */
 	uint64_t answered;              /* replies since then */
 	unsigned limited;               /* queries over the limit, to let every so many of them slip */
+	int64_t wall_offset_ns;         /* what makes taken_ns the time since 1970 */
+	struct tap_port *tap;           /* NULL: nobody looks */
 	uint32_t zone_limit;            /* zones with smaller numbers are counted */
 	_Atomic uint64_t *zone_counts;  /* queries by the number of their zone; the worker's */
 	uint64_t random;                /* state of the generator of random bits */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/identity.h"
@@ -19,7 +20,8 @@ void server_options_default(struct server_options *o)
 {
 	cpu_set_t cpus;
 	int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-	*o = (struct server_options){.workers = count < WORKERS_MAX ? count : WORKERS_MAX};
+	*o = (struct server_options){
+		.workers = count < WORKERS_MAX ? count : WORKERS_MAX, .query_log_sample = 1, .dnstap_sample = 1};
 	admission_options_default(&o->admission);
 }
 
@@ -66,6 +68,28 @@ static enum veer_err load_config(struct server *s, struct veer_diag *diag)
 		secrets->count = 1;
 	if (err == VEER_OK && publisher_set_config(s->publisher, &s->config) != VEER_OK)
 		err = veer_fail(diag, VEER_ENOMEM, "out of memory");
+	return err;
+}
+
+/* The query log and dnstap. */
+static enum veer_err make_tap(struct server *s, struct veer_diag *diag)
+{
+	const struct server_options *o = s->options;
+	char name[256] = "";
+	if (o->query_log == NULL && o->dnstap == NULL)
+		return VEER_OK;
+	if (o->nsid != NULL || gethostname(name, sizeof name - 1) != 0)
+		(void)snprintf(name, sizeof name, "%s", o->nsid != NULL ? o->nsid : "nameserver");
+	const struct tap_options options = {
+		.query_log = o->query_log,
+		.format = (enum log_format)s->daemon->options.log_format,
+		.dnstap = o->dnstap,
+		.identity = name,
+		.every = {[TAP_QUERY_LOG] = (uint32_t)o->query_log_sample, [TAP_DNSTAP] = (uint32_t)o->dnstap_sample},
+	};
+	enum veer_err err = tap_new(&options, (unsigned)o->workers, s->daemon->log, &s->tap, diag);
+	if (err == VEER_OK)
+		publisher_show(s->publisher, s->tap);
 	return err;
 }
 
@@ -305,6 +329,7 @@ static void on_scrape(void *ctx, struct buf *out)
 {
 	const struct server *s = ctx;
 	struct count_totals totals;
+	struct tap_stats taps;
 	const struct plan *plan = publisher_plan(s->publisher);
 	int64_t now_ns = veer_clock_monotonic_ns(loop_clock(s->daemon->loop));
 	int64_t heard_ms = s->feed != NULL ? feed_client_heard_ms(s->feed) : -1;
@@ -322,6 +347,10 @@ static void on_scrape(void *ctx, struct buf *out)
 	metrics_write(&totals, &facts, out);
 	if (s->numbers != NULL)
 		write_zones(s, out);
+	if (s->tap != NULL) {
+		tap_stats_read(s->tap, &taps);
+		metrics_taps(&taps, out);
+	}
 }
 
 static enum veer_err start_metrics(struct server *s, struct veer_diag *diag)
@@ -362,6 +391,8 @@ enum veer_err server_new(struct daemon *daemon, const struct server_options *opt
 	if (err == VEER_OK)
 		err = load_config(s, diag);
 	if (err == VEER_OK)
+		err = make_tap(s, diag);
+	if (err == VEER_OK)
 		err = load_geo(s, &s->geo, diag);
 	if (err == VEER_OK && options->feed == NULL)
 		err = new_from_files(s, diag);
@@ -391,6 +422,8 @@ void server_reload(struct server *s)
 {
 	struct geo_table *geo = NULL;
 	struct veer_diag diag = {.text = ""};
+	if (s->tap != NULL)
+		tap_reopen(s->tap);
 	if (load_geo(s, &geo, &diag) != VEER_OK)
 		log_error(s->daemon->log, "locations stay as they were", LOG_STR("reason", diag.text));
 	if (load_config(s, &diag) != VEER_OK)
@@ -416,6 +449,7 @@ void server_free(struct server **server)
 	scrape_free(&s->scrape);
 	feed_client_free(&s->feed);
 	publisher_free(&s->publisher); /* no worker runs from here on */
+	tap_free(&s->tap);
 	admission_free(&s->admission);
 	retire_release(&s->retired);
 	replica_free(&s->replica);

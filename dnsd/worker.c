@@ -144,7 +144,9 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 	w->responder.taken_ns = veer_clock_monotonic_ns(veer_clock_system());
 	int64_t now_ms = w->responder.taken_ns / 1000000;
 	w->responder.now_ms = now_ms;
-	w->responder.now_s = (uint32_t)(veer_clock_wall_ns(veer_clock_system()) / 1000000000);
+	int64_t wall_ns = veer_clock_wall_ns(veer_clock_system());
+	w->responder.wall_offset_ns = wall_ns - w->responder.taken_ns;
+	w->responder.now_s = (uint32_t)(wall_ns / 1000000000);
 	for (int i = 0; i < count; i++) {
 		/* each event begins with nothing held: a plan published meanwhile is used at once */
 		const struct plan *plan = rcu_quiescent(w->rcu, w->index);
@@ -230,6 +232,8 @@ static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu,
 	bool ok =
 		w->epoll_fd >= 0 && w->command_fd >= 0 && w->batch != NULL && responder_init(&w->responder) == VEER_OK;
 	ok = ok && (config->zone_limit == 0 || count_zones(&w->responder, config->zone_limit));
+	if (ok && config->tap != NULL)
+		w->responder.tap = tap_port(config->tap, index);
 	if (ok)
 		w->tcp = tcp_table_new(w->epoll_fd, TAG_CONNECTION, &config->tcp, &w->responder);
 	ok = ok && w->tcp != NULL && add_fd(w, w->command_fd, TAG_COMMAND);

@@ -22,6 +22,7 @@ struct worker_config {
 	/* published like a plan, and read by each worker right after its quiescent state */
 	const struct responder_config *_Atomic newest;
 	struct tcp_limits tcp; /* of each worker; does not change */
+	struct tap *tap;       /* where queries are shown, borrowed; NULL: nowhere */
 	uint32_t zone_limit;   /* zones with smaller numbers are counted; does not change */
 };
 
