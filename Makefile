@@ -13,12 +13,16 @@ O := $(B)/obj
 
 PACKAGES := gcc make pkg-config libldns-dev libmicrohttpd-dev libmaxminddb-dev libsqlite3-dev libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libssl-dev
-TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-dnspython openssl procps iproute2
+TEST_PACKAGES := libfstrm-dev fstrm-bin libcmocka-dev python3 python3-pytest python3-dnspython openssl procps iproute2
 
 CC := gcc
 VERSION := 0.1.0
+# dnstap is built where libfstrm is
+HAVE_FSTRM := $(shell pkg-config --exists libfstrm && echo yes)
+OTHER_DNSTAP := $(if $(HAVE_FSTRM),dnsd/dnstap_none.c,dnsd/dnstap.c)
+PKGS_tap := $(if $(HAVE_FSTRM),libfstrm)
 PKGS_base := jansson yaml-0.1 libcurl libcrypto
-PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto ldns libmaxminddb libmicrohttpd sqlite3
+PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto ldns libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
 
 CPPFLAGS := -D_GNU_SOURCE -I. -DVEER_VERSION='"$(VERSION)"'
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef \
@@ -32,7 +36,7 @@ LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
 objs = $(patsubst %.c,$(O)/%.o,$(1))
-srcs = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
+srcs = $(filter-out $(1)/main.c $(OTHER_DNSTAP),$(wildcard $(1)/*.c))
 
 LIB_base := $(O)/libbase.a
 LIB_zones := $(O)/libzones.a
@@ -145,7 +149,7 @@ pc_libs = $(shell pkg-config --libs $(1))
 link = @echo "  LD $@" && mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 
 $(B)/veer-dnsd: $(call objs,dnsd/main.c) $(LIB_dnsd) $(LIB_zones) $(LIB_base)
-	$(call link,$(call pc_libs,$(PKGS_base) ldns libmaxminddb) -lm)
+	$(call link,$(call pc_libs,$(PKGS_base) ldns libmaxminddb $(PKGS_tap)) -lm)
 $(B)/veer-probe: $(call objs,probes/main.c) $(LIB_probes) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base) libssl ldns libmaxminddb) -lm)
 $(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)

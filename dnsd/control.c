@@ -323,8 +323,9 @@ void control_advanced(struct control *c)
 
 void control_quiet(struct control *c)
 {
+	/* if it has gone, its last word may wait to be read, and then the end of the connection comes as an event */
 	if (c->progress == PROGRESS_DRAINING)
-		answer(c, &(struct control_message){.kind = CONTROL_QUIET});
+		(void)control_send(c->peer, &(struct control_message){.kind = CONTROL_QUIET});
 }
 
 int control_fd(const struct control *c)

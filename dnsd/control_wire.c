@@ -170,10 +170,10 @@ enum veer_err control_receive(int fd, struct control_message *out, struct veer_d
 	struct iovec data = {.iov_base = text, .iov_len = sizeof text};
 	struct msghdr msg = {
 		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-	ssize_t n;
-	do {
+	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	/* a reset (it went without reading our last packet) is told once, before what it has sent us */
+	for (int tries = 0; n < 0 && (errno == EINTR || (errno == ECONNRESET && tries == 0)); tries++)
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return veer_fail(diag, VEER_ETIMEOUT, "no answer");
 	if (n < 0 && errno != ECONNRESET)

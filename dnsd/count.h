@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a worker counts: requests by transport, family and type, responses by RCODE, drops by reason, and what happens
- * to connections. All counters of a worker are one array of its own, cache lines apart from everybody else's.
+ * What a worker counts: requests by transport, family and type, responses by RCODE, sizes, times, drops by reason, and
+ * what happens to connections. All counters of a worker are one array of its own, cache lines apart from everybody
+ * else's.
  *
  * Threads: written by the worker that has them only; read, relaxed, by any thread.
  */
@@ -11,11 +12,15 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define COUNT_CACHE_LINE 64
 #define COUNT_TYPES 32  /* types that are counted by name, with "other" and "none" */
 #define COUNT_RCODES 24 /* 0 to BADCOOKIE */
+#define COUNT_SIZES 11  /* up to 64, 128, 256, ... 65,536 octets */
+#define COUNT_TIMES 16  /* up to 4,096, 8,192, 16,384, ... ns, and longer ones */
+#define COUNT_PROTOS 2  /* UDP, TCP */
 
 /* Why a packet got no reply. */
 enum count_drop {
@@ -55,7 +60,13 @@ enum {
 	COUNT_TCP_ACCEPTED,
 	COUNT_TCP_NO_DESCRIPTOR, /* times that accepting was put off for want of descriptors or memory */
 	COUNT_TCP_CLOSED,        /* + enum count_close */
-	COUNT_ALL = COUNT_TCP_CLOSED + (int)COUNT_CLOSES
+	COUNT_REQUEST_SIZES = COUNT_TCP_CLOSED + (int)COUNT_CLOSES, /* count_request_size() */
+	COUNT_RESPONSE_SIZES = COUNT_REQUEST_SIZES + COUNT_PROTOS * COUNT_SIZES,
+	COUNT_TIME_BUCKETS = COUNT_RESPONSE_SIZES + COUNT_PROTOS * COUNT_SIZES, /* count_time() */
+	COUNT_REQUEST_OCTETS = COUNT_TIME_BUCKETS + COUNT_PROTOS * COUNT_TIMES, /* + proto */
+	COUNT_RESPONSE_OCTETS = COUNT_REQUEST_OCTETS + COUNT_PROTOS,
+	COUNT_TIME_NS = COUNT_RESPONSE_OCTETS + COUNT_PROTOS,
+	COUNT_ALL = COUNT_TIME_NS + COUNT_PROTOS
 };
 
 struct counters {
@@ -78,12 +89,45 @@ static inline unsigned count_request(bool is_tcp, bool is_ipv6, unsigned type)
 	return ((is_tcp ? 2U : 0U) + (is_ipv6 ? 1U : 0U)) * COUNT_TYPES + type;
 }
 
-/* Add one to a counter of the calling worker's own. */
-static inline void count_add(struct counters *c, unsigned at)
+/* Which power of two, from 2^first on, is the least that is not below `value`: 0 for the first, at most `last`. */
+static inline unsigned count_power(uint64_t value, unsigned first, unsigned last)
+{
+	if (value <= UINT64_C(1) << first)
+		return 0;
+	unsigned power = 64 - (unsigned)__builtin_clzll(value - 1) - first;
+	return power < last ? power : last;
+}
+
+/* Where a query's size is counted, octets (at most 65,535). */
+static inline unsigned count_request_size(bool is_tcp, size_t octets)
+{
+	return COUNT_REQUEST_SIZES + (is_tcp ? (unsigned)COUNT_SIZES : 0U) + count_power(octets, 6, COUNT_SIZES - 1);
+}
+
+/* Where a reply's size is counted. */
+static inline unsigned count_response_size(bool is_tcp, size_t octets)
+{
+	return COUNT_RESPONSE_SIZES + (is_tcp ? (unsigned)COUNT_SIZES : 0U) + count_power(octets, 6, COUNT_SIZES - 1);
+}
+
+/* Where a time is counted; the last bucket has no upper bound. */
+static inline unsigned count_time(bool is_tcp, uint64_t ns)
+{
+	return COUNT_TIME_BUCKETS + (is_tcp ? (unsigned)COUNT_TIMES : 0U) + count_power(ns, 12, COUNT_TIMES - 1);
+}
+
+/* Add to a counter of the calling worker's own. */
+static inline void count_add_n(struct counters *c, unsigned at, uint64_t n)
 {
 	/* one writer: no read-modify-write instruction is needed */
 	uint64_t value = atomic_load_explicit(&c->values[at], memory_order_relaxed);
-	atomic_store_explicit(&c->values[at], value + 1, memory_order_relaxed);
+	atomic_store_explicit(&c->values[at], value + n, memory_order_relaxed);
+}
+
+/* Add one. */
+static inline void count_add(struct counters *c, unsigned at)
+{
+	count_add_n(c, at, 1);
 }
 
 /* Add all of a worker's counters to `out`. */

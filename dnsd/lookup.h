@@ -69,6 +69,7 @@ struct answer {
 /* Where the query came from, as far as policies may care. */
 struct lookup_client {
 	bool is_ipv6;
+	uint16_t port;
 	uint8_t address[16]; /* network order */
 };
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* veer-dnsd: answers DNS, from zone files or from the feed of a control plane. */
+#include <string.h>
+
 #include "base/daemon.h"
+#include "dnsd/metrics.h"
 #include "dnsd/server.h"
 #include "dnsd/worker.h"
 
@@ -27,114 +30,191 @@ static int serve(struct daemon *daemon, const struct server_options *options)
 	return status;
 }
 
-int main(int argc, char *argv[])
+/* The table of options, as it grows. */
+struct table {
+	struct args_option options[ARGS_OPTIONS_MAX];
+	size_t count;
+};
+
+static void add(struct table *t, const struct args_option *options, size_t count)
 {
-	struct server_options o;
-	server_options_default(&o);
+	memcpy(t->options + t->count, options, count * sizeof *options);
+	t->count += count;
+}
+
+/* What is served, and where. */
+static void add_sources(struct table *t, struct server_options *o)
+{
 	const struct args_option options[] = {
 		{.name = "listen",
 		 .kind = ARGS_LIST,
-		 .target = &o.listen,
+		 .target = &o->listen,
 		 .value = "ADDR@PORT",
 		 .required = true,
 		 .help = "answer DNS here, UDP and TCP; may repeat"},
 		{.name = "zone",
 		 .kind = ARGS_LIST,
-		 .target = &o.zones,
+		 .target = &o->zones,
 		 .value = "ORIGIN=FILE",
 		 .help = "serve this zone from a zone file; may repeat"},
 		{.name = "feed",
 		 .kind = ARGS_STRING,
-		 .target = &o.feed,
+		 .target = &o->feed,
 		 .value = "URL[,URL...]",
 		 .help = "serve what a control plane says: unix:PATH or https://HOST:PORT"},
 		{.name = "state",
 		 .kind = ARGS_STRING,
-		 .target = &o.state,
+		 .target = &o->state,
 		 .value = "DIR",
 		 .help = "keep the plan and the identity here, to serve alone after a restart"},
 		{.name = "token-file",
 		 .kind = ARGS_STRING,
-		 .target = &o.token_file,
+		 .target = &o->token_file,
 		 .value = "FILE",
 		 .help = "one-use enrolment token, for the first start"},
 		{.name = "ca-file",
 		 .kind = ARGS_STRING,
-		 .target = &o.ca_file,
+		 .target = &o->ca_file,
 		 .value = "FILE",
 		 .help = "certificates to trust for the feed, instead of the system's"},
 		{.name = "geoip",
 		 .kind = ARGS_LIST,
-		 .target = &o.geoip,
+		 .target = &o->geoip,
 		 .value = "FILE.mmdb",
 		 .help = "where clients are; may repeat, the first that knows decides"},
+	};
+	add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* How. */
+static void add_service(struct table *t, struct server_options *o)
+{
+	const struct args_option options[] = {
 		{.name = "nsid",
 		 .kind = ARGS_STRING,
-		 .target = &o.nsid,
+		 .target = &o->nsid,
 		 .value = "TEXT",
 		 .help = "tell those who ask which server this is (RFC 5001; default: do not)"},
 		{.name = "cookie-secret-file",
 		 .kind = ARGS_STRING,
-		 .target = &o.cookie_secret_file,
+		 .target = &o->cookie_secret_file,
 		 .value = "FILE",
 		 .help = "one or two secrets for DNS cookies, 32 hex digits each (default: random)"},
-		{.name = "metrics",
-		 .kind = ARGS_STRING,
-		 .target = &o.metrics,
-		 .value = "ADDR:PORT",
-		 .help = "serve GET /metrics for Prometheus here"},
+		{.name = "workers",
+		 .kind = ARGS_INT,
+		 .target = &o->workers,
+		 .value = "N",
+		 .min = 1,
+		 .max = WORKERS_MAX,
+		 .help = "threads that answer (default: one a CPU)"},
 		{.name = "control",
 		 .kind = ARGS_STRING,
-		 .target = &o.control,
+		 .target = &o->control,
 		 .value = "PATH",
 		 .help = "control socket, for --replace (default: control.sock in --state)"},
 		{.name = "replace",
 		 .kind = ARGS_FLAG,
-		 .target = &o.replace,
+		 .target = &o->replace,
 		 .help = "take the place of the server at the control socket, if there is one",
 		 .cli_only = true},
+	};
+	add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* To whom. */
+static void add_admission(struct table *t, struct server_options *o)
+{
+	const struct args_option options[] = {
 		{.name = "rrl-rate",
 		 .kind = ARGS_INT,
-		 .target = &o.admission.rrl_rate,
+		 .target = &o->admission.rrl_rate,
 		 .value = "N",
 		 .max = LIMIT_RATE_MAX,
 		 .help = "replies over UDP a second for a client's /24 or /56; 0: any number (default: 2000)"},
 		{.name = "rrl-slip",
 		 .kind = ARGS_INT,
-		 .target = &o.admission.rrl_slip,
+		 .target = &o->admission.rrl_slip,
 		 .value = "N",
 		 .max = LIMIT_SLIP_MAX,
 		 .help = "truncate every N-th reply beyond that, drop the others; 0: drop all (default: 2)"},
 		{.name = "rrl-exempt",
 		 .kind = ARGS_LIST,
-		 .target = &o.admission.rrl_exempt,
+		 .target = &o->admission.rrl_exempt,
 		 .value = "PREFIX",
 		 .help = "clients that are not limited; may repeat; \"none\" (default: 127.0.0.0/8 and ::1)"},
 		{.name = "tcp-max",
 		 .kind = ARGS_INT,
-		 .target = &o.admission.tcp_max,
+		 .target = &o->admission.tcp_max,
 		 .value = "N",
 		 .max = ADMISSION_TCP_MAX,
 		 .help = "connections at a time, over all workers (default: 512 a worker)"},
 		{.name = "tcp-max-prefix",
 		 .kind = ARGS_INT,
-		 .target = &o.admission.tcp_max_prefix,
+		 .target = &o->admission.tcp_max_prefix,
 		 .value = "N",
 		 .max = ADMISSION_TCP_MAX,
 		 .help = "of those, for a client's /24 or /56 (default: a quarter)"},
-		{.name = "workers",
+	};
+	add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* Who may watch. */
+static void add_views(struct table *t, struct server_options *o)
+{
+	const struct args_option options[] = {
+		{.name = "metrics",
+		 .kind = ARGS_STRING,
+		 .target = &o->metrics,
+		 .value = "ADDR:PORT",
+		 .help = "serve GET /metrics for Prometheus here"},
+		{.name = "zone-metrics",
 		 .kind = ARGS_INT,
-		 .target = &o.workers,
+		 .target = &o->zone_metrics,
+		 .value = "N",
+		 .max = METRICS_ZONES_MAX,
+		 .help = "count the queries of each of the first N zones (default: 0)"},
+		{.name = "query-log",
+		 .kind = ARGS_STRING,
+		 .target = &o->query_log,
+		 .value = "FILE",
+		 .help = "write queries to this file, \"-\" for standard output"},
+		{.name = "query-log-sample",
+		 .kind = ARGS_INT,
+		 .target = &o->query_log_sample,
 		 .value = "N",
 		 .min = 1,
-		 .max = WORKERS_MAX,
-		 .help = "threads that answer (default: one a CPU)"},
+		 .max = UINT32_MAX,
+		 .help = "of so many queries one, on average (default: 1)"},
+		{.name = "dnstap",
+		 .kind = ARGS_STRING,
+		 .target = &o->dnstap,
+		 .value = "unix:PATH",
+		 .help = "send queries and replies to a dnstap collector"},
+		{.name = "dnstap-sample",
+		 .kind = ARGS_INT,
+		 .target = &o->dnstap_sample,
+		 .value = "N",
+		 .min = 1,
+		 .max = UINT32_MAX,
+		 .help = "of so many queries one, on average (default: 1)"},
 	};
+	add(t, options, sizeof options / sizeof options[0]);
+}
+
+int main(int argc, char *argv[])
+{
+	struct server_options o;
+	server_options_default(&o);
+	struct table table = {.count = 0};
+	add_sources(&table, &o);
+	add_service(&table, &o);
+	add_admission(&table, &o);
+	add_views(&table, &o);
 	const struct args_spec spec = {
 		.usage = "veer-dnsd --listen ADDR@PORT (--zone ORIGIN=FILE ... | --feed URL --state DIR) [options]",
 		.summary = "Answers DNS authoritatively, and hands out only what works.",
-		.options = options,
-		.option_count = sizeof options / sizeof options[0],
+		.options = table.options,
+		.option_count = table.count,
 	};
 	struct daemon daemon;
 	int status = daemon_init(&daemon, "veer-dnsd", &spec, argc, argv);

@@ -7,6 +7,7 @@
 
 #include "base/metrics.h"
 #include "dnsd/query.h"
+#include "zones/name.h"
 
 static void write_requests(const struct count_totals *totals, struct buf *out)
 {
@@ -72,6 +73,54 @@ static void write_tcp(const struct count_totals *totals, struct buf *out)
 		      totals->values[COUNT_TCP_NO_DESCRIPTOR], out);
 }
 
+/* A histogram for each transport. */
+struct sized {
+	const char *family;
+	const char *help;
+	unsigned at;     /* of the first transport's buckets */
+	unsigned count;  /* of buckets */
+	unsigned sum_at; /* of the first transport's sum */
+	unsigned first;  /* log2 of the first bound */
+	double unit;     /* what a bound or a sum is multiplied by */
+	bool is_bounded; /* nothing is beyond the last bound */
+};
+
+static void write_histogram(const struct count_totals *totals, const struct sized *s, struct buf *out)
+{
+	double bounds[COUNT_TIMES > COUNT_SIZES ? COUNT_TIMES : COUNT_SIZES];
+	uint64_t counts[sizeof bounds / sizeof bounds[0] + 1] = {0};
+	for (unsigned i = 0; i < s->count; i++)
+		bounds[i] = (double)(UINT64_C(1) << (s->first + i)) * s->unit;
+	metrics_family(out, s->family, METRICS_HISTOGRAM, s->help);
+	for (unsigned proto = 0; proto < COUNT_PROTOS; proto++) {
+		for (unsigned i = 0; i < s->count; i++)
+			counts[i] = totals->values[s->at + proto * s->count + i];
+		const struct metrics_histogram h = {.bounds = bounds,
+						    .bound_count = s->is_bounded ? s->count : s->count - 1,
+						    .counts = counts,
+						    .sum = (double)totals->values[s->sum_at + proto] * s->unit};
+		metrics_sample_histogram(out, s->family,
+					 METRICS_LABELS(METRICS_LABEL("proto", proto != 0 ? "tcp" : "udp")), &h);
+	}
+}
+
+static void write_histograms(const struct count_totals *totals, struct buf *out)
+{
+	static const struct sized histograms[] = {
+		{"veer_dns_request_size_bytes", "Sizes of queries.", COUNT_REQUEST_SIZES, COUNT_SIZES,
+		 COUNT_REQUEST_OCTETS, 6, 1, true},
+		{"veer_dns_response_size_bytes", "Sizes of replies.", COUNT_RESPONSE_SIZES, COUNT_SIZES,
+		 COUNT_RESPONSE_OCTETS, 6, 1, true},
+		{"veer_dns_request_duration_seconds",
+		 "From when a worker took queries up to when their replies were with the kernel, the system calls "
+		 "included; "
+		 "the same for all queries of a batch. What they waited in the socket is not in it.",
+		 COUNT_TIME_BUCKETS, COUNT_TIMES, COUNT_TIME_NS, 12, 1e-9, false},
+	};
+	for (size_t i = 0; i < sizeof histograms / sizeof histograms[0]; i++)
+		write_histogram(totals, &histograms[i], out);
+}
+
 static void write_drops(const struct sockets_drops *drops, struct buf *out)
 {
 	static const char name[] = "veer_dns_kernel_drops_total";
@@ -82,12 +131,6 @@ static void write_drops(const struct sockets_drops *drops, struct buf *out)
 
 static void write_counters(const struct count_totals *totals, struct buf *out)
 {
-	static const char *const rcodes[COUNT_RCODES] = {
-		[DNS_NOERROR] = "NOERROR",     [DNS_FORMERR] = "FORMERR", [DNS_SERVFAIL] = "SERVFAIL",
-		[DNS_NXDOMAIN] = "NXDOMAIN",   [DNS_NOTIMP] = "NOTIMP",   [DNS_REFUSED] = "REFUSED",
-		[DNS_YXDOMAIN] = "YXDOMAIN",   [DNS_NOTAUTH] = "NOTAUTH", [DNS_BADVERS] = "BADVERS",
-		[DNS_BADCOOKIE] = "BADCOOKIE",
-	};
 	static const char *const drops[COUNT_DROPS] = {
 		[COUNT_DROP_SHORT] = "short", [COUNT_DROP_RESPONSE] = "response", [COUNT_DROP_SOURCE] = "source",
 		[COUNT_DROP_SEND] = "send",   [COUNT_DROP_LIMIT] = "limit",
@@ -100,7 +143,10 @@ static void write_counters(const struct count_totals *totals, struct buf *out)
 		[COUNT_CLOSE_HANDED] = "handed", [COUNT_CLOSE_STOP] = "stop",
 	};
 	static_assert(COUNT_COOKIE_NEW == COUNT_COOKIE_GOOD + 2, "names follow the counters");
-	static const struct labelled families[] = {
+	const char *rcodes[COUNT_RCODES];
+	for (unsigned i = 0; i < COUNT_RCODES; i++)
+		rcodes[i] = dns_rcode_text(i);
+	const struct labelled families[] = {
 		{"veer_dns_responses_total", "Replies, by RCODE.", "rcode", rcodes, COUNT_RCODES, COUNT_RESPONSES},
 		{"veer_dns_dropped_total", "Packets without a reply, and replies that were not sent, by reason.",
 		 "reason", drops, COUNT_DROPS, COUNT_DROPPED},
@@ -122,10 +168,38 @@ static void write_gauge(const char *name, const char *help, double value, struct
 	metrics_sample(out, name, NULL, value);
 }
 
+static const char zone_queries[] = "veer_zone_queries_total";
+
+void metrics_zones(struct buf *out)
+{
+	metrics_family(out, zone_queries, METRICS_COUNTER,
+		       "Queries answered from the zone, of the first --zone-metrics.");
+}
+
+void metrics_zone(const uint8_t *name, uint64_t queries, struct buf *out)
+{
+	char text[NAME_TEXT_SIZE];
+	(void)name_print(name, text, sizeof text);
+	metrics_sample_u64(out, zone_queries, METRICS_LABELS(METRICS_LABEL("zone", text)), queries);
+}
+
+void metrics_taps(const struct tap_stats *taps, struct buf *out)
+{
+	static const char lost[] = "veer_tap_lost_total";
+	write_counter("veer_query_log_lines_total", "Lines written to the query log.", taps->written[TAP_QUERY_LOG],
+		      out);
+	write_counter("veer_dnstap_frames_total", "Frames of dnstap sent.", taps->written[TAP_DNSTAP], out);
+	metrics_family(out, lost, METRICS_COUNTER, "Sampled queries, lines or frames that were lost, by where.");
+	metrics_sample_u64(out, lost, METRICS_LABELS(METRICS_LABEL("at", "ring")), taps->ring_lost);
+	metrics_sample_u64(out, lost, METRICS_LABELS(METRICS_LABEL("at", "query_log")), taps->lost[TAP_QUERY_LOG]);
+	metrics_sample_u64(out, lost, METRICS_LABELS(METRICS_LABEL("at", "dnstap")), taps->lost[TAP_DNSTAP]);
+}
+
 void metrics_write(const struct count_totals *totals, const struct metrics_facts *facts, struct buf *out)
 {
 	write_requests(totals, out);
 	write_counters(totals, out);
+	write_histograms(totals, out);
 	write_drops(&facts->drops, out);
 	write_gauge("veer_plan_revision", "Revision of the plan that is served.", (double)facts->revision, out);
 	write_gauge("veer_plan_age_seconds", "Seconds since the plan's commit was received.", facts->age_s, out);

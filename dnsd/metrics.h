@@ -12,8 +12,10 @@
 #include "base/buf.h"
 #include "dnsd/count.h"
 #include "dnsd/sockets.h"
+#include "dnsd/tap.h"
 
-#define METRICS_TEXT_MAX 65536 /* bytes; the families are fixed, so they fit */
+#define METRICS_ZONES_MAX 1000
+#define METRICS_TEXT_MAX (2 << 20) /* bytes; the families are fixed, and so is the number of zones, so they fit */
 
 /* What is not counted by workers. Zero before the first plan. */
 struct metrics_facts {
@@ -26,7 +28,14 @@ struct metrics_facts {
 	double feed_age_s;          /* since the feed was heard; negative: no feed, or never */
 };
 
-/* Append everything to `out`. */
+/* One zone's part of a family that metrics_zones() has begun. `name`: wire format. */
+void metrics_zone(const uint8_t *name, uint64_t queries, struct buf *out);
+void metrics_zones(struct buf *out);
+
+/* What was done with queries that were to be written down. */
+void metrics_taps(const struct tap_stats *taps, struct buf *out);
+
+/* Append everything else to `out`. */
 void metrics_write(const struct count_totals *totals, const struct metrics_facts *facts, struct buf *out);
 
 #endif

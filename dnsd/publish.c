@@ -104,6 +104,16 @@ static void listen_text(const struct sockets *s, char *out, size_t size)
 	}
 }
 
+void publisher_show(struct publisher *p, struct tap *tap)
+{
+	p->config.tap = tap;
+}
+
+void publisher_count_zones(struct publisher *p, uint32_t limit)
+{
+	p->config.zone_limit = limit;
+}
+
 void publisher_hold(struct publisher *p, struct sockets_given *given)
 {
 	p->is_held = true;

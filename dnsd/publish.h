@@ -41,6 +41,11 @@ enum veer_err publisher_set_config(struct publisher *publisher, const struct res
 enum veer_err publisher_publish(struct publisher *publisher, const struct plan *plan, struct retire_list *retired,
 				int64_t received_ns, struct veer_diag *diag);
 
+/* Show queries to `tap` (borrowed until the workers have stopped; it has a port for each). Before the first plan. */
+void publisher_show(struct publisher *publisher, struct tap *tap);
+/* Count the queries of zones with numbers below `limit`. Before the first plan. */
+void publisher_count_zones(struct publisher *publisher, uint32_t limit);
+
 /*
  * Another server still has the addresses: the first plan starts nothing, publisher_start() does, with the sockets in
  * `given` (taken). Call before the first plan.

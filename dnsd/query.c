@@ -98,3 +98,14 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 		return QUERY_REPLY;
 	return QUERY_ANSWER;
 }
+
+const char *dns_rcode_text(unsigned rcode)
+{
+	static const char *const names[] = {
+		[DNS_NOERROR] = "NOERROR",     [DNS_FORMERR] = "FORMERR", [DNS_SERVFAIL] = "SERVFAIL",
+		[DNS_NXDOMAIN] = "NXDOMAIN",   [DNS_NOTIMP] = "NOTIMP",   [DNS_REFUSED] = "REFUSED",
+		[DNS_YXDOMAIN] = "YXDOMAIN",   [DNS_NOTAUTH] = "NOTAUTH", [DNS_BADVERS] = "BADVERS",
+		[DNS_BADCOOKIE] = "BADCOOKIE",
+	};
+	return rcode < sizeof names / sizeof names[0] ? names[rcode] : NULL;
+}

@@ -31,6 +31,9 @@ enum dns_rcode {
 	DNS_BADCOOKIE = 23, /* RFC 7873 8 */
 };
 
+/* "NOERROR"; NULL for one that is never replied. Static storage. */
+const char *dns_rcode_text(unsigned rcode);
+
 /* Bits of the second 16 of the header. */
 enum {
 	DNS_FLAG_QR = 0x8000,

@@ -27,6 +27,14 @@ struct replica {
 	struct pending *first, *last;
 };
 
+static struct plan_builder *new_builder(const struct replica *r)
+{
+	struct plan_builder *b = plan_builder_new();
+	if (b != NULL)
+		plan_builder_set_numbers(b, r->config.numbers);
+	return b;
+}
+
 struct replica *replica_new(const struct replica_config *config)
 {
 	struct replica *r = calloc(1, sizeof *r);
@@ -35,7 +43,7 @@ struct replica *replica_new(const struct replica_config *config)
 	r->config = *config;
 	r->config.geo = NULL;
 	r->arena = arena_new(COMMIT_BYTES);
-	r->builder = plan_builder_new();
+	r->builder = new_builder(r);
 	if (r->arena == NULL || r->builder == NULL || plan_builder_set_geo(r->builder, config->geo) != VEER_OK) {
 		replica_free(&r);
 		return NULL;
@@ -136,7 +144,7 @@ enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
 	static const struct plan_disk_sink sink = {load_object, load_commit};
 	if (r->config.disk == NULL)
 		return VEER_ENOTFOUND;
-	r->fresh = plan_builder_new();
+	r->fresh = new_builder(r);
 	enum veer_err err = r->fresh != NULL ? plan_disk_load(r->config.disk, &sink, r, diag) : VEER_ENOMEM;
 	int64_t revision = r->revision;
 	r->revision = 0;
@@ -220,7 +228,7 @@ static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
 {
 	struct replica *r = ctx;
 	replica_stream_ended(r);
-	r->fresh = plan_builder_new();
+	r->fresh = new_builder(r);
 	if (r->fresh == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
 	if (r->config.disk != NULL)

@@ -25,8 +25,9 @@ struct replica;
 typedef void replica_publish_fn(void *ctx, const struct plan *plan, struct retire_list *retired);
 
 struct replica_config {
-	struct plan_disk *disk; /* borrowed; NULL: nothing is kept */
-	struct geo_table *geo;  /* taken; NULL: none */
+	struct plan_disk *disk;       /* borrowed; NULL: nothing is kept */
+	struct geo_table *geo;        /* taken; NULL: none */
+	struct zone_numbers *numbers; /* of zones; borrowed; NULL: none */
 	struct logger *log;
 	replica_publish_fn *publish;
 	void *ctx;

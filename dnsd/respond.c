@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "dnsd/prefix.h"
 #include "dnsd/tcp.h"
@@ -98,6 +99,14 @@ static bool admit(struct responder *r, struct request *request)
 	return true;
 }
 
+static void count_zone(struct responder *r, const struct plan_zone *zone)
+{
+	if (zone == NULL || zone->number >= r->zone_limit)
+		return;
+	_Atomic uint64_t *count = &r->zone_counts[zone->number];
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
 bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
 		   const struct lookup_client *client, bool is_tcp, struct request *request)
 {
@@ -111,6 +120,8 @@ bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *
 			  COUNT_DROPPED + (len < DNS_HEADER_LEN ? COUNT_DROP_SHORT : COUNT_DROP_RESPONSE));
 		return false;
 	}
+	count_add(&r->counters, count_request_size(is_tcp, len));
+	count_add_n(&r->counters, COUNT_REQUEST_OCTETS + is_tcp, len);
 	unsigned type = count_type(q->has_question, q->qtype);
 	count_add(&r->counters, count_request(is_tcp, client->is_ipv6, type));
 	if (q->edns.is_present)
@@ -125,6 +136,20 @@ bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *
 bool respond_step(struct request *request)
 {
 	return request->verdict == QUERY_ANSWER && lookup_step(&request->start);
+}
+
+static void show(struct responder *r, const struct request *request, enum dns_rcode rcode, const uint8_t *reply,
+		 size_t reply_len)
+{
+	const struct tap_query shown = {.time_ns = r->taken_ns + r->wall_offset_ns,
+					.client = &request->client,
+					.is_tcp = request->is_tcp,
+					.rcode = rcode,
+					.query = request->query.packet,
+					.query_len = request->query.len,
+					.reply = reply,
+					.reply_len = reply_len};
+	tap_offer(r->tap, &shown);
 }
 
 size_t respond_end(struct responder *r, const struct plan *plan, struct request *request, uint8_t *out, size_t out_size)
@@ -144,13 +169,32 @@ size_t respond_end(struct responder *r, const struct plan *plan, struct request 
 		rcode = r->answer.rcode;
 		q->edns.reply.error = r->answer.error;
 		reply_len = encode_answer(q, &r->answer, out, limit);
+		if (r->zone_limit > 0)
+			count_zone(r, request->start.zone);
 	}
 	if (request->prefix != 0)
 		limit_charge(r->config.limit, request->prefix, reply_len, r->now_ms);
 	count_add(&r->counters, COUNT_RESPONSES + rcode);
+	count_add(&r->counters, count_response_size(request->is_tcp, reply_len));
+	count_add_n(&r->counters, COUNT_RESPONSE_OCTETS + request->is_tcp, reply_len);
+	r->answered++;
+	if (r->tap != NULL)
+		show(r, request, rcode, out, reply_len);
 	if ((out[2] & (DNS_FLAG_TC >> 8)) != 0)
 		count_add(&r->counters, COUNT_TRUNCATED);
 	return reply_len;
+}
+
+void respond_sent(struct responder *r, bool is_tcp)
+{
+	if (r->answered == 0)
+		return;
+	int64_t now_ns = veer_clock_monotonic_ns(veer_clock_system());
+	uint64_t took_ns = now_ns > r->taken_ns ? (uint64_t)(now_ns - r->taken_ns) : 0;
+	count_add_n(&r->counters, count_time(is_tcp, took_ns), r->answered);
+	count_add_n(&r->counters, COUNT_TIME_NS + is_tcp, took_ns * r->answered);
+	r->taken_ns = now_ns;
+	r->answered = 0;
 }
 
 size_t respond(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,

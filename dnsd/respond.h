@@ -17,6 +17,7 @@
 #include "dnsd/encode.h"
 #include "dnsd/limit.h"
 #include "dnsd/lookup.h"
+#include "dnsd/tap.h"
 
 #define RESPOND_NSID_MAX 64 /* octets */
 
@@ -46,7 +47,13 @@ struct responder {
 	struct responder_config config; /* the worker's copy */
 	uint32_t now_s;                 /* seconds since 1970, as the worker last looked: for cookies */
 	int64_t now_ms;                 /* monotonic, as the worker last looked: for the limit */
+	int64_t taken_ns;               /* when the worker took the present queries up */
+	uint64_t answered;              /* replies since then */
 	unsigned limited;               /* queries over the limit, to let every so many of them slip */
+	int64_t wall_offset_ns;         /* what makes taken_ns the time since 1970 */
+	struct tap_port *tap;           /* NULL: nobody looks */
+	uint32_t zone_limit;            /* zones with smaller numbers are counted */
+	_Atomic uint64_t *zone_counts;  /* queries by the number of their zone; the worker's */
 	uint64_t random;                /* state of the generator of random bits */
 	struct request request;         /* of respond() */
 	struct answer answer;
@@ -63,6 +70,10 @@ bool respond_step(struct request *request);
 /* Reply, as respond() does. The plan is the one that it began with. */
 size_t respond_end(struct responder *r, const struct plan *plan, struct request *request, uint8_t *out,
 		   size_t out_size);
+
+/* The replies made since `taken_ns` are with the kernel: count how long they took, all alike. Then begins the next
+ * time. */
+void respond_sent(struct responder *r, bool is_tcp);
 
 /*
  * Answer `packet` from `plan` (not NULL) into `out` of `out_size` bytes: at least EDNS_UDP_SIZE for UDP, ENCODE_MAX for

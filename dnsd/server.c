@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/identity.h"
@@ -19,7 +20,8 @@ void server_options_default(struct server_options *o)
 {
 	cpu_set_t cpus;
 	int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-	*o = (struct server_options){.workers = count < WORKERS_MAX ? count : WORKERS_MAX};
+	*o = (struct server_options){
+		.workers = count < WORKERS_MAX ? count : WORKERS_MAX, .query_log_sample = 1, .dnstap_sample = 1};
 	admission_options_default(&o->admission);
 }
 
@@ -38,7 +40,13 @@ static enum veer_err make_publisher(struct server *s, struct veer_diag *diag)
 	}
 	s->publisher = publisher_new(s->daemon, addresses, list->count, (unsigned)s->options->workers,
 				     admission_tcp(s->admission));
-	return s->publisher != NULL ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "out of memory");
+	if (s->options->zone_metrics > 0 && s->publisher != NULL) {
+		s->numbers = zone_numbers_new((uint32_t)s->options->zone_metrics);
+		publisher_count_zones(s->publisher, (uint32_t)s->options->zone_metrics);
+	}
+	return s->publisher != NULL && (s->numbers != NULL || s->options->zone_metrics == 0)
+		       ? VEER_OK
+		       : veer_fail(diag, VEER_ENOMEM, "out of memory");
 }
 
 /* The secrets of cookies and the server's name. Without a file the secret is random, once for the process. */
@@ -60,6 +68,28 @@ static enum veer_err load_config(struct server *s, struct veer_diag *diag)
 		secrets->count = 1;
 	if (err == VEER_OK && publisher_set_config(s->publisher, &s->config) != VEER_OK)
 		err = veer_fail(diag, VEER_ENOMEM, "out of memory");
+	return err;
+}
+
+/* The query log and dnstap. */
+static enum veer_err make_tap(struct server *s, struct veer_diag *diag)
+{
+	const struct server_options *o = s->options;
+	char name[256] = "";
+	if (o->query_log == NULL && o->dnstap == NULL)
+		return VEER_OK;
+	if (o->nsid != NULL || gethostname(name, sizeof name - 1) != 0)
+		(void)snprintf(name, sizeof name, "%s", o->nsid != NULL ? o->nsid : "nameserver");
+	const struct tap_options options = {
+		.query_log = o->query_log,
+		.format = (enum log_format)s->daemon->options.log_format,
+		.dnstap = o->dnstap,
+		.identity = name,
+		.every = {[TAP_QUERY_LOG] = (uint32_t)o->query_log_sample, [TAP_DNSTAP] = (uint32_t)o->dnstap_sample},
+	};
+	enum veer_err err = tap_new(&options, (unsigned)o->workers, s->daemon->log, &s->tap, diag);
+	if (err == VEER_OK)
+		publisher_show(s->publisher, s->tap);
 	return err;
 }
 
@@ -98,6 +128,8 @@ static enum veer_err new_from_files(struct server *s, struct veer_diag *diag)
 	if (err != VEER_OK)
 		return err;
 	s->builder = plan_builder_new();
+	if (s->builder != NULL)
+		plan_builder_set_numbers(s->builder, s->numbers);
 	if (s->builder == NULL || plan_builder_set_geo(s->builder, s->geo) != VEER_OK)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
 	s->geo = NULL;
@@ -222,8 +254,12 @@ static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 		err = open_disk(s, diag);
 	if (err != VEER_OK)
 		return err;
-	struct replica_config config = {
-		.disk = s->disk, .geo = s->geo, .log = s->daemon->log, .publish = on_plan, .ctx = s};
+	struct replica_config config = {.disk = s->disk,
+					.geo = s->geo,
+					.numbers = s->numbers,
+					.log = s->daemon->log,
+					.publish = on_plan,
+					.ctx = s};
 	s->replica = replica_new(&config);
 	if (s->replica == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
@@ -281,10 +317,19 @@ static void reload_feed(struct server *s, struct geo_table *geo)
 
 /* --- metrics ---------------------------------------------------------------------------------------------- */
 
+static void write_zones(const struct server *s, struct buf *out)
+{
+	const struct workers *workers = publisher_workers(s->publisher);
+	metrics_zones(out);
+	for (uint32_t i = 0; workers != NULL && i < zone_numbers_count(s->numbers); i++)
+		metrics_zone(zone_numbers_name(s->numbers, i), workers_zone_total(workers, i), out);
+}
+
 static void on_scrape(void *ctx, struct buf *out)
 {
 	const struct server *s = ctx;
 	struct count_totals totals;
+	struct tap_stats taps;
 	const struct plan *plan = publisher_plan(s->publisher);
 	int64_t now_ns = veer_clock_monotonic_ns(loop_clock(s->daemon->loop));
 	int64_t heard_ms = s->feed != NULL ? feed_client_heard_ms(s->feed) : -1;
@@ -300,6 +345,12 @@ static void on_scrape(void *ctx, struct buf *out)
 	publisher_totals(s->publisher, &totals);
 	publisher_kernel_drops(s->publisher, &facts.drops);
 	metrics_write(&totals, &facts, out);
+	if (s->numbers != NULL)
+		write_zones(s, out);
+	if (s->tap != NULL) {
+		tap_stats_read(s->tap, &taps);
+		metrics_taps(&taps, out);
+	}
 }
 
 static enum veer_err start_metrics(struct server *s, struct veer_diag *diag)
@@ -340,6 +391,8 @@ enum veer_err server_new(struct daemon *daemon, const struct server_options *opt
 	if (err == VEER_OK)
 		err = load_config(s, diag);
 	if (err == VEER_OK)
+		err = make_tap(s, diag);
+	if (err == VEER_OK)
 		err = load_geo(s, &s->geo, diag);
 	if (err == VEER_OK && options->feed == NULL)
 		err = new_from_files(s, diag);
@@ -369,6 +422,8 @@ void server_reload(struct server *s)
 {
 	struct geo_table *geo = NULL;
 	struct veer_diag diag = {.text = ""};
+	if (s->tap != NULL)
+		tap_reopen(s->tap);
 	if (load_geo(s, &geo, &diag) != VEER_OK)
 		log_error(s->daemon->log, "locations stay as they were", LOG_STR("reason", diag.text));
 	if (load_config(s, &diag) != VEER_OK)
@@ -394,6 +449,7 @@ void server_free(struct server **server)
 	scrape_free(&s->scrape);
 	feed_client_free(&s->feed);
 	publisher_free(&s->publisher); /* no worker runs from here on */
+	tap_free(&s->tap);
 	admission_free(&s->admission);
 	retire_release(&s->retired);
 	replica_free(&s->replica);
@@ -401,6 +457,7 @@ void server_free(struct server **server)
 	server_part(s);
 	plan_builder_free(&s->builder);
 	static_zones_free(&s->zones);
+	zone_numbers_free(&s->numbers);
 	geo_free(&s->geo);
 	explicit_bzero(&s->config, sizeof s->config);
 	free(s);

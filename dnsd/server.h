@@ -28,6 +28,11 @@ struct server_options {
 	const char *metrics;            /* ADDR:PORT, or NULL: not served */
 	const char *control;            /* path of the control socket, or NULL: in the state's directory */
 	bool replace;                   /* take the place of the server that runs there */
+	const char *query_log;          /* a file, "-", or NULL: none */
+	int64_t query_log_sample;       /* one query of so many */
+	const char *dnstap;             /* "unix:PATH", or NULL: none */
+	int64_t dnstap_sample;
+	int64_t zone_metrics; /* zones with counters of their own */
 	int64_t workers;
 	struct admission_options admission;
 };

@@ -17,7 +17,9 @@ struct server {
 	const struct server_options *options;
 	struct admission *admission;
 	struct publisher *publisher;
-	struct geo_table *geo; /* until a builder or the replica has it */
+	struct tap *tap;              /* NULL: queries are not written down */
+	struct zone_numbers *numbers; /* of zones that are counted; NULL: none are */
+	struct geo_table *geo;        /* until a builder or the replica has it */
 	/* from zone files */
 	struct static_zones *zones;
 	struct plan_builder *builder;

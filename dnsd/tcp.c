@@ -137,10 +137,15 @@ static void add_connection(struct tcp_table *t, int fd, const struct lookup_clie
 static struct lookup_client client_of(const struct sockaddr_storage *from)
 {
 	struct lookup_client client = {.is_ipv6 = from->ss_family == AF_INET6};
-	if (client.is_ipv6)
-		memcpy(client.address, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
-	else
-		memcpy(client.address, &((const struct sockaddr_in *)from)->sin_addr, 4);
+	if (client.is_ipv6) {
+		const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)from;
+		client.port = ntohs(sin6->sin6_port);
+		memcpy(client.address, &sin6->sin6_addr, 16);
+	} else {
+		const struct sockaddr_in *sin = (const struct sockaddr_in *)from;
+		client.port = ntohs(sin->sin_port);
+		memcpy(client.address, &sin->sin_addr, 4);
+	}
 	return client;
 }
 

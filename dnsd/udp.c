@@ -66,11 +66,13 @@ static bool client_of(const struct sockaddr_storage *from, struct lookup_client 
 	if (from->ss_family == AF_INET) {
 		const struct sockaddr_in *sin = (const struct sockaddr_in *)from;
 		client->is_ipv6 = false;
+		client->port = ntohs(sin->sin_port);
 		memcpy(client->address, &sin->sin_addr, 4);
 		return sin->sin_port != 0;
 	}
 	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)from;
 	client->is_ipv6 = true;
+	client->port = ntohs(sin6->sin6_port);
 	memcpy(client->address, &sin6->sin6_addr, 16);
 	return from->ss_family == AF_INET6 && sin6->sin6_port != 0;
 }
@@ -171,5 +173,6 @@ void udp_serve(struct udp_batch *b, struct responder *responder, struct rcu *rcu
 		const struct plan *plan = rcu_quiescent(rcu, reader);
 		unsigned replies = answer(b, (unsigned)count, responder, plan);
 		send_replies(b, replies, responder, fd);
+		respond_sent(responder, false);
 	}
 }

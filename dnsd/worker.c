@@ -123,6 +123,7 @@ static void on_event(struct worker *w, const struct epoll_event *event, const st
 	uint64_t tag = event->data.u64;
 	if (tag >= TAG_CONNECTION) {
 		tcp_event(w->tcp, tag, plan, now_ms);
+		respond_sent(&w->responder, true);
 	} else if (tag >= TAG_TCP) {
 		if (!tcp_accept(w->tcp, w->pairs[tag - TAG_TCP].tcp, now_ms))
 			listen_for(w, 0);
@@ -140,9 +141,12 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 	rcu_away(w->rcu, w->index);
 	int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, patience_ms(w));
 	bool is_broken = count < 0 && errno != EINTR;
-	int64_t now_ms = veer_clock_monotonic_ms(veer_clock_system());
+	w->responder.taken_ns = veer_clock_monotonic_ns(veer_clock_system());
+	int64_t now_ms = w->responder.taken_ns / 1000000;
 	w->responder.now_ms = now_ms;
-	w->responder.now_s = (uint32_t)(veer_clock_wall_ns(veer_clock_system()) / 1000000000);
+	int64_t wall_ns = veer_clock_wall_ns(veer_clock_system());
+	w->responder.wall_offset_ns = wall_ns - w->responder.taken_ns;
+	w->responder.now_s = (uint32_t)(wall_ns / 1000000000);
 	for (int i = 0; i < count; i++) {
 		/* each event begins with nothing held: a plan published meanwhile is used at once */
 		const struct plan *plan = rcu_quiescent(w->rcu, w->index);
@@ -188,6 +192,7 @@ static void worker_free(struct worker *w)
 		return;
 	tcp_table_free(&w->tcp);
 	udp_batch_free(&w->batch);
+	free(w->responder.zone_counts);
 	if (w->epoll_fd >= 0)
 		(void)close(w->epoll_fd);
 	if (w->command_fd >= 0)
@@ -195,6 +200,13 @@ static void worker_free(struct worker *w)
 	if (w->channel_fd >= 0)
 		(void)close(w->channel_fd);
 	free(w);
+}
+
+static bool count_zones(struct responder *r, uint32_t limit)
+{
+	r->zone_limit = limit;
+	r->zone_counts = calloc(limit, sizeof *r->zone_counts);
+	return r->zone_counts != NULL;
 }
 
 static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu, const struct worker_config *config,
@@ -219,6 +231,9 @@ static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu,
 	w->batch = udp_batch_new();
 	bool ok =
 		w->epoll_fd >= 0 && w->command_fd >= 0 && w->batch != NULL && responder_init(&w->responder) == VEER_OK;
+	ok = ok && (config->zone_limit == 0 || count_zones(&w->responder, config->zone_limit));
+	if (ok && config->tap != NULL)
+		w->responder.tap = tap_port(config->tap, index);
 	if (ok)
 		w->tcp = tcp_table_new(w->epoll_fd, TAG_CONNECTION, &config->tcp, &w->responder);
 	ok = ok && w->tcp != NULL && add_fd(w, w->command_fd, TAG_COMMAND);
@@ -338,4 +353,15 @@ void workers_totals(const struct workers *workers, struct count_totals *out)
 	*out = (struct count_totals){0};
 	for (unsigned i = 0; i < workers->count; i++)
 		count_sum(&workers->items[i]->responder.counters, out);
+}
+
+uint64_t workers_zone_total(const struct workers *workers, uint32_t number)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < workers->count; i++) {
+		const struct responder *r = &workers->items[i]->responder;
+		if (number < r->zone_limit)
+			sum += atomic_load_explicit(&r->zone_counts[number], memory_order_relaxed);
+	}
+	return sum;
 }

@@ -22,6 +22,8 @@ struct worker_config {
 	/* published like a plan, and read by each worker right after its quiescent state */
 	const struct responder_config *_Atomic newest;
 	struct tcp_limits tcp; /* of each worker; does not change */
+	struct tap *tap;       /* where queries are shown, borrowed; NULL: nowhere */
+	uint32_t zone_limit;   /* zones with smaller numbers are counted; does not change */
 };
 
 /*
@@ -54,5 +56,7 @@ void workers_resume(struct workers *workers);
 
 /* The sums, at about this moment. */
 void workers_totals(const struct workers *workers, struct count_totals *out);
+/* Queries of the zone with this number. */
+uint64_t workers_zone_total(const struct workers *workers, uint32_t number);
 
 #endif

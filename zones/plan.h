@@ -17,6 +17,7 @@
 #include "zones/policy.h"
 #include "zones/ready.h"
 #include "zones/trie.h"
+#include "zones/zone_numbers.h"
 
 #define PLAN_STORE_ID_SIZE 33 /* 32 hex digits and NUL */
 #define PLAN_PAGE_SLOTS 64    /* policies in a page of the policy table */
@@ -54,6 +55,7 @@ struct plan_zone {
 	const struct ready_rrset *soa;      /* NULL when missing: the zone cannot be served */
 	const struct ready_rrset *negative; /* the SOA with the TTL of negative answers (RFC 2308 5) */
 	bool is_servable;                   /* has SOA and NS at its apex */
+	uint32_t number;                    /* of its counters; ZONE_NUMBER_NONE: it has none */
 	uint8_t labels;                     /* of the name */
 	uint8_t name_len;
 	uint8_t name[]; /* lower-case wire format */

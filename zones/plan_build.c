@@ -196,6 +196,11 @@ struct geo_table *plan_builder_take_geo(struct plan_builder *b)
 	return geo;
 }
 
+void plan_builder_set_numbers(struct plan_builder *b, struct zone_numbers *numbers)
+{
+	b->numbers = numbers;
+}
+
 void plan_builder_set_store_id(struct plan_builder *b, const char *store_id)
 {
 	memset(b->store_id, 0, sizeof b->store_id);

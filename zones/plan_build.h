@@ -58,6 +58,9 @@ enum veer_err plan_builder_set_geo(struct plan_builder *builder, struct geo_tabl
 /* Give up the locations, to be used by another builder; the plans made so far go on using them. May be NULL. */
 struct geo_table *plan_builder_take_geo(struct plan_builder *builder);
 
+/* Zones get their numbers from here (borrowed); without a call they have none. Before the first zone. */
+void plan_builder_set_numbers(struct plan_builder *builder, struct zone_numbers *numbers);
+
 /* Which store the plans are of; "" for none. */
 void plan_builder_set_store_id(struct plan_builder *builder, const char *store_id);
 const char *plan_builder_store_id(const struct plan_builder *builder);

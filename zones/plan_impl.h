@@ -99,6 +99,7 @@ struct plan_builder {
 	size_t free_slot_count;
 	size_t slot_size; /* capacity of `bound` and `free_slots` */
 	struct geo_table *geo;
+	struct zone_numbers *numbers; /* borrowed; NULL: zones have none */
 	struct ready_builder *ready;
 	struct policy_compiler *compiler;
 	struct ptr_list dirty_pools;

@@ -356,7 +356,7 @@ enum veer_err plan_builder_drop_version(struct plan_builder *b, const uint8_t *n
 
 /* --- showing ---------------------------------------------------------------------------------------------- */
 
-static struct plan_zone *new_plan_zone(const struct build_version *v)
+static struct plan_zone *new_plan_zone(const struct plan_builder *b, const struct build_version *v)
 {
 	struct plan_zone *z = malloc(sizeof *z + v->name_len);
 	if (z == NULL)
@@ -366,6 +366,8 @@ static struct plan_zone *new_plan_zone(const struct build_version *v)
 	*z = (struct plan_zone){.nodes = v->nodes,
 				.soa = soa != NULL ? soa->rr : NULL,
 				.negative = v->negative,
+				.number = b->numbers != NULL ? zone_numbers_get(b->numbers, v->name, v->name_len)
+							     : ZONE_NUMBER_NONE,
 				.labels = (uint8_t)name_label_count(v->name),
 				.name_len = v->name_len};
 	z->is_servable = z->soa != NULL && z->negative != NULL && plan_node_entry(apex, RRTYPE_NS) != NULL;
@@ -376,7 +378,7 @@ static struct plan_zone *new_plan_zone(const struct build_version *v)
 static enum veer_err show_version(struct plan_builder *b, struct build_version *v)
 {
 	void *replaced = NULL;
-	struct plan_zone *z = v->is_visible ? new_plan_zone(v) : NULL;
+	struct plan_zone *z = v->is_visible ? new_plan_zone(b, v) : NULL;
 	if ((v->is_visible && z == NULL) || retire_reserve(&b->retired, RETIRE_ROOM) != VEER_OK) {
 		free(z);
 		return VEER_ENOMEM;

@@ -55,6 +55,40 @@ def test_what_was_asked_is_counted(server):
     wait_for(lambda: value(server, "veer_plan_revision") == 2, what="the next plan")
 
 
+def test_times_and_sizes_are_counted(server):
+    for _ in range(5):
+        server.ask("ns1.example.")
+    for _ in range(3):
+        server.ask("ns1.example.", tcp=True)
+    family = "veer_dns_request_duration_seconds"
+    wait_for(lambda: value(server, family + '_count{proto="udp"}') == 5, what="five times")
+    wait_for(lambda: value(server, family + '_count{proto="tcp"}') == 3, what="three times")
+    for proto, count in (("udp", 5), ("tcp", 3)):
+        assert 0 < value(server, f'{family}_sum{{proto="{proto}"}}') < count * SLOW
+        for family2 in ("veer_dns_request_size_bytes", "veer_dns_response_size_bytes"):
+            assert value(server, f'{family2}_count{{proto="{proto}"}}') == count
+            assert 20 * count < value(server, f'{family2}_sum{{proto="{proto}"}}') < 128 * count
+            assert value(server, f'{family2}_bucket{{proto="{proto}",le="128"}}') == count
+
+
+def test_the_first_zones_are_counted_one_by_one(tmp_path):
+    (tmp_path / "zone").write_text(ZONE)
+    zones = [arg for name in ("a.test", "b.test", "c.test") for arg in ("--zone", f"{name}={tmp_path}/zone")]
+    with Dnsd(*zones, "--workers", "2", "--metrics", "127.0.0.1:0", "--zone-metrics", "2") as d:
+        d.ready()
+        d.metrics_port = int(re.search(r'metrics served.*address="?127.0.0.1:(\d+)', d.log()).group(1))
+        for name, count in (("a.test.", 3), ("b.test.", 2), ("c.test.", 1), ("d.test.", 1)):
+            for _ in range(count):
+                d.ask(name, "SOA")
+        wait_for(lambda: value(d, 'veer_zone_queries_total{zone="a.test."}') == 3, what="three queries")
+        assert value(d, 'veer_zone_queries_total{zone="b.test."}') == 2
+        assert "c.test" not in get(d)[2]
+        d.hangup()
+        wait_for(lambda: value(d, "veer_plan_revision") == 2, what="the next plan")
+        d.ask("a.test.", "SOA")
+        wait_for(lambda: value(d, 'veer_zone_queries_total{zone="a.test."}') == 4, what="another query")
+
+
 def test_other_requests_are_refused(server):
     assert get(server, "/metrics?x=1")[0] == 200
     assert get(server, "/")[0] == 404 and get(server, "/metricsx")[0] == 404 and get(server, "/metric")[0] == 404

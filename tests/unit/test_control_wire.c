@@ -151,6 +151,19 @@ static void an_empty_socket_and_a_closed_one_are_told_apart(void **state)
 	e->a = -1;
 }
 
+static void last_words_are_read_after_a_reset(void **state)
+{
+	struct ends *e = *state;
+	struct control_message got;
+	assert_int_equal(control_send(e->b, &(struct control_message){.kind = CONTROL_QUIET}), VEER_OK);
+	assert_int_equal(control_send(e->a, &(struct control_message){.kind = CONTROL_STOPPING}), VEER_OK);
+	(void)close(e->a); /* with something unread */
+	e->a = -1;
+	assert_int_equal(control_receive(e->b, &got, NULL), VEER_OK);
+	assert_int_equal(got.kind, CONTROL_STOPPING);
+	assert_int_equal(control_receive(e->b, &got, NULL), VEER_ECLOSED);
+}
+
 static void who_is_there_is_known_and_paths_have_a_limit(void **state)
 {
 	const struct ends *e = *state;
@@ -174,6 +187,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nonsense_is_refused_and_its_descriptors_are_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_later_version_adds_is_ignored, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_empty_socket_and_a_closed_one_are_told_apart, setup, teardown),
+		cmocka_unit_test_setup_teardown(last_words_are_read_after_a_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_is_there_is_known_and_paths_have_a_limit, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

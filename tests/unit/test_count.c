@@ -56,6 +56,9 @@ static void packets_are_counted_by_what_they_are(void **state)
 	(void)zone_plan_ask(zp, packet, len, true);
 	count_sum(&zp->responder->counters, &totals);
 	assert_int_equal(count_requests(&totals), 4);
+	/* three replies of one batch */
+	totals.values[count_time(false, 5000)] = 3;
+	totals.values[COUNT_TIME_NS] = 15000;
 	struct metrics_facts facts = {.revision = 7,
 				      .age_s = 0.5,
 				      .zones = 1,
@@ -86,6 +89,15 @@ static void packets_are_counted_by_what_they_are(void **state)
 		"veer_dns_tcp_connections 0",
 		"veer_dns_tcp_closed_total{reason=\"prefix\"} 0",
 		"veer_dns_tcp_postponed_total 0",
+		"veer_dns_request_size_bytes_bucket{proto=\"udp\",le=\"64\"} 3",
+		"veer_dns_request_size_bytes_count{proto=\"udp\"} 3",
+		"veer_dns_request_size_bytes_count{proto=\"tcp\"} 1",
+		"veer_dns_response_size_bytes_bucket{proto=\"udp\",le=\"65536\"} 3",
+		"veer_dns_response_size_bytes_bucket{proto=\"udp\",le=\"+Inf\"} 3",
+		"veer_dns_request_duration_seconds_bucket{proto=\"udp\",le=\"4.096e-06\"} 0",
+		"veer_dns_request_duration_seconds_bucket{proto=\"udp\",le=\"8.192e-06\"} 3",
+		"veer_dns_request_duration_seconds_count{proto=\"udp\"} 3",
+		"veer_dns_request_duration_seconds_sum{proto=\"udp\"} 1.5e-05",
 		"veer_plan_revision 7",
 		"veer_plan_age_seconds 0.5",
 		"veer_zones 1",
@@ -99,9 +111,26 @@ static void packets_are_counted_by_what_they_are(void **state)
 	zone_plan_free(zp);
 }
 
+static void buckets_hold_what_their_bounds_say(void **state)
+{
+	(void)state;
+	assert_int_equal(count_request_size(false, 0), COUNT_REQUEST_SIZES);
+	assert_int_equal(count_request_size(false, 64), COUNT_REQUEST_SIZES);
+	assert_int_equal(count_request_size(false, 65), COUNT_REQUEST_SIZES + 1);
+	assert_int_equal(count_request_size(false, 128), COUNT_REQUEST_SIZES + 1);
+	assert_int_equal(count_request_size(false, 129), COUNT_REQUEST_SIZES + 2);
+	assert_int_equal(count_request_size(true, 65535), COUNT_RESPONSE_SIZES - 1);
+	assert_int_equal(count_response_size(true, 65535), COUNT_TIME_BUCKETS - 1);
+	assert_int_equal(count_time(false, 4096), COUNT_TIME_BUCKETS);
+	assert_int_equal(count_time(false, 4097), COUNT_TIME_BUCKETS + 1);
+	assert_int_equal(count_time(false, UINT64_C(1) << 26), COUNT_TIME_BUCKETS + COUNT_TIMES - 2);
+	assert_int_equal(count_time(true, UINT64_MAX), COUNT_REQUEST_OCTETS - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(buckets_hold_what_their_bounds_say),
 		cmocka_unit_test(every_type_has_one_place),
 		cmocka_unit_test(packets_are_counted_by_what_they_are),
 	};

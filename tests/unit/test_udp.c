@@ -153,6 +153,23 @@ static void a_hundred_thousand_queries_allocate_nothing(void **state)
 	assert_in_range(truncated, QUERIES / KINDS - UDP_BATCH, QUERIES / KINDS + UDP_BATCH);
 }
 
+/* Queries that are shown to the outside are copied into a ring; a full one is no reason to wait. */
+static void nor_do_they_while_somebody_looks(void **state)
+{
+	struct wire *w = *state;
+	struct tap_port port = {.ring = tap_ring_new(), .every = {1, 10}, .random = 1};
+	unsigned replies = 0, truncated = 0;
+	w->zp->responder->tap = &port;
+	uint64_t before = calls;
+	for (int i = 0; i < QUERIES; i += UDP_BATCH)
+		play(w, i, &replies, &truncated);
+	assert_int_equal(calls, before);
+	assert_int_equal(replies, QUERIES);
+	assert_in_range(tap_ring_lost(port.ring), QUERIES / 2, QUERIES);
+	w->zp->responder->tap = NULL;
+	tap_ring_free(&port.ring);
+}
+
 /* The next batch after a publication is answered by the new plan, and the old one is free as soon as the worker waits.
  */
 static void a_new_plan_answers_the_next_batch(void **state)
@@ -179,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_hundred_thousand_queries_allocate_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(nor_do_they_while_somebody_looks, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_new_plan_answers_the_next_batch, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
