@@ -352,11 +352,15 @@ def main():
     ap.add_argument("--seconds", type=float, default=20, help="of each phase")
     ap.add_argument("--ramp", default="60000,120000,240000,1000000", help="rates that are only reported")
     args = ap.parse_args()
-    failed = []
+    passed, failed = [], []
 
     def judge(server, phase):
         print(phase.run(server, args.seconds).report(), flush=True)
-        failed.extend(phase.failures())
+        failures = phase.failures()
+        if failures:
+            failed.append("; ".join(failures))
+        elif phase.is_judged:
+            passed.append(phase.name)
 
     with tempfile.TemporaryDirectory() as directory:
         with Server(directory) as server:
@@ -368,6 +372,7 @@ def main():
             bound_kb = room * 5 + args.connections // len(Crowd.KINDS) * 64
             judge(server, Phase("the same connections where there is room for all of them", connections=args.connections, bound_kb=bound_kb))
     print("\n".join(failed) or f"all of it: at least {100 * BAR} % answered, RSS flat")
+    print(f"{len(passed)} passed, {len(failed)} failed")
     return 1 if failed else 0
 
 
