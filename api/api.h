@@ -16,6 +16,7 @@
 #include "api/hub.h"
 #include "api/server.h"
 #include "api/uplink.h"
+#include "api/zone_turns.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "zones/store/store.h"
@@ -44,6 +45,7 @@ struct api {
 	 * other's references. Verdicts do not take it.
 	 */
 	pthread_mutex_t write_lock;
+	struct zone_turns zone_turns; /* taken before write_lock */
 };
 
 /* The routes of all modules, in one array of static storage. */

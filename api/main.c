@@ -134,6 +134,7 @@ static int serve(struct daemon *d, const struct options *o)
 	struct veer_diag diag = {""};
 	struct api api = {.clock = veer_clock_system(), .log = d->log};
 	(void)pthread_mutex_init(&api.write_lock, NULL);
+	zone_turns_init(&api.zone_turns);
 	api.started_ms = veer_clock_monotonic_ms(api.clock);
 	raise_descriptor_limit();
 	enum veer_err err = check_geoip(&o->geoip, &diag);
@@ -152,6 +153,7 @@ static int serve(struct daemon *d, const struct options *o)
 		status = daemon_fail(d, &diag);
 	}
 	close_parts(&api);
+	zone_turns_deinit(&api.zone_turns);
 	(void)pthread_mutex_destroy(&api.write_lock);
 	return status;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * RRsets: create, read, list, replace, delete, one at a time. A write reads what it depends on (its zone, the SOA, what
- * else is at the name), and commits on condition that all of it is unchanged; when it is not, it starts again.
+ * else is at the name), and commits on condition that all of it is unchanged; when it is not, it starts again. Writers
+ * of a zone within this process take turns (zone_turns.h): only others can make a try fail.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -526,6 +527,9 @@ static void run_write(struct api *api, struct api_request *request, struct api_r
 		return;
 	}
 	*w = (struct rrset_write){.api = api, .request = request, .reply = reply, .is_create = is_create, .body = body};
+	struct zone_ref named;
+	bool is_named = zone_name_parse(request->params[0], &named, NULL) == VEER_OK; /* else no try gets far */
+	pthread_mutex_t *turn = zone_turn_take(&api->zone_turns, is_named ? named.text : "");
 	/* Who binds keeps others from deleting the policy between looking and committing. */
 	bool is_binding = json_object_get(body, "policy") != NULL;
 	bool is_done = false;
@@ -537,6 +541,7 @@ static void run_write(struct api *api, struct api_request *request, struct api_r
 	}
 	if (is_binding)
 		(void)pthread_mutex_unlock(&api->write_lock);
+	zone_turn_give(turn);
 	if (!is_done)
 		api_problem_err(reply, VEER_ECONFLICT);
 }

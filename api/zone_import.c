@@ -337,6 +337,20 @@ static enum veer_err catch_up(struct importer *m)
 	return err == VEER_OK ? write_bound(m) : err;
 }
 
+/* What is written becomes what is visible; writers of single RRsets wait meanwhile. */
+static enum veer_err switch_over(struct importer *m, int64_t *revision)
+{
+	pthread_mutex_t *turn = zone_turn_take(&m->api->zone_turns, m->zone.text);
+	enum veer_err err = show(m, revision);
+	for (unsigned tries = 0; err == VEER_ECONFLICT && tries < SWITCH_TRIES; tries++) {
+		if ((err = catch_up(m)) != VEER_OK)
+			break;
+		err = show(m, revision);
+	}
+	zone_turn_give(turn);
+	return err;
+}
+
 static enum veer_err import(struct importer *m, const char *text, size_t len, struct zone_import_result *out)
 {
 	enum veer_err err = zonefile_read_text(text, len, ZONE_IMPORT_LABEL, m->zone.name, &m->file, m->diag);
@@ -352,13 +366,8 @@ static enum veer_err import(struct importer *m, const char *text, size_t len, st
 	zone_import_progress(m->import, "writing", 0, m->total);
 	int64_t static_count = m->total - (int64_t)m->old.count;
 	err = write_all(m);
-	for (unsigned tries = 0; err == VEER_OK; tries++) {
-		err = show(m, &out->revision);
-		if (err == VEER_OK)
-			break;
-		if (err == VEER_ECONFLICT && tries < SWITCH_TRIES)
-			err = catch_up(m);
-	}
+	if (err == VEER_OK)
+		err = switch_over(m, &out->revision);
 	out->rrsets = static_count + (int64_t)m->old.count;
 	out->serial = new_serial(m);
 	return err;
