@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The control plane's own copy, in memory, of everything in the store but RRsets: what authentication, status and the
+ * The control plane's own copy, in memory, of everything in the store but RRsets and the history of
+ * transitions: what authentication, status and the
  * controller read, without a query. Filled by the hub from the store's watch.
  *
  * Threads: one writer (begin … install … end); readers from any thread. A reader's callback runs under a read lock: it

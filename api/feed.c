@@ -113,7 +113,7 @@ void feed_change(struct feed *feed, const struct store_object *object)
 {
 	if (object->revision <= feed->revision) /* told before: the read that delivered it had failed */
 		return;
-	if (object->kind <= MODEL_KIND_FED_LAST && !feed_write_line(&feed->under_way, object))
+	if (model_kind_is_fed(object->kind) && !feed_write_line(&feed->under_way, object))
 		complain(feed, object);
 }
 
@@ -191,6 +191,8 @@ static void snapshot_flush(struct snapshot_writer *w)
 static bool snapshot_object(void *ctx, const struct store_object *object)
 {
 	struct snapshot_writer *w = ctx;
+	if (!model_kind_is_fed(object->kind))
+		return true;
 	if (!feed_write_line(&w->buf, object))
 		complain(w->feed, object);
 	if (w->buf.len > SNAPSHOT_BUFFER_BYTES || w->buf.failed)
@@ -225,7 +227,7 @@ static struct feed_snapshot *snapshot_make(struct feed *feed)
 		return NULL;
 	}
 	buf_init(&w.buf, 4 * SNAPSHOT_BUFFER_BYTES);
-	enum veer_err err = store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_LAST, snapshot_object, &w,
+	enum veer_err err = store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_END - 1, snapshot_object, &w,
 					   &snapshot->revision);
 	if (err == VEER_OK) {
 		write_commit_line(&w.buf, snapshot->revision);

@@ -58,7 +58,7 @@ static enum veer_err read_store(struct hub *hub)
 	directory_clear(hub->directory);
 	enum veer_err err = store_snapshot(hub->store, MODEL_KIND_SITE, MODEL_KIND_ZONE, fill_directory, hub, &first);
 	if (err == VEER_OK)
-		err = store_snapshot(hub->store, MODEL_KIND_VERDICT, MODEL_KIND_META, fill_directory, hub, &second);
+		err = store_snapshot(hub->store, MODEL_KIND_VERDICT, MODEL_KIND_SETTINGS, fill_directory, hub, &second);
 	if (err == VEER_OK)
 		hub->revision = first;
 	directory_end(hub->directory, hub->revision);

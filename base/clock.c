@@ -67,3 +67,96 @@ void veer_rfc3339(int64_t wall_ns, char *out)
 		       (tm.tm_mon + 1) % 100, tm.tm_mday % 100, tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100,
 		       (int)(ns / NS_PER_MS) % 1000);
 }
+
+/* `count` digits at `*text`, which then stands behind them; -1 when there are others. */
+static int digits(const char **text, int count)
+{
+	int value = 0;
+	for (; count > 0; count--, (*text)++) {
+		if (**text < '0' || **text > '9')
+			return -1;
+		value = value * 10 + (**text - '0');
+	}
+	return value;
+}
+
+/* The same, followed by the character `after` (either case; 0: anything). */
+static int digits_then(const char **text, int count, char after)
+{
+	int value = digits(text, count);
+	if (value < 0 || after == '\0')
+		return value;
+	if (**text != after && **text != (after | 0x20))
+		return -1;
+	(*text)++;
+	return value;
+}
+
+/* Nanoseconds of an optional fraction; -1 for a dot without digits. */
+static int64_t fraction_ns(const char **text)
+{
+	int64_t ns = 0, unit = NS_PER_S / 10;
+	if (**text != '.')
+		return 0;
+	const char *first = ++*text;
+	for (; **text >= '0' && **text <= '9'; (*text)++, unit /= 10)
+		ns += (**text - '0') * unit;
+	return *text > first ? ns : -1;
+}
+
+/* Seconds east of UTC of "Z" or "+HH:MM", which must end the text. */
+static bool offset_s(const char *text, int64_t *offset)
+{
+	*offset = 0;
+	if ((*text == 'Z' || *text == 'z') && text[1] == '\0')
+		return true;
+	int sign = *text == '+' ? 1 : *text == '-' ? -1 : 0;
+	if (sign == 0)
+		return false;
+	text++;
+	int hours = digits_then(&text, 2, ':');
+	int minutes = hours >= 0 ? digits(&text, 2) : -1;
+	*offset = sign * (hours * INT64_C(3600) + minutes * INT64_C(60));
+	return hours >= 0 && hours < 24 && minutes >= 0 && minutes < 60 && *text == '\0';
+}
+
+/* Days from 1970-01-01 to the first of January of `year`. */
+static int64_t days_to_year(int year)
+{
+	int before = year - 1;
+	return (year - 1970) * INT64_C(365) + (before / 4 - 1969 / 4) - (before / 100 - 1969 / 100) +
+	       (before / 400 - 1969 / 400);
+}
+
+static bool day_of_year(int year, int month, int day, int *out)
+{
+	static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+	if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] + (month == 2 && is_leap ? 1 : 0))
+		return false;
+	*out = day - 1 + (month > 2 && is_leap ? 1 : 0);
+	for (int i = 0; i < month - 1; i++)
+		*out += lengths[i];
+	return true;
+}
+
+bool veer_rfc3339_parse(const char *text, int64_t *wall_ns)
+{
+	int fields[6], day = 0;
+	static const char after[] = "--T::";
+	int64_t offset = 0;
+	for (int i = 0; i < 6; i++) {
+		fields[i] =
+			digits_then(&text, i == 0 ? 4 : 2, after[i]); /* the last is followed by the NUL: anything */
+		if (fields[i] < 0)
+			return false;
+	}
+	int64_t ns = fraction_ns(&text);
+	if (ns < 0 || !offset_s(text, &offset) || fields[0] < 1970 || fields[0] > 2199 || fields[3] > 23 ||
+	    fields[4] > 59 || fields[5] > 59 || !day_of_year(fields[0], fields[1], fields[2], &day))
+		return false;
+	int64_t seconds = (days_to_year(fields[0]) + day) * 86400 + fields[3] * INT64_C(3600) +
+			  fields[4] * INT64_C(60) + fields[5] - offset;
+	*wall_ns = seconds * NS_PER_S + ns;
+	return true;
+}

@@ -6,6 +6,7 @@
 #ifndef VEER_BASE_CLOCK_H
 #define VEER_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,5 +27,11 @@ int64_t veer_clock_wall_ns(const struct veer_clock *clock);
 #define VEER_RFC3339_SIZE 32
 /* "2026-11-22T20:36:01.123Z" (RFC 3339, UTC, milliseconds) into `out` of VEER_RFC3339_SIZE bytes. */
 void veer_rfc3339(int64_t wall_ns, char *out);
+
+/*
+ * The inverse, for what people write: any fraction (beyond nanoseconds it is cut) and any offset, years 1970 to 2199.
+ * False, and `*wall_ns` untouched, for what is not such a time, leap seconds included (RFC 3339 5.6, 5.7).
+ */
+bool veer_rfc3339_parse(const char *text, int64_t *wall_ns);
 
 #endif

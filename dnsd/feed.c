@@ -17,6 +17,14 @@ enum {
 	UPLINK_TIMEOUT_MS = 3000,
 	DISK_RETRY_MS = 30000, /* how often a full state is asked for because the disk needs a base */
 	BOOT_BYTES = 8,
+	APPLIED_MAX = 32, /* revisions not acknowledged yet that are remembered; older ones are covered by newer ones */
+};
+
+/* A revision that all workers have come to answer from. Monotonic times. */
+struct applied {
+	int64_t revision;
+	int64_t received_ns;
+	int64_t applied_ns;
 };
 
 struct feed_client {
@@ -43,6 +51,10 @@ struct feed_client {
 	char name[256];
 	int64_t started_ms;
 	int64_t applied_us;
+	struct applied applied[APPLIED_MAX]; /* rising */
+	size_t applied_count;
+	int64_t applied_revision; /* the newest that was ever among them, of the present store */
+	int64_t sent_revision;    /* the newest in the message on its way */
 };
 
 static void connect_feed(void *ctx);
@@ -144,11 +156,52 @@ static void on_enrolled(void *ctx, const struct identity *identity, const char *
 	send_uplink(c);
 }
 
+/* The control plane knows of these now. */
+static void forget_applied(struct feed_client *c, int64_t revision)
+{
+	size_t known = 0;
+	while (known < c->applied_count && c->applied[known].revision <= revision)
+		known++;
+	c->applied_count -= known;
+	memmove(c->applied, c->applied + known, c->applied_count * sizeof c->applied[0]);
+}
+
+static void remember_applied(struct feed_client *c, int64_t revision, int64_t applied_us)
+{
+	int64_t now_ns = veer_clock_monotonic_ns(loop_clock(c->config.loop));
+	if (revision == c->applied_revision)
+		return;                     /* the same revision with other locations or doubts */
+	if (revision < c->applied_revision) /* of another store */
+		c->applied_count = 0;
+	c->applied_revision = revision;
+	if (c->applied_count == APPLIED_MAX)
+		forget_applied(c, c->applied[0].revision);
+	c->applied[c->applied_count++] = (struct applied){revision, now_ns - applied_us * 1000, now_ns};
+}
+
+/* [[revision, µs since its commit line came, µs since all workers are on it], …] */
+static json_t *applied_list(struct feed_client *c)
+{
+	json_t *list = json_array();
+	c->sent_revision = 0;
+	int64_t now_ns = veer_clock_monotonic_ns(loop_clock(c->config.loop));
+	for (size_t i = 0; i < c->applied_count; i++) {
+		const struct applied *a = &c->applied[i];
+		(void)json_array_append_new(list, json_pack("[I, I, I]", (json_int_t)a->revision,
+							    (json_int_t)((now_ns - a->received_ns) / 1000),
+							    (json_int_t)((now_ns - a->applied_ns) / 1000)));
+		c->sent_revision = a->revision;
+	}
+	return list;
+}
+
 static void on_uplink_done(void *ctx, const struct http_result *result)
 {
 	struct feed_client *c = ctx;
 	c->uplink = NULL;
-	if (result->err != VEER_OK || result->status >= 400)
+	if (result->err == VEER_OK && result->status < 400)
+		forget_applied(c, c->sent_revision);
+	else
 		c->uplink_url = (c->uplink_url + 1) % c->link.url_count;
 	if (c->uplink_again)
 		send_uplink(c);
@@ -162,9 +215,10 @@ static char *uplink_body(struct feed_client *c)
 	struct feed_counters n = {0};
 	replica_serving(c->config.replica, store_id, &revision, &zones);
 	c->config.count(c->config.ctx, &n);
-	json_t *body = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}}", "format", 1,
-				 "name", c->name, "boot", c->boot, "store_id", store_id, "revision",
-				 (json_int_t)revision, "applied_us", (json_int_t)c->applied_us, "uptime_s",
+	json_t *body = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}}",
+				 "format", 1, "name", c->name, "boot", c->boot, "store_id", store_id, "revision",
+				 (json_int_t)revision, "applied_us", (json_int_t)c->applied_us, "applied",
+				 applied_list(c), "doubts", (json_int_t)replica_doubts(c->config.replica), "uptime_s",
 				 (json_int_t)((loop_now_ms(c->config.loop) - c->started_ms) / 1000), "zones",
 				 (json_int_t)zones, "queries", (json_int_t)n.queries, "answers", "noerror",
 				 (json_int_t)n.noerror, "nxdomain", (json_int_t)n.nxdomain, "servfail",
@@ -267,7 +321,7 @@ void feed_client_free(struct feed_client **client)
 
 void feed_client_applied(struct feed_client *c, int64_t revision, int64_t applied_us)
 {
-	(void)revision; /* the message says what is served, which may be newer still */
+	remember_applied(c, revision, applied_us);
 	c->applied_us = applied_us;
 	if (c->name[0] != '\0' && c->enrol == NULL)
 		send_uplink(c);

@@ -25,6 +25,9 @@ struct replica {
 	int64_t highest_revision; /* ever served, of highest_id */
 	struct arena *arena;
 	struct pending *first, *last;
+	/* The set of endpoints in doubt as last told; not of any revision, and never on disk. */
+	char (*doubts)[MODEL_ENDPOINT_KEY_MAX + 1];
+	size_t doubt_count;
 };
 
 static struct plan_builder *new_builder(const struct replica *r)
@@ -61,6 +64,7 @@ void replica_free(struct replica **replica)
 	plan_builder_free(&r->fresh);
 	plan_builder_free(&r->builder);
 	arena_free(&r->arena);
+	free(r->doubts);
 	free(r);
 	*replica = NULL;
 }
@@ -94,6 +98,19 @@ static enum veer_err apply(struct replica *r, struct plan_builder *builder, cons
 	return VEER_OK;
 }
 
+/* Tell the builder what is in doubt. Whatever stands in the way only leaves some TTL as it was. */
+static bool doubt(const struct replica *r, struct plan_builder *builder)
+{
+	bool changed = false;
+	const char **keys = calloc(r->doubt_count + 1, sizeof *keys);
+	for (size_t i = 0; keys != NULL && i < r->doubt_count; i++)
+		keys[i] = r->doubts[i];
+	if (keys == NULL || plan_builder_set_doubt(builder, keys, r->doubt_count, &changed) != VEER_OK)
+		log_error(r->config.log, "memory is out: some answers keep their TTL while in doubt");
+	free(keys);
+	return changed;
+}
+
 /* Make the fresh builder the one in use and publish its plan; the old one goes when nobody has its plans. */
 static enum veer_err switch_builder(struct replica *r, int64_t revision, const char *store_id)
 {
@@ -102,6 +119,7 @@ static enum veer_err switch_builder(struct replica *r, int64_t revision, const c
 	if (retire_reserve(&retired, 1) != VEER_OK)
 		return VEER_ENOMEM;
 	plan_builder_set_store_id(r->fresh, store_id);
+	(void)doubt(r, r->fresh);
 	struct geo_table *geo = plan_builder_take_geo(r->builder);
 	enum veer_err err = plan_builder_set_geo(r->fresh, geo);
 	if (err == VEER_OK)
@@ -319,9 +337,40 @@ static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *di
 	return VEER_OK;
 }
 
+/*
+ * Shorter TTLs now, at the revision that is served: a plan of the same revision in its place. While a full state comes
+ * in, the plan in use is the old one; the next one gets the set when it is made.
+ */
+static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t count, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	const struct plan *plan;
+	struct retire_list retired = {0};
+	void *copy = calloc(count + 1, sizeof *r->doubts);
+	if (copy == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	free(r->doubts);
+	r->doubts = copy;
+	r->doubt_count = count;
+	for (size_t i = 0; i < count; i++)
+		memcpy(r->doubts[i], endpoints[i], strnlen(endpoints[i], MODEL_ENDPOINT_KEY_MAX));
+	if (r->revision == 0 || !doubt(r, r->builder))
+		return VEER_OK;
+	if (plan_builder_commit(r->builder, r->revision, &plan, &retired) == VEER_OK)
+		r->config.publish(r->config.ctx, plan, &retired);
+	else /* with the next commit, then */
+		log_error(r->config.log, "memory is out: some answers keep their TTL while in doubt");
+	return VEER_OK;
+}
+
+size_t replica_doubts(const struct replica *r)
+{
+	return r->doubt_count;
+}
+
 const struct feed_sink *replica_sink(void)
 {
-	static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit};
+	static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt};
 	return &sink;
 }
 

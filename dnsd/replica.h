@@ -65,6 +65,9 @@ bool replica_needs_base(const struct replica *replica);
 void replica_serving(const struct replica *replica, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision,
 		     size_t *zones);
 
+/* Endpoints in doubt, as the control plane last said. */
+size_t replica_doubts(const struct replica *replica);
+
 /* Use other locations from now on (SIGHUP); takes `geo`. Errors: VEER_ENOMEM: the old ones stay, `geo` is the caller's.
  */
 enum veer_err replica_set_geo(struct replica *replica, struct geo_table *geo);

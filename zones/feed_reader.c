@@ -97,7 +97,7 @@ static enum veer_err take_change(struct feed_reader *reader, const json_t *line,
 				     .key = json_string_value(key),
 				     .key_len = json_string_length(key),
 				     .is_del = is_del};
-	if (change.kind == MODEL_KIND_NONE || change.kind > MODEL_KIND_FED_LAST)
+	if (!model_kind_is_fed(change.kind))
 		return VEER_OK; /* of a newer version: not for us */
 	if (change.key_len == 0 || change.key_len > UINT16_MAX || strlen(change.key) != change.key_len)
 		return veer_fail(diag, VEER_EINVAL, "the key is empty, too long, or holds a NUL");
@@ -121,6 +121,31 @@ static enum veer_err take_hello(struct feed_reader *reader, const json_t *line, 
 	return reader->sink->hello(reader->ctx, store_id, json_integer_value(json_object_get(line, "revision")), diag);
 }
 
+static enum veer_err take_doubt(struct feed_reader *reader, const json_t *line, struct veer_diag *diag)
+{
+	const json_t *array = json_object_get(line, "endpoints");
+	size_t count = json_array_size(array);
+	if (!json_is_array(array))
+		return veer_fail(diag, VEER_EINVAL, "a doubt needs \"endpoints\"");
+	if (reader->sink->doubt == NULL)
+		return VEER_OK;
+	const char **endpoints = calloc(count + 1, sizeof *endpoints);
+	if (endpoints == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	enum veer_err err = VEER_OK;
+	for (size_t i = 0; i < count && err == VEER_OK; i++) {
+		const json_t *element = json_array_get(array, i);
+		endpoints[i] = json_string_value(element);
+		if (endpoints[i] == NULL || strlen(endpoints[i]) != json_string_length(element) ||
+		    !model_is_endpoint_key(endpoints[i]))
+			err = veer_fail(diag, VEER_EINVAL, "/endpoints/%zu: is not POOL/NAME", i);
+	}
+	if (err == VEER_OK)
+		err = reader->sink->doubt(reader->ctx, endpoints, count, diag);
+	free(endpoints);
+	return err;
+}
+
 static enum veer_err take_object(struct feed_reader *reader, const json_t *line, struct veer_diag *diag)
 {
 	const char *type = json_string_value(json_object_get(line, "type"));
@@ -135,6 +160,8 @@ static enum veer_err take_object(struct feed_reader *reader, const json_t *line,
 		return take_change(reader, line, type[0] == 'd', diag);
 	if (strcmp(type, "reset") == 0)
 		return reader->sink->reset(reader->ctx, diag);
+	if (strcmp(type, "doubt") == 0)
+		return take_doubt(reader, line, diag);
 	if (strcmp(type, "commit") != 0)
 		return VEER_OK; /* heartbeat, or of a newer version */
 	json_int_t revision = json_integer_value(json_object_get(line, "revision"));

@@ -38,6 +38,9 @@ struct feed_sink {
 	enum veer_err (*reset)(void *ctx, struct veer_diag *diag);
 	enum veer_err (*change)(void *ctx, const struct feed_change *change, struct veer_diag *diag);
 	enum veer_err (*commit)(void *ctx, int64_t revision, struct veer_diag *diag);
+	/* These endpoints (POOL/NAME, borrowed for the call), and no others, are in doubt now. NULL: not of interest.
+	 */
+	enum veer_err (*doubt)(void *ctx, const char *const *endpoints, size_t count, struct veer_diag *diag);
 };
 
 struct feed_reader;

@@ -15,13 +15,23 @@ bool model_is_name(const char *name)
 }
 
 static const char *const kind_texts[MODEL_KIND_COUNT] = {
-	[MODEL_KIND_SITE] = "site",           [MODEL_KIND_POOL] = "pool",
-	[MODEL_KIND_POLICY] = "policy",       [MODEL_KIND_ZONE] = "zone",
-	[MODEL_KIND_RRSET] = "rrset",         [MODEL_KIND_VERDICT] = "verdict",
-	[MODEL_KIND_LAST] = "last",           [MODEL_KIND_CHECK] = "check",
-	[MODEL_KIND_AGENT] = "agent",         [MODEL_KIND_NAMESERVER] = "nameserver",
-	[MODEL_KIND_ENROLMENT] = "enrolment", [MODEL_KIND_TOKEN] = "token",
+	[MODEL_KIND_SITE] = "site",
+	[MODEL_KIND_POOL] = "pool",
+	[MODEL_KIND_POLICY] = "policy",
+	[MODEL_KIND_ZONE] = "zone",
+	[MODEL_KIND_RRSET] = "rrset",
+	[MODEL_KIND_VERDICT] = "verdict",
+	[MODEL_KIND_LAST] = "last",
+	[MODEL_KIND_CHECK] = "check",
+	[MODEL_KIND_AGENT] = "agent",
+	[MODEL_KIND_NAMESERVER] = "nameserver",
+	[MODEL_KIND_ENROLMENT] = "enrolment",
+	[MODEL_KIND_TOKEN] = "token",
 	[MODEL_KIND_META] = "meta",
+	[MODEL_KIND_OVERRIDE] = "override",
+	[MODEL_KIND_MAINTENANCE] = "maintenance",
+	[MODEL_KIND_SETTINGS] = "settings",
+	[MODEL_KIND_TRANSITION] = "transition",
 };
 
 const char *model_kind_text(enum model_kind kind)
@@ -37,6 +47,11 @@ enum model_kind model_kind_from_text(const char *text)
 		if (strcmp(kind_texts[i], text) == 0)
 			return (enum model_kind)i;
 	return MODEL_KIND_NONE;
+}
+
+bool model_kind_is_fed(enum model_kind kind)
+{
+	return (kind > MODEL_KIND_NONE && kind <= MODEL_KIND_LAST) || kind == MODEL_KIND_OVERRIDE;
 }
 
 static const char *const state_texts[] = {
@@ -115,8 +130,7 @@ enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct
 	return err;
 }
 
-/* Is `key` POOL/NAME, both names? */
-static bool is_endpoint_key(const char *key)
+bool model_is_endpoint_key(const char *key)
 {
 	char pool[MODEL_NAME_MAX + 1];
 	const char *slash = strchr(key, '/');
@@ -134,7 +148,7 @@ enum veer_err model_verdict_parse(const json_t *object, struct arena *arena, str
 	veer_json_begin(&c, object, "", diag);
 	struct model_verdict verdict = {0};
 	const char *endpoint = veer_json_str(&c, "endpoint", MODEL_ENDPOINT_KEY_MAX);
-	if (c.err == VEER_OK && !is_endpoint_key(endpoint))
+	if (c.err == VEER_OK && !model_is_endpoint_key(endpoint))
 		veer_json_fail(&c, "endpoint", VEER_EINVAL, "\"%s\" is not POOL/NAME", endpoint);
 	verdict.endpoint = model_read_copy(&c, arena, endpoint);
 	verdict.state = (enum model_state)veer_json_enum_or(&c, "state", state_texts, 3, -1);

@@ -119,7 +119,8 @@ enum model_all_down { MODEL_ALL_DOWN_ALL, MODEL_ALL_DOWN_LAST, MODEL_ALL_DOWN_SE
 
 struct model_policy {
 	const char *name;
-	uint32_t ttl; /* seconds */
+	uint32_t ttl;         /* seconds */
+	uint32_t ttl_suspect; /* of answers with an endpoint in doubt; at most `ttl` */
 	enum model_all_down when_all_down;
 	const char *fallback_pool; /* MODEL_ALL_DOWN_POOL */
 	const struct model_node *tree;
@@ -149,6 +150,67 @@ enum veer_err model_policy_parse(const json_t *object, struct arena *arena, stru
 enum veer_err model_verdict_parse(const json_t *object, struct arena *arena, struct model_verdict *out,
 				  struct veer_diag *diag);
 
+/* An administrator's word on one endpoint, which beats its verdict. */
+enum model_override_action { MODEL_OVERRIDE_UP, MODEL_OVERRIDE_DOWN, MODEL_OVERRIDE_DRAIN };
+
+struct model_override {
+	const char *endpoint; /* POOL/NAME */
+	enum model_override_action action;
+	const char *owner; /* "" when it is not stated, like the next two */
+	const char *reason;
+	const char *source; /* "maintenance/NAME" when the controller made it; "" by hand */
+	int64_t expires_ns; /* wall clock; 0: never */
+};
+
+/* A scheduled drain. Endpoints are POOL/NAME; pools and sites mean all of their endpoints. */
+struct model_maintenance {
+	const char *name;
+	const char *const *endpoints;
+	uint32_t endpoint_count;
+	const char *const *pools;
+	uint32_t pool_count;
+	const char *const *sites;
+	uint32_t site_count;
+	int64_t starts_ns; /* wall clock, like the next two: from here … */
+	int64_t ends_ns;   /* … up to, not including, here */
+	int64_t until_ns;  /* weekly: no window begins at or after this; 0: for ever */
+	bool is_weekly;    /* the same again every 168 hours */
+	const char *owner;
+	const char *reason;
+};
+
+/* What an administrator sets for all verdicts; the only object of its kind. */
+struct model_settings {
+	bool is_frozen;
+	const char *freeze_owner; /* "" unless frozen, like the next */
+	const char *freeze_reason;
+	bool is_brake_off;
+	uint32_t max_removal_percent; /* 1–100 */
+};
+
+/*
+ * Reads what a name server needs of it and what the controller does; of a stream, so unknown fields are ignored.
+ * Errors as above.
+ */
+enum veer_err model_override_parse(const json_t *object, struct arena *arena, struct model_override *out,
+				   struct veer_diag *diag);
+/* Read a maintenance window. */
+enum veer_err model_maintenance_parse(const json_t *object, struct arena *arena, struct model_maintenance *out,
+				      struct veer_diag *diag);
+/* Read the settings; what is left out has its default afterwards. */
+enum veer_err model_settings_parse(const json_t *object, struct arena *arena, struct model_settings *out,
+				   struct veer_diag *diag);
+/*
+ * Is it maintenance time at `now_ns` (wall clock)? Then `*ends_ns` is when this window ends. Otherwise `*starts_ns` is
+ * when the next one begins, INT64_MAX when none is left.
+ */
+bool model_maintenance_is_on(const struct model_maintenance *maintenance, int64_t now_ns, int64_t *starts_ns,
+			     int64_t *ends_ns);
+/* "up", "down", "drain". Static storage. */
+const char *model_override_text(enum model_override_action action);
+/* Is `key` POOL/NAME, both of them names? */
+bool model_is_endpoint_key(const char *key);
+
 /* Call `fn` for each pool that the tree mentions, more than once if it does so. Stops when `fn` returns false. */
 void model_node_pools(const struct model_node *node, bool (*fn)(void *ctx, const char *pool), void *ctx);
 
@@ -156,8 +218,8 @@ void model_node_pools(const struct model_node *node, bool (*fn)(void *ctx, const
 const char *model_state_text(enum model_state state);
 
 /*
- * Kinds of objects, in the numbers that the plan on disk uses (docs/formats.md, section 7). Those from
- * MODEL_KIND_FED_LAST on upwards are never fed to name servers.
+ * Kinds of objects, in the numbers that the store and the plan on disk use (docs/formats.md, section 7): a kind keeps
+ * its number for ever. Which of them name servers are fed is model_kind_is_fed()'s to say.
  */
 enum model_kind {
 	MODEL_KIND_NONE = 0,
@@ -168,15 +230,22 @@ enum model_kind {
 	MODEL_KIND_RRSET = 5,
 	MODEL_KIND_VERDICT = 6,
 	MODEL_KIND_LAST = 7,
-	MODEL_KIND_FED_LAST = 7,
 	MODEL_KIND_CHECK = 8,
 	MODEL_KIND_AGENT = 9,
 	MODEL_KIND_NAMESERVER = 10,
 	MODEL_KIND_ENROLMENT = 11,
 	MODEL_KIND_TOKEN = 12,
 	MODEL_KIND_META = 13, /* the control plane's own: election, pointers */
+	MODEL_KIND_OVERRIDE = 14,
+	MODEL_KIND_FED_END = 15, /* no kind from here on is fed */
+	MODEL_KIND_MAINTENANCE = 15,
+	MODEL_KIND_SETTINGS = 16,
+	MODEL_KIND_TRANSITION = 17, /* history: many, and only the store keeps them */
 	MODEL_KIND_COUNT
 };
+
+/* Are name servers told of objects of this kind? */
+bool model_kind_is_fed(enum model_kind kind);
 
 /* "site", "pool", … and back; MODEL_KIND_NONE for an unknown name. Static storage. */
 const char *model_kind_text(enum model_kind kind);

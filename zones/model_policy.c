@@ -6,7 +6,7 @@
 #include "zones/model.h"
 #include "zones/model_read.h"
 
-enum { CODES_MAX = 256, CHILDREN_MAX = 64 };
+enum { CODES_MAX = 256, CHILDREN_MAX = 64, TTL_SUSPECT = 5 };
 
 /* What the recursive readers carry along. */
 struct tree_reader {
@@ -229,6 +229,10 @@ enum veer_err model_policy_parse(const json_t *object, struct arena *arena, stru
 	struct model_policy policy = {0};
 	policy.name = model_read_name(&c, arena, "name");
 	policy.ttl = (uint32_t)veer_json_int_or(&c, "ttl", 1, 86400, 30);
+	policy.ttl_suspect = (uint32_t)veer_json_int_or(&c, "ttl_suspect", 1, 86400,
+							policy.ttl < TTL_SUSPECT ? policy.ttl : TTL_SUSPECT);
+	if (c.err == VEER_OK && policy.ttl_suspect > policy.ttl)
+		veer_json_fail(&c, "ttl_suspect", VEER_EINVAL, "must not be above \"ttl\", which is %u", policy.ttl);
 	read_all_down(&c, arena, &policy);
 	struct model_node *tree = model_read_array(&c, arena, 1, sizeof *tree);
 	const json_t *value = veer_json_any(&c, "tree");

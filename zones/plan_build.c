@@ -30,6 +30,7 @@ void plan_builder_free(struct plan_builder **builder)
 		return;
 	build_free_zones(b);
 	build_free_policies(b);
+	build_free_overrides(b);
 	retire_release(&b->retired);
 	ready_builder_free(&b->ready);
 	policy_compiler_free(&b->compiler);
@@ -86,6 +87,8 @@ static enum veer_err put_json(struct plan_builder *b, enum model_kind kind, cons
 		return build_put_verdict(b, key, object, diag);
 	case MODEL_KIND_LAST:
 		return build_put_last(b, key, object, diag);
+	case MODEL_KIND_OVERRIDE:
+		return build_put_override(b, key, object, diag);
 	case MODEL_KIND_NONE:
 	case MODEL_KIND_RRSET:
 	case MODEL_KIND_CHECK:
@@ -94,6 +97,9 @@ static enum veer_err put_json(struct plan_builder *b, enum model_kind kind, cons
 	case MODEL_KIND_ENROLMENT:
 	case MODEL_KIND_TOKEN:
 	case MODEL_KIND_META:
+	case MODEL_KIND_MAINTENANCE:
+	case MODEL_KIND_SETTINGS:
+	case MODEL_KIND_TRANSITION:
 	case MODEL_KIND_COUNT:
 		break;
 	}

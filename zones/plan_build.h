@@ -61,6 +61,14 @@ struct geo_table *plan_builder_take_geo(struct plan_builder *builder);
 /* Zones get their numbers from here (borrowed); without a call they have none. Before the first zone. */
 void plan_builder_set_numbers(struct plan_builder *builder, struct zone_numbers *numbers);
 
+/*
+ * These endpoints (POOL/NAME, borrowed), and no others, are in doubt from the next commit on: answers with one of them
+ * carry the policies' `ttl_suspect`. `*changed` says whether anything is different. Errors: VEER_ENOMEM: some may have
+ * been taken over; the next call makes it good.
+ */
+enum veer_err plan_builder_set_doubt(struct plan_builder *builder, const char *const *endpoints, size_t count,
+				     bool *changed);
+
 /* Which store the plans are of; "" for none. */
 void plan_builder_set_store_id(struct plan_builder *builder, const char *store_id);
 const char *plan_builder_store_id(const struct plan_builder *builder);

@@ -92,7 +92,7 @@ static bool read_header(struct plan_disk_file *f, const char *magic, char store_
 
 static bool is_kind(uint8_t kind)
 {
-	return kind > MODEL_KIND_NONE && kind <= MODEL_KIND_FED_LAST;
+	return model_kind_is_fed((enum model_kind)kind);
 }
 
 /* One record's content: kind, key, value, checksum. The key gets its NUL in a copy, since values follow it at once. */

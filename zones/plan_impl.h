@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of the plan builder: its parts, for plan_build.c (interface and commit), plan_policy.c (sites, pools,
- * policies, verdicts) and plan_zones.c (zones and RRsets) only.
+ * policies, verdicts), plan_override.c and plan_zones.c (zones and RRsets) only.
  */
 #ifndef VEER_ZONES_PLAN_IMPL_H
 #define VEER_ZONES_PLAN_IMPL_H
@@ -79,14 +79,17 @@ struct build_last {
 
 struct plan_builder {
 	char store_id[PLAN_STORE_ID_SIZE];
-	struct strmap sites;    /* name -> struct build_site */
-	struct strmap pools;    /* name -> struct build_pool */
-	struct strmap policies; /* name -> struct build_policy */
-	struct strmap verdicts; /* POOL/NAME -> one of two static marks */
-	struct strmap lasts;    /* pool -> struct build_last */
-	struct strmap zones;    /* apex -> struct build_zone */
-	struct strmap versions; /* apex and version -> struct build_version */
-	struct trie shown;      /* working state of the zones' trie */
+	struct strmap sites;     /* name -> struct build_site */
+	struct strmap pools;     /* name -> struct build_pool */
+	struct strmap policies;  /* name -> struct build_policy */
+	struct strmap verdicts;  /* POOL/NAME -> one of two static marks */
+	struct strmap lasts;     /* pool -> struct build_last */
+	struct strmap overrides; /* POOL/NAME -> one of two static marks */
+	struct strmap doubts;    /* POOL/NAME -> struct build_doubt */
+	uint64_t doubt_round;    /* calls of plan_builder_set_doubt() */
+	struct strmap zones;     /* apex -> struct build_zone */
+	struct strmap versions;  /* apex and version -> struct build_version */
+	struct trie shown;       /* working state of the zones' trie */
 	struct trie_txn txn;
 	struct retire_list retired; /* since the last successful commit */
 	struct plan *newest;
@@ -115,6 +118,8 @@ enum veer_err build_put_pool(struct plan_builder *b, const char *key, const json
 enum veer_err build_put_policy(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
 enum veer_err build_put_verdict(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
 enum veer_err build_put_last(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+/* Mark the pool whose name is the first `len` bytes of `key`, if there is one. */
+enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len);
 enum veer_err build_del_object(struct plan_builder *b, enum model_kind kind, const char *key);
 /* Count one more RRset bound to `policy`; its slot. Errors: VEER_ENOMEM. */
 enum veer_err build_bind(struct plan_builder *b, const char *policy, uint32_t *slot);
@@ -123,6 +128,13 @@ void build_unbind(struct plan_builder *b, uint32_t slot);
 /* Compile what is dirty. Errors: VEER_ENOMEM: what is left stays dirty. */
 enum veer_err build_compile(struct plan_builder *b);
 void build_free_policies(struct plan_builder *b);
+
+/* plan_override.c: what beats or shadows verdicts */
+enum veer_err build_put_override(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+enum veer_err build_del_override(struct plan_builder *b, const char *key);
+/* The flags of an endpoint, given those that its verdict makes. */
+unsigned build_overridden(const struct plan_builder *b, const char *key, size_t len, unsigned flags);
+void build_free_overrides(struct plan_builder *b);
 
 /* plan_zones.c */
 enum veer_err build_put_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version, const uint8_t *owner,

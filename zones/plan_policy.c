@@ -2,7 +2,7 @@
 /*
  * The builder's sites, pools, policies, verdicts and last sets, and who depends on whom:
  *
- *     site <- pool <- policy <- RRset          verdict, last -> pool
+ *     site <- pool <- policy <- RRset          verdict, last, override, doubt -> pool
  *
  * A change marks what depends on it; build_compile() then makes the flags of marked pools and compiles marked policies
  * that some RRset is bound to. Objects that are mentioned before they exist are kept as placeholders.
@@ -277,7 +277,7 @@ static enum veer_err del_pool(struct plan_builder *b, const char *key)
 
 /* --- verdicts and last sets ------------------------------------------------------------------------------- */
 
-static enum veer_err mark_pool_of(struct plan_builder *b, const char *key, size_t len)
+enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len)
 {
 	struct build_pool *pool = strmap_get(&b->pools, key, len);
 	return pool != NULL ? mark_pool(b, pool) : VEER_OK;
@@ -296,7 +296,7 @@ enum veer_err build_put_verdict(struct plan_builder *b, const char *key, const j
 		return VEER_OK; /* only what is for people has changed */
 	if (err == VEER_OK)
 		err = strmap_put(&b->verdicts, key, strlen(key), (void *)(uintptr_t)mark);
-	return err == VEER_OK ? mark_pool_of(b, key, strcspn(key, "/")) : err;
+	return err == VEER_OK ? build_mark_pool_of(b, key, strcspn(key, "/")) : err;
 }
 
 static enum veer_err parse_last(const char *key, const json_t *object, struct build_last **out, struct veer_diag *diag)
@@ -330,7 +330,7 @@ enum veer_err build_put_last(struct plan_builder *b, const char *key, const json
 	struct build_last *old = strmap_get(&b->lasts, key, strlen(key));
 	err = strmap_put(&b->lasts, key, strlen(key), last);
 	free(err == VEER_OK ? old : last);
-	return err == VEER_OK ? mark_pool_of(b, key, strlen(key)) : err;
+	return err == VEER_OK ? build_mark_pool_of(b, key, strlen(key)) : err;
 }
 
 static bool is_in_last(const struct build_last *last, const char *name)
@@ -353,6 +353,7 @@ static uint8_t endpoint_flags(struct plan_builder *b, const struct build_pool *p
 	memcpy(key + pool_len + 1, e->name, name_len_);
 	if (strmap_get(&b->verdicts, key, pool_len + 1 + name_len_) == &verdict_down)
 		flags |= POLICY_ENDPOINT_DOWN;
+	flags = build_overridden(b, key, pool_len + 1 + name_len_, flags);
 	const struct build_site *site = strmap_get(&b->sites, e->site, strlen(e->site));
 	if (site != NULL && !site->is_in)
 		flags |= POLICY_ENDPOINT_OUT;
@@ -442,10 +443,12 @@ enum veer_err build_del_object(struct plan_builder *b, enum model_kind kind, con
 		return del_policy(b, key);
 	case MODEL_KIND_VERDICT:
 		(void)strmap_del(&b->verdicts, key, strlen(key));
-		return mark_pool_of(b, key, strcspn(key, "/"));
+		return build_mark_pool_of(b, key, strcspn(key, "/"));
 	case MODEL_KIND_LAST:
 		free(strmap_del(&b->lasts, key, strlen(key)));
-		return mark_pool_of(b, key, strlen(key));
+		return build_mark_pool_of(b, key, strlen(key));
+	case MODEL_KIND_OVERRIDE:
+		return build_del_override(b, key);
 	case MODEL_KIND_NONE:
 	case MODEL_KIND_ZONE:
 	case MODEL_KIND_RRSET:
@@ -455,6 +458,9 @@ enum veer_err build_del_object(struct plan_builder *b, enum model_kind kind, con
 	case MODEL_KIND_ENROLMENT:
 	case MODEL_KIND_TOKEN:
 	case MODEL_KIND_META:
+	case MODEL_KIND_MAINTENANCE:
+	case MODEL_KIND_SETTINGS:
+	case MODEL_KIND_TRANSITION:
 	case MODEL_KIND_COUNT:
 		break;
 	}

@@ -21,6 +21,7 @@ struct rule_set {
 struct candidate {
 	const struct model_endpoint *endpoint;
 	struct rdata_span rdata;
+	bool is_doubted;
 };
 
 struct policy_compiler {
@@ -154,8 +155,10 @@ static unsigned collect(struct policy_compiler *c, const struct policy_pool *poo
 			weighted = true;
 			count = 0;
 		}
-		if (endpoint_rdata(c, e, count, &c->candidates[count].rdata))
-			c->candidates[count++].endpoint = e;
+		if (!endpoint_rdata(c, e, count, &c->candidates[count].rdata))
+			continue;
+		c->candidates[count].is_doubted = (pool->flags[i] & POLICY_ENDPOINT_DOUBT) != 0;
+		c->candidates[count++].endpoint = e;
 	}
 	return c->mode != POLICY_MODE_NORMAL || eligible >= m->min_up ? count : 0;
 }
@@ -173,10 +176,14 @@ static uint32_t answer_step(struct policy_compiler *c, const char *pool, unsigne
 	const struct model_endpoint *only = count == 1 ? c->candidates[first].endpoint : NULL;
 	uint16_t type = c->candidates[first].endpoint->kind == MODEL_ADDRESS_HOST ? RRTYPE_CNAME : c->type;
 	struct ready_rrset *rr = NULL;
-	for (unsigned i = 0; i < count; i++)
+	uint32_t ttl = c->policy->ttl;
+	for (unsigned i = 0; i < count; i++) {
 		c->sorted[i] = c->candidates[first + i].rdata;
+		if (c->candidates[first + i].is_doubted && c->policy->ttl_suspect < ttl)
+			ttl = c->policy->ttl_suspect;
+	}
 	qsort(c->sorted, count, sizeof c->sorted[0], compare_spans);
-	ready_begin(c->ready, type, c->policy->ttl, NULL, NULL);
+	ready_begin(c->ready, type, ttl, NULL, NULL);
 	for (unsigned i = 0; i < count; i++)
 		if (i == 0 || compare_spans(&c->sorted[i - 1], &c->sorted[i]) != 0)
 			ready_add(c->ready, c->sorted[i].data, c->sorted[i].len);
@@ -507,11 +514,11 @@ const char *policy_mode_text(enum policy_mode mode)
 	case POLICY_MODE_NORMAL:
 		return "normal";
 	case POLICY_MODE_LAST_IN:
-		return "last, without sites taken out";
+		return "last, without what was taken out";
 	case POLICY_MODE_LAST:
 		return "last";
 	case POLICY_MODE_ALL_IN:
-		return "all, without sites taken out";
+		return "all, without what was taken out";
 	case POLICY_MODE_ANY:
 		return "any branch";
 	case POLICY_MODE_ALL:

@@ -9,8 +9,9 @@
  * reason. Choosing allocates nothing, takes no lock and is a pure function of (compiled policy, location, random bits).
  *
  * Meaning of the parts: docs/formats.md, section 1, "policy". Where that leaves room:
- *   - As if all were up (`all`) first leaves out sites that an administrator took out, as long as others remain.
- *   - `last` takes each pool's stored set, again first without the sites taken out; then it continues like `all`.
+ *   - As if all were up (`all`) first leaves out what an administrator took out, as long as others remain.
+ *   - `last` takes each pool's stored set, again first without what was taken out; then it continues like `all`.
+ *   - The TTL is the policy's `ttl`, or `ttl_suspect` in answers that hold an endpoint in doubt: never more.
  *   - A fallback pool that is itself not available is answered as if it were up; one without the type, like `all`.
  *   - A type that no endpoint of the tree has is "no data" (RFC 2308 2.2), whatever `when_all_down` says.
  *   - A client whose branches have no endpoint of the type at all (no rule matches and there is no `else`, or only
@@ -32,9 +33,11 @@
 
 /* What is known of an endpoint now; bits. */
 enum {
-	POLICY_ENDPOINT_DOWN = 1, /* its verdict is down */
-	POLICY_ENDPOINT_OUT = 2,  /* its site was taken out */
+	POLICY_ENDPOINT_DOWN = 1, /* its verdict is down, and nobody forces it up */
+	POLICY_ENDPOINT_OUT = 2,  /* an administrator took it out: its site, or itself by a drain or forced down */
 	POLICY_ENDPOINT_LAST = 4, /* it belongs to the pool's last set */
+	POLICY_ENDPOINT_DOUBT =
+		8, /* an agent says it fails, and the verdict is not settled: answers with it live shorter */
 };
 
 /* A pool with what is known of its endpoints. Borrowed. */
@@ -47,9 +50,9 @@ struct policy_pool {
 /* How the outcome came about. */
 enum policy_mode {
 	POLICY_MODE_NORMAL,  /* eligible endpoints, at least min_up of them */
-	POLICY_MODE_LAST_IN, /* all down: the last set, sites taken out left out */
+	POLICY_MODE_LAST_IN, /* all down: the last set, what was taken out left out */
 	POLICY_MODE_LAST,    /* all down: the last set */
-	POLICY_MODE_ALL_IN,  /* all down: as if all were up, sites taken out left out */
+	POLICY_MODE_ALL_IN,  /* all down: as if all were up, what was taken out left out */
 	POLICY_MODE_ALL,     /* all down: as if all were up */
 	POLICY_MODE_ANY,     /* the client's branches have nothing at all: what is eligible in any branch */
 	POLICY_MODE_COUNT

@@ -44,7 +44,7 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 {
 	struct heard *h = ctx;
 	(void)diag;
-	if (!h->has_hello || strlen(change->key) != change->key_len || change->kind > MODEL_KIND_FED_LAST)
+	if (!h->has_hello || strlen(change->key) != change->key_len || !model_kind_is_fed(change->kind))
 		abort();
 	mix(h, change->key, change->key_len);
 	if (!change->is_del)

@@ -72,7 +72,7 @@ static enum veer_err on_object(void *ctx, const struct feed_change *change, stru
 {
 	(void)diag;
 	fuzz_check(change->key[change->key_len] == '\0' && change->kind > MODEL_KIND_NONE &&
-		   change->kind <= MODEL_KIND_FED_LAST && (!change->is_del || change->value_len < FILE_MAX));
+		   model_kind_is_fed(change->kind) && (!change->is_del || change->value_len < FILE_MAX));
 	note(ctx, change);
 	return VEER_OK;
 }
@@ -111,7 +111,7 @@ static enum veer_err load(const char *dir, struct loaded *l)
 static struct feed_change make_change(struct input *in, char *key)
 {
 	size_t key_len = 1 + (eat(in) & 31), value_len = eat(in);
-	struct feed_change change = {.kind = (enum model_kind)(1 + eat(in) % MODEL_KIND_FED_LAST), .key = key};
+	struct feed_change change = {.kind = (enum model_kind)(1 + eat(in) % MODEL_KIND_LAST), .key = key};
 	const uint8_t *text = eat_span(in, &key_len);
 	if (key_len > 0)
 		memcpy(key, text, key_len);
