@@ -37,6 +37,7 @@ struct api {
 	struct assignment_hub *assignments;
 	struct controller *controller;
 	struct uplink_table *uplinks;
+	struct trail *trail;
 	struct api_server *server;
 	struct zone_keeper *zones;
 	int64_t started_ms;
@@ -85,6 +86,11 @@ void api_list_directory(struct api *api, const struct api_request *request, stru
 
 /* The revision of an object in the directory; 0 when it is not there. */
 int64_t api_revision_of(struct api *api, enum model_kind kind, const char *key);
+
+/* control.c: the settings in force, with their revision (0: nobody has set any). The caller's. */
+json_t *api_settings(struct api *api);
+/* Who is asking, for people: the token's name, or "local". In the request's arena. */
+const char *api_principal_name(struct api *api, const struct api_request *request);
 
 /* "now" as RFC 3339, for what people read. */
 const char *api_now_text(struct api *api, struct arena *arena);

@@ -9,11 +9,16 @@
 
 #include "api/controller_impl.h"
 
-enum { STATUS_WAIT_MS = 2000, STRETCH_MS = 20 };
+enum { STRETCH_MS = 20 };
 
 int64_t controller_now_ms(const struct controller *c)
 {
 	return veer_clock_monotonic_ms(c->config.clock);
+}
+
+int64_t controller_now_us(const struct controller *c)
+{
+	return veer_clock_monotonic_ns(c->config.clock) / 1000;
 }
 
 /* Is there room for the item? Each agent has a share of the queue; what the controller itself waits for always fits. */
@@ -57,45 +62,22 @@ static void deadline_after(struct timespec *until, int64_t ms)
 }
 
 /* Everything that waits, at most until the next tick is due. False when closing. */
-static bool take_all(struct controller *c, struct controller_item **items, bool *has_model_changed, int64_t wait_ms)
+static bool take_all(struct controller *c, struct controller_item **items, unsigned *changes, int64_t wait_ms)
 {
 	struct timespec until;
 	int waited = 0;
 	deadline_after(&until, wait_ms);
 	(void)pthread_mutex_lock(&c->lock);
-	while (c->head == NULL && !c->has_model_changed && !c->is_closing && waited == 0)
+	while (c->head == NULL && c->changes == 0 && !c->is_closing && waited == 0)
 		waited = pthread_cond_timedwait(&c->filled, &c->lock, &until);
 	*items = c->head;
 	c->head = c->tail = NULL;
 	c->queue_len = 0;
-	*has_model_changed = c->has_model_changed;
-	c->has_model_changed = false;
+	*changes = c->changes;
+	c->changes = 0;
 	bool goes_on = !c->is_closing;
 	(void)pthread_mutex_unlock(&c->lock);
 	return goes_on;
-}
-
-static void status_release(struct status_request *request)
-{
-	(void)pthread_mutex_lock(&request->lock);
-	bool is_last = --request->references == 0;
-	(void)pthread_mutex_unlock(&request->lock);
-	if (!is_last)
-		return;
-	controller_view_free(&request->answer);
-	(void)pthread_mutex_destroy(&request->lock);
-	(void)pthread_cond_destroy(&request->done);
-	free(request);
-}
-
-static void answer_status(struct status_request *request, struct controller_view *answer)
-{
-	(void)pthread_mutex_lock(&request->lock);
-	request->answer = answer;
-	request->is_answered = true;
-	(void)pthread_cond_signal(&request->done);
-	(void)pthread_mutex_unlock(&request->lock);
-	status_release(request);
 }
 
 static void send_confirms(struct controller *c)
@@ -103,6 +85,7 @@ static void send_confirms(struct controller *c)
 	struct verdict_suspicion suspicion;
 	while (verdict_suspicion_next(c->engine, &suspicion)) {
 		char *line = assign_confirm_write(suspicion.check, suspicion.endpoint);
+		controller_note_confirm(c, suspicion.endpoint);
 		for (uint32_t i = 0; line != NULL && i < suspicion.agent_count; i++) {
 			assignment_hub_confirm(c->config.assignments, suspicion.agents[i], line);
 			atomic_fetch_add(&c->confirms, 1);
@@ -133,8 +116,8 @@ static void take_item(struct controller *c, struct controller_item *item, bool i
 			take_report(c, item);
 		arena_free(&item->arena);
 		break;
-	case CONTROLLER_STATUS:
-		answer_status(item->status, is_ending ? NULL : controller_look(c));
+	case CONTROLLER_REQUEST:
+		controller_answer(c, item->request, is_ending);
 		break;
 	case CONTROLLER_COMMITTED:
 		controller_job_done(c, item->job);
@@ -147,6 +130,8 @@ static void decide(struct controller *c)
 {
 	verdict_tick(c->engine, controller_now_ms(c));
 	controller_propose(c);
+	controller_take_doubts(c);
+	controller_tell_doubts(c);
 }
 
 /* Carry out all items; of very many, decide now and then in between. */
@@ -171,15 +156,17 @@ static void *controller_main(void *ctx)
 	bool goes_on = true;
 	while (goes_on) {
 		struct controller_item *items;
-		bool has_model_changed;
+		unsigned changes;
 		int64_t wait_ms = tick_ms - controller_now_ms(c);
-		goes_on = take_all(c, &items, &has_model_changed, wait_ms > 0 ? wait_ms : 0);
-		if (has_model_changed && goes_on)
+		goes_on = take_all(c, &items, &changes, wait_ms > 0 ? wait_ms : 0);
+		if ((changes & CONTROLLER_MODEL_CHANGED) != 0 && goes_on)
 			controller_read_model(c);
+		else if (changes != 0 && goes_on)
+			controller_read_overrides(c);
 		bool has_items = items != NULL;
 		take_items(c, items, !goes_on);
 		int64_t now = controller_now_ms(c);
-		if (goes_on && (has_items || has_model_changed || now >= tick_ms))
+		if (goes_on && (has_items || changes != 0 || now >= tick_ms))
 			decide(c);
 		if (now >= tick_ms)
 			tick_ms = now + CONTROLLER_TICK_MS;
@@ -200,13 +187,16 @@ enum veer_err controller_new(const struct controller_config *config, struct cont
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&c->lock, NULL);
 	c->config = *config;
+	c->history = config->history > 0 ? config->history : CONTROLLER_HISTORY;
+	controller_chores_init(c);
 	c->engine = verdict_engine_new(NULL);
 	enum veer_err err = c->engine != NULL ? controller_elect(c, diag) : VEER_ENOMEM;
 	if (err == VEER_OK) {
+		controller_history_load(c);
 		controller_read_model(c);
 		c->has_thread = pthread_create(&c->thread, NULL, controller_main, c) == 0;
 		c->has_committer = pthread_create(&c->committer, NULL, controller_committer_main, c) == 0;
-		if (!c->has_thread || !c->has_committer)
+		if (!c->has_thread || !c->has_committer || !controller_chores_start(c))
 			err = veer_fail(diag, VEER_ELIMIT, "controller: no threads left");
 	}
 	if (err != VEER_OK) {
@@ -222,6 +212,7 @@ void controller_free(struct controller **controller)
 	struct controller *c = *controller;
 	if (c == NULL)
 		return;
+	controller_chores_stop(c);
 	(void)pthread_mutex_lock(&c->lock);
 	c->is_closing = true;
 	(void)pthread_cond_broadcast(&c->filled);
@@ -241,6 +232,7 @@ void controller_free(struct controller **controller)
 		free(c->in_flight);
 	}
 	controller_model_deinit(&c->model);
+	controller_doubt_deinit(c);
 	verdict_engine_free(&c->engine);
 	(void)pthread_cond_destroy(&c->filled);
 	(void)pthread_cond_destroy(&c->job_filled);
@@ -249,12 +241,23 @@ void controller_free(struct controller **controller)
 	*controller = NULL;
 }
 
-void controller_model_changed(struct controller *c)
+static void say_changed(struct controller *c, unsigned what)
 {
 	(void)pthread_mutex_lock(&c->lock);
-	c->has_model_changed = true;
+	c->changes |= what;
 	(void)pthread_cond_signal(&c->filled);
 	(void)pthread_mutex_unlock(&c->lock);
+	controller_chores_changed(c);
+}
+
+void controller_model_changed(struct controller *c)
+{
+	say_changed(c, CONTROLLER_MODEL_CHANGED);
+}
+
+void controller_overrides_changed(struct controller *c)
+{
+	say_changed(c, CONTROLLER_OVERRIDES_CHANGED);
 }
 
 enum veer_err controller_report(struct controller *c, const char *agent, struct report *report, struct arena *arena)
@@ -280,50 +283,6 @@ enum veer_err controller_report(struct controller *c, const char *agent, struct 
 	return err;
 }
 
-static struct status_request *status_request_new(void)
-{
-	struct status_request *request = calloc(1, sizeof *request);
-	if (request == NULL)
-		return NULL;
-	pthread_condattr_t monotonic;
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&request->done, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
-	(void)pthread_mutex_init(&request->lock, NULL);
-	request->references = 2;
-	return request;
-}
-
-json_t *controller_status(struct controller *c)
-{
-	struct status_request *request = status_request_new();
-	struct controller_item *item = calloc(1, sizeof *item);
-	if (item != NULL)
-		*item = (struct controller_item){.kind = CONTROLLER_STATUS, .status = request};
-	if (request == NULL || item == NULL || controller_push(c, item) != VEER_OK) {
-		free(item);
-		if (request != NULL) {
-			status_release(request);
-			status_release(request);
-		}
-		return NULL;
-	}
-	struct timespec until;
-	deadline_after(&until, STATUS_WAIT_MS);
-	(void)pthread_mutex_lock(&request->lock);
-	int waited = 0;
-	while (!request->is_answered && waited == 0)
-		waited = pthread_cond_timedwait(&request->done, &request->lock, &until);
-	struct controller_view *view = request->answer;
-	request->answer = NULL;
-	(void)pthread_mutex_unlock(&request->lock);
-	status_release(request);
-	json_t *answer = view != NULL ? controller_view_json(view) : NULL;
-	controller_view_free(&view);
-	return answer;
-}
-
 void controller_stats_read(struct controller *c, struct controller_stats *out)
 {
 	out->reports = atomic_load(&c->reports);
@@ -331,6 +290,7 @@ void controller_stats_read(struct controller *c, struct controller_stats *out)
 	out->transitions = atomic_load(&c->transitions);
 	out->commits_failed = atomic_load(&c->commits_failed);
 	out->confirms = atomic_load(&c->confirms);
+	out->pushes = atomic_load(&c->pushes_taken);
 	out->election = c->election; /* written once, before the threads */
 	out->is_acting = !atomic_load(&c->is_deposed);
 }

@@ -79,13 +79,16 @@ static enum model_state committed_state(struct controller *c, const char *endpoi
 										    : MODEL_STATE_UNKNOWN;
 }
 
-/* The state of an endpoint as it will be once the job is committed. */
-static bool is_down_after(struct controller *c, const struct commit_job *job, const char *endpoint)
+/* Whether an endpoint will be eligible, its site apart, once the job is committed: overrides beat verdicts. */
+static bool is_up_after(struct controller *c, const struct commit_job *job, const char *endpoint)
 {
+	const enum model_override_action *override = controller_override(c, endpoint);
+	if (override != NULL)
+		return *override == MODEL_OVERRIDE_UP;
 	for (size_t i = 0; i < job->verdict_count; i++)
 		if (strcmp(job->verdicts[i].endpoint, endpoint) == 0)
-			return job->verdicts[i].state == MODEL_STATE_DOWN;
-	return committed_state(c, endpoint) == MODEL_STATE_DOWN;
+			return job->verdicts[i].state != MODEL_STATE_DOWN;
+	return committed_state(c, endpoint) != MODEL_STATE_DOWN;
 }
 
 static bool is_site_in(const struct controller *c, const char *name)
@@ -101,7 +104,7 @@ static json_t *last_json(struct controller *c, const struct commit_job *job, con
 	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
 		char key[MODEL_ENDPOINT_KEY_MAX + 1];
 		(void)snprintf(key, sizeof key, "%s/%s", pool->name, pool->endpoints[i].name);
-		if (is_site_in(c, pool->endpoints[i].site) && !is_down_after(c, job, key))
+		if (is_site_in(c, pool->endpoints[i].site) && is_up_after(c, job, key))
 			(void)json_array_append_new(names, json_string(pool->endpoints[i].name));
 	}
 	if (json_array_size(names) < pool->min_up) {
@@ -200,14 +203,26 @@ static struct commit_job *tidy(struct controller *c)
 	return NULL;
 }
 
-/* Add one transition to the job. False when memory is out. */
+/* Add one verdict with its transition to the job. False when memory is out. */
 static bool add_transition(struct controller *c, struct commit_job *job, const struct verdict_transition *t)
 {
-	struct commit_verdict verdict = {arena_strdup(job->arena, t->endpoint), t->from, t->to,
-					 arena_strdup(job->arena, t->check), probe_reason_text(t->reason)};
-	if (verdict.endpoint == NULL || verdict.check == NULL ||
-	    !job_add(job, MODEL_KIND_VERDICT, t->endpoint, verdict_json(c, t)))
+	char id[TRAIL_ID_SIZE];
+	struct commit_verdict verdict = {
+		arena_strdup(job->arena, t->endpoint), t->from, t->to, arena_strdup(job->arena, t->check),
+		probe_reason_text(t->reason),          NULL,    0};
+	size_t before = job->op_count;
+	json_t *transition = controller_transition_json(c, t, id, &verdict.base_us);
+	verdict.id = arena_strdup(job->arena, id);
+	if (verdict.endpoint == NULL || verdict.check == NULL || verdict.id == NULL || transition == NULL ||
+	    !job_add(job, MODEL_KIND_VERDICT, t->endpoint, verdict_json(c, t))) {
+		json_decref(transition);
+		job->op_count = before;
 		return false;
+	}
+	if (!job_add(job, MODEL_KIND_TRANSITION, id, transition)) {
+		job->op_count = before;
+		return false;
+	}
 	job->verdicts[job->verdict_count++] = verdict;
 	return true;
 }
@@ -241,6 +256,7 @@ static void verdict_done(struct controller *c, const struct commit_verdict *v, e
 		return;
 	}
 	verdict_committed(c->engine, v->endpoint, v->state, controller_now_ms(c));
+	controller_history_add(c, v->id);
 	/* It may have been removed from the model on the way. */
 	c->needs_tidying = c->needs_tidying || committed_state(c, v->endpoint) == MODEL_STATE_UNKNOWN;
 	log_notice(c->config.log, "verdict", LOG_STR("endpoint", v->endpoint),
@@ -250,8 +266,12 @@ static void verdict_done(struct controller *c, const struct commit_verdict *v, e
 
 void controller_job_done(struct controller *c, struct commit_job *job)
 {
-	for (size_t i = 0; i < job->verdict_count; i++)
+	for (size_t i = 0; i < job->verdict_count; i++) {
 		verdict_done(c, &job->verdicts[i], job->err);
+		if (job->err == VEER_OK && c->config.trail != NULL)
+			trail_committed(c->config.trail, job->verdicts[i].id, job->verdicts[i].base_us, job->revision,
+					job->committed_us);
+	}
 	if (job->err == VEER_OK) {
 		c->committed_revision = job->revision;
 		atomic_fetch_add(&c->transitions, job->verdict_count);
@@ -304,6 +324,7 @@ void *controller_committer_main(void *ctx)
 		job->err = item != NULL ? store_commit(c->config.store, job->ops, job->op_count, STORE_URGENT,
 						       &job->revision, NULL)
 					: VEER_ENOMEM;
+		job->committed_us = controller_now_us(c);
 		if (job->err == VEER_EIO || job->err == VEER_ETIMEOUT)
 			job->err = resolve(c, job, job->err);
 		while (item == NULL) { /* nothing was written; the controller must hear of it, so wait for memory */

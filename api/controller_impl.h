@@ -10,23 +10,76 @@
 #include "api/controller.h"
 #include "probes/assign.h"
 #include "probes/verdict.h"
+#include "zones/strmap.h"
 
 enum {
 	CONTROLLER_TICK_MS = 100,
-	CONTROLLER_RETRY_MS = 1000, /* after a commit failed */
-	CONTROLLER_BATCH = 40,      /* transitions in one commit; each may bring a `last` along */
+	CONTROLLER_RETRY_MS = 1000,   /* after a commit failed */
+	CONTROLLER_BATCH = 33,        /* verdicts in one commit, each with its transition and perhaps a `last` */
+	CONTROLLER_HISTORY = 10000,   /* transitions kept, unless configured otherwise */
+	CONTROLLER_DOUBTS_MAX = 4096, /* endpoints in doubt that name servers are told of at a time */
+	CHORE_BLOCKS_MAX = 256,
 	CONTROLLER_MODEL_BYTES = 512 << 20,
 };
 
-enum controller_message { CONTROLLER_REPORT, CONTROLLER_STATUS, CONTROLLER_COMMITTED };
+/* What has changed since the controller's thread last looked. */
+enum { CONTROLLER_MODEL_CHANGED = 1, CONTROLLER_OVERRIDES_CHANGED = 2 };
 
-/* A request for status: the asking thread waits on `done`. In the asking thread's memory until `abandoned`. */
-struct status_request {
-	pthread_mutex_t lock;
+enum controller_message { CONTROLLER_REPORT, CONTROLLER_REQUEST, CONTROLLER_COMMITTED };
+
+enum controller_question { CONTROLLER_ASK_VIEW, CONTROLLER_ASK_COUNTS, CONTROLLER_ASK_PUSH };
+
+/* A question to the controller's thread: the asking one waits on `done`, but not for ever. */
+struct controller_request {
+	pthread_mutex_t lock; /* guards the answer and the references */
 	pthread_cond_t done;
-	struct controller_view *answer;
+	enum controller_question question;
+	char endpoint[MODEL_ENDPOINT_KEY_MAX + 1]; /* VIEW: only this one, "" for all. PUSH: of which */
+	struct controller_push push;
+	struct controller_view *view;
+	struct controller_counts counts;
+	enum veer_err err;
 	bool is_answered;
 	unsigned references; /* the asker's and the queue's; whoever drops the last frees */
+};
+
+/* A doubt or a second look that is not over: when it began. */
+struct episode {
+	bool is_doubted;
+	int64_t reported_us; /* when a report first said so */
+	int64_t confirm_us;  /* when others were asked to look; 0: not yet */
+	char key[MODEL_ENDPOINT_KEY_MAX + 1];
+};
+
+/* The last word that was pushed for an endpoint by a check, for people. */
+struct pushed {
+	char text[CONTROLLER_PUSH_TEXT]; /* the reason given; "" without one */
+	char by[CONTROLLER_PUSH_TEXT];
+	enum model_state state;
+	int64_t at_ms;
+	uint32_t ttl_ms;
+	char endpoint[MODEL_ENDPOINT_KEY_MAX + 1];
+	char check[MODEL_NAME_MAX + 1];
+};
+
+/* A pool that a maintenance window would empty. */
+struct chore_block {
+	char maintenance[MODEL_NAME_MAX + 1];
+	char pool[MODEL_NAME_MAX + 1];
+};
+
+/* The thread of controller_chores.c. */
+struct chores {
+	pthread_mutex_t lock; /* guards what follows, but is_dirty */
+	pthread_cond_t wake;
+	bool is_closing;
+	struct chore_block blocks[CHORE_BLOCKS_MAX];
+	size_t block_count;
+	char (*keys)[TRAIL_ID_SIZE]; /* of the stored transitions, oldest first, from key_first to key_end */
+	size_t key_first, key_end, key_size;
+	atomic_bool is_dirty; /* an override, a window or a pool has changed */
+	pthread_t thread;
+	bool has_thread;
 };
 
 struct controller_item {
@@ -35,7 +88,7 @@ struct controller_item {
 	char agent[64];
 	struct report report;
 	struct arena *arena; /* of the report */
-	struct status_request *status;
+	struct controller_request *request;
 	struct commit_job *job;
 };
 
@@ -46,6 +99,8 @@ struct commit_verdict {
 	enum model_state state;
 	const char *check;
 	const char *reason;
+	const char *id;  /* of the transition */
+	int64_t base_us; /* its first observation */
 };
 
 /* A transaction on its way through the committing thread. */
@@ -57,6 +112,7 @@ struct commit_job {
 	size_t verdict_count;
 	enum veer_err err;
 	int64_t revision;
+	int64_t committed_us; /* when the store had acknowledged it */
 };
 
 /* The model as the controller last read it. */
@@ -69,12 +125,20 @@ struct controller_model {
 	size_t pool_count;
 	bool *keeps_last;     /* a pool: some policy with `when_all_down: last` mentions it */
 	uint64_t fingerprint; /* of all that decides who probes what */
+	struct model_settings settings;
 };
 
 struct controller {
 	struct controller_config config;
 	struct verdict_engine *engine; /* the controller thread's, like what follows */
 	struct controller_model model;
+	struct strmap overrides; /* POOL/NAME -> one of static marks, for each action */
+	struct strmap episodes;  /* POOL/NAME -> struct episode */
+	struct strmap pushes;    /* CHECK POOL/NAME -> struct pushed */
+	bool has_doubt_changed;  /* name servers are to be told */
+	int64_t doubt_ms;        /* but not before this time */
+	uint32_t doubt_count;
+	uint32_t sequence; /* of transitions in this election */
 	struct commit_job *in_flight;
 	bool needs_tidying;         /* stored verdicts and last sets are to be compared with the model */
 	int64_t retry_ms;           /* no commit before this time: the one before failed */
@@ -88,14 +152,16 @@ struct controller {
 	pthread_cond_t job_filled; /* the committer's */
 	struct controller_item *head, *tail;
 	size_t queue_len;
-	bool has_model_changed;
+	unsigned changes;       /* CONTROLLER_MODEL_CHANGED, CONTROLLER_OVERRIDES_CHANGED */
 	struct commit_job *job; /* the committer's queue is one deep: batches wait in the engine */
 	bool is_closing;
 	pthread_t thread, committer;
 	bool has_thread, has_committer;
+	struct chores chores;
+	size_t history; /* transitions kept */
 
 	atomic_int_fast64_t assignment_revision;
-	atomic_uint_fast64_t reports, reports_refused, transitions, commits_failed, confirms;
+	atomic_uint_fast64_t reports, reports_refused, transitions, commits_failed, confirms, pushes_taken;
 };
 
 /* controller_model.c: read the directory, configure the engine, publish assignments. */
@@ -112,9 +178,47 @@ void *controller_committer_main(void *ctx);
 /* Win the election: raise its number in the store. */
 enum veer_err controller_elect(struct controller *c, struct veer_diag *diag);
 
-/* controller_status.c: a copy of what the engine knows, made by the controller's thread; NULL when memory is out. */
+/* controller_request.c: answer in the controller's thread, or (is_ending) give up. */
+void controller_answer(struct controller *c, struct controller_request *request, bool is_ending);
+
+/* controller_doubt.c: what is in doubt and since when, and the overrides, as the controller's thread needs them. */
+void controller_read_overrides(struct controller *c);
+/* The stored override of an endpoint; NULL: none. */
+const enum model_override_action *controller_override(const struct controller *c, const char *endpoint);
+/* Take over what the engine doubts; once after each call that may change it. */
+void controller_take_doubts(struct controller *c);
+/* Tell name servers if there is something new and it is time. */
+void controller_tell_doubts(struct controller *c);
+/* Others were asked for a second look. */
+void controller_note_confirm(struct controller *c, const char *endpoint);
+/* The episode of an endpoint, or NULL. */
+const struct episode *controller_episode(const struct controller *c, const char *endpoint);
+/* Forget what is no longer configured. */
+void controller_forget(struct controller *c);
+void controller_doubt_deinit(struct controller *c);
+
+/* controller_transition.c: the object of a transition about to be committed. Its id is made here. NULL: no memory. */
+json_t *controller_transition_json(struct controller *c, const struct verdict_transition *t, char id[TRAIL_ID_SIZE],
+				   int64_t *base_us);
+
+/* controller_chores.c */
+void controller_chores_init(struct controller *c);
+bool controller_chores_start(struct controller *c);
+void controller_chores_stop(struct controller *c);
+void controller_chores_changed(struct controller *c);
+/* Read which transitions are stored. Before any thread. */
+void controller_history_load(struct controller *c);
+/* A transition was committed under this key. */
+void controller_history_add(struct controller *c, const char *key);
+
+/*
+ * controller_status.c: a copy of what the engine knows (of one endpoint, or NULL: of all), made by the controller's
+ * thread; NULL when memory is out.
+ */
 struct controller_view;
-struct controller_view *controller_look(struct controller *c);
+struct controller_view *controller_look(struct controller *c, const char *endpoint);
+/* Count, without copying. */
+void controller_count(struct controller *c, struct controller_counts *out);
 void controller_view_free(struct controller_view **view);
 /* Any thread's. */
 json_t *controller_view_json(const struct controller_view *view);
@@ -126,5 +230,7 @@ size_t controller_site_index(const struct controller_model *model, const char *n
 /* controller.c: put an item into the controller's queue. */
 enum veer_err controller_push(struct controller *c, struct controller_item *item);
 int64_t controller_now_ms(const struct controller *c);
+/* The same clock in microseconds. */
+int64_t controller_now_us(const struct controller *c);
 
 #endif

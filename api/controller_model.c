@@ -18,8 +18,9 @@ struct reader {
 	bool *keeps_last;
 	size_t check_count, pool_count, site_count, agent_count;
 	uint64_t fingerprint; /* of the checks, pools and agents read so far */
-	int64_t revision;     /* of the directory when it was read */
-	bool failed;          /* memory is out */
+	struct model_settings settings;
+	int64_t revision; /* of the directory when it was read */
+	bool failed;      /* memory is out */
 };
 
 static int compare_pool(const void *name, const void *pool)
@@ -142,6 +143,15 @@ static bool read_policy(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
+static bool read_settings(void *ctx, const struct directory_entry *entry)
+{
+	struct reader *r = ctx;
+	struct veer_diag diag = {""};
+	if (model_settings_parse(entry->object, r->arena, &r->settings, &diag) != VEER_OK)
+		complain(r, entry, &diag); /* then as if nobody had set anything */
+	return true;
+}
+
 static bool count_entry(void *ctx, const struct directory_entry *entry)
 {
 	(void)entry;
@@ -177,6 +187,7 @@ static void read_all(struct reader *r)
 		directory_list_locked(d, MODEL_KIND_POOL, NULL, read_pool, r);
 		directory_list_locked(d, MODEL_KIND_AGENT, NULL, read_agent, r);
 		directory_list_locked(d, MODEL_KIND_POLICY, NULL, read_policy, r);
+		directory_list_locked(d, MODEL_KIND_SETTINGS, NULL, read_settings, r);
 	}
 	r->revision = directory_revision(d);
 	directory_read_end(d);
@@ -219,6 +230,17 @@ void controller_model_deinit(struct controller_model *model)
 	*model = (struct controller_model){0};
 }
 
+/* A revocation holds at once, whatever becomes of the rest of the model. */
+static void revoke_agents(struct controller *c, const struct reader *r)
+{
+	for (size_t i = 0; i < r->agent_count; i++) {
+		if (!r->agents[i].is_revoked)
+			continue;
+		(void)verdict_revoke(c->engine, r->agents[i].id, controller_now_ms(c));
+		assignment_hub_remove(c->config.assignments, r->agents[i].id);
+	}
+}
+
 void controller_read_model(struct controller *c)
 {
 	bool is_first = c->model.plan == NULL;
@@ -242,6 +264,12 @@ void controller_read_model(struct controller *c)
 				     .agent_count = (uint32_t)r.agent_count};
 	if (err == VEER_OK)
 		err = assign_plan_make(&input, r.arena, &plan, &diag);
+	revoke_agents(c, &r);
+	if (err == VEER_OK) {
+		plan->config.is_frozen = r.settings.is_frozen;
+		plan->config.is_brake_off = r.settings.is_brake_off;
+		plan->config.max_removal_percent = r.settings.max_removal_percent;
+	}
 	if (err == VEER_OK)
 		err = verdict_configure(c->engine, &plan->config, controller_now_ms(c), &diag);
 	if (err != VEER_OK) {
@@ -251,9 +279,10 @@ void controller_read_model(struct controller *c)
 		return;
 	}
 	controller_model_deinit(&c->model);
-	c->model = (struct controller_model){r.arena, plan,         r.sites,      r.site_count,
-					     r.pools, r.pool_count, r.keeps_last, r.fingerprint};
-	c->needs_tidying = true;
+	c->model = (struct controller_model){r.arena,      plan,         r.sites,       r.site_count, r.pools,
+					     r.pool_count, r.keeps_last, r.fingerprint, r.settings};
+	controller_read_overrides(c);
+	controller_forget(c);
 	atomic_store(&c->assignment_revision, revision);
 	if (is_first)
 		directory_list(c->config.directory, MODEL_KIND_VERDICT, NULL, seed_verdict, c);

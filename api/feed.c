@@ -161,6 +161,39 @@ void feed_commit(struct feed *feed, int64_t revision)
 	(void)pthread_mutex_unlock(&feed->lock);
 }
 
+static const char no_doubt[] = "{\"type\":\"doubt\",\"endpoints\":[]}\n";
+
+static struct feed_doubt *doubt_new(char *text, size_t len, int64_t after_revision)
+{
+	struct feed_doubt *doubt = text != NULL ? calloc(1, sizeof *doubt) : NULL;
+	if (doubt == NULL)
+		free(text);
+	else
+		*doubt = (struct feed_doubt){text, len, after_revision, 1};
+	return doubt;
+}
+
+void feed_doubt_release(struct feed_doubt *doubt)
+{
+	if (doubt == NULL || --doubt->references > 0)
+		return;
+	free(doubt->text);
+	free(doubt);
+}
+
+void feed_set_doubt(struct feed *feed, char *line, size_t len, int64_t after_revision)
+{
+	struct feed_doubt *doubt = doubt_new(line, len, after_revision);
+	if (doubt == NULL)
+		return;
+	(void)pthread_mutex_lock(&feed->lock);
+	feed_doubt_release(feed->doubt);
+	feed->doubt = doubt;
+	feed->doubt_number++;
+	wake_all(feed);
+	(void)pthread_mutex_unlock(&feed->lock);
+}
+
 void feed_tick(struct feed *feed)
 {
 	int64_t now = feed_now_ms();
@@ -310,7 +343,10 @@ struct feed *feed_new(struct store *store, const char *dir, int64_t revision, st
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&feed->wanted, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
-	feed->has_thread = feed->dir != NULL && pthread_create(&feed->thread, NULL, snapshot_main, feed) == 0;
+	feed->doubt = doubt_new(strdup(no_doubt), sizeof no_doubt - 1, 0);
+	feed->doubt_number = 1;
+	feed->has_thread = feed->dir != NULL && feed->doubt != NULL &&
+			   pthread_create(&feed->thread, NULL, snapshot_main, feed) == 0;
 	if (!feed->has_thread)
 		feed_free(&feed);
 	return feed;
@@ -330,6 +366,7 @@ void feed_free(struct feed **feed_ptr)
 	for (size_t i = 0; i < FEED_BACKLOG_COMMITS; i++)
 		free(feed->ring[i].text);
 	feed_snapshot_release(feed->snapshot);
+	feed_doubt_release(feed->doubt);
 	buf_deinit(&feed->under_way);
 	(void)pthread_cond_destroy(&feed->wanted);
 	(void)pthread_mutex_destroy(&feed->lock);

@@ -39,6 +39,12 @@ void feed_commit(struct feed *feed, int64_t revision);
 void feed_abandon(struct feed *feed);
 /* Commits were missed: everybody starts anew, from a full state that is not older than `revision`. */
 void feed_restart(struct feed *feed, int64_t revision);
+/*
+ * The set of endpoints in doubt has changed: `line` (with its newline; taken, malloc) is the whole of it. It goes to
+ * every subscriber, present and future, but to none before it was told `after_revision`: a TTL that was shortened must
+ * not grow again before the verdict that settled the doubt is there. Any thread. Without memory the one before stays.
+ */
+void feed_set_doubt(struct feed *feed, char *line, size_t len, int64_t after_revision);
 /* Wake the subscribers that are due for a heartbeat. Call several times a second. */
 void feed_tick(struct feed *feed);
 

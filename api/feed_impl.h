@@ -19,6 +19,14 @@ struct feed_block {
 	int64_t revision;
 };
 
+/* A doubt line (docs/formats.md, section 2), shared by those who are sending it. */
+struct feed_doubt {
+	char *text;
+	size_t len;
+	int64_t after_revision; /* not to be sent before this commit */
+	unsigned references;    /* guarded by feed->lock */
+};
+
 /* The full state at one revision, as a file that has no name any more. */
 struct feed_snapshot {
 	int fd;
@@ -47,6 +55,9 @@ struct feed_subscriber {
 	int64_t file_pos;
 	uint64_t block; /* number of the block it sends next */
 	size_t block_pos;
+	struct feed_doubt *doubt; /* on its way; NULL: none */
+	size_t doubt_pos;
+	uint64_t doubt_number;    /* of the one sent last, or on its way; 0: none yet */
 	char line[FEED_LINE_MAX]; /* hello, reset or heartbeat on its way */
 	size_t line_len, line_pos;
 	int64_t sent_ms;
@@ -64,9 +75,11 @@ struct feed {
 	uint64_t first;                               /* number of the oldest block kept */
 	size_t count;
 	size_t bytes;
-	int64_t floor_revision; /* the ring holds all commits after this one */
-	int64_t revision;       /* the newest */
-	int64_t fed_revision;   /* the newest that has lines; 0 before the first */
+	int64_t floor_revision;   /* the ring holds all commits after this one */
+	int64_t revision;         /* the newest */
+	int64_t fed_revision;     /* the newest that has lines; 0 before the first */
+	struct feed_doubt *doubt; /* in force; never NULL */
+	uint64_t doubt_number;    /* counts those that were */
 	struct feed_snapshot *snapshot;
 	bool wants_snapshot; /* somebody waits for one */
 	int64_t retry_ms;    /* no new try to write one before this time */
@@ -81,6 +94,8 @@ int64_t feed_now_ms(void);
 /* Append the put or del line of `object`. False when name servers could not read it: then nothing is appended. */
 bool feed_write_line(struct buf *out, const struct store_object *object);
 /* Drop one reference; feed->lock is held, or nobody else is left. NULL is fine. */
+void feed_doubt_release(struct feed_doubt *doubt);
+/* The same. */
 void feed_snapshot_release(struct feed_snapshot *snapshot);
 
 #endif

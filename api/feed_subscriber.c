@@ -115,6 +115,28 @@ static ssize_t send_ring(struct feed_subscriber *s, char *out, size_t size)
 	return (ssize_t)done;
 }
 
+/* What is in doubt, once the subscriber has all commits: the verdict that settles a doubt comes before its end. */
+static ssize_t send_doubt(struct feed_subscriber *s, char *out, size_t size)
+{
+	struct feed *feed = s->feed;
+	if (s->doubt == NULL) {
+		if (s->doubt_number == feed->doubt_number || feed->revision < feed->doubt->after_revision)
+			return 0;
+		s->doubt = feed->doubt;
+		s->doubt->references++;
+		s->doubt_number = feed->doubt_number;
+		s->doubt_pos = 0;
+	}
+	size_t left = s->doubt->len - s->doubt_pos, len = left < size ? left : size;
+	memcpy(out, s->doubt->text + s->doubt_pos, len);
+	s->doubt_pos += len;
+	if (len == left) {
+		feed_doubt_release(s->doubt);
+		s->doubt = NULL;
+	}
+	return (ssize_t)len;
+}
+
 /* One step; feed->lock is held. 0: nothing to send now, or (in FEED_PHASE_FILE) the file is to be read. */
 static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
 {
@@ -125,8 +147,10 @@ static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
 		return send_line(s, out, size);
 	if (s->phase == FEED_PHASE_WAIT)
 		look_for_snapshot(s);
-	if (s->phase == FEED_PHASE_RING)
+	if (s->phase == FEED_PHASE_RING && s->doubt == NULL)
 		len = send_ring(s, out, size);
+	if (s->phase == FEED_PHASE_RING && len == 0)
+		len = send_doubt(s, out, size);
 	bool is_between_lines = s->block_pos == 0 && s->phase != FEED_PHASE_FILE;
 	if (len == 0 && is_between_lines && feed_now_ms() - s->sent_ms >= FEED_HEARTBEAT_MS) {
 		set_line(s, "{\"type\":\"heartbeat\",\"revision\":%lld}\n", (long long)s->feed->revision);
@@ -185,6 +209,7 @@ static void subscriber_close(struct api_stream_source *self)
 			s->next->prev = s->prev;
 	}
 	feed_snapshot_release(s->snapshot);
+	feed_doubt_release(s->doubt);
 	(void)pthread_mutex_unlock(&feed->lock);
 	free(s);
 }

@@ -19,6 +19,15 @@ api_handler_fn handle_tokens_list, handle_token_create, handle_token_delete;
 /* objects.c: sites, checks, pools, policies; which of them is request->arg, an enum model_kind. */
 api_handler_fn handle_objects_list, handle_object_get, handle_object_put, handle_object_create, handle_object_delete;
 
+/* control.c: overrides, settings, maintenance windows. */
+api_handler_fn handle_overrides_list, handle_overrides_create;
+api_handler_fn handle_override_get, handle_override_put, handle_override_delete;
+api_handler_fn handle_settings_get, handle_settings_put;
+api_handler_fn handle_maintenance_list, handle_maintenance_get, handle_maintenance_put, handle_maintenance_delete;
+
+/* transitions.c: what happened, how an endpoint stands, and an application's own word on it. */
+api_handler_fn handle_transitions_list, handle_transition_get, handle_endpoint_get, handle_push;
+
 /* zones.c, rrsets.c, zone_transfer.c: zones, their RRsets, zone files in and out. */
 api_handler_fn handle_zones_list, handle_zone_get, handle_zone_create, handle_zone_delete;
 api_handler_fn handle_rrsets_list, handle_rrset_get, handle_rrset_put, handle_rrset_create, handle_rrset_delete;

@@ -21,12 +21,15 @@ struct hub {
 	struct logger *log;
 	struct controller *controller;
 	struct assignment_hub *assignments;
+	struct trail *trail;        /* set before the thread starts; NULL: nobody wants to know */
 	pthread_mutex_t watch_lock; /* guards the pointer, which hub_stop() reads too */
 	struct store_watch *watch;  /* NULL when the history was lost and cannot be read anew yet */
 	int64_t revision;           /* the directory has everything up to here */
 	int64_t pending;            /* the revision whose changes are under way; 0: none */
 	struct waiting *first, **last;
-	bool concerns_controller; /* something it reads has changed in this batch */
+	bool concerns_controller;  /* something it reads has changed in this batch */
+	bool has_override_changed; /* likewise */
+	bool has_transition;       /* the commit under way holds one */
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool is_stopping;
@@ -68,7 +71,16 @@ static enum veer_err read_store(struct hub *hub)
 static bool concerns_controller(enum model_kind kind)
 {
 	return kind == MODEL_KIND_SITE || kind == MODEL_KIND_CHECK || kind == MODEL_KIND_POOL ||
-	       kind == MODEL_KIND_POLICY || kind == MODEL_KIND_AGENT;
+	       kind == MODEL_KIND_POLICY || kind == MODEL_KIND_AGENT || kind == MODEL_KIND_SETTINGS;
+}
+
+/* The commit under way is whole: out with it. */
+static void commit_pending(struct hub *hub)
+{
+	if (hub->has_transition && hub->trail != NULL)
+		trail_fed(hub->trail, hub->pending, veer_clock_monotonic_ns(veer_clock_system()) / 1000);
+	hub->has_transition = false;
+	feed_commit(hub->feed, hub->pending);
 }
 
 /* Name servers first: the directory, whose readers may hold it up, gets its changes when the batch is out. */
@@ -76,8 +88,9 @@ static bool take_change(void *ctx, const struct store_object *object)
 {
 	struct hub *hub = ctx;
 	if (hub->pending != 0 && hub->pending != object->revision)
-		feed_commit(hub->feed, hub->pending);
+		commit_pending(hub);
 	hub->pending = object->revision;
+	hub->has_transition |= object->kind == MODEL_KIND_TRANSITION;
 	feed_change(hub->feed, object);
 	if (object->revision <= hub->revision || !directory_keeps(object->kind))
 		return true;
@@ -90,6 +103,7 @@ static bool take_change(void *ctx, const struct store_object *object)
 	*hub->last = w;
 	hub->last = &w->next;
 	hub->concerns_controller |= concerns_controller(object->kind);
+	hub->has_override_changed |= object->kind == MODEL_KIND_OVERRIDE || object->kind == MODEL_KIND_MAINTENANCE;
 	return true;
 }
 
@@ -113,9 +127,10 @@ static enum veer_err follow(struct hub *hub, int64_t timeout_ms)
 	int64_t revision = hub->revision;
 	enum veer_err err = store_watch_next(hub->watch, timeout_ms, take_change, hub, &revision);
 	if (err == VEER_OK && hub->pending != 0)
-		feed_commit(hub->feed, hub->pending);
+		commit_pending(hub);
 	else if (err != VEER_OK)
 		feed_abandon(hub->feed);
+	hub->has_transition = false;
 	hub->pending = 0;
 	if (err == VEER_OK) {
 		hub->revision = revision;
@@ -127,7 +142,9 @@ static enum veer_err follow(struct hub *hub, int64_t timeout_ms)
 	}
 	if (err == VEER_OK && hub->concerns_controller && hub->controller != NULL)
 		controller_model_changed(hub->controller);
-	hub->concerns_controller = false;
+	else if (err == VEER_OK && hub->has_override_changed && hub->controller != NULL)
+		controller_overrides_changed(hub->controller);
+	hub->concerns_controller = hub->has_override_changed = false;
 	return err;
 }
 
@@ -212,6 +229,11 @@ static void *hub_main(void *ctx)
 		(void)nanosleep(&pause, NULL);
 	}
 	return NULL;
+}
+
+void hub_follow(struct hub *hub, struct trail *trail)
+{
+	hub->trail = trail;
 }
 
 enum veer_err hub_start(struct hub *hub, struct controller *controller, struct assignment_hub *assignments)

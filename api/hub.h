@@ -21,6 +21,8 @@ struct hub;
  */
 enum veer_err hub_new(struct store *store, struct directory *directory, const char *feed_dir, struct logger *log,
 		      struct hub **out, struct veer_diag *diag);
+/* Tell `trail` (borrowed) when commits with transitions are fed. Before hub_start(). */
+void hub_follow(struct hub *hub, struct trail *trail);
 /* Start following. `controller` and `assignments` are borrowed until hub_free(). Errors: VEER_ELIMIT. */
 enum veer_err hub_start(struct hub *hub, struct controller *controller, struct assignment_hub *assignments);
 /* Stop following; the feed stays for streams that are closing. */

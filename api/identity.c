@@ -11,7 +11,7 @@
 #include "api/handlers.h"
 #include "base/crypto.h"
 
-enum { SECRET_SIZE = 64, ENROLMENT_HOURS = 24, TOKEN_NAME_MAX = 63, SCOPES_MAX = 8, EXPIRED_AT_ONCE = 10 };
+enum { SECRET_SIZE = 64, ENROLMENT_HOURS = 24, TOKEN_NAME_MAX = 63, SCOPES_MAX = 9, EXPIRED_AT_ONCE = 10 };
 
 /* PREFIX and 43 characters of base62, and its hash. */
 static bool draw_secret(const char *prefix, char *secret, char *hash)

@@ -19,6 +19,7 @@ struct options {
 	const char *tls_cert;
 	const char *tls_key;
 	struct args_list geoip;
+	int64_t history;
 };
 
 /* 2,000 subscribers and as many clients need descriptors. */
@@ -54,10 +55,22 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 	api->directory = directory_new();
 	api->uplinks = uplink_table_new();
 	api->assignments = assignment_hub_new(store_id(api->store));
-	if (api->directory == NULL || api->uplinks == NULL || api->assignments == NULL)
+	api->trail = trail_new();
+	if (api->directory == NULL || api->uplinks == NULL || api->assignments == NULL || api->trail == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	uplink_table_follow(api->uplinks, api->trail, store_id(api->store));
 	err = hub_new(api->store, api->directory, dir, api->log, &api->hub, diag);
-	struct controller_config config = {api->clock, api->store, api->directory, api->assignments, api->log};
+	struct controller_config config = {.clock = api->clock,
+					   .store = api->store,
+					   .directory = api->directory,
+					   .assignments = api->assignments,
+					   .log = api->log,
+					   .trail = api->trail,
+					   .history = (size_t)o->history};
+	if (err == VEER_OK) {
+		config.feed = hub_feed(api->hub);
+		hub_follow(api->hub, api->trail);
+	}
 	if (err == VEER_OK)
 		err = controller_new(&config, &api->controller, diag);
 	if (err == VEER_OK && hub_start(api->hub, api->controller, api->assignments) != VEER_OK)
@@ -112,6 +125,7 @@ static void close_parts(struct api *api)
 	hub_free(&api->hub);
 	assignment_hub_free(&api->assignments);
 	uplink_table_free(&api->uplinks);
+	trail_free(&api->trail);
 	directory_free(&api->directory);
 	store_close(&api->store);
 }
@@ -160,7 +174,7 @@ static int serve(struct daemon *d, const struct options *o)
 
 int main(int argc, char *argv[])
 {
-	struct options o = {0};
+	struct options o = {.history = 10000};
 	const struct args_option table[] = {
 		{.name = "listen",
 		 .kind = ARGS_LIST,
@@ -189,6 +203,13 @@ int main(int argc, char *argv[])
 		 .target = &o.geoip,
 		 .value = "FILE.mmdb",
 		 .help = "the name servers' geo data, for explaining answers; may repeat"},
+		{.name = "history",
+		 .kind = ARGS_INT,
+		 .target = &o.history,
+		 .value = "N",
+		 .min = 100,
+		 .max = 1000000,
+		 .help = "transitions that are kept (10000)"},
 	};
 	const struct args_spec spec = {
 		.usage = "veer-api [options]",

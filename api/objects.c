@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "api/handlers.h"
+#include "api/overrides.h"
 
 /* One reference that was not found, or one object that is in the way of a deletion. */
 struct reference {
@@ -223,6 +224,28 @@ void handle_object_get(void *ctx, struct api_request *request, struct api_reply 
 	free(found.text);
 }
 
+/*
+ * Overrides together must leave every pool an endpoint (S11), also when it is the pool that changes. `*guard` is the
+ * condition under which they do.
+ */
+static bool may_be_pool(struct api *api, struct api_request *request, struct api_reply *reply, const json_t *object,
+			struct store_op *guard)
+{
+	struct model_pool pool;
+	const char *force = api_query(request, "force");
+	if (model_pool_parse(object, request->arena, &pool, NULL) != VEER_OK) {
+		api_problem_err(reply, VEER_ENOMEM);
+		return false;
+	}
+	if (!overrides_would_empty(api->directory, &pool, guard) || (force != NULL && strcmp(force, pool.name) == 0))
+		return true;
+	api_problem(reply, 409, "would-empty",
+		    "all endpoints that the pool \"%s\" would have are drained or forced down; to do it all the same, "
+		    "say ?force=%s",
+		    pool.name, pool.name);
+	return false;
+}
+
 /* Commit the validated object; write_lock is held. */
 static void commit_object(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
 			  const json_t *object, bool is_create)
@@ -240,8 +263,13 @@ static void commit_object(struct api *api, struct api_request *request, struct a
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
-	struct store_op op = {STORE_PUT, kind, name, text, strlen(text), expect, 0};
-	if (api_commit(api, reply, &op, 1, &revision)) {
+	struct store_op ops[2] = {{STORE_PUT, kind, name, text, strlen(text), expect, 0}};
+	size_t count = 1;
+	if (kind == MODEL_KIND_POOL && !may_be_pool(api, request, reply, object, &ops[count++])) {
+		free(text);
+		return;
+	}
+	if (api_commit(api, reply, ops, count, &revision)) {
 		(void)snprintf(reply->location, sizeof reply->location, "%s%s%s", request->path, is_create ? "/" : "",
 			       is_create ? name : "");
 		api_reply_object(reply, current == 0 ? 201 : 200, text, strlen(text), revision);

@@ -169,6 +169,7 @@ static const struct {
 	{API_SCOPE_ZONES_READ, "zones:read"},
 	{API_SCOPE_ZONES_WRITE, "zones:write"},
 	{API_SCOPE_HEALTH_READ, "health:read"},
+	{API_SCOPE_HEALTH_PUSH, "health:push"},
 	{API_SCOPE_HEALTH_WRITE, "health:write"},
 	{API_SCOPE_AGENTS, "agents"},
 	{API_SCOPE_TOKENS, "tokens"},
@@ -186,7 +187,7 @@ enum api_scope api_scope_from_text(const char *text)
 const char *api_scope_text(enum api_scope scope)
 {
 	for (size_t i = 0; i < sizeof scope_texts / sizeof scope_texts[0]; i++)
-		if (scope_texts[i].scope == scope)
+		if ((scope_texts[i].scope & scope) != 0) /* of several that will do, the narrowest is named */
 			return scope_texts[i].text;
 	return NULL;
 }

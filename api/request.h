@@ -40,6 +40,7 @@ enum api_scope {
 	API_SCOPE_AGENTS = 1 << 5,       /* "agents": enrol and revoke */
 	API_SCOPE_TOKENS = 1 << 6,       /* "tokens": make and remove tokens */
 	API_SCOPE_FEED = 1 << 7,         /* "feed:read" */
+	API_SCOPE_HEALTH_PUSH = 1 << 8,  /* "health:push": an application's own word on its endpoints */
 };
 
 struct api_principal {
@@ -112,7 +113,7 @@ void api_problem_err(struct api_reply *reply, enum veer_err err);
 
 /* Scopes by name, for tokens. API_SCOPE_NONE when unknown. */
 enum api_scope api_scope_from_text(const char *text);
-/* The name of one scope; NULL when it has none. Static storage. */
+/* The name of one scope, or of one among several; NULL when it has none. Static storage. */
 const char *api_scope_text(enum api_scope scope);
 
 #endif

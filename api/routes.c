@@ -13,7 +13,11 @@ enum {
 	ZONE_TEXT_MAX = 256 << 20,
 	UPLINK_MAX = 16384,
 	ENROL_MAX = 4096,
+	PUSH_MAX = 4096,
 };
+
+/* Either of them. */
+#define PUSHERS ((enum api_scope)(API_SCOPE_HEALTH_PUSH | API_SCOPE_HEALTH_WRITE))
 
 static const struct api_route routes[] = {
 	{"GET", "/healthz", API_CLASS_INLINE, ANYBODY, API_SCOPE_NONE, 0, handle_healthz, 0},
@@ -84,6 +88,31 @@ static const struct api_route routes[] = {
 	 handle_object_put, MODEL_KIND_POLICY},
 	{"DELETE", "/v1/policies/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, 0, handle_object_delete,
 	 MODEL_KIND_POLICY},
+
+	{"GET", "/v1/overrides", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_overrides_list, 0},
+	{"POST", "/v1/overrides", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT,
+	 handle_overrides_create, 0},
+	{"GET", "/v1/overrides/{pool}/{endpoint}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0,
+	 handle_override_get, 0},
+	{"PUT", "/v1/overrides/{pool}/{endpoint}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT,
+	 handle_override_put, 0},
+	{"DELETE", "/v1/overrides/{pool}/{endpoint}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, 0,
+	 handle_override_delete, 0},
+	{"GET", "/v1/settings", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_settings_get, 0},
+	{"PUT", "/v1/settings", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT, handle_settings_put,
+	 0},
+	{"GET", "/v1/maintenance", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_maintenance_list, 0},
+	{"GET", "/v1/maintenance/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_maintenance_get,
+	 0},
+	{"PUT", "/v1/maintenance/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, API_BODY_OBJECT,
+	 handle_maintenance_put, 0},
+	{"DELETE", "/v1/maintenance/{name}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_WRITE, 0,
+	 handle_maintenance_delete, 0},
+	{"GET", "/v1/transitions", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_transitions_list, 0},
+	{"GET", "/v1/transitions/{id}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_transition_get, 0},
+	{"GET", "/v1/endpoints/{pool}/{endpoint}", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0,
+	 handle_endpoint_get, 0},
+	{"POST", "/v1/checks/{name}/push", API_CLASS_POOLED, TOKENS, PUSHERS, PUSH_MAX, handle_push, 0},
 
 	{"GET", "/v1/zones", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, 0, handle_zones_list, 0},
 	{"POST", "/v1/zones", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_WRITE, API_BODY_OBJECT, handle_zone_create, 0},

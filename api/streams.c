@@ -30,7 +30,7 @@ void handle_uplink(void *ctx, struct api_request *request, struct api_reply *rep
 	struct api *api = ctx;
 	struct veer_diag diag = {""};
 	enum veer_err err = uplink_take(api->uplinks, request->principal.id, request->body, request->body_len,
-					veer_clock_monotonic_ms(api->clock), &diag);
+					veer_clock_monotonic_ns(api->clock) / 1000, &diag);
 	if (err == VEER_ELIMIT)
 		api_problem_err(reply, err);
 	else if (err != VEER_OK)

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/metrics.h"
 
-enum { METRICS_MAX = 8 << 20, AGENT_SILENT_MS = 5000 };
+enum { METRICS_MAX = 8 << 20, AGENT_SILENT_MS = 5000, WINDOWS_BYTES = 4 << 20 };
 
 void handle_healthz(void *ctx, struct api_request *request, struct api_reply *reply)
 {
@@ -73,9 +73,69 @@ static void controller_metrics(struct api *api, struct buf *out)
 	counter(out, "veer_transitions_total", "Verdicts committed.", stats.transitions);
 	counter(out, "veer_verdict_commits_failed_total", "Commits of verdicts that failed.", stats.commits_failed);
 	counter(out, "veer_confirms_total", "Second looks asked of agents.", stats.confirms);
+	counter(out, "veer_pushes_total", "Words that applications pushed.", stats.pushes);
 	gauge(out, "veer_election", "Number of the election.", (double)stats.election);
 	gauge(out, "veer_controller_acting", "1 while this controller decides, 0 once another was elected.",
 	      stats.is_acting);
+}
+
+/* What holds verdicts back, and whom the engine does not believe. */
+static void engine_metrics(struct api *api, struct buf *out)
+{
+	struct controller_counts counts;
+	if (!controller_counts_read(api->controller, &counts))
+		return;
+	metrics_family(out, "veer_endpoints_waiting", METRICS_GAUGE,
+		       "Endpoints whose verdict does not change though it might, by what they wait for.");
+	for (unsigned wait = VERDICT_WAIT_NONE + 1; wait <= VERDICT_WAIT_FROZEN; wait++)
+		metrics_sample_u64(out, "veer_endpoints_waiting",
+				   METRICS_LABELS(METRICS_LABEL("for", verdict_wait_text((enum verdict_wait)wait))),
+				   counts.waits[wait]);
+	gauge(out, "veer_endpoints_in_doubt", "Endpoints whose answers carry a short TTL.", (double)counts.doubts);
+	metrics_family(out, "veer_agents_not_counted", METRICS_GAUGE, "Agents whose views do not count, by reason.");
+	metrics_sample_u64(out, "veer_agents_not_counted", METRICS_LABELS(METRICS_LABEL("reason", "suspect")),
+			   counts.agents_suspect);
+	metrics_sample_u64(out, "veer_agents_not_counted", METRICS_LABELS(METRICS_LABEL("reason", "blind")),
+			   counts.agents_blind);
+	metrics_sample_u64(out, "veer_agents_not_counted", METRICS_LABELS(METRICS_LABEL("reason", "silent")),
+			   counts.agents_silent);
+	metrics_sample_u64(out, "veer_agents_not_counted", METRICS_LABELS(METRICS_LABEL("reason", "revoked")),
+			   counts.agents_revoked);
+}
+
+/* Overrides by what they do. */
+struct override_count {
+	uint64_t up, down, drain;
+};
+
+static bool count_override(void *ctx, const struct directory_entry *entry)
+{
+	struct override_count *count = ctx;
+	const char *action = json_string_value(json_object_get(entry->object, "action"));
+	count->up += action != NULL && strcmp(action, "up") == 0;
+	count->down += action != NULL && strcmp(action, "down") == 0;
+	count->drain += action != NULL && strcmp(action, "drain") == 0;
+	return true;
+}
+
+static void administrator_metrics(struct api *api, struct buf *out)
+{
+	struct override_count count = {0};
+	json_t *settings = api_settings(api), *blocked = controller_blocked(api->controller);
+	const char *brake = json_string_value(json_object_get(settings, "brake"));
+	directory_list(api->directory, MODEL_KIND_OVERRIDE, NULL, count_override, &count);
+	metrics_family(out, "veer_overrides", METRICS_GAUGE, "Endpoints under an administrator's word.");
+	metrics_sample_u64(out, "veer_overrides", METRICS_LABELS(METRICS_LABEL("action", "up")), count.up);
+	metrics_sample_u64(out, "veer_overrides", METRICS_LABELS(METRICS_LABEL("action", "down")), count.down);
+	metrics_sample_u64(out, "veer_overrides", METRICS_LABELS(METRICS_LABEL("action", "drain")), count.drain);
+	gauge(out, "veer_frozen", "1 while no verdict changes because an administrator froze all.",
+	      json_is_true(json_object_get(json_object_get(settings, "freeze"), "on")));
+	gauge(out, "veer_brake_off", "1 while the brake on mass removal is off.",
+	      brake != NULL && strcmp(brake, "off") == 0);
+	gauge(out, "veer_maintenance_blocked", "Pools that maintenance windows do not drain, for they would be empty.",
+	      (double)json_array_size(blocked));
+	json_decref(settings);
+	json_decref(blocked);
 }
 
 void handle_metrics(void *ctx, struct api_request *request, struct api_reply *reply)
@@ -93,6 +153,8 @@ void handle_metrics(void *ctx, struct api_request *request, struct api_reply *re
 	server_metrics(api, &out);
 	feed_metrics(api, &out);
 	controller_metrics(api, &out);
+	engine_metrics(api, &out);
+	administrator_metrics(api, &out);
 	metrics_family(&out, "veer_endpoint_up", METRICS_GAUGE,
 		       "The committed verdict; endpoints without one are left out.");
 	directory_list(api->directory, MODEL_KIND_VERDICT, NULL, verdict_metric, &out);
@@ -174,28 +236,76 @@ static void dress_agents(json_t *agents, const json_t *identities)
 		copy_field(item, identity, "name");
 		copy_field(item, identity, "region");
 		json_int_t heard = json_integer_value(json_object_get(item, "heard_ms_ago"));
-		const char *state = json_is_true(json_object_get(item, "revoked")) ? "revoked"
-				    : heard < 0                                    ? "never heard"
-				    : heard > AGENT_SILENT_MS                      ? "silent"
-				    : json_is_true(json_object_get(item, "blind")) ? "blind"
-										   : "reporting";
+		const char *state = json_is_true(json_object_get(item, "revoked"))   ? "revoked"
+				    : heard < 0                                      ? "never heard"
+				    : heard > AGENT_SILENT_MS                        ? "silent"
+				    : json_is_true(json_object_get(item, "blind"))   ? "blind"
+				    : json_is_true(json_object_get(item, "suspect")) ? "suspect"
+										     : "reporting";
 		(void)json_object_set_new(item, "state", json_string(state));
 	}
+}
+
+static bool add_copy(void *ctx, const struct directory_entry *entry)
+{
+	(void)json_array_append_new(ctx, json_deep_copy(entry->object));
+	return true;
+}
+
+/* Which pools the window does not drain, because nothing would be left. */
+static json_t *blocked_pools(const json_t *blocked, const char *name)
+{
+	size_t i;
+	json_t *block, *pools = json_array();
+	json_array_foreach((json_t *)(uintptr_t)blocked, i, block)
+	{
+		const char *other = json_string_value(json_object_get(block, "maintenance"));
+		if (other != NULL && strcmp(other, name) == 0)
+			(void)json_array_append(pools, json_object_get(block, "pool"));
+	}
+	return pools;
+}
+
+/* Each window, with whether it is on. Takes `windows`. */
+static json_t *maintenance_json(struct api *api, json_t *windows)
+{
+	size_t i;
+	json_t *window, *blocked = controller_blocked(api->controller);
+	struct arena *arena = arena_new(WINDOWS_BYTES);
+	json_array_foreach(windows, i, window)
+	{
+		struct model_maintenance m;
+		int64_t starts_ns = INT64_MAX, ends_ns = 0;
+		if (arena == NULL || model_maintenance_parse(window, arena, &m, NULL) != VEER_OK)
+			continue;
+		bool is_on = model_maintenance_is_on(&m, veer_clock_wall_ns(api->clock), &starts_ns, &ends_ns);
+		(void)json_object_set_new(window, "state",
+					  json_string(is_on                    ? "on"
+						      : starts_ns == INT64_MAX ? "over"
+									       : "scheduled"));
+		(void)json_object_set_new(window, "blocked_pools", blocked_pools(blocked, m.name));
+		arena_reset(arena);
+	}
+	arena_free(&arena);
+	json_decref(blocked);
+	return windows;
 }
 
 void handle_status(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
 	(void)request;
-	json_t *engine = controller_status(api->controller);
+	json_t *engine = controller_status(api->controller, NULL);
 	json_t *sites = json_array(), *pools = json_object(), *verdicts = json_object(), *identities = json_object();
-	json_t *status = json_object();
+	json_t *status = json_object(), *overrides = json_array(), *windows = json_array();
 	/* The indexes share the entries' JSON instead of copying it: nobody may change it meanwhile. */
 	directory_read_begin(api->directory);
 	directory_list_locked(api->directory, MODEL_KIND_SITE, NULL, add_site, sites);
 	directory_list_locked(api->directory, MODEL_KIND_POOL, NULL, index_pool, pools);
 	directory_list_locked(api->directory, MODEL_KIND_VERDICT, NULL, index_verdict, verdicts);
 	directory_list_locked(api->directory, MODEL_KIND_AGENT, NULL, index_agent, identities);
+	directory_list_locked(api->directory, MODEL_KIND_OVERRIDE, NULL, add_copy, overrides);
+	directory_list_locked(api->directory, MODEL_KIND_MAINTENANCE, NULL, add_copy, windows);
 	dress_endpoints(json_object_get(engine, "endpoints"), pools, verdicts);
 	dress_agents(json_object_get(engine, "agents"), identities);
 	json_decref(pools);
@@ -213,6 +323,10 @@ void handle_status(void *ctx, struct api_request *request, struct api_reply *rep
 	(void)json_object_set_new(status, "sites", sites);
 	copy_field(status, engine, "endpoints");
 	copy_field(status, engine, "agents");
+	copy_field(status, engine, "brake");
+	(void)json_object_set_new(status, "settings", api_settings(api));
+	(void)json_object_set_new(status, "overrides", overrides);
+	(void)json_object_set_new(status, "maintenance", maintenance_json(api, windows));
 	(void)json_object_set_new(status, "nameservers",
 				  uplink_list(api->uplinks, veer_clock_monotonic_ms(api->clock)));
 	json_decref(engine);

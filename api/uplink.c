@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 16384, NAME_MAX_LEN = 255 };
+enum { MESSAGE_MAX = 16384, NAME_MAX_LEN = 255, APPLIED_MAX = 256 };
+#define NUMBER_MAX (INT64_C(1) << 53)
 
 struct uplink_server {
 	char id[NAME_MAX_LEN + 1];
@@ -18,6 +19,8 @@ struct uplink_table {
 	pthread_mutex_t lock; /* guards the rest */
 	struct uplink_server servers[UPLINK_SERVERS_MAX];
 	size_t count;
+	struct trail *trail; /* set once, before the first message */
+	char store_id[NAME_MAX_LEN + 1];
 };
 
 struct uplink_table *uplink_table_new(void)
@@ -54,6 +57,24 @@ static void check_answers(struct json_cursor *c)
 		veer_json_fail(c, "answers", VEER_EINVAL, "must hold counts");
 }
 
+/* Revisions with the ages of their receipt and application: [[revision, received, applied], …] */
+static void check_applied(struct json_cursor *c)
+{
+	const json_t *applied = veer_json_array(c, "applied", APPLIED_MAX, false);
+	for (size_t i = 0; c->err == VEER_OK && i < json_array_size(applied); i++) {
+		const json_t *one = json_array_get(applied, i);
+		bool ok = json_is_array(one) && json_array_size(one) >= 3;
+		for (size_t j = 0; ok && j < 3; j++) {
+			const json_t *number = json_array_get(one, j);
+			ok = json_is_integer(number) && json_integer_value(number) >= 0 &&
+			     json_integer_value(number) <= NUMBER_MAX;
+		}
+		if (!ok)
+			veer_json_fail(c, "applied", VEER_EINVAL, "element %zu must be three integers of at least 0",
+				       i);
+	}
+}
+
 static enum veer_err check(const json_t *message, struct veer_diag *diag)
 {
 	struct json_cursor c;
@@ -70,6 +91,8 @@ static enum veer_err check(const json_t *message, struct veer_diag *diag)
 	(void)veer_json_int(&c, "queries", 0, INT64_MAX);
 	if (c.err == VEER_OK)
 		check_answers(&c);
+	check_applied(&c);
+	(void)veer_json_int_or(&c, "doubts", 0, INT64_MAX, 0);
 	return c.err; /* a newer server may send more */
 }
 
@@ -88,9 +111,32 @@ static struct uplink_server *slot(struct uplink_table *table, const char *id, in
 	return now_ms - oldest->heard_ms > 60000 ? oldest : NULL;
 }
 
-enum veer_err uplink_take(struct uplink_table *table, const char *id, const char *text, size_t len, int64_t now_ms,
+void uplink_table_follow(struct uplink_table *table, struct trail *trail, const char *store_id)
+{
+	table->trail = trail;
+	(void)snprintf(table->store_id, sizeof table->store_id, "%s", store_id);
+}
+
+/* Pass on what the (checked) message acknowledges. */
+static void tell_trail(struct uplink_table *table, const char *id, const json_t *message, int64_t now_us)
+{
+	const json_t *applied = json_object_get(message, "applied");
+	const char *store_id = json_string_value(json_object_get(message, "store_id"));
+	if (table->trail == NULL || strcmp(store_id, table->store_id) != 0)
+		return;
+	for (size_t i = 0; i < json_array_size(applied); i++) {
+		const json_t *one = json_array_get(applied, i);
+		trail_applied(table->trail, id, json_string_value(json_object_get(message, "name")),
+			      json_integer_value(json_array_get(one, 0)),
+			      now_us - json_integer_value(json_array_get(one, 1)),
+			      now_us - json_integer_value(json_array_get(one, 2)));
+	}
+}
+
+enum veer_err uplink_take(struct uplink_table *table, const char *id, const char *text, size_t len, int64_t now_us,
 			  struct veer_diag *diag)
 {
+	int64_t now_ms = now_us / 1000;
 	json_t *message = NULL;
 	enum veer_err err = veer_json_parse(text, len, MESSAGE_MAX, &message, diag);
 	if (err == VEER_OK)
@@ -101,6 +147,7 @@ enum veer_err uplink_take(struct uplink_table *table, const char *id, const char
 	}
 	if (id[0] == '\0')
 		id = json_string_value(json_object_get(message, "name"));
+	tell_trail(table, id, message, now_us);
 	(void)pthread_mutex_lock(&table->lock);
 	struct uplink_server *server = slot(table, id, now_ms);
 	if (server != NULL) {
@@ -117,16 +164,18 @@ enum veer_err uplink_take(struct uplink_table *table, const char *id, const char
 
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms)
 {
-	static const char *const fields[] = {"name",     "store_id", "revision", "applied_us",
-					     "uptime_s", "zones",    "queries",  "answers"};
+	static const char *const fields[] = {"name",  "store_id", "revision", "applied_us", "uptime_s",
+					     "zones", "queries",  "answers",  "doubts"};
 	json_t *list = json_array();
 	(void)pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < table->count; i++) {
 		json_t *item = json_pack("{s:s, s:I}", "id", table->servers[i].id, "heard_ms_ago",
 					 (json_int_t)(now_ms - table->servers[i].heard_ms));
 		for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++)
-			(void)json_object_set_new(
-				item, fields[f], json_deep_copy(json_object_get(table->servers[i].message, fields[f])));
+			if (json_object_get(table->servers[i].message, fields[f]) != NULL)
+				(void)json_object_set_new(
+					item, fields[f],
+					json_deep_copy(json_object_get(table->servers[i].message, fields[f])));
 		(void)json_array_append_new(list, item);
 	}
 	(void)pthread_mutex_unlock(&table->lock);

@@ -171,6 +171,8 @@ struct model_maintenance {
 	uint32_t pool_count;
 	const char *const *sites;
 	uint32_t site_count;
+	const char *const *force; /* pools that may be left without endpoints */
+	uint32_t force_count;
 	int64_t starts_ns; /* wall clock, like the next two: from here … */
 	int64_t ends_ns;   /* … up to, not including, here */
 	int64_t until_ns;  /* weekly: no window begins at or after this; 0: for ever */

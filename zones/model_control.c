@@ -98,6 +98,7 @@ enum veer_err model_maintenance_parse(const json_t *object, struct arena *arena,
 	m.endpoints = read_names(&c, arena, "endpoints", true, &m.endpoint_count);
 	m.pools = read_names(&c, arena, "pools", false, &m.pool_count);
 	m.sites = read_names(&c, arena, "sites", false, &m.site_count);
+	m.force = read_names(&c, arena, "force", false, &m.force_count);
 	m.starts_ns = read_time(&c, "starts_at");
 	m.ends_ns = read_time(&c, "ends_at");
 	m.until_ns = read_time(&c, "until");
