@@ -29,6 +29,8 @@ static const char *const reasons[PROBE_REASON_COUNT] = {
 	[PROBE_REASON_BODY] = "body",
 	[PROBE_REASON_REFUSED_TARGET] = "refused_target",
 	[PROBE_REASON_INTERNAL] = "internal",
+	[PROBE_REASON_PUSHED] = "pushed",
+	[PROBE_REASON_EXPIRED] = "expired",
 };
 
 static const char *const states[] = {

@@ -40,6 +40,8 @@ enum probe_reason {
 	PROBE_REASON_BODY,
 	PROBE_REASON_REFUSED_TARGET,
 	PROBE_REASON_INTERNAL,
+	PROBE_REASON_PUSHED,  /* no probe: said by the source of a push check */
+	PROBE_REASON_EXPIRED, /* the same: said nothing for its time to live */
 	PROBE_REASON_COUNT
 };
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verdict engine's outside: reports come in, proposals and wishes for a second look go out, commits come back. */
+/* The verdict engine's inputs: what agents and pushes say, what the store has. Proposals are in verdict_propose.c. */
 #include "probes/verdict.h"
 
 #include <stdlib.h>
 
 #include "probes/verdict_internal.h"
 
-#define FLAP_MEMORY_HOLDS 10     /* one removal is forgotten after so many times hold_s */
-#define FLAP_MEMORY_MIN_MS 60000 /* but not sooner */
-#define FLAPS_MAX 16
 #define SEED_AGE_MAX_MS 31536000000 /* a year: old enough for every hold */
 
 struct verdict_engine *verdict_engine_new(const struct verdict_limits *limits)
@@ -47,7 +44,7 @@ int64_t verdict_now(struct verdict_engine *engine, int64_t now_ms)
 	return engine->now_ms;
 }
 
-static struct endpoint_state *endpoint_find(const struct verdict_engine *engine, const char *key)
+struct endpoint_state *endpoint_find(const struct verdict_engine *engine, const char *key)
 {
 	if (engine->table == NULL)
 		return NULL;
@@ -63,6 +60,14 @@ static struct agent_state *agent_find(const struct verdict_engine *engine, const
 	return index == INDEX_NONE ? NULL : &engine->table->agents[index];
 }
 
+/* The source of a push was heard before this engine began, so its silence counts from here on. */
+static void item_await(const struct table *table, struct item_state *item, int64_t now_ms)
+{
+	const struct check_state *check = &table->checks[item->check];
+	if (check->source == VERDICT_SOURCE_PUSH && check->is_down_on_expiry && item->expires_ms == VERDICT_NEVER)
+		item->expires_ms = now_ms + check->ttl_ms;
+}
+
 enum veer_err verdict_seed(struct verdict_engine *engine, const char *key, enum model_state state, int64_t age_ms,
 			   int64_t now_ms)
 {
@@ -76,7 +81,8 @@ enum veer_err verdict_seed(struct verdict_engine *engine, const char *key, enum 
 	endpoint->flight_to = MODEL_STATE_UNKNOWN;
 	if (state == MODEL_STATE_DOWN) {
 		endpoint->removed_ms = now - (age_ms > 0 ? (age_ms < SEED_AGE_MAX_MS ? age_ms : SEED_AGE_MAX_MS) : 0);
-		endpoint->flaps = endpoint->flaps > 0 ? endpoint->flaps : 1;
+		endpoint->penalty = endpoint->penalty > 0 ? endpoint->penalty : VERDICT_PENALTY_STEP;
+		endpoint_set_doubt(engine, endpoint, false);
 	}
 	/* Which item took it down is not known: then each must be seen up before the endpoint returns. */
 	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++) {
@@ -84,6 +90,7 @@ enum veer_err verdict_seed(struct verdict_engine *engine, const char *key, enum 
 		if (item->state == MODEL_STATE_UNKNOWN && state == MODEL_STATE_UP)
 			item->state = MODEL_STATE_UP;
 		item->needs_proof = state == MODEL_STATE_DOWN;
+		item_await(engine->table, item, now);
 	}
 	return VEER_OK;
 }
@@ -147,15 +154,24 @@ static void item_suspect(struct verdict_engine *engine, struct item_state *item,
 	engine->suspected_count++;
 }
 
+static void view_set(struct view *view, enum observation_state state, int64_t confirmed_ms)
+{
+	bool stays = is_failing(state) ? is_failing((enum observation_state)view->state) : state == view->state;
+	if (!stays)
+		view->turned_ms = confirmed_ms;
+	view->state = (uint8_t)state;
+	view->confirmed_ms = confirmed_ms;
+}
+
 static void item_observe(struct verdict_engine *engine, struct item_state *item, uint32_t rank,
 			 const struct observation *seen, int64_t now_ms)
 {
 	struct view *view = &engine->table->views[item->view_first + rank];
 	bool was_failing = is_failing((enum observation_state)view->state);
 	uint32_t age_ms = seen->age_ms < REPORT_AGE_MS_MAX ? seen->age_ms : REPORT_AGE_MS_MAX;
-	view->state = (uint8_t)(seen->state <= OBSERVATION_DOWN ? seen->state : OBSERVATION_UNKNOWN);
+	enum observation_state state = seen->state <= OBSERVATION_DOWN ? seen->state : OBSERVATION_UNKNOWN;
+	view_set(view, state, now_ms - age_ms);
 	view->reason = (uint8_t)(seen->reason < PROBE_REASON_COUNT ? seen->reason : PROBE_REASON_INTERNAL);
-	view->confirmed_ms = now_ms - age_ms;
 	if (!was_failing && is_failing((enum observation_state)view->state))
 		item_suspect(engine, item, now_ms);
 }
@@ -194,6 +210,38 @@ enum veer_err verdict_report(struct verdict_engine *engine, const char *id, cons
 	return VEER_OK;
 }
 
+/* --- pushes and revocations ------------------------------------------------------------------------------------- */
+
+static struct item_state *item_find(const struct verdict_engine *engine, const char *check, const char *key)
+{
+	struct endpoint_state *endpoint = endpoint_find(engine, key);
+	uint32_t index = endpoint != NULL ? index_map_get(&engine->table->check_map, check) : INDEX_NONE;
+	for (uint32_t i = 0; index != INDEX_NONE && i < endpoint->item_count; i++) {
+		struct item_state *item = &engine->table->items[endpoint->item_first + i];
+		if (item->check == index)
+			return item;
+	}
+	return NULL;
+}
+
+enum veer_err verdict_push(struct verdict_engine *engine, const char *check, const char *endpoint,
+			   enum model_state state, uint32_t ttl_ms, int64_t now_ms)
+{
+	int64_t now = verdict_now(engine, now_ms);
+	struct item_state *item = item_find(engine, check, endpoint);
+	if (item == NULL || engine->table->checks[item->check].source != VERDICT_SOURCE_PUSH)
+		return VEER_ENOTFOUND;
+	if (state != MODEL_STATE_UP && state != MODEL_STATE_DOWN)
+		return VEER_EINVAL;
+	if (ttl_ms > VERDICT_TTL_MS_MAX)
+		return VEER_ERANGE;
+	struct view *view = &engine->table->views[item->view_first];
+	view_set(view, state == MODEL_STATE_UP ? OBSERVATION_UP : OBSERVATION_DOWN, now);
+	view->reason = PROBE_REASON_PUSHED;
+	item->expires_ms = now + (ttl_ms > 0 ? ttl_ms : engine->table->checks[item->check].ttl_ms);
+	return VEER_OK;
+}
+
 enum veer_err verdict_revoke(struct verdict_engine *engine, const char *id, int64_t now_ms)
 {
 	(void)verdict_now(engine, now_ms);
@@ -202,155 +250,4 @@ enum veer_err verdict_revoke(struct verdict_engine *engine, const char *id, int6
 		return VEER_ENOTFOUND;
 	agent->is_revoked = true;
 	return VEER_OK;
-}
-
-/* --- proposals and commits ------------------------------------------------------------------------------------- */
-
-void verdict_tick(struct verdict_engine *engine, int64_t now_ms)
-{
-	int64_t now = verdict_now(engine, now_ms);
-	if (engine->table == NULL)
-		return;
-	items_update(engine->table, now);
-	brake_update(engine, now);
-	engine->cursor = 0;
-}
-
-/* The reason that most of the votes for `to` on the check give; the first in order among equals. */
-static enum probe_reason common_reason(const struct verdict_transition *transition)
-{
-	uint32_t counts[PROBE_REASON_COUNT] = {0};
-	enum probe_reason best = PROBE_REASON_NONE;
-	for (uint32_t i = 0; i < transition->vote_count; i++) {
-		const struct verdict_vote *vote = &transition->votes[i];
-		bool is_down = vote->state == OBSERVATION_DOWN;
-		if (vote->check == transition->check && vote->state != OBSERVATION_UNKNOWN &&
-		    is_down == (transition->to == MODEL_STATE_DOWN))
-			counts[vote->reason]++;
-	}
-	for (int i = 0; i < PROBE_REASON_COUNT; i++) {
-		if (counts[i] > counts[best])
-			best = (enum probe_reason)i;
-	}
-	return best;
-}
-
-static void propose(struct verdict_engine *engine, struct endpoint_state *endpoint, const struct decision *decision,
-		    struct verdict_transition *out)
-{
-	struct table *t = engine->table;
-	const struct check_state *check = &t->checks[t->items[decision->item].check];
-	uint32_t votes = endpoint_votes(t, endpoint, false, engine->now_ms, t->votes, UINT32_MAX);
-	*out = (struct verdict_transition){
-		.endpoint = endpoint->key,
-		.from = (enum model_state)endpoint->committed,
-		.to = decision->to,
-		.check = check->name,
-		.quorum = check->quorum,
-		.votes = t->votes,
-		.vote_count = votes,
-	};
-	out->reason = common_reason(out);
-	if (decision->to == MODEL_STATE_DOWN) {
-		t->items[decision->item].needs_proof = true;
-		if (!endpoint_in_window(endpoint, engine->now_ms))
-			brake_add(&engine->brake, endpoint);
-	}
-	endpoint->flight_to = (uint8_t)decision->to;
-}
-
-bool verdict_next(struct verdict_engine *engine, struct verdict_transition *out)
-{
-	while (engine->table != NULL && engine->cursor < engine->table->endpoint_count) {
-		struct endpoint_state *endpoint = &engine->table->endpoints[engine->cursor++];
-		struct decision decision = endpoint_decide(engine, endpoint, engine->now_ms);
-		if (decision.to == MODEL_STATE_UNKNOWN || decision.wait != VERDICT_WAIT_NONE)
-			continue;
-		propose(engine, endpoint, &decision, out);
-		return true;
-	}
-	return false;
-}
-
-static void endpoint_removed(struct endpoint_state *endpoint, int64_t now_ms)
-{
-	int64_t memory_ms = (int64_t)endpoint->hold_s * 1000 * FLAP_MEMORY_HOLDS;
-	if (memory_ms < FLAP_MEMORY_MIN_MS)
-		memory_ms = FLAP_MEMORY_MIN_MS;
-	if (endpoint->removed_ms != VERDICT_NEVER) {
-		int64_t forgotten = (now_ms - endpoint->removed_ms) / memory_ms;
-		endpoint->flaps = forgotten < endpoint->flaps ? endpoint->flaps - (uint32_t)forgotten : 0;
-	}
-	if (endpoint->flaps < FLAPS_MAX)
-		endpoint->flaps++;
-	endpoint->removed_ms = now_ms;
-}
-
-static void endpoint_proven(struct verdict_engine *engine, const struct endpoint_state *endpoint)
-{
-	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++)
-		engine->table->items[i].needs_proof = false;
-}
-
-void verdict_committed(struct verdict_engine *engine, const char *key, enum model_state state, int64_t now_ms)
-{
-	int64_t now = verdict_now(engine, now_ms);
-	struct endpoint_state *endpoint = endpoint_find(engine, key);
-	if (endpoint == NULL || endpoint->voting_count == 0 || state == MODEL_STATE_UNKNOWN)
-		return;
-	endpoint->flight_to = MODEL_STATE_UNKNOWN;
-	endpoint->committed = (uint8_t)state;
-	if (state == MODEL_STATE_DOWN)
-		endpoint_removed(endpoint, now);
-	else
-		endpoint_proven(engine, endpoint);
-}
-
-void verdict_commit_failed(struct verdict_engine *engine, const char *key, int64_t now_ms)
-{
-	(void)verdict_now(engine, now_ms);
-	struct endpoint_state *endpoint = endpoint_find(engine, key);
-	if (endpoint == NULL)
-		return;
-	endpoint->flight_to = MODEL_STATE_UNKNOWN;
-	if (endpoint->committed == MODEL_STATE_UP)
-		endpoint_proven(engine, endpoint);
-}
-
-/* --- second looks ---------------------------------------------------------------------------------------------- */
-
-static uint32_t agents_to_ask(struct table *t, const struct item_state *item)
-{
-	const struct check_state *check = &t->checks[item->check];
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < check->agent_count; i++) {
-		const struct agent_state *agent = &t->agents[check->agents[i]];
-		const struct view *view = &t->views[item->view_first + i];
-		if (!agent->is_revoked && !is_failing((enum observation_state)view->state))
-			t->asked[count++] = agent->id;
-	}
-	return count;
-}
-
-bool verdict_suspicion_next(struct verdict_engine *engine, struct verdict_suspicion *out)
-{
-	for (uint32_t i = 0; engine->suspected_count > 0 && i < engine->table->item_count; i++) {
-		struct item_state *item = &engine->table->items[i];
-		if (!item->is_suspected)
-			continue;
-		item->is_suspected = false;
-		item->asked_ms = engine->now_ms;
-		engine->suspected_count--;
-		uint32_t count = agents_to_ask(engine->table, item);
-		if (count == 0)
-			continue;
-		*out = (struct verdict_suspicion){
-			.check = engine->table->checks[item->check].name,
-			.endpoint = engine->table->endpoints[item->endpoint].key,
-			.agents = engine->table->asked,
-			.agent_count = count,
-		};
-		return true;
-	}
-	return false;
 }

@@ -1,69 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Putting a configuration in force: check it, build a new table, carry over what stays, exchange the tables. */
+/* Putting a configuration in force: build a new table, carry over what stays (verdict_carry.c), exchange the tables. */
 #include <string.h>
 
 #include "probes/verdict_internal.h"
-
-/* --- what is refused ------------------------------------------------------------------------------------------- */
-
-static enum veer_err check_is_sound(const struct verdict_config *config, uint32_t index, struct veer_diag *diag)
-{
-	const struct verdict_check *check = &config->checks[index];
-	if (check->agent_count > MODEL_AGENTS_MAX)
-		return veer_fail(diag, VEER_ELIMIT, "check %s: %u agents, at most %d", check->name, check->agent_count,
-				 MODEL_AGENTS_MAX);
-	if (check->interval_ms == 0)
-		return veer_fail(diag, VEER_EINVAL, "check %s: interval_ms is 0", check->name);
-	for (uint32_t i = 0; i < check->agent_count; i++) {
-		if (check->agents[i] >= config->agent_count || (i > 0 && check->agents[i] <= check->agents[i - 1]))
-			return veer_fail(diag, VEER_EINVAL, "check %s: agents are not rising indices", check->name);
-	}
-	return VEER_OK;
-}
-
-static enum veer_err endpoint_is_sound(const struct verdict_config *config, uint32_t index, struct veer_diag *diag)
-{
-	const struct verdict_endpoint *endpoint = &config->endpoints[index];
-	if (endpoint->check_count > MODEL_CHECKS_MAX)
-		return veer_fail(diag, VEER_ELIMIT, "endpoint %s: %u checks, at most %d", endpoint->key,
-				 endpoint->check_count, MODEL_CHECKS_MAX);
-	for (uint32_t i = 0; i < endpoint->check_count; i++) {
-		if (endpoint->checks[i] >= config->check_count)
-			return veer_fail(diag, VEER_EINVAL, "endpoint %s: no check %u", endpoint->key,
-					 endpoint->checks[i]);
-		for (uint32_t k = 0; k < i; k++) {
-			if (endpoint->checks[k] == endpoint->checks[i])
-				return veer_fail(diag, VEER_EINVAL, "endpoint %s: a check twice", endpoint->key);
-		}
-	}
-	return VEER_OK;
-}
-
-static enum veer_err config_is_sound(const struct verdict_limits *limits, const struct verdict_config *config,
-				     struct veer_diag *diag)
-{
-	if (config->agent_count > limits->agents || config->check_count > limits->checks ||
-	    config->endpoint_count > limits->endpoints)
-		return veer_fail(diag, VEER_ELIMIT, "too many agents, checks or endpoints: %u, %u, %u",
-				 config->agent_count, config->check_count, config->endpoint_count);
-	if (config->max_removal_percent > 100)
-		return veer_fail(diag, VEER_EINVAL, "max_removal_percent is over 100");
-	for (uint32_t i = 0; i < config->check_count; i++) {
-		enum veer_err err = check_is_sound(config, i, diag);
-		if (err != VEER_OK)
-			return err;
-	}
-	uint64_t items = 0;
-	for (uint32_t i = 0; i < config->endpoint_count; i++) {
-		enum veer_err err = endpoint_is_sound(config, i, diag);
-		if (err != VEER_OK)
-			return err;
-		items += config->endpoints[i].check_count;
-	}
-	if (items > limits->items)
-		return veer_fail(diag, VEER_ELIMIT, "more than %u pairs of check and endpoint", limits->items);
-	return VEER_OK;
-}
 
 /* --- building the table ---------------------------------------------------------------------------------------- */
 
@@ -76,7 +15,9 @@ static enum veer_err table_agents(struct table *t, const struct verdict_config *
 	for (uint32_t i = 0; i < config->agent_count; i++) {
 		struct agent_state *agent = &t->agents[i];
 		agent->id = arena_strdup(t->arena, config->agents[i].id);
-		if (agent->id == NULL)
+		agent->region =
+			arena_strdup(t->arena, config->agents[i].region != NULL ? config->agents[i].region : "");
+		if (agent->id == NULL || agent->region == NULL)
 			return VEER_ENOMEM;
 		agent->is_revoked = config->agents[i].is_revoked;
 		agent->received_ms = VERDICT_NEVER;
@@ -86,12 +27,24 @@ static enum veer_err table_agents(struct table *t, const struct verdict_config *
 	return VEER_OK;
 }
 
+/* At least 1, at most what there is. */
+static uint32_t within(uint32_t wanted, uint32_t most)
+{
+	uint32_t number = wanted < most ? wanted : most;
+	return number > 0 ? number : 1;
+}
+
 static uint32_t effective_quorum(const struct verdict_check *check)
 {
-	uint32_t quorum = check->quorum > 0 ? check->quorum : check->agent_count / 2 + 1;
-	if (quorum > check->agent_count)
-		quorum = check->agent_count;
-	return quorum > 0 ? quorum : 1;
+	switch (check->source) {
+	case VERDICT_SOURCE_AGENTS:
+		return within(check->quorum > 0 ? check->quorum : check->agent_count / 2 + 1, check->agent_count);
+	case VERDICT_SOURCE_PUSH:
+		return 1;
+	case VERDICT_SOURCE_CALCULATED:
+		return within(check->need > 0 ? check->need : UINT32_MAX, check->of_count + check->lost_count);
+	}
+	return 1;
 }
 
 static void check_times(struct check_state *out, const struct verdict_check *check, uint32_t report_ms)
@@ -101,37 +54,109 @@ static void check_times(struct check_state *out, const struct verdict_check *che
 	out->silence_ms = 3 * period_ms;
 	/* While it changes its mind an agent repeats the old state, unconfirmed for up to one round of probes. */
 	out->stale_ms = out->silence_ms + (int64_t)round * check->interval_ms + check->timeout_ms;
+	out->settle_ms = 2 * out->stale_ms > VERDICT_SETTLE_MS ? 2 * out->stale_ms : VERDICT_SETTLE_MS;
+}
+
+/* Number the regions of the check's agents, in their order. */
+static enum veer_err check_regions(struct table *t, struct check_state *check)
+{
+	uint64_t *bits = arena_calloc(t->arena, check->agent_count + 1, sizeof *bits);
+	uint32_t count = 0;
+	if (bits == NULL)
+		return VEER_ENOMEM;
+	for (uint32_t i = 0; i < check->agent_count; i++) {
+		for (uint32_t k = 0; k < i && bits[i] == 0; k++) {
+			if (strcmp(t->agents[check->agents[k]].region, t->agents[check->agents[i]].region) == 0)
+				bits[i] = bits[k];
+		}
+		if (bits[i] == 0)
+			bits[i] = (uint64_t)1 << count++;
+	}
+	check->bits = bits;
+	check->regions = check->source == VERDICT_SOURCE_AGENTS ? within(check->regions_asked, count) : 1;
+	return VEER_OK;
+}
+
+static enum veer_err copy_numbers(struct table *t, const uint32_t *from, uint32_t count, const uint32_t **out)
+{
+	static const uint32_t none[1] = {0};
+	*out = arena_dup(t->arena, count > 0 ? from : none, (count > 0 ? count : 1) * sizeof *from);
+	return *out == NULL ? VEER_ENOMEM : VEER_OK;
+}
+
+static enum veer_err check_init(struct table *t, struct check_state *check, const struct verdict_check *from,
+				uint32_t report_ms)
+{
+	*check = (struct check_state){
+		.name = arena_strdup(t->arena, from->name),
+		.source = from->source,
+		.fingerprint = from->fingerprint,
+		.interval_ms = from->interval_ms,
+		.hold_s = from->hold_s,
+		.quorum = effective_quorum(from),
+		.is_warning = from->is_warning,
+		.agent_count = from->agent_count,
+		.view_count = from->source == VERDICT_SOURCE_PUSH ? 1 : from->agent_count,
+		.regions_asked = from->regions > 0 ? from->regions : 1,
+		.trust = arena_calloc(t->arena, from->agent_count + 1, sizeof *check->trust),
+		.ttl_ms = from->ttl_ms,
+		.is_down_on_expiry = from->is_down_on_expiry,
+		.of_count = from->of_count,
+		.part_total = from->of_count + from->lost_count,
+	};
+	check_times(check, from, report_ms);
+	if (check->name == NULL || check->trust == NULL ||
+	    copy_numbers(t, from->agents, from->agent_count, &check->agents) != VEER_OK ||
+	    copy_numbers(t, from->of, from->of_count, &check->of) != VEER_OK)
+		return VEER_ENOMEM;
+	return check_regions(t, check);
+}
+
+/* Each calculated check one above its highest part. What still rises at the end is in a loop or too deep. */
+static enum veer_err check_levels(struct table *t, struct veer_diag *diag)
+{
+	for (uint32_t pass = 0; pass <= VERDICT_NESTING_MAX; pass++) {
+		const char *risen = NULL;
+		for (uint32_t i = 0; i < t->check_count; i++) {
+			struct check_state *check = &t->checks[i];
+			uint8_t level = check->source == VERDICT_SOURCE_CALCULATED;
+			for (uint32_t k = 0; k < check->of_count; k++) {
+				uint8_t part = t->checks[check->of[k]].level;
+				level = part >= level ? (uint8_t)(part + 1) : level;
+			}
+			if (level > check->level)
+				risen = check->name;
+			check->level = level;
+			if (level > VERDICT_NESTING_MAX)
+				return veer_fail(diag, VEER_ELIMIT,
+						 "check %s: calculated in a loop or nested deeper than %d", check->name,
+						 VERDICT_NESTING_MAX);
+		}
+		if (risen == NULL)
+			return VEER_OK;
+	}
+	return VEER_OK;
 }
 
 static enum veer_err table_checks(struct table *t, const struct verdict_config *config, struct veer_diag *diag)
 {
 	uint32_t report_ms = config->report_ms > 0 ? config->report_ms : VERDICT_REPORT_MS;
-	struct index_map names;
 	t->check_count = config->check_count;
 	t->checks = arena_calloc(t->arena, config->check_count + 1, sizeof *t->checks);
 	t->ranks = arena_calloc(t->arena, config->check_count + 1, sizeof *t->ranks);
-	if (t->checks == NULL || t->ranks == NULL || index_map_init(&names, t->arena, config->check_count) != VEER_OK)
+	if (t->checks == NULL || t->ranks == NULL ||
+	    index_map_init(&t->check_map, t->arena, config->check_count) != VEER_OK)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < config->check_count; i++) {
-		const struct verdict_check *from = &config->checks[i];
-		struct check_state *check = &t->checks[i];
-		check->name = arena_strdup(t->arena, from->name);
-		check->agents = arena_dup(t->arena, from->agent_count > 0 ? from->agents : (const uint32_t[]){0},
-					  (from->agent_count > 0 ? from->agent_count : 1) * sizeof *from->agents);
-		if (check->name == NULL || check->agents == NULL)
+		if (check_init(t, &t->checks[i], &config->checks[i], report_ms) != VEER_OK)
 			return VEER_ENOMEM;
-		check->agent_count = from->agent_count;
-		check->fingerprint = from->fingerprint;
-		check->interval_ms = from->interval_ms;
-		check->hold_s = from->hold_s;
-		check->quorum = effective_quorum(from);
-		check->is_warning = from->is_warning;
-		check_times(check, from, report_ms);
-		if (!index_map_put(&names, check->name, i))
-			return veer_fail(diag, VEER_EINVAL, "check %s: twice", check->name);
+		if (!index_map_put(&t->check_map, t->checks[i].name, i))
+			return veer_fail(diag, VEER_EINVAL, "check %s: twice", t->checks[i].name);
 	}
-	return VEER_OK;
+	return check_levels(t, diag);
 }
+
+/* --- endpoints and their items ------------------------------------------------------------------------------------ */
 
 static void item_init(struct table *t, uint32_t index, uint32_t check, uint32_t endpoint)
 {
@@ -141,26 +166,69 @@ static void item_init(struct table *t, uint32_t index, uint32_t check, uint32_t 
 				    .view_first = t->view_count,
 				    .state = MODEL_STATE_UNKNOWN,
 				    .needs_proof = true,
-				    .asked_ms = VERDICT_NEVER};
-	for (uint32_t i = 0; i < t->checks[check].agent_count; i++) {
-		t->views[t->view_count++] = (struct view){.confirmed_ms = VERDICT_NEVER};
+				    .asked_ms = VERDICT_NEVER,
+				    .expires_ms = VERDICT_NEVER};
+	for (uint32_t i = 0; i < t->checks[check].view_count; i++)
+		t->views[t->view_count++] = (struct view){.confirmed_ms = VERDICT_NEVER, .turned_ms = VERDICT_NEVER};
+	for (uint32_t i = 0; i < t->checks[check].agent_count; i++)
 		t->agents[t->checks[check].agents[i]].item_count++;
+}
+
+/* Where the parts of the calculated item are within its endpoint. */
+static enum veer_err item_parts(struct table *t, const struct endpoint_state *endpoint, struct item_state *item,
+				struct veer_diag *diag)
+{
+	const struct check_state *check = &t->checks[item->check];
+	item->part_first = t->part_count;
+	for (uint32_t i = 0; i < check->of_count; i++) {
+		uint32_t k = 0;
+		while (k < endpoint->item_count && t->items[endpoint->item_first + k].check != check->of[i])
+			k++;
+		if (k == endpoint->item_count)
+			return veer_fail(diag, VEER_EINVAL, "endpoint %s: check %s without its part %s", endpoint->key,
+					 check->name, t->checks[check->of[i]].name);
+		t->parts[t->part_count++] = (uint8_t)k;
+	}
+	return VEER_OK;
+}
+
+/* Voting items are evidence, and so are the parts of what is evidence, from above to below. */
+static void mark_evidence(struct table *t, const struct endpoint_state *endpoint)
+{
+	for (uint32_t level = endpoint->level; level > 0; level--) {
+		for (uint32_t i = 0; i < endpoint->item_count; i++) {
+			const struct item_state *item = &t->items[endpoint->item_first + i];
+			const struct check_state *check = &t->checks[item->check];
+			for (uint32_t k = 0; item->is_evidence && check->level == level && k < check->of_count; k++)
+				t->items[endpoint->item_first + t->parts[item->part_first + k]].is_evidence = true;
+		}
 	}
 }
 
-static void endpoint_items(struct table *t, struct endpoint_state *endpoint, const struct verdict_endpoint *from)
+static enum veer_err endpoint_items(struct table *t, struct endpoint_state *endpoint,
+				    const struct verdict_endpoint *from, struct veer_diag *diag)
 {
 	endpoint->item_first = t->item_count;
 	endpoint->item_count = from->check_count;
 	for (uint32_t i = 0; i < from->check_count; i++) {
 		const struct check_state *check = &t->checks[from->checks[i]];
+		struct item_state *item = &t->items[t->item_count];
 		item_init(t, t->item_count++, from->checks[i], (uint32_t)(endpoint - t->endpoints));
-		if (check->is_warning)
+		endpoint->level = check->level > endpoint->level ? check->level : endpoint->level;
+		item->is_voting = item->is_evidence = !check->is_warning && i < from->check_count - from->part_count;
+		if (!item->is_voting)
 			continue;
 		endpoint->voting_count++;
 		if (check->hold_s > endpoint->hold_s)
 			endpoint->hold_s = check->hold_s;
 	}
+	for (uint32_t i = 0; i < from->check_count; i++) {
+		enum veer_err err = item_parts(t, endpoint, &t->items[endpoint->item_first + i], diag);
+		if (err != VEER_OK)
+			return err;
+	}
+	mark_evidence(t, endpoint);
+	return VEER_OK;
 }
 
 static enum veer_err table_size_items(struct table *t, const struct verdict_config *config)
@@ -168,11 +236,14 @@ static enum veer_err table_size_items(struct table *t, const struct verdict_conf
 	uint64_t items = 0;
 	uint64_t views = 0;
 	uint64_t votes_most = 0;
+	uint64_t parts = 0;
 	for (uint32_t i = 0; i < config->endpoint_count; i++) {
 		const struct verdict_endpoint *endpoint = &config->endpoints[i];
 		uint64_t votes = 0;
-		for (uint32_t k = 0; k < endpoint->check_count; k++)
-			votes += config->checks[endpoint->checks[k]].agent_count;
+		for (uint32_t k = 0; k < endpoint->check_count; k++) {
+			votes += config->checks[endpoint->checks[k]].agent_count + 1;
+			parts += config->checks[endpoint->checks[k]].of_count;
+		}
 		items += endpoint->check_count;
 		views += votes;
 		if (votes > votes_most)
@@ -181,52 +252,86 @@ static enum veer_err table_size_items(struct table *t, const struct verdict_conf
 	t->items = arena_calloc(t->arena, items + 1, sizeof *t->items);
 	t->views = arena_calloc(t->arena, views + 1, sizeof *t->views);
 	t->votes = arena_calloc(t->arena, votes_most + 1, sizeof *t->votes);
+	t->ages = arena_calloc(t->arena, votes_most + 1, sizeof *t->ages);
+	t->parts = arena_calloc(t->arena, parts + 1, sizeof *t->parts);
 	t->asked = arena_calloc(t->arena, MODEL_AGENTS_MAX, sizeof *t->asked);
-	return t->items == NULL || t->views == NULL || t->votes == NULL || t->asked == NULL ? VEER_ENOMEM : VEER_OK;
+	return t->items == NULL || t->views == NULL || t->votes == NULL || t->ages == NULL || t->parts == NULL ||
+			       t->asked == NULL
+		       ? VEER_ENOMEM
+		       : VEER_OK;
 }
 
-/* The number of the endpoint's site, a new one when it is the first there. */
-static enum veer_err site_number(struct table *t, struct index_map *sites, const char *site, uint32_t *out)
+/* The names that occur, numbered. */
+struct numbering {
+	struct index_map map;
+	const char **names;
+	uint32_t count;
+};
+
+static enum veer_err numbering_init(struct table *t, struct numbering *numbering, uint32_t most)
 {
-	*out = index_map_get(sites, site);
+	numbering->count = 0;
+	numbering->names = arena_calloc(t->arena, (size_t)most + 1, sizeof *numbering->names);
+	return numbering->names == NULL ? VEER_ENOMEM : index_map_init(&numbering->map, t->arena, most);
+}
+
+/* The name's number, a new one when it is the first there. */
+static enum veer_err number_of(struct table *t, struct numbering *numbering, const char *name, uint32_t *out)
+{
+	*out = index_map_get(&numbering->map, name);
 	if (*out != INDEX_NONE)
 		return VEER_OK;
-	char *copy = arena_strdup(t->arena, site);
+	char *copy = arena_strdup(t->arena, name);
 	if (copy == NULL)
 		return VEER_ENOMEM;
-	*out = t->site_count++;
-	(void)index_map_put(sites, copy, *out);
+	*out = numbering->count++;
+	numbering->names[*out] = copy;
+	(void)index_map_put(&numbering->map, copy, *out);
 	return VEER_OK;
+}
+
+static enum veer_err endpoint_init(struct table *t, struct endpoint_state *endpoint,
+				   const struct verdict_endpoint *from, struct veer_diag *diag)
+{
+	*endpoint = (struct endpoint_state){
+		.key = arena_strdup(t->arena, from->key),
+		.fingerprint = from->fingerprint,
+		.committed = MODEL_STATE_UNKNOWN,
+		.flight_to = MODEL_STATE_UNKNOWN,
+		.removed_ms = VERDICT_NEVER,
+	};
+	return endpoint->key == NULL ? VEER_ENOMEM : endpoint_items(t, endpoint, from, diag);
 }
 
 static enum veer_err table_endpoints(struct table *t, const struct verdict_config *config, struct veer_diag *diag)
 {
-	struct index_map sites;
+	struct numbering sites, domains;
+	uint32_t site;
 	t->endpoint_count = config->endpoint_count;
 	t->endpoints = arena_calloc(t->arena, config->endpoint_count + 1, sizeof *t->endpoints);
 	if (t->endpoints == NULL || table_size_items(t, config) != VEER_OK ||
 	    index_map_init(&t->endpoint_map, t->arena, config->endpoint_count) != VEER_OK ||
-	    index_map_init(&sites, t->arena, config->endpoint_count) != VEER_OK)
+	    numbering_init(t, &sites, config->endpoint_count) != VEER_OK ||
+	    numbering_init(t, &domains, config->endpoint_count) != VEER_OK)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < config->endpoint_count; i++) {
 		const struct verdict_endpoint *from = &config->endpoints[i];
 		struct endpoint_state *endpoint = &t->endpoints[i];
-		endpoint->key = arena_strdup(t->arena, from->key);
-		if (endpoint->key == NULL)
-			return VEER_ENOMEM;
-		endpoint->fingerprint = from->fingerprint;
-		endpoint->committed = MODEL_STATE_UNKNOWN;
-		endpoint->flight_to = MODEL_STATE_UNKNOWN;
-		endpoint->removed_ms = VERDICT_NEVER;
-		endpoint_items(t, endpoint, from);
+		enum veer_err err = endpoint_init(t, endpoint, from, diag);
+		if (err != VEER_OK)
+			return err;
 		if (endpoint->voting_count > 0) {
+			const char *domain = from->domain != NULL ? from->domain : from->site;
 			t->voting_endpoint_count++;
-			if (site_number(t, &sites, from->site, &endpoint->site) != VEER_OK)
+			if (number_of(t, &sites, from->site, &site) != VEER_OK ||
+			    number_of(t, &domains, domain, &endpoint->domain) != VEER_OK)
 				return VEER_ENOMEM;
 		}
 		if (!index_map_put(&t->endpoint_map, endpoint->key, i))
 			return veer_fail(diag, VEER_EINVAL, "endpoint %s: twice", endpoint->key);
 	}
+	t->site_count = sites.count;
+	t->domains = domains.names;
 	return VEER_OK;
 }
 
@@ -257,84 +362,7 @@ static enum veer_err table_make(const struct verdict_limits *limits, const struc
 	return VEER_OK;
 }
 
-/* --- carrying over --------------------------------------------------------------------------------------------- */
-
-static void carry_agents(struct table *to, const struct table *from)
-{
-	for (uint32_t i = 0; i < to->agent_count; i++) {
-		struct agent_state *agent = &to->agents[i];
-		uint32_t old = index_map_get(&from->agent_map, agent->id);
-		if (old == INDEX_NONE)
-			continue;
-		struct agent_state copy = from->agents[old];
-		copy.id = agent->id;
-		copy.is_revoked = agent->is_revoked || copy.is_revoked; /* for good: ids do not come back */
-		copy.item_count = agent->item_count;
-		*agent = copy;
-	}
-}
-
-static void carry_views(struct table *to, const struct item_state *item, const struct table *from,
-			const struct item_state *old)
-{
-	const struct check_state *check = &to->checks[item->check];
-	const struct check_state *old_check = &from->checks[old->check];
-	for (uint32_t i = 0; i < check->agent_count; i++) {
-		uint32_t agent = index_map_get(&from->agent_map, to->agents[check->agents[i]].id);
-		uint32_t rank =
-			agent == INDEX_NONE ? INDEX_NONE : index_find(old_check->agents, old_check->agent_count, agent);
-		if (rank != INDEX_NONE)
-			to->views[item->view_first + i] = from->views[old->view_first + rank];
-	}
-}
-
-/* The item of the old endpoint that is the same thing to probe; NULL without one. */
-static const struct item_state *old_item(const struct table *to, const struct item_state *item,
-					 const struct table *from, const struct endpoint_state *endpoint)
-{
-	const struct check_state *check = &to->checks[item->check];
-	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++) {
-		const struct check_state *old = &from->checks[from->items[i].check];
-		if (strcmp(old->name, check->name) == 0 && old->fingerprint == check->fingerprint)
-			return &from->items[i];
-	}
-	return NULL;
-}
-
-static void carry_items(struct table *to, const struct endpoint_state *endpoint, const struct table *from,
-			const struct endpoint_state *old_endpoint)
-{
-	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++) {
-		struct item_state *item = &to->items[i];
-		const struct item_state *old = old_item(to, item, from, old_endpoint);
-		if (old == NULL)
-			continue;
-		item->state = old->state;
-		item->needs_proof = old->needs_proof;
-		item->is_suspected = old->is_suspected;
-		item->asked_ms = old->asked_ms;
-		carry_views(to, item, from, old);
-	}
-}
-
-static void carry_endpoints(struct table *to, const struct table *from)
-{
-	for (uint32_t i = 0; i < to->endpoint_count; i++) {
-		struct endpoint_state *endpoint = &to->endpoints[i];
-		uint32_t index = index_map_get(&from->endpoint_map, endpoint->key);
-		if (index == INDEX_NONE)
-			continue;
-		const struct endpoint_state *old = &from->endpoints[index];
-		if (old->fingerprint == endpoint->fingerprint)
-			carry_items(to, endpoint, from, old);
-		if (endpoint->voting_count == 0)
-			continue; /* nobody watches it any more: unknown, not stuck in its last verdict */
-		endpoint->committed = old->committed;
-		endpoint->flight_to = old->flight_to;
-		endpoint->removed_ms = old->removed_ms;
-		endpoint->flaps = old->flaps;
-	}
-}
+/* --- exchange ----------------------------------------------------------------------------------------------------- */
 
 enum veer_err verdict_configure(struct verdict_engine *engine, const struct verdict_config *config, int64_t now_ms,
 				struct veer_diag *diag)
@@ -348,13 +376,15 @@ enum veer_err verdict_configure(struct verdict_engine *engine, const struct verd
 		return err;
 	struct table *before = engine->table;
 	if (before != NULL) {
-		carry_agents(next, before);
-		carry_endpoints(next, before);
+		table_carry(next, before);
 		struct arena *arena = before->arena; /* the table lives in its own arena */
 		arena_free(&arena);
 	}
 	engine->table = next;
 	engine->suspected_count = 0;
+	engine->doubt_count = 0;
+	for (uint32_t i = 0; i < next->endpoint_count; i++)
+		engine->doubt_count += next->endpoints[i].is_doubted != next->endpoints[i].is_doubt_told;
 	for (uint32_t i = 0; i < next->item_count; i++)
 		engine->suspected_count += next->items[i].is_suspected;
 	engine->cursor = next->endpoint_count; /* nothing is due before the next tick */

@@ -1,61 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules: what a view is worth, when an item and an endpoint change, what the brake lets through. */
+/* The rules: when an item and an endpoint change, how long a removal holds, what the brake lets through. */
 #include "probes/verdict_internal.h"
 
-#define FLAP_DOUBLINGS_MAX 4
-#define FLAP_HOLD_MAX_MS 3600000
+#define PENALTY_MAX 5000  /* 16 times the hold */
+#define PENALTY_LEAST 100 /* less is forgotten */
+#define PENALTY_HALVES_HOLDS 30
+#define PENALTY_HALVES_MIN_MS 60000
+#define PENALTY_HOLD_MAX_MS 3600000
 
-enum observation_state view_state(const struct table *table, const struct check_state *check, uint32_t rank,
-				  const struct view *view, int64_t now_ms)
+/* --- items ------------------------------------------------------------------------------------------------------ */
+
+static void item_update(struct item_state *item, const struct endpoint_state *endpoint, const struct judged *judged)
 {
-	const struct agent_state *agent = &table->agents[check->agents[rank]];
-	if (view->state == OBSERVATION_UNKNOWN || agent->is_revoked || agent->is_blind)
-		return OBSERVATION_UNKNOWN; /* also when it was never heard: its views start unknown */
-	if (now_ms - agent->received_ms > check->silence_ms)
-		return OBSERVATION_UNKNOWN;
-	if (now_ms - view->confirmed_ms > check->stale_ms)
-		return OBSERVATION_UNKNOWN;
-	return (enum observation_state)view->state;
+	bool is_up_for_good = endpoint->committed == MODEL_STATE_UP && endpoint->flight_to != MODEL_STATE_DOWN;
+	if (judged->value != MODEL_STATE_UNKNOWN)
+		item->state = judged->value;
+	if (item->state != MODEL_STATE_UP && !is_up_for_good)
+		item->needs_proof = true;
 }
 
-struct tally item_tally(const struct table *table, const struct item_state *item, int64_t now_ms)
+void items_update(struct verdict_engine *engine, int64_t now_ms)
 {
-	const struct check_state *check = &table->checks[item->check];
-	struct tally tally = {0, 0};
-	for (uint32_t i = 0; i < check->agent_count; i++) {
-		enum observation_state state = view_state(table, check, i, &table->views[item->view_first + i], now_ms);
-		tally.down += state == OBSERVATION_DOWN;
-		tally.up += state == OBSERVATION_UP || state == OBSERVATION_FAILING;
+	struct table *table = engine->table;
+	struct judged judged[VERDICT_ITEMS_MAX];
+	trust_begin(table);
+	for (uint32_t e = 0; e < table->endpoint_count; e++) {
+		struct endpoint_state *endpoint = &table->endpoints[e];
+		bool is_doubted = false;
+		endpoint_judge(table, endpoint, now_ms, judged);
+		for (uint32_t i = 0; i < endpoint->item_count; i++) {
+			struct item_state *item = &table->items[endpoint->item_first + i];
+			item_update(item, endpoint, &judged[i]);
+			trust_item(table, item, &judged[i], now_ms);
+			is_doubted = is_doubted || (item->is_voting && judged[i].is_doubted);
+		}
+		endpoint_set_doubt(engine, endpoint, is_doubted && endpoint->committed != MODEL_STATE_DOWN);
 	}
-	return tally;
+	trust_end(table, now_ms);
 }
 
-/*
- * Down goes first: with a quorum of at most half of the agents both sides can have it, and q honest agents that see
- * an endpoint dead must suffice, whatever the others say.
- */
-static enum model_state item_state_of(const struct tally *tally, uint32_t quorum, enum model_state before)
-{
-	if (tally->down >= quorum)
-		return MODEL_STATE_DOWN;
-	if (tally->up >= quorum)
-		return MODEL_STATE_UP;
-	return before;
-}
-
-void items_update(struct table *table, int64_t now_ms)
-{
-	for (uint32_t i = 0; i < table->item_count; i++) {
-		struct item_state *item = &table->items[i];
-		struct tally tally = item_tally(table, item, now_ms);
-		item->state = (uint8_t)item_state_of(&tally, table->checks[item->check].quorum,
-						     (enum model_state)item->state);
-		const struct endpoint_state *endpoint = &table->endpoints[item->endpoint];
-		bool is_up_for_good = endpoint->committed == MODEL_STATE_UP && endpoint->flight_to != MODEL_STATE_DOWN;
-		if (item->state != MODEL_STATE_UP && !is_up_for_good)
-			item->needs_proof = true;
-	}
-}
+/* --- the brake ---------------------------------------------------------------------------------------------------- */
 
 bool endpoint_in_window(const struct endpoint_state *endpoint, int64_t now_ms)
 {
@@ -66,29 +50,28 @@ bool endpoint_in_window(const struct endpoint_state *endpoint, int64_t now_ms)
 
 void brake_add(struct brake *brake, const struct endpoint_state *endpoint)
 {
-	brake->is_mixed = brake->is_mixed || (brake->count > 0 && brake->site != endpoint->site);
-	brake->site = endpoint->site;
+	brake->is_mixed = brake->is_mixed || (brake->count > 0 && brake->domain != endpoint->domain);
+	brake->domain = endpoint->domain;
 	brake->count++;
 }
 
 void brake_update(struct verdict_engine *engine, int64_t now_ms)
 {
 	const struct table *table = engine->table;
-	struct brake brake = {.site = INDEX_NONE};
+	struct brake brake = {.domain = INDEX_NONE};
 	uint64_t share = (uint64_t)table->voting_endpoint_count * table->max_removal_percent / 100;
 	brake.limit = share > 1 ? (uint32_t)share : 1;
 	brake.is_engaged = !table->is_brake_off && table->voting_endpoint_count >= VERDICT_BRAKE_ENDPOINTS &&
 			   table->site_count >= VERDICT_BRAKE_SITES;
-	for (uint32_t i = 0; brake.is_engaged && i < table->endpoint_count; i++) {
+	for (uint32_t i = 0; i < table->endpoint_count; i++) {
 		const struct endpoint_state *endpoint = &table->endpoints[i];
-		if (endpoint->voting_count == 0 || !endpoint_in_window(endpoint, now_ms))
-			continue;
-		brake_add(&brake, endpoint);
+		if (endpoint->voting_count > 0 && endpoint_in_window(endpoint, now_ms))
+			brake_add(&brake, endpoint);
 	}
 	engine->brake = brake;
 }
 
-/* May the endpoint be removed now? One site, or a share of all, whichever is more (S9). */
+/* May the endpoint be removed now? One failure domain, or a share of all, whichever is more (S9). */
 static bool brake_lets(const struct verdict_engine *engine, const struct endpoint_state *endpoint, int64_t now_ms)
 {
 	const struct brake *brake = &engine->brake;
@@ -98,62 +81,44 @@ static bool brake_lets(const struct verdict_engine *engine, const struct endpoin
 	uint32_t others = brake->count - (endpoint_in_window(endpoint, now_ms) && brake->count > 0 ? 1 : 0);
 	if (others + 1 <= brake->limit)
 		return true;
-	return !brake->is_mixed && brake->site == endpoint->site;
+	return !brake->is_mixed && brake->domain == endpoint->domain;
+}
+
+/* --- the hold ------------------------------------------------------------------------------------------------------
+ */
+
+/* What is left of a penalty: it halves at each end of `half_ms`, and falls evenly in between. */
+static uint32_t penalty_after(uint32_t penalty, int64_t elapsed_ms, int64_t half_ms)
+{
+	int64_t halves = elapsed_ms / half_ms;
+	if (halves >= 16)
+		return 0;
+	int64_t left = (int64_t)penalty >> halves;
+	left -= left * (elapsed_ms % half_ms) / (2 * half_ms);
+	return left < PENALTY_LEAST ? 0 : (uint32_t)left;
+}
+
+void endpoint_removed(struct endpoint_state *endpoint, int64_t now_ms)
+{
+	int64_t half_ms = (int64_t)endpoint->hold_s * 1000 * PENALTY_HALVES_HOLDS;
+	if (half_ms < PENALTY_HALVES_MIN_MS)
+		half_ms = PENALTY_HALVES_MIN_MS;
+	if (endpoint->removed_ms != VERDICT_NEVER)
+		endpoint->penalty = penalty_after(endpoint->penalty, now_ms - endpoint->removed_ms, half_ms);
+	endpoint->penalty += VERDICT_PENALTY_STEP;
+	if (endpoint->penalty > PENALTY_MAX)
+		endpoint->penalty = PENALTY_MAX;
+	endpoint->removed_ms = now_ms;
 }
 
 int64_t endpoint_hold_ms(const struct endpoint_state *endpoint)
 {
 	int64_t hold_ms = (int64_t)endpoint->hold_s * 1000;
-	int64_t most_ms = hold_ms > FLAP_HOLD_MAX_MS ? hold_ms : FLAP_HOLD_MAX_MS;
-	uint32_t doublings = endpoint->flaps > 1 ? endpoint->flaps - 1 : 0;
-	if (doublings > FLAP_DOUBLINGS_MAX)
-		doublings = FLAP_DOUBLINGS_MAX;
-	int64_t grown_ms = hold_ms << doublings;
+	int64_t most_ms = hold_ms > PENALTY_HOLD_MAX_MS ? hold_ms : PENALTY_HOLD_MAX_MS;
+	uint32_t excess = endpoint->penalty > VERDICT_PENALTY_STEP ? endpoint->penalty - VERDICT_PENALTY_STEP : 0;
+	int64_t grown_ms = hold_ms << excess / VERDICT_PENALTY_STEP;
+	grown_ms += grown_ms * (excess % VERDICT_PENALTY_STEP) / VERDICT_PENALTY_STEP;
 	return grown_ms < most_ms ? grown_ms : most_ms;
-}
-
-/* The first voting item that q agents see down now; INDEX_NONE without one. */
-static uint32_t item_down(const struct table *table, const struct endpoint_state *endpoint, int64_t now_ms)
-{
-	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++) {
-		const struct item_state *item = &table->items[i];
-		const struct check_state *check = &table->checks[item->check];
-		if (!check->is_warning && item->state == MODEL_STATE_DOWN &&
-		    item_tally(table, item, now_ms).down >= check->quorum)
-			return i;
-	}
-	return INDEX_NONE;
-}
-
-/* The voting item that shows the endpoint up, when all of them agree; INDEX_NONE otherwise. */
-static uint32_t item_up(const struct table *table, const struct endpoint_state *endpoint, int64_t now_ms)
-{
-	uint32_t found = INDEX_NONE;
-	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++) {
-		const struct item_state *item = &table->items[i];
-		const struct check_state *check = &table->checks[item->check];
-		if (check->is_warning)
-			continue;
-		struct tally tally = item_tally(table, item, now_ms);
-		bool is_proven = tally.up >= check->quorum && tally.down < check->quorum;
-		if (item->state != MODEL_STATE_UP || tally.up + tally.down < check->quorum ||
-		    (item->needs_proof && !is_proven))
-			return INDEX_NONE;
-		if (is_proven && (found == INDEX_NONE || (item->needs_proof && !table->items[found].needs_proof)))
-			found = i;
-	}
-	return found;
-}
-
-static bool has_quorum(const struct table *table, const struct endpoint_state *endpoint, int64_t now_ms)
-{
-	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++) {
-		const struct check_state *check = &table->checks[table->items[i].check];
-		struct tally tally = item_tally(table, &table->items[i], now_ms);
-		if (!check->is_warning && tally.up + tally.down < check->quorum)
-			return false;
-	}
-	return true;
 }
 
 static int64_t hold_left_ms(const struct endpoint_state *endpoint, int64_t now_ms)
@@ -164,24 +129,71 @@ static int64_t hold_left_ms(const struct endpoint_state *endpoint, int64_t now_m
 	return left_ms > 0 ? left_ms : 0;
 }
 
+/* --- what is due ---------------------------------------------------------------------------------------------------
+ */
+
+/* The first voting item that a quorum sees down now; INDEX_NONE without one. */
+static uint32_t item_down(const struct table *table, const struct endpoint_state *endpoint, const struct judged *judged)
+{
+	for (uint32_t i = 0; i < endpoint->item_count; i++) {
+		const struct item_state *item = &table->items[endpoint->item_first + i];
+		if (item->is_voting && item->state == MODEL_STATE_DOWN && judged[i].value == MODEL_STATE_DOWN)
+			return endpoint->item_first + i;
+	}
+	return INDEX_NONE;
+}
+
+/* The voting item to name for a return, when all voting items are up; INDEX_NONE when they are not. */
+static uint32_t item_up(const struct table *table, const struct endpoint_state *endpoint, const struct judged *judged)
+{
+	uint32_t found = INDEX_NONE;
+	for (uint32_t i = 0; i < endpoint->item_count; i++) {
+		const struct item_state *item = &table->items[endpoint->item_first + i];
+		bool is_proven = judged[i].value == MODEL_STATE_UP;
+		if (!item->is_voting)
+			continue;
+		if (item->state != MODEL_STATE_UP || !judged[i].is_fresh || judged[i].value == MODEL_STATE_DOWN ||
+		    (item->needs_proof && !is_proven))
+			return INDEX_NONE;
+		if (is_proven && (found == INDEX_NONE || (item->needs_proof && !table->items[found].needs_proof)))
+			found = endpoint->item_first + i;
+	}
+	return found;
+}
+
 /* What is due by votes alone. */
-static void decide_due(const struct table *table, const struct endpoint_state *endpoint, int64_t now_ms,
+static void decide_due(const struct table *table, const struct endpoint_state *endpoint, const struct judged *judged,
 		       struct decision *out)
 {
-	out->item = item_down(table, endpoint, now_ms);
+	out->item = item_down(table, endpoint, judged);
 	if (out->item != INDEX_NONE) {
 		out->to = endpoint->committed == MODEL_STATE_DOWN ? MODEL_STATE_UNKNOWN : MODEL_STATE_DOWN;
 		return;
 	}
 	if (endpoint->committed == MODEL_STATE_UP)
 		return;
-	out->item = item_up(table, endpoint, now_ms);
+	out->item = item_up(table, endpoint, judged);
 	if (out->item != INDEX_NONE)
 		out->to = MODEL_STATE_UP;
 }
 
-struct decision endpoint_decide(const struct verdict_engine *engine, const struct endpoint_state *endpoint,
-				int64_t now_ms)
+/* Why no vote is due: too few speak, or they are in too few regions, or nothing has changed. */
+static enum verdict_wait wait_of_views(const struct table *table, const struct endpoint_state *endpoint,
+				       const struct judged *judged)
+{
+	bool lacks_regions = false;
+	for (uint32_t i = 0; i < endpoint->item_count; i++) {
+		if (!table->items[endpoint->item_first + i].is_voting)
+			continue;
+		if (!judged[i].has_quorum)
+			return VERDICT_WAIT_NO_QUORUM;
+		lacks_regions = lacks_regions || judged[i].lacks_regions;
+	}
+	return lacks_regions ? VERDICT_WAIT_NO_REGIONS : VERDICT_WAIT_NONE;
+}
+
+struct decision endpoint_decide_judged(const struct verdict_engine *engine, const struct endpoint_state *endpoint,
+				       const struct judged *judged, int64_t now_ms)
 {
 	const struct table *table = engine->table;
 	struct decision out = {.to = MODEL_STATE_UNKNOWN, .wait = VERDICT_WAIT_NONE, .item = INDEX_NONE};
@@ -193,9 +205,9 @@ struct decision endpoint_decide(const struct verdict_engine *engine, const struc
 		out.wait = VERDICT_WAIT_COMMIT;
 		return out;
 	}
-	decide_due(table, endpoint, now_ms, &out);
+	decide_due(table, endpoint, judged, &out);
 	if (out.to == MODEL_STATE_UNKNOWN) {
-		out.wait = has_quorum(table, endpoint, now_ms) ? VERDICT_WAIT_NONE : VERDICT_WAIT_NO_QUORUM;
+		out.wait = wait_of_views(table, endpoint, judged);
 	} else if (table->is_frozen) {
 		out.wait = VERDICT_WAIT_FROZEN;
 	} else if (out.to == MODEL_STATE_UP) {
@@ -207,35 +219,10 @@ struct decision endpoint_decide(const struct verdict_engine *engine, const struc
 	return out;
 }
 
-static uint32_t item_votes(const struct table *table, const struct item_state *item, int64_t now_ms,
-			   struct verdict_vote *out, uint32_t size)
+struct decision endpoint_decide(const struct verdict_engine *engine, const struct endpoint_state *endpoint,
+				int64_t now_ms)
 {
-	const struct check_state *check = &table->checks[item->check];
-	for (uint32_t i = 0; i < check->agent_count && i < size; i++) {
-		const struct agent_state *agent = &table->agents[check->agents[i]];
-		const struct view *view = &table->views[item->view_first + i];
-		int64_t age_ms = view->confirmed_ms == VERDICT_NEVER ? 0 : now_ms - view->confirmed_ms;
-		out[i] = (struct verdict_vote){
-			.agent = agent->id,
-			.check = check->name,
-			.state = view_state(table, check, i, view, now_ms),
-			.reason = (enum probe_reason)view->reason,
-			.age_ms = age_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)age_ms,
-		};
-	}
-	return check->agent_count;
-}
-
-uint32_t endpoint_votes(const struct table *table, const struct endpoint_state *endpoint, bool with_warnings,
-			int64_t now_ms, struct verdict_vote *out, uint32_t size)
-{
-	uint32_t count = 0;
-	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++) {
-		const struct item_state *item = &table->items[i];
-		if (!with_warnings && table->checks[item->check].is_warning)
-			continue;
-		uint32_t left = count < size ? size - count : 0;
-		count += item_votes(table, item, now_ms, left > 0 ? out + count : NULL, left);
-	}
-	return count;
+	struct judged judged[VERDICT_ITEMS_MAX];
+	endpoint_judge(engine->table, endpoint, now_ms, judged);
+	return endpoint_decide_judged(engine, endpoint, judged, now_ms);
 }
