@@ -6,6 +6,7 @@
 #include "api/handlers.h"
 #include "base/buf.h"
 #include "base/metrics.h"
+#include "probes/verdict.h"
 
 enum { METRICS_MAX = 8 << 20, AGENT_SILENT_MS = 5000, WINDOWS_BYTES = 4 << 20 };
 

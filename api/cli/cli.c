@@ -2,6 +2,7 @@
 #include "api/cli/cli.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "base/http.h"
 #include "base/loop.h"
 
-enum { REPLY_MAX = 1 << 30, CALL_TIMEOUT_MS = 600000 };
+enum { REPLY_MAX = 1 << 30, CALL_TIMEOUT_MS = 600000, LINE = 512 };
 
 void cli_options(struct cli *cli, struct args_option out[CLI_OPTION_COUNT])
 {
@@ -183,6 +184,19 @@ int cli_print_json(const json_t *value)
 	(void)json_dumpf(value, stdout, JSON_INDENT(2));
 	(void)putchar('\n');
 	return CLI_OK;
+}
+
+void cli_say(const char *fmt, ...)
+{
+	char line[LINE];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	for (char *p = line; *p != '\0'; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
+	(void)printf("%s\n", line);
 }
 
 void cli_encode_segment(struct buf *out, const char *text)

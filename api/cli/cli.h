@@ -64,9 +64,23 @@ int cli_print_json(const json_t *value);
 struct buf;
 void cli_encode_segment(struct buf *out, const char *text);
 
+/* A line for a terminal: what others wrote into it cannot move the cursor. At most 511 bytes. */
+void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Append `prefix` and the two segments of POOL/ENDPOINT. */
+void cli_endpoint_path(struct buf *out, const char *prefix, const char *endpoint);
+
+/* "90s", "30m", "2h", "7d", "1w" in seconds, at most 366 days. False for anything else. */
+bool cli_duration_s(const char *text, int64_t *seconds);
+
+/* The table of maintenance windows, as /v1/status has them. */
+void cli_print_maintenance(const json_t *windows);
+
 /* A command: argv[first…] are its arguments. Returns an exit code. */
 typedef int cli_command_fn(int argc, char *argv[], int first);
 
+cli_command_fn cli_why, cli_transitions, cli_drain, cli_force_up, cli_force_down, cli_release, cli_freeze;
+cli_command_fn cli_maintenance_add, cli_maintenance_list, cli_maintenance_end;
 cli_command_fn cli_run, cli_status, cli_zone_import, cli_zone_export, cli_zone_list, cli_token_create, cli_agent_enrol,
 	cli_demo_run, cli_demo_stop, cli_demo_start, cli_demo_seed, cli_demo_site;
 

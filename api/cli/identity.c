@@ -24,7 +24,8 @@ int cli_token_create(int argc, char *argv[], int first)
 		 .kind = ARGS_LIST,
 		 .target = &scopes,
 		 .value = "SCOPE",
-		 .help = "admin (default), zones:read, zones:write, health:read, health:write, agents, tokens, "
+		 .help = "admin (default), zones:read, zones:write, health:read, health:write, health:push, agents, "
+			 "tokens, "
 			 "feed:read; may repeat"},
 	};
 	struct args_spec spec = {

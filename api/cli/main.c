@@ -10,6 +10,16 @@
 static const struct args_command commands[] = {
 	{"run", "run the whole service on this host, from one configuration file"},
 	{"status", "show sites, endpoints, agents and name servers"},
+	{"why", "explain how an endpoint stands, and its last change in milliseconds"},
+	{"transitions", "show the latest changes of verdicts"},
+	{"drain", "take endpoints out of the answers"},
+	{"force up", "take endpoints as up, whatever the agents say"},
+	{"force down", "take endpoints as down, whatever the agents say"},
+	{"release", "end what was said with drain or force"},
+	{"freeze", "stop all changes of verdicts (--off: go on)"},
+	{"maintenance add", "plan a drain"},
+	{"maintenance list", "show what is planned"},
+	{"maintenance end", "end a window, or forget one"},
 	{"zone import", "load a zone file into the service"},
 	{"zone export", "print a zone as a zone file"},
 	{"zone list", "list the zones"},
@@ -24,8 +34,28 @@ static const struct args_command commands[] = {
 enum { COMMANDS = sizeof commands / sizeof commands[0], HIDDEN = 2 };
 
 static cli_command_fn *const functions[COMMANDS] = {
-	cli_run,         cli_status,   cli_zone_import, cli_zone_export, cli_zone_list, cli_token_create,
-	cli_agent_enrol, cli_demo_run, cli_demo_stop,   cli_demo_start,  cli_demo_seed, cli_demo_site,
+	cli_run,
+	cli_status,
+	cli_why,
+	cli_transitions,
+	cli_drain,
+	cli_force_up,
+	cli_force_down,
+	cli_release,
+	cli_freeze,
+	cli_maintenance_add,
+	cli_maintenance_list,
+	cli_maintenance_end,
+	cli_zone_import,
+	cli_zone_export,
+	cli_zone_list,
+	cli_token_create,
+	cli_agent_enrol,
+	cli_demo_run,
+	cli_demo_stop,
+	cli_demo_start,
+	cli_demo_seed,
+	cli_demo_site,
 };
 
 static int help(void)

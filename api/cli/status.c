@@ -58,10 +58,58 @@ static void explain_wait(const json_t *e, char *out)
 		(void)snprintf(out, CELL, "brake: too many were removed at once");
 	else if (strcmp(wait, "frozen") == 0)
 		(void)snprintf(out, CELL, "frozen");
+	else if (strcmp(wait, "no_regions") == 0)
+		(void)snprintf(out, CELL, "too few regions agree, the verdict is held");
 	else if (strcmp(text_of(e, "state"), "down") == 0)
 		(void)snprintf(out, CELL, "%s since %s", text_of(e, "reason"), text_of(e, "at"));
 	else
 		out[0] = '\0';
+}
+
+/* An administrator's word comes before everything that agents say. */
+static void explain(const json_t *e, char *out)
+{
+	const char *override = text_of(e, "override");
+	char wait[CELL];
+	explain_wait(e, wait);
+	(void)snprintf(out, CELL, "%s%s%s",
+		       strcmp(override, "drain") == 0  ? "drained; "
+		       : strcmp(override, "up") == 0   ? "forced up; "
+		       : strcmp(override, "down") == 0 ? "forced down; "
+						       : "",
+		       json_is_true(json_object_get(e, "doubted")) ? "in doubt; " : "", wait);
+	size_t len = strlen(out);
+	if (len > 2 && strcmp(out + len - 2, "; ") == 0)
+		out[len - 2] = '\0';
+}
+
+static void print_overrides(const json_t *overrides)
+{
+	static const char *const headings[] = {"OVERRIDE", "ACTION", "OWNER", "UNTIL", "REASON"};
+	struct table *t = table_new(headings, 5);
+	size_t i;
+	json_t *o;
+	json_array_foreach((json_t *)(uintptr_t)overrides, i, o)
+	{
+		const char *until = text_of(o, "expires_at");
+		if (t != NULL)
+			table_row(t, (const char *const[]){text_of(o, "endpoint"), text_of(o, "action"),
+							   text_of(o, "owner"), until[0] != '\0' ? until : "released",
+							   text_of(o, "reason")});
+	}
+	if (t != NULL)
+		table_print(t, stdout);
+	table_free(&t);
+}
+
+static void print_settings(const json_t *settings)
+{
+	const json_t *freeze = json_object_get(settings, "freeze");
+	if (json_is_true(json_object_get(freeze, "on")))
+		cli_say("FROZEN by %s since %s: %s", text_of(freeze, "owner"), text_of(freeze, "since"),
+			text_of(freeze, "reason"));
+	if (strcmp(text_of(settings, "brake"), "off") == 0)
+		cli_say("The brake on mass removal is off");
 }
 
 static void print_endpoints(const json_t *endpoints)
@@ -73,7 +121,7 @@ static void print_endpoints(const json_t *endpoints)
 	json_array_foreach((json_t *)(uintptr_t)endpoints, i, e)
 	{
 		char note[CELL], agents[CELL];
-		explain_wait(e, note);
+		explain(e, note);
 		(void)snprintf(agents, sizeof agents, "%lld up %lld down of %lld", (long long)int_of(e, "up"),
 			       (long long)int_of(e, "down"), (long long)int_of(e, "agents"));
 		if (t != NULL)
@@ -93,11 +141,17 @@ static void print_agents(const json_t *agents)
 	json_t *a;
 	json_array_foreach((json_t *)(uintptr_t)agents, i, a)
 	{
-		char heard[CELL];
+		char heard[CELL], state[CELL];
+		const json_t *suspicion = json_object_get(a, "suspicion");
 		age_text(int_of(a, "heard_ms_ago"), heard);
+		(void)snprintf(state, sizeof state, "%s", text_of(a, "state"));
+		if (suspicion != NULL)
+			(void)snprintf(state, sizeof state, "suspect: contradicted at %lld of %lld (check %s)",
+				       (long long)int_of(suspicion, "contradicted"),
+				       (long long)int_of(suspicion, "compared"), text_of(suspicion, "check"));
 		if (t != NULL)
 			table_row(t, (const char *const[]){text_of(a, "name"), text_of(a, "id"), text_of(a, "region"),
-							   text_of(a, "state"), heard});
+							   state, heard});
 	}
 	if (t != NULL)
 		table_print(t, stdout);
@@ -130,8 +184,17 @@ static void print_status(const json_t *status)
 {
 	(void)printf("Controller %s (election %lld), revision %lld\n\n", text_of(status, "controller"),
 		     (long long)int_of(status, "election"), (long long)int_of(status, "revision"));
+	print_settings(json_object_get(status, "settings"));
 	print_sites(json_object_get(status, "sites"));
 	(void)putchar('\n');
+	if (json_array_size(json_object_get(status, "overrides")) > 0) {
+		print_overrides(json_object_get(status, "overrides"));
+		(void)putchar('\n');
+	}
+	if (json_array_size(json_object_get(status, "maintenance")) > 0) {
+		cli_print_maintenance(json_object_get(status, "maintenance"));
+		(void)putchar('\n');
+	}
 	print_endpoints(json_object_get(status, "endpoints"));
 	(void)putchar('\n');
 	print_agents(json_object_get(status, "agents"));

@@ -62,9 +62,24 @@ static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *di
 	return VEER_OK;
 }
 
+static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t count, struct veer_diag *diag)
+{
+	(void)diag;
+	struct heard *h = ctx;
+	if (!h->has_hello)
+		abort();
+	mix(h, &count, sizeof count);
+	for (size_t i = 0; i < count; i++) {
+		if (!model_is_endpoint_key(endpoints[i]))
+			abort();
+		mix(h, endpoints[i], strlen(endpoints[i]));
+	}
+	return VEER_OK;
+}
+
 static uint32_t hear(const uint8_t *data, size_t size, size_t piece, enum veer_err *err)
 {
-	static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit};
+	static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt};
 	struct heard h = {.crc = 0};
 	crc32c_init(&h.tables);
 	struct feed_reader *reader = feed_reader_new(&sink, &h);

@@ -25,6 +25,8 @@ struct fixture {
 	struct assignment_hub *assignments;
 	struct hub *hub;
 	struct controller *controller;
+	struct trail *trail;
+	size_t history;
 	uint64_t seq[AGENTS_MAX];
 };
 
@@ -51,6 +53,7 @@ static void stop(struct fixture *f)
 	hub_free(&f->hub);
 	assignment_hub_free(&f->assignments);
 	directory_free(&f->directory);
+	trail_free(&f->trail);
 }
 
 static int teardown(void **state)
@@ -74,11 +77,21 @@ static void start(struct fixture *f)
 	struct veer_diag diag = {""};
 	f->directory = directory_new();
 	f->assignments = assignment_hub_new(store_id(f->store));
+	f->trail = trail_new();
 	assert_non_null(f->directory);
 	assert_non_null(f->assignments);
+	assert_non_null(f->trail);
 	if (hub_new(f->store, f->directory, f->dir, f->log, &f->hub, &diag) != VEER_OK)
 		fail_msg("%s", diag.text);
-	const struct controller_config config = {veer_clock_system(), f->store, f->directory, f->assignments, f->log};
+	hub_follow(f->hub, f->trail);
+	const struct controller_config config = {.clock = veer_clock_system(),
+						 .store = f->store,
+						 .directory = f->directory,
+						 .assignments = f->assignments,
+						 .log = f->log,
+						 .feed = hub_feed(f->hub),
+						 .trail = f->trail,
+						 .history = f->history};
 	if (controller_new(&config, &f->controller, &diag) != VEER_OK)
 		fail_msg("%s", diag.text);
 	assert_int_equal(hub_start(f->hub, f->controller, f->assignments), VEER_OK);
@@ -132,7 +145,7 @@ static void put_model(struct fixture *f, int agents, int endpoints)
 
 static json_t *status_of(struct fixture *f)
 {
-	json_t *status = controller_status(f->controller);
+	json_t *status = controller_status(f->controller, NULL);
 	assert_non_null(status);
 	return status;
 }
@@ -325,7 +338,8 @@ static void verdicts_that_nothing_stands_behind_are_deleted(void **state)
 	wait_count(f, MODEL_KIND_LAST, 0);
 }
 
-/* As agents do, report again and again: a report from before a change of the assignments says nothing of what is new. */
+/* As agents do, report again and again: a report from before a change of the assignments says nothing of what is new.
+ */
 static void report_until_down(struct fixture *f, int agents, const char *letters, const char *key)
 {
 	for (int i = 0; i < WAIT_MS / 5 && !is_there(f, MODEL_KIND_VERDICT, key); i++) {

@@ -121,7 +121,15 @@ static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *di
 	return note(ctx, "commit:%lld ", (long long)revision);
 }
 
-static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit};
+static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t count, struct veer_diag *diag)
+{
+	(void)diag;
+	for (size_t i = 0; i < count; i++) /* that nothing is in doubt is said to everybody, and noted here by nobody */
+		(void)note(ctx, "?%s ", endpoints[i]);
+	return VEER_OK;
+}
+
+static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt};
 
 struct subscriber {
 	struct api_stream_source *source;
@@ -415,7 +423,8 @@ static void a_hub_behind_the_history_reads_everything_anew(void **state)
 	struct subscriber s;
 	struct directory *directory = directory_new();
 	struct assignment_hub *assignments = assignment_hub_new(store_id(f->store));
-	const struct controller_config config = {veer_clock_system(), f->store, directory, assignments, NULL};
+	const struct controller_config config = {
+		.clock = veer_clock_system(), .store = f->store, .directory = directory, .assignments = assignments};
 	(void)put(f, MODEL_KIND_SITE, "a", "{\"name\":\"a\",\"region\":\"eu\"}");
 	assert_int_equal(hub_new(f->store, directory, f->feed_dir, NULL, &hub, NULL), VEER_OK);
 	f->feed = hub_feed(hub);

@@ -63,7 +63,17 @@ static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *di
 	return ((struct heard *)ctx)->answer;
 }
 
-static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit};
+static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t count, struct veer_diag *diag)
+{
+	(void)diag;
+	note(ctx, "doubt:%d", (int)count);
+	for (size_t i = 0; i < count; i++)
+		note(ctx, ":%s", endpoints[i]);
+	note(ctx, " ");
+	return ((struct heard *)ctx)->answer;
+}
+
+static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt};
 
 #define HELLO "{\"type\":\"hello\",\"format\":1,\"store_id\":\"0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b\",\"revision\":12}\n"
 
