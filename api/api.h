@@ -86,6 +86,12 @@ void api_list_directory(struct api *api, const struct api_request *request, stru
 /* The revision of an object in the directory; 0 when it is not there. */
 int64_t api_revision_of(struct api *api, enum model_kind kind, const char *key);
 
+/*
+ * Are the parts of a calculated check there, and would none be calculated in a loop or too deep (check_parts.c)?
+ * Errors: VEER_EINVAL with the place in the diag, VEER_ENOMEM.
+ */
+enum veer_err api_validate_parts(struct api *api, const struct model_check *check, struct veer_diag *diag);
+
 /* "now" as RFC 3339, for what people read. */
 const char *api_now_text(struct api *api, struct arena *arena);
 

@@ -9,7 +9,7 @@
 #include "api/controller_impl.h"
 #include "zones/strmap.h"
 
-enum { VOTES_MAX = MODEL_AGENTS_MAX * MODEL_CHECKS_MAX, COPY_BYTES = 256 << 20 };
+enum { VOTES_MAX = VERDICT_VOTES_MAX, COPY_BYTES = 256 << 20 };
 
 struct endpoint_copy {
 	struct verdict_endpoint_status status;
