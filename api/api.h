@@ -92,6 +92,12 @@ json_t *api_settings(struct api *api);
 /* Who is asking, for people: the token's name, or "local". In the request's arena. */
 const char *api_principal_name(struct api *api, const struct api_request *request);
 
+/*
+ * Are the parts of a calculated check there, and would none be calculated in a loop or too deep (check_parts.c)?
+ * Errors: VEER_EINVAL with the place in the diag, VEER_ENOMEM.
+ */
+enum veer_err api_validate_parts(struct api *api, const struct model_check *check, struct veer_diag *diag);
+
 /* "now" as RFC 3339, for what people read. */
 const char *api_now_text(struct api *api, struct arena *arena);
 

@@ -113,8 +113,10 @@ static bool read_agent(void *ctx, const struct directory_entry *entry)
 	const char *state = json_string_value(json_object_get(entry->object, "state"));
 	struct assign_agent agent = {.id = arena_strdup(r->arena, entry->key),
 				     .is_revoked = state == NULL || strcmp(state, "enrolled") != 0};
+	const char *region = json_string_value(json_object_get(entry->object, "region"));
+	agent.region = region != NULL ? arena_strdup(r->arena, region) : "";
 	take_fingerprint(r, entry);
-	if (agent.id == NULL)
+	if (agent.id == NULL || agent.region == NULL)
 		r->failed = true;
 	else
 		r->agents[r->agent_count++] = agent;
@@ -261,7 +263,9 @@ void controller_read_model(struct controller *c)
 				     .pools = r.pools,
 				     .pool_count = (uint32_t)r.pool_count,
 				     .agents = r.agents,
-				     .agent_count = (uint32_t)r.agent_count};
+				     .agent_count = (uint32_t)r.agent_count,
+				     .sites = r.sites,
+				     .site_count = (uint32_t)r.site_count};
 	if (err == VEER_OK)
 		err = assign_plan_make(&input, r.arena, &plan, &diag);
 	revoke_agents(c, &r);

@@ -73,11 +73,27 @@ static enum veer_err validate(struct api *api, enum model_kind kind, const json_
 	struct model_check check;
 	if (kind == MODEL_KIND_SITE)
 		return model_site_parse(object, arena, &site, diag);
-	if (kind == MODEL_KIND_CHECK)
-		return model_check_parse(object, arena, &check, diag);
+	if (kind == MODEL_KIND_CHECK) {
+		enum veer_err err = model_check_parse(object, arena, &check, diag);
+		return err == VEER_OK ? api_validate_parts(api, &check, diag) : err;
+	}
 	if (kind == MODEL_KIND_POOL)
 		return validate_pool(api, object, arena, diag);
 	return validate_policy(api, object, arena, diag);
+}
+
+static bool find_in_check(void *ctx, const struct directory_entry *entry)
+{
+	struct reference *r = ctx;
+	size_t i;
+	json_t *element;
+	json_array_foreach(json_object_get(entry->object, "of"), i, element)
+	{
+		if (json_is_string(element) && strcmp(json_string_value(element), r->name) == 0)
+			r->err = veer_fail(r->diag, VEER_EBUSY, "the check \"%s\" is calculated of the check \"%s\"",
+					   entry->key, r->name);
+	}
+	return r->err == VEER_OK;
 }
 
 static bool find_in_pool(void *ctx, const struct directory_entry *entry)
@@ -189,9 +205,11 @@ static enum veer_err find_users(struct api *api, enum model_kind kind, const cha
 	struct reference r = {.api = api, .diag = diag, .name = name};
 	if (kind == MODEL_KIND_SITE)
 		directory_list(api->directory, MODEL_KIND_POOL, NULL, find_site_in_pool, &r);
-	else if (kind == MODEL_KIND_CHECK)
+	else if (kind == MODEL_KIND_CHECK) {
 		directory_list(api->directory, MODEL_KIND_POOL, NULL, find_in_pool, &r);
-	else if (kind == MODEL_KIND_POOL)
+		if (r.err == VEER_OK)
+			directory_list(api->directory, MODEL_KIND_CHECK, NULL, find_in_check, &r);
+	} else if (kind == MODEL_KIND_POOL)
 		directory_list(api->directory, MODEL_KIND_POLICY, NULL, find_pool_in_policy, &r);
 	else
 		find_bound(&r);

@@ -7,6 +7,8 @@
 
 #include "probes/index.h"
 
+#define LEVEL_UNSOUND UINT8_MAX /* in a loop or too deep */
+
 struct candidate {
 	uint64_t score;
 	uint32_t agent;
@@ -19,6 +21,8 @@ struct maker {
 	const struct model_pool **pools; /* by name */
 	struct candidate *candidates;    /* scratch: one an agent */
 	struct index_map check_map;
+	struct index_map site_map;
+	uint8_t *levels; /* one a check: 0, or one more than its highest part; LEVEL_UNSOUND */
 	uint32_t endpoint_count;
 	uint64_t item_count;
 };
@@ -53,7 +57,7 @@ static uint64_t hash_text(uint64_t seed, const char *text)
 uint64_t assign_check_fingerprint(const struct model_check *check)
 {
 	uint64_t hash = hash_number(hash_number(INDEX_HASH_SEED, check->kind), check->port);
-	if (check->kind == MODEL_CHECK_TCP)
+	if (check->kind == MODEL_CHECK_TCP || !model_check_is_probed(check))
 		return hash;
 	hash = hash_text(hash_text(hash_text(hash, check->method), check->path), check->host);
 	for (const char *const *header = check->headers; header != NULL && *header != NULL; header++)
@@ -96,7 +100,7 @@ static enum veer_err choose_agents(struct maker *m, const struct verdict_config 
 	uint32_t count = 0;
 	if (chosen == NULL)
 		return VEER_ENOMEM;
-	for (uint32_t i = 0; i < config->agent_count; i++) {
+	for (uint32_t i = 0; check->source == VERDICT_SOURCE_AGENTS && i < config->agent_count; i++) {
 		if (!config->agents[i].is_revoked)
 			candidates[count++] =
 				(struct candidate){rendezvous_score(check->name, config->agents[i].id), i};
@@ -121,11 +125,90 @@ static enum veer_err make_agents(struct maker *m, struct verdict_config *config)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
 		agents[i].id = m->input->agents[i].id;
+		agents[i].region = m->input->agents[i].region;
 		agents[i].is_revoked = m->input->agents[i].is_revoked;
 	}
 	qsort(agents, count, sizeof *agents, by_agent);
 	config->agents = agents;
 	config->agent_count = count;
+	return VEER_OK;
+}
+
+static enum verdict_source source_of(const struct model_check *check)
+{
+	if (model_check_is_probed(check))
+		return VERDICT_SOURCE_AGENTS;
+	return check->kind == MODEL_CHECK_PUSH ? VERDICT_SOURCE_PUSH : VERDICT_SOURCE_CALCULATED;
+}
+
+/* Work out the levels of calculated checks: after so many rounds, whatever still rises is in a loop or too deep. */
+static void find_levels(const struct index_map *map, const struct model_check *const *checks, uint32_t count,
+			uint8_t *levels)
+{
+	for (uint32_t round = 0; round <= VERDICT_NESTING_MAX; round++) {
+		for (uint32_t i = 0; i < count; i++) {
+			if (checks[i]->kind != MODEL_CHECK_CALCULATED)
+				continue;
+			levels[i] = levels[i] > 0 ? levels[i] : 1;
+			for (uint32_t k = 0; k < checks[i]->of_count; k++) {
+				uint32_t part = index_map_get(map, checks[i]->of[k]);
+				if (part != INDEX_NONE && levels[part] >= levels[i])
+					levels[i] = levels[part] < VERDICT_NESTING_MAX ? (uint8_t)(levels[part] + 1)
+										       : LEVEL_UNSOUND;
+			}
+		}
+	}
+}
+
+const struct model_check *assign_unsound_check(const struct model_check *checks, uint32_t count, struct arena *arena)
+{
+	struct index_map map;
+	const struct model_check **pointers = arena_calloc(arena, (size_t)count + 1, sizeof(struct model_check *));
+	uint8_t *levels = arena_calloc(arena, (size_t)count + 1, 1);
+	if (pointers == NULL || levels == NULL || index_map_init(&map, arena, count) != VEER_OK)
+		return NULL;
+	for (uint32_t i = 0; i < count; i++) {
+		pointers[i] = &checks[i];
+		(void)index_map_put(&map, checks[i].name, i);
+	}
+	find_levels(&map, pointers, count, levels);
+	for (uint32_t i = 0; i < count; i++) {
+		if (levels[i] == LEVEL_UNSOUND)
+			return &checks[i];
+	}
+	return NULL;
+}
+
+/* The parts of a calculated check as indices. */
+static enum veer_err resolve_parts(struct maker *m, const struct model_check *from, uint8_t level,
+				   struct verdict_check *check)
+{
+	uint32_t *of = arena_calloc(m->arena, (size_t)from->of_count + 1, sizeof *of);
+	if (of == NULL)
+		return VEER_ENOMEM;
+	for (uint32_t i = 0; i < from->of_count; i++) {
+		uint32_t part = level == LEVEL_UNSOUND ? INDEX_NONE : index_map_get(&m->check_map, from->of[i]);
+		if (part == INDEX_NONE)
+			check->lost_count++;
+		else
+			of[check->of_count++] = part;
+	}
+	check->of = of;
+	return VEER_OK;
+}
+
+static enum veer_err make_parts(struct maker *m, const struct model_check *const *sorted, struct verdict_check *checks,
+				uint32_t count)
+{
+	m->levels = arena_calloc(m->arena, (size_t)count + 1, 1);
+	if (m->levels == NULL)
+		return VEER_ENOMEM;
+	find_levels(&m->check_map, sorted, count, m->levels);
+	for (uint32_t i = 0; i < count; i++) {
+		if (sorted[i]->kind == MODEL_CHECK_CALCULATED &&
+		    resolve_parts(m, sorted[i], m->levels[i], &checks[i]) != VEER_OK)
+			return VEER_ENOMEM;
+	}
 	return VEER_OK;
 }
 
@@ -143,6 +226,7 @@ static enum veer_err make_checks(struct maker *m, struct assign_plan *plan)
 		const struct model_check *from = sorted[i];
 		checks[i] = (struct verdict_check){
 			.name = from->name,
+			.source = source_of(from),
 			.fingerprint = assign_check_fingerprint(from),
 			.fall = from->fall,
 			.rise = from->rise,
@@ -150,7 +234,11 @@ static enum veer_err make_checks(struct maker *m, struct assign_plan *plan)
 			.timeout_ms = from->timeout_ms,
 			.hold_s = from->hold_s,
 			.quorum = from->quorum,
+			.regions = from->regions,
 			.is_warning = from->is_warning,
+			.ttl_ms = from->ttl_s * 1000,
+			.is_down_on_expiry = from->is_down_on_expiry,
+			.need = from->need,
 		};
 		if (choose_agents(m, &plan->config, &checks[i]) != VEER_OK)
 			return VEER_ENOMEM;
@@ -159,7 +247,7 @@ static enum veer_err make_checks(struct maker *m, struct assign_plan *plan)
 	plan->config.checks = checks;
 	plan->config.check_count = count;
 	plan->checks = sorted;
-	return VEER_OK;
+	return make_parts(m, sorted, checks, count);
 }
 
 static enum veer_err sort_pools(struct maker *m)
@@ -176,46 +264,69 @@ static enum veer_err sort_pools(struct maker *m)
 	return VEER_OK;
 }
 
-/* The pool's checks as indices; those that are not there, and second mentions, are left out. */
-static enum veer_err pool_checks(struct maker *m, const struct model_pool *pool, uint32_t **out, uint32_t *count)
+/* What every endpoint of a pool is checked by: first what the pool lists, then what is only part of that. */
+struct watch {
+	uint32_t *checks;
+	uint32_t count;
+	uint32_t part_count;
+};
+
+/* Add a check unless it is not there, is there already, or there is no room. */
+static void watch_add(struct watch *watch, uint32_t check)
 {
-	uint32_t *checks = arena_calloc(m->arena, (size_t)pool->check_count + 1, sizeof *checks);
-	*count = 0;
-	*out = checks;
-	if (checks == NULL)
+	bool is_known = check == INDEX_NONE || watch->count == VERDICT_ITEMS_MAX;
+	for (uint32_t k = 0; k < watch->count && !is_known; k++)
+		is_known = watch->checks[k] == check;
+	if (!is_known)
+		watch->checks[watch->count++] = check;
+}
+
+static enum veer_err pool_checks(struct maker *m, const struct model_pool *pool, const struct verdict_check *checks,
+				 struct watch *out)
+{
+	*out = (struct watch){.checks = arena_calloc(m->arena, VERDICT_ITEMS_MAX, sizeof *out->checks)};
+	if (out->checks == NULL)
 		return VEER_ENOMEM;
-	for (uint32_t i = 0; i < pool->check_count; i++) {
-		uint32_t index = index_map_get(&m->check_map, pool->checks[i]);
-		bool is_known = index == INDEX_NONE;
-		for (uint32_t k = 0; k < *count && !is_known; k++)
-			is_known = checks[k] == index;
-		if (!is_known)
-			checks[(*count)++] = index;
+	for (uint32_t i = 0; i < pool->check_count; i++)
+		watch_add(out, index_map_get(&m->check_map, pool->checks[i]));
+	uint32_t listed = out->count;
+	for (uint32_t i = 0; i < out->count; i++) { /* the list grows meanwhile */
+		const struct verdict_check *check = &checks[out->checks[i]];
+		for (uint32_t k = 0; k < check->of_count; k++)
+			watch_add(out, check->of[k]);
 	}
+	out->part_count = out->count - listed;
 	return VEER_OK;
 }
 
-static enum veer_err pool_endpoints(struct maker *m, const struct model_pool *pool, struct verdict_endpoint *endpoints,
-				    const struct model_endpoint **models)
+static const char *domain_of(const struct maker *m, const char *site)
 {
-	uint32_t *checks = NULL;
-	uint32_t check_count = 0;
-	if (pool_checks(m, pool, &checks, &check_count) != VEER_OK)
+	uint32_t index = index_map_get(&m->site_map, site);
+	return index == INDEX_NONE ? NULL : m->input->sites[index].failure_domain;
+}
+
+static enum veer_err pool_endpoints(struct maker *m, const struct model_pool *pool, const struct verdict_check *checks,
+				    struct verdict_endpoint *endpoints, const struct model_endpoint **models)
+{
+	struct watch watch;
+	if (pool_checks(m, pool, checks, &watch) != VEER_OK)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
 		const struct model_endpoint *from = &pool->endpoints[i];
 		endpoints[i] = (struct verdict_endpoint){
 			.key = arena_printf(m->arena, "%s/%s", pool->name, from->name),
 			.site = from->site,
+			.domain = domain_of(m, from->site),
 			.fingerprint = index_hash(INDEX_HASH_SEED, from->address),
-			.checks = checks,
-			.check_count = check_count,
+			.checks = watch.checks,
+			.check_count = watch.count,
+			.part_count = watch.part_count,
 		};
 		if (endpoints[i].key == NULL)
 			return VEER_ENOMEM;
 		models[i] = from;
 	}
-	m->item_count += (uint64_t)pool->endpoint_count * check_count;
+	m->item_count += (uint64_t)pool->endpoint_count * watch.count;
 	return VEER_OK;
 }
 
@@ -225,10 +336,13 @@ static enum veer_err make_endpoints(struct maker *m, struct assign_plan *plan)
 	const struct model_endpoint **models =
 		arena_calloc(m->arena, (size_t)m->endpoint_count + 1, sizeof(struct model_endpoint *));
 	uint32_t at = 0;
-	if (endpoints == NULL || models == NULL)
+	if (endpoints == NULL || models == NULL ||
+	    index_map_init(&m->site_map, m->arena, m->input->site_count) != VEER_OK)
 		return VEER_ENOMEM;
+	for (uint32_t i = 0; i < m->input->site_count; i++)
+		(void)index_map_put(&m->site_map, m->input->sites[i].name, i);
 	for (uint32_t i = 0; i < m->input->pool_count; i++) {
-		if (pool_endpoints(m, m->pools[i], endpoints + at, models + at) != VEER_OK)
+		if (pool_endpoints(m, m->pools[i], plan->config.checks, endpoints + at, models + at) != VEER_OK)
 			return VEER_ENOMEM;
 		at += m->pools[i]->endpoint_count;
 	}

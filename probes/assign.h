@@ -6,7 +6,11 @@
  *
  * Which agents: every enrolled agent probes every check, up to MODEL_AGENTS_MAX; of more, those with the highest
  * rendezvous hash of (check, agent), so that an agent that comes or goes moves only its own share.
- * Threads: pure functions.
+ *
+ * The parts of a calculated check are items of every endpoint whose pool lists it, whether the pool lists them or not.
+ * A part that is not there, or that has no room among VERDICT_ITEMS_MAX, is unknown for good; so are all parts of a
+ * check that is calculated in a loop or nested too deep, which the API refuses, but a store may hold. Threads: pure
+ * functions.
  */
 #ifndef VEER_PROBES_ASSIGN_H
 #define VEER_PROBES_ASSIGN_H
@@ -24,6 +28,7 @@
 
 struct assign_agent {
 	const char *id;
+	const char *region; /* NULL: none */
 	bool is_revoked;
 };
 
@@ -37,6 +42,8 @@ struct assign_input {
 	uint32_t pool_count;
 	const struct assign_agent *agents;
 	uint32_t agent_count;
+	const struct model_site *sites; /* for their failure domains */
+	uint32_t site_count;
 };
 
 struct assign_plan {
@@ -55,6 +62,12 @@ enum veer_err assign_plan_make(const struct assign_input *input, struct arena *a
 
 /* A number that changes when what the check probes changes (port, path, …), and not when only its judgement does. */
 uint64_t assign_check_fingerprint(const struct model_check *check);
+
+/*
+ * The first check, in the order of `checks`, that is calculated in a loop or nested deeper than VERDICT_NESTING_MAX;
+ * NULL when there is none, or memory is out. Scratch in `arena`.
+ */
+const struct model_check *assign_unsound_check(const struct model_check *checks, uint32_t count, struct arena *arena);
 
 /* One thing for one agent to probe. */
 struct assign_item {

@@ -98,6 +98,9 @@ static void connect_to(struct check_probe *probe)
 	case MODEL_CHECK_HTTPS:
 		probe_http(probe);
 		return;
+	case MODEL_CHECK_PUSH:
+	case MODEL_CHECK_CALCULATED:
+		break; /* never assigned to an agent */
 	case MODEL_CHECK_TCP:
 		probe_tcp(probe);
 		return;

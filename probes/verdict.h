@@ -13,40 +13,43 @@
  * agent was never heard, has been silent for longer than 3 intervals of receipt time (never less than 3 report periods:
  * with an interval below the report period, three lost probes say nothing yet), is blind, revoked or suspect, says "?"
  * itself, or repeats a state that no probe has confirmed for so long that its prober must be stuck.
- *   value:     of an item now: D when at least q views of at least R regions are D; else U when as many are U; else ?.
- *              A *push* item has one source, an administrator's own program, whose word is a quorum of one until its
- *              time to live is over; then ?, or D where the check says so. A *calculated* item is worked out from the
- *              values of other items of the same endpoint in three-valued logic: ? is neither, unless the others
- * decide. item:      what its value last was, ? apart. endpoint:  its voting items are those that its pool lists and
- * that are no warnings. It goes down when a voting item is down and its value is D now. It goes up when all voting
- * items are up, each with q fresh views of R regions, those that were not up meanwhile with value U now, and `hold_s`
- * has passed since the removal. Otherwise nothing changes: silence holds. A verdict never goes back to unknown. hold:
- * `hold_s`, times 1 to 16: each removal adds 1,000 to a penalty, which halves every 30 holds (at least a minute); above
- * 1,000 the hold doubles with each further 1,000, evenly in between. brake:     with at least 8 watched endpoints at 4
- * sites, removals within 60 s stay within max_removal_percent of them (at least 1), or within one failure domain; the
- * rest wait, and verdict_endpoint_at() says so.
+ * - value of an item now: D when at least q views of at least R regions are D; else U when as many are U; else ?.
+ *   A *push* item has one source, an administrator's own program, whose word is a quorum of one until its time to
+ *   live is over; then ?, or D where the check says so. A *calculated* item is worked out from the values of other
+ *   items of the same endpoint in three-valued logic: ? is neither, unless the others decide.
+ * - item: what its value last was, ? apart.
+ * - endpoint: its voting items are those that its pool lists and that are no warnings. It goes down when a voting
+ *   item is down and its value is D now. It goes up when all voting items are up, each with q fresh views of R
+ *   regions, those that were not up meanwhile with value U now, and the hold has passed since the removal.
+ *   Otherwise nothing changes: silence holds. A verdict never goes back to unknown.
+ * - hold: `hold_s`, times 1 to 16. Each removal adds 1,000 to a penalty, which halves every 30 holds (at least a
+ *   minute); above 1,000 the hold doubles with each further 1,000, evenly in between.
+ * - brake: with at least 8 watched endpoints at 4 sites, removals within 60 s stay within max_removal_percent of
+ *   them (at least 1), or within one failure domain; the rest wait, and verdict_endpoint_at() says so.
  *
- * Suspects. A quorum may be one honest agent's slip and q-1 agents that see everything down because of themselves: such
- * agents use up the margin that the quorum is there for. So an agent that is contradicted on a large share of what it
- * sees counts for nothing on that check until it sees what the others see.
- *   contradicted:  its view is D, while q trusted agents of R regions say U, and all the rest, N-U, are fewer than q.
- * It counts once it has lasted `settle`: 10 s, or twice the time for which a state that is true no longer may still be
- * believed (a silent agent's, a stuck prober's), so that agents that only learn of a change at different times never
- * contradict each other. suspect:       contradicted so long at 4 endpoints or more, and at half or more of those where
- * the others say U. released:      once it has been contradicted at fewer than a quarter of them, or has fewer than 4
- * to be compared on, for 30 s without a break.
+ * Suspects. A quorum may be one honest agent's slip and q-1 agents that see everything down because of themselves:
+ * such agents use up the margin that the quorum is there for. So an agent that is contradicted on a large share of
+ * what it sees counts for nothing on that check until it sees what the others see.
+ * - contradicted: its view is D, while q trusted agents of R regions say U, and all the rest, N-U, are fewer than
+ *   q. It counts once it has lasted `settle`: 10 s, or twice the time for which a state that is true no longer may
+ *   still be believed (a silent agent's, a stuck prober's), so that agents that only learn of a change at
+ *   different times never contradict each other.
+ * - suspect: contradicted so long at 4 endpoints or more, and at half or more of those where the others say U.
+ * - released: once it has been contradicted at fewer than a quarter of them, or has fewer than 4 to be compared
+ *   on, for 30 s without a break.
  *
- * It is judged by check and not by agent, because N, q and R belong to a check, and only within one can these be shown:
- *   liars:         fewer than q make no honest agent suspect. Of the q that say U one is honest then. It and the one
- *                  they contradict, both honest, would have to see an endpoint differently for longer than `settle`; so
- *                  one of them does not see what is there (it is cut off from it, which is no better for the others, or
- *                  for clients, than a lie).
- *   removals:      none that was due is lost when an agent becomes suspect. With all who do not say U it could not have
- *                  made a quorum. Where a minority is meant to suffice, q of it are never contradicted.
- *   the dead:      still go down. q honest agents see them so, and none of these is suspect. And where the trusted
- *                  agents have fewer than q fresh views of R regions between them, the suspects' views count as all
- *                  others do, item by item: no decision that the agents could make together becomes impossible. That
- *                  is safe, too: that fewer than q liars pull nothing down is true of all views, whoever is suspect.
+ * It is judged by check and not by agent, because N, q and R belong to a check, and only within one can these be
+ * shown:
+ * - liars: fewer than q make no honest agent suspect. Of the q that say U one is honest then. It and the one that
+ *   they contradict, both honest, would have to see an endpoint differently for longer than `settle`; so one of
+ *   them does not see what is there (it is cut off from it, which is no better for the others, or for clients,
+ *   than a lie).
+ * - removals: none that was due is lost when an agent becomes suspect. With all who do not say U it could not have
+ *   made a quorum. Where a minority is meant to suffice, q of it are never contradicted.
+ * - the dead still go down: q honest agents see them so, and none of these is suspect. And where the trusted
+ *   agents have fewer than q fresh views of R regions between them, the suspects' views count as all others do,
+ *   item by item: no decision that the agents could make together becomes impossible. That is safe, too: that
+ *   fewer than q liars pull nothing down is true of all views, whoever is suspect.
  *
  * Proposing and committing. The engine only proposes. verdict_next() hands out one proposal and marks it as in flight;
  * the caller commits it to the store and answers with verdict_committed() or verdict_commit_failed(). While one is in
@@ -141,7 +144,7 @@ struct verdict_endpoint {
 	const char *domain;     /* the failure domain that the brake lets go as one; NULL: the site */
 	uint64_t fingerprint;   /* of its address: when it changes, all views of the endpoint become ? */
 	const uint32_t *checks; /* indices into verdict_config.checks, in the pool's order, no doubles; with
-				 * each calculated check all its parts */
+				 * each calculated check its parts: one that is left out is always ? */
 	uint32_t check_count;   /* at most VERDICT_ITEMS_MAX */
 	uint32_t part_count;    /* so many of them, the last, are only parts of calculated ones and do not vote */
 };
@@ -172,9 +175,9 @@ void verdict_engine_free(struct verdict_engine **engine);
 /*
  * Put a configuration in force. Everything is copied. What stays (agents by id, items by check and endpoint, endpoints
  * by key) keeps its state, proposals in flight included. New endpoints and items start unknown.
- * Errors: VEER_EINVAL (index or order wrong, double key, a part missing, calculated checks in a loop), VEER_ELIMIT (too
- * many of something, calculated checks nested deeper than VERDICT_NESTING_MAX), VEER_ENOMEM: the configuration before
- * stays.
+ * Errors: VEER_EINVAL (index or order wrong, double key), VEER_ELIMIT (too
+ * many of something, calculated checks nested deeper than VERDICT_NESTING_MAX or in a loop), VEER_ENOMEM: the
+ * configuration before stays.
  */
 enum veer_err verdict_configure(struct verdict_engine *engine, const struct verdict_config *config, int64_t now_ms,
 				struct veer_diag *diag);

@@ -175,8 +175,7 @@ static void item_init(struct table *t, uint32_t index, uint32_t check, uint32_t 
 }
 
 /* Where the parts of the calculated item are within its endpoint. */
-static enum veer_err item_parts(struct table *t, const struct endpoint_state *endpoint, struct item_state *item,
-				struct veer_diag *diag)
+static void item_parts(struct table *t, const struct endpoint_state *endpoint, struct item_state *item)
 {
 	const struct check_state *check = &t->checks[item->check];
 	item->part_first = t->part_count;
@@ -184,12 +183,17 @@ static enum veer_err item_parts(struct table *t, const struct endpoint_state *en
 		uint32_t k = 0;
 		while (k < endpoint->item_count && t->items[endpoint->item_first + k].check != check->of[i])
 			k++;
-		if (k == endpoint->item_count)
-			return veer_fail(diag, VEER_EINVAL, "endpoint %s: check %s without its part %s", endpoint->key,
-					 check->name, t->checks[check->of[i]].name);
-		t->parts[t->part_count++] = (uint8_t)k;
+		t->parts[t->part_count++] = k < endpoint->item_count ? (uint8_t)k : VERDICT_PART_LOST;
 	}
-	return VEER_OK;
+}
+
+static void mark_parts(struct table *t, const struct endpoint_state *endpoint, const struct item_state *item)
+{
+	for (uint32_t k = 0; k < t->checks[item->check].of_count; k++) {
+		uint8_t part = t->parts[item->part_first + k];
+		if (part != VERDICT_PART_LOST)
+			t->items[endpoint->item_first + part].is_evidence = true;
+	}
 }
 
 /* Voting items are evidence, and so are the parts of what is evidence, from above to below. */
@@ -198,15 +202,13 @@ static void mark_evidence(struct table *t, const struct endpoint_state *endpoint
 	for (uint32_t level = endpoint->level; level > 0; level--) {
 		for (uint32_t i = 0; i < endpoint->item_count; i++) {
 			const struct item_state *item = &t->items[endpoint->item_first + i];
-			const struct check_state *check = &t->checks[item->check];
-			for (uint32_t k = 0; item->is_evidence && check->level == level && k < check->of_count; k++)
-				t->items[endpoint->item_first + t->parts[item->part_first + k]].is_evidence = true;
+			if (item->is_evidence && t->checks[item->check].level == level)
+				mark_parts(t, endpoint, item);
 		}
 	}
 }
 
-static enum veer_err endpoint_items(struct table *t, struct endpoint_state *endpoint,
-				    const struct verdict_endpoint *from, struct veer_diag *diag)
+static void endpoint_items(struct table *t, struct endpoint_state *endpoint, const struct verdict_endpoint *from)
 {
 	endpoint->item_first = t->item_count;
 	endpoint->item_count = from->check_count;
@@ -222,13 +224,9 @@ static enum veer_err endpoint_items(struct table *t, struct endpoint_state *endp
 		if (check->hold_s > endpoint->hold_s)
 			endpoint->hold_s = check->hold_s;
 	}
-	for (uint32_t i = 0; i < from->check_count; i++) {
-		enum veer_err err = item_parts(t, endpoint, &t->items[endpoint->item_first + i], diag);
-		if (err != VEER_OK)
-			return err;
-	}
+	for (uint32_t i = 0; i < from->check_count; i++)
+		item_parts(t, endpoint, &t->items[endpoint->item_first + i]);
 	mark_evidence(t, endpoint);
-	return VEER_OK;
 }
 
 static enum veer_err table_size_items(struct table *t, const struct verdict_config *config)
@@ -291,7 +289,7 @@ static enum veer_err number_of(struct table *t, struct numbering *numbering, con
 }
 
 static enum veer_err endpoint_init(struct table *t, struct endpoint_state *endpoint,
-				   const struct verdict_endpoint *from, struct veer_diag *diag)
+				   const struct verdict_endpoint *from)
 {
 	*endpoint = (struct endpoint_state){
 		.key = arena_strdup(t->arena, from->key),
@@ -300,7 +298,8 @@ static enum veer_err endpoint_init(struct table *t, struct endpoint_state *endpo
 		.flight_to = MODEL_STATE_UNKNOWN,
 		.removed_ms = VERDICT_NEVER,
 	};
-	return endpoint->key == NULL ? VEER_ENOMEM : endpoint_items(t, endpoint, from, diag);
+	endpoint_items(t, endpoint, from);
+	return endpoint->key == NULL ? VEER_ENOMEM : VEER_OK;
 }
 
 static enum veer_err table_endpoints(struct table *t, const struct verdict_config *config, struct veer_diag *diag)
@@ -317,9 +316,8 @@ static enum veer_err table_endpoints(struct table *t, const struct verdict_confi
 	for (uint32_t i = 0; i < config->endpoint_count; i++) {
 		const struct verdict_endpoint *from = &config->endpoints[i];
 		struct endpoint_state *endpoint = &t->endpoints[i];
-		enum veer_err err = endpoint_init(t, endpoint, from, diag);
-		if (err != VEER_OK)
-			return err;
+		if (endpoint_init(t, endpoint, from) != VEER_OK)
+			return VEER_ENOMEM;
 		if (endpoint->voting_count > 0) {
 			const char *domain = from->domain != NULL ? from->domain : from->site;
 			t->voting_endpoint_count++;

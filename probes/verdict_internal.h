@@ -12,8 +12,9 @@
 #include "probes/index.h"
 #include "probes/verdict.h"
 
-#define VERDICT_NEVER INT64_MIN   /* a time that has not been */
-#define VERDICT_PENALTY_STEP 1000 /* of one removal */
+#define VERDICT_NEVER INT64_MIN     /* a time that has not been */
+#define VERDICT_PENALTY_STEP 1000   /* of one removal */
+#define VERDICT_PART_LOST UINT8_MAX /* not among the endpoint's items */
 
 /* What one agent last said of one item, kept as it came; whether it counts is judged at each evaluation. */
 struct view {

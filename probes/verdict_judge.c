@@ -114,7 +114,10 @@ static void judge_calculated(const struct table *table, const struct check_state
 	uint32_t bad = 0;
 	bool lacks_regions = false;
 	for (uint32_t i = 0; i < check->of_count; i++) {
-		const struct judged *part = &all[table->parts[item->part_first + i]];
+		uint8_t number = table->parts[item->part_first + i];
+		if (number == VERDICT_PART_LOST)
+			continue;
+		const struct judged *part = &all[number];
 		out->up += part->value == MODEL_STATE_UP;
 		out->down += part->value == MODEL_STATE_DOWN;
 		bad += part->is_doubted || part->value == MODEL_STATE_DOWN;

@@ -116,8 +116,11 @@ static void mark_behind(const struct table *table, const struct endpoint_state *
 			const struct check_state *check = &table->checks[item->check];
 			if (!is_behind[i] || check->level != level)
 				continue;
-			for (uint32_t k = 0; k < check->of_count; k++)
-				is_behind[table->parts[item->part_first + k]] = true;
+			for (uint32_t k = 0; k < check->of_count; k++) {
+				uint8_t part = table->parts[item->part_first + k];
+				if (part != VERDICT_PART_LOST)
+					is_behind[part] = true;
+			}
 		}
 	}
 }

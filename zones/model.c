@@ -118,6 +118,8 @@ enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct
 	struct model_site site = {0};
 	site.name = model_read_name(&c, arena, "name");
 	site.region = model_read_name(&c, arena, "region");
+	if (veer_json_has(&c, "failure_domain"))
+		site.failure_domain = model_read_name(&c, arena, "failure_domain");
 	site.has_location = veer_json_has(&c, "latitude") || veer_json_has(&c, "longitude");
 	if (veer_json_has(&c, "latitude") != veer_json_has(&c, "longitude"))
 		veer_json_fail(&c, "latitude", VEER_EINVAL, "latitude and longitude go together");

@@ -26,6 +26,7 @@
 #define MODEL_DEPTH_MAX 8          /* of one policy's tree */
 #define MODEL_RULES_MAX 64         /* in one match node */
 #define MODEL_AGENTS_MAX 64        /* assigned to one check */
+#define MODEL_PARTS_MAX 16         /* of one calculated check */
 
 /* Is `name` a lower-case DNS label: 1 to 63 of a-z 0-9 -, no hyphen at either end? */
 bool model_is_name(const char *name);
@@ -33,13 +34,20 @@ bool model_is_name(const char *name);
 struct model_site {
 	const char *name;
 	const char *region;
-	double latitude;  /* degrees, north positive; meaningful only if has_location */
-	double longitude; /* degrees, east positive */
+	const char *failure_domain; /* what goes down with it; NULL: it stands alone */
+	double latitude;            /* degrees, north positive; meaningful only if has_location */
+	double longitude;           /* degrees, east positive */
 	bool has_location;
 	bool is_in; /* administrative state */
 };
 
-enum model_check_kind { MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_TCP };
+enum model_check_kind {
+	MODEL_CHECK_HTTP,
+	MODEL_CHECK_HTTPS,
+	MODEL_CHECK_TCP,
+	MODEL_CHECK_PUSH,       /* not probed: an application says how it is */
+	MODEL_CHECK_CALCULATED, /* not probed: follows from other checks of the same endpoint */
+};
 
 struct model_status_range {
 	uint16_t first; /* inclusive */
@@ -61,11 +69,17 @@ struct model_check {
 	const char *ca_file; /* NULL: the system's bundle */
 	uint32_t interval_ms;
 	uint32_t timeout_ms;
-	uint32_t fall;   /* failures in a row that make an agent say down */
-	uint32_t rise;   /* successes in a row that make it say up */
-	uint32_t hold_s; /* a restoration comes at least so long after the removal */
-	uint32_t quorum; /* agents; 0: floor(N/2)+1 */
+	uint32_t fall;    /* failures in a row that make an agent say down */
+	uint32_t rise;    /* successes in a row that make it say up */
+	uint32_t hold_s;  /* a restoration comes at least so long after the removal */
+	uint32_t quorum;  /* agents; 0: floor(N/2)+1 */
+	uint32_t regions; /* of the agreeing agents, at least */
 	bool is_warning;
+	uint32_t ttl_s;         /* PUSH: of one without its own */
+	bool is_down_on_expiry; /* PUSH: silence after that is down, not unknown */
+	const char *const *of;  /* CALCULATED: names of checks */
+	uint32_t of_count;
+	uint32_t need; /* CALCULATED: so many of them must be up; 0: all */
 };
 
 enum model_address_kind { MODEL_ADDRESS_IPV4, MODEL_ADDRESS_IPV6, MODEL_ADDRESS_HOST };
@@ -137,6 +151,8 @@ struct model_verdict {
 /* Read a site. */
 enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct model_site *out,
 			       struct veer_diag *diag);
+/* Is the check carried out by agents? */
+bool model_check_is_probed(const struct model_check *check);
 /* Read a check; what is left out has its default afterwards. */
 enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
 				struct veer_diag *diag);

@@ -10,9 +10,8 @@
 enum { HEADERS_MAX = 16, RANGES_MAX = 16, TEXT_MAX = 1024, HOST_MAX = 255 };
 
 static const char *const kinds[] = {
-	[MODEL_CHECK_HTTP] = "http",
-	[MODEL_CHECK_HTTPS] = "https",
-	[MODEL_CHECK_TCP] = "tcp",
+	[MODEL_CHECK_HTTP] = "http", [MODEL_CHECK_HTTPS] = "https",           [MODEL_CHECK_TCP] = "tcp",
+	[MODEL_CHECK_PUSH] = "push", [MODEL_CHECK_CALCULATED] = "calculated",
 };
 
 /* Nothing that could end a request line or a header (RFC 9112 5: no CR, LF, NUL; no other controls either). */
@@ -139,35 +138,39 @@ static void read_timing(struct json_cursor *c, struct model_check *check)
 	check->timeout_ms = (uint32_t)veer_json_int_or(c, "timeout_ms", 10, 60000, 2000);
 	check->fall = (uint32_t)veer_json_int_or(c, "fall", 1, 20, 2);
 	check->rise = (uint32_t)veer_json_int_or(c, "rise", 1, 20, 2);
-	check->hold_s = (uint32_t)veer_json_int_or(c, "hold_s", 0, 86400, 10);
-	check->quorum = (uint32_t)veer_json_int_or(c, "quorum", 1, MODEL_AGENTS_MAX, 0);
-	check->is_warning = veer_json_bool_or(c, "warning", false);
 	if (c->err == VEER_OK && (uint64_t)check->timeout_ms > (uint64_t)check->interval_ms * check->fall)
 		veer_json_fail(c, "timeout_ms", VEER_ERANGE, "must be at most interval_ms x fall (%u)",
 			       check->interval_ms * check->fall);
 }
 
-enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
-				struct veer_diag *diag)
+static void read_probing(struct json_cursor *c, struct arena *arena, struct model_check *check)
 {
 	static const uint16_t default_ports[] = {
 		[MODEL_CHECK_HTTP] = 80, [MODEL_CHECK_HTTPS] = 443, [MODEL_CHECK_TCP] = 0};
+	if (check->kind == MODEL_CHECK_TCP)
+		check->port = (uint16_t)veer_json_int(c, "port", 1, 65535);
+	else
+		check->port = (uint16_t)veer_json_int_or(c, "port", 1, 65535, default_ports[check->kind]);
+	if (check->kind != MODEL_CHECK_TCP)
+		read_http(c, arena, check);
+	if (check->kind == MODEL_CHECK_HTTPS)
+		read_tls(c, arena, check);
+	read_timing(c, check);
+}
+
+enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
+				struct veer_diag *diag)
+{
 	static const char *const no_headers[] = {NULL};
 	struct json_cursor c;
 	veer_json_begin(&c, object, "", diag);
 	struct model_check check = {.headers = no_headers, .tls_verify = true};
 	check.name = model_read_name(&c, arena, "name");
-	int kind = veer_json_enum_or(&c, "kind", kinds, 3, -1);
+	int kind = veer_json_enum_or(&c, "kind", kinds, sizeof kinds / sizeof kinds[0], -1);
 	check.kind = kind < 0 ? MODEL_CHECK_TCP : (enum model_check_kind)kind;
-	if (check.kind == MODEL_CHECK_TCP)
-		check.port = (uint16_t)veer_json_int(&c, "port", 1, 65535);
-	else
-		check.port = (uint16_t)veer_json_int_or(&c, "port", 1, 65535, default_ports[check.kind]);
-	if (check.kind != MODEL_CHECK_TCP)
-		read_http(&c, arena, &check);
-	if (check.kind == MODEL_CHECK_HTTPS)
-		read_tls(&c, arena, &check);
-	read_timing(&c, &check);
+	model_read_judging(&c, arena, &check);
+	if (model_check_is_probed(&check))
+		read_probing(&c, arena, &check);
 	enum veer_err err = veer_json_end(&c);
 	if (err == VEER_OK)
 		*out = check;

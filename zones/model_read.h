@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "zones/model.h"
 
 /* `text` copied into the arena; "" (and the cursor failed) when memory is out. */
 const char *model_read_copy(struct json_cursor *c, struct arena *arena, const char *text);
@@ -16,5 +17,7 @@ const char *model_read_name(struct json_cursor *c, struct arena *arena, const ch
 void *model_read_array(struct json_cursor *c, struct arena *arena, size_t count, size_t size);
 /* Element `i` of the array at `key` as a string of at most `max_len` bytes, borrowed; "" after an error. */
 const char *model_read_string_at(struct json_cursor *c, const char *key, const json_t *array, size_t i, size_t max_len);
+/* The fields of a check that say how it is judged: those of its kind, which is read already. */
+void model_read_judging(struct json_cursor *c, struct arena *arena, struct model_check *check);
 
 #endif

@@ -174,6 +174,24 @@ def test_what_is_in_use_cannot_be_deleted(model, path, user):
     assert model.get(f"/v1/{path}").status == 200
 
 
+def test_calculated_checks_refer_to_checks_and_never_in_a_circle(model):
+    def calculated(name, *of, **more):
+        return model.put(f"/v1/checks/{name}", {"kind": "calculated", "of": list(of), **more})
+
+    assert_problem(calculated("any", "web", "nope"), 422, "/of/1")
+    assert model.put("/v1/checks/alive", {"kind": "push", "ttl_s": 30, "on_expiry": "down"}).status == 201
+    assert calculated("any", "web", "alive", need="any").status == 201
+    assert calculated("both", "any", "web").status == 201
+    assert_problem(calculated("any", "web", "both"), 422, "/of")
+    assert_problem(calculated("any", "any"), 422, "/of")
+    assert_problem(model.delete("/v1/checks/alive"), 409, "any")
+    for number, name in enumerate(("l3", "l4")):
+        assert calculated(name, ("both", "l3")[number]).status == 201
+    assert_problem(calculated("l5", "l4"), 422, "deeper")
+    for name in ("l4", "l3", "both", "any", "alive"):
+        assert model.delete(f"/v1/checks/{name}").status == 204, name
+
+
 def test_a_policy_bound_to_an_rrset_cannot_be_deleted(model):
     assert model.post("/v1/zones", {"name": "use.example", "nameservers": ["ns1.use.example"]}).status == 201
     assert model.put("/v1/zones/use.example/rrsets/www/A", {"policy": "www"}).status == 201

@@ -214,6 +214,87 @@ static void a_fingerprint_follows_what_is_probed_only(void **state)
 	}
 }
 
+static void parts_of_calculated_checks_are_probed_and_do_not_vote(void **state)
+{
+	(void)state;
+	struct arena *arena = new_arena();
+	static const char *const of_any[] = {"web", "gone", "db"}, *const of_all[] = {"any", "alive"};
+	static const char *const listed[] = {"all", "db"};
+	const struct model_check many[] = {
+		checks[0],
+		checks[1],
+		{.name = "alive", .kind = MODEL_CHECK_PUSH, .ttl_s = 30, .is_down_on_expiry = true},
+		{.name = "any", .kind = MODEL_CHECK_CALCULATED, .of = of_any, .of_count = 3, .need = 1},
+		{.name = "all", .kind = MODEL_CHECK_CALCULATED, .of = of_all, .of_count = 2, .hold_s = 7},
+	};
+	const struct model_site sites[] = {{.name = "iad"}, {.name = "fra", .failure_domain = "eu-grid"}};
+	const struct model_pool pool = {
+		.name = "p", .checks = listed, .check_count = 2, .endpoints = b_endpoints, .endpoint_count = 2};
+	const struct assign_agent three[] = {{.id = "ag-1", .region = "eu"}, {.id = "ag-0"}};
+	const struct assign_input input = {.checks = many,
+					   .check_count = 5,
+					   .pools = &pool,
+					   .pool_count = 1,
+					   .agents = three,
+					   .agent_count = 2,
+					   .sites = sites,
+					   .site_count = 2};
+	struct assign_plan *plan = NULL;
+	struct assignments list;
+	assert_int_equal(assign_plan_make(&input, arena, &plan, NULL), VEER_OK);
+	const struct verdict_check *sorted = plan->config.checks; /* alive all any db web */
+	assert_int_equal(sorted[0].source, VERDICT_SOURCE_PUSH);
+	assert_int_equal(sorted[0].ttl_ms, 30000);
+	assert_true(sorted[0].is_down_on_expiry);
+	assert_int_equal(sorted[0].agent_count, 0);
+	assert_int_equal(sorted[1].source, VERDICT_SOURCE_CALCULATED);
+	assert_int_equal(sorted[1].of_count, 2);
+	assert_int_equal(sorted[2].of_count, 2);
+	assert_int_equal(sorted[2].lost_count, 1);
+	assert_int_equal(sorted[2].need, 1);
+	const struct verdict_endpoint *endpoint = &plan->config.endpoints[0];
+	static const uint32_t expected[] = {1, 3, 2, 0, 4};
+	assert_int_equal(endpoint->check_count, 5);
+	assert_int_equal(endpoint->part_count, 3);
+	assert_memory_equal(endpoint->checks, expected, sizeof expected);
+	assert_null(endpoint->domain);
+	assert_string_equal(plan->config.endpoints[1].domain, "eu-grid");
+	assert_string_equal(plan->config.agents[1].region, "eu");
+	assert_int_equal(assign_for_agent(plan, "ag-0", arena, &list), VEER_OK);
+	assert_int_equal(list.check_count, 2);
+	assert_int_equal(list.item_count, 4);
+	struct verdict_engine *engine = verdict_engine_new(NULL);
+	assert_int_equal(verdict_configure(engine, &plan->config, 1, NULL), VEER_OK);
+	verdict_engine_free(&engine);
+	arena_free(&arena);
+}
+
+/* A store may hold what the API would refuse: it must not keep everything else from being put in force. */
+static void a_loop_of_calculated_checks_is_unknown_and_harmless(void **state)
+{
+	(void)state;
+	struct arena *arena = new_arena();
+	static const char *const of_a[] = {"b"}, *const of_b[] = {"a", "web"}, *const of_c[] = {"c"};
+	const struct model_check loop[] = {
+		{.name = "a", .kind = MODEL_CHECK_CALCULATED, .of = of_a, .of_count = 1},
+		{.name = "b", .kind = MODEL_CHECK_CALCULATED, .of = of_b, .of_count = 2},
+		{.name = "c", .kind = MODEL_CHECK_CALCULATED, .of = of_c, .of_count = 1},
+		checks[0],
+	};
+	const struct assign_input input = {.checks = loop, .check_count = 4};
+	struct assign_plan *plan = NULL;
+	assert_int_equal(assign_plan_make(&input, arena, &plan, NULL), VEER_OK);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(plan->config.checks[i].of_count, 0);
+	assert_int_equal(plan->config.checks[1].lost_count, 2);
+	struct verdict_engine *engine = verdict_engine_new(NULL);
+	assert_int_equal(verdict_configure(engine, &plan->config, 1, NULL), VEER_OK);
+	verdict_engine_free(&engine);
+	assert_ptr_equal(assign_unsound_check(loop, 4, arena), &loop[0]);
+	assert_null(assign_unsound_check(loop + 3, 1, arena));
+	arena_free(&arena);
+}
+
 /* The chosen agents of one check among `count` agents, as a mask over MANY_AGENTS. */
 static void chosen(uint32_t count, uint32_t without, bool *out)
 {
@@ -442,6 +523,8 @@ int main(void)
 		cmocka_unit_test(the_engine_gets_everything_in_the_order_of_names),
 		cmocka_unit_test(an_agents_list_is_in_the_order_of_the_engines_items),
 		cmocka_unit_test(a_fingerprint_follows_what_is_probed_only),
+		cmocka_unit_test(parts_of_calculated_checks_are_probed_and_do_not_vote),
+		cmocka_unit_test(a_loop_of_calculated_checks_is_unknown_and_harmless),
 		cmocka_unit_test(of_many_agents_the_same_are_chosen_when_one_goes),
 		cmocka_unit_test(too_many_items_are_refused),
 		cmocka_unit_test(the_golden_lines_are_read),

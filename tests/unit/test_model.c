@@ -89,6 +89,9 @@ static void sites_are_read_or_refused_by_place(void **state)
 		{"{\"name\":\"fra\",\"region\":\"eu\"}", NULL},
 		{"{\"name\":\"f-1\",\"region\":\"eu\",\"latitude\":50.11,\"longitude\":8,\"state\":\"out\"}", NULL},
 		{"{\"name\":\"a\",\"region\":\"eu\",\"latitude\":-90,\"longitude\":-180}", NULL},
+		{"{\"name\":\"a\",\"region\":\"eu\",\"failure_domain\":\"north-grid\"}", NULL},
+		{"{\"name\":\"a\",\"region\":\"eu\",\"failure_domain\":\"North\"}", "/failure_domain"},
+		{"{\"name\":\"a\",\"region\":\"eu\",\"failure_domain\":5}", "/failure_domain"},
 		{"[]", WHOLE},
 		{"null", WHOLE},
 		{"{\"region\":\"eu\"}", "/name"},
@@ -113,6 +116,8 @@ static void sites_are_read_or_refused_by_place(void **state)
 	RUN(read_site, cases);
 }
 
+#define PUSH "{\"name\":\"alive\",\"kind\":\"push\""
+#define CALCULATED "{\"name\":\"both\",\"kind\":\"calculated\",\"of\":"
 #define HTTP "{\"name\":\"web\",\"kind\":\"http\""
 #define HTTPS "{\"name\":\"web\",\"kind\":\"https\""
 #define TCP "{\"name\":\"web\",\"kind\":\"tcp\",\"port\":1"
@@ -171,6 +176,35 @@ static void checks_are_read_or_refused_by_place(void **state)
 		{TCP ",\"hold_s\":-1}", "/hold_s"},
 		{TCP ",\"quorum\":0}", "/quorum"},
 		{TCP ",\"quorum\":65}", "/quorum"},
+		{TCP ",\"quorum\":\"majority\",\"regions\":64}", NULL},
+		{TCP ",\"quorum\":\"all\"}", "/quorum"},
+		{TCP ",\"regions\":0}", "/regions"},
+		{TCP ",\"regions\":65}", "/regions"},
+		{TCP ",\"of\":[\"a\"]}", "/of"},
+		{TCP ",\"ttl_s\":5}", "/ttl_s"},
+		{PUSH "}", NULL},
+		{PUSH ",\"ttl_s\":86400,\"on_expiry\":\"down\",\"hold_s\":0,\"warning\":true}", NULL},
+		{PUSH ",\"ttl_s\":0}", "/ttl_s"},
+		{PUSH ",\"ttl_s\":86401}", "/ttl_s"},
+		{PUSH ",\"on_expiry\":\"up\"}", "/on_expiry"},
+		{PUSH ",\"quorum\":1}", "/quorum"},
+		{PUSH ",\"port\":80}", "/port"},
+		{PUSH ",\"interval_ms\":1000}", "/interval_ms"},
+		{CALCULATED "[\"a\",\"b\"]}", NULL},
+		{CALCULATED "[\"a\",\"b\"],\"need\":\"all\",\"hold_s\":3}", NULL},
+		{CALCULATED "[\"a\",\"b\"],\"need\":\"any\",\"warning\":true}", NULL},
+		{CALCULATED "[\"a\",\"b\"],\"need\":2}", NULL},
+		{CALCULATED "[\"a\",\"b\"],\"need\":3}", "/need"},
+		{CALCULATED "[\"a\",\"b\"],\"need\":0}", "/need"},
+		{CALCULATED "[\"a\",\"b\"],\"need\":\"some\"}", "/need"},
+		{CALCULATED "[]}", "/of"},
+		{CALCULATED "[\"a\",\"a\"]}", "/of"},
+		{CALCULATED "[\"both\"]}", "/of"},
+		{CALCULATED "[\"A\"]}", "/of"},
+		{CALCULATED "[5]}", "/of"},
+		{CALCULATED "\"a\"}", "/of"},
+		{CALCULATED "[\"a\"],\"port\":80}", "/port"},
+		{"{\"name\":\"both\",\"kind\":\"calculated\"}", "/of"},
 		{TCP ",\"warning\":1}", "/warning"},
 		{TCP ",\"interval\":5}", "/interval"},
 	};
@@ -321,6 +355,7 @@ static void defaults_are_those_of_the_formats(void **state)
 	assert_int_equal(check.rise, 2);
 	assert_int_equal(check.hold_s, 10);
 	assert_int_equal(check.quorum, 0);
+	assert_int_equal(check.regions, 1);
 	assert_int_equal(model_pool_parse(b, arena, &pool, NULL), VEER_OK);
 	assert_int_equal(pool.min_up, 1);
 	assert_int_equal(pool.check_count, 0);

@@ -235,6 +235,21 @@ static void calculated_checks_use_three_valued_logic(void **state)
 	}
 }
 
+static void a_part_that_the_endpoint_does_not_have_is_never_known(void **state)
+{
+	(void)state;
+	struct bench b;
+	bench_init_calculated(&b, 0, 0);
+	b.endpoints[0].check_count = 2; /* c2 and web, without db */
+	b.endpoints[0].part_count = 1;
+	b.checks[1].agent_count = 0;
+	bench_configure(&b);
+	b.config.check_count = 2;
+	assert_int_equal(verdict_votes(b.engine, 0, b.now_ms, NULL, 0), 2);
+	assert_int_equal(bench_settle(&b), 0);
+	bench_deinit(&b);
+}
+
 static void a_part_that_does_not_vote_removes_nothing_by_itself(void **state)
 {
 	(void)state;
@@ -343,7 +358,7 @@ static void configurations_that_make_no_sense_are_refused(void **state)
 			b.checks[2].lost_count = VERDICT_PARTS_MAX;
 			break;
 		case 4:
-			b.endpoints[0].check_count = 2, b.endpoints[0].part_count = 0; /* without db */
+			b.checks[0].interval_ms = 0;
 			break;
 		case 5:
 			b.checks[0].of = web, b.checks[0].of_count = 1;
@@ -374,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_restart_does_not_disarm_a_push),
 		cmocka_unit_test(a_push_survives_a_new_configuration_and_bad_ones_are_refused),
 		cmocka_unit_test(calculated_checks_use_three_valued_logic),
+		cmocka_unit_test(a_part_that_the_endpoint_does_not_have_is_never_known),
 		cmocka_unit_test(a_part_that_does_not_vote_removes_nothing_by_itself),
 		cmocka_unit_test(silence_of_the_parts_changes_nothing),
 		cmocka_unit_test(calculated_checks_nest_four_deep_and_never_in_a_loop),
