@@ -1,0 +1,277 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""An administrator's word over the verdicts, with real programs: overrides, freeze, maintenance windows, the safety rule."""
+import datetime
+import threading
+import time
+
+import pytest
+
+from health_rig import Rig, cli
+from veer_util import wait_until
+
+ALL = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory):
+    made = Rig(tmp_path_factory.mktemp("overrides")).all_up()
+    made.name_server()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(autouse=True)
+def clean(rig):
+    """Each test begins with everything up and nothing said."""
+    yield
+    rig.say("u", "web/a", "web/b", "web/c", "alt/d")
+    rig.api.put("/v1/settings", {})
+    for window in rig.api.get("/v1/maintenance").json["items"]:
+        rig.api.delete(f"/v1/maintenance/{window['name']}")
+    for override in rig.api.get("/v1/overrides").json["items"]:
+        if not override["source"]:
+            rig.api.delete(f"/v1/overrides/{override['endpoint']}")
+    wait_until(lambda: rig.api.get("/v1/overrides").json["items"] == [], 10)
+    rig.all_up()
+
+
+def rfc3339(seconds):
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def answers(rig, wanted, label="www"):
+    wait_until(lambda: rig.servers[0].addresses(label) == wanted, 5, lambda: rig.servers[0].addresses(label))
+
+
+def test_drain_force_down_and_force_up_beat_verdicts(rig):
+    answers(rig, ALL)
+    made = rig.override("web/a", "drain")
+    assert made.status == 201 and made.json["owner"] == "local" and made.json["expires_at"] is None, made
+    answers(rig, ALL[1:])
+    assert rig.override("web/b", "down").status == 201
+    answers(rig, ALL[2:])
+    rig.say("d", "web/c")
+    wait_until(lambda: rig.verdict("web/c") == "down", 10)
+    answers(rig, ["192.0.2.4"])
+    assert rig.override("web/c", "up").status == 201
+    answers(rig, ALL[2:])
+    endpoint = rig.endpoint("web/c")
+    assert endpoint["state"] == "down" and endpoint["eligible"] and endpoint["override"]["action"] == "up"
+    assert not rig.endpoint("web/a")["eligible"]
+    assert rig.api.delete("/v1/overrides/web/c").status == 204
+    answers(rig, ["192.0.2.4"])
+    assert rig.api.metric('veer_overrides{action="drain"}') == 1
+
+
+def test_what_is_wrong_is_refused(rig):
+    assert rig.override("web/zz", "drain").status == 404
+    assert rig.override("nowhere/a", "drain").status == 404
+    assert rig.override("web/a", "sideways").status == 422
+    assert rig.override("web/a", "drain", reason="").status == 422
+    assert rig.api.put("/v1/overrides/web/a", {"action": "drain"}).status == 422
+    assert rig.override("web/a", "drain", ttl_s=0).status == 422
+    assert rig.override("web/a", "drain", expires_at=rfc3339(-5)).status == 422
+    assert rig.override("web/a", "drain", expires_at="tomorrow").status == 422
+    assert rig.override("web/a", "drain", ttl_s=5, expires_at=rfc3339(5)).status == 422
+    assert rig.override("web/a", "drain", extra=1).status == 422
+    assert rig.api.delete("/v1/overrides/web/a").status == 404
+    token = rig.api.make_token("health:read")
+    assert rig.api.put("/v1/overrides/web/a", {"action": "drain", "reason": "x"}, token=token).status == 403
+    assert rig.api.get("/v1/overrides", token=token).status == 200
+    writer = rig.api.make_token("health:write")
+    made = rig.api.put("/v1/overrides/web/a", {"action": "drain", "reason": "x"}, token=writer)
+    assert made.status == 201 and made.json["owner"] == "test", made
+    again = rig.api.put("/v1/overrides/web/a", {"action": "down", "reason": "y"}, headers={"If-Match": '"r1"'})
+    assert again.status == 412
+
+
+def test_the_last_of_a_pool_stays_unless_the_pool_is_named(rig):
+    assert rig.override("web/a", "drain").status == 201
+    assert rig.override("web/b", "down").status == 201
+    refused = rig.override("web/c", "drain")
+    assert refused.status == 409 and refused.json["type"].endswith("would-empty"), refused
+    assert "web" in refused.json["detail"]
+    assert rig.override("web/c", "drain", force="alt").status == 409
+    assert rig.override("web/a", "drain", reason="another reason").status == 200  # nothing is emptied by that
+    assert rig.override("web/c", "drain", force="web").status == 201
+    answers(rig, ["192.0.2.4"])
+    # One transaction for several: all or none.
+    for name in "abc":
+        rig.api.delete(f"/v1/overrides/web/{name}")
+    body = {"action": "drain", "reason": "x", "endpoints": ["web/a", "web/b", "web/c"]}
+    assert rig.api.post("/v1/overrides", body).status == 409
+    assert rig.api.get("/v1/overrides").json["items"] == []
+    assert rig.api.post("/v1/overrides", {**body, "endpoints": ["web/a", "web/b"]}).status == 201
+    # The pool changes under the overrides: c must not go.
+    left = [{"name": name, "address": f"192.0.2.{i + 1}", "site": name} for i, name in enumerate("ab")]
+    pool = {"checks": ["web"], "endpoints": left}
+    assert rig.api.put("/v1/pools/web", pool).json["type"].endswith("would-empty")
+
+
+def test_of_concurrent_drains_of_the_last_two_one_is_refused(rig):
+    for _ in range(10):
+        assert rig.override("web/a", "drain").status in (200, 201)
+        replies = {}
+        barrier = threading.Barrier(2)
+
+        def drain(name):
+            barrier.wait()
+            replies[name] = rig.override(f"web/{name}", "drain")
+
+        threads = [threading.Thread(target=drain, args=(name,)) for name in "bc"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(reply.status for reply in replies.values()) == [201, 409], replies
+        for name in "bc":
+            rig.api.delete(f"/v1/overrides/web/{name}")
+
+
+def test_an_override_ends_by_itself(rig):
+    assert rig.override("web/a", "drain", ttl_s=1).status == 201
+    answers(rig, ALL[1:])
+    began = time.monotonic()
+    wait_until(lambda: rig.api.get("/v1/overrides/web/a").status == 404, 5)
+    assert time.monotonic() - began < 3
+    answers(rig, ALL)
+
+
+def test_it_survives_kill_9_of_both(rig):
+    assert rig.override("web/a", "drain", expires_at=rfc3339(3600)).status == 201
+    answers(rig, ALL[1:])
+    server = rig.servers[0]
+    rig.api.kill()
+    assert server.addresses("www") == ALL[1:]
+    server.kill()
+    server.start()  # alone, from its disk
+    assert server.addresses("www") == ALL[1:]
+    rig.api.start()
+    assert rig.api.get("/v1/overrides/web/a").json["action"] == "drain"
+    wait_until(lambda: rig.status()["controller"] == "acting", 10)
+    rig.all_up()
+    assert server.addresses("www") == ALL[1:]
+    assert rig.api.delete("/v1/overrides/web/a").status == 204
+    answers(rig, ALL)
+
+
+def test_freeze_holds_a_dying_endpoint_in(rig):
+    assert rig.api.put("/v1/settings", {"freeze": {"on": True}}).status == 422  # without a reason
+    frozen = rig.api.put("/v1/settings", {"freeze": {"on": True, "reason": "looking", "owner": "me"}})
+    assert frozen.status in (200, 201), frozen
+    wait_until(lambda: rig.status()["settings"]["freeze"]["on"], 2)
+    rig.say("d", "web/a")
+    wait_until(lambda: rig.endpoint("web/a")["wait"] == "frozen", 5, lambda: rig.endpoint("web/a"))
+    assert rig.servers[0].addresses("www") == ALL
+    assert rig.api.metric("veer_frozen") == 1
+    assert rig.api.metric('veer_endpoints_waiting{for="frozen"}') == 1
+    text = cli(rig.api, "why", "web/a").stdout
+    assert "everything is frozen" in text and "looking" in text, text
+    assert "FROZEN by me" in cli(rig.api, "status").stdout
+    assert rig.override("web/b", "drain").status == 201  # the administrator's word still counts
+    answers(rig, [ALL[0], ALL[2]])
+    assert rig.api.put("/v1/settings", {"freeze": {"on": False}}).status == 200
+    answers(rig, ALL[2:])
+
+
+def test_settings_of_the_brake(rig):
+    assert rig.api.put("/v1/settings", {"brake": "sometimes"}).status == 422
+    assert rig.api.put("/v1/settings", {"max_removal_percent": 0}).status == 422
+    reply = rig.api.put("/v1/settings", {"brake": "off", "max_removal_percent": 50})
+    assert reply.status in (200, 201), reply
+    assert rig.api.get("/v1/settings").json["max_removal_percent"] == 50
+    assert rig.api.metric("veer_brake_off") == 1
+
+
+def test_a_last_set_leaves_out_what_is_drained(rig):
+    assert rig.override("web/a", "drain").status == 201
+    rig.say("d", "web/b", "web/c")
+    wait_until(lambda: rig.verdict("web/b") == "down" and rig.verdict("web/c") == "down", 10)
+    answers(rig, ALL[1:2] if rig.servers[0].addresses("last") == ALL[1:2] else rig.servers[0].addresses("last"), "last")
+    assert ALL[0] not in rig.servers[0].addresses("last")
+
+
+def test_a_maintenance_window_drains_and_gives_back(rig):
+    window = {"sites": ["a"], "starts_at": rfc3339(-60), "ends_at": rfc3339(3600), "reason": "new kernel"}
+    assert rig.api.put("/v1/maintenance/kernel", window).status == 201
+    answers(rig, ALL[1:])
+    override = rig.api.get("/v1/overrides/web/a").json
+    assert override["source"] == "maintenance/kernel" and override["action"] == "drain", override
+    assert rig.api.delete("/v1/overrides/web/a").status == 409  # it is the window's
+    assert [w["state"] for w in rig.status()["maintenance"]] == ["on"]
+    assert rig.override("web/a", "up").status == 200  # but an administrator may say otherwise
+    answers(rig, ALL)
+    assert rig.api.delete("/v1/overrides/web/a").status == 204
+    answers(rig, ALL[1:])
+    assert rig.api.delete("/v1/maintenance/kernel").status == 204
+    answers(rig, ALL)
+    window["starts_at"], window["ends_at"] = rfc3339(1), rfc3339(2.5)
+    assert rig.api.put("/v1/maintenance/soon", window).status == 201
+    assert rig.servers[0].addresses("www") == ALL
+    answers(rig, ALL[1:])
+    answers(rig, ALL)
+
+
+def test_a_window_that_would_empty_a_pool_says_so(rig):
+    window = {"pools": ["web", "alt"], "starts_at": rfc3339(-60), "ends_at": rfc3339(3600), "reason": "all of it"}
+    assert rig.api.put("/v1/maintenance/all", window).status == 201
+    wait_until(lambda: rig.status()["maintenance"][0]["blocked_pools"] == ["alt", "web"], 5, rig.status)
+    assert rig.servers[0].addresses("www") == ALL
+    assert rig.api.metric("veer_maintenance_blocked") == 2
+    assert "would empty" in cli(rig.api, "maintenance", "list").stdout
+    assert rig.api.put("/v1/maintenance/all", {**window, "force": ["web"]}).status == 200
+    answers(rig, ["192.0.2.4"])
+    wait_until(lambda: rig.status()["maintenance"][0]["blocked_pools"] == ["alt"], 5)
+
+
+def test_windows_that_are_none_are_refused(rig):
+    good = {"sites": ["a"], "starts_at": rfc3339(60), "ends_at": rfc3339(120), "reason": "x"}
+    for bad in ({"sites": []}, {"sites": ["zz"]}, {"ends_at": good["starts_at"]}, {"starts_at": "now"}, {"reason": None},
+                {"until": rfc3339(600)}, {"repeat": "daily"}, {"endpoints": ["web"]}, {"pools": ["zz"]},
+                {"repeat": "weekly", "ends_at": rfc3339(8 * 86400)}):
+        assert rig.api.put("/v1/maintenance/bad", {**good, **bad}).status == 422, bad
+    weekly = {**good, "repeat": "weekly", "starts_at": rfc3339(60 - 7 * 86400), "ends_at": rfc3339(120 - 7 * 86400)}
+    assert rig.api.put("/v1/maintenance/weekly", weekly).status == 201
+    assert rig.status()["maintenance"][0]["state"] == "scheduled"
+    weekly["starts_at"] = rfc3339(-60 - 14 * 86400)
+    weekly["ends_at"] = rfc3339(60 - 14 * 86400)
+    assert rig.api.put("/v1/maintenance/weekly", weekly).status == 200
+    answers(rig, ALL[1:])
+
+
+def test_the_commands(rig):
+    assert "drained" in cli(rig.api, "drain", "web/a", "web/b", "--reason", "x", "--for", "2h").stdout
+    refused = cli(rig.api, "drain", "web/c", "--reason", "x", check=False)
+    assert refused.returncode == 1 and "no endpoint left" in refused.stderr, refused
+    assert "drained; " in cli(rig.api, "status").stdout or "drained" in cli(rig.api, "status").stdout
+    text = cli(rig.api, "why", "web/a").stdout
+    assert "out of the answers" in text and "drained by local" in text, text
+    cli(rig.api, "release", "web/a", "web/b")
+    assert cli(rig.api, "release", "web/a", check=False).returncode == 1
+    cli(rig.api, "force", "down", "web/a", "--reason", "x")
+    answers(rig, ALL[1:])
+    cli(rig.api, "force", "up", "web/a", "--reason", "x")
+    answers(rig, ALL)
+    assert cli(rig.api, "freeze", check=False).returncode == 1
+    cli(rig.api, "freeze", "--reason", "because")
+    assert rig.status()["settings"]["freeze"]["reason"] == "because"
+    cli(rig.api, "freeze", "--off")
+    assert not rig.status()["settings"]["freeze"]["on"]
+    cli(rig.api, "maintenance", "add", "night", "--reason", "x", "--for", "1h", "--site", "b")
+    answers(rig, [ALL[0], ALL[2]])
+    assert "night" in cli(rig.api, "maintenance", "list").stdout
+    cli(rig.api, "maintenance", "end", "night")
+    answers(rig, ALL)
+    assert cli(rig.api, "drain", "web/a", "--reason", "x", "--for", "soon", check=False).returncode == 1
+
+
+def test_an_endpoint_that_goes_takes_its_override_along(rig):
+    assert rig.override("web/c", "drain").status == 201
+    left = [{"name": name, "address": f"192.0.2.{i + 1}", "site": name} for i, name in enumerate("ab")]
+    assert rig.api.put("/v1/pools/web", {"checks": ["web"], "endpoints": left}).status == 200
+    wait_until(lambda: rig.api.get("/v1/overrides").json["items"] == [], 5)
+    left.append({"name": "c", "address": "192.0.2.3", "site": "c"})
+    assert rig.api.put("/v1/pools/web", {"checks": ["web"], "endpoints": left}).status == 200
+    answers(rig, ALL)
