@@ -34,12 +34,12 @@ def check_line(line):
     """Docs/formats.md, section 2: exactly these fields."""
     kind = line["type"]
     fields = {"hello": {"type", "format", "store_id", "revision"}, "reset": {"type"}, "put": {"type", "kind", "key", "revision", "object"},
-              "del": {"type", "kind", "key", "revision"}, "commit": {"type", "revision"}, "heartbeat": {"type", "revision"}}
+              "del": {"type", "kind", "key", "revision"}, "commit": {"type", "revision"}, "heartbeat": {"type", "revision"}, "doubt": {"type", "endpoints"}}
     assert set(line) == fields[kind], line
     if "revision" in line:
         assert is_revision(line["revision"]), line
     if "kind" in line:
-        assert line["kind"] in ("site", "pool", "policy", "zone", "rrset", "verdict", "last"), line
+        assert line["kind"] in ("site", "pool", "policy", "zone", "rrset", "verdict", "last", "override"), line
 
 
 def follow(api):

@@ -52,6 +52,73 @@ static void rfc3339_text_is_utc_with_milliseconds(void **state)
 	}
 }
 
+static void rfc3339_text_is_read_back(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} good[] = {
+		{"1970-01-01T00:00:00Z", 0},
+		{"1970-01-01T00:00:00.000000001Z", 1},
+		{"1970-01-01T00:00:00.0000000019Z", 1},
+		{"1970-01-01T01:00:00+01:00", 0},
+		{"2026-11-22T20:36:01.123Z", INT64_C(1795379761123000000)},
+		{"2026-11-22t20:36:01.123z", INT64_C(1795379761123000000)},
+		{"2026-11-22T22:06:01.123+01:30", INT64_C(1795379761123000000)},
+		{"2026-11-22T15:36:01.123-05:00", INT64_C(1795379761123000000)},
+		{"2000-02-29T00:00:00Z", INT64_C(951782400000000000)},
+		{"2100-03-01T00:00:00Z", INT64_C(4107542400000000000)},
+		{"2199-12-31T23:59:59Z", INT64_C(7258118399000000000)},
+	};
+	static const char *const bad[] = {
+		"",
+		"2026",
+		"2026-11-22",
+		"2026-11-22T20:36:01",
+		"2026-11-22 20:36:01Z",
+		"2026-11-22T20:36Z",
+		"2026-11-22T20:36:01.Z",
+		"2026-11-22T20:36:01ZZ",
+		"2026-11-22T20:36:01+0100",
+		"2026-11-22T20:36:01+24:00",
+		"2026-11-22T20:36:01+01:60",
+		"2026-13-01T00:00:00Z",
+		"2026-00-01T00:00:00Z",
+		"2026-11-31T00:00:00Z",
+		"2026-11-00T00:00:00Z",
+		"2026-02-29T00:00:00Z",
+		"2100-02-29T00:00:00Z",
+		"2026-11-22T24:00:00Z",
+		"2026-11-22T20:60:00Z",
+		"2026-12-31T23:59:60Z",
+		"1969-12-31T23:59:59Z",
+		"2200-01-01T00:00:00Z",
+		"-026-11-22T20:36:01Z",
+		"2026-11-22T20:36:0",
+		"2026-11-22T20:36:01.1",
+		"\xff",
+	};
+	int64_t ns;
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		if (!veer_rfc3339_parse(good[i].text, &ns))
+			fail_msg("%s", good[i].text);
+		assert_int_equal(ns, good[i].ns);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		ns = 42;
+		if (veer_rfc3339_parse(bad[i], &ns) || ns != 42)
+			fail_msg("%s", bad[i]);
+	}
+	for (int64_t day = 0; day < 366 * 120; day++) { /* every day, against the writing half */
+		char text[VEER_RFC3339_SIZE];
+		int64_t at = (day * 86400 + day % 86400) * INT64_C(1000000000);
+		veer_rfc3339(at, text);
+		assert_true(veer_rfc3339_parse(text, &ns));
+		assert_int_equal(ns, at);
+	}
+}
+
 static int64_t fixed(void *ctx)
 {
 	return *(int64_t *)ctx;
@@ -73,6 +140,7 @@ int main(void)
 		cmocka_unit_test(the_monotonic_clock_never_goes_back),
 		cmocka_unit_test(the_wall_clock_is_in_this_century),
 		cmocka_unit_test(rfc3339_text_is_utc_with_milliseconds),
+		cmocka_unit_test(rfc3339_text_is_read_back),
 		cmocka_unit_test(a_clock_of_ones_own_is_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,14 +108,15 @@ static void garbage_is_refused_and_the_old_stays(void **state)
 	directory_free(&d);
 }
 
-static void rrsets_are_not_kept(void **state)
+static void rrsets_and_history_are_not_kept(void **state)
 {
 	(void)state;
 	assert_false(directory_keeps(MODEL_KIND_RRSET));
 	assert_false(directory_keeps(MODEL_KIND_NONE));
 	assert_false(directory_keeps(MODEL_KIND_COUNT));
 	for (int kind = 1; kind < MODEL_KIND_COUNT; kind++)
-		assert_true(directory_keeps((enum model_kind)kind) == (kind != MODEL_KIND_RRSET));
+		assert_true(directory_keeps((enum model_kind)kind) ==
+			    (kind != MODEL_KIND_RRSET && kind != MODEL_KIND_TRANSITION));
 }
 
 static void a_thousand_keys_in_any_order_stay_sorted(void **state)
@@ -217,7 +218,7 @@ int main(void)
 		cmocka_unit_test(lists_are_in_order_and_start_behind_a_key),
 		cmocka_unit_test(an_object_is_replaced_removed_and_found_as_stored),
 		cmocka_unit_test(garbage_is_refused_and_the_old_stays),
-		cmocka_unit_test(rrsets_are_not_kept),
+		cmocka_unit_test(rrsets_and_history_are_not_kept),
 		cmocka_unit_test(a_thousand_keys_in_any_order_stay_sorted),
 		cmocka_unit_test(waiting_ends_with_the_revision_or_the_time),
 		cmocka_unit_test(readers_see_whole_commits_only),

@@ -98,7 +98,8 @@ static void the_golden_stream_is_read_the_same_however_it_is_cut(void **state)
 	assert_int_equal(read_in_pieces(text, len, len, &whole, NULL), VEER_OK);
 	assert_non_null(strstr(whole.text, "hello:0b8a:12 reset put:site:fra put:site:iad put:pool:fra"));
 	assert_non_null(strstr(whole.text, "put:gslb.example./1/www.gslb.example./A=p4 "));
-	assert_non_null(strstr(whole.text, "commit:11 put:verdict:fra/fra put:last:iad commit:12 "));
+	assert_non_null(strstr(whole.text, "commit:11 put:verdict:fra/fra put:last:iad "
+					   "put:override:iad/iad6 commit:12 doubt:1:iad/iad "));
 	for (size_t piece = 1; piece < 64; piece++) {
 		struct heard h = {.len = 0};
 		assert_int_equal(read_in_pieces(text, len, piece, &h, NULL), VEER_OK);
@@ -114,6 +115,11 @@ static void bad_lines_are_refused_with_their_number(void **state)
 		enum veer_err err;
 	} cases[] = {
 		{"{\"type\":\"commit\"}\n", VEER_EINVAL},
+		{"{\"type\":\"doubt\"}\n", VEER_EINVAL},
+		{"{\"type\":\"doubt\",\"endpoints\":{}}\n", VEER_EINVAL},
+		{"{\"type\":\"doubt\",\"endpoints\":[1]}\n", VEER_EINVAL},
+		{"{\"type\":\"doubt\",\"endpoints\":[\"web\"]}\n", VEER_EINVAL},
+		{"{\"type\":\"doubt\",\"endpoints\":[\"web/a\",\"web/a/b\"]}\n", VEER_EINVAL},
 		{"{\"type\":\"commit\",\"revision\":0}\n", VEER_EINVAL},
 		{"{\"type\":\"commit\",\"revision\":-4}\n", VEER_EINVAL},
 		{"{\"type\":\"put\"}\n", VEER_EINVAL},

@@ -131,6 +131,93 @@ static void expect_text(struct client *c, const char *fmt, ...)
 	buf_reset(&c->got);
 }
 
+#define NO_DOUBT "{\"type\":\"doubt\",\"endpoints\":[]}\n"
+
+static void set_doubt(struct fixture *f, const char *endpoints, int64_t after_revision)
+{
+	char line[512];
+	(void)snprintf(line, sizeof line, "{\"type\":\"doubt\",\"endpoints\":[%s]}\n", endpoints);
+	feed_set_doubt(f->feed, strdup(line), strlen(line), after_revision);
+}
+
+static void doubt_comes_whole_to_everybody_and_never_before_its_commit(void **state)
+{
+	struct fixture *f = *state;
+	struct client c, late;
+	(void)commit(f, MODEL_KIND_SITE, "a", "{}");
+	client_open(&c, f, store_id(f->store), 1);
+	assert_true(pull(&c, 65536));
+	assert_non_null(strstr(c.got.data, NO_DOUBT));
+	buf_reset(&c.got);
+	assert_true(pull(&c, 65536));
+	expect_text(&c, "%s", ""); /* once is enough */
+	set_doubt(f, "\"web/a\"", 1);
+	assert_true(c.stream.has_news);
+	set_doubt(f, "\"web/a\",\"web/b\"", 1); /* the one before was not sent yet: only the newest matters */
+	while (pull(&c, 3) && strchr(c.got.data, '\n') == NULL)
+		continue;
+	expect_text(&c, "{\"type\":\"doubt\",\"endpoints\":[\"web/a\",\"web/b\"]}\n");
+	client_open(&late, f, store_id(f->store), 1);
+	assert_true(pull(&late, 65536));
+	assert_non_null(strstr(late.got.data, "\"web/b\"]}\n"));
+	client_close(&late);
+	/* Settled by revision 2: first that, then the end of the doubt. */
+	set_doubt(f, "", 2);
+	assert_true(pull(&c, 65536));
+	expect_text(&c, "%s", "");
+	(void)commit(f, MODEL_KIND_SITE, "b", "{}");
+	assert_true(pull(&c, 65536));
+	expect_text(&c, "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"b\",\"revision\":2,\"object\":{}}\n"
+			"{\"type\":\"commit\",\"revision\":2}\n" NO_DOUBT);
+	client_close(&c);
+}
+
+static void a_doubt_on_its_way_is_finished_before_the_next(void **state)
+{
+	struct fixture *f = *state;
+	struct client c;
+	(void)commit(f, MODEL_KIND_SITE, "a", "{}");
+	client_open(&c, f, store_id(f->store), 1);
+	assert_true(pull(&c, 65536));
+	buf_reset(&c.got);
+	char piece[16];
+	set_doubt(f, "\"web/a\"", 0);
+	ssize_t len = c.source->pull(c.source, piece, sizeof piece);
+	assert_int_equal(len, sizeof piece);
+	buf_append(&c.got, piece, (size_t)len);
+	set_doubt(f, "\"web/b\"", 0);
+	(void)commit(f, MODEL_KIND_SITE, "b", "{}");
+	assert_true(pull(&c, 65536));
+	expect_text(&c, "{\"type\":\"doubt\",\"endpoints\":[\"web/a\"]}\n"
+			"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"b\",\"revision\":2,\"object\":{}}\n"
+			"{\"type\":\"commit\",\"revision\":2}\n"
+			"{\"type\":\"doubt\",\"endpoints\":[\"web/b\"]}\n");
+	client_close(&c);
+}
+
+static void overrides_are_fed_and_the_history_is_not(void **state)
+{
+	struct fixture *f = *state;
+	struct client c;
+	client_open(&c, f, NULL, 0);
+	pull_until(&c, "\"reset\"");
+	(void)commit(f, MODEL_KIND_OVERRIDE, "web/a", "{\"endpoint\":\"web/a\",\"action\":\"drain\"}");
+	(void)commit(f, MODEL_KIND_TRANSITION, "t", "{}");
+	(void)commit(f, MODEL_KIND_SETTINGS, "settings", "{}");
+	(void)commit(f, MODEL_KIND_MAINTENANCE, "m", "{}");
+	pull_until(&c, "\"doubt\"");
+	assert_non_null(strstr(c.got.data, "\"kind\":\"override\""));
+	assert_null(strstr(c.got.data, "transition"));
+	assert_null(strstr(c.got.data, "settings"));
+	assert_null(strstr(c.got.data, "maintenance"));
+	client_close(&c);
+	client_open(&c, f, NULL, 0); /* and in the full state */
+	pull_until(&c, "\"doubt\"");
+	assert_non_null(strstr(c.got.data, "\"kind\":\"override\""));
+	assert_null(strstr(c.got.data, "transition"));
+	client_close(&c);
+}
+
 static void a_newcomer_gets_the_whole_state_then_commits(void **state)
 {
 	struct fixture *f = *state;
@@ -139,14 +226,14 @@ static void a_newcomer_gets_the_whole_state_then_commits(void **state)
 	(void)commit(f, MODEL_KIND_RRSET, "z./1/z./A", "{\"policy\":\"p\"}");
 	(void)commit(f, MODEL_KIND_TOKEN, "t", "{}");
 	client_open(&c, f, NULL, 0);
-	pull_until(&c, "\"commit\"");
+	pull_until(&c, "\"doubt\"");
 	expect_text(
 		&c,
 		"{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":3}\n{\"type\":\"reset\"}\n"
 		"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"fra\",\"revision\":1,\"object\":{\"region\":\"eu\"}}\n"
 		"{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"z./1/z./"
 		"A\",\"revision\":2,\"object\":{\"policy\":\"p\"}}\n"
-		"{\"type\":\"commit\",\"revision\":3}\n",
+		"{\"type\":\"commit\",\"revision\":3}\n" NO_DOUBT,
 		store_id(f->store));
 	(void)commit(f, MODEL_KIND_SITE, "fra", NULL);
 	assert_true(c.stream.has_news);
@@ -167,7 +254,7 @@ static void a_known_since_resumes_with_what_followed(void **state)
 	expect_text(&c,
 		    "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":5}\n"
 		    "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"s\",\"revision\":5,\"object\":{}}\n{\"type\":"
-		    "\"commit\",\"revision\":5}\n",
+		    "\"commit\",\"revision\":5}\n" NO_DOUBT,
 		    store_id(f->store));
 	client_close(&c);
 	client_open(&c, f, store_id(f->store), 5);
@@ -394,6 +481,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_newcomer_gets_the_whole_state_then_commits, setup, teardown),
+		cmocka_unit_test_setup_teardown(doubt_comes_whole_to_everybody_and_never_before_its_commit, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_doubt_on_its_way_is_finished_before_the_next, setup, teardown),
+		cmocka_unit_test_setup_teardown(overrides_are_fed_and_the_history_is_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_known_since_resumes_with_what_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unknown_place_gets_a_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_size_of_pulls_does_not_change_the_bytes, setup, teardown),

@@ -505,8 +505,9 @@ static void the_golden_files_are_read(void **state)
 	assert_int_equal(reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 7);
 	assert_int_equal(l.commits, 3);
-	assert_int_equal(l.objects, 7);
+	assert_int_equal(l.objects, 8);
 	assert_string_equal(l.store_id, STORE);
+	assert_non_null(strstr(l.text, "web/fra={\"endpoint\":\"web/fra\",\"action\":\"up\"} "));
 	assert_non_null(strstr(l.text, "fra={\"name\":\"fra\",\"region\":\"eu\"} "));
 	assert_non_null(strstr(l.text, "www.gslb.example./A=pwww "));
 	assert_non_null(strstr(l.text, "web/fra={\"endpoint\":\"web/fra\",\"state\":\"down\"} "));
@@ -526,6 +527,7 @@ static void the_golden_files_are_written_byte_for_byte(void **state)
 	const struct feed_change fourth[] = {
 		of_kind(MODEL_KIND_SITE, "fra", TEXT("{\"name\":\"fra\",\"region\":\"eu\",\"state\":\"out\"}")),
 		of_kind(MODEL_KIND_VERDICT, "web/fra", TEXT("{\"endpoint\":\"web/fra\",\"state\":\"down\"}")),
+		of_kind(MODEL_KIND_OVERRIDE, "web/fra", TEXT("{\"endpoint\":\"web/fra\",\"action\":\"up\"}")),
 	};
 	const struct feed_change seventh = of_kind(MODEL_KIND_RRSET, "gslb.example./1/www.gslb.example./A", NULL, 0);
 	plan_disk_base_begin(f->disk, STORE);
@@ -534,6 +536,7 @@ static void the_golden_files_are_written_byte_for_byte(void **state)
 	plan_disk_base_commit(f->disk, 3);
 	plan_disk_journal_add(f->disk, &fourth[0]);
 	plan_disk_journal_add(f->disk, &fourth[1]);
+	plan_disk_journal_add(f->disk, &fourth[2]);
 	plan_disk_journal_commit(f->disk, 4);
 	plan_disk_journal_add(f->disk, &seventh);
 	plan_disk_journal_commit(f->disk, 7);

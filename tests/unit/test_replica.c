@@ -141,6 +141,50 @@ static void a_full_state_and_then_commits_are_published_and_kept(void **state)
 	assert_int_equal(f->published, 1);
 }
 
+#define DOUBT(keys_) "{\"type\":\"doubt\",\"endpoints\":[" keys_ "]}\n"
+#define POOL                                                                                                           \
+	"{\"type\":\"put\",\"kind\":\"pool\",\"key\":\"p\",\"revision\":1,\"object\":{\"name\":\"p\",\"checks\":[],"   \
+	"\"endpoints\":[{\"name\":\"a\",\"address\":\"192.0.2.1\",\"site\":\"s\"}]}}\n"
+
+static void doubt_is_a_plan_of_the_same_revision_that_never_reaches_the_disk(void **state)
+{
+	struct fixture *f = *state;
+	hear_all(f, HELLO(STORE, "5") RESET POOL COMMIT("5") DOUBT("\"p/a\"") DOUBT("\"p/a\""));
+	assert_int_equal(f->published, 2); /* said twice is said once */
+	assert_int_equal(replica_doubts(f->replica), 1);
+	assert_serving(f, STORE, 5, 0);
+	/* The stream is lost: it stays. A change still has its place in the order, and so has what is older. */
+	hear_all(f, HELLO(STORE, "6") ZONE("a.") COMMIT("6"));
+	assert_int_equal(replica_doubts(f->replica), 1);
+	assert_int_equal(hear(f, HELLO(STORE, "5")), VEER_ESTALE);
+	end_stream(f);
+	restart(f);
+	assert_serving(f, STORE, 6, 1);
+	assert_int_equal(replica_doubts(f->replica), 0); /* who starts alone doubts nothing */
+}
+
+static void doubt_before_and_during_a_full_state_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+	hear_all(f, HELLO(STORE, "5") DOUBT("\"p/a\"") RESET POOL DOUBT("\"p/a\",\"p/b\"") COMMIT("5"));
+	assert_int_equal(f->published, 1);
+	assert_int_equal(replica_doubts(f->replica), 2);
+	hear_all(f, HELLO(STORE, "5") DOUBT(""));
+	assert_int_equal(f->published, 2);
+	assert_int_equal(replica_doubts(f->replica), 0);
+}
+
+static void doubt_in_the_middle_of_a_commit_does_not_apply_its_half(void **state)
+{
+	struct fixture *f = *state;
+	hear_all(f, HELLO(STORE, "5") RESET POOL COMMIT("5"));
+	if (hear(f, HELLO(STORE, "6") ZONE("a.") DOUBT("\"p/a\"")) != VEER_OK)
+		fail_msg("%s", f->why.text);
+	assert_serving(f, STORE, 5, 0);
+	end_stream(f);
+	assert_serving(f, STORE, 5, 0);
+}
+
 static void a_stream_that_ends_before_its_commit_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -271,6 +315,9 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_full_state_and_then_commits_are_published_and_kept),
+		T(doubt_is_a_plan_of_the_same_revision_that_never_reaches_the_disk),
+		T(doubt_before_and_during_a_full_state_waits_for_it),
+		T(doubt_in_the_middle_of_a_commit_does_not_apply_its_half),
 		T(a_stream_that_ends_before_its_commit_changes_nothing),
 		T(an_older_revision_of_the_same_store_is_refused),
 		T(the_same_revision_again_in_full_is_taken),

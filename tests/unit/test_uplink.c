@@ -46,6 +46,7 @@ static void the_golden_message_is_taken_and_shown(void **state)
 	assert_int_equal(json_integer_value(json_object_get(server, "revision")), 812);
 	assert_int_equal(json_integer_value(json_object_get(server, "applied_us")), 950);
 	assert_int_equal(json_integer_value(json_object_get(server, "zones")), 3);
+	assert_int_equal(json_integer_value(json_object_get(server, "doubts")), 1);
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(server, "answers"), "refused")), 56);
 	json_decref(list);
 	uplink_table_free(&table);

@@ -3,7 +3,7 @@
 """Writes plan.base and plan.journal beside itself, from docs/formats.md section 7 alone: a second opinion on the bytes.
 
 The base holds revision 3 of a store: a site, a zone, a static RRset and a bound one. The journal holds revision 4 (the site is taken
-out, a verdict appears) and revision 7 (the bound RRset is deleted).
+out, a verdict and an override appear) and revision 7 (the bound RRset is deleted).
 """
 import os
 import struct
@@ -11,6 +11,7 @@ import struct
 HERE = os.path.dirname(os.path.abspath(__file__))
 STORE_ID = b"0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b"
 SITE, POOL, POLICY, ZONE, RRSET, VERDICT, LAST = range(1, 8)
+OVERRIDE = 14
 PUT, DEL = 1, 2
 
 
@@ -52,7 +53,8 @@ base = header(b"VEERPLN1", 3) + b"".join(RECORDS) + struct.pack("<IQ", 0xFFFFFFF
 base += struct.pack("<I", crc32c(base))
 journal = header(b"VEERJRN1", 3)
 journal += commit(4, [operation(PUT, SITE, b"fra", b'{"name":"fra","region":"eu","state":"out"}'),
-                      operation(PUT, VERDICT, b"web/fra", b'{"endpoint":"web/fra","state":"down"}')])
+                      operation(PUT, VERDICT, b"web/fra", b'{"endpoint":"web/fra","state":"down"}'),
+                      operation(PUT, OVERRIDE, b"web/fra", b'{"endpoint":"web/fra","action":"up"}')])
 journal += commit(7, [operation(DEL, RRSET, b"gslb.example./1/www.gslb.example./A")])
 
 for name, data in (("plan.base", base), ("plan.journal", journal)):
