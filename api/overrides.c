@@ -214,9 +214,9 @@ enum veer_err overrides_put(struct store *store, struct directory *directory, co
 		err = d->err;
 		if (err == VEER_OK)
 			err = store_commit(store, d->ops, d->op_count, STORE_NORMAL, revision, NULL);
-		/* What was read was old: read again when the directory has caught up. */
-		if (err == VEER_ECONFLICT)
-			(void)directory_wait(directory, store_revision(store), WAIT_MS);
+		/* What was read was old: read again when the directory has caught up. If it does not, give up. */
+		if (err == VEER_ECONFLICT && !directory_wait(directory, store_revision(store), WAIT_MS))
+			break;
 	}
 	return err;
 }
