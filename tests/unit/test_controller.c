@@ -2,6 +2,7 @@
 /* The controller with a real store, directory and hub in this process; the reports are made up here. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,10 +15,25 @@
 
 #include "api/controller.h"
 #include "api/hub.h"
+#include "probes/verdict.h"
 
 enum { WAIT_MS = 10000, AGENTS_MAX = 80, ITEMS_MAX = 256 };
 
+/* The system's clock, but for a wall clock that somebody sets. */
+static int64_t test_monotonic_ns(void *ctx)
+{
+	(void)ctx;
+	return veer_clock_monotonic_ns(veer_clock_system());
+}
+
+static int64_t test_wall_ns(void *ctx)
+{
+	return veer_clock_wall_ns(veer_clock_system()) + atomic_load((atomic_int_fast64_t *)ctx) * 1000000000;
+}
+
 struct fixture {
+	struct veer_clock clock;
+	atomic_int_fast64_t ahead_s; /* of the true wall clock */
 	char dir[64];
 	struct logger *log;
 	struct store *store;
@@ -78,13 +94,14 @@ static void start(struct fixture *f)
 	f->directory = directory_new();
 	f->assignments = assignment_hub_new(store_id(f->store));
 	f->trail = trail_new();
+	f->clock = (struct veer_clock){test_monotonic_ns, test_wall_ns, &f->ahead_s};
 	assert_non_null(f->directory);
 	assert_non_null(f->assignments);
 	assert_non_null(f->trail);
 	if (hub_new(f->store, f->directory, f->dir, f->log, &f->hub, &diag) != VEER_OK)
 		fail_msg("%s", diag.text);
 	hub_follow(f->hub, f->trail);
-	const struct controller_config config = {.clock = veer_clock_system(),
+	const struct controller_config config = {.clock = &f->clock,
 						 .store = f->store,
 						 .directory = f->directory,
 						 .assignments = f->assignments,
@@ -541,6 +558,221 @@ static void one_agents_flood_leaves_room_for_the_others(void **state)
 	}
 }
 
+static bool count_object(void *ctx, const struct store_object *object)
+{
+	(void)object;
+	++*(size_t *)ctx;
+	return true;
+}
+
+static size_t history_size(struct fixture *f)
+{
+	size_t count = 0;
+	assert_int_equal(store_list(f->store, MODEL_KIND_TRANSITION, "", NULL, count_object, &count, NULL), VEER_OK);
+	return count;
+}
+
+static void wait_history(struct fixture *f, size_t count)
+{
+	for (int i = 0; i < WAIT_MS / 5 && history_size(f) != count; i++)
+		pause_ms(5);
+	assert_int_equal(history_size(f), count);
+}
+
+/* What a list of transitions shows first. */
+static bool take_first(void *ctx, const struct store_object *object)
+{
+	json_t **out = ctx;
+	assert_int_equal(veer_json_parse(object->value, object->value_len, STORE_VALUE_MAX, out, NULL), VEER_OK);
+	return false;
+}
+
+static json_t *newest_transition(struct fixture *f)
+{
+	json_t *t = NULL;
+	assert_int_equal(store_list(f->store, MODEL_KIND_TRANSITION, "", NULL, take_first, &t, NULL), VEER_OK);
+	assert_non_null(t);
+	return t;
+}
+
+static void report_until(struct fixture *f, const char *letters, const char *key, const char *state)
+{
+	report_all(f, 3, letters);
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, key, "state", state));
+}
+
+static void transitions_are_kept_newest_first_up_to_a_bound_across_restarts(void **state)
+{
+	struct fixture *f = *state;
+	f->history = 5;
+	put_model(f, 3, 1);
+	for (int round = 0; round < 3; round++) {
+		start(f);
+		for (int i = 0; i < 2; i++) {
+			report_until(f, "d", "web/e0", "down");
+			report_until(f, "u", "web/e0", "up");
+		}
+		json_t *t = newest_transition(f);
+		assert_string_equal(json_string_value(json_object_get(t, "to")), "up");
+		assert_int_equal(json_integer_value(json_object_get(t, "election")), number_of(f, "election"));
+		assert_int_equal(json_array_size(json_object_get(t, "votes")), 3);
+		json_decref(t);
+		wait_history(f, round == 0 ? 4 : 5);
+		stop(f);
+		memset(f->seq, 0, sizeof f->seq);
+	}
+}
+
+static void a_transition_that_is_stored_is_the_one_that_was_decided(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	report_until(f, "d", "web/e0", "down");
+	json_t *t = newest_transition(f), *steps = json_object_get(t, "steps");
+	int64_t decided = json_integer_value(json_object_get(steps, "decided_us"));
+	int64_t commit = json_integer_value(json_object_get(steps, "commit_us"));
+	/* Every report back-dates by 10 ms. */
+	assert_true(decided >= 10000 && commit >= decided);
+	assert_null(json_object_get(steps, "committed_us"));
+	trail_merge(f->trail, t);
+	for (int i = 0; i < WAIT_MS / 5 && json_object_get(steps, "fed_us") == NULL; i++) {
+		pause_ms(5);
+		trail_merge(f->trail, t);
+	}
+	assert_true(json_integer_value(json_object_get(steps, "committed_us")) >= commit);
+	assert_true(json_integer_value(json_object_get(steps, "fed_us")) >=
+		    json_integer_value(json_object_get(steps, "committed_us")));
+	json_decref(t);
+}
+
+#define OVERRIDE(action_, rest_)                                                                                       \
+	"{\"endpoint\":\"web/e0\",\"action\":\"" action_ "\",\"owner\":\"me\",\"reason\":\"x\"" rest_ "}"
+
+static void wait_last(struct fixture *f, size_t size)
+{
+	for (int i = 0; i < WAIT_MS / 5 && last_size(f, "web") != size; i++)
+		pause_ms(5);
+	assert_int_equal(last_size(f, "web"), size);
+}
+
+static void overrides_beat_verdicts_in_last_sets(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 3);
+	(void)put(f, MODEL_KIND_POLICY, "www", "{\"name\":\"www\",\"when_all_down\":\"last\",\"tree\":\"web\"}");
+	(void)put(f, MODEL_KIND_OVERRIDE, "web/e0", OVERRIDE("drain", ""));
+	start(f);
+	wait_last(f, 2);
+	report_until(f, "duu", "web/e0", "down");
+	(void)put(f, MODEL_KIND_OVERRIDE, "web/e0", OVERRIDE("up", ""));
+	wait_last(f, 3);
+	(void)put(f, MODEL_KIND_OVERRIDE, "web/e0", NULL);
+	wait_last(f, 2);
+	json_t *status = status_of(f);
+	assert_true(json_is_null(json_object_get(json_array_get(json_object_get(status, "endpoints"), 0), "override")));
+	json_decref(status);
+}
+
+static void an_override_ends_when_the_wall_clock_says_so(void **state)
+{
+	struct fixture *f = *state;
+	char text[VEER_RFC3339_SIZE], value[256];
+	put_model(f, 3, 2);
+	start(f);
+	veer_rfc3339(veer_clock_wall_ns(veer_clock_system()) + INT64_C(3600000000000), text);
+	(void)snprintf(value, sizeof value, OVERRIDE("drain", ",\"expires_at\":\"%s\""), text);
+	(void)put(f, MODEL_KIND_OVERRIDE, "web/e0", value);
+	(void)put(f, MODEL_KIND_OVERRIDE, "web/e1",
+		  "{\"endpoint\":\"web/e1\",\"action\":\"up\",\"owner\":\"me\",\"reason\":\"x\"}");
+	pause_ms(500);
+	assert_true(is_there(f, MODEL_KIND_OVERRIDE, "web/e0"));
+	atomic_store(&f->ahead_s, 3000);
+	pause_ms(300);
+	assert_true(is_there(f, MODEL_KIND_OVERRIDE, "web/e0"));
+	atomic_store(&f->ahead_s, 3601);
+	wait_gone(f, MODEL_KIND_OVERRIDE, "web/e0");
+	assert_true(is_there(f, MODEL_KIND_OVERRIDE, "web/e1")); /* that one has no end */
+}
+
+static void a_clock_that_is_set_changes_no_verdict(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	report_until(f, "u", "web/e0", "up");
+	int64_t revision = store_revision(f->store);
+	for (int64_t ahead = -100000000; ahead <= 100000000; ahead += 50000000) {
+		atomic_store(&f->ahead_s, ahead);
+		report_all(f, 3, "u");
+		pause_ms(50);
+	}
+	assert_int_equal(store_revision(f->store), revision);
+}
+
+static void frozen_nothing_changes_until_it_is_taken_off(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	(void)put(f, MODEL_KIND_SETTINGS, "settings", "{\"freeze\":{\"on\":true,\"owner\":\"me\",\"reason\":\"x\"}}");
+	for (int i = 0; i < WAIT_MS / 5; i++) {
+		json_t *status = status_of(f);
+		bool is_frozen = json_is_true(json_object_get(status, "frozen"));
+		json_decref(status);
+		if (is_frozen)
+			break;
+		pause_ms(5);
+	}
+	report_all(f, 3, "d");
+	pause_ms(400);
+	assert_false(is_there(f, MODEL_KIND_VERDICT, "web/e0"));
+	struct controller_counts counts;
+	assert_true(controller_counts_read(f->controller, &counts));
+	assert_int_equal(counts.waits[VERDICT_WAIT_FROZEN], 1);
+	stop(f); /* it survives a restart */
+	memset(f->seq, 0, sizeof f->seq);
+	start(f);
+	report_all(f, 3, "d");
+	pause_ms(400);
+	assert_false(is_there(f, MODEL_KIND_VERDICT, "web/e0"));
+	(void)put(f, MODEL_KIND_SETTINGS, "settings", "{}");
+	report_until(f, "d", "web/e0", "down");
+}
+
+static void a_deposed_controller_ends_no_override(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	(void)put(f, MODEL_KIND_META, "election", "{\"election\":99}");
+	int64_t revision =
+		put(f, MODEL_KIND_OVERRIDE, "web/e0", OVERRIDE("drain", ",\"expires_at\":\"2001-01-01T00:00:00Z\""));
+	pause_ms(700);
+	assert_int_equal(store_revision(f->store), revision);
+	assert_true(is_there(f, MODEL_KIND_OVERRIDE, "web/e0"));
+}
+
+static void a_revoked_agent_is_out_at_once(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	report_until(f, "u", "web/e0", "up");
+	(void)put(f, MODEL_KIND_AGENT, "ag-000",
+		  "{\"id\":\"ag-000\",\"name\":\"a0\",\"region\":\"eu\",\"state\":\"revoked\"}");
+	for (int i = 0; i < WAIT_MS / 5; i++) {
+		json_t *status = status_of(f);
+		bool is_revoked =
+			json_is_true(json_object_get(json_array_get(json_object_get(status, "agents"), 0), "revoked"));
+		json_decref(status);
+		if (is_revoked)
+			return;
+		pause_ms(5);
+	}
+	fail_msg("still believed");
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -556,6 +788,16 @@ int main(void)
 		T(garbage_in_the_store_is_left_out_and_repaired),
 		T(elections_rise_whatever_the_store_says),
 		T(a_deposed_controller_writes_nothing),
+		cmocka_unit_test_setup_teardown(transitions_are_kept_newest_first_up_to_a_bound_across_restarts, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_transition_that_is_stored_is_the_one_that_was_decided, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(overrides_beat_verdicts_in_last_sets, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_override_ends_when_the_wall_clock_says_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_clock_that_is_set_changes_no_verdict, setup, teardown),
+		cmocka_unit_test_setup_teardown(frozen_nothing_changes_until_it_is_taken_off, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_deposed_controller_ends_no_override, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_revoked_agent_is_out_at_once, setup, teardown),
 		T(the_last_good_set_is_kept_for_policies_that_need_it),
 		T(more_last_sets_than_fit_a_commit_are_all_written),
 		T(a_site_taken_out_leaves_the_last_set_and_the_agents_alone),
