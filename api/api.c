@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-enum { READ_YOUR_WRITES_MS = 2000 };
+enum { READ_YOUR_WRITES_MS = 2000, NAME_SIZE = 256 };
 
 bool api_commit(struct api *api, struct api_reply *reply, const struct store_op *ops, size_t count, int64_t *revision)
 {
@@ -146,4 +146,48 @@ const char *api_now_text(struct api *api, struct arena *arena)
 		return "";
 	veer_rfc3339(veer_clock_wall_ns(api->clock), text);
 	return text;
+}
+
+struct stored {
+	char *text;
+	int64_t revision;
+};
+
+static bool copy_stored(void *ctx, const struct directory_entry *entry)
+{
+	struct stored *stored = ctx;
+	stored->text = strdup(entry->text);
+	stored->revision = entry->revision;
+	return true;
+}
+
+void api_reply_stored(struct api *api, struct api_reply *reply, int status, enum model_kind kind, const char *key)
+{
+	struct stored stored = {0};
+	if (directory_get(api->directory, kind, key, copy_stored, &stored) != VEER_OK)
+		api_problem_err(reply, VEER_ENOTFOUND);
+	else if (stored.text == NULL)
+		api_problem_err(reply, VEER_ENOMEM);
+	else
+		api_reply_object(reply, status, stored.text, strlen(stored.text), stored.revision);
+	free(stored.text);
+}
+
+static bool copy_name(void *ctx, const struct directory_entry *entry)
+{
+	const char *name = json_string_value(json_object_get(entry->object, "name"));
+	(void)snprintf(ctx, NAME_SIZE, "%s", name != NULL ? name : entry->key);
+	return true;
+}
+
+const char *api_principal_name(struct api *api, const struct api_request *request)
+{
+	char *name = arena_calloc(request->arena, NAME_SIZE, 1);
+	if (name == NULL)
+		return "";
+	if (request->principal.role != API_ROLE_TOKEN)
+		return "local";
+	(void)snprintf(name, NAME_SIZE, "%s", request->principal.id);
+	(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, copy_name, name);
+	return name;
 }

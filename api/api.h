@@ -87,8 +87,10 @@ void api_list_directory(struct api *api, const struct api_request *request, stru
 /* The revision of an object in the directory; 0 when it is not there. */
 int64_t api_revision_of(struct api *api, enum model_kind kind, const char *key);
 
-/* control.c: the settings in force, with their revision (0: nobody has set any). The caller's. */
+/* settings.c: the settings in force, with their revision (0: nobody has set any). The caller's. */
 json_t *api_settings(struct api *api);
+/* Reply with the object as the directory has it, or 404. */
+void api_reply_stored(struct api *api, struct api_reply *reply, int status, enum model_kind kind, const char *key);
 /* Who is asking, for people: the token's name, or "local". In the request's arena. */
 const char *api_principal_name(struct api *api, const struct api_request *request);
 

@@ -208,8 +208,12 @@ void controller_chores_stop(struct controller *c);
 void controller_chores_changed(struct controller *c);
 /* Read which transitions are stored. Before any thread. */
 void controller_history_load(struct controller *c);
+
+/* controller_history.c */
 /* A transition was committed under this key. */
 void controller_history_add(struct controller *c, const char *key);
+/* Delete some of the oldest when there are too many. */
+void controller_history_prune(struct controller *c);
 
 /*
  * controller_status.c: a copy of what the engine knows (of one endpoint, or NULL: of all), made by the controller's

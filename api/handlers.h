@@ -19,7 +19,7 @@ api_handler_fn handle_tokens_list, handle_token_create, handle_token_delete;
 /* objects.c: sites, checks, pools, policies; which of them is request->arg, an enum model_kind. */
 api_handler_fn handle_objects_list, handle_object_get, handle_object_put, handle_object_create, handle_object_delete;
 
-/* control.c: overrides, settings, maintenance windows. */
+/* override_api.c, settings.c: overrides; settings and maintenance windows. */
 api_handler_fn handle_overrides_list, handle_overrides_create;
 api_handler_fn handle_override_get, handle_override_put, handle_override_delete;
 api_handler_fn handle_settings_get, handle_settings_put;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What administrators say over HTTP: overrides, settings, maintenance windows. */
+/* Overrides over HTTP; what makes them safe is in overrides.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,27 +11,6 @@
 
 enum { TEXT_MAX = 256, TTL_MAX_S = 366 * 86400, FORCE_MAX = 16 };
 #define NS_PER_S INT64_C(1000000000)
-
-static const char settings_key[] = "settings";
-
-static bool copy_name(void *ctx, const struct directory_entry *entry)
-{
-	const char *name = json_string_value(json_object_get(entry->object, "name"));
-	(void)snprintf(ctx, TEXT_MAX, "%s", name != NULL ? name : entry->key);
-	return true;
-}
-
-const char *api_principal_name(struct api *api, const struct api_request *request)
-{
-	char *name = arena_calloc(request->arena, TEXT_MAX, 1);
-	if (name == NULL)
-		return "";
-	if (request->principal.role != API_ROLE_TOKEN)
-		return "local";
-	(void)snprintf(name, TEXT_MAX, "%s", request->principal.id);
-	(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, copy_name, name);
-	return name;
-}
 
 static const char *time_text(const struct api_request *request, int64_t wall_ns)
 {
@@ -121,31 +100,6 @@ static void log_wish(struct api *api, const struct override_wish *wish)
 			   LOG_STR("expires", wish->expires_at != NULL ? wish->expires_at : "never"));
 }
 
-struct stored {
-	char *text;
-	int64_t revision;
-};
-
-static bool copy_stored(void *ctx, const struct directory_entry *entry)
-{
-	struct stored *stored = ctx;
-	stored->text = strdup(entry->text);
-	stored->revision = entry->revision;
-	return true;
-}
-
-static void reply_stored(struct api *api, struct api_reply *reply, int status, enum model_kind kind, const char *key)
-{
-	struct stored stored = {0};
-	if (directory_get(api->directory, kind, key, copy_stored, &stored) != VEER_OK)
-		api_problem_err(reply, VEER_ENOTFOUND);
-	else if (stored.text == NULL)
-		api_problem_err(reply, VEER_ENOMEM);
-	else
-		api_reply_object(reply, status, stored.text, strlen(stored.text), stored.revision);
-	free(stored.text);
-}
-
 /* "POOL/NAME" of the path; "" when it is none. */
 static const char *endpoint_of(const struct api_request *request)
 {
@@ -155,7 +109,7 @@ static const char *endpoint_of(const struct api_request *request)
 
 void handle_override_get(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	reply_stored(ctx, reply, 200, MODEL_KIND_OVERRIDE, endpoint_of(request));
+	api_reply_stored(ctx, reply, 200, MODEL_KIND_OVERRIDE, endpoint_of(request));
 }
 
 void handle_overrides_list(void *ctx, struct api_request *request, struct api_reply *reply)
@@ -188,7 +142,7 @@ void handle_override_put(void *ctx, struct api_request *request, struct api_repl
 		if (err == VEER_OK) {
 			api_wait_for(api, revision);
 			log_wish(api, &wish);
-			reply_stored(api, reply, current == 0 ? 201 : 200, MODEL_KIND_OVERRIDE, endpoint);
+			api_reply_stored(api, reply, current == 0 ? 201 : 200, MODEL_KIND_OVERRIDE, endpoint);
 		} else {
 			reply_refused(reply, err, &diag);
 		}
@@ -275,163 +229,6 @@ void handle_override_delete(void *ctx, struct api_request *request, struct api_r
 		struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_OVERRIDE, .key = endpoint, .expect = expect};
 		if (api_commit(api, reply, &op, 1, &revision))
 			log_notice(api->log, "override released", LOG_STR("endpoint", endpoint),
-				   LOG_STR("by", api_principal_name(api, request)));
-	}
-}
-
-/* --- settings ----------------------------------------------------------------------------------------------- */
-
-json_t *api_settings(struct api *api)
-{
-	struct stored stored = {0};
-	json_t *object = NULL;
-	(void)directory_get(api->directory, MODEL_KIND_SETTINGS, settings_key, copy_stored, &stored);
-	if (stored.text == NULL ||
-	    veer_json_parse(stored.text, strlen(stored.text), STORE_VALUE_MAX, &object, NULL) != VEER_OK)
-		object = json_object();
-	free(stored.text);
-	if (json_object_get(object, "freeze") == NULL)
-		(void)json_object_set_new(object, "freeze", json_pack("{s:b}", "on", 0));
-	if (json_object_get(object, "brake") == NULL)
-		(void)json_object_set_new(object, "brake", json_string("on"));
-	if (json_object_get(object, "max_removal_percent") == NULL)
-		(void)json_object_set_new(object, "max_removal_percent", json_integer(25));
-	(void)json_object_set_new(object, "revision", json_integer(stored.revision));
-	return object;
-}
-
-void handle_settings_get(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	json_t *settings = api_settings(ctx);
-	(void)request;
-	(void)snprintf(reply->etag, sizeof reply->etag, "r%lld",
-		       (long long)json_integer_value(json_object_get(settings, "revision")));
-	api_reply_json(reply, 200, settings);
-}
-
-/* A freeze gets its owner, unless it is given, and the time since when. */
-static void dress_freeze(struct api *api, const struct api_request *request, json_t *object)
-{
-	json_t *freeze = json_object_get(object, "freeze");
-	if (!json_is_object(freeze) || json_is_false(json_object_get(freeze, "on")))
-		return;
-	if (json_object_get(freeze, "owner") == NULL)
-		(void)json_object_set_new(freeze, "owner", json_string(api_principal_name(api, request)));
-	if (json_object_get(freeze, "since") == NULL)
-		(void)json_object_set_new(freeze, "since", json_string(api_now_text(api, request->arena)));
-}
-
-/* Commit `object` (its JSON) as `key`; replies. */
-static bool put_object(struct api *api, const struct api_request *request, struct api_reply *reply,
-		       enum model_kind kind, const char *key, const json_t *object)
-{
-	int64_t current = api_revision_of(api, kind, key), expect, revision = 0;
-	if (!api_precondition(request, reply, current, &expect))
-		return false;
-	char *text = veer_json_dump(object);
-	struct store_op op = {STORE_PUT, kind, key, text, text != NULL ? strlen(text) : 0, expect, 0};
-	if (text == NULL)
-		api_problem_err(reply, VEER_ENOMEM);
-	else if (api_commit(api, reply, &op, 1, &revision))
-		api_reply_object(reply, current == 0 ? 201 : 200, text, strlen(text), revision);
-	free(text);
-	return revision != 0;
-}
-
-void handle_settings_put(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	struct api *api = ctx;
-	json_t *body = NULL;
-	struct veer_diag diag = {""};
-	struct model_settings settings;
-	if (api_body_json(request, reply, &body) != VEER_OK)
-		return;
-	if (json_is_object(body))
-		(void)json_object_del(body, "revision"); /* as it was read: not part of the object */
-	dress_freeze(api, request, body);
-	if (model_settings_parse(body, request->arena, &settings, &diag) != VEER_OK)
-		api_problem_invalid(reply, &diag);
-	else if (put_object(api, request, reply, MODEL_KIND_SETTINGS, settings_key, body))
-		log_notice(api->log, "settings", LOG_STR("freeze", settings.is_frozen ? "on" : "off"),
-			   LOG_STR("owner", settings.freeze_owner), LOG_STR("reason", settings.freeze_reason),
-			   LOG_STR("brake", settings.is_brake_off ? "off" : "on"),
-			   LOG_INT("max_removal_percent", settings.max_removal_percent),
-			   LOG_STR("by", api_principal_name(api, request)));
-	json_decref(body);
-}
-
-/* --- maintenance windows ------------------------------------------------------------------------------------ */
-
-/* What it names must be there; later it may go, and then means nothing. */
-static enum veer_err check_scope(struct api *api, const struct model_maintenance *m, struct veer_diag *diag)
-{
-	for (uint32_t i = 0; i < m->pool_count; i++)
-		if (api_revision_of(api, MODEL_KIND_POOL, m->pools[i]) == 0)
-			return veer_fail(diag, VEER_EINVAL, "/pools/%u: there is no pool \"%s\"", i, m->pools[i]);
-	for (uint32_t i = 0; i < m->site_count; i++)
-		if (api_revision_of(api, MODEL_KIND_SITE, m->sites[i]) == 0)
-			return veer_fail(diag, VEER_EINVAL, "/sites/%u: there is no site \"%s\"", i, m->sites[i]);
-	for (uint32_t i = 0; i < m->endpoint_count; i++) {
-		char pool[MODEL_NAME_MAX + 1];
-		(void)snprintf(pool, sizeof pool, "%.*s", (int)strcspn(m->endpoints[i], "/"), m->endpoints[i]);
-		if (api_revision_of(api, MODEL_KIND_POOL, pool) == 0)
-			return veer_fail(diag, VEER_EINVAL, "/endpoints/%u: there is no pool \"%s\"", i, pool);
-	}
-	return VEER_OK;
-}
-
-void handle_maintenance_put(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	struct api *api = ctx;
-	json_t *body = NULL;
-	struct veer_diag diag = {""};
-	struct model_maintenance m;
-	if (api_body_json(request, reply, &body) != VEER_OK)
-		return;
-	const char *name = json_string_value(json_object_get(body, "name"));
-	if (json_is_object(body)) {
-		(void)json_object_del(body, "revision");
-		if (name == NULL)
-			(void)json_object_set_new(body, "name", json_string(request->params[0]));
-		if (json_object_get(body, "owner") == NULL)
-			(void)json_object_set_new(body, "owner", json_string(api_principal_name(api, request)));
-		(void)json_object_set_new(body, "created_at", json_string(api_now_text(api, request->arena)));
-	}
-	if (name != NULL && strcmp(name, request->params[0]) != 0)
-		(void)veer_fail(&diag, VEER_EINVAL, "/name: is \"%s\", but the path says \"%s\"", name,
-				request->params[0]);
-	else if (model_maintenance_parse(body, request->arena, &m, &diag) == VEER_OK &&
-		 check_scope(api, &m, &diag) == VEER_OK &&
-		 put_object(api, request, reply, MODEL_KIND_MAINTENANCE, m.name, body))
-		log_notice(api->log, "maintenance", LOG_STR("name", m.name), LOG_STR("owner", m.owner),
-			   LOG_STR("reason", m.reason));
-	if (diag.text[0] != '\0')
-		api_problem_invalid(reply, &diag);
-	json_decref(body);
-}
-
-void handle_maintenance_get(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	reply_stored(ctx, reply, 200, MODEL_KIND_MAINTENANCE, request->params[0]);
-}
-
-void handle_maintenance_list(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	api_list_directory(ctx, request, reply, MODEL_KIND_MAINTENANCE, NULL);
-}
-
-void handle_maintenance_delete(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	struct api *api = ctx;
-	int64_t expect, revision;
-	int64_t current = api_revision_of(api, MODEL_KIND_MAINTENANCE, request->params[0]);
-	if (current == 0) {
-		api_problem_err(reply, VEER_ENOTFOUND);
-	} else if (api_precondition(request, reply, current, &expect)) {
-		struct store_op op = {
-			.op = STORE_DEL, .kind = MODEL_KIND_MAINTENANCE, .key = request->params[0], .expect = expect};
-		if (api_commit(api, reply, &op, 1, &revision))
-			log_notice(api->log, "maintenance ended", LOG_STR("name", request->params[0]),
 				   LOG_STR("by", api_principal_name(api, request)));
 	}
 }
