@@ -18,6 +18,7 @@
 
 #define EVENTS_MAX 64
 #define UDP_QUERIES 1024 /* taken from one socket before the others have their turn: some milliseconds */
+#define WALL_MS 100      /* how often the wall clock is looked at */
 #define DRAIN_MS 5       /* how often a worker that ends looks for connections to send on */
 
 /* Tags of epoll events: listening sockets by their index, connections from TAG_CONNECTION on. */
@@ -41,7 +42,8 @@ struct worker {
 	 * epoll set calls back into it for each datagram, also while nobody waits; one in poll(2) only during the call.
 	 */
 	struct pollfd *waits;
-	int epoll_fd; /* everything but UDP */
+	int epoll_fd;    /* everything but UDP */
+	int64_t wall_ms; /* when the wall clock was looked at; monotonic */
 	int command_fd;
 	_Atomic int command;
 	_Atomic int drain_fd;    /* while draining: where connections are sent; -1: nowhere */
@@ -133,14 +135,18 @@ static void on_event(struct worker *w, const struct epoll_event *event, const st
 	}
 }
 
-/* What the clocks say, once a turn. */
-static void look_at_clocks(struct responder *r)
+/* What the clocks say, once a turn; the wall clock, which a cookie's age and the query log need, now and then. */
+static void look_at_clocks(struct worker *w)
 {
+	struct responder *r = &w->responder;
 	r->taken_ns = veer_clock_monotonic_ns(veer_clock_system());
 	r->now_ms = r->taken_ns / 1000000;
+	if (r->now_ms - w->wall_ms < WALL_MS)
+		return;
 	int64_t wall_ns = veer_clock_wall_ns(veer_clock_system());
 	r->wall_offset_ns = wall_ns - r->taken_ns;
 	r->now_s = (uint32_t)(wall_ns / 1000000000);
+	w->wall_ms = r->now_ms;
 }
 
 /* Nothing is held: a plan published meanwhile is used from here on, and the newest configuration. */
@@ -190,7 +196,7 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 	rcu_away(w->rcu, w->index);
 	int count = poll(w->waits, w->pair_count + 1, patience_ms(w));
 	bool is_broken = count < 0 && errno != EINTR;
-	look_at_clocks(&w->responder);
+	look_at_clocks(w);
 	int64_t now_ms = w->responder.now_ms;
 	if (count > 0) {
 		serve_udp(w);
@@ -257,6 +263,7 @@ static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu,
 	memset(w, 0, sizeof *w);
 	w->rcu = rcu;
 	w->config = config;
+	w->wall_ms = -WALL_MS;
 	w->index = index;
 	w->pairs = sockets_of(sockets, index, &w->pair_count);
 	w->waits = calloc(w->pair_count + 1, sizeof *w->waits);
