@@ -73,8 +73,23 @@ static void end_episode(struct controller *c, struct episode *e)
 void controller_note_confirm(struct controller *c, const char *endpoint)
 {
 	struct episode *e = episode_of(c, endpoint);
-	if (e != NULL && e->confirm_us == 0)
-		e->confirm_us = controller_now_us(c);
+	if (e == NULL)
+		return;
+	e->again_us = controller_now_us(c);
+	if (e->confirm_us == 0)
+		e->confirm_us = e->again_us;
+}
+
+/* A second look that is not about the verdict (a warning's) begins no doubt: over it is. */
+static void drop_loose_episodes(struct controller *c)
+{
+	struct episode *e;
+	for (size_t at = 0; c->episodes.count > c->doubt_count && (e = strmap_next(&c->episodes, &at)) != NULL;) {
+		if (e->is_doubted)
+			continue;
+		end_episode(c, e);
+		at = 0; /* the map has changed */
+	}
 }
 
 void controller_take_doubts(struct controller *c)
@@ -91,6 +106,7 @@ void controller_take_doubts(struct controller *c)
 			c->has_doubt_changed = true;
 		}
 	}
+	drop_loose_episodes(c);
 }
 
 /* The line with the whole set; beyond CONTROLLER_DOUBTS_MAX the rest keeps its TTL. */

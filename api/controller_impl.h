@@ -47,7 +47,8 @@ struct controller_request {
 struct episode {
 	bool is_doubted;
 	int64_t reported_us; /* when a report first said so */
-	int64_t confirm_us;  /* when others were asked to look; 0: not yet */
+	int64_t confirm_us;  /* when others were first asked to look; 0: not yet */
+	int64_t again_us;    /* and when last */
 	char key[MODEL_ENDPOINT_KEY_MAX + 1];
 };
 

@@ -5,6 +5,7 @@
 
 #include "api/controller_impl.h"
 
+enum { ROUGH_US = 2000 }; /* the engine counts in milliseconds */
 #define ELECTION_MAX (INT64_C(1) << 53)
 
 /* Falls from one to the next, so that the store lists the newest first. */
@@ -57,6 +58,18 @@ static int64_t at_least(int64_t value, int64_t least)
 	return value > least ? value : least;
 }
 
+/* The step at `at_us`, unless it was not taken or belongs to an earlier suspicion; not before `*last_us`. */
+static void add_step(json_t *steps, const char *name, int64_t at_us, int64_t base_us, int64_t decided_us,
+		     int64_t *last_us)
+{
+	if (at_us == 0 || at_us < base_us - ROUGH_US)
+		return;
+	*last_us = at_least(at_us - base_us, *last_us);
+	if (*last_us > decided_us)
+		*last_us = decided_us;
+	(void)json_object_set_new(steps, name, json_integer(*last_us));
+}
+
 /* Microseconds from the first observation, each step not before the one before it. */
 static json_t *steps_json(const struct controller *c, const struct verdict_transition *t, int64_t base_us,
 			  int64_t now_us)
@@ -65,14 +78,9 @@ static json_t *steps_json(const struct controller *c, const struct verdict_trans
 	int64_t decided_us = now_us - base_us, last_us = 0;
 	json_t *steps = json_pack("{s:i}", "observed_us", 0);
 	if (e != NULL) {
-		last_us = at_least(e->reported_us - base_us, 0);
-		last_us = last_us < decided_us ? last_us : decided_us;
-		(void)json_object_set_new(steps, "reported_us", json_integer(last_us));
-	}
-	if (e != NULL && e->confirm_us != 0) {
-		int64_t confirm_us = at_least(e->confirm_us - base_us, last_us);
-		confirm_us = confirm_us < decided_us ? confirm_us : decided_us;
-		(void)json_object_set_new(steps, "confirm_us", json_integer(confirm_us));
+		bool is_of_now = e->confirm_us >= base_us - ROUGH_US;
+		add_step(steps, "reported_us", e->reported_us, base_us, decided_us, &last_us);
+		add_step(steps, "confirm_us", is_of_now ? e->confirm_us : e->again_us, base_us, decided_us, &last_us);
 	}
 	(void)json_object_set_new(steps, "decided_us", json_integer(decided_us));
 	return steps;
