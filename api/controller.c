@@ -129,8 +129,8 @@ static void take_item(struct controller *c, struct controller_item *item, bool i
 static void decide(struct controller *c)
 {
 	verdict_tick(c->engine, controller_now_ms(c));
+	controller_take_doubts(c); /* before proposals: when it began is part of them */
 	controller_propose(c);
-	controller_take_doubts(c);
 	controller_tell_doubts(c);
 }
 

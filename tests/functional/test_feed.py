@@ -48,6 +48,7 @@ def follow(api):
     stream = api.subscribe()
     while stream.until("commit")[-1]["revision"] < newest:
         pass
+    assert stream.until("doubt")[-1] == {"type": "doubt", "endpoints": []}  # what is in doubt, to who has everything
     return stream
 
 
@@ -111,7 +112,7 @@ def test_since_resumes_without_a_reset(api):
     assert lines[2]["revision"] == first and lines[4]["revision"] == second
     stream.close()
     stream = api.subscribe(f"/v1/feed?store_id={at['store_id']}&since={second}")
-    assert [line["type"] for line in stream.until("heartbeat")] == ["hello", "heartbeat"]
+    assert [line["type"] for line in stream.until("heartbeat")] == ["hello", "doubt", "heartbeat"]
     stream.close()
 
 
