@@ -167,7 +167,7 @@ $(B)/tests/replay_%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(call objs,$(
 
 SIM_OBJS := $(call objs,$(wildcard tests/sim/*.c))
 $(SIM_BIN): $(SIM_OBJS) $(LIB_probes) $(LIB_zones) $(LIB_base)
-	$(call link,$(call pc_libs,$(PKGS_base)) -lm)
+	$(call link,$(call pc_libs,$(PKGS_base) ldns) -lm)
 
 # Fuzzers are built by clang in one go, sources and target together, so that coverage reaches every line.
 FUZZ_LIB_SRCS := $(foreach d,base zones zones/store probes dnsd api,$(call srcs,$(d)))
