@@ -61,7 +61,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench sim clean help deps test-deps install tests
+.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench sim sim-mutants clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -110,8 +110,15 @@ functional: all $(TOOL_BINS)  ## build and run the tests with real programs only
 HISTORIES ?= 20000
 EVENTS ?= 1000
 FROM ?= 0
-sim: $(SIM_BIN)  ## play histories of the verdict engine against its invariants (HISTORIES= EVENTS= FROM=)
-	@$(SIM_BIN) --histories $(HISTORIES) --events $(EVENTS) --from $(FROM)
+# What has been played of this engine, by this simulation: an interrupted run goes on, a changed one begins anew.
+SIM_STATE = build/sim/$(shell cat probes/verdict*.[ch] probes/index.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
+sim: $(SIM_BIN)  ## play histories of the verdict engine against its invariants (HISTORIES= EVENTS= FROM=); adds up over runs
+	@mkdir -p $(SIM_STATE) && cp -u $(SIM_BIN) $(SIM_STATE)/sim
+	@$(SIM_STATE)/sim --histories $(HISTORIES) --events $(EVENTS) --from $(FROM) --progress $(SIM_STATE)/progress
+
+sim-mutants: $(SIM_BIN)  ## plant each bug of tests/sim/mutants in the verdict engine: the simulation must find it
+	@tests/sim/mutants.py --build $(B)
+	@tests/sim/builds.py --build $(B)
 
 lint:  ## check the include directions, banned calls and file headers
 	@/usr/bin/python3 tests/lint.py
@@ -167,7 +174,7 @@ $(B)/tests/replay_%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(call objs,$(
 
 SIM_OBJS := $(call objs,$(wildcard tests/sim/*.c))
 $(SIM_BIN): $(SIM_OBJS) $(LIB_probes) $(LIB_zones) $(LIB_base)
-	$(call link,$(call pc_libs,$(PKGS_base)) -lm)
+	$(call link,$(call pc_libs,$(PKGS_base) ldns) -lm)
 
 # Fuzzers are built by clang in one go, sources and target together, so that coverage reaches every line.
 FUZZ_LIB_SRCS := $(foreach d,base zones zones/store probes dnsd api,$(call srcs,$(d)))

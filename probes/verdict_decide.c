@@ -2,8 +2,8 @@
 /* The rules: when an item and an endpoint change, how long a removal holds, what the brake lets through. */
 #include "probes/verdict_internal.h"
 
-#define PENALTY_MAX 5000  /* 16 times the hold */
-#define PENALTY_LEAST 100 /* less is forgotten */
+#define PENALTY_MAX 5000 /* 16 times the hold */
+#define PENALTY_LEAST 10 /* less is forgotten */
 #define PENALTY_HALVES_HOLDS 30
 #define PENALTY_HALVES_MIN_MS 60000
 #define PENALTY_HOLD_MAX_MS 3600000

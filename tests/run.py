@@ -15,6 +15,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 UNIT_DEADLINE_S = 300
+SIM_DEADLINE_S = 900
+SIM_MUTANTS = ["15", "28", "39"]  # a sample; all of them: make sim-mutants
 FUNCTIONAL_DEADLINE_S = 2400
 
 
@@ -48,8 +50,35 @@ def replay(path):
 def simulate(path):
     """Histories of the verdict engine: 10,000, or a tenth under sanitizers."""
     count = 10000 if os.path.basename(os.path.dirname(os.path.dirname(os.path.abspath(path)))) == "build" else 1000
-    code, out, took = run([path, "--histories", str(count), "--events", "150"], UNIT_DEADLINE_S)
+    code, out, took = run([path, "--histories", str(count), "--events", "1000"], SIM_DEADLINE_S)
     return f"sim of {count} histories", int(code == 0), int(code != 0), out, took
+
+
+def sim_kept(path):
+    """Histories that failed once."""
+    kept = sorted(glob.glob(os.path.join(ROOT, "tests", "sim", "seeds", "*.txt")))
+    code, out, took = run([path, "--replay"] + kept, SIM_DEADLINE_S)
+    return "sim of kept histories", int(code == 0), int(code != 0), out, took
+
+
+def sim_script(name, build, options):
+    code, out, took = run(["/usr/bin/python3", os.path.join(ROOT, "tests", "sim", name), "--build", build] + options,
+                          SIM_DEADLINE_S)
+    counts = re.search(r"(\d+) passed, (\d+) failed", out.splitlines()[-1] if out else "")
+    passed, failed = (int(n) for n in counts.groups()) if counts else (0, 1)
+    return f"sim, {name}", passed, failed or int(code != 0), out, took
+
+
+def sim_jobs(pool, build):
+    sim = os.path.join(build, "tests", "sim")
+    if not os.path.exists(sim):
+        return []
+    jobs = [pool.submit(simulate, sim), pool.submit(sim_kept, sim)]
+    if os.path.normpath(build) == "build":  # with sanitizers these would say nothing more
+        only = [word for number in SIM_MUTANTS for word in ("--only", number)]
+        jobs.append(pool.submit(sim_script, "builds.py", build, []))
+        jobs.append(pool.submit(sim_script, "mutants.py", build, ["--jobs", "1", "--histories", "2000"] + only))
+    return jobs
 
 
 def programs(build):
@@ -67,9 +96,8 @@ def run_units(build):
     units, replays = programs(build)
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(unit, p) for p in units] + [pool.submit(replay, p) for p in replays]
-        sim = os.path.join(build, "tests", "sim")
-        jobs += [pool.submit(simulate, sim)] if os.path.exists(sim) else []
+        jobs = sim_jobs(pool, build)
+        jobs += [pool.submit(unit, p) for p in units] + [pool.submit(replay, p) for p in replays]
         for job in jobs:
             name, ok, bad, out, took = job.result()
             print(f"  {name}: {ok} passed, {bad} failed ({took:.1f} s)", flush=True)

@@ -1,114 +1,248 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command: play histories by seed, say how many, and on a failure the smallest form of it that was found.
+ * The command: play histories by seed, say how many, and of a failure the smallest form that was found.
  *
- *   sim [--histories N] [--events N] [--from SEED] [--seed SEED [--faults HEX]]
+ *   sim [--histories N] [--events N] [--from SEED] [--stop-after N] [--quick 1] [--progress FILE]
+ *   sim --replay FILE…          histories that failed once, one a line
+ *
+ * With --progress, the file says how many histories from --from on have been played; what is there already is not
+ * played again, and several processes may share the work.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "tests/sim/sim.h"
 
-#define REPEAT_EVERY 8 /* one history in so many is played twice, to see that it is the same again [S17] */
+#define REPEAT_EVERY 16 /* one history in so many is played twice, to see that it is the same again [S17] */
+#define CHANGE_EVERY 16 /* and one with an agent changed [S8] */
+#define CHUNK 1000
+#define LINE_MAX_BYTES 16384
 
 struct options {
 	uint64_t histories;
 	uint64_t from;
+	uint64_t stop_after; /* failures */
 	uint32_t events;
-	bool has_faults;
-	uint32_t faults;
+	bool is_quick; /* a failure is only said, not shrunk */
+	const char *progress;
 };
 
-static bool read_number(const char *text, int base, uint64_t *out)
+struct run {
+	struct sim *sim;
+	struct sim *other;
+	bool *is_left_out;
+	uint64_t played;
+	uint64_t transitions;
+	uint64_t suspects;
+	uint64_t holds;
+	uint64_t failures;
+	uint64_t digest;
+};
+
+/* Everything that the seed is to be played for. */
+static bool play_all(void *ctx, const struct sim_history *history)
 {
-	char *end = NULL;
-	*out = strtoull(text, &end, base);
-	return *text != '\0' && *end == '\0';
+	struct run *run = ctx;
+	if (!sim_play(run->sim, history))
+		return false;
+	uint64_t hash = run->sim->log_hash;
+	if (history->seed % REPEAT_EVERY == 5 && !twin_repeat(run->sim, history, hash))
+		return false;
+	if (history->seed % CHANGE_EVERY == 9 && !twin_change(run->sim, run->other, history))
+		return false;
+	run->sim->log_hash = hash;
+	return true;
 }
+
+static void report_failure(struct run *run, struct sim_history *history)
+{
+	char text[LINE_MAX_BYTES];
+	sim_shrink(play_all, run, history, run->is_left_out);
+	sim_history_print(history, text, sizeof text);
+	printf("sim: fails: %s\n%s\n", run->sim->failure, text);
+	(void)fflush(stdout);
+}
+
+static void play_one(struct run *run, const struct options *o, uint64_t seed)
+{
+	struct sim_history history = {.seed = seed, .faults = sim_faults_of(seed), .events = o->events};
+	run->played++;
+	if (!play_all(run, &history)) {
+		run->failures++;
+		if (o->is_quick)
+			printf("sim: fails after %" PRIu64 ": %s\n", run->played, run->sim->failure);
+		else
+			report_failure(run, &history);
+		return;
+	}
+	run->transitions += run->sim->transitions;
+	run->suspects += run->sim->suspects;
+	run->holds += run->sim->holds;
+	run->digest ^= sim_mix(run->sim->log_hash + seed);
+}
+
+static void print_summary(const struct run *run, const struct options *o, double seconds)
+{
+	printf("sim: %" PRIu64 " histories of %u events from seed %" PRIu64 ", %" PRIu64 " transitions, %" PRIu64
+	       " suspects, %" PRIu64 " ticks on the brake, %" PRIu64 " failures, digest %016" PRIx64 ", %.0f s\n",
+	       run->played, o->events, o->from, run->transitions, run->suspects, run->holds, run->failures, run->digest,
+	       seconds);
+	(void)fflush(stdout);
+}
+
+static double now_s(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/*
+ * The file of progress has a byte a chunk: '#' once it is played, 'F' when something in it failed. Who plays a chunk
+ * holds the lock of its byte, which ends with the process.
+ */
+static bool claim(int fd, off_t chunk)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = chunk, .l_len = 1};
+	char mark = ' ';
+	if (pread(fd, &mark, 1, chunk) == 1 && (mark == '#' || mark == 'F'))
+		return false;
+	if (fcntl(fd, F_SETLK, &lock) != 0)
+		return false;
+	/* It may have been finished between the look and the lock. */
+	return pread(fd, &mark, 1, chunk) != 1 || (mark != '#' && mark != 'F');
+}
+
+static bool finish(int fd, off_t chunk, bool has_failed)
+{
+	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = chunk, .l_len = 1};
+	bool ok = pwrite(fd, has_failed ? "F" : "#", 1, chunk) == 1;
+	return fcntl(fd, F_SETLK, &lock) == 0 && ok;
+}
+
+static uint64_t finished(int fd, uint64_t chunks)
+{
+	uint64_t count = 0;
+	for (uint64_t i = 0; i < chunks; i++) {
+		char mark = ' ';
+		count += pread(fd, &mark, 1, (off_t)i) == 1 && (mark == '#' || mark == 'F');
+	}
+	return count;
+}
+
+static bool run_chunks(struct run *run, const struct options *o)
+{
+	double began_s = now_s();
+	uint64_t chunks = (o->histories + CHUNK - 1) / CHUNK;
+	int fd = open(o->progress, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	bool ok = fd >= 0;
+	for (uint64_t i = 0; ok && i < chunks && run->failures < o->stop_after; i++) {
+		uint64_t before = run->failures;
+		if (!claim(fd, (off_t)i))
+			continue;
+		for (uint64_t k = 0; k < CHUNK && run->failures < o->stop_after; k++)
+			play_one(run, o, o->from + i * CHUNK + k);
+		ok = finish(fd, (off_t)i, run->failures > before);
+		print_summary(run, o, now_s() - began_s);
+	}
+	if (ok)
+		printf("sim: %" PRIu64 " of %" PRIu64 " histories are played, by this and earlier runs\n",
+		       finished(fd, chunks) * CHUNK, chunks * CHUNK);
+	if (fd >= 0)
+		(void)close(fd);
+	return ok;
+}
+
+static bool run_all(struct run *run, const struct options *o)
+{
+	double began_s = now_s();
+	if (o->progress != NULL)
+		return run_chunks(run, o);
+	for (uint64_t i = 0; i < o->histories && run->failures < o->stop_after; i++)
+		play_one(run, o, o->from + i);
+	print_summary(run, o, now_s() - began_s);
+	return true;
+}
+
+/* --- kept histories ------------------------------------------------------------------------------------------------
+ */
+
+static bool replay(struct run *run, const char *path)
+{
+	char line[LINE_MAX_BYTES];
+	struct sim_history history;
+	FILE *file = fopen(path, "r");
+	if (file == NULL)
+		return false;
+	while (fgets(line, sizeof line, file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] == '\0' || line[0] == '#')
+			continue;
+		run->played++;
+		if (!sim_history_parse(line, &history, run->is_left_out)) {
+			printf("sim: %s: not a history: %s\n", path, line);
+			run->failures++;
+		} else if (!play_all(run, &history)) {
+			printf("sim: %s: fails: %s\n", path, run->sim->failure);
+			run->failures++;
+		}
+	}
+	(void)fclose(file);
+	return true;
+}
+
+/* --- command line ---------------------------------------------------------------------------------------------------
+ */
 
 static bool read_options(int argc, char **argv, struct options *o)
 {
 	for (int i = 1; i + 1 < argc; i += 2) {
-		uint64_t value = 0;
-		bool is_faults = strcmp(argv[i], "--faults") == 0;
-		if (!read_number(argv[i + 1], is_faults ? 16 : 10, &value))
-			return false;
-		if (strcmp(argv[i], "--histories") == 0) {
+		char *end = NULL;
+		uint64_t value = strtoull(argv[i + 1], &end, 10);
+		bool is_number = *argv[i + 1] != '\0' && *end == '\0';
+		if (strcmp(argv[i], "--progress") == 0)
+			o->progress = argv[i + 1];
+		else if (is_number && strcmp(argv[i], "--histories") == 0)
 			o->histories = value;
-		} else if (strcmp(argv[i], "--events") == 0) {
+		else if (is_number && strcmp(argv[i], "--events") == 0 && value <= SIM_EVENTS_MAX)
 			o->events = (uint32_t)value;
-		} else if (strcmp(argv[i], "--from") == 0) {
+		else if (is_number && strcmp(argv[i], "--from") == 0)
 			o->from = value;
-		} else if (strcmp(argv[i], "--seed") == 0) {
-			o->from = value;
-			o->histories = 1;
-		} else if (is_faults) {
-			o->has_faults = true;
-			o->faults = (uint32_t)value;
-		} else {
+		else if (is_number && strcmp(argv[i], "--stop-after") == 0)
+			o->stop_after = value;
+		else if (is_number && strcmp(argv[i], "--quick") == 0)
+			o->is_quick = value != 0;
+		else
 			return false;
-		}
 	}
 	return argc % 2 == 1;
 }
 
-/* Fewer faults, then fewer events, as long as it still fails. */
-static void shrink(struct sim *sim, uint64_t seed, uint32_t faults, uint32_t events)
-{
-	for (uint32_t i = 0; i < SIM_FAULT_COUNT; i++) {
-		uint32_t fewer = faults & ~(1u << i);
-		if (fewer != faults && !sim_play(sim, seed, fewer, events))
-			faults = fewer;
-	}
-	uint32_t low = 0; /* passes */
-	uint32_t high = events;
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-		if (sim_play(sim, seed, faults, middle))
-			low = middle;
-		else
-			high = middle;
-	}
-	(void)sim_play(sim, seed, faults, high);
-	printf("sim: seed %" PRIu64 " fails: %s\n", seed, sim->failure);
-	printf("     again: sim --seed %" PRIu64 " --faults %x --events %u\n", seed, faults, high);
-}
-
-static bool play_one(struct sim *sim, const struct options *o, uint64_t seed, uint64_t *transitions)
-{
-	uint32_t faults = o->has_faults ? o->faults : sim_faults_of(seed);
-	if (!sim_play(sim, seed, faults, o->events)) {
-		shrink(sim, seed, faults, o->events);
-		return false;
-	}
-	*transitions += sim->transitions;
-	if (seed % REPEAT_EVERY != 0)
-		return true;
-	uint64_t hash = sim->log_hash;
-	if (sim_play(sim, seed, faults, o->events) && sim->log_hash == hash)
-		return true;
-	printf("sim: seed %" PRIu64 " fails: S17: played twice, it differs\n", seed);
-	return false;
-}
-
 int main(int argc, char **argv)
 {
-	struct options o = {.histories = 1000, .events = 1000};
-	uint64_t transitions = 0;
-	uint64_t failures = 0;
-	struct sim *sim = calloc(1, sizeof *sim);
-	if (sim == NULL || !read_options(argc, argv, &o)) {
-		fprintf(stderr, "usage: sim [--histories N] [--events N] [--from SEED] [--seed SEED [--faults HEX]]\n");
-		free(sim);
-		return 2;
+	struct options o = {.histories = 1000, .events = 1000, .stop_after = 10};
+	struct run run = {.sim = calloc(1, sizeof *run.sim),
+			  .other = calloc(1, sizeof *run.other),
+			  .is_left_out = calloc(SIM_EVENTS_MAX, sizeof *run.is_left_out)};
+	bool ok = run.sim != NULL && run.other != NULL && run.is_left_out != NULL;
+	if (ok && argc > 2 && strcmp(argv[1], "--replay") == 0) {
+		for (int i = 2; i < argc && ok; i++)
+			ok = replay(&run, argv[i]);
+		printf("sim: %" PRIu64 " kept histories, %" PRIu64 " failures\n", run.played, run.failures);
+	} else {
+		ok = ok && read_options(argc, argv, &o) && run_all(&run, &o);
 	}
-	for (uint64_t i = 0; i < o.histories && failures < 10; i++)
-		failures += !play_one(sim, &o, o.from + i, &transitions);
-	printf("sim: %" PRIu64 " histories of %u events from seed %" PRIu64 ", %" PRIu64 " transitions, %" PRIu64
-	       " failures\n",
-	       o.histories, o.events, o.from, transitions, failures);
-	free(sim);
-	return failures > 0 ? 1 : 0;
+	if (!ok)
+		fprintf(stderr, "usage: sim [--histories N] [--events N] [--from SEED] [--stop-after N] [--quick 1] "
+				"[--progress FILE]\n"
+				"       sim --replay FILE...\n");
+	free(run.is_left_out);
+	free(run.other);
+	free(run.sim);
+	return !ok ? 2 : run.failures > 0 ? 1 : 0;
 }
