@@ -86,6 +86,7 @@ struct http_spec {
 	int64_t idle_timeout_ms;    /* streams: no byte for this long ends it with VEER_ETIMEOUT; 0: none */
 	size_t body_limit_bytes;    /* default 1 MiB; does not bound what on_data gets */
 	const char *ca_file;        /* PEM bundle instead of the system's */
+	const char *ca_pem;         /* the same, as text */
 	bool insecure;              /* skip certificate checks: only for health checks that say so */
 	/* For health checks: the address really connected to, Host and SNI apart from it. */
 	const char *connect_address; /* IPv4 or IPv6 literal; NULL: resolve the URL's host */

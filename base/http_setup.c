@@ -178,8 +178,14 @@ static CURLcode set_trust(struct http_request *request, const struct http_spec *
 	CURL *easy = request->easy;
 	CURLcode code = CURLE_OK;
 	if (spec->store == NULL) {
+		struct curl_blob blob = {.flags = CURL_BLOB_COPY};
 		if (spec->ca_file != NULL)
 			code = curl_easy_setopt(easy, CURLOPT_CAINFO, spec->ca_file);
+		if (code == CURLE_OK && spec->ca_pem != NULL) {
+			blob.data = (void *)(uintptr_t)spec->ca_pem; /* it is only copied */
+			blob.len = strlen(spec->ca_pem);
+			code = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
+		}
 		return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L) : code;
 	}
 	X509_STORE_up_ref(spec->store);
@@ -189,6 +195,9 @@ static CURLcode set_trust(struct http_request *request, const struct http_spec *
 	code = curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	/* Otherwise curl keeps our store as if it were its own bundle, and has the next connection trust that. */
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
 	if (code == CURLE_OK)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -65,6 +66,7 @@ struct trusted {
 	struct timespec stamp;
 	ino_t inode;
 	off_t size;
+	bool is_young; /* it had just been written: it could change again without that its times show it */
 	uint64_t used; /* when it was last asked for, in turns */
 };
 
@@ -111,6 +113,7 @@ static enum veer_err load_file(const char *path, X509_STORE *store, struct trust
 	set->stamp = st.st_mtim;
 	set->inode = st.st_ino;
 	set->size = st.st_size;
+	set->is_young = st.st_mtim.tv_sec >= time(NULL) - 1;
 	return VEER_OK;
 }
 
@@ -143,7 +146,7 @@ static bool is_current(const struct trusted *set)
 	struct stat st;
 	if (!set->is_file)
 		return true;
-	return stat(set->source, &st) == 0 && st.st_ino == set->inode && st.st_size == set->size &&
+	return !set->is_young && stat(set->source, &st) == 0 && st.st_ino == set->inode && st.st_size == set->size &&
 	       st.st_mtim.tv_sec == set->stamp.tv_sec && st.st_mtim.tv_nsec == set->stamp.tv_nsec;
 }
 

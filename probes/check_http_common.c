@@ -23,8 +23,9 @@ bool probe_http_spec(struct check_probe *probe, bool is_tls, struct tls_peer *pe
 	spec->insecure = tls->is_used && !tls->verify;
 	*peer = (struct tls_peer){.wants_names = probe->env->note != NULL};
 	/* Whoever keeps connections has curl judge: it knows which connection was made with which bundle. */
-	if (!spec->fresh_connection && tls->ca_pem == NULL) {
+	if (!spec->fresh_connection) {
 		spec->ca_file = tls->ca_file;
+		spec->ca_pem = tls->ca_pem;
 		return true;
 	}
 	spec->peer = peer;

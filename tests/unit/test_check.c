@@ -306,9 +306,11 @@ static enum probe_reason ask_tls(struct fixture *f, const struct tls_case *c)
 	check.tls.ca_file = c->is_trusted ? cert : NULL;
 	check.tls.verify = c->verify;
 	check.timeout_ms = 2000;
-	enum probe_reason reason = run(f, &check, "127.0.0.1").reason;
+	struct ended e = run(f, &check, "127.0.0.1");
 	tiny_http_stop(&server);
-	return reason;
+	if (e.reason != c->reason)
+		print_error("%s: %s\n", probe_reason_text(e.reason), e.detail);
+	return e.reason;
 }
 
 static void certificates_are_verified(void **state)
