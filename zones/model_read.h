@@ -20,4 +20,8 @@ const char *model_read_string_at(struct json_cursor *c, const char *key, const j
 /* The fields of a check that say how it is judged: those of its kind, which is read already. */
 void model_read_judging(struct json_cursor *c, struct arena *arena, struct model_check *check);
 
+struct model_check;
+/* The fields of a check that say how to probe (model_probe.c); name and kind are read already. */
+void model_read_probe(struct json_cursor *c, struct arena *arena, struct model_check *check);
+
 #endif
