@@ -163,6 +163,8 @@ static void put_kind(json_t *object, const struct model_check *check, bool *fail
 		put(object, "command", texts_json(check->exec.argv, check->exec.argc, failed), failed);
 		break;
 	case MODEL_CHECK_ICMP:
+	case MODEL_CHECK_PUSH:
+	case MODEL_CHECK_CALCULATED:
 	case MODEL_CHECK_KIND_COUNT:
 		break;
 	}

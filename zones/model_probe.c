@@ -393,6 +393,8 @@ void model_read_probe(struct json_cursor *c, struct arena *arena, struct model_c
 	case MODEL_CHECK_EXEC:
 		read_exec(c, arena, &check->exec);
 		return;
+	case MODEL_CHECK_PUSH:
+	case MODEL_CHECK_CALCULATED:
 	case MODEL_CHECK_KIND_COUNT:
 		return;
 	}
