@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verdict engine: what a new configuration keeps and forgets. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -98,6 +99,27 @@ static void fewer_agents_mean_a_smaller_quorum_of_those_left(void **state)
 	bench_deinit(&b);
 }
 
+/* S21. Under the address sanitizer nothing is counted, and its leak check does the same. */
+static void memory_follows_the_configuration_and_not_the_history(void **state)
+{
+	(void)state;
+	struct bench b;
+	size_t used[3] = {0};
+	bench_init_up(&b, 3, 2, 16);
+	for (int i = 0; i < 300; i++) {
+		b.now_ms += 1000;
+		bench_see_all(&b, 0, 32, i % 10 < 5 ? 'd' : 'u');
+		(void)bench_settle(&b);
+		if (i % 3 == 0)
+			bench_configure(&b);
+		if (i % 100 == 50)
+			used[i / 100] = mallinfo2().uordblks;
+	}
+	assert_int_equal(used[0], used[1]);
+	assert_int_equal(used[0], used[2]);
+	bench_deinit(&b);
+}
+
 static void a_bad_configuration_is_refused_and_the_old_one_stays(void **state)
 {
 	(void)state;
@@ -170,6 +192,7 @@ int main(void)
 		cmocka_unit_test(another_address_or_check_forgets_what_was_seen_but_not_the_verdict),
 		cmocka_unit_test(an_endpoint_that_nobody_watches_any_more_is_unknown),
 		cmocka_unit_test(fewer_agents_mean_a_smaller_quorum_of_those_left),
+		cmocka_unit_test(memory_follows_the_configuration_and_not_the_history),
 		cmocka_unit_test(a_bad_configuration_is_refused_and_the_old_one_stays),
 		cmocka_unit_test(a_new_controller_starts_from_the_committed_verdicts),
 	};
