@@ -12,17 +12,19 @@ B := $(if $(SANITIZE),build/$(MODE),build)
 O := $(B)/obj
 
 PACKAGES := gcc make pkg-config libldns-dev libmicrohttpd-dev libmaxminddb-dev libsqlite3-dev libjansson-dev \
-	libyaml-dev libcurl4-openssl-dev libssl-dev
+	libyaml-dev libcurl4-openssl-dev libssl-dev libre2-dev g++
 TEST_PACKAGES := libfstrm-dev fstrm-bin libcmocka-dev python3 python3-pytest python3-dnspython openssl procps iproute2
 
 CC := gcc
+# for base/regex.cc alone
+CXX := g++
 VERSION := 0.1.0
 # dnstap is built where libfstrm is
 HAVE_FSTRM := $(shell pkg-config --exists libfstrm && echo yes)
 OTHER_DNSTAP := $(if $(HAVE_FSTRM),dnsd/dnstap_none.c,dnsd/dnstap.c)
 PKGS_tap := $(if $(HAVE_FSTRM),libfstrm)
-PKGS_base := jansson yaml-0.1 libcurl libcrypto
-PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto ldns libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
+PKGS_base := jansson yaml-0.1 libcurl libssl libcrypto re2
+PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto re2 ldns libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
 
 CPPFLAGS := -D_GNU_SOURCE -I. -DVEER_VERSION='"$(VERSION)"'
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef \
@@ -35,8 +37,8 @@ CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=a
 LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
-objs = $(patsubst %.c,$(O)/%.o,$(1))
-srcs = $(filter-out $(1)/main.c $(OTHER_DNSTAP),$(wildcard $(1)/*.c))
+objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
+srcs = $(filter-out $(1)/main.c $(OTHER_DNSTAP),$(wildcard $(1)/*.c $(1)/*.cc))
 
 LIB_base := $(O)/libbase.a
 LIB_zones := $(O)/libzones.a
@@ -134,6 +136,11 @@ $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(PC_CFLAGS) -MMD -MP -c -o $@ $<
 
+WARN_CXX := $(filter-out -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wconversion,$(WARN))
+$(O)/%.o: %.cc
+	@mkdir -p $(@D)
+	@$(CXX) $(CPPFLAGS) $(patsubst -std=%,-std=c++17,$(filter-out $(WARN),$(CFLAGS))) $(WARN_CXX) -MMD -MP -c -o $@ $<
+
 $(LIB_base): $(call objs,$(call srcs,base))
 $(LIB_zones): $(call objs,$(call srcs,zones))
 $(LIB_store): $(call objs,$(call srcs,zones/store))
@@ -145,13 +152,13 @@ $(O)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@ && ar rcs $@ $^
 
-pc_libs = $(shell pkg-config --libs $(1))
+pc_libs = $(shell pkg-config --libs $(1)) $(if $(filter re2,$(1)),-lstdc++)
 link = @echo "  LD $@" && mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 
 $(B)/veer-dnsd: $(call objs,dnsd/main.c) $(LIB_dnsd) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base) ldns libmaxminddb $(PKGS_tap)) -lm)
 $(B)/veer-probe: $(call objs,probes/main.c) $(LIB_probes) $(LIB_zones) $(LIB_base)
-	$(call link,$(call pc_libs,$(PKGS_base) libssl ldns libmaxminddb) -lm)
+	$(call link,$(call pc_libs,$(PKGS_base) ldns libmaxminddb) -lm)
 $(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
 $(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_probes) $(LIB_zones) $(LIB_base)
@@ -181,7 +188,11 @@ build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@clang $(CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=all $(PC_CFLAGS) -MMD -MP -c -o $@ $<
-build/fuzz/libveer.a: $(patsubst %.c,build/fuzz/obj/%.o,$(FUZZ_LIB_SRCS) $(FUZZ_HELP))
+build/fuzz/obj/%.o: %.cc
+	@mkdir -p $(@D)
+	@clang++ $(CPPFLAGS) -std=c++17 -O1 -g -pthread -fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=all -MMD -MP -c -o $@ $<
+build/fuzz/libveer.a: $(patsubst %,build/fuzz/obj/%.o,$(basename $(FUZZ_LIB_SRCS) $(FUZZ_HELP)))
 	@rm -f $@ && ar rcs $@ $^
 build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libveer.a
 	@clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(call pc_libs,$(PKGS_all)) -lm

@@ -7,9 +7,21 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include <openssl/x509.h>
+
 #include "base/http_internal.h"
 
 #define REQUESTS_MAX 16384
+
+static void give_back(struct http_client *client, CURL *easy)
+{
+	if (client->spare_count == HTTP_SPARE_MAX) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_reset(easy);
+	client->spare[client->spare_count++] = easy;
+}
 
 static void request_free(struct http_request *request)
 {
@@ -25,7 +37,8 @@ static void request_free(struct http_request *request)
 	if (request->next != NULL)
 		request->next->prev = request->prev;
 	client->request_count--;
-	curl_easy_cleanup(request->easy);
+	give_back(client, request->easy);
+	X509_STORE_free(request->store);
 	curl_slist_free_all(request->headers);
 	curl_slist_free_all(request->connect_to);
 	free(request->sent_body);
@@ -201,6 +214,16 @@ static size_t write_callback(char *data, size_t size, size_t count, void *ctx)
 	return request->is_stopped || request->is_cancelled ? CURL_WRITEFUNC_ERROR : len;
 }
 
+/* Each line of the head, and each trailer: a server could go on for ever. */
+static size_t header_callback(char *data, size_t size, size_t count, void *ctx)
+{
+	struct http_request *request = ctx;
+	(void)data;
+	request->head_bytes += size * count;
+	request->is_head_too_long = request->head_bytes > HTTP_HEADERS_LIMIT_BYTES;
+	return request->is_head_too_long ? CURL_WRITEFUNC_ERROR : size * count;
+}
+
 /* curl forgets why there is no socket; to run out of descriptors is no fault of the other side. */
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -219,6 +242,10 @@ static enum veer_err set_callbacks(struct http_request *request)
 		code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_callback);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, header_callback);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
 	if (code == CURLE_OK)
@@ -247,7 +274,7 @@ static struct http_request *request_new(struct http_client *client, const struct
 	struct http_request *request = calloc(1, sizeof *request);
 	if (request == NULL)
 		return NULL;
-	request->easy = curl_easy_init();
+	request->easy = client->spare_count > 0 ? client->spare[--client->spare_count] : curl_easy_init();
 	if (request->easy == NULL) {
 		free(request);
 		return NULL;
@@ -335,6 +362,11 @@ struct http_client *http_client_new(struct loop *loop)
 	return client;
 }
 
+void http_client_keep(struct http_client *client, long connections)
+{
+	(void)curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, connections);
+}
+
 void http_client_free(struct http_client **client_ptr)
 {
 	struct http_client *client = *client_ptr;
@@ -342,6 +374,8 @@ void http_client_free(struct http_client **client_ptr)
 		return;
 	while (client->requests != NULL)
 		request_free(client->requests);
+	while (client->spare_count > 0)
+		curl_easy_cleanup(client->spare[--client->spare_count]);
 	(void)curl_multi_cleanup(client->multi);
 	loop_timer_cancel(client->loop, &client->timer);
 	free(client);

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "base/tls.h"
 
 struct http_client;
 struct http_request;
@@ -42,7 +43,7 @@ struct http_result {
 	 * VEER_OK: a status line and a whole body came, whatever the status. VEER_ETIMEOUT: a deadline passed.
 	 * VEER_ECLOSED: the connection ended early, or on_data said stop. VEER_EIO: no connection (os_errno), no name,
 	 * no TLS. VEER_EAUTH: the certificate is not valid for the host (tls_verify_result). VEER_EINVAL: that was not
-	 * HTTP. VEER_ERANGE: body_cut. VEER_ENOMEM.
+	 * HTTP, or more than 64 KiB of header lines. VEER_ERANGE: body_cut. VEER_ENOMEM.
 	 */
 	enum veer_err err;
 	int status;        /* 0 when none came */
@@ -51,6 +52,7 @@ struct http_result {
 	size_t body_len;
 	bool body_cut;    /* longer than `body_limit_bytes`: `body` is its beginning, the rest was not read */
 	const char *etag; /* the ETag header, or "" */
+	int version;      /* 10, 11 or 20 (HTTP/1.0, 1.1, 2) when a status came, else 0 */
 	struct http_timing timing;
 	long os_errno;                   /* errno of a failed connect or socket, else 0 */
 	int tls_verify_result;           /* X509_V_* of a failed certificate check (62: another name), else 0 */
@@ -60,6 +62,14 @@ struct http_result {
 
 /* A header of the reply by its name, any case; NULL when it did not come. Borrowed for the callback. */
 const char *http_result_header(const struct http_result *result, const char *name);
+/* The same of the trailers, which come after the body (RFC 9110 6.5). */
+const char *http_result_trailer(const struct http_result *result, const char *name);
+
+enum http_version {
+	HTTP_VERSION_1_1, /* the default */
+	HTTP_VERSION_ANY, /* https: 2 or 1.1, by ALPN; http: 1.1 */
+	HTTP_VERSION_2,   /* https: offer 2 (and 1.1: look at the result); http: 2 without asking (RFC 9113 3.3) */
+};
 
 /* All strings are copied at start; zero/NULL means the default. */
 struct http_spec {
@@ -70,17 +80,25 @@ struct http_spec {
 	const char *const *headers; /* "Name: value" lines, ended by NULL */
 	const void *body;
 	size_t body_len;
-	const char *content_type;   /* of the body; default application/json */
+	const char *content_type;   /* of the body; default application/json; "": among the headers */
 	int64_t timeout_ms;         /* whole exchange; 0: none (streams) */
 	int64_t connect_timeout_ms; /* default 5,000 */
 	int64_t idle_timeout_ms;    /* streams: no byte for this long ends it with VEER_ETIMEOUT; 0: none */
 	size_t body_limit_bytes;    /* default 1 MiB; does not bound what on_data gets */
 	const char *ca_file;        /* PEM bundle instead of the system's */
+	const char *ca_pem;         /* the same, as text */
 	bool insecure;              /* skip certificate checks: only for health checks that say so */
 	/* For health checks: the address really connected to, Host and SNI apart from it. */
 	const char *connect_address; /* IPv4 or IPv6 literal; NULL: resolve the URL's host */
-	bool fresh_connection;       /* no reuse, neither before nor after */
-	bool http2;                  /* offer h2 by ALPN (https only) */
+	bool fresh_connection;       /* no reuse, neither before nor after, nor of a TLS session */
+	enum http_version version;
+	/*
+	 * Trust these instead of ca_file's (base/tls.h), and note here what the peer showed. Borrowed while the request
+	 * runs; the store is counted. Only with fresh_connection: a kept one would be judged by who made it.
+	 */
+	struct x509_store_st *store;
+	struct tls_peer *peer;
+	size_t buffer_bytes; /* for reading, 1,024 to 16,384 (default): what a waiting request costs */
 };
 
 /*
@@ -103,5 +121,24 @@ enum veer_err http_request_start(struct http_client *client, const struct http_s
 				 http_done_fn *on_done, void *ctx, struct http_request **out, struct veer_diag *diag);
 /* End it now; no callback follows. `request` is gone. */
 void http_request_cancel(struct http_request *request);
+
+/* The parts of an absolute URL that say whom to ask. */
+struct http_url {
+	bool is_https;
+	uint16_t port;
+	char host[256]; /* without brackets and final dot; lower case not ensured */
+};
+
+#define HTTP_URL_MAX 4096
+
+/*
+ * Follow `location` (RFC 9110 10.2.2: absolute or relative) from the absolute URL `base`: the new absolute URL, without
+ * fragment and without any user information, into `out` of HTTP_URL_MAX bytes, and its parts. `location` NULL takes
+ * `base` apart. Errors: VEER_EINVAL (no URL, or neither http nor https, or with a user or password), VEER_ERANGE.
+ */
+enum veer_err http_url_follow(const char *base, const char *location, char *out, struct http_url *parts);
+
+/* Keep at most so many unused connections open for reuse; 64 unless set. */
+void http_client_keep(struct http_client *client, long connections);
 
 #endif

@@ -10,6 +10,8 @@
 
 #define HTTP_BODY_LIMIT_BYTES ((size_t)1 << 20)
 #define HTTP_CONNECT_TIMEOUT_MS 5000
+#define HTTP_HEADERS_LIMIT_BYTES ((size_t)64 * 1024)
+#define HTTP_SPARE_MAX 64
 
 struct http_client {
 	struct loop *loop;
@@ -17,6 +19,8 @@ struct http_client {
 	struct loop_timer timer;       /* curl's one timer */
 	struct http_request *requests; /* all of them, newest first */
 	size_t request_count;
+	CURL *spare[HTTP_SPARE_MAX]; /* handles of requests that have ended: making one costs more than all else */
+	size_t spare_count;
 	bool is_inside;   /* curl is calling us back: it must not be called */
 	bool has_waiting; /* a request waits for curl to be left */
 };
@@ -44,7 +48,11 @@ struct http_request {
 	bool is_cancelled; /* while curl could not let go of it */
 	bool is_stopped;   /* on_data said stop */
 	bool body_cut;
-	int socket_errno; /* why there was no socket, else 0 */
+	bool is_head_too_long;
+	size_t head_bytes;           /* header lines and trailers so far */
+	struct x509_store_st *store; /* counted, or NULL */
+	struct tls_peer *peer;       /* borrowed */
+	int socket_errno;            /* why there was no socket, else 0 */
 	char error[CURL_ERROR_SIZE];
 };
 

@@ -71,12 +71,38 @@ static int64_t not_after_s(CURL *easy)
 	return 0;
 }
 
-const char *http_result_header(const struct http_result *result, const char *name)
+static const char *find_header(const struct http_result *result, const char *name, unsigned origin)
 {
 	struct curl_header *header = NULL;
-	if (result->handle == NULL || curl_easy_header(result->handle, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+	if (result->handle == NULL || curl_easy_header(result->handle, name, 0, origin, -1, &header) != CURLHE_OK)
 		return NULL;
 	return header->value;
+}
+
+const char *http_result_header(const struct http_result *result, const char *name)
+{
+	return find_header(result, name, CURLH_HEADER);
+}
+
+const char *http_result_trailer(const struct http_result *result, const char *name)
+{
+	return find_header(result, name, CURLH_TRAILER);
+}
+
+static int version_of(CURL *easy)
+{
+	long version = CURL_HTTP_VERSION_NONE;
+	(void)curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+	switch (version) {
+	case CURL_HTTP_VERSION_1_0:
+		return 10;
+	case CURL_HTTP_VERSION_1_1:
+		return 11;
+	case CURL_HTTP_VERSION_2_0:
+		return 20;
+	default:
+		return 0;
+	}
 }
 
 static void collect_common(struct http_request *request, struct http_result *result)
@@ -87,7 +113,9 @@ static void collect_common(struct http_request *request, struct http_result *res
 	if (result->os_errno == 0)
 		result->os_errno = request->socket_errno;
 	result->status = (int)status;
-	result->certificate_not_after_s = not_after_s(request->easy);
+	result->version = version_of(request->easy);
+	result->certificate_not_after_s =
+		request->peer != NULL ? request->peer->not_after_s : not_after_s(request->easy);
 	result->handle = request->easy;
 	result->error = "";
 	result->body = request->body.data;
@@ -117,6 +145,9 @@ void http_collect(struct http_request *request, CURLcode code, struct http_resul
 	if (request->body_cut) {
 		result->err = VEER_ERANGE;
 		result->error = "the body is longer than the limit";
+	} else if (request->is_head_too_long) {
+		result->err = VEER_EINVAL;
+		result->error = "the head of the reply is longer than 64 KiB";
 	} else if (request->is_stopped) {
 		result->err = VEER_ECLOSED;
 		result->error = "ended by the reader";

@@ -11,13 +11,12 @@
 
 #include "base/enrol.h"
 #include "base/file.h"
+#include "probes/exec.h"
 #include "probes/prober.h"
 #include "probes/reporter.h"
 #include "probes/stream.h"
 #include "probes/target.h"
 
-#define RESOLVER_THREADS 16
-#define RESOLVER_WAITING 4096
 #define PATH_SIZE 4096
 #define TOKEN_SIZE 256
 #define LIST_ARENA_BYTES ((size_t)256 * 1024 * 1024)
@@ -41,9 +40,7 @@ struct agent {
 	int lock_fd;
 	struct identity identity;
 	struct link link;
-	struct http_client *http;   /* for the control plane */
-	struct http_client *probes; /* for probes: its connections share nothing with the other's */
-	struct jobs *resolver;
+	struct http_client *http; /* for the control plane: its connections share nothing with those of probes */
 	struct jobs *disk;
 	struct check_env env;
 	struct prober *prober;
@@ -279,18 +276,18 @@ static enum veer_err lock_state(struct agent *agent, struct veer_diag *diag)
 	return VEER_OK;
 }
 
-static enum veer_err make_parts(struct agent *agent, struct veer_diag *diag)
+static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struct veer_diag *diag)
 {
 	agent->http = http_client_new(agent->loop);
-	agent->probes = http_client_new(agent->loop);
-	agent->resolver = jobs_new(agent->loop, RESOLVER_THREADS, RESOLVER_WAITING);
 	agent->disk = jobs_new(agent->loop, 1, 4);
-	if (agent->http == NULL || agent->probes == NULL || agent->resolver == NULL || agent->disk == NULL)
+	unsigned allowed_targets = agent->env.allowed_targets;
+	bool is_open = check_env_open(&agent->env, agent->loop) == VEER_OK;
+	agent->env.allowed_targets = allowed_targets;
+	if (!is_open || agent->http == NULL || agent->disk == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 	agent->link.http = agent->http;
-	agent->env.loop = agent->loop;
-	agent->env.http = agent->probes;
-	agent->env.resolver = agent->resolver;
+	if (exec_pool_allow(agent->env.exec, exec_dir, diag) != VEER_OK)
+		return VEER_EINVAL;
 	agent->prober = prober_new(&agent->env, agent->log, on_change, agent);
 	if (agent->prober != NULL)
 		agent->reporter = reporter_new(agent->loop, &agent->link, agent->log, agent->prober);
@@ -350,7 +347,7 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 		err = lock_state(agent, diag);
 	}
 	if (err == VEER_OK)
-		err = make_parts(agent, diag);
+		err = make_parts(agent, settings->allow_exec, diag);
 	if (err == VEER_OK)
 		err = begin(agent, settings->token_file, diag);
 	if (err != VEER_OK)
@@ -370,9 +367,8 @@ void agent_free(struct agent **agent_ptr)
 	stream_free(&agent->stream);
 	reporter_free(&agent->reporter);
 	prober_free(&agent->prober);
-	http_client_free(&agent->probes);
+	check_env_close(&agent->env);
 	http_client_free(&agent->http);
-	jobs_free(&agent->resolver, false); /* a resolver may take its time */
 	struct jobs *disk = agent->disk;
 	agent->disk = NULL; /* nothing more is begun */
 	jobs_free(&disk, true);
@@ -392,6 +388,8 @@ enum veer_err agent_reload(struct agent *agent, const struct agent_settings *set
 	if (strcmp(settings->state_dir, agent->state_dir) != 0 ||
 	    strcmp(settings->region != NULL ? settings->region : "", agent->region) != 0)
 		return veer_fail(diag, VEER_EINVAL, "another state directory or region needs a restart");
+	if (exec_pool_allow(agent->env.exec, settings->allow_exec, diag) != VEER_OK)
+		return VEER_EINVAL;
 	agent->link = link;
 	agent->env.allowed_targets = allowed;
 	if (agent->enrol == NULL)

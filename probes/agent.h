@@ -19,6 +19,7 @@ struct agent_settings {
 	const char *state_dir;
 	const char *region;        /* NULL: whatever enrolment says */
 	const char *allow_targets; /* NULL: none of the special ones */
+	const char *allow_exec;    /* a directory of programs; NULL: none are run */
 };
 
 /* What the owner is told. */
@@ -41,8 +42,8 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 void agent_free(struct agent **agent);
 
 /*
- * Take over URLs, CA file and allowed targets from new settings, and connect anew. On failure nothing changes.
- * Errors (diag): VEER_EINVAL; also when the directory or the region is another one: that needs a restart.
+ * Take over URLs, CA file, allowed targets and programs from new settings, and connect anew. On failure nothing
+ * changes. Errors (diag): VEER_EINVAL; also when the directory or the region is another one: that needs a restart.
  */
 enum veer_err agent_reload(struct agent *agent, const struct agent_settings *settings, struct veer_diag *diag);
 

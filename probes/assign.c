@@ -38,31 +38,6 @@ static int by_pool(const void *a, const void *b)
 	return strcmp((*(const struct model_pool *const *)a)->name, (*(const struct model_pool *const *)b)->name);
 }
 
-static uint64_t hash_number(uint64_t seed, uint64_t number)
-{
-	for (int i = 0; i < 8; i++)
-		seed = (seed ^ (number >> (8 * i) & 0xff)) * 0x100000001b3u;
-	return seed;
-}
-
-static uint64_t hash_text(uint64_t seed, const char *text)
-{
-	return index_hash(hash_number(seed, text != NULL), text != NULL ? text : "");
-}
-
-uint64_t assign_check_fingerprint(const struct model_check *check)
-{
-	uint64_t hash = hash_number(hash_number(INDEX_HASH_SEED, check->kind), check->port);
-	if (check->kind == MODEL_CHECK_TCP)
-		return hash;
-	hash = hash_text(hash_text(hash_text(hash, check->method), check->path), check->host);
-	for (const char *const *header = check->headers; header != NULL && *header != NULL; header++)
-		hash = hash_text(hash, *header);
-	for (uint32_t i = 0; i < check->expect_status_count; i++)
-		hash = hash_number(hash, (uint64_t)check->expect_status[i].first << 16 | check->expect_status[i].last);
-	return hash_number(hash_text(hash_text(hash, check->sni), check->ca_file), check->tls_verify);
-}
-
 /* Higher is chosen first. The last steps spread the bits (as in splitmix64): FNV alone is too even in its top bits. */
 static uint64_t rendezvous_score(const char *check, const char *agent)
 {

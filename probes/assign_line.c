@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "probes/assign.h"
+#include "probes/assign_internal.h"
 #include "probes/index.h"
 
 #define STREAM_FORMAT 1
@@ -17,86 +18,7 @@
 #define REPORT_MS_MIN 100
 #define REPORT_MS_MAX 60000
 
-static const char *const kinds[] = {
-	[MODEL_CHECK_HTTP] = "http",
-	[MODEL_CHECK_HTTPS] = "https",
-	[MODEL_CHECK_TCP] = "tcp",
-};
-
 /* --- writing --------------------------------------------------------------------------------------------------- */
-
-/* A builder of one object with a sticky error; takes over each value. */
-static void put(json_t *object, const char *key, json_t *value, bool *failed)
-{
-	if (json_object_set_new(object, key, value) != 0)
-		*failed = true;
-}
-
-static void put_int(json_t *object, const char *key, uint64_t value, bool *failed)
-{
-	put(object, key, json_integer((json_int_t)value), failed);
-}
-
-static void put_str_if(json_t *object, const char *key, const char *value, bool *failed)
-{
-	if (value != NULL)
-		put(object, key, json_string(value), failed);
-}
-
-static json_t *headers_json(const char *const *headers, bool *failed)
-{
-	json_t *object = json_object();
-	for (; *headers != NULL; headers++) {
-		const char *colon = strstr(*headers, ": ");
-		if (colon == NULL ||
-		    json_object_setn_new(object, *headers, (size_t)(colon - *headers), json_string(colon + 2)) != 0)
-			*failed = true;
-	}
-	return object;
-}
-
-static json_t *ranges_json(const struct model_check *check, bool *failed)
-{
-	json_t *array = json_array();
-	for (uint32_t i = 0; i < check->expect_status_count; i++) {
-		const struct model_status_range *range = &check->expect_status[i];
-		json_t *text = range->first == range->last ? json_sprintf("%u", range->first)
-							   : json_sprintf("%u-%u", range->first, range->last);
-		if (json_array_append_new(array, text) != 0)
-			*failed = true;
-	}
-	return array;
-}
-
-static json_t *check_json(const struct model_check *check, bool *failed)
-{
-	json_t *object = json_object();
-	put(object, "name", json_string(check->name), failed);
-	put(object, "kind", json_string(kinds[check->kind]), failed);
-	put_int(object, "port", check->port, failed);
-	if (check->kind != MODEL_CHECK_TCP) {
-		put(object, "method", json_string(check->method), failed);
-		put(object, "path", json_string(check->path), failed);
-		put_str_if(object, "host", check->host, failed);
-		put_str_if(object, "sni", check->sni, failed);
-		if (check->headers != NULL && check->headers[0] != NULL)
-			put(object, "headers", headers_json(check->headers, failed), failed);
-		put(object, "expect_status", ranges_json(check, failed), failed);
-	}
-	if (check->kind == MODEL_CHECK_HTTPS) {
-		put(object, "tls_verify", json_boolean(check->tls_verify), failed);
-		put_str_if(object, "ca_file", check->ca_file, failed);
-	}
-	put_int(object, "interval_ms", check->interval_ms, failed);
-	put_int(object, "timeout_ms", check->timeout_ms, failed);
-	put_int(object, "fall", check->fall, failed);
-	put_int(object, "rise", check->rise, failed);
-	put_int(object, "hold_s", check->hold_s, failed);
-	if (check->quorum > 0)
-		put_int(object, "quorum", check->quorum, failed);
-	put(object, "warning", json_boolean(check->is_warning), failed);
-	return object;
-}
 
 /* Ten thousand items a line and a line an agent, whenever a pool changes: written by hand, because it is ten times
  * faster. */
@@ -131,7 +53,7 @@ static char *checks_text(const struct assignments *list)
 	bool failed = false;
 	json_t *checks = json_array();
 	for (uint32_t i = 0; i < list->check_count; i++)
-		failed |= json_array_append_new(checks, check_json(&list->checks[i], &failed)) != 0;
+		failed |= json_array_append_new(checks, assign_check_json(&list->checks[i], &failed)) != 0;
 	char *text = failed ? NULL : veer_json_dump(checks);
 	json_decref(checks);
 	return text;
@@ -218,10 +140,46 @@ static const char *read_str(struct reader *r, struct json_cursor *c, const char 
 /* A newer sender may say more than this version knows; the model's reader takes no unknown field. */
 static json_t *known_fields(const json_t *check)
 {
-	static const char *const known[] = {"name",    "kind",        "port",       "method",        "path",
-					    "host",    "sni",         "headers",    "expect_status", "tls_verify",
-					    "ca_file", "interval_ms", "timeout_ms", "fall",          "rise",
-					    "hold_s",  "quorum",      "warning"};
+	static const char *const known[] = {"name",
+					    "kind",
+					    "port",
+					    "interval_ms",
+					    "timeout_ms",
+					    "max_latency_ms",
+					    "invert",
+					    "fall",
+					    "rise",
+					    "hold_s",
+					    "quorum",
+					    "warning",
+					    "method",
+					    "path",
+					    "host",
+					    "headers",
+					    "body",
+					    "expect_status",
+					    "body_contains",
+					    "body_regex",
+					    "http_version",
+					    "sni",
+					    "tls_verify",
+					    "follow_redirects",
+					    "keep_connection",
+					    "ca_file",
+					    "ca_pem",
+					    "cert_warn_days",
+					    "cert_fail_days",
+					    "send",
+					    "expect",
+					    "query_name",
+					    "query_type",
+					    "expect_rcode",
+					    "expect_answers",
+					    "expect_match",
+					    "tcp",
+					    "service",
+					    "tls",
+					    "command"};
 	json_t *copy = json_object();
 	for (size_t i = 0; copy != NULL && i < sizeof known / sizeof known[0]; i++) {
 		json_t *value = json_object_get(check, known[i]);

@@ -2,14 +2,55 @@
 /* The life of a probe: find the address, vet it, hand over to the kind, end at the deadline. */
 #include "probes/check.h"
 
-#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "probes/check_internal.h"
+#include "probes/exec.h"
 #include "probes/target.h"
+
+#define QUICK_THREADS 32
+#define SLOW_THREADS 32
+#define JOBS_WAITING 4096
+#define KEPT_CONNECTIONS 1024
+
+/* --- what all probes share ------------------------------------------------------------------------------------- */
+
+enum veer_err check_env_open(struct check_env *env, struct loop *loop)
+{
+	*env = (struct check_env){.loop = loop};
+	env->http = http_client_new(loop);
+	env->quick = jobs_new(loop, QUICK_THREADS, JOBS_WAITING);
+	env->slow = jobs_new(loop, SLOW_THREADS, JOBS_WAITING);
+	if (env->quick != NULL && env->slow != NULL)
+		env->resolver = resolver_new(loop, env->quick, env->slow);
+	if (env->quick != NULL)
+		env->exec = exec_pool_new(loop, env->quick);
+	env->trust = tls_trust_new();
+	env->tls = tls_context_new();
+	if (env->http == NULL || env->resolver == NULL || env->exec == NULL || env->trust == NULL || env->tls == NULL) {
+		check_env_close(env);
+		return VEER_ENOMEM;
+	}
+	http_client_keep(env->http, KEPT_CONNECTIONS);
+	return VEER_OK;
+}
+
+void check_env_close(struct check_env *env)
+{
+	exec_pool_free(&env->exec);
+	resolver_free(&env->resolver);
+	http_client_free(&env->http);
+	jobs_free(&env->quick, false); /* a resolver may take its time */
+	jobs_free(&env->slow, false);
+	tls_context_free(&env->tls);
+	tls_trust_free(&env->trust);
+}
+
+/* --- the end ---------------------------------------------------------------------------------------------------- */
 
 static void release(struct check_probe *probe)
 {
@@ -18,40 +59,68 @@ static void release(struct check_probe *probe)
 		resolve_cancel(probe->resolve);
 	if (probe->request != NULL)
 		http_request_cancel(probe->request);
+	if (probe->own != NULL)
+		probe->free_own(probe);
 	if (probe->fd >= 0) {
 		loop_unwatch(probe->env->loop, probe->fd);
 		(void)close(probe->fd);
 	}
 	probe->resolve = NULL;
 	probe->request = NULL;
+	probe->own = NULL;
 	probe->fd = -1;
 }
 
-static uint32_t elapsed_us(const struct check_probe *probe)
+int64_t probe_now_us(const struct check_probe *probe)
 {
 	int64_t us = (veer_clock_monotonic_ns(loop_clock(probe->env->loop)) - probe->started_ns) / 1000;
-	if (us > REPORT_RTT_US_MAX)
-		return REPORT_RTT_US_MAX;
-	return us > 0 ? (uint32_t)us : 1;
+	return us > 0 ? us : 1;
 }
 
-/* Nothing of ours can end so late, but that we did not run. */
-static bool was_held_up(const struct check_probe *probe)
+bool check_is_definite(enum probe_reason reason)
 {
-	int64_t took_ns = veer_clock_monotonic_ns(loop_clock(probe->env->loop)) - probe->started_ns;
-	return took_ns / 1000000 > (int64_t)probe->check->timeout_ms + CHECK_LATE_MS;
+	return reason != PROBE_REASON_REFUSED_TARGET && reason != PROBE_REASON_EXEC_REFUSED &&
+	       reason != PROBE_REASON_INTERNAL;
+}
+
+/* From how it ended to what that means for this check. */
+static void judge(struct check_probe *probe, struct check_outcome *outcome)
+{
+	const struct model_check *check = probe->check;
+	if (outcome->reason == PROBE_REASON_OK && check->max_latency_ms > 0 &&
+	    outcome->timing.total_us > (int64_t)check->max_latency_ms * 1000) {
+		outcome->reason = PROBE_REASON_SLOW;
+		outcome->detail = probe_detail(probe, "took %lld ms, at most %u are wanted",
+					       (long long)(outcome->timing.total_us / 1000), check->max_latency_ms);
+	}
+	outcome->is_success = outcome->reason == PROBE_REASON_OK;
+	if (outcome->is_success && check->is_inverted) {
+		outcome->is_success = false;
+		outcome->reason = PROBE_REASON_INVERTED;
+		outcome->detail = "succeeds, which this check counts as a failure";
+	} else if (check->is_inverted && check_is_definite(outcome->reason)) {
+		outcome->is_success = true;
+		outcome->reason = PROBE_REASON_OK;
+	} else if (outcome->is_success && probe->has_warning) {
+		outcome->reason = PROBE_REASON_TLS_EXPIRES_SOON;
+		outcome->detail = probe->detail;
+	}
 }
 
 void probe_finish(struct check_probe *probe, enum probe_reason reason, const char *detail)
 {
-	if (reason != PROBE_REASON_REFUSED_TARGET && was_held_up(probe)) {
-		reason = PROBE_REASON_INTERNAL;
-		detail = "the agent itself was held up";
+	struct check_outcome outcome = {.reason = reason, .detail = detail, .timing = probe->timing};
+	outcome.timing.total_us = probe_now_us(probe);
+	/* Nothing of ours can end so late, but that we did not run. */
+	if (reason != PROBE_REASON_REFUSED_TARGET && reason != PROBE_REASON_EXEC_REFUSED &&
+	    outcome.timing.total_us / 1000 > (int64_t)probe->check->timeout_ms + CHECK_LATE_MS) {
+		outcome.reason = PROBE_REASON_INTERNAL;
+		outcome.detail = "the agent itself was held up";
 	}
-	bool was_asked = reason != PROBE_REASON_REFUSED_TARGET && reason != PROBE_REASON_INTERNAL;
-	struct check_outcome outcome = {.reason = reason, .detail = detail};
-	if (was_asked)
-		outcome.rtt_us = elapsed_us(probe);
+	judge(probe, &outcome);
+	if (check_is_definite(outcome.reason))
+		outcome.rtt_us = outcome.timing.total_us < REPORT_RTT_US_MAX ? (uint32_t)outcome.timing.total_us
+									     : REPORT_RTT_US_MAX;
 	release(probe);
 	probe->done(probe->ctx, &outcome);
 	free(probe);
@@ -72,6 +141,29 @@ void probe_finish_later(struct check_probe *probe, enum probe_reason reason, con
 	(void)loop_timer_set(probe->env->loop, &probe->deadline, 0, on_later, probe);
 }
 
+const char *probe_detail(struct check_probe *probe, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(probe->detail, sizeof probe->detail, fmt, ap);
+	va_end(ap);
+	return probe->detail;
+}
+
+void probe_note(const struct check_probe *probe, const char *step, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+	if (probe->env->note == NULL)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	probe->env->note(probe->env->note_ctx, step, text);
+}
+
+/* --- the deadline ----------------------------------------------------------------------------------------------- */
+
 static void on_deadline(void *ctx)
 {
 	struct check_probe *probe = ctx;
@@ -81,7 +173,7 @@ static void on_deadline(void *ctx)
 		probe_finish(probe, PROBE_REASON_DNS_FAILED, "the name was not resolved in time");
 	else
 		probe_finish(probe, probe->is_connected ? PROBE_REASON_TIMEOUT : PROBE_REASON_CONNECT_TIMEOUT,
-			     "no answer in time");
+			     probe->is_connected ? "no answer in time" : "no connection in time");
 }
 
 void probe_extend(struct check_probe *probe, int64_t more_ms)
@@ -91,6 +183,8 @@ void probe_extend(struct check_probe *probe, int64_t more_ms)
 				probe);
 }
 
+/* --- the address ------------------------------------------------------------------------------------------------ */
+
 static void connect_to(struct check_probe *probe)
 {
 	switch (probe->check->kind) {
@@ -99,18 +193,41 @@ static void connect_to(struct check_probe *probe)
 		probe_http(probe);
 		return;
 	case MODEL_CHECK_TCP:
-		probe_tcp(probe);
+	case MODEL_CHECK_TLS:
+		probe_stream(probe);
 		return;
+	case MODEL_CHECK_ICMP:
+		probe_icmp(probe);
+		return;
+	case MODEL_CHECK_DNS:
+		probe_dns(probe);
+		return;
+	case MODEL_CHECK_GRPC:
+		probe_grpc(probe);
+		return;
+	case MODEL_CHECK_UDP:
+		probe_udp(probe);
+		return;
+	case MODEL_CHECK_EXEC:
+		probe_exec(probe);
+		return;
+	case MODEL_CHECK_KIND_COUNT:
+		break;
 	}
+	probe_finish_later(probe, PROBE_REASON_INTERNAL, "this version cannot carry out such a check");
 }
 
-static void refuse(struct check_probe *probe, const struct veer_addr *addr)
+bool probe_vet(struct check_probe *probe, const struct veer_addr *addr, const char *name)
 {
 	char text[VEER_ADDR_TEXT_SIZE];
+	const char *class = veer_addr_class_text(veer_addr_classify(addr));
+	bool is_allowed = target_is_allowed(addr, probe->env->allowed_targets);
 	veer_addr_print(addr, text);
-	(void)snprintf(probe->detail, sizeof probe->detail, "%s is %s, which this agent does not allow", text,
-		       veer_addr_class_text(veer_addr_classify(addr)));
-	probe_finish_later(probe, PROBE_REASON_REFUSED_TARGET, probe->detail);
+	if (!is_allowed)
+		(void)probe_detail(probe, "%s is %s, which this agent does not allow", text, class);
+	probe_note(probe, "address", "%s%s%s: %s, %s", name != NULL ? name : "", name != NULL ? " resolves to " : "",
+		   text, class, is_allowed ? "which the agent may probe" : "which the agent would refuse");
+	return is_allowed || probe->env->is_by_hand;
 }
 
 static void on_resolved(void *ctx, const struct resolve_result *result)
@@ -121,23 +238,24 @@ static void on_resolved(void *ctx, const struct resolve_result *result)
 		probe_finish(probe, PROBE_REASON_DNS_FAILED, result->error);
 		return;
 	}
+	probe->timing.resolve_us = probe_now_us(probe);
 	for (uint32_t i = 0; i < result->count; i++) {
-		if (target_is_allowed(&result->addresses[i], probe->env->allowed_targets)) {
+		if (probe_vet(probe, &result->addresses[i], probe->address)) {
 			probe->target = result->addresses[i];
 			connect_to(probe);
 			return;
 		}
 	}
-	refuse(probe, &result->addresses[0]);
+	probe_finish_later(probe, PROBE_REASON_REFUSED_TARGET, probe->detail);
 }
 
 static void begin(struct check_probe *probe)
 {
 	if (veer_addr_parse(probe->address, &probe->target) == VEER_OK) {
-		if (target_is_allowed(&probe->target, probe->env->allowed_targets))
+		if (probe_vet(probe, &probe->target, NULL))
 			connect_to(probe);
 		else
-			refuse(probe, &probe->target);
+			probe_finish_later(probe, PROBE_REASON_REFUSED_TARGET, probe->detail);
 		return;
 	}
 	enum veer_err err = resolve_start(probe->env->resolver, probe->address, on_resolved, probe, &probe->resolve);
@@ -153,6 +271,7 @@ enum veer_err check_start(const struct check_env *env, const struct model_check 
 		return VEER_ENOMEM;
 	*probe = (struct check_probe){
 		.env = env, .check = check, .address = address, .done = done, .ctx = ctx, .fd = -1};
+	probe->timing = (struct check_timing){-1, -1, -1, -1, -1};
 	probe->started_ns = veer_clock_monotonic_ns(loop_clock(env->loop));
 	if (loop_timer_set(env->loop, &probe->deadline, check->timeout_ms, on_deadline, probe) != VEER_OK) {
 		free(probe);
@@ -167,24 +286,4 @@ void check_cancel(struct check_probe *probe)
 {
 	release(probe);
 	free(probe);
-}
-
-enum probe_reason reason_of_errno(long errnum)
-{
-	switch (errnum) {
-	case ECONNREFUSED:
-		return PROBE_REASON_CONNECT_REFUSED;
-	case ETIMEDOUT:
-		return PROBE_REASON_CONNECT_TIMEOUT;
-	case ECONNRESET:
-	case EPIPE:
-		return PROBE_REASON_RESET;
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case ENOBUFS:
-		return PROBE_REASON_INTERNAL; /* ours, not the endpoint's */
-	default:
-		return PROBE_REASON_CONNECT_FAILED;
-	}
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One probe: does this endpoint pass this check now? HTTP, HTTPS and TCP, event-driven, each with a fresh connection,
- * one absolute deadline on the monotonic clock for everything (resolving included), and bounded reading. Redirects
- * are not followed: the endpoint is what is asked, nobody else.
+ * One probe: does this endpoint pass this check now? Event-driven, each with a fresh connection (unless the check keeps
+ * it), one absolute deadline on the monotonic clock for everything (resolving included), and bounded reading.
  *
  * The address that is connected to is the one that was vetted (target.h): a literal directly, a host name after
- * resolving it once. Host and SNI come from the check and are independent of it.
+ * resolving it once. Host and SNI come from the check and are independent of it. Redirects are not followed unless the
+ * check says so; then each hop's address is vetted in the same way.
  *
  * What ends later than it can is held against nobody: the agent itself was held up (stopped, swapped out, its machine
  * paused), and neither a failure nor a success of that time says anything of the endpoint. The outcome is `internal`.
@@ -24,20 +24,49 @@
 #define CHECK_LATE_MS 500          /* so long behind its deadline a probe must have ended, or the agent was held up */
 #define CHECK_BODY_MAX_BYTES 65536 /* of a reply; what comes after it is not read, and does not matter */
 
-/* What probes need from their agent. Borrowed while any probe runs. */
+/* A step of a probe, in a sentence for people: "connected to 192.0.2.1 port 443 after 12.3 ms". */
+typedef void check_note_fn(void *ctx, const char *step, const char *text);
+
+/* What probes need from their agent. Made by check_env_open(); borrowed while any probe runs. */
 struct check_env {
 	struct loop *loop;
 	struct http_client *http;
-	struct jobs *resolver;
-	unsigned allowed_targets; /* a mask of enum target_class */
+	struct jobs *quick; /* threads for names, and for starting programs */
+	struct jobs *slow;  /* threads for names that were slow before */
+	struct resolver *resolver;
+	struct tls_trust *trust;
+	struct ssl_ctx_st *tls;
+	struct exec_pool *exec;   /* allows nothing until exec_pool_allow() */
+	unsigned allowed_targets; /* a mask of enum target_class; set by the owner */
+	bool is_by_hand;          /* connect to any address, and only say what an agent would refuse */
+	check_note_fn *note;      /* told of each step; NULL: nobody asks */
+	void *note_ctx;
+};
+
+/* Errors: VEER_ENOMEM; nothing is left then. */
+enum veer_err check_env_open(struct check_env *env, struct loop *loop);
+/* All probes must have ended or been cancelled. A resolver that hangs is left alone; programs are killed. */
+void check_env_close(struct check_env *env);
+/* When what was reached, us from the start of the probe; -1: not reached, or the kind has no such stage. */
+struct check_timing {
+	int64_t resolve_us;    /* the name was resolved */
+	int64_t connect_us;    /* the connection stood */
+	int64_t tls_us;        /* the handshake was done */
+	int64_t first_byte_us; /* the first byte of the reply came; of a program: of its output */
+	int64_t total_us;      /* the end */
 };
 
 /* How a probe ended. Borrowed for the callback. */
 struct check_outcome {
-	enum probe_reason reason; /* PROBE_REASON_OK: it passes */
+	bool is_success;          /* it passes */
+	enum probe_reason reason; /* PROBE_REASON_OK, or why not; of a success that is a warning, why it is one */
 	uint32_t rtt_us;          /* from its start to its end; 0 when nothing was asked */
 	const char *detail;       /* a phrase for people, "" when there is nothing to add */
+	struct check_timing timing;
 };
+
+/* Does the outcome say something of the endpoint, or only that the agent cannot tell? */
+bool check_is_definite(enum probe_reason reason);
 
 struct check_probe;
 

@@ -1,145 +1,326 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP and HTTPS: one exchange, judged by its status. */
-#include <errno.h>
+/* HTTP and HTTPS: one exchange, or several along redirects, judged by status and body. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include <openssl/x509_vfy.h>
+#include <strings.h>
 
 #include "base/buf.h"
-#include "probes/check_internal.h"
+#include "base/regex.h"
+#include "probes/check_http_internal.h"
 
 #define HEADERS_MAX 18 /* the check's 16, Host, and the end */
-#define URL_MAX_BYTES 2048
-#define BACKSTOP_MS 400 /* below CHECK_LATE_MS, so that what it ends counts */
+#define NAME_SIZE 257  /* a host name with its final dot */
 
-static enum probe_reason reason_of_certificate(int verify)
+struct http_probe {
+	struct tls_peer peer;
+	struct veer_addr endpoint; /* the address of the first request */
+	const char *method;        /* of the next request */
+	bool is_tls;
+	bool has_body;    /* the next request does */
+	bool is_endpoint; /* the next request goes to the very server that is probed: the check's headers belong there
+			   */
+	uint32_t hops;    /* redirects followed */
+	char *url;        /* of the request that runs */
+	char name[NAME_SIZE]; /* a redirect's, while it is resolved */
+};
+
+static void http_free(struct check_probe *probe)
 {
-	switch (verify) {
-	case X509_V_ERR_CERT_HAS_EXPIRED:
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return PROBE_REASON_TLS_EXPIRED;
-	case X509_V_ERR_HOSTNAME_MISMATCH:
-	case X509_V_ERR_IP_ADDRESS_MISMATCH:
-		return PROBE_REASON_TLS_NAME;
-	default:
-		return PROBE_REASON_TLS_UNTRUSTED;
-	}
+	struct http_probe *own = probe->own;
+	free(own->url);
+	free(own);
 }
 
-static bool is_expected(const struct model_check *check, int status)
+/* --- judging --------------------------------------------------------------------------------------------------- */
+
+static bool is_expected(const struct model_check_http *http, int status)
 {
-	for (uint32_t i = 0; i < check->expect_status_count; i++) {
-		if (status >= check->expect_status[i].first && status <= check->expect_status[i].last)
+	for (uint32_t i = 0; i < http->expect_status_count; i++) {
+		if (status >= http->expect_status[i].first && status <= http->expect_status[i].last)
 			return true;
 	}
 	return false;
 }
 
-/* No TCP connection, which leaves an errno, or one without TLS on it, which leaves none. */
-static enum probe_reason reason_of_connect(const struct check_probe *probe, const struct http_result *result)
+static enum probe_reason judge_regex(struct check_probe *probe, const struct http_result *result)
 {
-	if (probe->check->kind == MODEL_CHECK_HTTPS && result->os_errno == 0)
-		return PROBE_REASON_TLS_FAILED;
-	return reason_of_errno(result->os_errno);
+	struct regex *regex = NULL;
+	/* It was compiled when the check was read; a few microseconds, against memory for each check. */
+	if (regex_new(probe->check->http.body_regex, &regex, NULL) != VEER_OK)
+		return PROBE_REASON_INTERNAL;
+	bool matches = regex_matches(regex, result->body, result->body_len);
+	regex_free(&regex);
+	probe_note(probe, "body", "%s the regular expression", matches ? "matches" : "does not match");
+	if (matches)
+		return PROBE_REASON_OK;
+	(void)probe_detail(probe, "the body does not match the regular expression");
+	return PROBE_REASON_BODY;
 }
 
-static enum probe_reason reason_of_result(const struct check_probe *probe, const struct http_result *result)
+static enum probe_reason judge_body(struct check_probe *probe, const struct http_result *result)
 {
-	if (result->err == VEER_OK || result->body_cut)
-		return is_expected(probe->check, result->status) ? PROBE_REASON_OK : PROBE_REASON_HTTP_STATUS;
-	switch ((int)result->err) { /* as int: most codes cannot come */
-	case VEER_ETIMEOUT:
-		return result->timing.connect_us < 0 ? PROBE_REASON_CONNECT_TIMEOUT : PROBE_REASON_TIMEOUT;
-	case VEER_ECLOSED:
-		return PROBE_REASON_RESET;
-	case VEER_EAUTH:
-		return reason_of_certificate(result->tls_verify_result);
-	case VEER_EIO:
-		return reason_of_connect(probe, result);
-	case VEER_EINVAL:
+	const char *text = probe->check->http.body_contains;
+	if (text != NULL) {
+		bool is_there = memmem(result->body, result->body_len, text, strlen(text)) != NULL;
+		probe_note(probe, "body", "%s \"%.100s\"", is_there ? "holds" : "does not hold", text);
+		if (!is_there) {
+			(void)probe_detail(probe, "the body does not hold \"%.100s\"", text);
+			return PROBE_REASON_BODY;
+		}
+	}
+	return probe->check->http.body_regex != NULL ? judge_regex(probe, result) : PROBE_REASON_OK;
+}
+
+static enum probe_reason judge(struct check_probe *probe, const struct http_result *result)
+{
+	const struct model_check_http *http = &probe->check->http;
+	const struct http_probe *own = probe->own;
+	if (http->version == MODEL_HTTP_2 && result->version != 20) {
+		(void)probe_detail(probe, "the server does not speak HTTP/2");
 		return PROBE_REASON_HTTP_PROTOCOL;
-	default:
-		return PROBE_REASON_INTERNAL;
+	}
+	if (!is_expected(http, result->status)) {
+		(void)probe_detail(probe, "status %d", result->status);
+		return PROBE_REASON_HTTP_STATUS;
+	}
+	enum probe_reason reason = judge_body(probe, result);
+	return reason == PROBE_REASON_OK ? probe_judge_certificate(probe, &own->peer) : reason;
+}
+
+/* --- one request ----------------------------------------------------------------------------------------------- */
+
+static void on_done(void *ctx, const struct http_result *result);
+
+/* The check's own headers, where they belong. */
+static void list_headers(const struct check_probe *probe, char *host, size_t host_size, const char **headers)
+{
+	const struct model_check_http *http = &probe->check->http;
+	const struct http_probe *own = probe->own;
+	size_t count = 0;
+	if (!own->is_endpoint)
+		return;
+	if (http->host != NULL) {
+		(void)snprintf(host, host_size, "Host: %s", http->host);
+		headers[count++] = host;
+	}
+	for (size_t i = 0; http->headers[i] != NULL && count < HEADERS_MAX - 1; i++)
+		headers[count++] = http->headers[i];
+}
+
+/* Unless the check has a header for it; the client adds one that is not empty. */
+static const char *content_type(const struct model_check_http *http)
+{
+	for (const char *const *header = http->headers; *header != NULL; header++) {
+		if (strncasecmp(*header, "content-type:", 13) == 0)
+			return "";
+	}
+	return "application/octet-stream";
+}
+
+static enum http_version version_of(const struct model_check_http *http)
+{
+	switch (http->version) {
+	case MODEL_HTTP_ANY:
+		return HTTP_VERSION_ANY;
+	case MODEL_HTTP_1_1:
+		return HTTP_VERSION_1_1;
+	case MODEL_HTTP_2:
+		return HTTP_VERSION_2;
+	}
+	return HTTP_VERSION_ANY;
+}
+
+static void request(struct check_probe *probe)
+{
+	const struct model_check_http *http = &probe->check->http;
+	struct http_probe *own = probe->own;
+	const char *headers[HEADERS_MAX] = {NULL};
+	char address[VEER_ADDR_TEXT_SIZE];
+	char host[300];
+	list_headers(probe, host, sizeof host, headers);
+	struct http_spec spec = {
+		.url = own->url,
+		.method = own->method,
+		.headers = headers,
+		.body = own->has_body ? http->body.data : NULL,
+		.body_len = own->has_body ? http->body.len : 0,
+		.content_type = content_type(http),
+		.version = version_of(http),
+	};
+	probe_note(probe, "request", "%s %s", own->method, own->url);
+	if (probe_http_spec(probe, own->is_tls, &own->peer, address, &spec))
+		probe_http_start(probe, &spec, on_done);
+}
+
+/* --- redirects ------------------------------------------------------------------------------------------------- */
+
+static void fail_redirect(struct check_probe *probe, const char *why)
+{
+	/* It is the endpoint that leads there: its failure, whatever the reason. */
+	char text[sizeof probe->detail];
+	(void)snprintf(text, sizeof text, "redirects: %.160s", why);
+	probe_finish_later(probe, PROBE_REASON_HTTP_REDIRECT, text);
+}
+
+static void on_hop_resolved(void *ctx, const struct resolve_result *result)
+{
+	struct check_probe *probe = ctx;
+	const struct http_probe *own = probe->own;
+	probe->resolve = NULL;
+	if (result->err != VEER_OK) {
+		fail_redirect(probe, result->error);
+		return;
+	}
+	for (uint32_t i = 0; i < result->count; i++) {
+		if (probe_vet(probe, &result->addresses[i], own->name)) {
+			probe->target = result->addresses[i];
+			request(probe);
+			return;
+		}
+	}
+	fail_redirect(probe, probe->detail);
+}
+
+/* Is `host` a name of the endpoint that is probed? Then its address is asked again, whoever the name leads to. */
+static bool is_endpoint_name(const struct check_probe *probe, const char *host)
+{
+	const char *own_host = probe->check->http.host;
+	char tls_name[256];
+	probe_tls_name(probe, tls_name);
+	if (strcasecmp(host, tls_name) == 0 || strcasecmp(host, probe->address) == 0)
+		return true;
+	size_t len = own_host != NULL ? strcspn(own_host, ":") : 0;
+	return len > 0 && strlen(host) == len && strncasecmp(host, own_host, len) == 0;
+}
+
+/* Find the address of the next hop, and vet it. */
+static void go_to(struct check_probe *probe, const char *host)
+{
+	struct http_probe *own = probe->own;
+	struct veer_addr literal;
+	bool is_literal = veer_addr_parse(host, &literal) == VEER_OK;
+	if (is_endpoint_name(probe, host)) {
+		literal = own->endpoint;
+		is_literal = true;
+	}
+	if (is_literal && !probe_vet(probe, &literal, NULL)) {
+		fail_redirect(probe, probe->detail);
+		return;
+	}
+	if (is_literal) {
+		probe->target = literal;
+		request(probe);
+		return;
+	}
+	(void)snprintf(own->name, sizeof own->name, "%s.", host);
+	enum veer_err err = resolve_start(probe->env->resolver, own->name, on_hop_resolved, probe, &probe->resolve);
+	if (err != VEER_OK)
+		probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(err));
+}
+
+/* What to ask there (RFC 9110 15.4): 303 always GET, 301 and 302 in place of POST as everybody does. */
+static void choose_method(struct http_probe *own, int status)
+{
+	bool is_head = strcmp(own->method, "HEAD") == 0;
+	if ((status == 303 && !is_head) || ((status == 301 || status == 302) && strcmp(own->method, "POST") == 0)) {
+		own->method = "GET";
+		own->has_body = false;
 	}
 }
+
+static void follow(struct check_probe *probe, const char *location, int status)
+{
+	struct http_probe *own = probe->own;
+	struct http_url before;
+	struct http_url after;
+	char *url = malloc(HTTP_URL_MAX);
+	if (url == NULL) {
+		probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(VEER_ENOMEM));
+		return;
+	}
+	if (http_url_follow(own->url, NULL, url, &before) != VEER_OK ||
+	    http_url_follow(own->url, location, url, &after) != VEER_OK) {
+		free(url);
+		fail_redirect(probe, "to no usable URL");
+		return;
+	}
+	probe_note(probe, "redirect", "%d to %s", status, url);
+	free(own->url);
+	own->url = url;
+	/* What the check says in its headers is for its endpoint, and may be secret. */
+	own->is_endpoint = own->is_endpoint && is_endpoint_name(probe, after.host) && after.port == before.port &&
+			   after.is_https == before.is_https;
+	own->is_tls = after.is_https;
+	choose_method(own, status);
+	go_to(probe, after.host);
+}
+
+static bool is_redirect(int status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* --- the life -------------------------------------------------------------------------------------------------- */
 
 static void on_done(void *ctx, const struct http_result *result)
 {
 	struct check_probe *probe = ctx;
-	enum probe_reason reason = reason_of_result(probe, result);
+	const struct model_check_http *http = &probe->check->http;
+	struct http_probe *own = probe->own;
 	probe->request = NULL;
-	if (reason == PROBE_REASON_HTTP_STATUS)
-		(void)snprintf(probe->detail, sizeof probe->detail, "status %d", result->status);
-	else
-		(void)snprintf(probe->detail, sizeof probe->detail, "%s", result->error);
-	probe_finish(probe, reason, probe->detail);
-}
-
-/* The name in the URL is what TLS asks for and verifies: `sni`, else `host` without a port, else the address. */
-static void url_host(const struct check_probe *probe, struct buf *url)
-{
-	const struct model_check *check = probe->check;
-	const char *name = check->sni != NULL ? check->sni : check->host != NULL ? check->host : probe->address;
-	size_t len = strlen(name);
-	const char *colon = strchr(name, ':');
-	struct veer_addr literal;
-	if (veer_addr_parse(name, &literal) == VEER_OK && literal.family == VEER_FAMILY_V6) {
-		buf_printf(url, "[%s]", name);
+	probe_http_seen(probe, result, &own->peer);
+	if (result->err != VEER_OK && !result->body_cut) {
+		(void)probe_detail(probe, "%.180s", result->error);
+		probe_finish(probe, probe_http_reason(probe, result, own->is_tls), probe->detail);
 		return;
 	}
-	if (colon != NULL && name[0] != '[')
-		len = (size_t)(colon - name);
-	if (len > 1 && name[len - 1] == '.')
-		len--; /* certificates and virtual hosts know names without the final dot */
-	buf_append(url, name, len);
+	if (http->follow_redirects > 0 && is_redirect(result->status) && !is_expected(http, result->status)) {
+		const char *location = http_result_header(result, "Location");
+		if (location == NULL)
+			fail_redirect(probe, "without saying where to");
+		else if (own->hops++ == http->follow_redirects)
+			fail_redirect(probe, "more often than the check follows");
+		else
+			follow(probe, location, result->status);
+		return;
+	}
+	enum probe_reason reason = judge(probe, result);
+	probe_finish(probe, reason, reason == PROBE_REASON_OK ? "" : probe->detail);
 }
 
-static void start(struct check_probe *probe, const char *url)
+static char *first_url(const struct check_probe *probe, bool is_tls)
 {
-	const struct model_check *check = probe->check;
-	const char *headers[HEADERS_MAX] = {NULL};
-	char address[VEER_ADDR_TEXT_SIZE];
-	char host[300];
-	struct veer_diag diag = {""};
-	size_t count = 0;
-	if (check->host != NULL) {
-		(void)snprintf(host, sizeof host, "Host: %s", check->host);
-		headers[count++] = host;
-	}
-	for (size_t i = 0; check->headers != NULL && check->headers[i] != NULL && count < HEADERS_MAX - 1; i++)
-		headers[count++] = check->headers[i];
-	veer_addr_print(&probe->target, address);
-	/* The client knows how far the exchange came when time is up, so its deadline takes the place of ours. */
-	struct loop *loop = probe->env->loop;
-	int64_t left_ms = probe->deadline.due_ms - loop_now_ms(loop);
-	probe_extend(probe, BACKSTOP_MS);
-	const struct http_spec spec = {
-		.url = url,
-		.method = check->method,
-		.headers = headers,
-		.timeout_ms = left_ms > 0 ? left_ms : 1,
-		.connect_timeout_ms = left_ms + BACKSTOP_MS,
-		.body_limit_bytes = CHECK_BODY_MAX_BYTES,
-		.ca_file = check->ca_file,
-		.insecure = !check->tls_verify,
-		.connect_address = address,
-		.fresh_connection = true,
-	};
-	if (http_request_start(probe->env->http, &spec, NULL, on_done, probe, &probe->request, &diag) != VEER_OK)
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, diag.text);
+	struct buf url;
+	char name[256];
+	probe_tls_name(probe, name);
+	bool is_v6 = strchr(name, ':') != NULL;
+	buf_init(&url, HTTP_URL_MAX);
+	buf_printf(&url, "%s://%s%s%s:%u%s", is_tls ? "https" : "http", is_v6 ? "[" : "", name, is_v6 ? "]" : "",
+		   probe->check->port, probe->check->http.path);
+	char *text = buf_take(&url, NULL);
+	buf_deinit(&url);
+	return text;
 }
 
 void probe_http(struct check_probe *probe)
 {
-	struct buf url;
-	buf_init(&url, URL_MAX_BYTES);
-	buf_puts(&url, probe->check->kind == MODEL_CHECK_HTTPS ? "https://" : "http://");
-	url_host(probe, &url);
-	buf_printf(&url, ":%u%s", probe->check->port, probe->check->path);
-	if (url.failed)
+	const struct model_check_http *http = &probe->check->http;
+	struct http_probe *own = calloc(1, sizeof *own);
+	if (own == NULL) {
+		probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(VEER_ENOMEM));
+		return;
+	}
+	probe->own = own;
+	probe->free_own = http_free;
+	own->endpoint = probe->target;
+	own->method = http->method;
+	own->has_body = http->body.data != NULL;
+	own->is_tls = probe->check->kind == MODEL_CHECK_HTTPS;
+	own->is_endpoint = true;
+	own->url = first_url(probe, own->is_tls);
+	if (own->url == NULL)
 		probe_finish_later(probe, PROBE_REASON_INTERNAL, "the URL is too long");
 	else
-		start(probe, url.data);
-	buf_deinit(&url);
+		request(probe);
 }

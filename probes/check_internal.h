@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of check.h share: check.c (life, deadline, address), check_http.c, check_tcp.c. */
+/* What the files of check.h share: check.c (life, deadline, address), and one for each kind. */
 #ifndef VEER_PROBES_CHECK_INTERNAL_H
 #define VEER_PROBES_CHECK_INTERNAL_H
 
 #include "base/addr.h"
+#include "base/tls.h"
 #include "probes/check.h"
 #include "probes/resolve.h"
 
@@ -16,26 +17,70 @@ struct check_probe {
 	void *ctx;
 	int64_t started_ns;
 	struct loop_timer deadline;
+	struct check_timing timing;
 	struct resolve *resolve;      /* while it runs */
 	struct http_request *request; /* while it runs */
-	int fd;                       /* TCP: the socket, or -1 */
-	bool is_connected;            /* a connection stood: what failed later is no connect */
-	enum probe_reason early;      /* an outcome that was known before check_start() returned */
-	char detail[128];
+	void *own;                    /* the kind's memory, freed by free_own */
+	void (*free_own)(struct check_probe *probe);
+	int fd;                  /* the socket, or -1; watched or not */
+	bool is_connected;       /* a connection stood: what failed later is no connect */
+	bool has_warning;        /* a success is one with the reason `tls_expires_soon` */
+	enum probe_reason early; /* an outcome that was known before check_start() returned */
+	char detail[192];
 };
 
 /* End the probe: release what it holds, tell its owner, free it. */
 void probe_finish(struct check_probe *probe, enum probe_reason reason, const char *detail);
 /* The same, from the loop: for what is known while check_start() is still running. */
 void probe_finish_later(struct check_probe *probe, enum probe_reason reason, const char *detail);
+/* Write the detail; the result is to be passed to one of those two. */
+const char *probe_detail(struct check_probe *probe, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Put the deadline off: something else guards the time now, and this only stands behind it. */
 void probe_extend(struct check_probe *probe, int64_t more_ms);
+/* Microseconds since the start, at least 1. */
+int64_t probe_now_us(const struct check_probe *probe);
+/* Tell who watches, if anybody does. */
+void probe_note(const struct check_probe *probe, const char *step, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * May it be connected to? Otherwise the detail says why not. `name` is what resolved to it, NULL for a literal. Notes
+ * the decision.
+ */
+bool probe_vet(struct check_probe *probe, const struct veer_addr *addr, const char *name);
+
+/*
+ * A non-blocking socket, connected (or connecting, for SOCK_STREAM) to the target, in probe->fd. False: the probe ends
+ * later.
+ */
+bool probe_connect(struct check_probe *probe, int type, int protocol);
+/* What became of the connecting socket: 0 or an errno. */
+int probe_socket_error(const struct check_probe *probe);
+/* Watch probe->fd. False: it ended, `internal`. */
+bool probe_watch(struct check_probe *probe, unsigned events, loop_fd_fn *fn);
+/* What a failed connect(2), send(2) or recv(2) means. */
+enum probe_reason reason_of_errno(long errnum);
+
+/* What is wrong with a certificate; `verify` is an X509_V_ERR_*. */
+enum probe_reason reason_of_certificate(int verify);
+/* The name that TLS asks for: sni, host without its port, or the address; into `out` of 256 bytes. */
+void probe_tls_name(const struct check_probe *probe, char *out);
+/* Judge the days that a certificate has left; PROBE_REASON_OK, with or without a warning, or a failure and its detail.
+ */
+enum probe_reason probe_judge_certificate(struct check_probe *probe, const struct tls_peer *peer);
+/* Tell who watches what came in the handshake. */
+void probe_note_peer(const struct check_probe *probe, const struct tls_peer *peer);
+/* Bytes for people: printable ones as they are, the others escaped, at most `size` - 1; NUL-terminated. */
+void probe_print_bytes(const void *data, size_t len, char *out, size_t size);
 
 /* Connect to probe->target and ask. They end in probe_finish() or probe_finish_later(). */
 void probe_http(struct check_probe *probe);
-void probe_tcp(struct check_probe *probe);
-/* What a failed connect(2) means. */
-enum probe_reason reason_of_errno(long errnum);
+void probe_stream(struct check_probe *probe);
+void probe_icmp(struct check_probe *probe);
+void probe_dns(struct check_probe *probe);
+void probe_grpc(struct check_probe *probe);
+void probe_udp(struct check_probe *probe);
+void probe_exec(struct check_probe *probe);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* veer-probe: options, and the agent on the daemon's loop. */
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/daemon.h"
 #include "probes/agent.h"
+#include "probes/hand.h"
 
 /* Everything that the callbacks need. */
 struct program {
@@ -16,7 +18,7 @@ struct program {
 	struct veer_diag reason;
 };
 
-#define OPTION_COUNT 6
+#define OPTION_COUNT 7
 
 static struct args_spec spec_for(struct agent_settings *settings, struct args_option options[OPTION_COUNT])
 {
@@ -52,8 +54,14 @@ static struct args_spec spec_for(struct agent_settings *settings, struct args_op
 					  .target = &settings->allow_targets,
 					  .value = "CLASS[,CLASS...]",
 					  .help = "also probe loopback, private, link-local or metadata addresses"};
+	options[6] = (struct args_option){.name = "allow-exec",
+					  .kind = ARGS_STRING,
+					  .target = &settings->allow_exec,
+					  .value = "DIR",
+					  .help = "let checks run programs below this directory"};
 	return (struct args_spec){.usage = "veer-probe --api URL[,URL...] --state DIR [options]",
-				  .summary = "Runs health checks for a Veer control plane and reports what it sees.",
+				  .summary = "Runs health checks for a Veer control plane and reports what it sees.\n"
+					     "'veer-probe check URL...' runs one by hand: see veer-probe check --help.",
 				  .options = options,
 				  .option_count = OPTION_COUNT};
 }
@@ -113,6 +121,8 @@ static int serve(struct program *p)
 
 int main(int argc, char *argv[])
 {
+	if (argc > 1 && strcmp(argv[1], "check") == 0)
+		return hand_main(argc, argv);
 	struct program p = {.argc = argc, .argv = argv, .status = -1};
 	struct args_option options[OPTION_COUNT];
 	struct args_spec spec = spec_for(&p.settings, options);

@@ -88,10 +88,20 @@ static void attempt_remove(struct attempt *attempt)
 
 static void log_turn(const struct item *item, const struct check_outcome *outcome)
 {
-	log_info(item->prober->log, outcome->reason == PROBE_REASON_OK ? "probe succeeds" : "probe fails",
+	log_info(item->prober->log, outcome->is_success ? "probe succeeds" : "probe fails",
 		 LOG_STR("check", item->check->name), LOG_STR("endpoint", item->assigned->endpoint),
 		 LOG_STR("reason", probe_reason_text(outcome->reason)), LOG_STR("detail", outcome->detail),
 		 LOG_STR("state", observation_state_text(item->streak.state)));
+}
+
+static void log_probe(const struct item *item, const struct check_outcome *outcome)
+{
+	log_debug(item->prober->log, "probe", LOG_STR("check", item->check->name),
+		  LOG_STR("endpoint", item->assigned->endpoint), LOG_STR("reason", probe_reason_text(outcome->reason)),
+		  LOG_STR("detail", outcome->detail), LOG_INT("resolve_us", outcome->timing.resolve_us),
+		  LOG_INT("connect_us", outcome->timing.connect_us), LOG_INT("tls_us", outcome->timing.tls_us),
+		  LOG_INT("first_byte_us", outcome->timing.first_byte_us),
+		  LOG_INT("total_us", outcome->timing.total_us));
 }
 
 static void on_probe(void *ctx, const struct check_outcome *outcome)
@@ -99,9 +109,11 @@ static void on_probe(void *ctx, const struct check_outcome *outcome)
 	struct attempt *attempt = ctx;
 	struct item *item = attempt->item;
 	struct prober *prober = item->prober;
+	log_probe(item, outcome);
 	/* One that was started before another has ended tells of the past. */
 	bool is_old = attempt->number < item->ended;
-	const struct streak_probe probe = {.reason = outcome->reason, .rtt_us = outcome->rtt_us};
+	const struct streak_probe probe = {
+		.reason = outcome->reason, .is_success = outcome->is_success, .rtt_us = outcome->rtt_us};
 	if (!is_old) {
 		item->ended = attempt->number;
 		bool is_news = streak_add(&item->streak, item->check->fall, item->check->rise, &probe,

@@ -29,6 +29,17 @@ static const char *const reasons[PROBE_REASON_COUNT] = {
 	[PROBE_REASON_BODY] = "body",
 	[PROBE_REASON_REFUSED_TARGET] = "refused_target",
 	[PROBE_REASON_INTERNAL] = "internal",
+	[PROBE_REASON_SLOW] = "slow",
+	[PROBE_REASON_INVERTED] = "inverted",
+	[PROBE_REASON_TLS_EXPIRES_SOON] = "tls_expires_soon",
+	[PROBE_REASON_HTTP_REDIRECT] = "http_redirect",
+	[PROBE_REASON_REPLY] = "reply",
+	[PROBE_REASON_DNS_PROTOCOL] = "dns_protocol",
+	[PROBE_REASON_DNS_RCODE] = "dns_rcode",
+	[PROBE_REASON_DNS_ANSWER] = "dns_answer",
+	[PROBE_REASON_GRPC_STATUS] = "grpc_status",
+	[PROBE_REASON_EXEC_FAILED] = "exec_failed",
+	[PROBE_REASON_EXEC_REFUSED] = "exec_refused",
 };
 
 static const char *const states[] = {

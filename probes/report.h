@@ -40,6 +40,17 @@ enum probe_reason {
 	PROBE_REASON_BODY,
 	PROBE_REASON_REFUSED_TARGET,
 	PROBE_REASON_INTERNAL,
+	PROBE_REASON_SLOW,             /* a success, but over max_latency_ms */
+	PROBE_REASON_INVERTED,         /* a success of a check that wants none */
+	PROBE_REASON_TLS_EXPIRES_SOON, /* of a success (warning) or a failure */
+	PROBE_REASON_HTTP_REDIRECT,    /* too many, or to where it may not lead */
+	PROBE_REASON_REPLY,            /* TCP, TLS, UDP, ICMP: not what was expected */
+	PROBE_REASON_DNS_PROTOCOL,     /* that was no reply to the question */
+	PROBE_REASON_DNS_RCODE,
+	PROBE_REASON_DNS_ANSWER,
+	PROBE_REASON_GRPC_STATUS,  /* not SERVING */
+	PROBE_REASON_EXEC_FAILED,  /* another exit code, a signal, too much output */
+	PROBE_REASON_EXEC_REFUSED, /* this agent's operator does not allow the program */
 	PROBE_REASON_COUNT
 };
 

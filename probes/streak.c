@@ -13,13 +13,13 @@ static enum observation_state state_after(const struct streak *streak, uint32_t 
 bool streak_add(struct streak *streak, uint32_t fall, uint32_t rise, const struct streak_probe *probe, int64_t now_ms)
 {
 	enum observation_state before = streak->state;
-	bool is_ok = probe->reason == PROBE_REASON_OK;
+	bool is_ok = probe->reason == PROBE_REASON_OK || probe->is_success;
 	bool is_turn = streak->count == 0 || streak->was_ok != is_ok;
 	streak->reason = probe->reason;
 	if (probe->reason == PROBE_REASON_INTERNAL)
 		return false;
 	streak->rtt_us = probe->rtt_us;
-	if (probe->reason == PROBE_REASON_REFUSED_TARGET) {
+	if (probe->reason == PROBE_REASON_REFUSED_TARGET || probe->reason == PROBE_REASON_EXEC_REFUSED) {
 		streak->state = OBSERVATION_UNKNOWN;
 		streak->count = 0;
 		return before != OBSERVATION_UNKNOWN;

@@ -26,13 +26,14 @@ struct streak {
 /* How one probe ended. */
 struct streak_probe {
 	enum probe_reason reason;
+	bool is_success; /* with PROBE_REASON_OK always; with another reason: a success that carries a warning */
 	uint32_t rtt_us;
 };
 
 /*
  * Take in one probe at `now_ms`. True when the control plane should hear of it at once: the state changed, or this is
- * the first failure or success after the opposite. A refused target is neither: the agent does not know, whatever it
- * said before. An error of the agent's own (PROBE_REASON_INTERNAL) changes nothing but the reason.
+ * the first failure or success after the opposite. A refused target or program is neither: the agent does not know,
+ * whatever it said before. An error of the agent's own (PROBE_REASON_INTERNAL) changes nothing but the reason.
  */
 bool streak_add(struct streak *streak, uint32_t fall, uint32_t rise, const struct streak_probe *probe, int64_t now_ms);
 

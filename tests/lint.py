@@ -27,6 +27,7 @@ HOMES = {
     "ldns/": ["zones/", "probes/"],
     "openssl/": ["base/", "probes/"],
     "fstrm": ["dnsd/dnstap.c"],
+    "re2/": ["base/regex.cc"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca|system|popen|rand)\s*\(")
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
@@ -73,13 +74,13 @@ def main():
     def report(path, line, what):
         problems.append(f"{path}:{line}: {what}")
 
-    files = [f for f in tracked() if re.search(r"\.(c|h|py|sh)$|^Makefile$|/run$", f)]
+    files = [f for f in tracked() if re.search(r"\.(c|cc|h|py|sh)$|^Makefile$|/run$", f)]
     for path in files:
         with open(os.path.join(ROOT, path), encoding="utf-8") as f:
             text = f.read()
         if LICENCE not in "\n".join(text.splitlines()[:3]):
             report(path, 1, f"the line '{LICENCE}' is missing")
-        if path.endswith((".c", ".h")):
+        if path.endswith((".c", ".cc", ".h")):
             check_c(path, text, report)
     for p in problems:
         print(p)

@@ -27,6 +27,12 @@
 #define MODEL_RULES_MAX 64         /* in one match node */
 #define MODEL_AGENTS_MAX 64        /* assigned to one check */
 
+#define MODEL_BODY_MAX 16384    /* bytes of a check's request body */
+#define MODEL_EXCHANGE_MAX 1024 /* bytes to send or to expect */
+#define MODEL_PEM_MAX 65536     /* bytes of a CA bundle carried in a check */
+#define MODEL_ARGUMENTS_MAX 32  /* of a program, its path included */
+#define MODEL_ANSWERS_MAX 16    /* expected of DNS */
+
 /* Is `name` a lower-case DNS label: 1 to 63 of a-z 0-9 -, no hyphen at either end? */
 bool model_is_name(const char *name);
 
@@ -39,33 +45,109 @@ struct model_site {
 	bool is_in; /* administrative state */
 };
 
-enum model_check_kind { MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_TCP };
+/* What carries a check out (docs/formats.md, section 1). The numbers never leave the process. */
+enum model_check_kind {
+	MODEL_CHECK_HTTP,
+	MODEL_CHECK_HTTPS,
+	MODEL_CHECK_TCP,
+	MODEL_CHECK_TLS,
+	MODEL_CHECK_ICMP,
+	MODEL_CHECK_DNS,
+	MODEL_CHECK_GRPC,
+	MODEL_CHECK_UDP,
+	MODEL_CHECK_EXEC,
+	MODEL_CHECK_KIND_COUNT
+};
+
+/* "http", "https" and so on. Static storage. */
+const char *model_check_kind_text(enum model_check_kind kind);
 
 struct model_status_range {
 	uint16_t first; /* inclusive */
 	uint16_t last;  /* inclusive */
 };
 
+/* Bytes of any value; `data` is NULL when there are none. */
+struct model_bytes {
+	const uint8_t *data;
+	uint32_t len;
+};
+
+enum model_http_version {
+	MODEL_HTTP_ANY, /* https: what both sides prefer, by ALPN; http: 1.1 */
+	MODEL_HTTP_1_1,
+	MODEL_HTTP_2, /* https: nothing else; http: with prior knowledge (RFC 9113 3.3) */
+};
+
+/* HTTP and HTTPS; of gRPC `host` only. */
+struct model_check_http {
+	const char *method;         /* GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS */
+	const char *path;           /* starts with / */
+	const char *host;           /* NULL: the endpoint's address */
+	const char *const *headers; /* "Name: value", ended by NULL; never NULL itself */
+	struct model_bytes body;    /* of the request */
+	const struct model_status_range *expect_status;
+	uint32_t expect_status_count;
+	const char *body_contains; /* NULL: not asked for */
+	const char *body_regex;    /* NULL: not asked for; POSIX extended, base/regex.h */
+	uint32_t follow_redirects; /* at most so many, 0 to 5 */
+	enum model_http_version version;
+};
+
+/* HTTPS, TLS, and gRPC where `is_used`. */
+struct model_check_tls {
+	bool is_used;
+	const char *sni; /* NULL: host, else the endpoint's address */
+	bool verify;
+	const char *ca_file;     /* a PEM bundle on the agent's host; with ca_pem NULL too: the system's */
+	const char *ca_pem;      /* a PEM bundle in the check itself */
+	uint32_t cert_warn_days; /* 0: off; the certificate ends in less: a warning */
+	uint32_t cert_fail_days; /* 0: off; in less: a failure */
+};
+
+/* TCP, TLS and UDP: what to say, and what must be in the reply. */
+struct model_check_exchange {
+	struct model_bytes send;
+	struct model_bytes expect;
+};
+
+struct model_check_dns {
+	const uint8_t *name; /* wire format, NUL-ended labels (zones/name.h), in lower case */
+	const char *name_text;
+	uint16_t type;
+	uint16_t rcode;                    /* that is expected */
+	const struct model_bytes *answers; /* RDATA in canonical form; what is expected, none: anything */
+	const char *const *answer_texts;   /* the same as it was written */
+	uint32_t answer_count;
+	bool is_all;      /* all of them must come; otherwise one is enough */
+	bool is_tcp_only; /* do not even try UDP */
+};
+
+struct model_check_exec {
+	const char *const *argv; /* ended by NULL; argv[0] is an absolute path */
+	uint32_t argc;
+};
+
 struct model_check {
 	const char *name;
 	enum model_check_kind kind;
-	uint16_t port;
-	const char *method;         /* "GET" or "HEAD" */
-	const char *path;           /* starts with / */
-	const char *host;           /* NULL: the endpoint's address */
-	const char *sni;            /* NULL: host */
-	const char *const *headers; /* "Name: value", ended by NULL; never NULL itself */
-	const struct model_status_range *expect_status;
-	uint32_t expect_status_count;
-	bool tls_verify;
-	const char *ca_file; /* NULL: the system's bundle */
+	uint16_t port; /* 0: the kind has none */
 	uint32_t interval_ms;
 	uint32_t timeout_ms;
-	uint32_t fall;   /* failures in a row that make an agent say down */
-	uint32_t rise;   /* successes in a row that make it say up */
-	uint32_t hold_s; /* a restoration comes at least so long after the removal */
-	uint32_t quorum; /* agents; 0: floor(N/2)+1 */
+	uint32_t max_latency_ms; /* a success that is slower is a failure; 0: off */
+	bool is_inverted;        /* success and failure exchange */
+	bool keeps_connection;   /* reuse connections: HTTP, HTTPS, gRPC */
+	uint32_t fall;           /* failures in a row that make an agent say down */
+	uint32_t rise;           /* successes in a row that make it say up */
+	uint32_t hold_s;         /* a restoration comes at least so long after the removal */
+	uint32_t quorum;         /* agents; 0: floor(N/2)+1 */
 	bool is_warning;
+	struct model_check_http http;
+	struct model_check_tls tls;
+	struct model_check_exchange exchange;
+	struct model_check_dns dns;
+	const char *grpc_service; /* "" asks for the server as a whole */
+	struct model_check_exec exec;
 };
 
 enum model_address_kind { MODEL_ADDRESS_IPV4, MODEL_ADDRESS_IPV6, MODEL_ADDRESS_HOST };

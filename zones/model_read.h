@@ -17,4 +17,8 @@ void *model_read_array(struct json_cursor *c, struct arena *arena, size_t count,
 /* Element `i` of the array at `key` as a string of at most `max_len` bytes, borrowed; "" after an error. */
 const char *model_read_string_at(struct json_cursor *c, const char *key, const json_t *array, size_t i, size_t max_len);
 
+struct model_check;
+/* The fields of a check that say how to probe (model_probe.c); name and kind are read already. */
+void model_read_probe(struct json_cursor *c, struct arena *arena, struct model_check *check);
+
 #endif

@@ -16,13 +16,17 @@ static void check(bool ok)
 
 static void check_check(const struct model_check *c)
 {
-	check(model_is_name(c->name) && c->port >= 1 && c->interval_ms >= 100 && c->timeout_ms >= 10);
+	check(model_is_name(c->name) && (c->port >= 1 || c->kind == MODEL_CHECK_ICMP || c->kind == MODEL_CHECK_EXEC) &&
+	      c->interval_ms >= 100 && c->timeout_ms >= 10);
 	check(c->fall >= 1 && c->fall <= 20 && c->rise >= 1 && c->rise <= 20 && c->quorum <= MODEL_AGENTS_MAX);
-	if (c->kind == MODEL_CHECK_TCP)
+	check(c->exchange.send.len <= MODEL_EXCHANGE_MAX && c->exchange.expect.len <= MODEL_EXCHANGE_MAX);
+	check(c->http.body.len <= MODEL_BODY_MAX && c->dns.answer_count <= MODEL_ANSWERS_MAX);
+	check(c->kind != MODEL_CHECK_EXEC || (c->exec.argc >= 1 && c->exec.argv[0][0] == '/'));
+	if (c->kind != MODEL_CHECK_HTTP && c->kind != MODEL_CHECK_HTTPS)
 		return;
-	check(c->path[0] == '/' && c->expect_status_count >= 1);
-	check(strpbrk(c->path, "\r\n") == NULL && (c->host == NULL || strpbrk(c->host, "\r\n") == NULL));
-	for (const char *const *header = c->headers; *header != NULL; header++)
+	check(c->http.path[0] == '/' && c->http.expect_status_count >= 1);
+	check(strpbrk(c->http.path, "\r\n") == NULL && (c->http.host == NULL || strpbrk(c->http.host, "\r\n") == NULL));
+	for (const char *const *header = c->http.headers; *header != NULL; header++)
 		check(strstr(*header, ": ") != NULL && strpbrk(*header, "\r\n") == NULL);
 }
 

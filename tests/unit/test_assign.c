@@ -53,11 +53,11 @@ static const struct model_check checks[] = {
 	{.name = "web",
 	 .kind = MODEL_CHECK_HTTP,
 	 .port = 80,
-	 .method = "GET",
-	 .path = "/",
-	 .headers = no_headers,
-	 .expect_status = &ok_range,
-	 .expect_status_count = 1,
+	 .http.method = "GET",
+	 .http.path = "/",
+	 .http.headers = no_headers,
+	 .http.expect_status = &ok_range,
+	 .http.expect_status_count = 1,
 	 .interval_ms = 500,
 	 .timeout_ms = 250,
 	 .fall = 2,
@@ -70,7 +70,8 @@ static const struct model_check checks[] = {
 	 .fall = 3,
 	 .rise = 2,
 	 .hold_s = 10,
-	 .headers = no_headers,
+	 .grpc_service = "",
+	 .http.headers = no_headers,
 	 .is_warning = true},
 };
 static const char *const both[] = {"web", "missing", "db", "web"};
@@ -175,25 +176,25 @@ static void a_fingerprint_follows_what_is_probed_only(void **state)
 			changed.port = 81;
 			break;
 		case 1:
-			changed.path = "/x";
+			changed.http.path = "/x";
 			break;
 		case 2:
-			changed.host = "h";
+			changed.http.host = "h";
 			break;
 		case 3:
-			changed.headers = header;
+			changed.http.headers = header;
 			break;
 		case 4:
-			changed.expect_status = &other;
+			changed.http.expect_status = &other;
 			break;
 		case 5:
 			changed.kind = MODEL_CHECK_HTTPS;
 			break;
 		case 6:
-			changed.sni = "h";
+			changed.tls.sni = "h";
 			break;
 		case 7:
-			changed.tls_verify = true;
+			changed.tls.verify = true;
 			break;
 		default: /* how it is judged is not what is probed */
 			changed.interval_ms = 700;
@@ -338,15 +339,16 @@ static void every_field_of_a_check_survives_the_way(void **state)
 	const struct model_check full = {.name = "tls",
 					 .kind = MODEL_CHECK_HTTPS,
 					 .port = 8443,
-					 .method = "HEAD",
-					 .path = "/h?x=1",
-					 .host = "www.example.com",
-					 .sni = "sni.example.com",
-					 .headers = headers,
-					 .expect_status = ranges,
-					 .expect_status_count = 2,
-					 .tls_verify = false,
-					 .ca_file = "/etc/ca.pem",
+					 .http.method = "HEAD",
+					 .http.path = "/h?x=1",
+					 .http.host = "www.example.com",
+					 .tls.sni = "sni.example.com",
+					 .http.headers = headers,
+					 .http.expect_status = ranges,
+					 .http.expect_status_count = 2,
+					 .tls.verify = false,
+					 .tls.is_used = true,
+					 .tls.ca_file = "/etc/ca.pem",
 					 .interval_ms = 1500,
 					 .timeout_ms = 700,
 					 .fall = 3,
@@ -363,17 +365,17 @@ static void every_field_of_a_check_survives_the_way(void **state)
 	assert_int_equal(assignments_write(&list, &line, &len), VEER_OK);
 	assert_int_equal(parse(arena, line, &message), VEER_OK);
 	const struct model_check *read = &message.list.checks[0];
-	assert_string_equal(read->method, "HEAD");
-	assert_string_equal(read->path, "/h?x=1");
-	assert_string_equal(read->host, full.host);
-	assert_string_equal(read->sni, full.sni);
-	assert_string_equal(read->headers[0], headers[0]);
-	assert_string_equal(read->headers[1], headers[1]);
-	assert_null(read->headers[2]);
-	assert_int_equal(read->expect_status_count, 2);
-	assert_int_equal(read->expect_status[1].last, 301);
-	assert_false(read->tls_verify);
-	assert_string_equal(read->ca_file, full.ca_file);
+	assert_string_equal(read->http.method, "HEAD");
+	assert_string_equal(read->http.path, "/h?x=1");
+	assert_string_equal(read->http.host, full.http.host);
+	assert_string_equal(read->tls.sni, full.tls.sni);
+	assert_string_equal(read->http.headers[0], headers[0]);
+	assert_string_equal(read->http.headers[1], headers[1]);
+	assert_null(read->http.headers[2]);
+	assert_int_equal(read->http.expect_status_count, 2);
+	assert_int_equal(read->http.expect_status[1].last, 301);
+	assert_false(read->tls.verify);
+	assert_string_equal(read->tls.ca_file, full.tls.ca_file);
 	assert_int_equal(read->interval_ms, 1500);
 	assert_int_equal(read->quorum, 2);
 	assert_int_equal(read->hold_s, 11);
@@ -396,7 +398,7 @@ static void what_a_newer_sender_adds_is_ignored(void **state)
 	assert_int_equal(
 		parse(arena,
 		      "{\"type\":\"assignments\",\"revision\":1,\"report_ms\":1000,\"new\":[],\"checks\":["
-		      "{\"name\":\"a\",\"kind\":\"tcp\",\"port\":1,\"new\":{}},{\"name\":\"b\",\"kind\":\"icmp\"}],"
+		      "{\"name\":\"a\",\"kind\":\"tcp\",\"port\":1,\"new\":{}},{\"name\":\"b\",\"kind\":\"pigeon\"}],"
 		      "\"items\":[{\"check\":\"b\",\"endpoint\":\"p/e\",\"address\":\"::1\",\"phase_ms\":0,\"new\":1},"
 		      "{\"check\":\"a\",\"endpoint\":\"p/e\",\"address\":\"::1\",\"phase_ms\":0}]}",
 		      &message),

@@ -32,13 +32,13 @@ struct ended {
 
 struct fixture {
 	struct loop *loop;
-	struct http_client *http;
-	struct jobs *resolver;
 	struct check_env env;
 	struct tiny_http *server;
 	char dir[64];
 	unsigned running;
 };
+
+#define POOL_THREADS 32 /* of check_env_open() */
 
 static const struct model_status_range only_2xx = {200, 299};
 static const char *const no_headers[] = {NULL};
@@ -50,12 +50,10 @@ static int setup(void **state)
 	(void)snprintf(f->dir, sizeof f->dir, "/tmp/veer-test-check-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	f->loop = loop_new(veer_clock_system());
-	f->http = http_client_new(f->loop);
-	f->resolver = jobs_new(f->loop, 4, 64);
 	f->server = tiny_http_start(&(struct tiny_http_spec){0});
-	assert_true(f->loop != NULL && f->http != NULL && f->resolver != NULL && f->server != NULL);
-	f->env = (struct check_env){
-		.loop = f->loop, .http = f->http, .resolver = f->resolver, .allowed_targets = TARGET_LOOPBACK};
+	assert_true(f->loop != NULL && f->server != NULL);
+	assert_int_equal(check_env_open(&f->env, f->loop), VEER_OK);
+	f->env.allowed_targets = TARGET_LOOPBACK;
 	*state = f;
 	return 0;
 }
@@ -69,8 +67,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 	char path[128];
-	http_client_free(&f->http);
-	jobs_free(&f->resolver, true);
+	check_env_close(&f->env);
 	loop_free(&f->loop);
 	tiny_http_stop(&f->server);
 	path_in(f, "cert.pem", path);
@@ -87,12 +84,13 @@ static struct model_check http_check(uint16_t port, const char *path)
 	return (struct model_check){.name = "c",
 				    .kind = MODEL_CHECK_HTTP,
 				    .port = port,
-				    .method = "GET",
-				    .path = path,
-				    .headers = no_headers,
-				    .expect_status = &only_2xx,
-				    .expect_status_count = 1,
-				    .tls_verify = true,
+				    .http.method = "GET",
+				    .http.path = path,
+				    .http.headers = no_headers,
+				    .http.expect_status = &only_2xx,
+				    .http.expect_status_count = 1,
+				    .tls.verify = true,
+				    .grpc_service = "",
 				    .interval_ms = 1000,
 				    .timeout_ms = 400,
 				    .fall = 2,
@@ -180,12 +178,12 @@ static void expected_statuses_are_the_checks_own(void **state)
 	static const struct model_status_range ranges[] = {{301, 301}, {500, 504}};
 	struct fixture *f = *state;
 	struct model_check check = http_check(tiny_http_port(f->server), "/status/301");
-	check.expect_status = ranges;
-	check.expect_status_count = 2;
+	check.http.expect_status = ranges;
+	check.http.expect_status_count = 2;
 	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_OK);
-	check.path = "/status/502";
+	check.http.path = "/status/502";
 	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_OK);
-	check.path = "/hello";
+	check.http.path = "/hello";
 	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_HTTP_STATUS);
 }
 
@@ -303,14 +301,16 @@ static enum probe_reason ask_tls(struct fixture *f, const struct tls_case *c)
 	assert_non_null(server);
 	struct model_check check = http_check(tiny_http_port(server), "/hello");
 	check.kind = MODEL_CHECK_HTTPS;
-	check.host = c->host;
-	check.sni = c->sni;
-	check.ca_file = c->is_trusted ? cert : NULL;
-	check.tls_verify = c->verify;
+	check.http.host = c->host;
+	check.tls.sni = c->sni;
+	check.tls.ca_file = c->is_trusted ? cert : NULL;
+	check.tls.verify = c->verify;
 	check.timeout_ms = 2000;
-	enum probe_reason reason = run(f, &check, "127.0.0.1").reason;
+	struct ended e = run(f, &check, "127.0.0.1");
 	tiny_http_stop(&server);
-	return reason;
+	if (e.reason != c->reason)
+		print_error("%s: %s\n", probe_reason_text(e.reason), e.detail);
+	return e.reason;
 }
 
 static void certificates_are_verified(void **state)
@@ -438,8 +438,8 @@ static void a_slow_resolver_delays_no_address_and_ends_in_time(void **state)
 	struct ended name;
 	struct ended address;
 	struct model_check check = http_check(tiny_http_port(f->server), "/hello");
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(jobs_add(f->resolver, slow_work, slow_done, NULL), VEER_OK);
+	for (int i = 0; i < POOL_THREADS; i++)
+		assert_int_equal(jobs_add(f->env.quick, slow_work, slow_done, NULL), VEER_OK);
 	check.timeout_ms = 200;
 	(void)begin(f, &check, "localhost.", &name);
 	(void)begin(f, &check, "127.0.0.1", &address);
@@ -508,8 +508,8 @@ static void what_ends_while_the_agent_slept_says_nothing(void **state)
 	struct model_check check = http_check(tiny_http_port(f->server), "/silent");
 	check.timeout_ms = 100;
 	assert_int_equal(loop_timer_set(f->loop, &sleep, 20, sleep_deeply, NULL), VEER_OK);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(jobs_add(f->resolver, slow_work, slow_done, NULL), VEER_OK);
+	for (int i = 0; i < POOL_THREADS; i++)
+		assert_int_equal(jobs_add(f->env.quick, slow_work, slow_done, NULL), VEER_OK);
 	(void)begin(f, &check, "127.0.0.1", &silent);
 	(void)begin(f, &check, "localhost.", &name);
 	assert_int_equal(loop_run(f->loop), VEER_OK);

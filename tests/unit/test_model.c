@@ -130,7 +130,7 @@ static void checks_are_read_or_refused_by_place(void **state)
 		 NULL},
 		{TCP ",\"interval_ms\":100,\"timeout_ms\":2000,\"fall\":20,\"rise\":20,\"hold_s\":0}", NULL},
 		{"{\"name\":\"web\"}", "/kind"},
-		{"{\"name\":\"web\",\"kind\":\"icmp\"}", "/kind"},
+		{"{\"name\":\"web\",\"kind\":\"pigeon\"}", "/kind"},
 		{"{\"name\":\"web\",\"kind\":\"tcp\"}", "/port"},
 		{HTTP ",\"port\":0}", "/port"},
 		{HTTP ",\"port\":65536}", "/port"},
@@ -138,7 +138,7 @@ static void checks_are_read_or_refused_by_place(void **state)
 		{TCP ",\"path\":\"/\"}", "/path"},
 		{TCP ",\"headers\":{}}", "/headers"},
 		{HTTP ",\"sni\":\"a\"}", "/sni"},
-		{HTTP ",\"method\":\"POST\"}", "/method"},
+		{HTTP ",\"method\":\"TRACE\"}", "/method"},
 		{HTTP ",\"path\":\"\"}", "/path"},
 		{HTTP ",\"path\":\"x\"}", "/path"},
 		{HTTP ",\"path\":\"/a b\"}", "/path"},
@@ -307,14 +307,14 @@ static void defaults_are_those_of_the_formats(void **state)
 	       *d = parse("{\"name\":\"fra\",\"region\":\"eu\"}");
 	assert_int_equal(model_check_parse(a, arena, &check, NULL), VEER_OK);
 	assert_int_equal(check.port, 443);
-	assert_string_equal(check.method, "GET");
-	assert_string_equal(check.path, "/");
-	assert_null(check.host);
-	assert_null(check.headers[0]);
-	assert_int_equal(check.expect_status_count, 1);
-	assert_int_equal(check.expect_status[0].first, 200);
-	assert_int_equal(check.expect_status[0].last, 299);
-	assert_true(check.tls_verify && !check.is_warning);
+	assert_string_equal(check.http.method, "GET");
+	assert_string_equal(check.http.path, "/");
+	assert_null(check.http.host);
+	assert_null(check.http.headers[0]);
+	assert_int_equal(check.http.expect_status_count, 1);
+	assert_int_equal(check.http.expect_status[0].first, 200);
+	assert_int_equal(check.http.expect_status[0].last, 299);
+	assert_true(check.tls.verify && !check.is_warning);
 	assert_int_equal(check.interval_ms, 5000);
 	assert_int_equal(check.timeout_ms, 2000);
 	assert_int_equal(check.fall, 2);

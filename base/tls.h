@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS for those who judge the other side's certificate: whom to trust, kept between handshakes, and what the peer
+ * showed. Versions below TLS 1.2 are refused. Whether the certificate is for the right name is asked by who makes the
+ * connection (SSL_set1_host(), or curl).
+ *
+ * Threads: a tls_trust belongs to one thread; the rest are pure functions.
+ */
+#ifndef VEER_BASE_TLS_H
+#define VEER_BASE_TLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct ssl_ctx_st;    /* OpenSSL's SSL_CTX */
+struct ssl_st;        /* SSL */
+struct x509_store_st; /* X509_STORE */
+
+/* Is `pem` a bundle of at least one certificate, and nothing that cannot be read? Errors: VEER_EINVAL (diag). */
+enum veer_err tls_pem_check(const char *pem, struct veer_diag *diag);
+
+struct tls_trust;
+
+/* Sets of certificate authorities, by where they come from; the latest 64 are kept. NULL when memory is out. */
+struct tls_trust *tls_trust_new(void);
+void tls_trust_free(struct tls_trust **trust);
+
+/*
+ * Those of a PEM file on this host (read again when it changes), or those in `pem`; with both NULL the system's.
+ * Borrowed until the next call: who keeps it counts a reference. Blocks on the disk for a file that is not in memory
+ * yet. Errors (diag): VEER_EIO (the file cannot be read), VEER_EINVAL, VEER_ENOMEM.
+ */
+enum veer_err tls_trust_store(struct tls_trust *trust, const char *ca_file, const char *pem, struct x509_store_st **out,
+			      struct veer_diag *diag);
+
+/* What the peer showed in a handshake. Zero it before. */
+struct tls_peer {
+	bool wants_names;    /* set by the caller: fill the texts too */
+	bool is_seen;        /* a certificate came; all below is about it */
+	int verify;          /* X509_V_OK, or why it is not trusted (the name is not looked at) */
+	int64_t not_after_s; /* seconds since 1970 */
+	char version[16];    /* "TLSv1.3" */
+	char subject[160];   /* "CN=www.example.com"; cut when longer; bytes beyond ASCII are escaped */
+	char issuer[160];
+};
+
+/* A context for the clients' side of connections; NULL when memory is out. Caller frees with tls_context_free(). */
+struct ssl_ctx_st *tls_context_new(void);
+void tls_context_free(struct ssl_ctx_st **context);
+
+/*
+ * Have a context of somebody else's, used for one connection, or a connection of tls_context_new()'s trust `store`,
+ * which is counted, and note in `peer` what the other side shows; that is borrowed as long as a handshake runs.
+ */
+void tls_context_use(struct ssl_ctx_st *context, struct x509_store_st *store, struct tls_peer *peer);
+void tls_connection_use(struct ssl_st *ssl, struct x509_store_st *store, struct tls_peer *peer);
+
+/* Whole days from `now_s` (since 1970) until `not_after_s`, negative when it is over. */
+int64_t tls_days_left(int64_t not_after_s, int64_t now_s);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kinds with sockets of their own share. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "probes/check_internal.h"
+
+enum probe_reason reason_of_errno(long errnum)
+{
+	switch (errnum) {
+	case ECONNREFUSED:
+		return PROBE_REASON_CONNECT_REFUSED;
+	case ETIMEDOUT:
+		return PROBE_REASON_CONNECT_TIMEOUT;
+	case ECONNRESET:
+	case EPIPE:
+		return PROBE_REASON_RESET;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+	case EADDRNOTAVAIL:                   /* no port of ours is free */
+		return PROBE_REASON_INTERNAL; /* ours, not the endpoint's */
+	default:
+		return PROBE_REASON_CONNECT_FAILED;
+	}
+}
+
+bool probe_connect(struct check_probe *probe, int type, int protocol)
+{
+	struct veer_listen to;
+	veer_listen_from_addr(&probe->target, probe->check->port, &to);
+	probe->fd = socket(to.storage.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	if (probe->fd < 0) {
+		probe_finish_later(probe, PROBE_REASON_INTERNAL, strerrordesc_np(errno));
+		return false;
+	}
+	if (connect(probe->fd, (const struct sockaddr *)&to.storage, to.len) != 0 && errno != EINPROGRESS) {
+		int error = errno;
+		probe_finish_later(probe, reason_of_errno(error), strerrordesc_np(error));
+		return false;
+	}
+	return true;
+}
+
+int probe_socket_error(const struct check_probe *probe)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+	return getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 ? errno : error;
+}
+
+bool probe_watch(struct check_probe *probe, unsigned events, loop_fd_fn *fn)
+{
+	enum veer_err err = loop_watch(probe->env->loop, probe->fd, events, fn, probe);
+	if (err != VEER_OK)
+		probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(err));
+	return err == VEER_OK;
+}
+
+void probe_print_bytes(const void *data, size_t len, char *out, size_t size)
+{
+	const uint8_t *bytes = data;
+	size_t at = 0;
+	for (size_t i = 0; i < len && at + 5 < size; i++) {
+		bool is_plain = bytes[i] >= 0x20 && bytes[i] < 0x7f && bytes[i] != '\\';
+		if (is_plain)
+			out[at++] = (char)bytes[i];
+		else
+			at += (size_t)snprintf(out + at, size - at, "\\x%02x", bytes[i]);
+	}
+	out[at] = '\0';
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates: which name they must have, what is wrong with them, how long they last. */
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/x509_vfy.h>
+
+#include "probes/check_internal.h"
+
+#define NAME_SIZE 256
+#define NS_PER_S 1000000000
+
+enum probe_reason reason_of_certificate(int verify)
+{
+	switch (verify) {
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return PROBE_REASON_TLS_EXPIRED;
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return PROBE_REASON_TLS_NAME;
+	default:
+		return PROBE_REASON_TLS_UNTRUSTED;
+	}
+}
+
+void probe_tls_name(const struct check_probe *probe, char *out)
+{
+	const struct model_check *check = probe->check;
+	const char *name = check->tls.sni != NULL     ? check->tls.sni
+			   : check->http.host != NULL ? check->http.host
+						      : probe->address;
+	struct veer_addr literal;
+	size_t len = strlen(name);
+	const char *colon = strchr(name, ':');
+	const char *bracket = name[0] == '[' ? strchr(name, ']') : NULL;
+	if (bracket != NULL) {
+		name++;
+		len = (size_t)(bracket - name);
+	} else if (colon != NULL && veer_addr_parse(name, &literal) != VEER_OK) {
+		len = (size_t)(colon - name);
+	}
+	if (len > 1 && name[len - 1] == '.')
+		len--; /* certificates and virtual hosts know names without the final dot */
+	(void)snprintf(out, NAME_SIZE, "%.*s", (int)len, name);
+}
+
+static int64_t days_left(const struct check_probe *probe, const struct tls_peer *peer)
+{
+	return tls_days_left(peer->not_after_s, veer_clock_wall_ns(loop_clock(probe->env->loop)) / NS_PER_S);
+}
+
+enum probe_reason probe_judge_certificate(struct check_probe *probe, const struct tls_peer *peer)
+{
+	const struct model_check_tls *tls = &probe->check->tls;
+	if (!peer->is_seen || (tls->cert_fail_days == 0 && tls->cert_warn_days == 0))
+		return PROBE_REASON_OK;
+	int64_t days = days_left(probe, peer);
+	bool is_failure = tls->cert_fail_days > 0 && days < (int64_t)tls->cert_fail_days;
+	probe->has_warning = !is_failure && tls->cert_warn_days > 0 && days < (int64_t)tls->cert_warn_days;
+	if (is_failure || probe->has_warning)
+		(void)probe_detail(probe, "the certificate ends in %lld days", (long long)days);
+	return is_failure ? PROBE_REASON_TLS_EXPIRES_SOON : PROBE_REASON_OK;
+}
+
+void probe_note_peer(const struct check_probe *probe, const struct tls_peer *peer)
+{
+	if (!peer->is_seen)
+		return;
+	probe_note(probe, "tls", "%s%s", peer->version,
+		   peer->verify == X509_V_OK ? ", the chain of certificates is trusted" : "");
+	probe_note(probe, "certificate", "subject %s, issuer %s, %lld days left", peer->subject, peer->issuer,
+		   (long long)days_left(probe, peer));
+	if (peer->verify != X509_V_OK)
+		probe_note(probe, "certificate", "%s%s", X509_verify_cert_error_string(peer->verify),
+			   probe->check->tls.verify ? "" : " (not verified: the check says so)");
+}
