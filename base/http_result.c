@@ -142,10 +142,12 @@ void http_collect(struct http_request *request, CURLcode code, struct http_resul
 	result->err = err_from_curl(code);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		result->tls_verify_result = verify_result(request->easy);
+	/* So curl calls a header line of more than 100 KiB: the other side's doing, once it has begun to reply. */
+	bool is_line_too_long = code == CURLE_OUT_OF_MEMORY && result->timing.first_byte_us >= 0;
 	if (request->body_cut) {
 		result->err = VEER_ERANGE;
 		result->error = "the body is longer than the limit";
-	} else if (request->is_head_too_long) {
+	} else if (request->is_head_too_long || is_line_too_long) {
 		result->err = VEER_EINVAL;
 		result->error = "the head of the reply is longer than 64 KiB";
 	} else if (request->is_stopped) {

@@ -305,6 +305,7 @@ static enum probe_reason ask_tls(struct fixture *f, const struct tls_case *c)
 	check.tls.sni = c->sni;
 	check.tls.ca_file = c->is_trusted ? cert : NULL;
 	check.tls.verify = c->verify;
+	check.tls.is_used = true;
 	check.timeout_ms = 2000;
 	struct ended e = run(f, &check, "127.0.0.1");
 	tiny_http_stop(&server);
