@@ -34,7 +34,8 @@ struct exec_run {
 	void *ctx;
 	char **argv; /* with the environment and all strings one allocation */
 	char **environment;
-	char *dir;      /* a copy: the thread reads it */
+	char *dir; /* a copy: the thread reads it */
+	int64_t began_ms;
 	pid_t pid;      /* 0: none */
 	int pidfd;      /* -1: none */
 	int output_fd;  /* our end of its output, or -1 */
@@ -287,6 +288,7 @@ static void on_started(void *ctx)
 		return;
 	}
 	run->state = RUN_RUNS;
+	run->began_ms = loop_now_ms(run->pool->loop);
 	struct loop *loop = run->pool->loop;
 	if (run->done == NULL)
 		kill_group(run);
@@ -367,9 +369,9 @@ enum veer_err exec_start(struct exec_pool *pool, const char *const *argv, const 
 	return VEER_OK;
 }
 
-bool exec_has_begun(const struct exec_run *run)
+int64_t exec_ran_ms(const struct exec_run *run)
 {
-	return run->state != RUN_WAITS;
+	return run->state == RUN_RUNS ? loop_now_ms(run->pool->loop) - run->began_ms : 0;
 }
 
 void exec_cancel(struct exec_run *run)

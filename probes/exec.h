@@ -59,8 +59,8 @@ bool exec_pool_is_open(const struct exec_pool *pool);
  */
 enum veer_err exec_start(struct exec_pool *pool, const char *const *argv, const char *const *environment,
 			 exec_done_fn *done, void *ctx, struct exec_run **out);
-/* Does it run already, or did it only wait for a place? */
-bool exec_has_begun(const struct exec_run *run);
+/* For how long it has run; 0 while it waits for a place. */
+int64_t exec_ran_ms(const struct exec_run *run);
 /* Kill it. No callback follows. */
 void exec_cancel(struct exec_run *run);
 

@@ -163,6 +163,12 @@ static bool answer(struct conn *c)
 		(void)snprintf(head, sizeof head, "%.3s Whatever", strstr(c->request, "/status/") + 8);
 		return reply(c, head, "", 0);
 	}
+	if (starts(c, "/to/")) { /* the rest, up to the end of the target, is where it leads */
+		char location[256];
+		const char *to = strstr(c->request, "/to/") + 4;
+		(void)snprintf(location, sizeof location, "302 Found\r\nLocation: %.*s", (int)strcspn(to, " "), to);
+		return reply(c, location, "", 0);
+	}
 	if (starts(c, "/lines")) {
 		send_lines(c);
 		return true;

@@ -7,6 +7,7 @@
  *   /lines       200, five lines, 10 ms apart, chunked  /huge        200, a body without end
  *   /trickle     200, one byte every 20 ms, for ever    /silent      nothing, until the client goes
  *   /truncated   Content-Length 100, 10 bytes, close    /close       closes without a word
+ *   /to/URL      302 to URL
  *   /garbage     what is not HTTP                       /half-head   half a header, then silence
  */
 #ifndef VEER_TESTS_TINY_HTTP_H
