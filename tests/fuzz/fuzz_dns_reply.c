@@ -58,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_query(&dns, id);
 	enum dns_verdict verdict = dns_reply_judge(&dns, id, is_tcp, message, len, &seen);
 	check(dns_reply_judge(&dns, id, is_tcp, message, len, &again) == verdict);
-	check(memcmp(&seen, &again, sizeof seen) == 0);
+	check(seen.rcode == again.rcode && seen.record_count == again.record_count);
+	check(seen.match_count == again.match_count);
 	check(seen.match_count <= 3 && seen.match_count <= seen.record_count * 3);
 	if (verdict == DNS_GOOD)
 		check(seen.rcode == 0 && seen.match_count >= 1 && (!dns.is_all || seen.match_count == 3));
