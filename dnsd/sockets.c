@@ -70,7 +70,11 @@ static bool is_wildcard(const struct veer_listen *address)
 	return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)&address->storage)->sin6_addr);
 }
 
-/* Buffers are wishes; not fragmenting by path MTU keeps spoofed "too big" messages out (RFC 9715 3.1). */
+/*
+ * Buffers are wishes. Replies are never fragmented (RFC 9715 3.1): they are short enough for any path, DF is set on IPv4,
+ * and what others say of a path's MTU is not believed. A packet with DF needs no identification either, which the
+ * kernel would draw for each.
+ */
 static bool set_udp_options(int fd, const struct veer_listen *address, bool wildcard)
 {
 	bool is_v6 = address->storage.ss_family == AF_INET6;
@@ -79,7 +83,7 @@ static bool set_udp_options(int fd, const struct veer_listen *address, bool wild
 	if (is_v6)
 		(void)set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
 	else
-		(void)set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+		(void)set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 	if (!wildcard)
 		return true;
 	return is_v6 ? set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);

@@ -27,6 +27,8 @@ struct udp_batch {
 	struct mmsghdr in[UDP_BATCH];
 	struct mmsghdr out[UDP_BATCH];
 	struct udp_place places[UDP_BATCH];
+	int used;              /* places of `in` that the last receive filled: to be made new before the next */
+	bool used_has_pktinfo; /* what all were made for */
 };
 
 struct udp_batch *udp_batch_new(void)
@@ -39,6 +41,7 @@ struct udp_batch *udp_batch_new(void)
 		p->in_vec = (struct iovec){.iov_base = p->in, .iov_len = sizeof p->in};
 		p->out_vec = (struct iovec){.iov_base = p->out};
 	}
+	b->used = UDP_BATCH;
 	return b;
 }
 
@@ -50,14 +53,19 @@ void udp_batch_free(struct udp_batch **batch)
 
 static int receive(struct udp_batch *b, int fd, bool has_pktinfo)
 {
-	for (int i = 0; i < UDP_BATCH; i++)
+	if (b->used_has_pktinfo != has_pktinfo)
+		b->used = UDP_BATCH;
+	b->used_has_pktinfo = has_pktinfo;
+	for (int i = 0; i < b->used; i++)
 		b->in[i].msg_hdr = (struct msghdr){.msg_name = &b->places[i].from,
 						   .msg_namelen = sizeof b->places[i].from,
 						   .msg_iov = &b->places[i].in_vec,
 						   .msg_iovlen = 1,
 						   .msg_control = has_pktinfo ? b->places[i].control : NULL,
 						   .msg_controllen = has_pktinfo ? CONTROL_MAX : 0};
-	return recvmmsg(fd, b->in, UDP_BATCH, MSG_DONTWAIT, NULL);
+	int count = recvmmsg(fd, b->in, UDP_BATCH, MSG_DONTWAIT, NULL);
+	b->used = count > 0 ? count : 0;
+	return count;
 }
 
 /* Who asks; false for those who cannot be answered. */
@@ -162,13 +170,14 @@ static void send_replies(struct udp_batch *b, unsigned count, struct responder *
 }
 
 void udp_serve(struct udp_batch *b, struct responder *responder, struct rcu *rcu, unsigned reader, int fd,
-	       bool has_pktinfo, int rounds)
+	       bool has_pktinfo, unsigned max)
 {
-	/* until nothing waits: asking once more than needed costs less than to wait for an event each time */
-	for (int round = 0; round < rounds; round++) {
+	/* until nothing waits: asking once more than needed costs less than to wait each time */
+	for (unsigned taken = 0; taken < max;) {
 		int count = receive(b, fd, has_pktinfo);
 		if (count <= 0)
 			return;
+		taken += (unsigned)count;
 		/* after the receive: an answer must not come from a plan older than its query */
 		const struct plan *plan = rcu_quiescent(rcu, reader);
 		unsigned replies = answer(b, (unsigned)count, responder, plan);

@@ -19,10 +19,10 @@ struct udp_batch *udp_batch_new(void);
 void udp_batch_free(struct udp_batch **batch);
 
 /*
- * Answer what waits at `fd`, at most `rounds` batches. Before each batch the worker (reader `reader` of `rcu`) shows a
+ * Answer what waits at `fd`, until `max` packets are taken. Before each batch the worker (reader `reader` of `rcu`) shows a
  * quiescent state and takes the newest plan. `has_pktinfo`: the socket is bound to all addresses.
  */
 void udp_serve(struct udp_batch *batch, struct responder *responder, struct rcu *rcu, unsigned reader, int fd,
-	       bool has_pktinfo, int rounds);
+	       bool has_pktinfo, unsigned max);
 
 #endif

@@ -3,6 +3,7 @@
 #include "dnsd/worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +17,13 @@
 #include "dnsd/udp.h"
 
 #define EVENTS_MAX 64
-#define UDP_ROUNDS 16 /* batches of one socket before the others have their turn */
-#define DRAIN_MS 5    /* how often a worker that ends looks for connections to send on */
+#define UDP_QUERIES 1024 /* taken from one socket before the others have their turn: some milliseconds */
+#define WALL_MS 100      /* how often the wall clock is looked at */
+#define DRAIN_MS 5       /* how often a worker that ends looks for connections to send on */
 
-/* Tags of epoll events: sockets by their index, connections from TAG_CONNECTION on. */
+/* Tags of epoll events: listening sockets by their index, connections from TAG_CONNECTION on. */
 #define TAG_COMMAND UINT64_C(0)
 #define TAG_CHANNEL UINT64_C(1)
-#define TAG_UDP UINT64_C(0x10000)
 #define TAG_TCP UINT64_C(0x20000)
 #define TAG_CONNECTION UINT64_C(0x30000)
 
@@ -36,7 +37,13 @@ struct worker {
 	unsigned index;
 	const struct socket_pair *pairs;
 	size_t pair_count;
-	int epoll_fd;
+	/*
+	 * What is waited for: the UDP sockets (less than 0 while draining), and behind them epoll_fd. A socket in an
+	 * epoll set calls back into it for each datagram, also while nobody waits; one in poll(2) only during the call.
+	 */
+	struct pollfd *waits;
+	int epoll_fd;    /* everything but UDP */
+	int64_t wall_ms; /* when the wall clock was looked at; monotonic */
 	int command_fd;
 	_Atomic int command;
 	_Atomic int drain_fd;    /* while draining: where connections are sent; -1: nowhere */
@@ -69,9 +76,8 @@ static void listen_for(struct worker *w, uint32_t events)
 static void set_listening(const struct worker *w, bool wanted)
 {
 	for (size_t i = 0; i < w->pair_count; i++) {
-		struct epoll_event udp = {.events = EPOLLIN, .data.u64 = TAG_UDP + i};
 		struct epoll_event tcp = {.events = EPOLLIN, .data.u64 = TAG_TCP + i};
-		(void)epoll_ctl(w->epoll_fd, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, w->pairs[i].udp, &udp);
+		w->waits[i] = (struct pollfd){.fd = wanted ? w->pairs[i].udp : -1, .events = POLLIN};
 		(void)epoll_ctl(w->epoll_fd, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, w->pairs[i].tcp, &tcp);
 	}
 }
@@ -124,40 +130,77 @@ static void on_event(struct worker *w, const struct epoll_event *event, const st
 	if (tag >= TAG_CONNECTION) {
 		tcp_event(w->tcp, tag, plan, now_ms);
 		respond_sent(&w->responder, true);
-	} else if (tag >= TAG_TCP) {
-		if (!tcp_accept(w->tcp, w->pairs[tag - TAG_TCP].tcp, now_ms))
-			listen_for(w, 0);
-	} else if (tag >= TAG_UDP) {
-		const struct socket_pair *pair = &w->pairs[tag - TAG_UDP];
-		udp_serve(w->batch, &w->responder, w->rcu, w->index, pair->udp, pair->is_wildcard, UDP_ROUNDS);
+	} else if (!tcp_accept(w->tcp, w->pairs[tag - TAG_TCP].tcp, now_ms)) {
+		listen_for(w, 0);
 	}
 }
 
-/* One turn: wait, then serve everything that is ready. False when it is time to stop. */
-static bool turn(struct worker *w, int64_t *swept_ms)
+/* What the clocks say, once a turn; the wall clock, which a cookie's age and the query log need, now and then. */
+static void look_at_clocks(struct worker *w)
+{
+	struct responder *r = &w->responder;
+	r->taken_ns = veer_clock_monotonic_ns(veer_clock_system());
+	r->now_ms = r->taken_ns / 1000000;
+	if (r->now_ms - w->wall_ms < WALL_MS)
+		return;
+	int64_t wall_ns = veer_clock_wall_ns(veer_clock_system());
+	r->wall_offset_ns = wall_ns - r->taken_ns;
+	r->now_s = (uint32_t)(wall_ns / 1000000000);
+	w->wall_ms = r->now_ms;
+}
+
+/* Nothing is held: a plan published meanwhile is used from here on, and the newest configuration. */
+static const struct plan *begin_event(struct worker *w)
+{
+	const struct plan *plan = rcu_quiescent(w->rcu, w->index);
+	/* copied, because there are quiescent states within an event; acquire: with what it points to */
+	w->responder.config = *atomic_load_explicit(&w->config->newest, memory_order_acquire);
+	return plan;
+}
+
+static void serve_udp(struct worker *w)
+{
+	for (size_t i = 0; i < w->pair_count; i++) {
+		if (w->waits[i].revents == 0)
+			continue;
+		(void)begin_event(w);
+		udp_serve(w->batch, &w->responder, w->rcu, w->index, w->pairs[i].udp, w->pairs[i].is_wildcard,
+			  UDP_QUERIES);
+	}
+}
+
+/* Connections and commands. False when it is time to stop. */
+static bool serve_events(struct worker *w)
 {
 	struct epoll_event events[EVENTS_MAX];
 	bool go_on = true;
+	int64_t now_ms = w->responder.now_ms;
 	rcu_away(w->rcu, w->index);
-	int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, patience_ms(w));
-	bool is_broken = count < 0 && errno != EINTR;
-	w->responder.taken_ns = veer_clock_monotonic_ns(veer_clock_system());
-	int64_t now_ms = w->responder.taken_ns / 1000000;
-	w->responder.now_ms = now_ms;
-	int64_t wall_ns = veer_clock_wall_ns(veer_clock_system());
-	w->responder.wall_offset_ns = wall_ns - w->responder.taken_ns;
-	w->responder.now_s = (uint32_t)(wall_ns / 1000000000);
+	int count = epoll_wait(w->epoll_fd, events, EVENTS_MAX, 0);
 	for (int i = 0; i < count; i++) {
-		/* each event begins with nothing held: a plan published meanwhile is used at once */
-		const struct plan *plan = rcu_quiescent(w->rcu, w->index);
-		/* copied, because there are quiescent states within an event; acquire: with what it points to */
-		w->responder.config = *atomic_load_explicit(&w->config->newest, memory_order_acquire);
+		const struct plan *plan = begin_event(w);
 		if (events[i].data.u64 == TAG_COMMAND)
 			go_on = obey(w);
 		else if (events[i].data.u64 == TAG_CHANNEL)
 			on_channel(w, now_ms);
 		else
 			on_event(w, &events[i], plan, now_ms);
+	}
+	return go_on;
+}
+
+/* One turn: wait, then serve everything that is ready. False when it is time to stop. */
+static bool turn(struct worker *w, int64_t *swept_ms)
+{
+	bool go_on = true;
+	rcu_away(w->rcu, w->index);
+	int count = poll(w->waits, w->pair_count + 1, patience_ms(w));
+	bool is_broken = count < 0 && errno != EINTR;
+	look_at_clocks(w);
+	int64_t now_ms = w->responder.now_ms;
+	if (count > 0) {
+		serve_udp(w);
+		go_on = w->waits[w->pair_count].revents == 0 || serve_events(w);
 	}
 	if (now_ms - *swept_ms >= TCP_SWEEP_MS) {
 		tcp_expire(w->tcp, now_ms);
@@ -193,6 +236,7 @@ static void worker_free(struct worker *w)
 	tcp_table_free(&w->tcp);
 	udp_batch_free(&w->batch);
 	free(w->responder.zone_counts);
+	free(w->waits);
 	if (w->epoll_fd >= 0)
 		(void)close(w->epoll_fd);
 	if (w->command_fd >= 0)
@@ -219,8 +263,10 @@ static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu,
 	memset(w, 0, sizeof *w);
 	w->rcu = rcu;
 	w->config = config;
+	w->wall_ms = -WALL_MS;
 	w->index = index;
 	w->pairs = sockets_of(sockets, index, &w->pair_count);
+	w->waits = calloc(w->pair_count + 1, sizeof *w->waits);
 	w->channel_fd = -1;
 	atomic_init(&w->command, COMMAND_SERVE);
 	atomic_init(&w->drain_fd, -1);
@@ -229,18 +275,22 @@ static struct worker *worker_new(const struct sockets *sockets, struct rcu *rcu,
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	w->command_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->batch = udp_batch_new();
-	bool ok =
-		w->epoll_fd >= 0 && w->command_fd >= 0 && w->batch != NULL && responder_init(&w->responder) == VEER_OK;
+	bool ok = w->waits != NULL && w->epoll_fd >= 0 && w->command_fd >= 0 && w->batch != NULL &&
+		  responder_init(&w->responder) == VEER_OK;
 	ok = ok && (config->zone_limit == 0 || count_zones(&w->responder, config->zone_limit));
 	if (ok && config->tap != NULL)
 		w->responder.tap = tap_port(config->tap, index);
 	if (ok)
 		w->tcp = tcp_table_new(w->epoll_fd, TAG_CONNECTION, &config->tcp, &w->responder);
 	ok = ok && w->tcp != NULL && add_fd(w, w->command_fd, TAG_COMMAND);
-	for (size_t i = 0; ok && i < w->pair_count; i++)
-		ok = add_fd(w, w->pairs[i].udp, TAG_UDP + i) && add_fd(w, w->pairs[i].tcp, TAG_TCP + i);
-	if (ok)
+	for (size_t i = 0; ok && i < w->pair_count; i++) {
+		w->waits[i] = (struct pollfd){.fd = w->pairs[i].udp, .events = POLLIN};
+		ok = add_fd(w, w->pairs[i].tcp, TAG_TCP + i);
+	}
+	if (ok) {
+		w->waits[w->pair_count] = (struct pollfd){.fd = w->epoll_fd, .events = POLLIN};
 		return w;
+	}
 	worker_free(w);
 	return NULL;
 }

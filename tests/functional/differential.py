@@ -332,10 +332,11 @@ def main():
     ap.add_argument("--show", type=int, default=10)
     args = ap.parse_args()
     seeds = None if args.handwritten else range(args.first, args.first + args.zones)
-    asked, counts, unexplained = run(args.build, args.peers, seeds, args.questions)
+    asked, counts, unexplained = run(os.path.abspath(args.build), os.path.abspath(args.peers), seeds, args.questions)
     for text in unexplained[:args.show]:
         print(text)
     print(f"{asked} questions to {'the handwritten' if args.handwritten else args.zones} zones; differences: {counts or 'none'}; unexplained: {len(unexplained)}")
+    print(f"{asked - len(unexplained)} passed, {len(unexplained)} failed")
     return 1 if unexplained else 0
 
 

@@ -12,7 +12,7 @@ import time
 import dns.message
 import dns.query
 
-BUILD = os.environ.get("VEER_BUILD", os.path.join(os.path.dirname(__file__), "../../build"))
+BUILD = os.path.abspath(os.environ.get("VEER_BUILD", os.path.join(os.path.dirname(__file__), "../../build")))
 SLOW = 5 if "address" in os.path.basename(BUILD) or "thread" in os.path.basename(BUILD) else 1
 
 

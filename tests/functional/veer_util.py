@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-BUILD = os.environ.get("VEER_BUILD", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build"))
+BUILD = os.path.abspath(os.environ.get("VEER_BUILD", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build")))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Sanitizers make everything slower; deadlines and amounts follow.
 SLOW = 4 if any(word in os.path.basename(os.path.abspath(BUILD)) for word in ("thread", "address")) else 1

@@ -325,6 +325,9 @@ static void check_records(const struct zone *z, const uint8_t *reply, size_t len
 				view = find_wildcard(z, record.owner, record.type);
 			if (open_left == 0)
 				pos = 0;
+			/* what a DNAME hides may by chance be what it makes, with another TTL */
+			if (record.type == RRTYPE_CNAME && is_hidden(z, record.owner) && is_made(z, &record, rdata))
+				continue;
 			if (view == NULL || !has(view, &pos, rdata, rdata_len)) {
 				fuzz_check(record.type == RRTYPE_CNAME && is_made(z, &record, rdata));
 				continue;

@@ -134,7 +134,7 @@ static void play(struct wire *w, int first, unsigned *replies, unsigned *truncat
 		size_t kind = (size_t)(first + i) % KINDS;
 		assert_int_equal(send(w->client, w->packets[kind], w->lens[kind], 0), (ssize_t)w->lens[kind]);
 	}
-	udp_serve(w->batch, w->zp->responder, w->rcu, 0, w->server, false, 4);
+	udp_serve(w->batch, w->zp->responder, w->rcu, 0, w->server, false, 4 * UDP_BATCH);
 	while (recv(w->client, reply, sizeof reply, MSG_DONTWAIT) >= 12) {
 		++*replies;
 		*truncated += (reply[2] & 2) != 0;
