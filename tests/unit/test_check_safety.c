@@ -332,7 +332,7 @@ static void hung_programs_delay_no_other_check(void **state)
 		late += f->ended[i].reason == PROBE_REASON_TIMEOUT;
 		waited += f->ended[i].reason ==
 			  PROBE_REASON_INTERNAL; /* its program never ran: no fault of the endpoint */
-		assert_in_range(f->ended[i].at_ms, 1900, 2000 + CHECK_LATE_MS);
+		assert_in_range(f->ended[i].at_ms, 1900, 4000);
 	}
 	/* On a slow host some of those with a place began late, too. */
 	assert_int_equal(late + waited, HUNG);
