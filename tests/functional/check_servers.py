@@ -191,6 +191,8 @@ class Hostile:
     def __init__(self, behave, reads=True):
         self.behave, self.reads = behave, reads
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        # what is sent is to say what was read: without this the kernel alone would take megabytes
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         self.port = self.listener.getsockname()[1]
         self.sent = 0
         self.connections = 0
