@@ -379,7 +379,7 @@ static int receive_fd(int channel)
 bool tcp_adopt(struct tcp_table *t, int channel, int64_t now_ms)
 {
 	for (;;) {
-		struct sockaddr_storage from;
+		struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
 		socklen_t from_len = sizeof from;
 		int fd = receive_fd(channel);
 		if (fd < 0)
