@@ -455,6 +455,10 @@ void controller_chores_stop(struct controller *c)
 	if (c->chores.has_thread)
 		(void)pthread_join(c->chores.thread, NULL);
 	c->chores.has_thread = false;
+}
+
+void controller_chores_deinit(struct controller *c)
+{
 	(void)pthread_cond_destroy(&c->chores.wake);
 	(void)pthread_mutex_destroy(&c->chores.lock);
 	free(c->chores.keys);

@@ -695,6 +695,54 @@ static void an_override_ends_when_the_wall_clock_says_so(void **state)
 	assert_true(is_there(f, MODEL_KIND_OVERRIDE, "web/e1")); /* that one has no end */
 }
 
+static size_t pushes_shown(struct fixture *f)
+{
+	json_t *status = controller_status(f->controller, "web/e0");
+	assert_non_null(status);
+	size_t count =
+		json_array_size(json_object_get(json_array_get(json_object_get(status, "endpoints"), 0), "pushes"));
+	json_decref(status);
+	return count;
+}
+
+/* Words are kept for what is configured: checks that come and go leave nothing behind (S21). */
+static void words_of_checks_that_are_gone_are_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	static const char pool[] = "{\"name\":\"web\",\"checks\":[%s],\"endpoints\":[{\"name\":\"e0\",\"address\":"
+				   "\"192.0.2.1\",\"site\":\"fra\"}]}";
+	struct controller_push push = {.check = "word", .state = MODEL_STATE_UP, .reason = "fine", .by = "me"};
+	char value[256];
+	put_model(f, 3, 1);
+	(void)put(f, MODEL_KIND_CHECK, "word", "{\"name\":\"word\",\"kind\":\"push\"}");
+	(void)snprintf(value, sizeof value, pool, "\"tcp\",\"word\"");
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+	start(f);
+	assert_int_equal(controller_push_state(f->controller, "web/e0", &push), VEER_OK);
+	assert_int_equal(pushes_shown(f), 1);
+	(void)snprintf(value, sizeof value, pool, "\"tcp\"");
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+	for (int i = 0; i < WAIT_MS / 5 && pushes_shown(f) > 0; i++)
+		pause_ms(5);
+	assert_int_equal(pushes_shown(f), 0);
+}
+
+/* A commit under way when the controller ends comes back, and is taken down in a history that must be there still. */
+static void ending_while_verdicts_are_committed_is_safe(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 40);
+	for (int i = 0; i < 8; i++) {
+		char letters[41] = {0};
+		start(f);
+		memset(letters, i % 2 == 0 ? 'd' : 'u', 40);
+		report_all(f, 3, letters);
+		pause_ms(i);
+		stop(f);
+		memset(f->seq, 0, sizeof f->seq);
+	}
+}
+
 static void a_clock_that_is_set_changes_no_verdict(void **state)
 {
 	struct fixture *f = *state;
@@ -794,6 +842,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(overrides_beat_verdicts_in_last_sets, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_override_ends_when_the_wall_clock_says_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(words_of_checks_that_are_gone_are_forgotten, setup, teardown),
+		cmocka_unit_test_setup_teardown(ending_while_verdicts_are_committed_is_safe, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clock_that_is_set_changes_no_verdict, setup, teardown),
 		cmocka_unit_test_setup_teardown(frozen_nothing_changes_until_it_is_taken_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deposed_controller_ends_no_override, setup, teardown),
