@@ -231,6 +231,7 @@ void controller_free(struct controller **controller)
 		arena_free(&c->in_flight->arena);
 		free(c->in_flight);
 	}
+	controller_chores_deinit(c);
 	controller_model_deinit(&c->model);
 	controller_doubt_deinit(c);
 	verdict_engine_free(&c->engine);

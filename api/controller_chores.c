@@ -46,6 +46,8 @@ struct turn {
 	size_t window_count;
 	struct model_pool *pools;
 	size_t pool_count;
+	const char **unusable; /* names of pools that cannot be read: whether an endpoint is theirs is not known */
+	size_t unusable_count;
 	struct chore_block *blocks;
 	size_t block_count;
 	bool has_written; /* what was read is old now */
@@ -98,12 +100,21 @@ static bool read_window(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
+/* One that is not what it is stored under would also stand in the wrong place among the others. */
 static bool read_pool(void *ctx, const struct directory_entry *entry)
 {
 	struct turn *t = ctx;
-	if (model_pool_parse(entry->object, t->arena, &t->pools[t->pool_count], NULL) == VEER_OK)
+	struct model_pool *pool = &t->pools[t->pool_count];
+	enum veer_err err = model_pool_parse(entry->object, t->arena, pool, NULL);
+	if (err == VEER_OK && strcmp(pool->name, entry->key) == 0) {
 		t->pool_count++;
-	return true;
+		return true;
+	}
+	const char *name = err != VEER_ENOMEM ? arena_strdup(t->arena, entry->key) : NULL;
+	t->failed = name == NULL;
+	if (!t->failed)
+		t->unusable[t->unusable_count++] = name;
+	return !t->failed;
 }
 
 static bool count_entry(void *ctx, const struct directory_entry *entry)
@@ -136,7 +147,8 @@ static void read_all(struct turn *t)
 	}
 	if (!t->failed && (overrides > 0 || windows > 0)) {
 		t->pools = arena_calloc(t->arena, pools + 1, sizeof *t->pools);
-		t->failed = t->pools == NULL;
+		t->unusable = arena_calloc(t->arena, pools + 1, sizeof *t->unusable);
+		t->failed = t->pools == NULL || t->unusable == NULL;
 		if (!t->failed)
 			directory_list_locked(d, MODEL_KIND_POOL, NULL, read_pool, t);
 	}
@@ -200,6 +212,15 @@ static const struct model_endpoint *endpoint_of(const struct turn *t, const char
 	return NULL;
 }
 
+static bool is_of_unusable(const struct turn *t, const char *key)
+{
+	size_t len = strcspn(key, "/");
+	for (size_t i = 0; i < t->unusable_count; i++)
+		if (strncmp(t->unusable[i], key, len) == 0 && t->unusable[i][len] == '\0')
+			return true;
+	return false;
+}
+
 /* Why an override has to go; NULL when it stays. */
 static const char *why_over(const struct turn *t, const struct known *k)
 {
@@ -209,7 +230,7 @@ static const char *why_over(const struct turn *t, const struct known *k)
 	if (k->model.expires_ns != 0 && k->model.expires_ns <= t->now_ns)
 		return "expired";
 	if (e == NULL)
-		return "its endpoint is gone";
+		return is_of_unusable(t, k->key) ? NULL : "its endpoint is gone";
 	if (k->model.source[0] == '\0')
 		return NULL;
 	for (size_t i = 0; i < t->window_count; i++) {
@@ -219,6 +240,25 @@ static const char *why_over(const struct turn *t, const struct known *k)
 			return w->is_on && is_in_scope(&w->model, pool, e) ? NULL : "the maintenance window is over";
 	}
 	return "the maintenance window is gone";
+}
+
+/* What a window wants of the endpoints it covers. The texts are written into the caller's memory. */
+static struct override_wish wish_of(const struct turn *t, const struct window *w, char source[SOURCE_SIZE],
+				    char created[VEER_RFC3339_SIZE], char expires[VEER_RFC3339_SIZE])
+{
+	source_of(&w->model, source);
+	veer_rfc3339(t->now_ns, created);
+	veer_rfc3339(w->ends_ns, expires);
+	return (struct override_wish){.action = MODEL_OVERRIDE_DRAIN,
+				      .owner = w->model.owner,
+				      .reason = w->model.reason,
+				      .source = source,
+				      .expires_at = expires,
+				      .created_at = created,
+				      .force = w->model.force,
+				      .force_count = w->model.force_count,
+				      .expect = STORE_ANY,
+				      .election_revision = t->c->election_revision};
 }
 
 /* --- ending overrides ------------------------------------------------------------------------------------------ */
@@ -242,21 +282,66 @@ static bool commit(struct turn *t, const struct store_op *ops, size_t count)
 	return err == VEER_OK;
 }
 
+/* Is some endpoint of the pool neither drained nor forced down? */
+static bool has_endpoint_left(const struct turn *t, const struct model_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
+		char key[MODEL_ENDPOINT_KEY_MAX + 1];
+		key_of(pool, &pool->endpoints[i], key);
+		const struct known *known = override_of(t, key);
+		if (known == NULL || known->model.action == MODEL_OVERRIDE_UP)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The window that goes on where an override ends, NULL without one: another one that overlaps, or the same with a later
+ * end. It takes over in one step, so that the endpoint is not answered with in between. It stays out then, which cannot
+ * empty a pool; that it is empty already only a window that is forced may prolong.
+ */
+static const struct window *heir_of(const struct turn *t, const struct known *k)
+{
+	const struct model_pool *pool = NULL;
+	const struct model_endpoint *e = endpoint_of(t, k->key, &pool);
+	if (e == NULL || k->model.action == MODEL_OVERRIDE_UP)
+		return NULL;
+	bool is_empty = !has_endpoint_left(t, pool);
+	for (size_t i = 0; i < t->window_count; i++) {
+		const struct window *w = &t->windows[i];
+		if (w->is_on && is_in_scope(&w->model, pool, e) &&
+		    (!is_empty || is_among(w->model.force, w->model.force_count, pool->name)))
+			return w;
+	}
+	return NULL;
+}
+
+/* The end of one override, or its change into the drain of the window that goes on. */
+static struct store_op end_op(struct turn *t, const struct known *k)
+{
+	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_OVERRIDE, .key = k->key, .expect = k->revision};
+	const struct window *w = heir_of(t, k);
+	char source[SOURCE_SIZE], created[VEER_RFC3339_SIZE], expires[VEER_RFC3339_SIZE];
+	if (w == NULL)
+		return op;
+	const struct override_wish wish = wish_of(t, w, source, created, expires);
+	t->failed = !overrides_put_op(&wish, k->key, k->revision, t->arena, &op);
+	return op;
+}
+
 static void end_overrides(struct turn *t)
 {
 	struct store_op ops[1 + DELETE_AT_ONCE] = {election_op(t->c)};
 	size_t count = 1;
-	for (size_t i = 0; i < t->override_count && count < 1 + DELETE_AT_ONCE; i++)
+	for (size_t i = 0; i < t->override_count && count < 1 + DELETE_AT_ONCE && !t->failed; i++)
 		if (why_over(t, &t->overrides[i]) != NULL)
-			ops[count++] = (struct store_op){.op = STORE_DEL,
-							 .kind = MODEL_KIND_OVERRIDE,
-							 .key = t->overrides[i].key,
-							 .expect = t->overrides[i].revision};
-	if (count == 1 || !commit(t, ops, count))
+			ops[count++] = end_op(t, &t->overrides[i]);
+	if (t->failed || count == 1 || !commit(t, ops, count))
 		return;
 	for (size_t i = 1; i < count; i++) {
 		const struct known *k = override_of(t, ops[i].key);
-		log_notice(t->c->config.log, "override ended", LOG_STR("endpoint", k->key),
+		const char *what = ops[i].op == STORE_DEL ? "override ended" : "override taken over by maintenance";
+		log_notice(t->c->config.log, what, LOG_STR("endpoint", k->key),
 			   LOG_STR("action", model_override_text(k->model.action)), LOG_STR("why", why_over(t, k)));
 	}
 }
@@ -279,23 +364,10 @@ static void drain(struct turn *t, const struct window *w, const struct model_poo
 	char source[SOURCE_SIZE], created[VEER_RFC3339_SIZE], expires[VEER_RFC3339_SIZE];
 	struct veer_diag diag = {""};
 	int64_t revision;
-	source_of(&w->model, source);
-	veer_rfc3339(t->now_ns, created);
-	veer_rfc3339(w->ends_ns, expires);
+	struct override_wish wish = wish_of(t, w, source, created, expires);
 	for (size_t done = 0; done < count; done += OVERRIDES_AT_ONCE) {
-		const struct override_wish wish = {.endpoints = keys + done,
-						   .count = count - done < OVERRIDES_AT_ONCE ? count - done
-											     : OVERRIDES_AT_ONCE,
-						   .action = MODEL_OVERRIDE_DRAIN,
-						   .owner = w->model.owner,
-						   .reason = w->model.reason,
-						   .source = source,
-						   .expires_at = expires,
-						   .created_at = created,
-						   .force = w->model.force,
-						   .force_count = w->model.force_count,
-						   .expect = STORE_ANY,
-						   .election_revision = t->c->election_revision};
+		wish.endpoints = keys + done;
+		wish.count = count - done < OVERRIDES_AT_ONCE ? count - done : OVERRIDES_AT_ONCE;
 		enum veer_err err =
 			overrides_put(t->c->config.store, t->c->config.directory, &wish, t->arena, &revision, &diag);
 		t->has_written = true;
@@ -455,6 +527,10 @@ void controller_chores_stop(struct controller *c)
 	if (c->chores.has_thread)
 		(void)pthread_join(c->chores.thread, NULL);
 	c->chores.has_thread = false;
+}
+
+void controller_chores_deinit(struct controller *c)
+{
 	(void)pthread_cond_destroy(&c->chores.wake);
 	(void)pthread_mutex_destroy(&c->chores.lock);
 	free(c->chores.keys);

@@ -84,12 +84,9 @@ void controller_note_confirm(struct controller *c, const char *endpoint)
 static void drop_loose_episodes(struct controller *c)
 {
 	struct episode *e;
-	for (size_t at = 0; c->episodes.count > c->doubt_count && (e = strmap_next(&c->episodes, &at)) != NULL;) {
-		if (e->is_doubted)
-			continue;
-		end_episode(c, e);
-		at = 0; /* the map has changed */
-	}
+	for (size_t at = 0; c->episodes.count > c->doubt_count && (e = strmap_next(&c->episodes, &at)) != NULL;)
+		if (!e->is_doubted)
+			end_episode(c, e);
 }
 
 void controller_take_doubts(struct controller *c)
@@ -144,20 +141,16 @@ void controller_forget(struct controller *c)
 	struct episode *e;
 	struct pushed *p;
 	size_t at = 0;
-	while ((e = strmap_next(&c->episodes, &at)) != NULL) {
-		if (verdict_endpoint_index(c->engine, e->key) != UINT32_MAX)
-			continue;
-		end_episode(c, e);
-		at = 0; /* the map has changed */
-	}
+	while ((e = strmap_next(&c->episodes, &at)) != NULL)
+		if (verdict_endpoint_index(c->engine, e->key) == UINT32_MAX)
+			end_episode(c, e);
 	for (at = 0; (p = strmap_next(&c->pushes, &at)) != NULL;) {
 		char key[sizeof p->check + sizeof p->endpoint];
-		if (verdict_endpoint_index(c->engine, p->endpoint) != UINT32_MAX)
+		if (verdict_is_pushed(c->engine, p->check, p->endpoint))
 			continue;
 		int len = snprintf(key, sizeof key, "%s %s", p->check, p->endpoint);
 		(void)strmap_del(&c->pushes, key, (size_t)len);
 		free(p);
-		at = 0;
 	}
 }
 

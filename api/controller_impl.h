@@ -205,7 +205,10 @@ json_t *controller_transition_json(struct controller *c, const struct verdict_tr
 /* controller_chores.c */
 void controller_chores_init(struct controller *c);
 bool controller_chores_start(struct controller *c);
+/* End the thread; what others put down for it may still come. */
 void controller_chores_stop(struct controller *c);
+/* After all threads: a commit that comes back while the controller ends still adds to the history. */
+void controller_chores_deinit(struct controller *c);
 void controller_chores_changed(struct controller *c);
 /* Read which transitions are stored. Before any thread. */
 void controller_history_load(struct controller *c);

@@ -147,22 +147,22 @@ static bool add_guard(struct draft *d)
 	return op.value != NULL;
 }
 
-static bool add_put(struct draft *d, const char *endpoint, int64_t expect)
+bool overrides_put_op(const struct override_wish *wish, const char *endpoint, int64_t expect, struct arena *arena,
+		      struct store_op *op)
 {
-	const struct override_wish *w = d->wish;
-	json_t *value = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:s}", "endpoint", endpoint, "action",
-				  model_override_text(w->action), "owner", w->owner, "reason", w->reason, "source",
-				  w->source, "expires_at", w->expires_at, "created_at", w->created_at);
+	json_t *value =
+		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:s}", "endpoint", endpoint, "action",
+			  model_override_text(wish->action), "owner", wish->owner, "reason", wish->reason, "source",
+			  wish->source, "expires_at", wish->expires_at, "created_at", wish->created_at);
 	char *text = value != NULL ? veer_json_dump(value) : NULL;
 	json_decref(value);
-	struct store_op op = {.op = STORE_PUT, .kind = MODEL_KIND_OVERRIDE, .key = endpoint, .expect = expect};
+	*op = (struct store_op){.op = STORE_PUT, .kind = MODEL_KIND_OVERRIDE, .key = endpoint, .expect = expect};
 	if (text != NULL) {
-		op.value = arena_strdup(d->arena, text);
-		op.value_len = strlen(text);
+		op->value = arena_strdup(arena, text);
+		op->value_len = strlen(text);
 	}
 	free(text);
-	d->ops[d->op_count++] = op;
-	return op.value != NULL;
+	return op->value != NULL;
 }
 
 static bool take_revision(void *ctx, const struct directory_entry *entry)
@@ -194,7 +194,7 @@ static void make_draft(struct draft *d)
 		else
 			(void)directory_get_locked(d->directory, MODEL_KIND_OVERRIDE, w->endpoints[i], take_revision,
 						   &expect);
-		ok = add_put(d, w->endpoints[i], expect);
+		ok = overrides_put_op(w, w->endpoints[i], expect, d->arena, &d->ops[d->op_count++]);
 	}
 	directory_read_end(d->directory);
 	if (d->err == VEER_OK && !ok)

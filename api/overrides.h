@@ -43,6 +43,13 @@ enum veer_err overrides_put(struct store *store, struct directory *directory, co
 			    struct arena *arena, int64_t *revision, struct veer_diag *diag);
 
 /*
+ * The put of one endpoint's override as wished, for a transaction of the caller's, who answers for the safety rule.
+ * `endpoint` is borrowed, the value in the arena. False when memory is out.
+ */
+bool overrides_put_op(const struct override_wish *wish, const char *endpoint, int64_t expect, struct arena *arena,
+		      struct store_op *op);
+
+/*
  * Would a pool be without endpoints, if it were as `pool` says, under the overrides there are? Fills the condition
  * under which the answer holds at commit time, to be added to the pool's own transaction. `*guard` must have one place.
  */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/tls.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -14,6 +16,7 @@
 #include <openssl/x509.h>
 
 #define STORES_MAX 64
+#define FILE_BYTES_MAX (4 << 20) /* of a bundle; the system's has a quarter of a megabyte */
 #define DAY_S 86400
 
 /* --- bundles --------------------------------------------------------------------------------------------------- */
@@ -97,17 +100,46 @@ void tls_trust_free(struct tls_trust **trust)
 	*trust = NULL;
 }
 
+/*
+ * The file's text. Whoever writes checks names the file, and the agent's one thread reads it: a pipe would hang it, and
+ * so would a device that never ends. NULL when it is no file of reasonable size, or cannot be read.
+ */
+static char *read_file(const char *path, struct stat *st)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char *text = NULL;
+	size_t len = 0;
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_size <= FILE_BYTES_MAX)
+		text = malloc((size_t)st->st_size + 1);
+	while (text != NULL && len < (size_t)st->st_size) {
+		ssize_t got = read(fd, text + len, (size_t)st->st_size - len);
+		if (got <= 0)
+			break;
+		len += (size_t)got;
+	}
+	if (text != NULL)
+		text[len] = '\0';
+	(void)close(fd);
+	return text;
+}
+
 static enum veer_err load_file(const char *path, X509_STORE *store, struct trusted *set, struct veer_diag *diag)
 {
 	struct stat st;
-	BIO *bio = stat(path, &st) == 0 ? BIO_new_file(path, "r") : NULL;
+	char *text = read_file(path, &st);
+	BIO *bio = text != NULL ? BIO_new_mem_buf(text, -1) : NULL;
 	if (bio == NULL) {
+		free(text);
 		ERR_clear_error();
-		return veer_fail(diag, VEER_EIO, "%.200s cannot be read", path);
+		return veer_fail(diag, VEER_EIO, "%.200s is no file that can be read, of at most %d bytes", path,
+				 FILE_BYTES_MAX);
 	}
 	ERR_clear_error();
 	int count = read_bundle(bio, store);
 	BIO_free(bio);
+	free(text);
 	if (count <= 0)
 		return veer_fail(diag, VEER_EIO, "%.200s is no bundle of certificates", path);
 	set->stamp = st.st_mtim;

@@ -22,17 +22,22 @@ bool probe_http_spec(struct check_probe *probe, bool is_tls, struct tls_peer *pe
 	/* After a redirect from http the check has nothing to say on certificates: verify them as ever. */
 	spec->insecure = tls->is_used && !tls->verify;
 	*peer = (struct tls_peer){.wants_names = probe->env->note != NULL};
-	/* Whoever keeps connections has curl judge: it knows which connection was made with which bundle. */
+	if (tls_trust_store(probe->env->trust, tls->ca_file, tls->ca_pem, &spec->store, &diag) != VEER_OK) {
+		probe_finish_later(probe, PROBE_REASON_INTERNAL, probe_detail(probe, "%.180s", diag.text));
+		return false;
+	}
+	spec->peer = peer;
+	/*
+	 * Whoever keeps connections has curl judge: it knows which connection was made with which bundle. That the
+	 * bundle is one, and no pipe that hangs who reads it, is known from here.
+	 */
 	if (!spec->fresh_connection) {
 		spec->ca_file = tls->ca_file;
 		spec->ca_pem = tls->ca_pem;
-		return true;
+		spec->store = NULL;
+		spec->peer = NULL;
 	}
-	spec->peer = peer;
-	if (tls_trust_store(probe->env->trust, tls->ca_file, tls->ca_pem, &spec->store, &diag) == VEER_OK)
-		return true;
-	probe_finish_later(probe, PROBE_REASON_INTERNAL, probe_detail(probe, "%.180s", diag.text));
-	return false;
+	return true;
 }
 
 void probe_http_start(struct check_probe *probe, const struct http_spec *spec, http_done_fn *done)

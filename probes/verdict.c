@@ -224,13 +224,19 @@ static struct item_state *item_find(const struct verdict_engine *engine, const c
 	return NULL;
 }
 
+bool verdict_is_pushed(const struct verdict_engine *engine, const char *check, const char *endpoint)
+{
+	const struct item_state *item = item_find(engine, check, endpoint);
+	return item != NULL && engine->table->checks[item->check].source == VERDICT_SOURCE_PUSH;
+}
+
 enum veer_err verdict_push(struct verdict_engine *engine, const char *check, const char *endpoint,
 			   enum model_state state, uint32_t ttl_ms, int64_t now_ms)
 {
 	int64_t now = verdict_now(engine, now_ms);
-	struct item_state *item = item_find(engine, check, endpoint);
-	if (item == NULL || engine->table->checks[item->check].source != VERDICT_SOURCE_PUSH)
+	if (!verdict_is_pushed(engine, check, endpoint))
 		return VEER_ENOTFOUND;
+	struct item_state *item = item_find(engine, check, endpoint);
 	if (state != MODEL_STATE_UP && state != MODEL_STATE_DOWN)
 		return VEER_EINVAL;
 	if (ttl_ms > VERDICT_TTL_MS_MAX)

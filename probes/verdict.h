@@ -201,6 +201,9 @@ enum veer_err verdict_seed(struct verdict_engine *engine, const char *endpoint, 
 enum veer_err verdict_report(struct verdict_engine *engine, const char *agent, const struct report *report,
 			     int64_t now_ms);
 
+/* Does this check watch this endpoint by push? */
+bool verdict_is_pushed(const struct verdict_engine *engine, const char *check, const char *endpoint);
+
 /*
  * Take in the word of the one source of a push item; `ttl_ms` 0 is the check's. The last one counts.
  * Errors: VEER_ENOTFOUND (no such item, or the check is no push), VEER_EINVAL (state unknown), VEER_ERANGE (ttl_ms

@@ -155,6 +155,8 @@ struct verdict_engine {
 	struct table *table;      /* NULL before the first configuration; lives in its own arena */
 	int64_t now_ms;           /* the latest time seen */
 	uint32_t cursor;          /* next endpoint for verdict_next() */
+	uint32_t doubt_cursor;    /* and for verdict_doubt_next(), which goes round */
+	uint32_t suspect_cursor;  /* next item for verdict_suspicion_next(), likewise */
 	uint32_t suspected_count; /* items with is_suspected */
 	uint32_t doubt_count;     /* endpoints whose doubt is not told as it is */
 	struct brake brake;       /* as of the last evaluation */

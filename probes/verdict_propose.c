@@ -105,14 +105,25 @@ void endpoint_set_doubt(struct verdict_engine *engine, struct endpoint_state *en
 		engine->doubt_count++;
 }
 
+/* The next of `count`, round and round from where the last call found something: so telling of all looks at each once.
+ */
+static uint32_t step(uint32_t *cursor, uint32_t count)
+{
+	uint32_t at = *cursor < count ? *cursor : 0;
+	*cursor = at + 1;
+	return at;
+}
+
 bool verdict_doubt_next(struct verdict_engine *engine, struct verdict_doubt *out)
 {
-	for (uint32_t i = 0; engine->doubt_count > 0 && i < engine->table->endpoint_count; i++) {
-		struct endpoint_state *endpoint = &engine->table->endpoints[i];
+	const struct table *t = engine->table;
+	for (uint32_t i = 0; engine->doubt_count > 0 && i < t->endpoint_count; i++) {
+		struct endpoint_state *endpoint = &t->endpoints[step(&engine->doubt_cursor, t->endpoint_count)];
 		if (endpoint->is_doubted == endpoint->is_doubt_told)
 			continue;
 		endpoint->is_doubt_told = endpoint->is_doubted;
-		engine->doubt_count--;
+		if (--engine->doubt_count == 0)
+			engine->doubt_cursor = 0;
 		*out = (struct verdict_doubt){endpoint->key, endpoint->is_doubted};
 		return true;
 	}
@@ -136,20 +147,22 @@ static uint32_t agents_to_ask(struct table *t, const struct item_state *item)
 
 bool verdict_suspicion_next(struct verdict_engine *engine, struct verdict_suspicion *out)
 {
-	for (uint32_t i = 0; engine->suspected_count > 0 && i < engine->table->item_count; i++) {
-		struct item_state *item = &engine->table->items[i];
+	struct table *t = engine->table;
+	for (uint32_t i = 0; engine->suspected_count > 0 && i < t->item_count; i++) {
+		struct item_state *item = &t->items[step(&engine->suspect_cursor, t->item_count)];
 		if (!item->is_suspected)
 			continue;
 		item->is_suspected = false;
 		item->asked_ms = engine->now_ms;
-		engine->suspected_count--;
-		uint32_t count = agents_to_ask(engine->table, item);
+		if (--engine->suspected_count == 0)
+			engine->suspect_cursor = 0;
+		uint32_t count = agents_to_ask(t, item);
 		if (count == 0)
 			continue;
 		*out = (struct verdict_suspicion){
-			.check = engine->table->checks[item->check].name,
-			.endpoint = engine->table->endpoints[item->endpoint].key,
-			.agents = engine->table->asked,
+			.check = t->checks[item->check].name,
+			.endpoint = t->endpoints[item->endpoint].key,
+			.agents = t->asked,
 			.agent_count = count,
 		};
 		return true;

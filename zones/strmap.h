@@ -33,7 +33,10 @@ enum veer_err strmap_put(struct strmap *map, const void *key, size_t len, void *
 /* Remove a key; returns the value it had, or NULL. */
 void *strmap_del(struct strmap *map, const void *key, size_t len);
 
-/* Walk all values: `*at` starts at 0; NULL at the end. The map must not be changed meanwhile. */
+/*
+ * Walk all values: `*at` starts at 0; NULL at the end. The map must not be changed meanwhile, but that keys may be
+ * removed: it goes on behind them.
+ */
 void *strmap_next(const struct strmap *map, size_t *at);
 
 /* Release keys and table; the map is empty and usable. */

@@ -139,8 +139,10 @@ enum veer_err cli_call(struct cli *cli, const char *method, const char *path, co
 	struct call call = {.loop = loop_new(veer_clock_system()), .reply = reply, .diag = &why};
 	struct http_client *client = call.loop != NULL ? http_client_new(call.loop) : NULL;
 	const char *token = cli->token != NULL ? cli->token : getenv("VEER_TOKEN");
+	const char *const headers[] = {cli->condition[0] != '\0' ? cli->condition : NULL, NULL};
 	struct http_spec spec = {.url = url,
 				 .path = path,
+				 .headers = headers,
 				 .method = method,
 				 .bearer = token,
 				 .body = body,

@@ -18,10 +18,11 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* The options that every command which talks to the API takes. */
 struct cli {
-	const char *api;   /* URL or unix:PATH; NULL: found by cli_find_api() */
-	const char *token; /* bearer; NULL: $VEER_TOKEN */
-	const char *ca;    /* PEM bundle for https */
-	bool as_json;      /* --json */
+	const char *api;    /* URL or unix:PATH; NULL: found by cli_find_api() */
+	const char *token;  /* bearer; NULL: $VEER_TOKEN */
+	const char *ca;     /* PEM bundle for https */
+	bool as_json;       /* --json */
+	char condition[64]; /* a header with the condition of the next calls (If-Match); "": none */
 	char found[4096];
 };
 

@@ -195,18 +195,37 @@ int cli_release(int argc, char *argv[], int first)
 	return code;
 }
 
-/* Change the freeze in the settings, on the condition that nobody else changes them meanwhile. */
-static enum veer_err set_freeze(struct cli *cli, json_t *freeze, struct cli_reply *reply, struct veer_diag *diag)
+enum { TRIES = 3, PRECONDITION_FAILED = 412 };
+
+/* Read the settings, change the freeze, and write them if nobody else has changed them meanwhile. */
+static enum veer_err try_freeze(struct cli *cli, json_t *freeze, struct cli_reply *reply, struct veer_diag *diag)
 {
 	enum veer_err err = cli_call_json(cli, "GET", "/v1/settings", NULL, reply, diag);
-	if (err != VEER_OK) {
-		json_decref(freeze);
+	if (err != VEER_OK)
 		return err;
-	}
 	json_t *settings = json_incref(reply->json);
+	long long revision = json_integer_value(json_object_get(settings, "revision"));
 	cli_reply_deinit(reply);
-	(void)json_object_set_new(settings, "freeze", freeze);
-	return cli_call_json(cli, "PUT", "/v1/settings", settings, reply, diag);
+	(void)json_object_set(settings, "freeze", freeze);
+	if (revision > 0)
+		(void)snprintf(cli->condition, sizeof cli->condition, "If-Match: \"r%lld\"", revision);
+	else
+		(void)snprintf(cli->condition, sizeof cli->condition, "If-None-Match: *");
+	err = cli_call_json(cli, "PUT", "/v1/settings", settings, reply, diag);
+	cli->condition[0] = '\0';
+	return err;
+}
+
+/* Change the freeze and nothing else: what somebody sets at the same time stays. */
+static enum veer_err set_freeze(struct cli *cli, json_t *freeze, struct cli_reply *reply, struct veer_diag *diag)
+{
+	enum veer_err err = try_freeze(cli, freeze, reply, diag);
+	for (int i = 1; i < TRIES && err != VEER_OK && reply->status == PRECONDITION_FAILED; i++) {
+		cli_reply_deinit(reply);
+		err = try_freeze(cli, freeze, reply, diag);
+	}
+	json_decref(freeze);
+	return err;
 }
 
 int cli_freeze(int argc, char *argv[], int first)

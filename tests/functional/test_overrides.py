@@ -267,6 +267,35 @@ def test_the_commands(rig):
     assert cli(rig.api, "drain", "web/a", "--reason", "x", "--for", "soon", check=False).returncode == 1
 
 
+def test_freezing_keeps_what_another_sets_meanwhile(rig):
+    """`veer freeze` reads the settings and writes them: a change in between must not be undone."""
+    lost = []
+    done = threading.Event()
+
+    def set_percent():
+        percent = 1
+        while not done.is_set():
+            percent = percent % 100 + 1
+            settings = rig.api.get("/v1/settings")
+            body = {**settings.json, "max_removal_percent": percent}
+            condition = {"If-Match": settings.headers["ETag"]} if settings.json["revision"] else {"If-None-Match": "*"}
+            if rig.api.put("/v1/settings", body, headers=condition).status >= 300:
+                continue
+            time.sleep(0.002)
+            if rig.api.get("/v1/settings").json["max_removal_percent"] != percent:
+                lost.append(percent)
+
+    setter = threading.Thread(target=set_percent)
+    setter.start()
+    try:
+        for i in range(20):
+            cli(rig.api, "freeze", *(["--reason", "x"] if i % 2 == 0 else ["--off"]), check=False)
+    finally:
+        done.set()
+        setter.join()
+    assert not lost, lost
+
+
 def test_an_endpoint_that_goes_takes_its_override_along(rig):
     assert rig.override("web/c", "drain").status == 201
     left = [{"name": name, "address": f"192.0.2.{i + 1}", "site": name} for i, name in enumerate("ab")]

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a hostile target, or a hostile tenant, cannot have a probe do. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/regex.h"
+#include "base/tls.h"
 #include "probes/check.h"
 #include "probes/exec.h"
 #include "probes/resolve.h"
@@ -427,6 +429,34 @@ static void stages_are_timed_in_their_order(void **state)
 
 /* --- regular expressions --------------------------------------------------------------------------------------- */
 
+/* Whoever writes checks names the bundle, and the agent has one thread. */
+static void a_bundle_that_is_no_file_hangs_nobody(void **state)
+{
+	struct tls_trust *trust = tls_trust_new();
+	struct x509_store_st *store = NULL;
+	struct veer_diag diag;
+	char dir[] = "/tmp/veer-bundle-XXXXXX", fifo[64], huge[64];
+	(void)state;
+	assert_non_null(trust);
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(fifo, sizeof fifo, "%s/fifo", dir);
+	(void)snprintf(huge, sizeof huge, "%s/huge", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	int fd = open(huge, O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
+	(void)close(fd);
+	const char *const paths[] = {"/dev/zero", "/dev/urandom", fifo, huge, dir, "/proc/self/mem", "/nowhere"};
+	(void)alarm(30); /* it would hang for ever */
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+		if (tls_trust_store(trust, paths[i], NULL, &store, &diag) != VEER_EIO)
+			fail_msg("%s is not refused", paths[i]);
+	(void)alarm(0);
+	tls_trust_free(&trust);
+	(void)unlink(fifo);
+	(void)unlink(huge);
+	(void)rmdir(dir);
+}
+
 static void expressions_are_bounded(void **state)
 {
 	static const char *const refused[] = {
@@ -498,6 +528,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_name_is_asked_once_for_all_who_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_connection_is_kept_only_if_the_check_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(stages_are_timed_in_their_order, setup, teardown),
+		cmocka_unit_test(a_bundle_that_is_no_file_hangs_nobody),
 		cmocka_unit_test(expressions_are_bounded),
 		cmocka_unit_test(expressions_are_posix_extended),
 	};

@@ -695,6 +695,128 @@ static void an_override_ends_when_the_wall_clock_says_so(void **state)
 	assert_true(is_there(f, MODEL_KIND_OVERRIDE, "web/e1")); /* that one has no end */
 }
 
+/* What cannot be read may be there all the same: an administrator's word is not forgotten for it (S11). */
+static void an_override_outlives_a_pool_that_cannot_be_read(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 2);
+	start(f);
+	(void)put(f, MODEL_KIND_OVERRIDE, "web/e0", OVERRIDE("drain", ""));
+	json_decref(wait_object(f, MODEL_KIND_OVERRIDE, "web/e0", NULL, NULL));
+	/* Under a name that is not its own it would stand in the wrong place, and hide the others. */
+	(void)put(f, MODEL_KIND_POOL, "aaa", "{\"name\":\"zzz\",\"checks\":[],\"endpoints\":[]}");
+	pause_ms(700);
+	assert_true(is_there(f, MODEL_KIND_OVERRIDE, "web/e0"));
+	(void)put(f, MODEL_KIND_POOL, "web", "{\"name\":7}");
+	pause_ms(700);
+	assert_true(is_there(f, MODEL_KIND_OVERRIDE, "web/e0"));
+	(void)put(f, MODEL_KIND_POOL, "web", NULL);
+	wait_gone(f, MODEL_KIND_OVERRIDE, "web/e0");
+}
+
+/* Put a maintenance window of web/e0 that began an hour ago. */
+static void put_window(struct fixture *f, const char *name, int64_t ends_s)
+{
+	char starts[VEER_RFC3339_SIZE], ends[VEER_RFC3339_SIZE], value[512];
+	int64_t now_ns = veer_clock_wall_ns(veer_clock_system());
+	veer_rfc3339(now_ns - INT64_C(3600000000000), starts);
+	veer_rfc3339(now_ns + ends_s * INT64_C(1000000000), ends);
+	(void)snprintf(value, sizeof value,
+		       "{\"name\":\"%s\",\"endpoints\":[\"web/e0\"],\"starts_at\":\"%s\",\"ends_at\":\"%s\","
+		       "\"reason\":\"x\"}",
+		       name, starts, ends);
+	(void)put(f, MODEL_KIND_MAINTENANCE, name, value);
+}
+
+/* The override stays in force all the time, until it is of this source and the clock's present hour. */
+static void wait_taken_over(struct fixture *f, const char *source, const char *old_end)
+{
+	for (int i = 0; i < WAIT_MS / 2; i++) {
+		struct wanted w = {NULL, NULL, NULL};
+		(void)directory_get(f->directory, MODEL_KIND_OVERRIDE, "web/e0", look, &w);
+		if (w.object == NULL)
+			fail_msg("the endpoint was answered with for a moment");
+		const char *now_of = json_string_value(json_object_get(w.object, "source"));
+		bool is_done = now_of != NULL && strcmp(now_of, source) == 0 &&
+			       strcmp(json_string_value(json_object_get(w.object, "expires_at")), old_end) != 0;
+		json_decref(w.object);
+		if (is_done)
+			return;
+		pause_ms(2);
+	}
+	fail_msg("%s never took over", source);
+}
+
+static void maintenance_that_goes_on_lets_nothing_in_between(void **state)
+{
+	struct fixture *f = *state;
+	char end[VEER_RFC3339_SIZE];
+	put_model(f, 3, 2);
+	start(f);
+	put_window(f, "first", 3600);
+	json_t *drain = wait_object(f, MODEL_KIND_OVERRIDE, "web/e0", "source", "maintenance/first");
+	(void)snprintf(end, sizeof end, "%s", json_string_value(json_object_get(drain, "expires_at")));
+	json_decref(drain);
+	put_window(f, "first", 7200); /* takes longer than was thought */
+	pause_ms(300);
+	atomic_store(&f->ahead_s, 3601);
+	wait_taken_over(f, "maintenance/first", end);
+	put_window(f, "second", 10800); /* and another overlaps it */
+	pause_ms(300);
+	atomic_store(&f->ahead_s, 7201);
+	wait_taken_over(f, "maintenance/second", end);
+	atomic_store(&f->ahead_s, 10801);
+	wait_gone(f, MODEL_KIND_OVERRIDE, "web/e0");
+}
+
+static size_t pushes_shown(struct fixture *f)
+{
+	json_t *status = controller_status(f->controller, "web/e0");
+	assert_non_null(status);
+	size_t count =
+		json_array_size(json_object_get(json_array_get(json_object_get(status, "endpoints"), 0), "pushes"));
+	json_decref(status);
+	return count;
+}
+
+/* Words are kept for what is configured: checks that come and go leave nothing behind (S21). */
+static void words_of_checks_that_are_gone_are_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	static const char pool[] = "{\"name\":\"web\",\"checks\":[%s],\"endpoints\":[{\"name\":\"e0\",\"address\":"
+				   "\"192.0.2.1\",\"site\":\"fra\"}]}";
+	struct controller_push push = {.check = "word", .state = MODEL_STATE_UP, .reason = "fine", .by = "me"};
+	char value[256];
+	put_model(f, 3, 1);
+	(void)put(f, MODEL_KIND_CHECK, "word", "{\"name\":\"word\",\"kind\":\"push\"}");
+	(void)snprintf(value, sizeof value, pool, "\"tcp\",\"word\"");
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+	start(f);
+	assert_int_equal(controller_push_state(f->controller, "web/e0", &push), VEER_OK);
+	assert_int_equal(pushes_shown(f), 1);
+	(void)snprintf(value, sizeof value, pool, "\"tcp\"");
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+	for (int i = 0; i < WAIT_MS / 5 && pushes_shown(f) > 0; i++)
+		pause_ms(5);
+	assert_int_equal(pushes_shown(f), 0);
+}
+
+/* A commit under way when the controller ends comes back, and is taken down in a history that must be there still. */
+static void ending_while_verdicts_are_committed_is_safe(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 40);
+	for (int i = 0; i < 8; i++) {
+		char letters[41] = {0};
+		start(f);
+		memset(letters, i % 2 == 0 ? 'd' : 'u', 40);
+		report_all(f, 3, letters);
+		pause_ms(i);
+		stop(f);
+		memset(f->seq, 0, sizeof f->seq);
+	}
+}
+
 static void a_clock_that_is_set_changes_no_verdict(void **state)
 {
 	struct fixture *f = *state;
@@ -794,6 +916,10 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(overrides_beat_verdicts_in_last_sets, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_override_ends_when_the_wall_clock_says_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_override_outlives_a_pool_that_cannot_be_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(maintenance_that_goes_on_lets_nothing_in_between, setup, teardown),
+		cmocka_unit_test_setup_teardown(words_of_checks_that_are_gone_are_forgotten, setup, teardown),
+		cmocka_unit_test_setup_teardown(ending_while_verdicts_are_committed_is_safe, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clock_that_is_set_changes_no_verdict, setup, teardown),
 		cmocka_unit_test_setup_teardown(frozen_nothing_changes_until_it_is_taken_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deposed_controller_ends_no_override, setup, teardown),

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -188,6 +189,66 @@ static void the_votes_say_why_some_do_not_count(void **state)
 	bench_deinit(&b);
 }
 
+#define CROWD 65536
+
+/* CPU time of this thread, in ms. */
+static int64_t cpu_ms(void)
+{
+	struct timespec t;
+	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* When everything fails at once is no time to look through all of it again for each that fails. */
+static void doubts_and_second_looks_of_a_crowd_are_told_in_one_pass(void **state)
+{
+	static char keys[CROWD][16];
+	static struct verdict_endpoint endpoints[CROWD];
+	static struct observation items[CROWD];
+	static const struct verdict_agent agents[] = {{.id = "ag-0"}, {.id = "ag-1"}};
+	static const uint32_t numbers[] = {0, 1};
+	const struct verdict_check check = {.name = "web",
+					    .fingerprint = 1,
+					    .fall = 2,
+					    .rise = 2,
+					    .interval_ms = 1000,
+					    .timeout_ms = 500,
+					    .agents = numbers,
+					    .agent_count = 2};
+	const struct verdict_config config = {.assignment_revision = 1,
+					      .agents = agents,
+					      .agent_count = 2,
+					      .checks = &check,
+					      .check_count = 1,
+					      .endpoints = endpoints,
+					      .endpoint_count = CROWD};
+	const struct report report = {
+		.assignment_revision = 1, .boot = 1, .seq = 1, .items = items, .item_count = CROWD};
+	struct verdict_engine *engine = verdict_engine_new(NULL);
+	struct verdict_suspicion suspicion;
+	struct verdict_doubt doubt;
+	uint32_t suspicions = 0, doubts = 0;
+	(void)state;
+	for (uint32_t i = 0; i < CROWD; i++) {
+		(void)snprintf(keys[i], sizeof keys[i], "p/e%u", i);
+		endpoints[i] = (struct verdict_endpoint){
+			.key = keys[i], .site = "s", .fingerprint = 1, .checks = numbers, .check_count = 1};
+		items[i] = (struct observation){.state = OBSERVATION_FAILING, .reason = PROBE_REASON_TIMEOUT};
+	}
+	assert_int_equal(verdict_configure(engine, &config, 1000, NULL), VEER_OK);
+	assert_int_equal(verdict_report(engine, "ag-0", &report, 1100), VEER_OK);
+	verdict_tick(engine, 1100);
+	int64_t before_ms = cpu_ms();
+	while (verdict_suspicion_next(engine, &suspicion))
+		suspicions++;
+	while (verdict_doubt_next(engine, &doubt))
+		doubts++;
+	assert_int_equal(suspicions, CROWD);
+	assert_int_equal(doubts, CROWD);
+	assert_true(cpu_ms() - before_ms < 500);
+	verdict_engine_free(&engine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +260,7 @@ int main(void)
 		cmocka_unit_test(a_removal_says_when_it_was_first_seen),
 		cmocka_unit_test(one_that_always_says_down_is_not_the_beginning),
 		cmocka_unit_test(the_votes_say_why_some_do_not_count),
+		cmocka_unit_test(doubts_and_second_looks_of_a_crowd_are_told_in_one_pass),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
