@@ -12,19 +12,18 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "functional"))
 
 from health_rig import NameServer  # noqa: E402
-from veer_util import Api, Program, wait_until  # noqa: E402
+from veer_util import BUILD, Api, Program, wait_until  # noqa: E402, F401
 
 ZONE = "gslb.example."
 REGIONS = ("eu", "us", "ap")
 
 
-def certificate(directory, name, *subject_alt, days=30, issuer=None):
-    """(certificate, key): self-signed. With `days` below 0 it has expired."""
+def certificate(directory, name, *subject_alt):
+    """NAME.pem and NAME.key in the directory, self-signed."""
     cert, key = (os.path.join(directory, f"{name}.{kind}") for kind in ("pem", "key"))
     argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
-            "-subj", "/CN=test", "-addext", f"subjectAltName={','.join(subject_alt)}", "-days", str(days)]
+            "-subj", "/CN=test", "-addext", f"subjectAltName={','.join(subject_alt)}", "-days", "30"]
     subprocess.run(argv, check=True, capture_output=True)
-    return cert, key
 
 
 class Sites:
