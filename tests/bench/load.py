@@ -5,7 +5,7 @@
     load.py [--agents N] [--endpoints N] [--seconds N] [--rounds N]
 
 A real veer-api with a subscriber to its feed and one to each agent's assignments. Agents report each second, as tests/tools/report_load.c does. Steady
-states alone are measured: from well to failing all transitions are committed first. CPU is the process's, from the kernel; bytes are those of all
+states alone are measured: from well to failing all transitions are committed first, and none is old enough to be deleted. CPU is the process's, from the kernel; bytes are those of all
 reports, of all streams, and those written to the store. A tick is a second. The last line is `N passed, N failed`.
 """
 import argparse
@@ -47,7 +47,7 @@ class Plane:
 
     def __init__(self, directory, agents, endpoints):
         self.endpoints = endpoints
-        self.world = World(directory, settings={"brake": "off"})
+        self.world = World(directory, api_args=["--history", "100000"], settings={"brake": "off"})
         self.api = self.world.api
         members = [(f"p{n // POOL}", f"e{n % POOL}", f"192.0.{n // 250}.{n % 250 + 1}", f"s{n % 10}") for n in range(endpoints)]
         check = {"kind": "tcp", "port": 80, "interval_ms": 5000, "timeout_ms": 2000, "hold_s": 0}
