@@ -94,7 +94,9 @@ class World:
         return self.started(NameServer(self.directory, "ns1", f"unix:{self.api.unix}"))
 
     def states(self):
-        return {e["endpoint"]: e["state"] for e in self.api.get("/v1/status").json["endpoints"]}
+        """Of all endpoints; nothing when the control plane has no time to say it."""
+        reply = self.api.get("/v1/status", timeout=120)
+        return {e["endpoint"]: e["state"] for e in reply.json["endpoints"]} if reply.status == 200 else {}
 
     def all_up(self, seconds=30):
         wait_until(lambda: set(self.states().values()) == {"up"}, seconds, lambda: f"all endpoints up: {self.states()}")
