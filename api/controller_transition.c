@@ -86,6 +86,19 @@ static json_t *steps_json(const struct controller *c, const struct verdict_trans
 	return steps;
 }
 
+/*
+ * Since the first observation. The engine says since that of the votes that agree; the agent that failed first, and had
+ * the others asked, may not be among them yet: it has failed, but fewer than `fall` times.
+ */
+static int64_t first_us_ago(const struct verdict_transition *t)
+{
+	int64_t ms = at_least(t->first_ms_ago, 0);
+	for (uint32_t i = 0; t->to == MODEL_STATE_DOWN && i < t->vote_count; i++)
+		if (t->votes[i].state == OBSERVATION_FAILING)
+			ms = at_least(t->votes[i].since_ms, ms);
+	return ms * 1000;
+}
+
 json_t *controller_transition_json(struct controller *c, const struct verdict_transition *t, char id[TRAIL_ID_SIZE],
 				   int64_t *base_us)
 {
@@ -94,7 +107,7 @@ json_t *controller_transition_json(struct controller *c, const struct verdict_tr
 	json_t *votes = json_array();
 	veer_rfc3339(veer_clock_wall_ns(c->config.clock), at);
 	make_id(c, id);
-	*base_us = now_us - at_least(t->first_ms_ago, 0) * 1000;
+	*base_us = now_us - first_us_ago(t);
 	for (uint32_t i = 0; i < t->vote_count; i++)
 		(void)json_array_append_new(votes, vote_json(c, t->endpoint, &t->votes[i]));
 	json_t *steps = steps_json(c, t, *base_us, now_us);

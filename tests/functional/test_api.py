@@ -127,7 +127,7 @@ BAD = [  # what, path, body, status, named place
     ("number out of range", "sites/x", {"region": "eu", "latitude": 91, "longitude": 0}, 422, "/latitude"),
     ("no such word", "sites/x", {"region": "eu", "state": "gone"}, 422, "/state"),
     ("port 0", "checks/x", {"kind": "tcp", "port": 0}, 422, "/port"),
-    ("no such kind", "checks/x", {"kind": "icmp"}, 422, "/kind"),
+    ("no such kind", "checks/x", {"kind": "pigeon"}, 422, "/kind"),
     ("header injection", "checks/x", {"kind": "http", "headers": {"A": "b\r\nC: d"}}, 422, "/headers"),
     ("no such check", "pools/x", {"checks": ["nope"], "endpoints": endpoints("192.0.2.1")}, 422, "/checks/0"),
     ("no such site", "pools/x", {"endpoints": endpoints("192.0.2.1", site="nope")}, 422, "/endpoints/0/site"),

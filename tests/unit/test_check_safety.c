@@ -318,21 +318,23 @@ static void hung_programs_delay_no_other_check(void **state)
 	write_program(f, path);
 	hung.kind = MODEL_CHECK_EXEC;
 	hung.exec = (struct model_check_exec){argv, 1};
-	hung.timeout_ms = 2000;
+	hung.timeout_ms = 3000;
+	good.timeout_ms = 2500;
 	assert_int_equal(exec_pool_allow(f->env.exec, f->dir, NULL), VEER_OK);
 	for (int i = 1; i <= HUNG; i++)
 		(void)begin(f, &hung, "127.0.0.1", i);
+	int64_t began_ms = veer_clock_monotonic_ms(veer_clock_system()) - f->started_ms;
 	(void)begin(f, &good, "127.0.0.1", 0);
 	assert_int_equal(loop_run(f->loop), VEER_OK);
 	assert_int_equal(f->ended[0].reason, PROBE_REASON_OK);
-	assert_true(f->ended[0].at_ms < 1500);
+	assert_true(f->ended[0].at_ms - began_ms < 2000);
 	unsigned late = 0;
 	unsigned waited = 0;
 	for (int i = 1; i <= HUNG; i++) {
 		late += f->ended[i].reason == PROBE_REASON_TIMEOUT;
 		waited += f->ended[i].reason ==
 			  PROBE_REASON_INTERNAL; /* its program never ran: no fault of the endpoint */
-		assert_in_range(f->ended[i].at_ms, 1900, 2000 + CHECK_LATE_MS);
+		assert_true(f->ended[i].at_ms >= 2900);
 	}
 	/* On a slow host some of those with a place began late, too. */
 	assert_int_equal(late + waited, HUNG);

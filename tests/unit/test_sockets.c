@@ -128,17 +128,26 @@ static void sockets_that_are_not_wanted_are_closed(void **state)
 	sockets_close(&new);
 }
 
+/* Another program may use the port at another address, where the kernel lets us have it at ours: then another port. */
 static void a_wildcard_may_join_an_address_that_is_given(void **state)
 {
-	struct veer_listen address = at("127.0.0.1@0");
 	struct sockets old, new;
+	enum veer_err err = VEER_EBUSY;
 	(void)state;
-	open_all(&address, 1, 1, NULL, &old);
-	struct veer_listen all = at("0.0.0.0@1");
-	((struct sockaddr_in *)&all.storage)->sin_port = ((struct sockaddr_in *)&old.addresses[0].storage)->sin_port;
-	assert_int_equal(sockets_open(&all, 1, 1, NULL, &new, NULL), VEER_EBUSY);
-	struct sockets_given given = given_of(&old);
-	open_all(&all, 1, 1, &given, &new);
+	for (int tries = 0; tries < 50 && err == VEER_EBUSY; tries++) {
+		struct veer_listen address = at("127.0.0.1@0"), all = at("0.0.0.0@1");
+		open_all(&address, 1, 1, NULL, &old);
+		((struct sockaddr_in *)&all.storage)->sin_port =
+			((struct sockaddr_in *)&old.addresses[0].storage)->sin_port;
+		assert_int_equal(sockets_open(&all, 1, 1, NULL, &new, NULL), VEER_EBUSY);
+		struct sockets_given given = given_of(&old);
+		err = sockets_open(&all, 1, 1, &given, &new, NULL);
+		if (err != VEER_OK) {
+			sockets_given_close(&given);
+			sockets_close(&old);
+		}
+	}
+	assert_int_equal(err, VEER_OK);
 	assert_true(new.pairs[0].is_wildcard);
 	sockets_close(&new);
 	sockets_close(&old);
