@@ -13,7 +13,7 @@ O := $(B)/obj
 
 PACKAGES := gcc make pkg-config libldns-dev libmicrohttpd-dev libmaxminddb-dev libsqlite3-dev libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libssl-dev libre2-dev g++
-TEST_PACKAGES := libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2
+TEST_PACKAGES := libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables
 
 CC := gcc
 # for base/regex.cc alone
@@ -63,7 +63,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench sim sim-mutants clean help deps test-deps install tests
+.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench steady detect load sim sim-mutants clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -102,6 +102,16 @@ bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a 
 
 abuse: all $(TOOL_BINS)  ## slow connections and floods beside normal clients: are those answered, does memory stay?
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/abuse.py
+
+MINUTES ?= 45
+steady: all  ## no false alarm: agents behind bad paths, cut off and lying, for MINUTES= of real probing (needs root, nftables)
+	@VEER_BUILD=$(B) /usr/bin/python3 tests/bench/steady_health.py $(MINUTES)
+
+detect: all  ## measure the time from a site's death to the first answer without it, by kind of death (needs root, nftables)
+	@VEER_BUILD=$(B) /usr/bin/python3 tests/bench/detect.py
+
+load: all $(TOOL_BINS)  ## measure what 10 agents with 10,000 endpoints cost the control plane, all well and all failing
+	@VEER_BUILD=$(B) /usr/bin/python3 tests/bench/load.py
 
 unit: $(UNIT_BINS) $(REPLAY_BINS) $(SIM_BIN)  ## build and run the C unit tests only
 	@/usr/bin/python3 tests/run.py --build $(B) --unit-only

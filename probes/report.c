@@ -6,9 +6,8 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "probes/report_scan.h"
 
-#define REPORT_FORMAT 1
-#define SAFE_INTEGER_MAX 9007199254740991 /* 2^53 - 1 */
 #define ITEM_FIELDS 4
 
 static const char *const reasons[PROBE_REASON_COUNT] = {
@@ -91,13 +90,17 @@ enum veer_err report_write(const struct report *report, char **out, size_t *len)
 		   ",\"blind\":%s,\"items\":[",
 		   REPORT_FORMAT, report->assignment_revision, report->boot, report->seq,
 		   report->is_blind ? "true" : "false");
+	size_t head = buf.len;
 	for (uint32_t i = 0; i < report->item_count; i++) {
 		const struct observation *item = &report->items[i];
 		buf_printf(&buf, "%s[\"%s\",\"%s\",%u,%u]", i > 0 ? "," : "", observation_state_text(item->state),
 			   probe_reason_text(item->reason), at_most(item->age_ms, REPORT_AGE_MS_MAX),
 			   at_most(item->rtt_us, REPORT_RTT_US_MAX));
 	}
-	buf_puts(&buf, "]}");
+	buf_puts(&buf, "]");
+	size_t items = buf.len - head;
+	size_t whole = (size_t)report->item_count * REPORT_ITEM_BYTES + 1;
+	buf_printf(&buf, "%*s}", items < whole ? (int)(whole - items) : 0, "");
 	char *text = buf_take(&buf, len);
 	buf_deinit(&buf);
 	if (text == NULL)
@@ -177,8 +180,8 @@ static void read_items(struct json_cursor *c, struct arena *arena, struct report
 	out->items = items;
 }
 
-enum veer_err report_parse(const char *text, size_t len, struct arena *arena, struct report *out,
-			   struct veer_diag *diag)
+enum veer_err report_parse_json(const char *text, size_t len, struct arena *arena, struct report *out,
+				struct veer_diag *diag)
 {
 	json_t *root = NULL;
 	struct report report = {0};
@@ -189,9 +192,9 @@ enum veer_err report_parse(const char *text, size_t len, struct arena *arena, st
 	veer_json_begin(&c, root, "", diag);
 	if (veer_json_int(&c, "format", 1, INT32_MAX) != REPORT_FORMAT)
 		veer_json_fail(&c, "format", VEER_EUNSUPPORTED, "only format %d is known", REPORT_FORMAT);
-	report.assignment_revision = veer_json_int(&c, "assignment_revision", 0, SAFE_INTEGER_MAX);
+	report.assignment_revision = veer_json_int(&c, "assignment_revision", 0, REPORT_SAFE_INTEGER_MAX);
 	report.boot = read_boot(&c);
-	report.seq = (uint64_t)veer_json_int(&c, "seq", 1, SAFE_INTEGER_MAX);
+	report.seq = (uint64_t)veer_json_int(&c, "seq", 1, REPORT_SAFE_INTEGER_MAX);
 	report.is_blind = veer_json_bool_or(&c, "blind", false);
 	if (!veer_json_has(&c, "blind"))
 		veer_json_fail(&c, "blind", VEER_EINVAL, "is missing");
@@ -201,4 +204,10 @@ enum veer_err report_parse(const char *text, size_t len, struct arena *arena, st
 	if (err == VEER_OK)
 		*out = report;
 	return err;
+}
+
+enum veer_err report_parse(const char *text, size_t len, struct arena *arena, struct report *out,
+			   struct veer_diag *diag)
+{
+	return report_scan(text, len, arena, out) ? VEER_OK : report_parse_json(text, len, arena, out, diag);
 }

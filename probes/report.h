@@ -89,8 +89,9 @@ struct report {
 };
 
 /*
- * The report as JSON text. Ownership: the caller frees `*out` with free(). Errors: VEER_ENOMEM, VEER_ERANGE (more than
- * REPORT_ITEMS_MAX items).
+ * The report as JSON text, with spaces at its end, so that it is as long for items that fail as for those that are
+ * well. Ownership: the caller frees `*out` with free(). Errors: VEER_ENOMEM, VEER_ERANGE (more than REPORT_ITEMS_MAX
+ * items).
  */
 enum veer_err report_write(const struct report *report, char **out, size_t *len);
 

@@ -260,8 +260,9 @@ struct verdict_transition {
 	enum probe_reason reason; /* what most of its voters said */
 	uint32_t quorum;          /* q of that check; 1 of a push; of a calculated one, how many parts decide */
 	uint32_t regions;         /* R of that check in force */
-	int64_t first_ms_ago;     /* since the first failed (when going up: good) observation of this episode: of those
-				   * votes     that agree, back from the latest over no gap that would part two episodes */
+	int64_t first_ms_ago; /* since the first failed (when going up: good) observation of this episode: of the votes
+			       * that agree, and first failures before the latest of them, back over no gap that would
+			       * part two episodes */
 	const struct verdict_vote *votes; /* all assigned agents, all voting checks and the parts of calculated ones;
 					   * borrowed until the next call */
 	uint32_t vote_count;

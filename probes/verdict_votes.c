@@ -163,33 +163,66 @@ static int64_t first_ago_ms(uint32_t *ages, uint32_t count, int64_t gap_ms)
 	return count > 0 ? ages[last] : 0;
 }
 
-void evidence_sum_up(const struct table *table, const struct endpoint_state *endpoint, uint32_t item, int64_t now_ms,
-		     struct verdict_transition *transition)
+/* What is gathered from the votes behind a decision. */
+struct behind {
+	uint32_t reasons[PROBE_REASON_COUNT];
+	uint32_t age_count;
+	uint32_t latest_ms; /* how old the youngest vote is that agrees */
+	int64_t gap_ms;
+};
+
+/* Take in one vote. A first failure is part of the episode, too, though it is no vote for down: unless it is younger
+ * than all that are, and then `is_first_pass` must be over. */
+static void gather(const struct table *table, const struct verdict_vote *vote, enum model_state to,
+		   int64_t removed_ago_ms, bool is_first_pass, struct behind *behind)
 {
-	bool was_removed = endpoint->committed == MODEL_STATE_DOWN && endpoint->removed_ms != VERDICT_NEVER;
-	int64_t removed_ago_ms = was_removed ? now_ms - endpoint->removed_ms : INT64_MAX;
-	bool is_behind[VERDICT_ITEMS_MAX] = {false};
-	uint32_t reasons[PROBE_REASON_COUNT] = {0};
-	uint32_t *ages = table->ages;
-	uint32_t age_count = 0;
-	int64_t gap_ms = 0;
+	if (!is_first_pass) {
+		if (vote->source == VERDICT_SOURCE_AGENTS && vote->state == OBSERVATION_FAILING &&
+		    vote->since_ms >= behind->latest_ms)
+			table->ages[behind->age_count++] = vote->since_ms;
+		return;
+	}
+	if (!agrees(vote, to))
+		return;
+	behind->reasons[vote->reason]++;
+	if (to != MODEL_STATE_DOWN && (vote->state != OBSERVATION_UP || vote->since_ms > removed_ago_ms))
+		return;
+	table->ages[behind->age_count++] = vote->since_ms;
+	if (vote->since_ms < behind->latest_ms)
+		behind->latest_ms = vote->since_ms;
+}
+
+static void gather_all(const struct table *table, const struct endpoint_state *endpoint, const bool *is_behind,
+		       const struct verdict_transition *transition, int64_t removed_ago_ms, bool is_first_pass,
+		       struct behind *behind)
+{
 	const struct verdict_vote *vote = transition->votes;
-	mark_behind(table, endpoint, item - endpoint->item_first, is_behind);
 	for (uint32_t i = 0; i < endpoint->item_count; i++) {
 		const struct item_state *part = &table->items[endpoint->item_first + i];
 		const struct check_state *check = &table->checks[part->check];
 		if (!part->is_evidence)
 			continue;
 		for (uint32_t k = 0; k < vote_count(check); k++, vote++) {
-			if (!is_behind[i] || !agrees(vote, transition->to))
+			if (!is_behind[i])
 				continue;
-			reasons[vote->reason]++;
-			if (transition->to == MODEL_STATE_DOWN ||
-			    (vote->state == OBSERVATION_UP && vote->since_ms <= removed_ago_ms))
-				ages[age_count++] = vote->since_ms;
-			gap_ms = check->settle_ms > gap_ms ? check->settle_ms : gap_ms;
+			gather(table, vote, transition->to, removed_ago_ms, is_first_pass, behind);
+			if (agrees(vote, transition->to) && check->settle_ms > behind->gap_ms)
+				behind->gap_ms = check->settle_ms;
 		}
 	}
-	transition->reason = common_reason(reasons);
-	transition->first_ms_ago = first_ago_ms(ages, age_count, gap_ms);
+}
+
+void evidence_sum_up(const struct table *table, const struct endpoint_state *endpoint, uint32_t item, int64_t now_ms,
+		     struct verdict_transition *transition)
+{
+	bool was_removed = endpoint->committed == MODEL_STATE_DOWN && endpoint->removed_ms != VERDICT_NEVER;
+	int64_t removed_ago_ms = was_removed ? now_ms - endpoint->removed_ms : INT64_MAX;
+	bool is_behind[VERDICT_ITEMS_MAX] = {false};
+	struct behind behind = {.latest_ms = UINT32_MAX};
+	mark_behind(table, endpoint, item - endpoint->item_first, is_behind);
+	gather_all(table, endpoint, is_behind, transition, removed_ago_ms, true, &behind);
+	if (transition->to == MODEL_STATE_DOWN)
+		gather_all(table, endpoint, is_behind, transition, removed_ago_ms, false, &behind);
+	transition->reason = common_reason(behind.reasons);
+	transition->first_ms_ago = first_ago_ms(table->ages, behind.age_count, behind.gap_ms);
 }

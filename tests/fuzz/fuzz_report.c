@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A report that is accepted is within all limits, and written and read again it is the same. */
+/* A report that is accepted is within all limits, and written and read again it is the same; the short way reads what
+ * JSON reads. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "probes/report.h"
+#include "probes/report_scan.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)
@@ -30,19 +32,35 @@ static void check_limits(const struct report *report)
 	}
 }
 
+static void check_same(const struct report *a, const struct report *b)
+{
+	check(a->assignment_revision == b->assignment_revision && a->boot == b->boot);
+	check(a->seq == b->seq && a->is_blind == b->is_blind && a->item_count == b->item_count);
+	for (uint32_t i = 0; i < a->item_count; i++)
+		check(is_same_item(&a->items[i], &b->items[i]));
+}
+
 static void read_back(const struct report *report, struct arena *arena)
 {
 	struct report again;
 	char *text = NULL;
 	size_t len = 0;
 	check(report_write(report, &text, &len) == VEER_OK && len == strlen(text) && len <= REPORT_BYTES_MAX);
-	check(report_parse(text, len, arena, &again, NULL) == VEER_OK);
-	check(again.assignment_revision == report->assignment_revision && again.boot == report->boot);
-	check(again.seq == report->seq && again.is_blind == report->is_blind);
-	check(again.item_count == report->item_count);
-	for (uint32_t i = 0; i < report->item_count; i++)
-		check(is_same_item(&again.items[i], &report->items[i]));
+	check(report_scan(text, len, arena, &again));
+	check_same(&again, report);
+	check(report_parse_json(text, len, arena, &again, NULL) == VEER_OK);
+	check_same(&again, report);
 	free(text);
+}
+
+static void check_short_way(const char *data, size_t size, struct arena *arena)
+{
+	struct report shortly;
+	struct report whole;
+	if (!report_scan(data, size, arena, &shortly))
+		return;
+	check(report_parse_json(data, size, arena, &whole, NULL) == VEER_OK);
+	check_same(&shortly, &whole);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -53,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(arena != NULL);
 	enum veer_err err = report_parse((const char *)data, size, arena, &report, &diag);
 	check((err == VEER_OK) == (diag.text[0] == '\0'));
+	check_short_way((const char *)data, size, arena);
 	if (err == VEER_OK) {
 		check_limits(&report);
 		read_back(&report, arena);

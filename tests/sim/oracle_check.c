@@ -180,21 +180,31 @@ static void check_return(struct sim *sim, const struct verdict_transition *t, ui
 			 oracle_hold_ms(sim, e));
 }
 
+/* Whether the agent's view is an observation of this episode: one that agrees, or a first failure before the latest. */
+static bool is_of_episode(const struct sim *sim, const struct verdict_transition *t, uint32_t c, uint32_t e, uint32_t a,
+			  int64_t latest_ms)
+{
+	enum verdict_mark mark;
+	enum observation_state state = oracle_view_of(sim, a, c, e, &mark);
+	if (t->to != MODEL_STATE_DOWN)
+		return state == OBSERVATION_UP;
+	return state == OBSERVATION_DOWN ||
+	       (state == OBSERVATION_FAILING && latest_ms != SIM_NEVER && sim->views[a][c][e].turned_ms <= latest_ms);
+}
+
 /* When the episode began: from the votes that agree, the latest first, over gaps that are not too long. */
 static void check_first(struct sim *sim, const struct verdict_transition *t, uint32_t c, uint32_t e)
 {
 	bool is_counted[SIM_AGENTS] = {false};
 	const struct oracle_endpoint *endpoint = &sim->endpoints[e];
-	int64_t first_ms = SIM_NEVER;
+	int64_t first_ms = SIM_NEVER, latest_ms = SIM_NEVER;
 	for (bool found = true; found;) {
 		uint32_t best = SIM_AGENTS;
 		found = false;
 		for (uint32_t a = 0; a < SIM_AGENTS; a++) {
-			enum verdict_mark mark;
 			if (!oracle_is_assigned(&sim->config, a, c, e) || is_counted[a] ||
 			    (sim->trust[c][a].is_suspect && !oracle_value_of(sim, c, e)->counts_suspects) ||
-			    oracle_view_of(sim, a, c, e, &mark) !=
-				    (t->to == MODEL_STATE_DOWN ? OBSERVATION_DOWN : OBSERVATION_UP))
+			    !is_of_episode(sim, t, c, e, a, latest_ms))
 				continue;
 			int64_t turned_ms = sim->views[a][c][e].turned_ms;
 			if (t->to == MODEL_STATE_UP && endpoint->committed == MODEL_STATE_DOWN &&
@@ -208,6 +218,7 @@ static void check_first(struct sim *sim, const struct verdict_transition *t, uin
 		int64_t turned_ms = sim->views[best][c][e].turned_ms;
 		found = first_ms == SIM_NEVER || first_ms - turned_ms <= oracle_settle_ms(&sim->config, c);
 		first_ms = found ? turned_ms : first_ms;
+		latest_ms = latest_ms == SIM_NEVER ? turned_ms : latest_ms;
 		is_counted[best] = true;
 	}
 	int64_t expected = first_ms == SIM_NEVER ? 0 : sim->now_ms - first_ms;

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "probes/report.h"
+#include "probes/report_scan.h"
 
 #define GOLDEN "tests/data/formats/report.json"
 #define HEAD "{\"format\":1,\"assignment_revision\":1,\"boot\":\"0000000000000001\",\"seq\":1,\"blind\":false,"
@@ -83,6 +84,52 @@ static void the_golden_report_is_written_byte_for_byte(void **state)
 	assert_string_equal(out, text);
 	free(out);
 	free(text);
+}
+
+/* 1,000 items that are well, or that fail in the longest usual way. */
+static char *many(bool is_down, size_t *len)
+{
+	static struct observation items[1000];
+	struct report report = {.boot = 1, .seq = 1, .items = items, .item_count = 1000};
+	char *text = NULL;
+	for (uint32_t i = 0; i < 1000; i++)
+		items[i] = is_down ? (struct observation){OBSERVATION_DOWN, PROBE_REASON_CONNECT_TIMEOUT, i * 6, 999999}
+				   : (struct observation){OBSERVATION_UP, PROBE_REASON_OK, i, i};
+	assert_int_equal(report_write(&report, &text, len), VEER_OK);
+	return text;
+}
+
+static void a_report_of_failures_is_as_long_as_one_of_successes(void **state)
+{
+	(void)state;
+	size_t well = 0;
+	size_t failing = 0;
+	free(many(false, &well));
+	free(many(true, &failing));
+	assert_int_equal(well, failing);
+}
+
+static void the_short_way_reads_the_same_and_only_what_is_written_so(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new(1 << 20);
+	struct report shortly;
+	struct report whole;
+	size_t len = 0;
+	char *text = many(true, &len);
+	assert_true(report_scan(text, len, arena, &shortly));
+	assert_int_equal(report_parse_json(text, len, arena, &whole, NULL), VEER_OK);
+	assert_int_equal(shortly.item_count, whole.item_count);
+	assert_memory_equal(shortly.items, whole.items, whole.item_count * sizeof *whole.items);
+	for (size_t cut = 0; cut < len; cut += cut < 200 ? 1 : 97) {
+		char kept = text[cut];
+		assert_false(report_scan(text, cut, arena, &shortly));
+		text[cut] = '\t';
+		assert_false(report_scan(text, len, arena, &shortly));
+		text[cut] = kept;
+	}
+	free(text);
+	arena_free(&arena);
 }
 
 static void every_reason_and_state_survives_the_way(void **state)
@@ -193,6 +240,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_golden_report_is_read),
 		cmocka_unit_test(the_golden_report_is_written_byte_for_byte),
+		cmocka_unit_test(a_report_of_failures_is_as_long_as_one_of_successes),
+		cmocka_unit_test(the_short_way_reads_the_same_and_only_what_is_written_so),
 		cmocka_unit_test(every_reason_and_state_survives_the_way),
 		cmocka_unit_test(what_is_not_exact_is_refused),
 		cmocka_unit_test(a_report_is_bounded_both_ways),

@@ -141,6 +141,27 @@ static void a_removal_says_when_it_was_first_seen(void **state)
 	bench_deinit(&b);
 }
 
+static void the_first_failure_is_the_beginning_though_others_decide(void **state)
+{
+	(void)state;
+	struct bench b;
+	struct verdict_transition t;
+	bench_init_up(&b, 4, 1, 1);
+	b.checks[0].quorum = 2;
+	bench_configure(&b);
+	bench_see(&b, "f---"); /* its next probe is not due before the others have decided */
+	b.now_ms += 500;
+	bench_see(&b, "-f--");
+	b.now_ms += 100;
+	bench_see(&b, "-df-");
+	b.now_ms += 50;
+	bench_see(&b, "--df"); /* fails for the first time when all is known: no beginning, and no gap */
+	assert_true(bench_tick(&b, &t));
+	assert_int_equal(t.to, MODEL_STATE_DOWN);
+	assert_int_equal(t.first_ms_ago, 650);
+	bench_deinit(&b);
+}
+
 static void one_that_always_says_down_is_not_the_beginning(void **state)
 {
 	(void)state;
@@ -258,6 +279,7 @@ int main(void)
 		cmocka_unit_test(the_silent_the_blind_and_warnings_raise_no_doubt),
 		cmocka_unit_test(doubt_survives_a_new_configuration),
 		cmocka_unit_test(a_removal_says_when_it_was_first_seen),
+		cmocka_unit_test(the_first_failure_is_the_beginning_though_others_decide),
 		cmocka_unit_test(one_that_always_says_down_is_not_the_beginning),
 		cmocka_unit_test(the_votes_say_why_some_do_not_count),
 		cmocka_unit_test(doubts_and_second_looks_of_a_crowd_are_told_in_one_pass),
