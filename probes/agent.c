@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,8 @@ static void take_list(struct agent *agent, const struct assignments *list, struc
 		log_error(agent->log, "assignments refused", LOG_STR("reason", veer_err_text(VEER_ENOMEM)));
 		return;
 	}
+	/* Reading a long list takes several times its memory, for a moment: give that back. */
+	(void)malloc_trim(0);
 	log_info(agent->log, "assignments in force", LOG_STR("from", source), LOG_INT("revision", revision),
 		 LOG_INT("items", items));
 	reporter_start(agent->reporter, report_ms);
