@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* veer-probe: options, and the agent on the daemon's loop. */
+#include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -108,10 +109,13 @@ static void on_reload(void *ctx)
 		log_error(p->daemon.log, "not reloaded", LOG_STR("reason", diag.text));
 }
 
-/* Each running probe is a descriptor. */
+#define TRIM_BYTES (8 << 20)
+
+/* Each running probe is a descriptor. And its memory comes and goes: the heap's end must not follow each time. */
 static void raise_limits(void)
 {
 	struct rlimit limit;
+	(void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
