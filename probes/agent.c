@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "probes/exec.h"
 #include "probes/prober.h"
+#include "probes/reference.h"
 #include "probes/reporter.h"
 #include "probes/stream.h"
 #include "probes/target.h"
@@ -43,6 +45,8 @@ struct agent {
 	struct http_client *http; /* for the control plane: its connections share nothing with those of probes */
 	struct jobs *disk;
 	struct check_env env;
+	struct references *references;
+	bool has_references;
 	struct prober *prober;
 	struct reporter *reporter;
 	struct stream *stream;
@@ -131,6 +135,8 @@ static void take_list(struct agent *agent, const struct assignments *list, struc
 		log_error(agent->log, "assignments refused", LOG_STR("reason", veer_err_text(VEER_ENOMEM)));
 		return;
 	}
+	/* Reading a long list takes several times its memory, for a moment: give that back. */
+	(void)malloc_trim(0);
 	log_info(agent->log, "assignments in force", LOG_STR("from", source), LOG_INT("revision", revision),
 		 LOG_INT("items", items));
 	reporter_start(agent->reporter, report_ms);
@@ -210,6 +216,21 @@ static void on_change(void *ctx)
 	reporter_changed(agent->reporter);
 }
 
+static void on_failing(void *ctx)
+{
+	struct agent *agent = ctx;
+	references_hurry(agent->references);
+}
+
+/* With references there is more than a guess. */
+static void on_outage(void *ctx, uint32_t failing)
+{
+	struct agent *agent = ctx;
+	if (!agent->has_references)
+		log_warn(agent->log, "everything fails at once: is this agent cut off? --reference would tell",
+			 LOG_INT("items", (int64_t)failing));
+}
+
 /* There is an identity: serve. */
 static void run(struct agent *agent)
 {
@@ -278,6 +299,8 @@ static enum veer_err lock_state(struct agent *agent, struct veer_diag *diag)
 
 static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struct veer_diag *diag)
 {
+	const struct prober_events events = {
+		.changed = on_change, .failing = on_failing, .outage = on_outage, .ctx = agent};
 	agent->http = http_client_new(agent->loop);
 	agent->disk = jobs_new(agent->loop, 1, 4);
 	unsigned allowed_targets = agent->env.allowed_targets;
@@ -288,9 +311,11 @@ static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struc
 	agent->link.http = agent->http;
 	if (exec_pool_allow(agent->env.exec, exec_dir, diag) != VEER_OK)
 		return VEER_EINVAL;
-	agent->prober = prober_new(&agent->env, agent->log, on_change, agent);
+	agent->references = references_new(&agent->env, agent->log, on_change, agent);
+	if (agent->references != NULL)
+		agent->prober = prober_new(&agent->env, agent->log, &events);
 	if (agent->prober != NULL)
-		agent->reporter = reporter_new(agent->loop, &agent->link, agent->log, agent->prober);
+		agent->reporter = reporter_new(agent->loop, &agent->link, agent->log, agent->prober, agent->references);
 	agent->stream = stream_new(agent->loop, &agent->link, agent->log, on_message, agent);
 	if (agent->reporter == NULL || agent->stream == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
@@ -325,6 +350,14 @@ static enum veer_err begin(struct agent *agent, const char *token_file, struct v
 	return loop_timer_set(agent->loop, &agent->begin, 0, on_begin, agent);
 }
 
+static enum veer_err set_references(struct agent *agent, const struct agent_settings *settings, struct veer_diag *diag)
+{
+	enum veer_err err = references_set(agent->references, settings->references, settings->reference_count, diag);
+	if (err == VEER_OK)
+		agent->has_references = settings->reference_count > 0;
+	return err;
+}
+
 enum veer_err agent_new(const struct agent_settings *settings, const struct agent_events *events, struct loop *loop,
 			struct logger *log, struct agent **out, struct veer_diag *diag)
 {
@@ -349,6 +382,8 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 	if (err == VEER_OK)
 		err = make_parts(agent, settings->allow_exec, diag);
 	if (err == VEER_OK)
+		err = set_references(agent, settings, diag);
+	if (err == VEER_OK)
 		err = begin(agent, settings->token_file, diag);
 	if (err != VEER_OK)
 		agent_free(&agent);
@@ -367,6 +402,7 @@ void agent_free(struct agent **agent_ptr)
 	stream_free(&agent->stream);
 	reporter_free(&agent->reporter);
 	prober_free(&agent->prober);
+	references_free(&agent->references);
 	check_env_close(&agent->env);
 	http_client_free(&agent->http);
 	struct jobs *disk = agent->disk;
@@ -388,7 +424,12 @@ enum veer_err agent_reload(struct agent *agent, const struct agent_settings *set
 	if (strcmp(settings->state_dir, agent->state_dir) != 0 ||
 	    strcmp(settings->region != NULL ? settings->region : "", agent->region) != 0)
 		return veer_fail(diag, VEER_EINVAL, "another state directory or region needs a restart");
-	if (exec_pool_allow(agent->env.exec, settings->allow_exec, diag) != VEER_OK)
+	err = references_check(settings->references, settings->reference_count, diag);
+	if (err == VEER_OK)
+		err = exec_pool_allow(agent->env.exec, settings->allow_exec, diag);
+	if (err == VEER_OK)
+		err = set_references(agent, settings, diag);
+	if (err != VEER_OK)
 		return VEER_EINVAL;
 	agent->link = link;
 	agent->env.allowed_targets = allowed;

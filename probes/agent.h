@@ -8,6 +8,8 @@
 #ifndef VEER_PROBES_AGENT_H
 #define VEER_PROBES_AGENT_H
 
+#include <stddef.h>
+
 #include "base/log.h"
 #include "base/loop.h"
 
@@ -17,9 +19,11 @@ struct agent_settings {
 	const char *api_ca;     /* PEM file for https:// URLs; NULL: the system's */
 	const char *token_file; /* NULL: an identity must be there */
 	const char *state_dir;
-	const char *region;        /* NULL: whatever enrolment says */
-	const char *allow_targets; /* NULL: none of the special ones */
-	const char *allow_exec;    /* a directory of programs; NULL: none are run */
+	const char *region;            /* NULL: whatever enrolment says */
+	const char *allow_targets;     /* NULL: none of the special ones */
+	const char *allow_exec;        /* a directory of programs; NULL: none are run */
+	const char *const *references; /* texts (reference.h); `reference_count` of them */
+	size_t reference_count;
 };
 
 /* What the owner is told. */
@@ -42,8 +46,9 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 void agent_free(struct agent **agent);
 
 /*
- * Take over URLs, CA file, allowed targets and programs from new settings, and connect anew. On failure nothing
- * changes. Errors (diag): VEER_EINVAL; also when the directory or the region is another one: that needs a restart.
+ * Take over URLs, CA file, allowed targets, programs and references from new settings, and connect anew. On failure
+ * nothing changes. Errors (diag): VEER_EINVAL; also when the directory or the region is another one: that needs a
+ * restart.
  */
 enum veer_err agent_reload(struct agent *agent, const struct agent_settings *settings, struct veer_diag *diag);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* veer-probe: options, and the agent on the daemon's loop. */
+#include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -11,6 +12,7 @@
 struct program {
 	struct daemon daemon;
 	struct agent_settings settings;
+	struct args_list references;
 	struct agent *agent;
 	int argc;
 	char **argv;
@@ -18,9 +20,10 @@ struct program {
 	struct veer_diag reason;
 };
 
-#define OPTION_COUNT 7
+#define OPTION_COUNT 8
 
-static struct args_spec spec_for(struct agent_settings *settings, struct args_option options[OPTION_COUNT])
+static struct args_spec spec_for(struct agent_settings *settings, struct args_list *references,
+				 struct args_option options[OPTION_COUNT])
 {
 	options[0] = (struct args_option){.name = "api",
 					  .kind = ARGS_STRING,
@@ -59,6 +62,12 @@ static struct args_spec spec_for(struct agent_settings *settings, struct args_op
 					  .target = &settings->allow_exec,
 					  .value = "DIR",
 					  .help = "let checks run programs below this directory"};
+	options[7] = (struct args_option){
+		.name = "reference",
+		.kind = ARGS_LIST,
+		.target = references,
+		.value = "HOST:PORT|icmp:HOST",
+		.help = "a place that is nearly always there: with none in reach this agent is blind"};
 	return (struct args_spec){.usage = "veer-probe --api URL[,URL...] --state DIR [options]",
 				  .summary = "Runs health checks for a Veer control plane and reports what it sees.\n"
 					     "'veer-probe check URL...' runs one by hand: see veer-probe check --help.",
@@ -85,10 +94,13 @@ static void on_reload(void *ctx)
 	struct program *p = ctx;
 	struct daemon_options fresh;
 	struct agent_settings settings = {0};
+	struct args_list references = {0};
 	struct args_option options[OPTION_COUNT];
-	struct args_spec spec = spec_for(&settings, options);
+	struct args_spec spec = spec_for(&settings, &references, options);
 	struct veer_diag diag = {""};
 	enum veer_err err = daemon_options_parse(&fresh, &spec, p->argc, p->argv, &diag);
+	settings.references = references.items;
+	settings.reference_count = references.count;
 	if (err == VEER_OK)
 		err = agent_reload(p->agent, &settings, &diag);
 	/* The agent keeps no string of its settings. */
@@ -97,10 +109,13 @@ static void on_reload(void *ctx)
 		log_error(p->daemon.log, "not reloaded", LOG_STR("reason", diag.text));
 }
 
-/* Each running probe is a descriptor. */
+#define TRIM_BYTES (8 << 20)
+
+/* Each running probe is a descriptor. And its memory comes and goes: the heap's end must not follow each time. */
 static void raise_limits(void)
 {
 	struct rlimit limit;
+	(void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
@@ -112,6 +127,8 @@ static int serve(struct program *p)
 	const struct agent_events events = {.enrolled = on_enrolled, .failed = on_failed, .ctx = p};
 	struct veer_diag diag = {""};
 	raise_limits();
+	p->settings.references = p->references.items;
+	p->settings.reference_count = p->references.count;
 	if (agent_new(&p->settings, &events, p->daemon.loop, p->daemon.log, &p->agent, &diag) != VEER_OK)
 		return daemon_fail(&p->daemon, &diag);
 	int status = daemon_run(&p->daemon, on_reload, p);
@@ -125,7 +142,7 @@ int main(int argc, char *argv[])
 		return hand_main(argc, argv);
 	struct program p = {.argc = argc, .argv = argv, .status = -1};
 	struct args_option options[OPTION_COUNT];
-	struct args_spec spec = spec_for(&p.settings, options);
+	struct args_spec spec = spec_for(&p.settings, &p.references, options);
 	int status = daemon_init(&p.daemon, "veer-probe", &spec, argc, argv);
 	if (status >= 0)
 		return status;

@@ -7,12 +7,14 @@
 #include <sys/resource.h>
 
 #include "probes/index.h"
+#include "probes/outage.h"
 #include "probes/streak.h"
 
 #define CONFIRM_SPACING_MS 100
-#define FIRST_ROUND_MS 1000  /* an unknown item is looked at so often, when its interval is longer */
-#define DESCRIPTORS_KEPT 128 /* for the control planes, the disk and the resolver's threads */
-#define ATTEMPTS_MAX 32      /* probes of one item at a time: timeouts may be longer than intervals */
+#define FIRST_ROUND_MS 1000   /* an unknown item is looked at so often, when its interval is longer */
+#define FIRST_ROUND_RATE 1000 /* such looks a second, of all items: with many the round takes longer */
+#define DESCRIPTORS_KEPT 128  /* for the control planes, the disk and the resolver's threads */
+#define ATTEMPTS_MAX 32       /* probes of one item at a time: timeouts may be longer than intervals */
 
 /* A list in force, kept until the last probe that borrows from it has ended. */
 struct work {
@@ -47,16 +49,20 @@ struct item {
 	uint32_t first_left;   /* quick probes left for the first round */
 	uint64_t started;      /* number of the last probe started */
 	uint64_t ended;        /* number of the latest probe that ended */
+	bool is_failing;       /* the last probe that counted failed */
+	int64_t failing_ms;    /* since when */
 };
 
 struct prober {
 	const struct check_env *env;
 	struct logger *log;
-	void (*changed)(void *ctx);
-	void *ctx;
+	struct prober_events events;
 	struct work *work;   /* NULL before the first list */
 	struct item **items; /* in the order of its list */
 	uint32_t item_count;
+	uint32_t pace_count;    /* items of the list in force, or coming into force */
+	uint32_t probed_count;  /* items that can be probed */
+	uint32_t failing_count; /* of those, that fail */
 	uint64_t attempt_count; /* probes that run */
 	uint64_t attempt_max;
 };
@@ -104,6 +110,43 @@ static void log_probe(const struct item *item, const struct check_outcome *outco
 		  LOG_INT("total_us", outcome->timing.total_us));
 }
 
+/* All of them fail, and not one by one? */
+static bool is_outage(const struct prober *prober)
+{
+	struct outage outage = {.now_ms = loop_now_ms(prober->env->loop)};
+	for (uint32_t i = 0; i < prober->item_count && !outage.is_partial; i++) {
+		const struct item *item = prober->items[i];
+		if (item->check == NULL)
+			continue;
+		const struct outage_item seen = {.endpoint = item->assigned->endpoint,
+						 .address = item->assigned->address,
+						 .is_failing = item->is_failing,
+						 .failing_ms = item->failing_ms,
+						 .interval_ms = item->check->interval_ms};
+		outage_add(&outage, &seen);
+	}
+	return outage_is_likely(&outage);
+}
+
+/* Keep count of those that fail. */
+static void note_failing(struct item *item)
+{
+	struct prober *prober = item->prober;
+	bool is_failing = item->streak.count > 0 && !item->streak.was_ok;
+	if (is_failing == item->is_failing)
+		return;
+	item->is_failing = is_failing;
+	if (!is_failing) {
+		prober->failing_count--;
+		return;
+	}
+	item->failing_ms = loop_now_ms(prober->env->loop);
+	prober->failing_count++;
+	prober->events.failing(prober->events.ctx);
+	if (prober->failing_count == prober->probed_count && is_outage(prober))
+		prober->events.outage(prober->events.ctx, prober->failing_count);
+}
+
 static void on_probe(void *ctx, const struct check_outcome *outcome)
 {
 	struct attempt *attempt = ctx;
@@ -120,8 +163,9 @@ static void on_probe(void *ctx, const struct check_outcome *outcome)
 					  loop_now_ms(prober->env->loop));
 		if (is_news) {
 			log_turn(item, outcome);
-			prober->changed(prober->ctx);
+			prober->events.changed(prober->events.ctx);
 		}
+		note_failing(item);
 	}
 	attempt_remove(attempt);
 }
@@ -169,6 +213,13 @@ static int64_t until_place_ms(const struct item *item)
 	return left_ms > 0 ? left_ms : left_ms + interval_ms;
 }
 
+/* How often an unknown item is looked at: a round of them must not be more work than the agent can do. */
+static int64_t first_round_ms(const struct item *item)
+{
+	int64_t all_ms = (int64_t)item->prober->pace_count * 1000 / FIRST_ROUND_RATE;
+	return all_ms > FIRST_ROUND_MS ? all_ms : FIRST_ROUND_MS;
+}
+
 /* The next probe: a whole interval after the last on the monotonic clock, or, in the first round, soon. */
 static void schedule(struct item *item)
 {
@@ -176,9 +227,9 @@ static void schedule(struct item *item)
 	int64_t now_ms = loop_now_ms(loop);
 	int64_t interval_ms = item->check->interval_ms;
 	int64_t due_ms = item->timer.due_ms + interval_ms;
-	if (item->streak.state == OBSERVATION_UNKNOWN && item->first_left > 0 && interval_ms > FIRST_ROUND_MS) {
+	if (item->streak.state == OBSERVATION_UNKNOWN && item->first_left > 0 && interval_ms > first_round_ms(item)) {
 		item->first_left--;
-		due_ms = now_ms + FIRST_ROUND_MS;
+		due_ms = now_ms + first_round_ms(item);
 	} else if (item->first_left > 0) {
 		item->first_left = 0;
 		due_ms = now_ms + until_place_ms(item);
@@ -192,8 +243,9 @@ static void schedule(struct item *item)
 static void schedule_first(struct item *item)
 {
 	int64_t after_ms = until_place_ms(item);
-	if (item->streak.state == OBSERVATION_UNKNOWN && after_ms > FIRST_ROUND_MS)
-		after_ms = (int64_t)(item->place % FIRST_ROUND_MS);
+	int64_t first_ms = first_round_ms(item);
+	if (item->streak.state == OBSERVATION_UNKNOWN && after_ms > first_ms)
+		after_ms = (int64_t)(item->place % (uint64_t)first_ms);
 	(void)loop_timer_set(item->prober->env->loop, &item->timer, after_ms, on_due, item);
 }
 
@@ -285,6 +337,8 @@ static void item_inherit(struct item *item, struct item *old)
 	item->attempts = old->attempts;
 	item->attempt_count = old->attempt_count;
 	item->confirm_left = old->confirm_left;
+	item->is_failing = old->is_failing;
+	item->failing_ms = old->failing_ms;
 	for (struct attempt *attempt = item->attempts; attempt != NULL; attempt = attempt->next)
 		attempt->item = item;
 	if (item->attempts != NULL)
@@ -353,6 +407,16 @@ static uint64_t descriptors_for_probes(void)
 	return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT : limit.rlim_cur / 2;
 }
 
+static void count_failing(struct prober *prober)
+{
+	prober->probed_count = 0;
+	prober->failing_count = 0;
+	for (uint32_t i = 0; i < prober->item_count; i++) {
+		prober->probed_count += prober->items[i]->check != NULL;
+		prober->failing_count += prober->items[i]->is_failing;
+	}
+}
+
 enum veer_err prober_assign(struct prober *prober, const struct assignments *list, struct arena *arena)
 {
 	struct work *work = work_new(list, arena);
@@ -361,6 +425,7 @@ enum veer_err prober_assign(struct prober *prober, const struct assignments *lis
 		arena_free(&arena);
 		return VEER_ENOMEM;
 	}
+	prober->pace_count = list->item_count;
 	for (uint32_t i = 0; i < list->item_count; i++) {
 		item_describe(items[i], work, i);
 		uint32_t before = place_before(prober, items[i], arena);
@@ -375,6 +440,7 @@ enum veer_err prober_assign(struct prober *prober, const struct assignments *lis
 	prober->work = work;
 	prober->items = items;
 	prober->item_count = list->item_count;
+	count_failing(prober);
 	prober->attempt_max = descriptors_for_probes();
 	return VEER_OK;
 }
@@ -394,11 +460,11 @@ void prober_confirm(struct prober *prober, const char *check, const char *endpoi
 
 /* --- outside --------------------------------------------------------------------------------------------------- */
 
-struct prober *prober_new(const struct check_env *env, struct logger *log, void (*changed)(void *ctx), void *ctx)
+struct prober *prober_new(const struct check_env *env, struct logger *log, const struct prober_events *events)
 {
 	struct prober *prober = calloc(1, sizeof *prober);
 	if (prober != NULL)
-		*prober = (struct prober){.env = env, .log = log, .changed = changed, .ctx = ctx};
+		*prober = (struct prober){.env = env, .log = log, .events = *events};
 	return prober;
 }
 

@@ -19,8 +19,16 @@
 
 struct prober;
 
-/* A prober without items. `env` and `log` are borrowed; `changed` is called when a report should go out soon. */
-struct prober *prober_new(const struct check_env *env, struct logger *log, void (*changed)(void *ctx), void *ctx);
+/* What the owner is told. None of them may free the prober. */
+struct prober_events {
+	void (*changed)(void *ctx);                  /* a report should go out soon */
+	void (*failing)(void *ctx);                  /* an item that did not fail does now */
+	void (*outage)(void *ctx, uint32_t failing); /* every item has begun to fail within one interval (outage.h) */
+	void *ctx;
+};
+
+/* A prober without items. `env` and `log` are borrowed. */
+struct prober *prober_new(const struct check_env *env, struct logger *log, const struct prober_events *events);
 /* Cancels all probes. `*prober` may be NULL. */
 void prober_free(struct prober **prober);
 

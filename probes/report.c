@@ -79,6 +79,41 @@ static uint32_t at_most(uint32_t value, uint32_t most)
 	return value < most ? value : most;
 }
 
+static char *put_text(char *at, const char *text)
+{
+	size_t len = strlen(text);
+	memcpy(at, text, len);
+	return at + len;
+}
+
+static char *put_number(char *at, uint32_t value)
+{
+	char digits[10]; /* of UINT32_MAX */
+	size_t count = 0;
+	do
+		digits[count++] = (char)('0' + value % 10);
+	while ((value /= 10) > 0);
+	while (count > 0)
+		*at++ = digits[--count];
+	return at;
+}
+
+/* By hand: with 10,000 items a second, printf was a fifth of what the whole agent costs. */
+static void put_item(struct buf *buf, const struct observation *item, bool is_first)
+{
+	char text[96]; /* our own names, of at most 16 bytes, and two numbers of at most 10 digits */
+	char *at = put_text(text, is_first ? "[\"" : ",[\"");
+	at = put_text(at, observation_state_text(item->state));
+	at = put_text(at, "\",\"");
+	at = put_text(at, probe_reason_text(item->reason));
+	at = put_text(at, "\",");
+	at = put_number(at, at_most(item->age_ms, REPORT_AGE_MS_MAX));
+	*at++ = ',';
+	at = put_number(at, at_most(item->rtt_us, REPORT_RTT_US_MAX));
+	*at++ = ']';
+	buf_append(buf, text, (size_t)(at - text));
+}
+
 enum veer_err report_write(const struct report *report, char **out, size_t *len)
 {
 	struct buf buf;
@@ -91,12 +126,8 @@ enum veer_err report_write(const struct report *report, char **out, size_t *len)
 		   REPORT_FORMAT, report->assignment_revision, report->boot, report->seq,
 		   report->is_blind ? "true" : "false");
 	size_t head = buf.len;
-	for (uint32_t i = 0; i < report->item_count; i++) {
-		const struct observation *item = &report->items[i];
-		buf_printf(&buf, "%s[\"%s\",\"%s\",%u,%u]", i > 0 ? "," : "", observation_state_text(item->state),
-			   probe_reason_text(item->reason), at_most(item->age_ms, REPORT_AGE_MS_MAX),
-			   at_most(item->rtt_us, REPORT_RTT_US_MAX));
-	}
+	for (uint32_t i = 0; i < report->item_count; i++)
+		put_item(&buf, &report->items[i], i == 0);
 	buf_puts(&buf, "]");
 	size_t items = buf.len - head;
 	size_t whole = (size_t)report->item_count * REPORT_ITEM_BYTES + 1;

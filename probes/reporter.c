@@ -15,7 +15,7 @@ struct receiver {
 	struct reporter *reporter;
 	uint32_t url;
 	uint32_t underway;
-	int last_status; /* of its last answer, 0 for none: for logging changes only */
+	int last_status; /* of its last answer, 0 for none, -1 before the first: for logging changes only */
 };
 
 struct reporter {
@@ -23,6 +23,7 @@ struct reporter {
 	const struct link *link;
 	struct logger *log;
 	const struct prober *prober;
+	const struct references *references;
 	struct loop_timer timer;
 	struct receiver receivers[LINK_URLS_MAX];
 	struct observation *items; /* scratch */
@@ -36,14 +37,15 @@ struct reporter {
 static void on_timer(void *ctx);
 
 struct reporter *reporter_new(struct loop *loop, const struct link *link, struct logger *log,
-			      const struct prober *prober)
+			      const struct prober *prober, const struct references *references)
 {
 	struct reporter *reporter = calloc(1, sizeof *reporter);
 	if (reporter == NULL)
 		return NULL;
-	*reporter = (struct reporter){.loop = loop, .link = link, .log = log, .prober = prober};
+	*reporter =
+		(struct reporter){.loop = loop, .link = link, .log = log, .prober = prober, .references = references};
 	for (uint32_t i = 0; i < LINK_URLS_MAX; i++)
-		reporter->receivers[i] = (struct receiver){.reporter = reporter, .url = i};
+		reporter->receivers[i] = (struct receiver){.reporter = reporter, .url = i, .last_status = -1};
 	while (reporter->boot == 0) {
 		if (crypto_random(&reporter->boot, sizeof reporter->boot) != VEER_OK) {
 			free(reporter);
@@ -110,6 +112,7 @@ static void send_report(struct reporter *reporter)
 	struct report report = {.assignment_revision = prober_revision(reporter->prober),
 				.boot = reporter->boot,
 				.seq = reporter->seq + 1,
+				.is_blind = references_are_blind(reporter->references),
 				.item_count = prober_item_count(reporter->prober)};
 	char *text = NULL;
 	size_t len = 0;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "probes/prober.h"
+#include "probes/reference.h"
 
 #define REPORTER_COALESCE_MS 50 /* changes so close together travel in one report */
 
@@ -19,7 +20,7 @@ struct reporter;
 
 /* Nothing is sent before reporter_start(). All are borrowed. NULL when memory (or the kernel's randomness) is out. */
 struct reporter *reporter_new(struct loop *loop, const struct link *link, struct logger *log,
-			      const struct prober *prober);
+			      const struct prober *prober, const struct references *references);
 void reporter_free(struct reporter **reporter);
 
 /* Send from now on, every `report_ms`; call again when the assignments have changed: the next report goes out now. */

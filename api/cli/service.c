@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/file.h"
+#include "probes/reference.h"
 #include "probes/target.h"
 #include "zones/model.h"
 
@@ -41,8 +42,9 @@ static const struct config_field probe_fields[] = {
 	{.key = "name", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
 	{.key = "region", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
 	{.key = "allow_targets", .type = CONFIG_STRING, .min = 1, .max = 255},
+	{.key = "reference", .type = CONFIG_STRINGS, .max = REFERENCES_MAX},
 };
-static const struct config_schema probe_schema = {probe_fields, 3};
+static const struct config_schema probe_schema = {probe_fields, 4};
 
 static const struct config_field service_fields[] = {
 	{.key = "state", .type = CONFIG_STRING, .required = true, .min = 1, .max = SERVICE_PATH_SIZE - 64},
@@ -176,6 +178,18 @@ static void check_targets(struct checker *c, size_t probe, const char *targets)
 		refuse(c, pointer, "allow_targets: %.300s", why.text);
 }
 
+static void check_references(struct checker *c, size_t probe, const json_t *texts)
+{
+	for (size_t i = 0; i < json_array_size(texts); i++) {
+		char pointer[64];
+		struct veer_diag why = {""};
+		const char *reference = json_string_value(json_array_get(texts, i));
+		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/reference/%zu", probe, i);
+		if (references_check(&reference, 1, &why) != VEER_OK)
+			refuse(c, pointer, "reference: %.300s", why.text);
+	}
+}
+
 static void check_probes(struct checker *c, const json_t *probes)
 {
 	for (size_t i = 0; i < json_array_size(probes); i++) {
@@ -192,6 +206,7 @@ static void check_probes(struct checker *c, const json_t *probes)
 		if (!model_is_name(region))
 			refuse(c, pointer, "region: \"%s\" is not a name (1 to 63 of a-z 0-9 -)", region);
 		check_targets(c, i, text(json_array_get(probes, i), "allow_targets"));
+		check_references(c, i, json_object_get(json_array_get(probes, i), "reference"));
 	}
 }
 
@@ -363,6 +378,8 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 	add(&c, "%s/token", dir);
 	add_text(&c, "--region", region);
 	add_text(&c, "--allow-targets", text(probe, "allow_targets"));
+	for (size_t i = 0; i < json_array_size(json_object_get(probe, "reference")); i++)
+		add_text(&c, "--reference", json_string_value(json_array_get(json_object_get(probe, "reference"), i)));
 	return err == VEER_OK ? add_child(s, supervisor, &c, child, false, needs_enrolment ? enrolled_first : NULL)
 			      : err;
 }

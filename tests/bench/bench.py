@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What answering, loading, starting and changing cost, beside other servers in the same run and in turns.
 
-    bench.py [--only peers,policy,scale,zonefile,restart,change]
+    bench.py [--only peers,policy,scale,zonefile,restart,change,agent]
 
 Reported are medians over the rounds. Absolute figures of a shared machine drift; ratios of the same run do not, and the bars are ratios
 where they can be. The last line counts the bars that were met.
@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 
+import agent
 import control
 from servers import ROOT, Servers, end, write_queries, write_zone
 import zonefile
@@ -114,7 +115,7 @@ def bench_policy(args, directory, bars):
 
 
 SCENARIOS = {"peers": bench_peers, "policy": bench_policy, "scale": bench_scale, "zonefile": zonefile.bench, "restart": control.bench_restart,
-             "change": control.bench_change}
+             "change": control.bench_change, "agent": agent.bench}
 
 
 def main():

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One agent with 10,000 endpoints of a real control plane: what its probes cost, and how far from their place in the interval they start.
+
+The agent goes before others on its core, so that what is measured is its own lateness, not that of a machine that others use as well.
+"""
+import http.client
+import os
+import subprocess
+import time
+
+from control import WAIT_S, percentile, wait
+from servers import CLIENT_CORE, SERVER_CORE, cpu_us, end, rss_kb
+
+from veer_util import Api
+
+ENDPOINTS = 10000
+POOL = 1000  # endpoints of one
+AGENT_CORE, OTHER_CORE = str(SERVER_CORE), str(CLIENT_CORE)
+HASH_SEED, HASH_PRIME = 0xcbf29ce484222325, 0x100000001b3
+
+
+def place_hash(*texts):
+    """FNV-1a over the texts and their ends, as the agent has it (probes/index.h)."""
+    value = HASH_SEED
+    for text in texts:
+        for byte in text.encode() + b"\xff":
+            value = (value ^ byte) * HASH_PRIME & (1 << 64) - 1
+    return value
+
+
+def endpoint(number):
+    return f"p{number // POOL}/e{number % POOL}"
+
+
+class Target:
+    """probe_target on the other core, before everything else there: how late it notes a connection must not count as the agent's lateness."""
+
+    def __init__(self, build, kind):
+        self.process = subprocess.Popen(["taskset", "-c", OTHER_CORE, "nice", "-n", "-15", os.path.join(build, "tests/probe_target"), kind],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+
+    def seen(self):
+        """(endpoint, microseconds of the wall clock) of each connection; it ends."""
+        self.process.stdin.close()
+        lines = self.process.stdout.read().splitlines()
+        self.process.wait()
+        return [tuple(map(int, line.split())) for line in lines]
+
+
+class Rig:
+    """veer-api with ENDPOINTS endpoints under `check`, one agent that probes them."""
+
+    def __init__(self, build, directory, check):
+        self.build, self.dir = build, directory
+        self.api = Api(directory)
+        self.api.argv = ["taskset", "-c", OTHER_CORE] + self.api.argv
+        self.api.start()
+        self.must("PUT", "/v1/sites/s", {"region": "eu"})
+        self.must("PUT", "/v1/checks/c", check)
+        for pool in range(ENDPOINTS // POOL):
+            first = pool * POOL
+            self.must("PUT", f"/v1/pools/p{pool}", {"checks": ["c"], "endpoints": [
+                {"name": f"e{i}", "address": f"127.9.{(first + i) >> 8}.{(first + i) & 255}", "site": "s"} for i in range(POOL)]})
+        made = self.must("POST", "/v1/agents", {"name": "a1", "region": "eu"})
+        token = os.path.join(directory, "token")
+        with open(token, "w", encoding="utf-8") as f:
+            f.write(made["token"])
+        with open(os.path.join(directory, "agent.log"), "w", encoding="utf-8") as log:
+            self.agent = subprocess.Popen(
+                ["taskset", "-c", AGENT_CORE, "nice", "-n", "-15", os.path.join(build, "veer-probe"), "--api", f"unix:{self.api.unix}", "--token-file", token,
+                 "--state", os.path.join(directory, "agent"), "--allow-targets", "loopback", "--log-level", "warning"],
+                stderr=log)
+        self.pid = self.agent.pid
+
+    def must(self, method, path, body):
+        reply = self.api.call(method, path, body, timeout=WAIT_S)
+        if reply.status >= 300:
+            raise RuntimeError(f"{method} {path}: {reply}")
+        return reply.json
+
+    def states(self):
+        counts = {}
+        try:
+            for e in self.api.get("/v1/status", timeout=WAIT_S).json["endpoints"]:
+                counts[e["state"]] = counts.get(e["state"], 0) + 1
+        except (OSError, http.client.HTTPException):
+            pass
+        return counts
+
+    def settle(self):
+        """Until every endpoint is up, and the quick first round is over."""
+        wait(lambda: time.sleep(0.5) or self.states() == {"up": ENDPOINTS}, "the endpoints do not come up")
+        time.sleep(3)
+
+    def measure(self, seconds):
+        """CPU of one core in percent, and the times of the wall clock between which it was measured."""
+        begun, before = time.time(), cpu_us(self.pid)
+        time.sleep(seconds)
+        used, ended = cpu_us(self.pid) - before, time.time()
+        return used / (ended - begun) / 10000, begun, ended
+
+    def close(self):
+        if self.agent.poll() is None:
+            end(self.agent)
+        self.api.stop()
+
+
+def lateness_ms(seen, begun, ended, interval_ms):
+    """Of each start, how long after its place; a start too early counts as late by as much."""
+    place = [(place_hash("c", endpoint(i)) >> 16) % interval_ms for i in range(ENDPOINTS)]
+    late = []
+    for number, at_us in seen:
+        if begun * 1e6 <= at_us <= ended * 1e6:
+            off = (at_us / 1000 - place[number]) % interval_ms
+            late.append(abs(off if off < interval_ms / 2 else off - interval_ms))
+    return late
+
+
+def run(args, directory, check, seconds):
+    """(CPU in percent, MiB, lateness of each start in ms, starts a second) of ENDPOINTS checks."""
+    target = Target(args.build, check["kind"])
+    rig = None
+    try:
+        rig = Rig(args.build, directory, {**check, "port": target.port})
+        rig.settle()
+        cpu, begun, ended = rig.measure(seconds)
+        rss = rss_kb(rig.pid) / 1024
+        states = rig.states()
+    finally:
+        if rig is not None:
+            rig.close()
+        seen = target.seen()
+    if states != {"up": ENDPOINTS}:
+        raise RuntimeError(f"not all endpoints are up: {states}")
+    late = lateness_ms(seen, begun, ended, check["interval_ms"])
+    print(f"  {cpu:.1f} % of a core, RSS {rss:.1f} MiB, {len(late) / (ended - begun):.0f} starts/s, from their place: p50 {percentile(late, 0.5):.2f}, "
+          f"p99 {percentile(late, 0.99):.2f}, max {max(late):.2f} ms", flush=True)
+    return cpu, rss, late, len(late) / (ended - begun)
+
+
+def bench(args, directory, bars):
+    for name, interval_ms, seconds in (("http", 10000, 20), ("tcp", 1000, 10)):
+        print(f"One agent, {ENDPOINTS} {name} checks every {interval_ms // 1000} s", flush=True)
+        sub = os.path.join(directory, name)
+        os.mkdir(sub)
+        check = {"kind": name, "interval_ms": interval_ms, "timeout_ms": 500, "hold_s": 0}
+        cpu, rss, late, rate = run(args, sub, check, seconds)
+        bars.at_most(f"{name}: CPU", cpu, 15 if name == "http" else 100, " %")
+        bars.at_most(f"{name}: RSS", rss, 60, " MiB")
+        bars.at_most(f"{name}: starts missed of those due", max(0.0, 1 - rate * interval_ms / 1000 / ENDPOINTS), 0.002)
+        bars.at_most(f"{name}: from their place, p99", percentile(late, 0.99), 20, " ms")
