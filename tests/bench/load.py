@@ -6,11 +6,13 @@
 
 A real veer-api with a subscriber to its feed and one to each agent's assignments. Agents report each second, as tests/tools/report_load.c does. Steady
 states alone are measured: from well to failing all transitions are committed first, and the history is long enough that none is deleted meanwhile. CPU is
-the process's, from the kernel; bytes are those of all reports, of all streams, and those written to the store. A tick is a second. The last line is `N passed, N failed`.
+the process's, from the kernel; bytes are those of all reports, of all streams, and those written to the store. A tick is a report of each
+agent: a second, but longer where the machine is too busy. The last line is `N passed, N failed`.
 """
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -101,7 +103,8 @@ class Plane:
         began = time.monotonic()
         said = self.report(state, seconds)
         lasted = time.monotonic() - began
-        return {"cpu_ms": (self.cpu_s() - cpu) * 1000 / lasted, "cpu_ms_report": (self.cpu_s() - cpu) * 1000 / said["reports"],
+        cpu_ms = (self.cpu_s() - cpu) * 1000 / said["reports"]
+        return {"cpu_ms": cpu_ms * len(self.bearers), "cpu_ms_report": cpu_ms, "seconds": lasted,
                 "report_bytes": (said["sent"] + said["received"]) / seconds,
                 "stream_bytes": (sum(s.bytes for s in self.streams) - streamed) / lasted, "store_bytes": (self.written() - written) / lasted,
                 "reply_us": said["mean_us"], "longest_us": said["longest_us"], "rss_mb": self.rss_mb()}
@@ -118,6 +121,7 @@ def main():
     ap.add_argument("--seconds", type=int, default=10)
     ap.add_argument("--rounds", type=int, default=3)
     args = ap.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nothing is left running then, either
     found = {"up": [], "down": []}
     with tempfile.TemporaryDirectory(prefix="veer-load-") as directory:
         plane = Plane(directory, args.agents, args.endpoints)
