@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/heap.h"
 
 enum { COMMIT_BYTES = 128 << 20 };
 
@@ -163,7 +164,10 @@ enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
 	if (r->config.disk == NULL)
 		return VEER_ENOTFOUND;
 	r->fresh = new_builder(r);
+	bool is_large = heap_expect((size_t)plan_disk_base_bytes(r->config.disk) * 2);
 	enum veer_err err = r->fresh != NULL ? plan_disk_load(r->config.disk, &sink, r, diag) : VEER_ENOMEM;
+	if (is_large)
+		heap_settle();
 	int64_t revision = r->revision;
 	r->revision = 0;
 	if (err == VEER_OK) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -167,6 +168,14 @@ void plan_disk_close(struct plan_disk **disk_ptr)
 	(void)pthread_mutex_destroy(&disk->lock);
 	free(disk);
 	*disk_ptr = NULL;
+}
+
+int64_t plan_disk_base_bytes(const struct plan_disk *disk)
+{
+	char path[PLAN_DISK_PATH_SIZE];
+	struct stat status;
+	plan_disk_path(disk, "plan.base", path);
+	return stat(path, &status) == 0 ? status.st_size : 0;
 }
 
 /* Sum of the two reads: where the load has got to. */

@@ -38,6 +38,9 @@ struct plan_disk_sink {
 	enum veer_err (*commit)(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag);
 };
 
+/* Bytes of the base that is kept; 0 when there is none. In memory a plan takes half as much again. */
+int64_t plan_disk_base_bytes(const struct plan_disk *disk);
+
 /*
  * Read what is kept; call once, before anything is written. The base's objects come before its checksum is known: on an
  * error nothing of what was delivered may be used. A journal that ends in the middle of a commit ends before it.
