@@ -10,24 +10,11 @@
 #include "probes/check_http_internal.h"
 
 #define HEADERS_MAX 18 /* the check's 16, Host, and the end */
-#define NAME_SIZE 257  /* a host name with its final dot */
-
-struct http_probe {
-	struct tls_peer peer;
-	struct veer_addr endpoint; /* the address of the first request */
-	const char *method;        /* of the next request */
-	bool is_tls;
-	bool has_body;    /* the next request does */
-	bool is_endpoint; /* the next request goes to the very server that is probed: the check's headers belong there
-			   */
-	uint32_t hops;    /* redirects followed */
-	char *url;        /* of the request that runs */
-	char name[NAME_SIZE]; /* a redirect's, while it is resolved */
-};
 
 static void http_free(struct check_probe *probe)
 {
 	struct http_probe *own = probe->own;
+	http_plain_deinit(&own->plain);
 	free(own->url);
 	free(own);
 }
@@ -138,6 +125,11 @@ static void request(struct check_probe *probe)
 	const char *headers[HEADERS_MAX] = {NULL};
 	char address[VEER_ADDR_TEXT_SIZE];
 	char host[300];
+	probe_note(probe, "request", "%s %s", own->method, own->url);
+	if (http_plain_suffices(probe->check)) {
+		http_plain_start(probe, on_done);
+		return;
+	}
 	list_headers(probe, host, sizeof host, headers);
 	struct http_spec spec = {
 		.url = own->url,
@@ -148,7 +140,6 @@ static void request(struct check_probe *probe)
 		.content_type = content_type(http),
 		.version = version_of(http),
 	};
-	probe_note(probe, "request", "%s %s", own->method, own->url);
 	if (probe_http_spec(probe, own->is_tls, &own->peer, address, &spec))
 		probe_http_start(probe, &spec, on_done);
 }
