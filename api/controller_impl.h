@@ -126,6 +126,7 @@ struct controller_model {
 	size_t pool_count;
 	bool *keeps_last;     /* a pool: some policy with `when_all_down: last` mentions it */
 	uint64_t fingerprint; /* of all that decides who probes what */
+	int64_t revision;     /* the store's, when it was read */
 	struct model_settings settings;
 };
 

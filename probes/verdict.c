@@ -60,16 +60,17 @@ static struct agent_state *agent_find(const struct verdict_engine *engine, const
 	return index == INDEX_NONE ? NULL : &engine->table->agents[index];
 }
 
-/* The source of a push was heard before this engine began, so its silence counts from here on. */
+/* The source of a push that votes was heard before this engine began, so its silence counts from here on. */
 static void item_await(const struct table *table, struct item_state *item, int64_t now_ms)
 {
 	const struct check_state *check = &table->checks[item->check];
-	if (check->source == VERDICT_SOURCE_PUSH && check->is_down_on_expiry && item->expires_ms == VERDICT_NEVER)
+	if (item->is_voting && check->source == VERDICT_SOURCE_PUSH && check->is_down_on_expiry &&
+	    item->expires_ms == VERDICT_NEVER)
 		item->expires_ms = now_ms + check->ttl_ms;
 }
 
 enum veer_err verdict_seed(struct verdict_engine *engine, const char *key, enum model_state state, int64_t age_ms,
-			   int64_t now_ms)
+			   bool is_current, int64_t now_ms)
 {
 	int64_t now = verdict_now(engine, now_ms);
 	struct endpoint_state *endpoint = endpoint_find(engine, key);
@@ -90,7 +91,8 @@ enum veer_err verdict_seed(struct verdict_engine *engine, const char *key, enum 
 		if (item->state == MODEL_STATE_UNKNOWN && state == MODEL_STATE_UP)
 			item->state = MODEL_STATE_UP;
 		item->needs_proof = state == MODEL_STATE_DOWN;
-		item_await(engine->table, item, now);
+		if (state == MODEL_STATE_UP && is_current)
+			item_await(engine->table, item, now);
 	}
 	return VEER_OK;
 }

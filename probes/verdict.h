@@ -184,12 +184,14 @@ enum veer_err verdict_configure(struct verdict_engine *engine, const struct verd
 
 /*
  * Tell the engine a committed verdict, at the start of a controller. `age_ms` is how long ago it was committed, -1 when
- * that is not known: hold and brake then count from now. The time to live of its push items that go down on expiry
- * begins now. No-op for MODEL_STATE_UNKNOWN.
- * Errors: VEER_ENOTFOUND when the endpoint is not configured or has no voting check.
+ * that is not known: hold and brake then count from now. No-op for MODEL_STATE_UNKNOWN.
+ * `is_current`: it was decided by the endpoint and its checks as they are now configured. An `up` then means that all
+ * that vote were heard, so the time to live of pushes that go down on expiry begins now; otherwise a push that was
+ * never heard is a newcomer, and its silence takes nothing down. Errors: VEER_ENOTFOUND when the endpoint is not
+ * configured or has no voting check.
  */
 enum veer_err verdict_seed(struct verdict_engine *engine, const char *endpoint, enum model_state state, int64_t age_ms,
-			   int64_t now_ms);
+			   bool is_current, int64_t now_ms);
 
 /*
  * Take in one report of the authenticated agent `agent`. (agent, boot, seq) counts once; a seq at or below the highest

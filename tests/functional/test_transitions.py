@@ -9,7 +9,7 @@ import time
 import pytest
 
 from health_rig import Agent, Rig, cli, free_udp_port
-from veer_util import Program, SLOW, wait_until
+from veer_util import Api, Program, SLOW, wait_until
 
 ALL = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
 STEPS = ["observed_us", "reported_us", "confirm_us", "decided_us", "commit_us", "committed_us", "fed_us"]
@@ -197,6 +197,37 @@ def test_a_push_is_the_application_own_word(rig):
     assert rig.api.put("/v1/sites/z", {"region": "eu"}, token=token).status == 403  # and nothing else is its business
     assert rig.api.metric("veer_pushes_total") >= 3
     assert rig.api.delete("/v1/pools/pushed").status == 204 and rig.api.delete("/v1/checks/app").status == 204
+
+
+def test_silence_after_a_restart_is_down_only_for_who_was_heard(tmp_path):
+    """A push that was heard before a restart and never after it is down; one that was never heard is a newcomer, and takes nothing down."""
+    api = Api(tmp_path).start()
+    try:
+        for pool in ("heard", "late"):
+            assert api.put(f"/v1/sites/{pool}", {"region": "eu"}).status == 201
+            assert api.put(f"/v1/checks/{pool}", {"kind": "push", "ttl_s": 600}).status == 201
+            assert api.put(f"/v1/pools/{pool}", {"checks": [pool], "endpoints": [
+                {"name": "x", "address": "192.0.2.50", "site": pool}]}).status == 201
+
+        def verdict(pool):
+            return next(e["state"] for e in api.get("/v1/status").json["endpoints"] if e["endpoint"] == f"{pool}/x")
+
+        def push(check, endpoint):
+            return api.post(f"/v1/checks/{check}/push", {"endpoint": endpoint, "state": "up"}).status == 204
+
+        assert api.put("/v1/checks/heard", {"kind": "push", "ttl_s": 3, "on_expiry": "down"}).status == 200
+        for pool in ("heard", "late"):
+            wait_until(lambda p=pool: push(p, f"{p}/x"), 5)
+        wait_until(lambda: push("heard", "heard/x") and verdict("heard") == verdict("late") == "up", 5)
+        assert api.put("/v1/checks/new", {"kind": "push", "ttl_s": 1, "on_expiry": "down"}).status == 201
+        assert api.put("/v1/pools/late", {"checks": ["late", "new"], "endpoints": [
+            {"name": "x", "address": "192.0.2.50", "site": "late"}]}).status == 200
+        api.kill()
+        api.start()
+        wait_until(lambda: verdict("heard") == "down", 10)
+        assert verdict("late") == "up"
+    finally:
+        api.stop()
 
 
 def test_a_revoked_agent_counts_for_nothing_within_5_s(rig):

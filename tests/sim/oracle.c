@@ -42,8 +42,10 @@ static void forget_views(struct sim *sim, const struct sim_config *before)
 		}
 	}
 	for (uint32_t e = 0; e < SIM_ENDPOINTS; e++) {
-		if (!stays(before, after, SIM_PUSH, e))
-			sim->pushes[e] = (struct oracle_push){.expires_ms = SIM_NEVER};
+		if (stays(before, after, SIM_PUSH, e))
+			continue;
+		sim->pushes[e] = (struct oracle_push){.expires_ms = SIM_NEVER};
+		sim->is_heard[e] = false;
 	}
 }
 
@@ -63,6 +65,7 @@ static void forget_trust(struct sim *sim, const struct sim_config *before)
 void oracle_configure(struct sim *sim, const struct sim_config *before)
 {
 	const struct sim_config *after = &sim->config;
+	sim->config_number++;
 	for (uint32_t a = 0; a < SIM_AGENTS; a++) {
 		if (!before->agents[a] || !after->agents[a])
 			sim->known[a] =
@@ -180,10 +183,16 @@ enum veer_err oracle_push(struct sim *sim, uint32_t c, uint32_t e, enum model_st
 	if (push->state != state)
 		push->turned_ms = sim->now_ms;
 	push->state = state;
+	sim->is_heard[e] = true;
 	push->at_ms = sim->now_ms;
 	push->expires_ms = sim->now_ms + (ttl_ms > 0 ? ttl_ms : sim->config.checks[c].ttl_ms);
 	sim->has_values = false;
 	return VEER_OK;
+}
+
+bool oracle_is_current(const struct sim *sim, uint32_t e)
+{
+	return sim->endpoints[e].config == sim->config_number;
 }
 
 static void restart_endpoint(struct sim *sim, uint32_t e, bool knows_age)
@@ -201,8 +210,9 @@ static void restart_endpoint(struct sim *sim, uint32_t e, bool knows_age)
 	endpoint->accused = is_down ? UINT32_MAX : 0; /* nobody remembers which */
 	endpoint->is_told_doubted = false;
 	sim->pushes[e] = (struct oracle_push){.expires_ms = SIM_NEVER};
-	if (endpoint->committed != MODEL_STATE_UNKNOWN && has_item(&sim->config, SIM_PUSH, e) &&
-	    push->is_down_on_expiry)
+	/* Only what had to be up for that verdict is known to have been heard [S20]. */
+	if (endpoint->committed == MODEL_STATE_UP && oracle_is_current(sim, e) &&
+	    oracle_is_voting(&sim->config, SIM_PUSH, e) && push->is_down_on_expiry)
 		sim->pushes[e].expires_ms = sim->now_ms + push->ttl_ms;
 }
 
@@ -222,6 +232,7 @@ static void forget_agents(struct sim *sim)
 void oracle_begin(struct sim *sim)
 {
 	forget_agents(sim);
+	sim->config_number = 1;
 	for (uint32_t e = 0; e < SIM_ENDPOINTS; e++) {
 		sim->endpoints[e].removed_ms = sim->endpoints[e].hold_from_ms = SIM_NEVER;
 		sim->pushes[e].expires_ms = SIM_NEVER;
@@ -253,6 +264,7 @@ void oracle_commit(struct sim *sim, uint32_t e, bool is_taken)
 			endpoint->removed_ms = endpoint->hold_from_ms = sim->now_ms;
 		}
 		endpoint->committed = endpoint->flight;
+		endpoint->config = endpoint->flight_config;
 	}
 	if (endpoint->committed == MODEL_STATE_UP)
 		endpoint->accused = 0;

@@ -248,6 +248,9 @@ void oracle_proposal(struct sim *sim, const struct verdict_transition *t)
 	if (t->to == MODEL_STATE_UP)
 		check_return(sim, t, e);
 	endpoint->flight = t->to;
+	endpoint->flight_config = sim->config_number;
+	if (t->to == MODEL_STATE_DOWN && world_check_number(t->check) == SIM_PUSH && !sim->is_heard[e])
+		sim_fail(sim, "S20: %s goes down by the silence of a push that never was", t->endpoint);
 	if (t->to == MODEL_STATE_DOWN) {
 		check_brake(sim, t->endpoint);
 		endpoint->accused |= 1u << (world_check_number(t->check) % SIM_CHECKS);

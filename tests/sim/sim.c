@@ -194,11 +194,11 @@ static void seed_all(struct sim *sim, bool knows_age)
 		int64_t age_ms =
 			knows_age && endpoint->removed_ms != SIM_NEVER ? sim->now_ms - endpoint->removed_ms : -1;
 		enum veer_err expected = oracle_is_watched(&sim->config, e) ? VEER_OK : VEER_ENOTFOUND;
-		if (verdict_seed(sim->engine, world_endpoint_key(e), endpoint->committed, age_ms, sim->now_ms) !=
-		    expected)
+		if (verdict_seed(sim->engine, world_endpoint_key(e), endpoint->committed, age_ms,
+				 oracle_is_current(sim, e), sim->now_ms) != expected)
 			sim_fail(sim, "L6: the stored verdict of %s is not taken as it should", world_endpoint_key(e));
 	}
-	if (verdict_seed(sim->engine, "no/thing", MODEL_STATE_DOWN, -1, sim->now_ms) != VEER_ENOTFOUND)
+	if (verdict_seed(sim->engine, "no/thing", MODEL_STATE_DOWN, -1, true, sim->now_ms) != VEER_ENOTFOUND)
 		sim_fail(sim, "L6: a verdict of nothing is taken");
 }
 

@@ -167,6 +167,8 @@ struct oracle_endpoint {
 	int64_t hold_from_ms;    /* the same, or a later restart of the engine that forgot it */
 	double penalty;          /* in removals, at hold_from_ms */
 	uint32_t accused;        /* a bit for each check that must be seen up by a quorum before a return */
+	uint32_t flight_config;  /* the configuration's number when that was proposed */
+	uint32_t config;         /* and the one that `committed` was proposed by; 0: not known */
 	bool has_failed_commit;  /* in this round */
 	bool is_told_doubted;
 };
@@ -219,6 +221,8 @@ struct sim {
 	bool honest_ticked[SIM_CHECKS][SIM_ENDPOINTS];      /* a quorum of honest agents saw it down then */
 	bool is_bad_ticked[SIM_ENDPOINTS];
 	uint32_t tick_number;
+	uint32_t config_number;       /* from 1 */
+	bool is_heard[SIM_ENDPOINTS]; /* the push of the endpoint, ever, restarts or not */
 	/* the twin with one agent changed */
 	uint32_t twin_agent;            /* SIM_AGENTS: none */
 	bool is_pivotal[SIM_ENDPOINTS]; /* the agent may have made a difference */
@@ -303,6 +307,8 @@ void answers_check(struct sim *sim);
 
 /* Nothing has been seen yet. */
 void oracle_begin(struct sim *sim);
+/* Was the verdict of the endpoint decided by the configuration in force? */
+bool oracle_is_current(const struct sim *sim, uint32_t endpoint);
 /* The configuration changes from `before` to sim->config. */
 void oracle_configure(struct sim *sim, const struct sim_config *before);
 /* A report arrives: what must the engine answer? Takes its content in when that is VEER_OK. */

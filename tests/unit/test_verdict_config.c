@@ -82,7 +82,7 @@ static void an_endpoint_that_nobody_watches_any_more_is_unknown(void **state)
 	assert_int_equal(bench_verdict(&b, 0), MODEL_STATE_UNKNOWN);
 	assert_int_equal(bench_status(&b, 0).wait, VERDICT_WAIT_NO_CHECK);
 	assert_int_equal(bench_settle(&b), 0);
-	assert_int_equal(verdict_seed(b.engine, "p/e0", MODEL_STATE_DOWN, -1, b.now_ms), VEER_ENOTFOUND);
+	assert_int_equal(verdict_seed(b.engine, "p/e0", MODEL_STATE_DOWN, -1, true, b.now_ms), VEER_ENOTFOUND);
 	bench_deinit(&b);
 }
 
@@ -166,9 +166,9 @@ static void a_new_controller_starts_from_the_committed_verdicts(void **state)
 	for (uint32_t i = 0; i < 2; i++)
 		b.checks[i].hold_s = 10;
 	bench_configure(&b);
-	assert_int_equal(verdict_seed(b.engine, "p/e0", MODEL_STATE_DOWN, -1, b.now_ms), VEER_OK);
-	assert_int_equal(verdict_seed(b.engine, "p/e1", MODEL_STATE_UP, -1, b.now_ms), VEER_OK);
-	assert_int_equal(verdict_seed(b.engine, "p/e9", MODEL_STATE_UP, -1, b.now_ms), VEER_ENOTFOUND);
+	assert_int_equal(verdict_seed(b.engine, "p/e0", MODEL_STATE_DOWN, -1, true, b.now_ms), VEER_OK);
+	assert_int_equal(verdict_seed(b.engine, "p/e1", MODEL_STATE_UP, -1, true, b.now_ms), VEER_OK);
+	assert_int_equal(verdict_seed(b.engine, "p/e9", MODEL_STATE_UP, -1, true, b.now_ms), VEER_ENOTFOUND);
 	assert_int_equal(bench_settle(&b), 0);
 	assert_int_equal(bench_verdict(&b, 0), MODEL_STATE_DOWN);
 	bench_report_all(&b);

@@ -154,12 +154,25 @@ static void a_restart_does_not_disarm_a_push(void **state)
 	(void)state;
 	struct bench b;
 	bench_init_push(&b, true);
-	assert_int_equal(verdict_seed(b.engine, "p/e0", MODEL_STATE_UP, -1, b.now_ms), VEER_OK);
+	assert_int_equal(verdict_seed(b.engine, "p/e0", MODEL_STATE_UP, -1, true, b.now_ms), VEER_OK);
 	b.now_ms += 4999;
 	assert_int_equal(bench_settle(&b), 0);
 	b.now_ms += 1;
 	assert_int_equal(bench_settle(&b), 1);
 	assert_int_equal(bench_verdict(&b, 0), MODEL_STATE_DOWN);
+	bench_deinit(&b);
+}
+
+/* Its verdict may be older than the check: then nobody was heard yet, and a newcomer takes nothing down (S20). */
+static void a_restart_does_not_arm_a_push_that_was_never_heard(void **state)
+{
+	(void)state;
+	struct bench b;
+	bench_init_push(&b, true);
+	assert_int_equal(verdict_seed(b.engine, "p/e0", MODEL_STATE_UP, -1, false, b.now_ms), VEER_OK);
+	b.now_ms += 1000000;
+	assert_int_equal(bench_settle(&b), 0);
+	assert_int_equal(bench_verdict(&b, 0), MODEL_STATE_UP);
 	bench_deinit(&b);
 }
 
@@ -387,6 +400,7 @@ int main(void)
 		cmocka_unit_test(silence_after_a_push_changes_nothing),
 		cmocka_unit_test(silence_after_a_push_is_down_where_the_check_says_so),
 		cmocka_unit_test(a_restart_does_not_disarm_a_push),
+		cmocka_unit_test(a_restart_does_not_arm_a_push_that_was_never_heard),
 		cmocka_unit_test(a_push_survives_a_new_configuration_and_bad_ones_are_refused),
 		cmocka_unit_test(calculated_checks_use_three_valued_logic),
 		cmocka_unit_test(a_part_that_the_endpoint_does_not_have_is_never_known),
