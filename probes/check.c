@@ -117,6 +117,10 @@ void probe_finish(struct check_probe *probe, enum probe_reason reason, const cha
 		outcome.reason = PROBE_REASON_INTERNAL;
 		outcome.detail = "the agent itself was held up";
 	}
+	if (outcome.reason == PROBE_REASON_CONNECT_FAILED && !probe_has_route(probe)) {
+		outcome.reason = PROBE_REASON_INTERNAL;
+		outcome.detail = "this host has no route there";
+	}
 	judge(probe, &outcome);
 	if (check_is_definite(outcome.reason))
 		outcome.rtt_us = outcome.timing.total_us < REPORT_RTT_US_MAX ? (uint32_t)outcome.timing.total_us

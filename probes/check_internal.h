@@ -59,6 +59,8 @@ bool probe_connect(struct check_probe *probe, int type, int protocol);
 int probe_socket_error(const struct check_probe *probe);
 /* Watch probe->fd. False: it ended, `internal`. */
 bool probe_watch(struct check_probe *probe, unsigned events, loop_fd_fn *fn);
+/* Does this host know a way to the endpoint's own address? True also when that is not to be found out. */
+bool probe_has_route(const struct check_probe *probe);
 /* What a failed connect(2), send(2) or recv(2) means. */
 enum probe_reason reason_of_errno(long errnum);
 

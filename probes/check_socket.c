@@ -47,6 +47,23 @@ bool probe_connect(struct check_probe *probe, int type, int protocol)
 	return true;
 }
 
+bool probe_has_route(const struct check_probe *probe)
+{
+	struct veer_addr own;
+	struct veer_listen to;
+	/* What a name or a redirect leads to is the endpoint's doing: by that it must not become unknown. */
+	if (veer_addr_parse(probe->address, &own) != VEER_OK || !veer_addr_equal(&own, &probe->target))
+		return true;
+	veer_listen_from_addr(&own, 9, &to);
+	int fd = socket(to.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errno != EAFNOSUPPORT;
+	/* For UDP this only looks up the route. */
+	bool has_route = connect(fd, (const struct sockaddr *)&to.storage, to.len) == 0 || errno != ENETUNREACH;
+	(void)close(fd);
+	return has_route;
+}
+
 int probe_socket_error(const struct check_probe *probe)
 {
 	int error = 0;

@@ -376,6 +376,15 @@ def test_udp_sends_and_expects(check, serve):
     fails(check("udp", serve(lambda data: [b""], udp=True).port, send="ping", expect="x"), "reply")
 
 
+def test_an_agent_without_a_route_to_an_address_cannot_tell():
+    """A host without IPv6 knows nothing of IPv6 endpoints; and one whose link is down of none. What a name leads to is its owner's affair."""
+    urls = "http://192.0.2.1 https://192.0.2.1 tcp://192.0.2.1:80 'tcp://[2001:db8::1]:80' 'http://[2001:db8::1]' dns://192.0.2.1/example.com icmp://192.0.2.1"
+    done = in_namespace(f"ip link set lo up; {PROBE} check {urls} || test $? = 1")
+    assert done.stdout.count("UNKNOWN, internal: this host has no route there") == 7, done
+    routed = in_namespace(f"ip link set lo up; ip route add unreachable 192.0.2.0/24; {PROBE} check tcp://192.0.2.1:80 http://192.0.2.1 || test $? = 1")
+    assert routed.stdout.count("FAIL, connect_failed") == 2, routed
+
+
 # --- ICMP ---------------------------------------------------------------------------------------------------------------------------
 
 def in_namespace(script):
