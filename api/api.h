@@ -95,10 +95,13 @@ void api_reply_stored(struct api *api, struct api_reply *reply, int status, enum
 const char *api_principal_name(struct api *api, const struct api_request *request);
 
 /*
- * Are the parts of a calculated check there, and would none be calculated in a loop or too deep (check_parts.c)?
+ * Are the parts of a calculated check there, and would none be calculated in a loop or too deep, and no pool have more
+ * checks and parts than VERDICT_ITEMS_MAX (check_parts.c)?
  * Errors: VEER_EINVAL with the place in the diag, VEER_ENOMEM.
  */
 enum veer_err api_validate_parts(struct api *api, const struct model_check *check, struct veer_diag *diag);
+/* Are the pool's checks, with the parts of calculated ones, no more than VERDICT_ITEMS_MAX? Errors: the same. */
+enum veer_err api_validate_pool_checks(struct api *api, const struct model_pool *pool, struct veer_diag *diag);
 
 /* "now" as RFC 3339, for what people read. */
 const char *api_now_text(struct api *api, struct arena *arena);

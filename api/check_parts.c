@@ -27,19 +27,109 @@ static bool gather(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
+static enum veer_err gathering_init(struct gathering *g, struct api *api, const struct model_check *written)
+{
+	*g = (struct gathering){.arena = arena_new(ARENA_BYTES), .except = written != NULL ? written->name : ""};
+	g->checks = g->arena != NULL ? arena_calloc(g->arena, CHECKS_MAX, sizeof *g->checks) : NULL;
+	if (g->checks == NULL)
+		return VEER_ENOMEM;
+	if (written != NULL)
+		g->checks[g->count++] = *written;
+	directory_list(api->directory, MODEL_KIND_CHECK, NULL, gather, g);
+	return VEER_OK;
+}
+
+/* --- how many items that makes -------------------------------------------------------------------------------------
+ */
+
+/* Different checks, counted up to one more than there may be. */
+struct tally {
+	const char *names[VERDICT_ITEMS_MAX + 1];
+	uint32_t count;
+};
+
+static void tally_add(struct tally *t, const char *name)
+{
+	for (uint32_t i = 0; i < t->count; i++)
+		if (strcmp(t->names[i], name) == 0)
+			return;
+	if (t->count <= VERDICT_ITEMS_MAX)
+		t->names[t->count++] = name;
+}
+
+/* The calculated check of that name; NULL when it is another. */
+static const struct model_check *find_calculated(const struct gathering *g, const char *name)
+{
+	for (uint32_t i = 0; i < g->count; i++)
+		if (strcmp(g->checks[i].name, name) == 0)
+			return &g->checks[i];
+	return NULL;
+}
+
+/* Would an endpoint of a pool that lists what the tally holds have more checks, parts included, than there may be? */
+static bool is_too_many(const struct gathering *g, struct tally *t)
+{
+	for (uint32_t i = 0; i < t->count && t->count <= VERDICT_ITEMS_MAX; i++) { /* it grows meanwhile */
+		const struct model_check *check = find_calculated(g, t->names[i]);
+		for (uint32_t k = 0; check != NULL && k < check->of_count; k++)
+			tally_add(t, check->of[k]);
+	}
+	return t->count > VERDICT_ITEMS_MAX;
+}
+
+struct pools {
+	const struct gathering *g;
+	struct veer_diag *diag;
+	enum veer_err err;
+};
+
+static bool pool_must_be_small(void *ctx, const struct directory_entry *entry)
+{
+	struct pools *pools = ctx;
+	struct tally tally = {.count = 0};
+	size_t i;
+	json_t *element;
+	json_array_foreach(json_object_get(entry->object, "checks"), i, element) if (json_is_string(element))
+		tally_add(&tally, json_string_value(element));
+	if (is_too_many(pools->g, &tally))
+		pools->err = veer_fail(pools->diag, VEER_EINVAL,
+				       "/of: the pool \"%s\" would have more than %d checks and parts of them",
+				       entry->key, VERDICT_ITEMS_MAX);
+	return pools->err == VEER_OK;
+}
+
+enum veer_err api_validate_pool_checks(struct api *api, const struct model_pool *pool, struct veer_diag *diag)
+{
+	struct gathering g;
+	struct tally tally = {.count = 0};
+	enum veer_err err = gathering_init(&g, api, NULL);
+	for (uint32_t i = 0; i < pool->check_count; i++)
+		tally_add(&tally, pool->checks[i]);
+	if (err == VEER_OK && is_too_many(&g, &tally))
+		err = veer_fail(diag, VEER_EINVAL, "/checks: with the parts of calculated ones these are more than %d",
+				VERDICT_ITEMS_MAX);
+	arena_free(&g.arena);
+	return err;
+}
+
+/* --- one check ------------------------------------------------------------------------------------------------------
+ */
+
 static enum veer_err must_be_sound(struct api *api, const struct model_check *check, struct veer_diag *diag)
 {
-	struct gathering g = {.arena = arena_new(ARENA_BYTES), .except = check->name};
-	g.checks = g.arena != NULL ? arena_calloc(g.arena, CHECKS_MAX, sizeof *g.checks) : NULL;
-	enum veer_err err = g.checks != NULL ? VEER_OK : VEER_ENOMEM;
+	struct gathering g;
+	struct pools pools = {.g = &g, .diag = diag};
+	enum veer_err err = gathering_init(&g, api, check);
 	if (err == VEER_OK) {
-		g.checks[g.count++] = *check;
-		directory_list(api->directory, MODEL_KIND_CHECK, NULL, gather, &g);
 		const struct model_check *unsound = assign_unsound_check(g.checks, g.count, g.arena);
 		if (unsound != NULL)
 			err = veer_fail(diag, VEER_EINVAL,
 					"/of: the check \"%s\" would be calculated in a loop or nested deeper than %d",
 					unsound->name, VERDICT_NESTING_MAX);
+	}
+	if (err == VEER_OK) {
+		directory_list(api->directory, MODEL_KIND_POOL, NULL, pool_must_be_small, &pools);
+		err = pools.err;
 	}
 	arena_free(&g.arena);
 	return err;

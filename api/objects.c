@@ -49,7 +49,7 @@ static enum veer_err validate_pool(struct api *api, const json_t *object, struct
 		(void)snprintf(pointer, sizeof pointer, "/endpoints/%u/site", i);
 		err = must_exist(api, MODEL_KIND_SITE, pool.endpoints[i].site, pointer, diag);
 	}
-	return err;
+	return err == VEER_OK ? api_validate_pool_checks(api, &pool, diag) : err;
 }
 
 static enum veer_err validate_policy(struct api *api, const json_t *object, struct arena *arena, struct veer_diag *diag)
