@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define EVENTS_PER_TURN 256
+#define HEAP_ARITY 4 /* the children of a slot are one line of the cache */
 #define POSTS_MAX 65536
 #define TIMERS_MAX (UINT32_MAX / 2)
 
@@ -37,6 +38,13 @@ struct post_queue {
 	size_t size;
 };
 
+/* A place in the heap. The time stands here too: with ten thousand timers looking into each costs more than all else.
+ */
+struct slot {
+	int64_t due_ms;
+	struct loop_timer *timer;
+};
+
 struct loop {
 	const struct veer_clock *clock;
 	int epoll_fd;
@@ -46,7 +54,7 @@ struct loop {
 	struct watch *watches;
 	size_t watch_size;
 	uint32_t next_generation;
-	struct loop_timer **heap; /* a binary heap by (due_ms, seq) */
+	struct slot *heap; /* of HEAP_ARITY children each, by (due_ms, seq) */
 	size_t timer_count;
 	size_t heap_size;
 	uint64_t next_seq;
@@ -120,7 +128,7 @@ void loop_free(struct loop **loop_ptr)
 	if (loop == NULL)
 		return;
 	for (size_t i = 0; i < loop->timer_count; i++)
-		loop->heap[i]->heap_index = 0;
+		loop->heap[i].timer->heap_index = 0;
 	close_fd(loop->epoll_fd);
 	close_fd(loop->wake_fd);
 	close_fd(loop->signal_fd);
@@ -214,45 +222,52 @@ static void dispatch(struct loop *loop, const struct epoll_event *event)
 
 /* --- timers ----------------------------------------------------------------------------------------------- */
 
-static bool is_before(const struct loop_timer *a, const struct loop_timer *b)
+static bool is_before(const struct slot *a, const struct slot *b)
 {
-	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->seq < b->seq;
+	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->timer->seq < b->timer->seq;
 }
 
-static void heap_place(struct loop *loop, size_t at, struct loop_timer *timer)
+static void heap_place(struct loop *loop, size_t at, struct slot slot)
 {
-	loop->heap[at] = timer;
-	timer->heap_index = (uint32_t)at + 1;
+	loop->heap[at] = slot;
+	slot.timer->heap_index = (uint32_t)at + 1;
 }
 
 static void heap_up(struct loop *loop, size_t at)
 {
-	struct loop_timer *timer = loop->heap[at];
+	struct slot slot = loop->heap[at];
 	while (at > 0) {
-		size_t parent = (at - 1) / 2;
-		if (!is_before(timer, loop->heap[parent]))
+		size_t parent = (at - 1) / HEAP_ARITY;
+		if (!is_before(&slot, &loop->heap[parent]))
 			break;
 		heap_place(loop, at, loop->heap[parent]);
 		at = parent;
 	}
-	heap_place(loop, at, timer);
+	heap_place(loop, at, slot);
+}
+
+static size_t least_child(const struct loop *loop, size_t at)
+{
+	size_t first = HEAP_ARITY * at + 1;
+	size_t end = first + HEAP_ARITY < loop->timer_count ? first + HEAP_ARITY : loop->timer_count;
+	size_t least = first;
+	for (size_t child = first + 1; child < end; child++)
+		if (is_before(&loop->heap[child], &loop->heap[least]))
+			least = child;
+	return least;
 }
 
 static void heap_down(struct loop *loop, size_t at)
 {
-	struct loop_timer *timer = loop->heap[at];
-	for (;;) {
-		size_t child = 2 * at + 1;
-		if (child >= loop->timer_count)
-			break;
-		if (child + 1 < loop->timer_count && is_before(loop->heap[child + 1], loop->heap[child]))
-			child++;
-		if (!is_before(loop->heap[child], timer))
+	struct slot slot = loop->heap[at];
+	while (HEAP_ARITY * at + 1 < loop->timer_count) {
+		size_t child = least_child(loop, at);
+		if (!is_before(&loop->heap[child], &slot))
 			break;
 		heap_place(loop, at, loop->heap[child]);
 		at = child;
 	}
-	heap_place(loop, at, timer);
+	heap_place(loop, at, slot);
 }
 
 static enum veer_err heap_reserve(struct loop *loop)
@@ -262,7 +277,7 @@ static enum veer_err heap_reserve(struct loop *loop)
 	if (loop->timer_count >= TIMERS_MAX)
 		return VEER_ENOMEM;
 	size_t size = loop->heap_size > 0 ? loop->heap_size * 2 : 64;
-	struct loop_timer **grown = reallocarray(loop->heap, size, sizeof(struct loop_timer *));
+	struct slot *grown = reallocarray(loop->heap, size, sizeof *grown);
 	if (grown == NULL)
 		return VEER_ENOMEM;
 	loop->heap = grown;
@@ -283,7 +298,7 @@ enum veer_err loop_timer_set_at(struct loop *loop, struct loop_timer *timer, int
 	timer->seq = loop->next_seq++;
 	timer->fn = fn;
 	timer->ctx = ctx;
-	loop->heap[loop->timer_count] = timer;
+	loop->heap[loop->timer_count] = (struct slot){timer->due_ms, timer};
 	heap_up(loop, loop->timer_count++);
 	return VEER_OK;
 }
@@ -303,12 +318,12 @@ void loop_timer_cancel(struct loop *loop, struct loop_timer *timer)
 		return;
 	size_t at = timer->heap_index - 1;
 	timer->heap_index = 0;
-	struct loop_timer *last = loop->heap[--loop->timer_count];
-	if (last == timer)
+	struct slot last = loop->heap[--loop->timer_count];
+	if (last.timer == timer)
 		return;
 	heap_place(loop, at, last);
 	heap_up(loop, at);
-	heap_down(loop, last->heap_index - 1);
+	heap_down(loop, last.timer->heap_index - 1);
 }
 
 /* Run what is due. Timers set meanwhile wait for the next turn, so that descriptors get theirs. */
@@ -316,7 +331,7 @@ static void run_timers(struct loop *loop)
 {
 	uint64_t end_seq = loop->next_seq;
 	while (loop->timer_count > 0) {
-		struct loop_timer *timer = loop->heap[0];
+		struct loop_timer *timer = loop->heap[0].timer;
 		if (timer->due_ms > loop->now_ms || timer->seq >= end_seq)
 			return;
 		loop_timer_cancel(loop, timer);
@@ -328,7 +343,7 @@ static int wait_ms(const struct loop *loop)
 {
 	if (loop->timer_count == 0)
 		return -1;
-	int64_t left_ms = loop->heap[0]->due_ms - veer_clock_monotonic_ms(loop->clock);
+	int64_t left_ms = loop->heap[0].due_ms - veer_clock_monotonic_ms(loop->clock);
 	if (left_ms <= 0)
 		return 0;
 	return left_ms < INT_MAX ? (int)left_ms : INT_MAX;

@@ -309,6 +309,10 @@ void probe_http(struct check_probe *probe)
 	own->has_body = http->body.data != NULL;
 	own->is_tls = probe->check->kind == MODEL_CHECK_HTTPS;
 	own->is_endpoint = true;
+	if (http_plain_suffices(probe->check) && probe->env->note == NULL) { /* nobody asks for its URL */
+		http_plain_start(probe, on_done);
+		return;
+	}
 	own->url = first_url(probe, own->is_tls);
 	if (own->url == NULL)
 		probe_finish_later(probe, PROBE_REASON_INTERNAL, "the URL is too long");
