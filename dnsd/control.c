@@ -32,6 +32,7 @@ struct control {
 	struct control_position ready;   /* where the other one is */
 	bool is_waiting;                 /* it has asked for leave, and we are not as far */
 	struct loop_timer limit;
+	struct loop_timer advanced; /* we have got further, and are to judge anew */
 };
 
 /* --- the conversation ------------------------------------------------------------------------------------- */
@@ -42,6 +43,7 @@ static void drop_peer(struct control *c)
 	if (c->peer < 0)
 		return;
 	loop_timer_cancel(c->host.loop, &c->limit);
+	loop_timer_cancel(c->host.loop, &c->advanced);
 	loop_unwatch(c->host.loop, c->peer);
 	(void)close(c->peer);
 	c->peer = -1;
@@ -295,6 +297,7 @@ void control_free(struct control **control)
 	if (c == NULL)
 		return;
 	loop_timer_cancel(c->host.loop, &c->limit);
+	loop_timer_cancel(c->host.loop, &c->advanced);
 	loop_unwatch(c->host.loop, c->fd);
 	/* whoever has taken the sockets has this one too, and will serve at this path */
 	if (c->is_ours && c->progress == PROGRESS_NONE)
@@ -315,10 +318,19 @@ enum veer_err control_listen(struct control *c)
 	return loop_watch(c->host.loop, c->fd, LOOP_READ, on_accept, c);
 }
 
-void control_advanced(struct control *c)
+static void on_advanced(void *ctx)
 {
+	struct control *c = ctx;
 	if (c->is_waiting)
 		judge(c);
+}
+
+void control_advanced(struct control *c)
+{
+	/* not at once: whoever tells us is in the midst of the feed, which leave to serve would end. Without memory for
+	 * the timer, the limit ends the wait. */
+	if (c->is_waiting)
+		(void)loop_timer_set(c->host.loop, &c->advanced, 0, on_advanced, c);
 }
 
 void control_quiet(struct control *c)
