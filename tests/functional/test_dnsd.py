@@ -93,6 +93,26 @@ def test_delegations_refer_with_glue(server):
     assert reply.flags & dns.flags.AA and reply.authority[0].to_text().split()[3] == "SOA"
 
 
+@pytest.mark.parametrize("count", [30, 126])
+def test_the_glue_of_many_name_servers_is_whole_or_the_reply_is_truncated(tmp_path, count):
+    lines = ["@ 300 IN SOA ns1 h 1 2 3 4 5", "@ 300 NS ns1", "ns1 300 A 10.0.0.1"]
+    for i in range(count):
+        lines += [f"sub 300 NS n{i}.sub", f"n{i}.sub 300 A 10.1.0.{i}", f"n{i}.sub 300 AAAA fd00::{i + 1:x}"]
+    (tmp_path / "many").write_text("\n".join(lines) + "\n")
+    with Dnsd("--zone", f"example={tmp_path}/many").ready() as server:
+        for tcp in (True, False):
+            reply = server.ask("x.sub.example.", tcp=tcp, raw=True, use_edns=0, payload=1232)
+            truncated = bool(reply.flags & dns.flags.TC)
+            assert truncated == (not tcp)
+            assert truncated or sum(map(len, reply.additional)) == 2 * count
+        # RFC 9471 3: as many as fit, and never fewer without a word
+    lines = [line for line in lines if "AAAA" not in line]
+    (tmp_path / "many").write_text("\n".join(lines) + "\n")
+    with Dnsd("--zone", f"example={tmp_path}/many").ready() as server:
+        reply = server.ask("x.sub.example.", raw=True, use_edns=0, payload=1232)
+        assert bool(reply.flags & dns.flags.TC) == (sum(map(len, reply.additional)) < count)
+
+
 def test_what_is_not_served_is_refused(server):
     assert server.ask("other.test.", raw=True).rcode() == dns.rcode.REFUSED
     assert server.ask("example.", "AXFR", tcp=True, raw=True).rcode() == dns.rcode.REFUSED
