@@ -456,6 +456,32 @@ def test_a_name_server_that_starts_alone_serves_the_saved_plan(tmp_path, control
         again.close()
 
 
+def test_a_saved_plan_is_served_whatever_becomes_of_the_identity(tmp_path, control):
+    state, token = tmp_path / "state", tmp_path / "token"
+    token.write_text("of-one-use\n")
+    # without a plan there is nothing to do but to say so
+    with Dnsd("--feed", f"unix:{control.path}", "--state", str(state), "--token-file", str(token)) as d:
+        assert d.process.wait(10 * SLOW) == 2
+        assert "enrolment was refused" in d.wait_log("refused").string
+    with Dnsd("--feed", f"unix:{control.path}", "--state", str(state)) as d:
+        d.ready()
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="revision 12")
+    with Dnsd("--feed", f"unix:{control.path}", "--state", str(state), "--token-file", str(token)) as d:
+        d.ready()
+        d.wait_log("enrolment was refused; what was saved is served")
+        assert d.ask("www.gslb.example.") == ["192.0.2.2"]
+        d.hangup()
+        d.wait_log("reloading")
+        assert d.ask("www.gslb.example.") == ["192.0.2.2"]
+        assert d.stop() == 0
+    (state / "identity.json").write_text("{damaged")
+    with Dnsd("--feed", f"unix:{control.path}", "--state", str(state)) as d:
+        d.ready()
+        d.wait_log("the feed cannot be followed; what was saved is served.*identity.json")
+        assert d.ask("www.gslb.example.") == ["192.0.2.2"]
+        assert d.stop() == 0
+
+
 def test_an_unfinished_commit_is_never_served(tmp_path, control):
     with Dnsd("--feed", f"unix:{control.path}") as d:
         d.ready()
