@@ -205,7 +205,7 @@ static void on_count(void *ctx, struct feed_counters *out)
 				      .refused = responses[DNS_REFUSED]};
 }
 
-/* Does a saved plan answer already, and nobody else in our place? Then no trouble with the control plane may end that. */
+/* Does a saved plan answer, and nobody else in our place? Then no trouble with the control plane may end that. */
 static bool is_alone(const struct server *s)
 {
 	return publisher_plan(s->publisher) != NULL && s->takeover == NULL;

@@ -18,7 +18,7 @@
  */
 bool rrnumbers_read_period(const char *text, uint32_t max, uint32_t *out);
 
-/* Put the TTL before the class in a line as below, which is the only order of the two (RFC 1035 5.1) that ldns knows. */
+/* Put the TTL before the class in a line as below: of the two orders (RFC 1035 5.1) ldns knows only that one. */
 void rrnumbers_order(char *line);
 
 /*
