@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/config.h"
+#include "base/heap.h"
 #include "base/notify.h"
 
 /* In the order of their syslog numbers, from LOG_LEVEL_ERROR on. */
@@ -152,7 +153,7 @@ static enum veer_err start(struct daemon *d, struct veer_diag *diag)
 static void keep_freed_memory(void)
 {
 	(void)mallopt(M_TRIM_THRESHOLD, 16 << 20);
-	(void)mallopt(M_TOP_PAD, 1 << 20);
+	(void)mallopt(M_TOP_PAD, HEAP_TOP_PAD);
 	(void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 

@@ -10,8 +10,7 @@
 enum {
 	HUGE_PAGE = 2 << 20,      /* of x86-64 and of arm64 with pages of 4 KiB; elsewhere the advice covers less */
 	PIECE = 96 << 10,         /* below the allocator's threshold for mappings of their own (mallopt(3)) */
-	PIECES = 64,              /* together more than a young process has free before its heap must grow */
-	TOP_PAD_USUAL = 128 << 10 /* mallopt(3) */
+	PIECES = 64               /* together more than a young process has free before its heap must grow */
 };
 
 /* Let the heap grow by what M_TOP_PAD says: it does when a piece no longer fits. */
@@ -42,5 +41,5 @@ bool heap_expect(size_t bytes)
 
 void heap_settle(void)
 {
-	(void)mallopt(M_TOP_PAD, TOP_PAD_USUAL);
+	(void)mallopt(M_TOP_PAD, HEAP_TOP_PAD);
 }

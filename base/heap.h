@@ -12,6 +12,7 @@
 
 #define HEAP_EXPECT_MIN ((size_t)64 << 20) /* less than this is not worth it, and a small process stays small */
 #define HEAP_EXPECT_MAX ((size_t)1 << 30)  /* what is reserved at once, at most */
+#define HEAP_TOP_PAD (1 << 20)             /* by how much a daemon's heap grows otherwise, bytes (M_TOP_PAD) */
 
 /*
  * About `bytes` are going to be allocated in small pieces by the calling thread, which must be the one that runs main()

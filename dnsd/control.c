@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define BACKLOG 8
+#define SHORT_MS 200 /* until the next try to accept what no descriptor was left for */
 
 /* How far we have let somebody get. Each step includes those before it. */
 enum progress {
@@ -32,6 +33,8 @@ struct control {
 	struct control_position ready;   /* where the other one is */
 	bool is_waiting;                 /* it has asked for leave, and we are not as far */
 	struct loop_timer limit;
+	struct loop_timer advanced; /* we have got further, and are to judge anew */
+	struct loop_timer pause;    /* set: nobody is accepted until then */
 };
 
 /* --- the conversation ------------------------------------------------------------------------------------- */
@@ -42,6 +45,7 @@ static void drop_peer(struct control *c)
 	if (c->peer < 0)
 		return;
 	loop_timer_cancel(c->host.loop, &c->limit);
+	loop_timer_cancel(c->host.loop, &c->advanced);
 	loop_unwatch(c->host.loop, c->peer);
 	(void)close(c->peer);
 	c->peer = -1;
@@ -219,6 +223,19 @@ static void turn_away(struct control *c, int fd, const char *reason)
 	(void)close(fd);
 }
 
+static void listen_again(void *ctx)
+{
+	(void)control_listen(ctx);
+}
+
+/* What no descriptor is left for would wake us again at once, and for as long as there is none. */
+static void pause_if_short(struct control *c, int error)
+{
+	bool is_short = error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+	if (is_short && loop_timer_set(c->host.loop, &c->pause, SHORT_MS, listen_again, c) == VEER_OK)
+		loop_unwatch(c->host.loop, c->fd);
+}
+
 static void on_accept(void *ctx, int listen_fd, unsigned events)
 {
 	struct control *c = ctx;
@@ -226,7 +243,7 @@ static void on_accept(void *ctx, int listen_fd, unsigned events)
 	(void)events;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
-		return;
+		return pause_if_short(c, errno);
 	if (control_check_peer(fd, &diag) != VEER_OK)
 		return turn_away(c, fd, diag.text);
 	if (c->peer >= 0)
@@ -295,6 +312,8 @@ void control_free(struct control **control)
 	if (c == NULL)
 		return;
 	loop_timer_cancel(c->host.loop, &c->limit);
+	loop_timer_cancel(c->host.loop, &c->advanced);
+	loop_timer_cancel(c->host.loop, &c->pause);
 	loop_unwatch(c->host.loop, c->fd);
 	/* whoever has taken the sockets has this one too, and will serve at this path */
 	if (c->is_ours && c->progress == PROGRESS_NONE)
@@ -315,10 +334,19 @@ enum veer_err control_listen(struct control *c)
 	return loop_watch(c->host.loop, c->fd, LOOP_READ, on_accept, c);
 }
 
-void control_advanced(struct control *c)
+static void on_advanced(void *ctx)
 {
+	struct control *c = ctx;
 	if (c->is_waiting)
 		judge(c);
+}
+
+void control_advanced(struct control *c)
+{
+	/* not at once: whoever tells us is in the midst of the feed, which leave to serve would end. Without memory for
+	 * the timer, the limit ends the wait. */
+	if (c->is_waiting)
+		(void)loop_timer_set(c->host.loop, &c->advanced, 0, on_advanced, c);
 }
 
 void control_quiet(struct control *c)

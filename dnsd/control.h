@@ -53,7 +53,7 @@ void control_free(struct control **control);
 /* Begin to listen to who connects. Errors: VEER_ENOMEM, VEER_EIO. */
 enum veer_err control_listen(struct control *control);
 
-/* We serve another revision than before. */
+/* We serve another revision than before. What follows from that happens in the loop's next turn of timers. */
 void control_advanced(struct control *control);
 /* After `drain`: we receive no more. */
 void control_quiet(struct control *control);

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define BOUND_LEN 64   /* octets of what a policy says, as a guess */
-#define TARGETS_MAX 26 /* names whose addresses are added: enough for the root's 13 name servers twice */
+#define TARGETS_MAX 26 /* names whose addresses are added, as a help: enough for the root's 13 name servers twice */
+#define GLUE_MAX 126   /* of a referral, whose glue is needed; the NS records of more are truncated over UDP anyway */
 
 /* What the steps of one lookup share. */
 struct lookup {
@@ -141,8 +142,9 @@ static void add_targets(struct lookup *l, unsigned item_index, const uint8_t *ow
 {
 	const struct answer_item *item = &l->a->items[item_index];
 	const struct ready_rrset *rr = item->rr;
-	const struct plan_node *nodes[TARGETS_MAX];
-	unsigned count = rr->target_count < TARGETS_MAX ? rr->target_count : TARGETS_MAX;
+	const struct plan_node *nodes[GLUE_MAX];
+	unsigned limit = cut != NULL ? GLUE_MAX : TARGETS_MAX;
+	unsigned count = rr->target_count < limit ? rr->target_count : limit;
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t name[NAME_WIRE_MAX];
 		bool owned = is_owner(rr, i);

@@ -20,7 +20,7 @@
 #include "zones/plan.h"
 
 #define ANSWER_CHAIN_MAX 12 /* CNAMEs followed, also those that a DNAME made */
-#define ANSWER_ITEMS_MAX 80 /* RRsets in one answer: the chain, an authority, addresses */
+#define ANSWER_ITEMS_MAX 254 /* RRsets in one answer, an index of them in 8 bits: the chain, an authority, addresses */
 #define ANSWER_QNAME 0xff   /* answer_item.base: the question's name */
 #define ANSWER_FOUND 0xff   /* answer_item.made_of: it stands in the plan */
 

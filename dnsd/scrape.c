@@ -12,6 +12,7 @@
 #include "dnsd/metrics.h"
 
 #define BACKLOG 16
+#define SHORT_MS 200 /* until the next try to accept what no descriptor was left for */
 
 struct scrape_connection {
 	struct scrape *scrape;
@@ -29,6 +30,7 @@ struct scrape {
 	int fd;
 	scrape_fn *fn;
 	void *ctx;
+	struct loop_timer pause; /* set: nothing is accepted until then */
 	struct scrape_connection connections[SCRAPE_CONNECTIONS_MAX];
 };
 
@@ -165,13 +167,24 @@ static void add_connection(struct scrape *s, int fd)
 		close_connection(c);
 }
 
+static void listen_again(void *ctx)
+{
+	(void)scrape_listen(ctx, true);
+}
+
 static void on_accept(void *ctx, int listen_fd, unsigned events)
 {
 	struct scrape *s = ctx;
 	(void)events;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd >= 0)
+	if (fd >= 0) {
 		add_connection(s, fd);
+		return;
+	}
+	/* it would wake us again at once, and for as long as there is none */
+	bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+	if (is_short && loop_timer_set(s->loop, &s->pause, SHORT_MS, listen_again, s) == VEER_OK)
+		loop_unwatch(s->loop, listen_fd);
 }
 
 /* --- interface -------------------------------------------------------------------------------------------- */
@@ -219,6 +232,7 @@ void scrape_free(struct scrape **scrape)
 	for (int i = 0; i < SCRAPE_CONNECTIONS_MAX; i++)
 		if (s->connections[i].fd >= 0)
 			close_connection(&s->connections[i]);
+	loop_timer_cancel(s->loop, &s->pause);
 	if (s->fd >= 0) {
 		loop_unwatch(s->loop, s->fd);
 		(void)close(s->fd);
@@ -229,6 +243,7 @@ void scrape_free(struct scrape **scrape)
 
 enum veer_err scrape_listen(struct scrape *s, bool wanted)
 {
+	loop_timer_cancel(s->loop, &s->pause);
 	if (wanted)
 		return loop_watch(s->loop, s->fd, LOOP_READ, on_accept, s);
 	loop_unwatch(s->loop, s->fd);

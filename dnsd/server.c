@@ -205,11 +205,23 @@ static void on_count(void *ctx, struct feed_counters *out)
 				      .refused = responses[DNS_REFUSED]};
 }
 
+/* Does a saved plan answer, and nobody else in our place? Then no trouble with the control plane may end that. */
+static bool is_alone(const struct server *s)
+{
+	return publisher_plan(s->publisher) != NULL && s->takeover == NULL;
+}
+
 static void on_refused(void *ctx, const char *reason)
 {
+	struct server *s = ctx;
 	char text[VEER_DIAG_SIZE];
+	if (is_alone(s)) {
+		log_error(s->daemon->log, "enrolment was refused; what was saved is served, and no feed followed",
+			  LOG_STR("reason", reason));
+		return;
+	}
 	(void)snprintf(text, sizeof text, "enrolment was refused: %s", reason);
-	server_fail(ctx, VEER_EAUTH, text);
+	server_fail(s, VEER_EAUTH, text);
 }
 
 /* A token is needed only as long as there is no identity. */
@@ -302,6 +314,11 @@ static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
 	if (err != VEER_OK && err != VEER_ENOTFOUND)
 		log_error(s->daemon->log, "the saved plan is refused", LOG_STR("reason", saved.text));
 	err = server_follow(s, diag);
+	if ((err == VEER_ECORRUPT || err == VEER_EIO) && is_alone(s)) { /* the identity is damaged */
+		log_error(s->daemon->log, "the feed cannot be followed; what was saved is served",
+			  LOG_STR("reason", diag->text));
+		err = VEER_OK;
+	}
 	if (err == VEER_OK && publisher_plan(s->publisher) == NULL)
 		log_notice(s->daemon->log, "waiting for the first plan", LOG_STR("feed", s->options->feed));
 	return err;

@@ -326,6 +326,11 @@ enum veer_err server_join(struct server *s, struct veer_diag *diag)
 		err = open_control(s, &host, path, fd, diag);
 	if (err == VEER_OK && s->takeover == NULL)
 		err = control_listen(s->control);
+	/* nobody has asked for it: a disk that became read-only must not keep a saved plan from being served */
+	if (err == VEER_EIO && s->control == NULL && s->options->control == NULL && !s->options->replace) {
+		log_error(s->daemon->log, "no control socket", LOG_STR("reason", diag->text));
+		err = VEER_OK;
+	}
 	return err;
 }
 

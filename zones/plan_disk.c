@@ -94,6 +94,8 @@ static enum veer_err lock_dir(struct plan_disk *disk, struct veer_diag *diag)
 	char path[PLAN_DISK_PATH_SIZE];
 	plan_disk_path(disk, "lock", path);
 	disk->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (disk->lock_fd < 0 && errno == EROFS) /* what is there can be read and served all the same */
+		disk->lock_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (disk->lock_fd < 0)
 		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", path, strerror(errno));
 	if (flock(disk->lock_fd, LOCK_EX | LOCK_NB) != 0)

@@ -120,17 +120,113 @@ static bool field_fits(ldns_rdf_type field, const struct word *w)
 	return true;
 }
 
-static bool rdata_fits(const char *rdata, uint16_t type)
+/* Hex digits to the end of the line, in any number of words: are they whole octets? */
+static bool is_whole_hex(const char *rest)
+{
+	struct word w;
+	size_t digits = 0;
+	while (next_word(&rest, &w))
+		digits += w.len;
+	return digits % 2 == 0;
+}
+
+/* The number of a service parameter (RFC 9460 14.3.2); a large one for those that are only known as text. */
+static uint32_t param_number(const struct word *w)
+{
+	static const char *const names[] = {"mandatory", "alpn", "no-default-alpn", "port",
+					    "ipv4hint",  "ech",  "ipv6hint",        "dohpath"};
+	size_t len = 0;
+	uint32_t number = 0;
+	while (len < w->len && w->text[len] != '=')
+		len++;
+	for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strlen(names[i]) == len && strncasecmp(w->text, names[i], len) == 0)
+			return i;
+	if (len < 4 || len > 8 || strncasecmp(w->text, "key", 3) != 0)
+		return UINT32_MAX;
+	for (size_t i = 3; i < len; i++) {
+		if (!is_digit(w->text[i]))
+			return UINT32_MAX;
+		number = number * 10 + (uint32_t)(w->text[i] - '0');
+	}
+	return number;
+}
+
+static bool is_port(const struct word *w)
+{
+	const char *equals = memchr(w->text, '=', w->len);
+	struct word value = {.text = equals != NULL ? equals + 1 : w->text + w->len};
+	value.len = w->len - (size_t)(value.text - w->text);
+	if (value.len >= 2 && value.text[0] == '"' && value.text[value.len - 1] == '"') {
+		value.text++;
+		value.len -= 2;
+	}
+	return value.len > 0 && read_number(&value, UINT16_MAX);
+}
+
+#define PARAM_PORT 3
+
+/* The parameters of SVCB and HTTPS: each once (RFC 9460 2.1), and a port that is one. */
+static bool params_fit(const char *params)
+{
+	struct word w, earlier;
+	const char *rest = params;
+	while (next_word(&rest, &w)) {
+		uint32_t number = param_number(&w);
+		if (number == PARAM_PORT && strncasecmp(w.text, "port", 4) == 0 && !is_port(&w))
+			return false;
+		for (const char *p = params; next_word(&p, &earlier) && earlier.text < w.text;)
+			if (number != UINT32_MAX && param_number(&earlier) == number)
+				return false;
+	}
+	return true;
+}
+
+static bool rdata_fits(const char *rdata, uint16_t type, const char **what)
 {
 	const ldns_rr_descriptor *d = ldns_rr_descript(type);
 	struct word w;
 	if (d == NULL || strncmp(rdata + strspn(rdata, " \t"), "\\#", 2) == 0)
 		return true;
 	size_t count = ldns_rr_descriptor_minimum(d);
-	for (size_t i = 0; i < count && next_word(&rdata, &w); i++)
-		if (!field_fits(ldns_rr_descriptor_field_type(d, i), &w))
+	for (size_t i = 0; i < count; i++) {
+		ldns_rdf_type field = ldns_rr_descriptor_field_type(d, i);
+		if (field == LDNS_RDF_TYPE_HEX) {
+			*what = "an odd number of hex digits";
+			return is_whole_hex(rdata);
+		}
+		if (!next_word(&rdata, &w))
+			return true;
+		*what = "a number is out of its range";
+		if (!field_fits(field, &w))
 			return false;
-	return true;
+	}
+	*what = "a parameter stands twice, or a port is none";
+	return (type != RRTYPE_SVCB && type != RRTYPE_HTTPS) || params_fit(rdata);
+}
+
+static void reverse(char *from, char *to)
+{
+	for (; from < to; from++) {
+		char c = *from;
+		*from = *--to;
+		*to = c;
+	}
+}
+
+void rrnumbers_order(char *line)
+{
+	const char *rest = line;
+	struct word w, ttl;
+	if (line[0] != ' ' && line[0] != '\t')
+		(void)next_word(&rest, &w);
+	if (!next_word(&rest, &w) || !is_class(&w) || !next_word(&rest, &ttl) || !is_digit(ttl.text[0]))
+		return;
+	char *from = line + (w.text - line), *at = line + (ttl.text - line);
+	/* turned as a whole, and then each word: what was between them stays there */
+	reverse(from, at + ttl.len);
+	reverse(from, from + ttl.len);
+	reverse(at + ttl.len - w.len, at + ttl.len);
 }
 
 bool rrnumbers_fit(const char *line, uint16_t type, const char **what)
@@ -148,6 +244,5 @@ bool rrnumbers_fit(const char *line, uint16_t type, const char **what)
 			break; /* the type */
 		}
 	}
-	*what = "a number is out of its range";
-	return rdata_fits(line, type);
+	return rdata_fits(line, type, what);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The numbers in a record's text. ldns cuts a number that is too big for its field without a word: a preference of
- * 70000 becomes 4464, a TTL of 4294967299 becomes 3. Whatever is given to ldns goes through here first.
+ * 70000 becomes 4464, a TTL of 4294967299 becomes 3. It makes half an octet at the end of hex digits a whole one, and
+ * of a parameter that stands twice it takes the last. Whatever is given to ldns goes through here first.
  *
  * Threads: pure functions.
  */
@@ -16,6 +17,9 @@
  * such number or too big.
  */
 bool rrnumbers_read_period(const char *text, uint32_t max, uint32_t *out);
+
+/* Put the TTL before the class in a line as below: of the two orders (RFC 1035 5.1) ldns knows only that one. */
+void rrnumbers_order(char *line);
 
 /*
  * Do the TTL and the numbers in the RDATA of the record in `line` fit their fields? `line` is one logical line that

@@ -213,6 +213,7 @@ static enum veer_err parse_record(struct source *s)
 	enum veer_err err = take_owner(s, &text);
 	if (err != VEER_OK)
 		return err;
+	rrnumbers_order(text);
 	ldns_status status = ldns_rr_new_frm_str(&rr, text, TTL_UNSTATED, s->origin, NULL);
 	if (status == LDNS_STATUS_MEM_ERR)
 		return VEER_ENOMEM;

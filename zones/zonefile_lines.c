@@ -159,6 +159,13 @@ static enum veer_err at_end(const struct line_state *s, struct veer_diag *diag)
 	return s->has_text ? VEER_OK : VEER_ENOTFOUND;
 }
 
+/* A blank at the end means nothing, but ldns takes it for another word after the last quoted string of some types. */
+static void trim(struct line_reader *r, const struct line_state *s)
+{
+	if (s->has_text && s->is_blank && !r->text.failed)
+		r->text.data[--r->text.len] = '\0';
+}
+
 enum veer_err line_reader_next(struct line_reader *r, struct veer_diag *diag)
 {
 	struct line_state s = {0};
@@ -167,8 +174,10 @@ enum veer_err line_reader_next(struct line_reader *r, struct veer_diag *diag)
 	r->first_line = r->line;
 	while (!done) {
 		enum veer_err err = r->len == 0 ? refill(r) : VEER_OK;
-		if (err == VEER_ENOTFOUND)
+		if (err == VEER_ENOTFOUND) {
+			trim(r, &s);
 			return at_end(&s, diag);
+		}
 		if (err != VEER_OK)
 			return veer_fail(diag, err, "cannot be read");
 		if (!s.in_comment && !s.is_escaped)
@@ -180,5 +189,6 @@ enum veer_err line_reader_next(struct line_reader *r, struct veer_diag *diag)
 		if (r->text.failed)
 			return veer_fail(diag, VEER_ERANGE, "a record of more than %d bytes", ZONEFILE_LINE_MAX);
 	}
+	trim(r, &s);
 	return VEER_OK;
 }

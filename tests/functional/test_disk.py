@@ -9,6 +9,7 @@ import dns.query
 import dns.rdatatype
 import pytest
 
+from dnsd_util import Dnsd, FeedServer
 from test_run import free_port
 from veer_util import Api, Program, wait_until
 
@@ -168,3 +169,22 @@ def test_answers_change_and_the_plan_is_made_good_later(disk, tmp_path):
     finally:
         dnsd.kill()
         api.kill()
+
+
+def test_a_name_server_starts_from_a_disk_that_became_read_only(disk, tmp_path):
+    feed = os.path.join(os.path.dirname(__file__), "../data/formats/feed.ndjson")
+    with open(feed, encoding="utf-8") as f:
+        text = f.read()
+    control = FeedServer(str(tmp_path / "api.sock"), lambda path: text)
+    args = ["--feed", f"unix:{control.path}", "--state", os.path.join(disk, "state")]
+    with Dnsd(*args) as d:
+        d.ready()
+        wait_until(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], 5, "revision 12")
+        assert d.stop() == 0
+    control.close()
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    with Dnsd(*args) as d:
+        d.ready()
+        assert d.ask("www.gslb.example.") == ["192.0.2.2"]
+        d.wait_log("no control socket.*Read-only")
+        assert d.stop() == 0

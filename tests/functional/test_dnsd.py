@@ -93,6 +93,26 @@ def test_delegations_refer_with_glue(server):
     assert reply.flags & dns.flags.AA and reply.authority[0].to_text().split()[3] == "SOA"
 
 
+@pytest.mark.parametrize("count", [30, 126])
+def test_the_glue_of_many_name_servers_is_whole_or_the_reply_is_truncated(tmp_path, count):
+    lines = ["@ 300 IN SOA ns1 h 1 2 3 4 5", "@ 300 NS ns1", "ns1 300 A 10.0.0.1"]
+    for i in range(count):
+        lines += [f"sub 300 NS n{i}.sub", f"n{i}.sub 300 A 10.1.0.{i}", f"n{i}.sub 300 AAAA fd00::{i + 1:x}"]
+    (tmp_path / "many").write_text("\n".join(lines) + "\n")
+    with Dnsd("--zone", f"example={tmp_path}/many").ready() as server:
+        for tcp in (True, False):
+            reply = server.ask("x.sub.example.", tcp=tcp, raw=True, use_edns=0, payload=1232)
+            truncated = bool(reply.flags & dns.flags.TC)
+            assert truncated == (not tcp)
+            assert truncated or sum(map(len, reply.additional)) == 2 * count
+        # RFC 9471 3: as many as fit, and never fewer without a word
+    lines = [line for line in lines if "AAAA" not in line]
+    (tmp_path / "many").write_text("\n".join(lines) + "\n")
+    with Dnsd("--zone", f"example={tmp_path}/many").ready() as server:
+        reply = server.ask("x.sub.example.", raw=True, use_edns=0, payload=1232)
+        assert bool(reply.flags & dns.flags.TC) == (sum(map(len, reply.additional)) < count)
+
+
 def test_what_is_not_served_is_refused(server):
     assert server.ask("other.test.", raw=True).rcode() == dns.rcode.REFUSED
     assert server.ask("example.", "AXFR", tcp=True, raw=True).rcode() == dns.rcode.REFUSED
@@ -380,6 +400,8 @@ def test_the_feed_is_served_and_acknowledged(tmp_path, control):
 def test_the_client_subnet_decides_and_its_scope_is_told(tmp_path, control):
     with Dnsd("--feed", f"unix:{control.path}", "--geoip", CITY) as d:
         d.ready()
+        # at revision 11 fra is in, too, but the next one takes it out
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="revision 12")
         control.push(*verdict("fra/fra", "up", 13))
         wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.1"], what="revision 13")
         # 81.2.69.142 is in GB, 89.160.20.112 in SE, 216.160.83.56 in US: DE has a rule of its own, NA a weighted one
@@ -434,6 +456,32 @@ def test_a_name_server_that_starts_alone_serves_the_saved_plan(tmp_path, control
         again.push(*verdict("fra/fra", "down", 14))
         wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="revision 14")
         again.close()
+
+
+def test_a_saved_plan_is_served_whatever_becomes_of_the_identity(tmp_path, control):
+    state, token = tmp_path / "state", tmp_path / "token"
+    token.write_text("of-one-use\n")
+    # without a plan there is nothing to do but to say so
+    with Dnsd("--feed", f"unix:{control.path}", "--state", str(state), "--token-file", str(token)) as d:
+        assert d.process.wait(10 * SLOW) == 2
+        assert "enrolment was refused" in d.wait_log("refused").string
+    with Dnsd("--feed", f"unix:{control.path}", "--state", str(state)) as d:
+        d.ready()
+        wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="revision 12")
+    with Dnsd("--feed", f"unix:{control.path}", "--state", str(state), "--token-file", str(token)) as d:
+        d.ready()
+        d.wait_log("enrolment was refused; what was saved is served")
+        assert d.ask("www.gslb.example.") == ["192.0.2.2"]
+        d.hangup()
+        d.wait_log("reloading")
+        assert d.ask("www.gslb.example.") == ["192.0.2.2"]
+        assert d.stop() == 0
+    (state / "identity.json").write_text("{damaged")
+    with Dnsd("--feed", f"unix:{control.path}", "--state", str(state)) as d:
+        d.ready()
+        d.wait_log("the feed cannot be followed; what was saved is served.*identity.json")
+        assert d.ask("www.gslb.example.") == ["192.0.2.2"]
+        assert d.stop() == 0
 
 
 def test_an_unfinished_commit_is_never_served(tmp_path, control):

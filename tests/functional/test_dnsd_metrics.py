@@ -3,8 +3,10 @@
 import http.client
 import os
 import re
+import resource
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -129,3 +131,23 @@ def test_an_address_that_cannot_be_used_is_said(tmp_path, address):
     run = subprocess.run([os.path.join(BUILD, "veer-dnsd"), "--listen", "127.0.0.1@0", "--zone", f"example={tmp_path}/zone",
                           "--metrics", address], stderr=subprocess.PIPE, text=True, timeout=20)
     assert run.returncode == 2 and f"--metrics {address}: " in run.stderr.splitlines()[-1]
+
+
+def test_without_descriptors_the_scraper_waits_and_nobody_spins(server):
+    pid = server.process.pid
+    used = len(os.listdir(f"/proc/{pid}/fd"))
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+
+    def ran_ns():
+        with open(f"/proc/{pid}/task/{pid}/schedstat", encoding="ascii") as f:
+            return int(f.read().split()[0])
+
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, hard))
+    with socket.create_connection(("127.0.0.1", server.metrics_port), timeout=5 * SLOW) as s:
+        s.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        time.sleep(0.3)
+        before = ran_ns()
+        time.sleep(1)
+        assert ran_ns() - before < 20_000_000 * SLOW
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        assert s.recv(64).startswith(b"HTTP/1.1 200 ")

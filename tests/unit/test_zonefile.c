@@ -122,6 +122,14 @@ static void errors_name_file_and_line(void **state)
 		{HEAD "@ DS 65536 8 2 00\n", "z:4: a number"},
 		{HEAD "@ DS 1 264 2 00\n", "z:4: a number"},
 		{HEAD "@ HTTPS 65536 .\n", "z:4: a number"},
+		{HEAD "@ HTTPS 1 . port=65536\n", "z:4: a parameter"},
+		{HEAD "@ SVCB 1 a alpn=h2 port=\"-1\"\n", "z:4: a parameter"},
+		/* what stands twice, and half an octet */
+		{HEAD "@ HTTPS 1 . alpn=h2 port=1 alpn=h3\n", "z:4: a parameter"},
+		{HEAD "@ HTTPS 1 . port=1 key3=a\n", "z:4: "},
+		{HEAD "@ HTTPS 1 . key700=a key0700=b\n", "z:4: a parameter"},
+		{HEAD "@ TLSA 3 1 1 abc\n", "z:4: an odd"},
+		{HEAD "@ DS 1 8 2 ab cde\n", "z:4: an odd"},
 		{"@ 5 SOA ns1 host 4294967296 2 3 4 60\n@ NS ns1\n", "z:1: a number"},
 		{"@ 5 SOA ns1 host 1 2 3 4 4294967299\n@ NS ns1\n", "z:1: a number"},
 	};
@@ -134,6 +142,36 @@ static void errors_name_file_and_line(void **state)
 			fail_msg("case %zu: wanted \"%s\", got \"%s\"", i, cases[i].place, diag.text);
 		buf_deinit(&out);
 	}
+}
+
+/* RFC 1035 5.1: the class may stand before the TTL, and blanks, comments and parentheses at the end mean nothing. */
+static void order_and_blanks_do_not_matter(void **state)
+{
+	(void)state;
+	struct veer_diag diag = {.text = ""};
+	struct buf plain, other;
+	buf_init(&plain, 1 << 16);
+	buf_init(&other, 1 << 16);
+	enum veer_err err = read_text(HEAD "@ 300 IN CAA 0 issue \"x\"\n"
+				      "@ 7 IN A 192.0.2.1\n"
+				      "@ 90 HINFO \"a\" \"b\"\n"
+				      "@ URI 1 1 \"http://x\"\n"
+				      "@ TLSA 3 1 1 abcdef\n"
+				      "@ HTTPS 1 . alpn=h2 port=65535 key700=x\n",
+				      &plain, &diag);
+	if (err == VEER_OK)
+		err = read_text(HEAD "@ IN 5m CAA ( 0 issue \"x\" ) ; only x\n"
+				" IN   7 A 192.0.2.1\t\n"
+				"@ CLASS1 1m30s HINFO \"a\" \"b\" ;\n"
+				"@ URI 1 1 \"http://x\" \n"
+				"@ TLSA 3 1 1 abc def\n"
+				"@ HTTPS 1 . port=\"65535\" key700=x alpn=h2 ",
+				&other, &diag);
+	if (err != VEER_OK)
+		fail_msg("%s", diag.text);
+	assert_string_equal(other.data, plain.data);
+	buf_deinit(&other);
+	buf_deinit(&plain);
 }
 
 static void a_name_has_at_most_256_types(void **state)
@@ -370,6 +408,7 @@ int main(void)
 		cmocka_unit_test(names_of_any_octets_are_read_and_written),
 		cmocka_unit_test(errors_name_file_and_line),
 		cmocka_unit_test(numbers_at_their_limits_are_taken),
+		cmocka_unit_test(order_and_blanks_do_not_matter),
 		cmocka_unit_test(a_name_has_at_most_256_types),
 		cmocka_unit_test_setup_teardown(includes_keep_the_origin_outside, make_files, remove_files),
 		cmocka_unit_test_setup_teardown(includes_cannot_leave_the_directory, make_files, remove_files),
