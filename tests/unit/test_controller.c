@@ -524,6 +524,32 @@ static void a_site_taken_out_leaves_the_last_set_and_the_agents_alone(void **sta
 	assert_true(number_of(f, "assignment_revision") > before);
 }
 
+static void put_weighted(struct fixture *f, int last_octet, int weight)
+{
+	char value[256];
+	(void)snprintf(value, sizeof value,
+		       "{\"name\":\"web\",\"checks\":[\"tcp\"],\"endpoints\":[{\"name\":\"e0\",\"address\":"
+		       "\"192.0.2.%d\",\"site\":\"fra\",\"weight\":%d}]}",
+		       last_octet, weight);
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+}
+
+/* Whoever changes weights all the time must not have every report refused for it. */
+static void a_weight_is_nobodys_assignment(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	int64_t before = number_of(f, "assignment_revision");
+	put_weighted(f, 1, 7);
+	pause_ms(200);
+	assert_int_equal(number_of(f, "assignment_revision"), before);
+	put_weighted(f, 2, 7);
+	for (int i = 0; i < WAIT_MS / 5 && number_of(f, "assignment_revision") == before; i++)
+		pause_ms(5);
+	assert_true(number_of(f, "assignment_revision") > before);
+}
+
 static void a_restarted_controller_knows_the_verdicts(void **state)
 {
 	struct fixture *f = *state;
@@ -920,6 +946,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(maintenance_that_goes_on_lets_nothing_in_between, setup, teardown),
 		cmocka_unit_test_setup_teardown(words_of_checks_that_are_gone_are_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(ending_while_verdicts_are_committed_is_safe, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_weight_is_nobodys_assignment, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clock_that_is_set_changes_no_verdict, setup, teardown),
 		cmocka_unit_test_setup_teardown(frozen_nothing_changes_until_it_is_taken_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deposed_controller_ends_no_override, setup, teardown),
