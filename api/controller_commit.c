@@ -187,7 +187,8 @@ static bool add_orphan(void *ctx, const struct directory_entry *entry)
 /* Bring the store in line with the model: a job, or NULL when all is well or cannot be seen yet. */
 static struct commit_job *tidy(struct controller *c)
 {
-	if (directory_revision(c->config.directory) < c->committed_revision)
+	/* Without a model nothing is known of anything: that makes no orphan of it. */
+	if (c->model.plan == NULL || directory_revision(c->config.directory) < c->committed_revision)
 		return NULL;
 	struct orphans o = {c, job_new(c)};
 	if (o.job == NULL)

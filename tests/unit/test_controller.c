@@ -805,6 +805,42 @@ static size_t pushes_shown(struct fixture *f)
 	return count;
 }
 
+/* A store that holds more than the engine takes: no model is no reason to forget what is known. */
+static void without_a_model_no_verdict_is_deleted(void **state)
+{
+	enum { POOL_TEXT = 1 << 17 };
+	struct fixture *f = *state;
+	char name[16], check[160], checks[256] = "", *pool = malloc(POOL_TEXT);
+	assert_non_null(pool);
+	put_model(f, 3, 1);
+	for (int i = 0; i < 16; i++) {
+		(void)snprintf(name, sizeof name, "c%d", i);
+		(void)snprintf(check, sizeof check, "{\"name\":\"%s\",\"kind\":\"icmp\"}", name);
+		(void)put(f, MODEL_KIND_CHECK, name, check);
+		(void)snprintf(checks + strlen(checks), sizeof checks - strlen(checks), "%s\"%s\"", i > 0 ? "," : "",
+			       name);
+	}
+	for (int p = 0; p < 5; p++) {
+		(void)snprintf(name, sizeof name, "big%d", p);
+		int len = snprintf(pool, POOL_TEXT, "{\"name\":\"%s\",\"checks\":[%s],\"endpoints\":[", name, checks);
+		for (int i = 0; i < 1000; i++)
+			len += snprintf(pool + len, POOL_TEXT - (size_t)len,
+					"%s{\"name\":\"e%d\",\"address\":\"10.0.%d.%d\",\"site\":\"fra\"}",
+					i > 0 ? "," : "", i, i / 250, i % 250);
+		(void)snprintf(pool + len, POOL_TEXT - (size_t)len, "]}");
+		(void)put(f, MODEL_KIND_POOL, name, pool);
+	}
+	free(pool);
+	(void)put(f, MODEL_KIND_VERDICT, "web/e0",
+		  "{\"endpoint\":\"web/e0\",\"state\":\"down\",\"since_revision\":1,\"election\":1}");
+	start(f);
+	(void)put(f, MODEL_KIND_OVERRIDE, "web/e0",
+		  "{\"endpoint\":\"web/e0\",\"action\":\"drain\",\"owner\":\"me\",\"reason\":\"x\","
+		  "\"created_at\":\"2026-01-01T00:00:00Z\"}");
+	pause_ms(600);
+	assert_true(is_there(f, MODEL_KIND_VERDICT, "web/e0"));
+}
+
 /* Words are kept for what is configured: checks that come and go leave nothing behind (S21). */
 static void words_of_checks_that_are_gone_are_forgotten(void **state)
 {
@@ -955,6 +991,7 @@ int main(void)
 		T(more_last_sets_than_fit_a_commit_are_all_written),
 		T(a_site_taken_out_leaves_the_last_set_and_the_agents_alone),
 		T(a_restarted_controller_knows_the_verdicts),
+		T(without_a_model_no_verdict_is_deleted),
 		T(one_agents_flood_leaves_room_for_the_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
