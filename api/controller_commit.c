@@ -52,6 +52,8 @@ static json_t *votes_json(const struct verdict_transition *t)
 	json_t *votes = json_array();
 	for (uint32_t i = 0; i < t->vote_count; i++) {
 		const struct verdict_vote *v = &t->votes[i];
+		if (!controller_keeps_vote(t, i, json_array_size(votes)))
+			continue;
 		(void)json_array_append_new(votes,
 					    json_pack("{s:s, s:s, s:s, s:s, s:I}", "agent", v->agent, "check", v->check,
 						      "state", observation_state_text(v->state), "reason",

@@ -841,6 +841,55 @@ static void without_a_model_no_verdict_is_deleted(void **state)
 	assert_true(is_there(f, MODEL_KIND_VERDICT, "web/e0"));
 }
 
+/* A calculated check of seven that are probed, all with the longest names. */
+static void put_calculated(struct fixture *f, int number)
+{
+	char value[256], part[64], name[16], of[1024] = "", calculated[1200];
+	for (int i = 0; i < 7; i++) {
+		(void)snprintf(part, sizeof part, "%063d", 10 * number + i);
+		(void)snprintf(value, sizeof value,
+			       "{\"name\":\"%s\",\"kind\":\"icmp\",\"interval_ms\":1000,\"timeout_ms\":500}", part);
+		(void)put(f, MODEL_KIND_CHECK, part, value);
+		(void)snprintf(of + strlen(of), sizeof of - strlen(of), "%s\"%s\"", i > 0 ? "," : "", part);
+	}
+	(void)snprintf(name, sizeof name, "calc%d", number);
+	(void)snprintf(calculated, sizeof calculated, "{\"name\":\"%s\",\"kind\":\"calculated\",\"of\":[%s]}", name,
+		       of);
+	(void)put(f, MODEL_KIND_CHECK, name, calculated);
+}
+
+static void put_long_agents(struct fixture *f, int count)
+{
+	char id[32], value[256];
+	for (int i = 0; i < count; i++) {
+		(void)snprintf(id, sizeof id, "ag-%03d", i);
+		(void)snprintf(value, sizeof value,
+			       "{\"id\":\"%s\",\"name\":\"%063d\",\"region\":\"%063d\",\"state\":\"enrolled\"}", id, i,
+			       1);
+		(void)put(f, MODEL_KIND_AGENT, id, value);
+	}
+}
+
+/* More evidence than a value of the store can hold must keep neither this endpoint nor the others from going down. */
+static void evidence_without_end_holds_nothing_up(void **state)
+{
+	struct fixture *f = *state;
+	char letters[64] = "";
+	put_model(f, 0, 1);
+	put_long_agents(f, MODEL_AGENTS_MAX);
+	for (int i = 0; i < 8; i++)
+		put_calculated(f, i);
+	(void)put(f, MODEL_KIND_POOL, "big",
+		  "{\"name\":\"big\",\"endpoints\":[{\"name\":\"e0\",\"address\":\"192.0.2.9\",\"site\":\"fra\"}],"
+		  "\"checks\":"
+		  "[\"calc0\",\"calc1\",\"calc2\",\"calc3\",\"calc4\",\"calc5\",\"calc6\",\"calc7\"]}");
+	start(f);
+	memset(letters, 'd', 57);
+	report_all(f, MODEL_AGENTS_MAX, letters);
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "big/e0", "state", "down"));
+}
+
 /* Words are kept for what is configured: checks that come and go leave nothing behind (S21). */
 static void words_of_checks_that_are_gone_are_forgotten(void **state)
 {
@@ -991,6 +1040,7 @@ int main(void)
 		T(more_last_sets_than_fit_a_commit_are_all_written),
 		T(a_site_taken_out_leaves_the_last_set_and_the_agents_alone),
 		T(a_restarted_controller_knows_the_verdicts),
+		T(evidence_without_end_holds_nothing_up),
 		T(without_a_model_no_verdict_is_deleted),
 		T(one_agents_flood_leaves_room_for_the_others),
 	};
