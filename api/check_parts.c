@@ -6,7 +6,7 @@
 #include "api/handlers.h"
 #include "probes/assign.h"
 
-enum { CHECKS_MAX = 4096, ARENA_BYTES = 64 << 20 };
+enum { CHECKS_MAX = VERDICT_CHECKS_MAX, ARENA_BYTES = 64 << 20 };
 
 /* All calculated checks as they would be after the write. */
 struct gathering {
@@ -98,6 +98,44 @@ static bool pool_must_be_small(void *ctx, const struct directory_entry *entry)
 	return pools->err == VEER_OK;
 }
 
+/* Everything that is watched: more than the engine takes would leave it without any configuration. */
+struct totals {
+	const struct gathering *g;
+	const char *except; /* the pool that is being written: not as it was */
+	uint64_t endpoints;
+	uint64_t items;
+};
+
+static bool add_pool(void *ctx, const struct directory_entry *entry)
+{
+	struct totals *totals = ctx;
+	struct tally tally = {.count = 0};
+	uint64_t endpoints = json_array_size(json_object_get(entry->object, "endpoints"));
+	size_t i;
+	json_t *element;
+	if (strcmp(entry->key, totals->except) == 0)
+		return true;
+	json_array_foreach(json_object_get(entry->object, "checks"), i, element) if (json_is_string(element))
+		tally_add(&tally, json_string_value(element));
+	(void)is_too_many(totals->g, &tally);
+	totals->endpoints += endpoints;
+	totals->items += endpoints * tally.count;
+	return true;
+}
+
+static enum veer_err must_fit(struct api *api, struct totals *totals, const char *pointer, struct veer_diag *diag)
+{
+	directory_list(api->directory, MODEL_KIND_POOL, NULL, add_pool, totals);
+	if (totals->endpoints > VERDICT_ENDPOINTS_MAX)
+		return veer_fail(diag, VEER_EINVAL, "%s: all pools together would have more than %d endpoints", pointer,
+				 VERDICT_ENDPOINTS_MAX);
+	if (totals->items > REPORT_ITEMS_MAX)
+		return veer_fail(diag, VEER_EINVAL,
+				 "%s: all pools together would have more than %d pairs of check and endpoint", pointer,
+				 REPORT_ITEMS_MAX);
+	return VEER_OK;
+}
+
 enum veer_err api_validate_pool_checks(struct api *api, const struct model_pool *pool, struct veer_diag *diag)
 {
 	struct gathering g;
@@ -108,6 +146,9 @@ enum veer_err api_validate_pool_checks(struct api *api, const struct model_pool 
 	if (err == VEER_OK && is_too_many(&g, &tally))
 		err = veer_fail(diag, VEER_EINVAL, "/checks: with the parts of calculated ones these are more than %d",
 				VERDICT_ITEMS_MAX);
+	struct totals totals = {&g, pool->name, pool->endpoint_count, (uint64_t)pool->endpoint_count * tally.count};
+	if (err == VEER_OK)
+		err = must_fit(api, &totals, "/endpoints", diag);
 	arena_free(&g.arena);
 	return err;
 }
@@ -131,12 +172,18 @@ static enum veer_err must_be_sound(struct api *api, const struct model_check *ch
 		directory_list(api->directory, MODEL_KIND_POOL, NULL, pool_must_be_small, &pools);
 		err = pools.err;
 	}
+	struct totals totals = {.g = &g, .except = ""};
+	if (err == VEER_OK)
+		err = must_fit(api, &totals, "/of", diag);
 	arena_free(&g.arena);
 	return err;
 }
 
 enum veer_err api_validate_parts(struct api *api, const struct model_check *check, struct veer_diag *diag)
 {
+	if (directory_count(api->directory, MODEL_KIND_CHECK) >= CHECKS_MAX &&
+	    api_revision_of(api, MODEL_KIND_CHECK, check->name) == 0)
+		return veer_fail(diag, VEER_EINVAL, "/name: there are %d checks already", CHECKS_MAX);
 	for (uint32_t i = 0; i < check->of_count; i++) {
 		if (api_revision_of(api, MODEL_KIND_CHECK, check->of[i]) == 0)
 			return veer_fail(diag, VEER_EINVAL, "/of/%u: there is no check \"%s\"", i, check->of[i]);

@@ -257,7 +257,7 @@ static struct override_wish wish_of(const struct turn *t, const struct window *w
 				      .created_at = created,
 				      .force = w->model.force,
 				      .force_count = w->model.force_count,
-				      .expect = STORE_ANY,
+				      .expect = STORE_ABSENT, /* what somebody says meanwhile stands */
 				      .election_revision = t->c->election_revision};
 }
 

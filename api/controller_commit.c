@@ -52,6 +52,8 @@ static json_t *votes_json(const struct verdict_transition *t)
 	json_t *votes = json_array();
 	for (uint32_t i = 0; i < t->vote_count; i++) {
 		const struct verdict_vote *v = &t->votes[i];
+		if (!controller_keeps_vote(t, i, json_array_size(votes)))
+			continue;
 		(void)json_array_append_new(votes,
 					    json_pack("{s:s, s:s, s:s, s:s, s:I}", "agent", v->agent, "check", v->check,
 						      "state", observation_state_text(v->state), "reason",
@@ -187,7 +189,8 @@ static bool add_orphan(void *ctx, const struct directory_entry *entry)
 /* Bring the store in line with the model: a job, or NULL when all is well or cannot be seen yet. */
 static struct commit_job *tidy(struct controller *c)
 {
-	if (directory_revision(c->config.directory) < c->committed_revision)
+	/* Without a model nothing is known of anything: that makes no orphan of it. */
+	if (c->model.plan == NULL || directory_revision(c->config.directory) < c->committed_revision)
 		return NULL;
 	struct orphans o = {c, job_new(c)};
 	if (o.job == NULL)

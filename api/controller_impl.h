@@ -19,6 +19,7 @@ enum {
 	CONTROLLER_HISTORY = 10000,   /* transitions kept, unless configured otherwise */
 	CONTROLLER_DOUBTS_MAX = 4096, /* endpoints in doubt that name servers are told of at a time */
 	CHORE_BLOCKS_MAX = 256,
+	CONTROLLER_VOTES_KEPT = 2000, /* of one transition: what is stored has a limit (STORE_VALUE_MAX) */
 	CONTROLLER_MODEL_BYTES = 512 << 20,
 };
 
@@ -202,6 +203,9 @@ void controller_doubt_deinit(struct controller *c);
 /* controller_transition.c: the object of a transition about to be committed. Its id is made here. NULL: no memory. */
 json_t *controller_transition_json(struct controller *c, const struct verdict_transition *t, char id[TRAIL_ID_SIZE],
 				   int64_t *base_us);
+
+/* Is vote `i` to be stored? When there are too many, only what agrees is, up to CONTROLLER_VOTES_KEPT of it. */
+bool controller_keeps_vote(const struct verdict_transition *t, uint32_t i, size_t kept);
 
 /* controller_chores.c */
 void controller_chores_init(struct controller *c);

@@ -17,7 +17,7 @@ struct reader {
 	struct assign_agent *agents;
 	bool *keeps_last;
 	size_t check_count, pool_count, site_count, agent_count;
-	uint64_t fingerprint; /* of the checks, pools and agents read so far */
+	uint64_t fingerprint; /* of what is probed by whom, as far as it is read */
 	struct model_settings settings;
 	int64_t revision; /* of the directory when it was read */
 	bool failed;      /* memory is out */
@@ -53,6 +53,24 @@ static void take_fingerprint(struct reader *r, const struct directory_entry *ent
 	char text[64];
 	(void)snprintf(text, sizeof text, "%d %lld ", (int)entry->kind, (long long)entry->revision);
 	r->fingerprint = index_hash(index_hash(r->fingerprint, text), entry->key);
+}
+
+static void hash_text(struct reader *r, const char *text)
+{
+	r->fingerprint = index_hash(index_hash(r->fingerprint, text), "\n");
+}
+
+/* Of a pool only what is probed: weights and sites may change all the time, and are nobody's assignment. */
+static void take_pool(struct reader *r, const struct model_pool *pool)
+{
+	hash_text(r, pool->name);
+	for (uint32_t i = 0; i < pool->check_count; i++)
+		hash_text(r, pool->checks[i]);
+	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
+		hash_text(r, "");
+		hash_text(r, pool->endpoints[i].name);
+		hash_text(r, pool->endpoints[i].address);
+	}
 }
 
 static void complain(struct reader *r, const struct directory_entry *entry, const struct veer_diag *diag)
@@ -98,12 +116,14 @@ static bool read_pool(void *ctx, const struct directory_entry *entry)
 {
 	struct reader *r = ctx;
 	struct veer_diag diag = {""};
-	take_fingerprint(r, entry);
 	struct model_pool *pool = &r->pools[r->pool_count];
-	if (model_pool_parse(entry->object, r->arena, pool, &diag) == VEER_OK && is_own_name(entry, pool->name, &diag))
+	if (model_pool_parse(entry->object, r->arena, pool, &diag) == VEER_OK &&
+	    is_own_name(entry, pool->name, &diag)) {
+		take_pool(r, pool);
 		r->pool_count++;
-	else
+	} else {
 		complain(r, entry, &diag);
+	}
 	return true;
 }
 

@@ -86,6 +86,15 @@ static json_t *steps_json(const struct controller *c, const struct verdict_trans
 	return steps;
 }
 
+bool controller_keeps_vote(const struct verdict_transition *t, uint32_t i, size_t kept)
+{
+	bool is_down = t->votes[i].state == OBSERVATION_DOWN;
+	if (t->vote_count <= CONTROLLER_VOTES_KEPT)
+		return true;
+	return kept < CONTROLLER_VOTES_KEPT && t->votes[i].state != OBSERVATION_UNKNOWN &&
+	       is_down == (t->to == MODEL_STATE_DOWN);
+}
+
 /*
  * Since the first observation. The engine says since that of the votes that agree; the agent that failed first, and had
  * the others asked, may not be among them yet: it has failed, but fewer than `fall` times.
@@ -109,7 +118,8 @@ json_t *controller_transition_json(struct controller *c, const struct verdict_tr
 	make_id(c, id);
 	*base_us = now_us - first_us_ago(t);
 	for (uint32_t i = 0; i < t->vote_count; i++)
-		(void)json_array_append_new(votes, vote_json(c, t->endpoint, &t->votes[i]));
+		if (controller_keeps_vote(t, i, json_array_size(votes)))
+			(void)json_array_append_new(votes, vote_json(c, t->endpoint, &t->votes[i]));
 	json_t *steps = steps_json(c, t, *base_us, now_us);
 	(void)json_object_set_new(steps, "commit_us", json_integer(controller_now_us(c) - *base_us));
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:s, s:I, s:o, s:o}", "id", id, "endpoint",

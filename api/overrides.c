@@ -191,7 +191,7 @@ static void make_draft(struct draft *d)
 		int64_t expect = STORE_ABSENT;
 		if (w->count == 1 && w->expect != STORE_ANY)
 			expect = w->expect;
-		else
+		else if (w->expect != STORE_ABSENT)
 			(void)directory_get_locked(d->directory, MODEL_KIND_OVERRIDE, w->endpoints[i], take_revision,
 						   &expect);
 		ok = overrides_put_op(w, w->endpoints[i], expect, d->arena, &d->ops[d->op_count++]);

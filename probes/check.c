@@ -120,6 +120,7 @@ void probe_finish(struct check_probe *probe, enum probe_reason reason, const cha
 	if (outcome.reason == PROBE_REASON_CONNECT_FAILED && !probe_has_route(probe)) {
 		outcome.reason = PROBE_REASON_INTERNAL;
 		outcome.detail = "this host has no route there";
+		outcome.lacks_route = true;
 	}
 	judge(probe, &outcome);
 	if (check_is_definite(outcome.reason))

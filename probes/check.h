@@ -62,6 +62,7 @@ struct check_outcome {
 	enum probe_reason reason; /* PROBE_REASON_OK, or why not; of a success that is a warning, why it is one */
 	uint32_t rtt_us;          /* from its start to its end; 0 when nothing was asked */
 	const char *detail;       /* a phrase for people, "" when there is nothing to add */
+	bool lacks_route;         /* PROBE_REASON_INTERNAL, because this host has no route to the address */
 	struct check_timing timing;
 };
 

@@ -23,6 +23,7 @@ enum probe_reason reason_of_errno(long errnum)
 	case ENFILE:
 	case ENOMEM:
 	case ENOBUFS:
+	case EPERM:                           /* this host's packet filter, or its table of connections is full */
 	case EADDRNOTAVAIL:                   /* no port of ours is free */
 		return PROBE_REASON_INTERNAL; /* ours, not the endpoint's */
 	default:

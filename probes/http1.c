@@ -135,7 +135,9 @@ static void take_chunk_size(struct http1_reader *r)
 	size_t len = r->line_len < HTTP1_LINE_MAX ? r->line_len : HTTP1_LINE_MAX;
 	size_t at = 0;
 	r->left = 0;
-	for (; at < len && at < 15 && hex_digit(r->line[at]) >= 0; at++)
+	while (at < len && r->line[at] == '0') /* any number of them says nothing */
+		at++;
+	for (size_t first = at; at < len && at - first < 15 && hex_digit(r->line[at]) >= 0; at++)
 		r->left = r->left * 16 + (uint64_t)hex_digit(r->line[at]);
 	char after = at < len ? r->line[at] : ';';
 	if (at == 0 || (after != ';' && after != ' ' && after != '\t'))

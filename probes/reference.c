@@ -153,7 +153,7 @@ static void on_probe(void *ctx, const struct check_outcome *outcome)
 	reference->probe = NULL;
 	if (outcome->is_success)
 		reference->failed = 0;
-	else if (check_is_definite(outcome->reason) && reference->failed < UINT32_MAX)
+	else if ((check_is_definite(outcome->reason) || outcome->lacks_route) && reference->failed < UINT32_MAX)
 		reference->failed++;
 	log_debug(references->log, "reference", LOG_STR("reference", reference->text),
 		  LOG_STR("reason", probe_reason_text(outcome->reason)), LOG_STR("detail", outcome->detail));

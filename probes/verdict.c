@@ -16,9 +16,9 @@ struct verdict_engine *verdict_engine_new(const struct verdict_limits *limits)
 	if (limits != NULL)
 		engine->limits = *limits;
 	struct verdict_limits *l = &engine->limits;
-	l->agents = l->agents > 0 ? l->agents : 4096;
-	l->checks = l->checks > 0 ? l->checks : 4096;
-	l->endpoints = l->endpoints > 0 ? l->endpoints : 65536;
+	l->agents = l->agents > 0 ? l->agents : VERDICT_AGENTS_MAX;
+	l->checks = l->checks > 0 ? l->checks : VERDICT_CHECKS_MAX;
+	l->endpoints = l->endpoints > 0 ? l->endpoints : VERDICT_ENDPOINTS_MAX;
 	l->items = l->items > 0 && l->items < REPORT_ITEMS_MAX ? l->items : REPORT_ITEMS_MAX;
 	l->bytes = l->bytes > 0 ? l->bytes : (size_t)512 * 1024 * 1024;
 	engine->now_ms = VERDICT_NEVER;

@@ -82,6 +82,9 @@
 #define VERDICT_RELEASE_PERCENT 25                               /* below: on the way back */
 #define VERDICT_SETTLE_MS 10000                                  /* a contradiction counts after so long, at least */
 #define VERDICT_RELEASE_MS 30000                                 /* a suspect must agree for so long */
+#define VERDICT_AGENTS_MAX 4096                                  /* in one configuration, by default */
+#define VERDICT_CHECKS_MAX 4096                                  /* likewise */
+#define VERDICT_ENDPOINTS_MAX 65536                              /* likewise */
 #define VERDICT_ITEMS_MAX 64                                     /* of one endpoint: its checks and their parts */
 #define VERDICT_PARTS_MAX 16                                     /* of one calculated check */
 #define VERDICT_NESTING_MAX 4                                    /* calculated of calculated of … */
@@ -95,9 +98,9 @@ struct verdict_engine;
 
 /* Limits of one engine. Zero means the default. */
 struct verdict_limits {
-	uint32_t agents;    /* 4,096 */
-	uint32_t checks;    /* 4,096 */
-	uint32_t endpoints; /* 65,536 */
+	uint32_t agents;    /* VERDICT_AGENTS_MAX */
+	uint32_t checks;    /* VERDICT_CHECKS_MAX */
+	uint32_t endpoints; /* VERDICT_ENDPOINTS_MAX */
 	uint32_t items;     /* REPORT_ITEMS_MAX, the default and the most */
 	size_t bytes;       /* of one configuration with its views: 512 MiB */
 };

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -268,3 +269,28 @@ def test_a_restart_while_all_control_planes_are_away(fake):
         assert agent.stop() == 0
     finally:
         other.close()
+
+
+CUT_OFF = """
+import subprocess, sys
+from probe_api import FakeApi
+from test_probe import Agent
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+api = FakeApi()
+agent = Agent(sys.argv[1], api.url, extra=["--reference", "192.0.2.1:80", "--reference", "icmp:192.0.2.2"])
+try:
+    api.assign(1, [{"name": "web", "kind": "tcp", "port": 80, "interval_ms": 200, "timeout_ms": 150, "fall": 2, "rise": 2}],
+               [{"check": "web", "endpoint": "p/e0", "address": "site.example.", "phase_ms": 0}], report_ms=200)
+    api.wait(lambda r: r["blind"])
+finally:
+    agent.kill()
+"""
+
+
+def test_an_agent_that_lost_its_routes_is_blind(tmp_path):
+    """Its control plane may be next to it. It cannot resolve any name then, and must not be believed that those are down."""
+    run = subprocess.run(["unshare", "-n", sys.executable, "-c", CUT_OFF, str(tmp_path)], capture_output=True, text=True,
+                         timeout=60 * SLOW, check=False, env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.abspath(__file__))})
+    if "unshare" in run.stderr and "not permitted" in run.stderr:
+        pytest.skip("no network namespaces here")
+    assert run.returncode == 0, run.stderr

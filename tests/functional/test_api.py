@@ -274,3 +274,25 @@ def test_a_pool_has_room_for_64_checks_and_parts(model):
     of = [f"part{n}" for n in range(16)]
     assert_problem(model.put("/v1/checks/sum0", {"kind": "calculated", "of": of}), 422, "full")
     assert model.put("/v1/checks/sum0", {"kind": "calculated", "of": of[:15]}).status == 200
+
+
+def test_more_than_the_engine_takes_is_refused(tmp_path):
+    """One pair of check and endpoint too many would leave the controller without any configuration."""
+    api = Api(tmp_path).start()
+    try:
+        assert api.put("/v1/sites/s", {"region": "eu"}).status == 201
+        names = [f"c{i}" for i in range(16)]
+        for name in names:
+            assert api.put(f"/v1/checks/{name}", {"kind": "tcp", "port": 80}).status == 201
+        endpoints = [{"name": f"e{i}", "address": f"10.0.{i // 250}.{i % 250 + 1}", "site": "s"} for i in range(1000)]
+        for i in range(4):
+            assert api.put(f"/v1/pools/p{i}", {"checks": names, "endpoints": endpoints}).status == 201
+        refused = api.put("/v1/pools/p4", {"checks": names, "endpoints": endpoints})
+        assert_problem(refused, 422, "pairs of check and endpoint")
+        assert api.put("/v1/pools/p4", {"checks": names, "endpoints": endpoints[:96]}).status == 201
+        assert api.put("/v1/pools/p4", {"checks": names, "endpoints": endpoints[:96]}).status == 200
+        assert api.put("/v1/checks/more", {"kind": "calculated", "of": names[:1]}).status == 201
+        assert api.put("/v1/pools/p4", {"checks": [*names[:15], "more"], "endpoints": endpoints[:96]}).status == 200
+        assert_problem(api.put("/v1/checks/more", {"kind": "calculated", "of": names[-1:]}), 422, "pairs of check and endpoint")
+    finally:
+        api.stop()

@@ -385,6 +385,14 @@ def test_an_agent_without_a_route_to_an_address_cannot_tell():
     assert routed.stdout.count("FAIL, connect_failed") == 2, routed
 
 
+def test_what_the_own_packet_filter_stops_tells_nothing():
+    """So does a full table of connections: the packet never left."""
+    done = in_namespace("ip link set lo up; ip link add d0 type veth peer name d1; ip link set d1 up; ip addr add 192.0.2.1/24 dev d0; ip link set d0 up; "
+                        "nft add table ip t; nft add chain ip t o '{ type filter hook output priority 0; policy drop; }'; "
+                        f"{PROBE} check 'udp://192.0.2.9:5?send=x' dns://192.0.2.9/example.com icmp://192.0.2.9 || test $? = 1")
+    assert done.stdout.count("UNKNOWN, internal: Operation not permitted") == 3, done
+
+
 # --- ICMP ---------------------------------------------------------------------------------------------------------------------------
 
 def in_namespace(script):

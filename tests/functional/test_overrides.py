@@ -8,7 +8,7 @@ import time
 import pytest
 
 from health_rig import Rig, cli
-from veer_util import wait_until
+from veer_util import Api, wait_until
 
 ALL = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
 
@@ -304,3 +304,25 @@ def test_an_endpoint_that_goes_takes_its_override_along(rig):
     left.append({"name": "c", "address": "192.0.2.3", "site": "c"})
     assert rig.api.put("/v1/pools/web", {"checks": ["web"], "endpoints": left}).status == 200
     answers(rig, ALL)
+
+
+def test_what_somebody_says_while_a_window_begins_stands(tmp_path):
+    """A window over many pools takes a moment: an override that is put meanwhile is not replaced by its drain."""
+    api = Api(tmp_path).start()
+    try:
+        count = 120
+        for site in ("s1", "s2"):
+            assert api.put(f"/v1/sites/{site}", {"region": "eu"}).status == 201
+        for i in range(count):
+            endpoints = [{"name": "x", "address": "192.0.2.1", "site": "s1"}, {"name": "y", "address": "192.0.2.2", "site": "s2"}]
+            assert api.put(f"/v1/pools/p{i:03}", {"checks": [], "endpoints": endpoints}).status == 201
+        window = {"starts_at": rfc3339(-1), "ends_at": rfc3339(600), "sites": ["s1"], "reason": "kernel"}
+        assert api.put("/v1/maintenance/kernel", window).status == 201
+        wait_until(lambda: api.get("/v1/overrides?limit=1").json["items"], 10)
+        said = api.put(f"/v1/overrides/p{count - 1:03}/x", {"action": "up", "reason": "this one is needed"})
+        assert said.status in (200, 201), said
+        wait_until(lambda: len(api.get("/v1/overrides?limit=1000").json["items"]) == count, 20)
+        time.sleep(0.5)
+        assert api.get(f"/v1/overrides/p{count - 1:03}/x").json["action"] == "up"
+    finally:
+        api.stop()

@@ -524,6 +524,32 @@ static void a_site_taken_out_leaves_the_last_set_and_the_agents_alone(void **sta
 	assert_true(number_of(f, "assignment_revision") > before);
 }
 
+static void put_weighted(struct fixture *f, int last_octet, int weight)
+{
+	char value[256];
+	(void)snprintf(value, sizeof value,
+		       "{\"name\":\"web\",\"checks\":[\"tcp\"],\"endpoints\":[{\"name\":\"e0\",\"address\":"
+		       "\"192.0.2.%d\",\"site\":\"fra\",\"weight\":%d}]}",
+		       last_octet, weight);
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+}
+
+/* Whoever changes weights all the time must not have every report refused for it. */
+static void a_weight_is_nobodys_assignment(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	start(f);
+	int64_t before = number_of(f, "assignment_revision");
+	put_weighted(f, 1, 7);
+	pause_ms(200);
+	assert_int_equal(number_of(f, "assignment_revision"), before);
+	put_weighted(f, 2, 7);
+	for (int i = 0; i < WAIT_MS / 5 && number_of(f, "assignment_revision") == before; i++)
+		pause_ms(5);
+	assert_true(number_of(f, "assignment_revision") > before);
+}
+
 static void a_restarted_controller_knows_the_verdicts(void **state)
 {
 	struct fixture *f = *state;
@@ -779,6 +805,91 @@ static size_t pushes_shown(struct fixture *f)
 	return count;
 }
 
+/* A store that holds more than the engine takes: no model is no reason to forget what is known. */
+static void without_a_model_no_verdict_is_deleted(void **state)
+{
+	enum { POOL_TEXT = 1 << 17 };
+	struct fixture *f = *state;
+	char name[16], check[160], checks[256] = "", *pool = malloc(POOL_TEXT);
+	assert_non_null(pool);
+	put_model(f, 3, 1);
+	for (int i = 0; i < 16; i++) {
+		(void)snprintf(name, sizeof name, "c%d", i);
+		(void)snprintf(check, sizeof check, "{\"name\":\"%s\",\"kind\":\"icmp\"}", name);
+		(void)put(f, MODEL_KIND_CHECK, name, check);
+		(void)snprintf(checks + strlen(checks), sizeof checks - strlen(checks), "%s\"%s\"", i > 0 ? "," : "",
+			       name);
+	}
+	for (int p = 0; p < 5; p++) {
+		(void)snprintf(name, sizeof name, "big%d", p);
+		int len = snprintf(pool, POOL_TEXT, "{\"name\":\"%s\",\"checks\":[%s],\"endpoints\":[", name, checks);
+		for (int i = 0; i < 1000; i++)
+			len += snprintf(pool + len, POOL_TEXT - (size_t)len,
+					"%s{\"name\":\"e%d\",\"address\":\"10.0.%d.%d\",\"site\":\"fra\"}",
+					i > 0 ? "," : "", i, i / 250, i % 250);
+		(void)snprintf(pool + len, POOL_TEXT - (size_t)len, "]}");
+		(void)put(f, MODEL_KIND_POOL, name, pool);
+	}
+	free(pool);
+	(void)put(f, MODEL_KIND_VERDICT, "web/e0",
+		  "{\"endpoint\":\"web/e0\",\"state\":\"down\",\"since_revision\":1,\"election\":1}");
+	start(f);
+	(void)put(f, MODEL_KIND_OVERRIDE, "web/e0",
+		  "{\"endpoint\":\"web/e0\",\"action\":\"drain\",\"owner\":\"me\",\"reason\":\"x\","
+		  "\"created_at\":\"2026-01-01T00:00:00Z\"}");
+	pause_ms(600);
+	assert_true(is_there(f, MODEL_KIND_VERDICT, "web/e0"));
+}
+
+/* A calculated check of seven that are probed, all with the longest names. */
+static void put_calculated(struct fixture *f, int number)
+{
+	char value[256], part[64], name[16], of[1024] = "", calculated[1200];
+	for (int i = 0; i < 7; i++) {
+		(void)snprintf(part, sizeof part, "%063d", 10 * number + i);
+		(void)snprintf(value, sizeof value,
+			       "{\"name\":\"%s\",\"kind\":\"icmp\",\"interval_ms\":1000,\"timeout_ms\":500}", part);
+		(void)put(f, MODEL_KIND_CHECK, part, value);
+		(void)snprintf(of + strlen(of), sizeof of - strlen(of), "%s\"%s\"", i > 0 ? "," : "", part);
+	}
+	(void)snprintf(name, sizeof name, "calc%d", number);
+	(void)snprintf(calculated, sizeof calculated, "{\"name\":\"%s\",\"kind\":\"calculated\",\"of\":[%s]}", name,
+		       of);
+	(void)put(f, MODEL_KIND_CHECK, name, calculated);
+}
+
+static void put_long_agents(struct fixture *f, int count)
+{
+	char id[32], value[256];
+	for (int i = 0; i < count; i++) {
+		(void)snprintf(id, sizeof id, "ag-%03d", i);
+		(void)snprintf(value, sizeof value,
+			       "{\"id\":\"%s\",\"name\":\"%063d\",\"region\":\"%063d\",\"state\":\"enrolled\"}", id, i,
+			       1);
+		(void)put(f, MODEL_KIND_AGENT, id, value);
+	}
+}
+
+/* More evidence than a value of the store can hold must keep neither this endpoint nor the others from going down. */
+static void evidence_without_end_holds_nothing_up(void **state)
+{
+	struct fixture *f = *state;
+	char letters[64] = "";
+	put_model(f, 0, 1);
+	put_long_agents(f, MODEL_AGENTS_MAX);
+	for (int i = 0; i < 8; i++)
+		put_calculated(f, i);
+	(void)put(f, MODEL_KIND_POOL, "big",
+		  "{\"name\":\"big\",\"endpoints\":[{\"name\":\"e0\",\"address\":\"192.0.2.9\",\"site\":\"fra\"}],"
+		  "\"checks\":"
+		  "[\"calc0\",\"calc1\",\"calc2\",\"calc3\",\"calc4\",\"calc5\",\"calc6\",\"calc7\"]}");
+	start(f);
+	memset(letters, 'd', 57);
+	report_all(f, MODEL_AGENTS_MAX, letters);
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "big/e0", "state", "down"));
+}
+
 /* Words are kept for what is configured: checks that come and go leave nothing behind (S21). */
 static void words_of_checks_that_are_gone_are_forgotten(void **state)
 {
@@ -920,6 +1031,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(maintenance_that_goes_on_lets_nothing_in_between, setup, teardown),
 		cmocka_unit_test_setup_teardown(words_of_checks_that_are_gone_are_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(ending_while_verdicts_are_committed_is_safe, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_weight_is_nobodys_assignment, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clock_that_is_set_changes_no_verdict, setup, teardown),
 		cmocka_unit_test_setup_teardown(frozen_nothing_changes_until_it_is_taken_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deposed_controller_ends_no_override, setup, teardown),
@@ -928,6 +1040,8 @@ int main(void)
 		T(more_last_sets_than_fit_a_commit_are_all_written),
 		T(a_site_taken_out_leaves_the_last_set_and_the_agents_alone),
 		T(a_restarted_controller_knows_the_verdicts),
+		T(evidence_without_end_holds_nothing_up),
+		T(without_a_model_no_verdict_is_deleted),
 		T(one_agents_flood_leaves_room_for_the_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,10 @@ static const struct reply_case replies[] = {
 	 HTTP1_DONE, HTTP1_DONE, 200, 11, "0123456789"},
 	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", HTTP1_MORE, HTTP1_MORE, 200, 11,
 	 "hello"},
+	/* a size of fixed width (RFC 9112 7.1: any number of digits) */
+	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+	 "chunked\r\n\r\n000000000000000000000002\r\nok\r\n0000000000000000\r\n\r\n",
+	 HTTP1_DONE, HTTP1_DONE, 200, 11, "ok"},
 	{"HTTP/1.1 200 OK\r\nConten", HTTP1_MORE, HTTP1_MORE, 200, 11, ""},
 	{"", HTTP1_MORE, HTTP1_MORE, 0, 0, ""},
 	/* what is no HTTP/1 */
