@@ -56,6 +56,15 @@ struct args_option {
 	bool cli_only;            /* not allowed in a configuration file */
 };
 
+/* A table of options that grows. Zero its count first. */
+struct args_table {
+	struct args_option options[ARGS_OPTIONS_MAX];
+	size_t count;
+};
+
+/* Append rows. More than ARGS_OPTIONS_MAX together are a bug. */
+void args_table_add(struct args_table *table, const struct args_option *options, size_t count);
+
 /* What a program, or one command of it, takes. Borrowed while struct args lives. */
 struct args_spec {
 	const char *usage;   /* "veer-dnsd [options]", "veer zone import [options] FILE" */

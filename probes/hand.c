@@ -35,12 +35,6 @@ struct options {
 	bool is_insecure;
 };
 
-/* The table of options, as it grows. */
-struct table {
-	struct args_option options[ARGS_OPTIONS_MAX];
-	size_t count;
-};
-
 struct hand {
 	struct options options;
 	struct loop *loop;
@@ -48,14 +42,8 @@ struct hand {
 	bool has_passed;
 };
 
-static void add(struct table *t, const struct args_option *options, size_t count)
-{
-	memcpy(t->options + t->count, options, count * sizeof *options);
-	t->count += count;
-}
-
 /* Where the check comes from, and how long it may take. */
-static void add_check(struct table *t, struct options *o)
+static void add_check(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
 		{.name = "file",
@@ -71,11 +59,11 @@ static void add_check(struct table *t, struct options *o)
 		 .max = 60000,
 		 .help = "for all steps together (5000)"},
 	};
-	add(t, options, sizeof options / sizeof options[0]);
+	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
 /* What an HTTP check asks. */
-static void add_http_request(struct table *t, struct options *o)
+static void add_http_request(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
 		{.name = "method",
@@ -94,11 +82,11 @@ static void add_http_request(struct table *t, struct options *o)
 		 .value = "any|1.1|2",
 		 .help = "http(s): what to speak"},
 	};
-	add(t, options, sizeof options / sizeof options[0]);
+	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
 /* What is good. */
-static void add_http_expectations(struct table *t, struct options *o)
+static void add_http_expectations(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
 		{.name = "expect-status",
@@ -124,11 +112,11 @@ static void add_http_expectations(struct table *t, struct options *o)
 		 .max = 5,
 		 .help = "http(s): how many (0)"},
 	};
-	add(t, options, sizeof options / sizeof options[0]);
+	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
 /* What is trusted, and what is allowed. */
-static void add_limits(struct table *t, struct options *o)
+static void add_limits(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
 		{.name = "insecure",
@@ -151,10 +139,10 @@ static void add_limits(struct table *t, struct options *o)
 		 .value = "DIR",
 		 .help = "let a check of kind exec run programs below this directory"},
 	};
-	add(t, options, sizeof options / sizeof options[0]);
+	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-static struct args_spec spec_for(struct options *o, struct table *t)
+static struct args_spec spec_for(struct options *o, struct args_table *t)
 {
 	add_check(t, o);
 	add_http_request(t, o);
@@ -376,7 +364,7 @@ static int start(struct hand *hand, const struct args *args)
 int hand_main(int argc, char *argv[])
 {
 	struct hand hand = {.options = {.timeout_ms = 5000}};
-	struct table table = {.count = 0};
+	struct args_table table = {.count = 0};
 	struct args_spec spec = spec_for(&hand.options, &table);
 	struct args args = {0};
 	struct veer_diag diag = {""};
