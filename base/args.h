@@ -92,6 +92,7 @@ struct args {
  */
 enum veer_err args_parse(struct args *args, const struct args_spec *spec, int argc, char *const argv[], int first,
 			 struct veer_diag *diag);
+/* Free copies and lists: strings in targets are gone. Fine after an error of args_parse(). */
 void args_deinit(struct args *args);
 
 /* Refuse when a required option was neither on the command line nor in the configuration file. Errors: VEER_EINVAL. */

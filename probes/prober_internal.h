@@ -72,6 +72,7 @@ void prober_attempts_move(struct prober_item *to, struct prober_item *from);
 void prober_schedule_begin(struct prober_item *item, const struct prober_item *old);
 /* `fall` probes beyond the schedule, 100 ms apart, the first now; nothing while such are under way. */
 void prober_schedule_confirm(struct prober_item *item);
+/* Set no timer any more: the item is about to be freed. */
 void prober_schedule_cancel(struct prober_item *item);
 
 #endif
