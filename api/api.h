@@ -54,6 +54,7 @@ const struct api_route *api_routes(size_t *count);
 
 /* auth.c: the server's hooks. `ctx` is the struct api. */
 bool api_authenticate(void *ctx, struct api_request *request);
+/* Is whoever opened a stream still allowed to have it? False once the token, agent or name server is revoked. */
 bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope scope);
 
 /*

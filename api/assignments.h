@@ -19,6 +19,7 @@
 
 struct assignment_hub;
 
+/* `store_id` is copied. NULL when memory is out. Caller frees. */
 struct assignment_hub *assignment_hub_new(const char *store_id);
 /* All streams must be closed before. */
 void assignment_hub_free(struct assignment_hub **hub);

@@ -110,6 +110,7 @@ struct api_server {
 		body_bytes;
 };
 
+/* The system's monotonic clock. */
 int64_t api_now_ms(void);
 
 /* connection.c: the registry and the janitor that cuts what is over its deadline. */
@@ -120,8 +121,11 @@ void api_connection_phase(struct api_server *server, struct api_connection *conn
 			  size_t bytes);
 /* Open streams of this agent or name server. */
 size_t api_connections_count_streams(struct api_server *server, const struct api_principal *who);
+/* A request line has come: its headers have a deadline now. Always NULL. */
 void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *connection);
+/* False when there is no thread for it. */
 bool api_janitor_start(struct api_server *server);
+/* End it and wait for that; it need not have been started. */
 void api_janitor_stop(struct api_server *server);
 /* End all streams so that the listeners can be stopped. */
 void api_connections_end_streams(struct api_server *server);
@@ -129,14 +133,16 @@ void api_connections_end_streams(struct api_server *server);
 /* exchange.c: the library's callbacks. */
 enum MHD_Result api_exchange_access(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
 				    const char *version, const char *upload, size_t *upload_len, void **state);
+/* It is over, answered or not: closes its stream, frees it; its connection is idle. */
 void api_exchange_completed(void *ctx, struct MHD_Connection *connection, void **state,
 			    enum MHD_RequestTerminationCode code);
 
-/* stream_mhd.c: a reply that does not end. NULL when memory is out or too many are open. */
+/* stream.c: a reply that does not end. NULL when memory is out or too many are open. */
 struct MHD_Response *api_stream_response(struct api_exchange *exchange);
 
-/* pool.c */
+/* pool.c: the workers. False when memory or threads are out; those that there are run until api_pool_stop(). */
 bool api_pool_start(struct api_server *server, unsigned workers);
+/* Take no more; wait until what is being worked on is done. */
 void api_pool_stop(struct api_server *server);
 /* Queue the exchange; its connection must be suspended. False when the queue is full or the server stops. */
 bool api_pool_push(struct api_server *server, struct api_exchange *exchange);

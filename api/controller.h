@@ -43,6 +43,7 @@ struct controller_config {
  * Errors: VEER_EIO and the like; the diag says what.
  */
 enum veer_err controller_new(const struct controller_config *config, struct controller **out, struct veer_diag *diag);
+/* End its threads and wait for them. `*controller` may be NULL. */
 void controller_free(struct controller **controller);
 
 /* Sites, checks, pools, policies or agents have changed in the directory. Never blocks. */
@@ -107,6 +108,7 @@ struct controller_stats {
 	int64_t election;
 	bool is_acting; /* no other one was elected since */
 };
+/* From any thread; the numbers need not be of the same moment. */
 void controller_stats_read(struct controller *controller, struct controller_stats *out);
 
 #endif

@@ -169,6 +169,7 @@ struct controller {
 
 /* controller_model.c: read the directory, configure the engine, publish assignments. */
 void controller_read_model(struct controller *c);
+/* Free all of it, and zero it. */
 void controller_model_deinit(struct controller_model *model);
 
 /* controller_commit.c */
@@ -198,6 +199,7 @@ void controller_note_confirm(struct controller *c, const char *endpoint);
 const struct episode *controller_episode(const struct controller *c, const char *endpoint);
 /* Forget what is no longer configured. */
 void controller_forget(struct controller *c);
+/* Free episodes, pushes and overrides. After all threads. */
 void controller_doubt_deinit(struct controller *c);
 
 /* controller_transition.c: the object of a transition about to be committed. Its id is made here. NULL: no memory. */
@@ -209,11 +211,13 @@ bool controller_keeps_vote(const struct verdict_transition *t, uint32_t i, size_
 
 /* controller_chores.c */
 void controller_chores_init(struct controller *c);
+/* False when there is no thread. After controller_elect(). */
 bool controller_chores_start(struct controller *c);
 /* End the thread; what others put down for it may still come. */
 void controller_chores_stop(struct controller *c);
 /* After all threads: a commit that comes back while the controller ends still adds to the history. */
 void controller_chores_deinit(struct controller *c);
+/* An override, a window or a pool has changed: look at once. From any thread. */
 void controller_chores_changed(struct controller *c);
 /* Read which transitions are stored. Before any thread. */
 void controller_history_load(struct controller *c);
@@ -224,14 +228,15 @@ void controller_history_add(struct controller *c, const char *key);
 /* Delete some of the oldest when there are too many. */
 void controller_history_prune(struct controller *c);
 
+struct controller_view;
 /*
  * controller_status.c: a copy of what the engine knows (of one endpoint, or NULL: of all), made by the controller's
  * thread; NULL when memory is out.
  */
-struct controller_view;
 struct controller_view *controller_look(struct controller *c, const char *endpoint);
 /* Count, without copying. */
 void controller_count(struct controller *c, struct controller_counts *out);
+/* `*view` may be NULL. */
 void controller_view_free(struct controller_view **view);
 /* Any thread's. */
 json_t *controller_view_json(const struct controller_view *view);
@@ -242,6 +247,7 @@ size_t controller_site_index(const struct controller_model *model, const char *n
 
 /* controller.c: put an item into the controller's queue. */
 enum veer_err controller_push(struct controller *c, struct controller_item *item);
+/* The configured clock's monotonic time. */
 int64_t controller_now_ms(const struct controller *c);
 /* The same clock in microseconds. */
 int64_t controller_now_us(const struct controller *c);

@@ -29,6 +29,7 @@ struct directory_entry {
 	const json_t *object; /* the same, parsed; never NULL */
 };
 
+/* Empty, at revision 0. NULL when memory is out. Caller frees, when nobody uses it any more. */
 struct directory *directory_new(void);
 void directory_free(struct directory **directory);
 
@@ -40,6 +41,7 @@ bool directory_keeps(enum model_kind kind);
  * directory_begin(), so that readers wait for as short as can be.
  */
 struct directory_change *directory_prepare(const struct store_object *object);
+/* Free a change that is not to be installed. `*change` may be NULL. */
 void directory_discard(struct directory_change **change);
 
 /* Start changing: readers wait until directory_end(). */
@@ -64,6 +66,7 @@ enum veer_err directory_get(struct directory *directory, enum model_kind kind, c
 			    void *ctx);
 /* Call `fn` for each object of the kind with a key greater than `after` (NULL: all), in order of keys. */
 void directory_list(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn, void *ctx);
+/* How many objects of the kind there are. */
 size_t directory_count(struct directory *directory, enum model_kind kind);
 
 /*
@@ -72,6 +75,7 @@ size_t directory_count(struct directory *directory, enum model_kind kind);
  */
 void directory_read_begin(struct directory *directory);
 void directory_read_end(struct directory *directory);
+/* As directory_get() and directory_list(), between those two. */
 enum veer_err directory_get_locked(struct directory *directory, enum model_kind kind, const char *key, directory_fn *fn,
 				   void *ctx);
 void directory_list_locked(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn,

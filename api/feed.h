@@ -63,6 +63,7 @@ struct feed_stats {
 	uint64_t cut;         /* subscribers that fell behind */
 	uint64_t snapshots;   /* full states written */
 };
+/* From any thread. */
 void feed_stats_read(struct feed *feed, struct feed_stats *out);
 
 #endif

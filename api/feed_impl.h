@@ -90,6 +90,7 @@ struct feed {
 	bool has_thread;
 };
 
+/* The system's monotonic clock. */
 int64_t feed_now_ms(void);
 /* Append the put or del line of `object`. False when name servers could not read it: then nothing is appended. */
 bool feed_write_line(struct buf *out, const struct store_object *object);

@@ -27,8 +27,10 @@ void hub_follow(struct hub *hub, struct trail *trail);
 enum veer_err hub_start(struct hub *hub, struct controller *controller, struct assignment_hub *assignments);
 /* Stop following; the feed stays for streams that are closing. */
 void hub_stop(struct hub *hub);
+/* Stops it first. All streams of the feed must be closed. `*hub` may be NULL. */
 void hub_free(struct hub **hub);
 
+/* Borrowed, until hub_free(). */
 struct feed *hub_feed(struct hub *hub);
 
 #endif

@@ -84,6 +84,7 @@ enum veer_err api_server_listen(struct api_server *server, const char *address, 
 /* The TCP port of the first TCP listener (for port 0); 0 without one. */
 uint16_t api_server_port(const struct api_server *server);
 
+/* From any thread; the numbers need not be of the same moment. */
 void api_server_stats_read(struct api_server *server, struct api_server_stats *out);
 
 /* End all streams, finish what runs, close everything, free. Sets the caller's pointer to NULL. */

@@ -18,6 +18,7 @@
 
 struct uplink_table;
 
+/* NULL when memory is out. Caller frees. */
 struct uplink_table *uplink_table_new(void);
 void uplink_table_free(struct uplink_table **table);
 

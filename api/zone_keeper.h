@@ -33,11 +33,12 @@ void zone_keeper_free(struct zone_keeper **keeper);
 /* Something became invisible: look for it and remove it, in the background. */
 void zone_keeper_wake(struct zone_keeper *keeper);
 
+/* The operations, of the caller's memory, that make the zone and its version of this number. */
+typedef enum veer_err zone_fill_fn(void *ctx, int64_t version, const struct store_op **ops, size_t *count);
 /*
  * Commit operations that make the zone, which is not there yet, with its first RRsets; `fill` is called with the number
  * of its version and returns the operations. Errors: those of fill and of store_commit().
  */
-typedef enum veer_err zone_fill_fn(void *ctx, int64_t version, const struct store_op **ops, size_t *count);
 enum veer_err zone_keeper_create(struct zone_keeper *keeper, const struct zone_ref *zone, zone_fill_fn *fill, void *ctx,
 				 int64_t *revision);
 
@@ -59,9 +60,11 @@ struct zone_progress {
 	int64_t done;      /* RRsets */
 	int64_t total;     /* RRsets; 0: not known */
 };
+/* Say how far it is; numbers of RRsets, as in struct zone_progress. */
 void zone_import_progress(struct zone_import *import, const char *state, int64_t done, int64_t total);
 /* Is the server shutting down? Then give up. */
 bool zone_import_must_stop(struct zone_import *import);
+/* The zone's import, or the removal of its leftovers, or "idle". From any thread. */
 void zone_progress_get(struct zone_keeper *keeper, const struct zone_ref *zone, struct zone_progress *out);
 
 #endif

@@ -24,6 +24,7 @@ void zone_turns_deinit(struct zone_turns *turns);
 
 /* Wait for the turn of the zone of that name (as in keys: struct zone_ref's text). The result goes to give. */
 pthread_mutex_t *zone_turn_take(struct zone_turns *turns, const char *zone);
+/* By the thread that has it. */
 void zone_turn_give(pthread_mutex_t *turn);
 
 #endif

@@ -35,6 +35,7 @@ struct veer_prefix {
 enum veer_err veer_addr_parse(const char *text, struct veer_addr *out);
 /* The text form (RFC 5952 for v6), NUL-terminated. */
 void veer_addr_print(const struct veer_addr *addr, char out[VEER_ADDR_TEXT_SIZE]);
+/* Same family and bits: a v4 address is never equal to a v6 one. */
 bool veer_addr_equal(const struct veer_addr *a, const struct veer_addr *b);
 /* From a socket's address; false when it is neither IPv4 nor IPv6. A mapped v4 address (::ffff:0:0/96) becomes v4. */
 bool veer_addr_from_sockaddr(const struct sockaddr *sa, struct veer_addr *out);
@@ -44,6 +45,7 @@ bool veer_addr_from_sockaddr(const struct sockaddr *sa, struct veer_addr *out);
  * Errors: VEER_EINVAL, also when bits beyond the prefix are set: somebody meant another prefix.
  */
 enum veer_err veer_prefix_parse(const char *text, struct veer_prefix *out);
+/* "192.0.2.0/24", with its length always; NUL-terminated. */
 void veer_prefix_print(const struct veer_prefix *prefix, char out[VEER_PREFIX_TEXT_SIZE]);
 /* Whether `addr` lies in it; never across families. */
 bool veer_prefix_contains(const struct veer_prefix *prefix, const struct veer_addr *addr);
@@ -72,6 +74,7 @@ enum veer_addr_class {
 enum veer_addr_class veer_addr_classify(const struct veer_addr *addr);
 /* "loopback", "link-local" and so on; never NULL. Static storage. */
 const char *veer_addr_class_text(enum veer_addr_class class);
+/* 127.0.0.0/8 or ::1. */
 bool veer_addr_is_loopback(const struct veer_addr *addr);
 
 /* Where to listen or to connect: an IP socket address or a Unix socket's path. */

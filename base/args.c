@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/args.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,14 @@ struct args_copy {
 	struct args_copy *next;
 	char text[];
 };
+
+void args_table_add(struct args_table *table, const struct args_option *options, size_t count)
+{
+	assert(count <= ARGS_OPTIONS_MAX - table->count);
+	if (count > 0)
+		memcpy(table->options + table->count, options, count * sizeof *options);
+	table->count += count;
+}
 
 const struct args_option *args_find(const struct args_spec *spec, const char *name)
 {

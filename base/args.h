@@ -56,6 +56,15 @@ struct args_option {
 	bool cli_only;            /* not allowed in a configuration file */
 };
 
+/* A table of options that grows. Zero its count first. */
+struct args_table {
+	struct args_option options[ARGS_OPTIONS_MAX];
+	size_t count;
+};
+
+/* Append rows. More than ARGS_OPTIONS_MAX together are a bug. */
+void args_table_add(struct args_table *table, const struct args_option *options, size_t count);
+
 /* What a program, or one command of it, takes. Borrowed while struct args lives. */
 struct args_spec {
 	const char *usage;   /* "veer-dnsd [options]", "veer zone import [options] FILE" */
@@ -83,6 +92,7 @@ struct args {
  */
 enum veer_err args_parse(struct args *args, const struct args_spec *spec, int argc, char *const argv[], int first,
 			 struct veer_diag *diag);
+/* Free copies and lists: strings in targets are gone. Fine after an error of args_parse(). */
 void args_deinit(struct args *args);
 
 /* Refuse when a required option was neither on the command line nor in the configuration file. Errors: VEER_EINVAL. */

@@ -30,8 +30,10 @@ void buf_reset(struct buf *buf);
 
 /* Append all of it or, when it does not fit, nothing. `data` may be NULL when `len` is 0. */
 void buf_append(struct buf *buf, const void *data, size_t len);
+/* The same with a text, without its NUL, and with one byte. */
 void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);
+/* The same with what printf(3) would write. */
 void buf_printf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 

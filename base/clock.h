@@ -20,6 +20,7 @@ struct veer_clock {
 /* The system's CLOCK_MONOTONIC and CLOCK_REALTIME. Static storage. */
 const struct veer_clock *veer_clock_system(void);
 
+/* What the clock says; milliseconds are cut, not rounded. */
 int64_t veer_clock_monotonic_ns(const struct veer_clock *clock);
 int64_t veer_clock_monotonic_ms(const struct veer_clock *clock);
 int64_t veer_clock_wall_ns(const struct veer_clock *clock);

@@ -18,6 +18,7 @@ struct crc32c {
 	uint32_t table[8][256];
 };
 
+/* Fill in the tables; from then on any thread may read them. */
 void crc32c_init(struct crc32c *tables);
 /* The checksum of what `crc` covers (0: nothing) followed by `len` bytes. */
 uint32_t crc32c_update(const struct crc32c *tables, uint32_t crc, const void *data, size_t len);

@@ -42,7 +42,9 @@ struct backoff {
 	uint32_t step;
 };
 
+/* A try has failed: how long to wait before the next. */
 int64_t backoff_next_ms(struct backoff *backoff);
+/* A try went well: the next failure waits as long as the first did. */
 void backoff_reset(struct backoff *backoff);
 
 #endif

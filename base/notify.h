@@ -16,11 +16,13 @@
 /* Any message: "KEY=VALUE" lines. Ownership: borrowed. */
 enum veer_err notify_send(const char *message);
 
+/* READY=1: the start, or a reload, is done. */
 enum veer_err notify_ready(void);
 /* This process has taken the place of the service's main one (with NotifyAccess=all). */
 enum veer_err notify_main_pid(void);
 /* A reload begins: RELOADING=1 with the monotonic time that systemd 253 wants; notify_ready() ends it. */
 enum veer_err notify_reloading(void);
+/* STOPPING=1: the end has begun. */
 enum veer_err notify_stopping(void);
 /* One line for `systemctl status`; line breaks become blanks, cut at 512 bytes. */
 enum veer_err notify_status(const char *text);

@@ -25,6 +25,7 @@ struct admission_options {
 	int64_t tcp_max_prefix;      /* of those, for one prefix; 0: one of ADMISSION_TCP_SHARE */
 };
 
+/* LIMIT_RATE_DEFAULT and LIMIT_SLIP_DEFAULT; the others 0 and empty, as above. */
 void admission_options_default(struct admission_options *options);
 
 struct admission;

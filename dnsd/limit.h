@@ -66,13 +66,14 @@ bool limit_take(struct limit *limit, uint64_t prefix, int64_t now_ms);
  */
 void limit_charge(struct limit *limit, uint64_t prefix, size_t len, int64_t now_ms);
 
+/* As in struct limit_config. */
 unsigned limit_slip(const struct limit *limit);
 
+#define LIMIT_NOTES 16
 /*
  * Take a prefix that was over its limit since the last call, for a log; false when there is none. About LIMIT_NOTES of
  * them are remembered, the latest ones. Any thread.
  */
-#define LIMIT_NOTES 16
 bool limit_next_note(struct limit *limit, uint64_t *prefix);
 
 #endif

@@ -30,20 +30,8 @@ static int serve(struct daemon *daemon, const struct server_options *options)
 	return status;
 }
 
-/* The table of options, as it grows. */
-struct table {
-	struct args_option options[ARGS_OPTIONS_MAX];
-	size_t count;
-};
-
-static void add(struct table *t, const struct args_option *options, size_t count)
-{
-	memcpy(t->options + t->count, options, count * sizeof *options);
-	t->count += count;
-}
-
 /* What is served, and where. */
-static void add_sources(struct table *t, struct server_options *o)
+static void add_sources(struct args_table *t, struct server_options *o)
 {
 	const struct args_option options[] = {
 		{.name = "listen",
@@ -83,11 +71,11 @@ static void add_sources(struct table *t, struct server_options *o)
 		 .value = "FILE.mmdb",
 		 .help = "where clients are; may repeat, the first that knows decides"},
 	};
-	add(t, options, sizeof options / sizeof options[0]);
+	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
 /* How. */
-static void add_service(struct table *t, struct server_options *o)
+static void add_service(struct args_table *t, struct server_options *o)
 {
 	const struct args_option options[] = {
 		{.name = "nsid",
@@ -118,11 +106,11 @@ static void add_service(struct table *t, struct server_options *o)
 		 .help = "take the place of the server at the control socket, if there is one",
 		 .cli_only = true},
 	};
-	add(t, options, sizeof options / sizeof options[0]);
+	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
 /* To whom. */
-static void add_admission(struct table *t, struct server_options *o)
+static void add_admission(struct args_table *t, struct server_options *o)
 {
 	const struct args_option options[] = {
 		{.name = "rrl-rate",
@@ -155,11 +143,11 @@ static void add_admission(struct table *t, struct server_options *o)
 		 .max = ADMISSION_TCP_MAX,
 		 .help = "of those, for a client's /24 or /56 (default: a quarter)"},
 	};
-	add(t, options, sizeof options / sizeof options[0]);
+	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
 /* Who may watch. */
-static void add_views(struct table *t, struct server_options *o)
+static void add_views(struct args_table *t, struct server_options *o)
 {
 	const struct args_option options[] = {
 		{.name = "metrics",
@@ -198,14 +186,14 @@ static void add_views(struct table *t, struct server_options *o)
 		 .max = UINT32_MAX,
 		 .help = "of so many queries one, on average (default: 1)"},
 	};
-	add(t, options, sizeof options / sizeof options[0]);
+	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
 int main(int argc, char *argv[])
 {
 	struct server_options o;
 	server_options_default(&o);
-	struct table table = {.count = 0};
+	struct args_table table = {.count = 0};
 	add_sources(&table, &o);
 	add_service(&table, &o);
 	add_admission(&table, &o);

@@ -28,9 +28,10 @@ struct metrics_facts {
 	double feed_age_s;          /* since the feed was heard; negative: no feed, or never */
 };
 
-/* One zone's part of a family that metrics_zones() has begun. `name`: wire format. */
-void metrics_zone(const uint8_t *name, uint64_t queries, struct buf *out);
+/* Begin the family of queries by zone: once, before the zones. */
 void metrics_zones(struct buf *out);
+/* One zone's part of it. `name`: wire format. */
+void metrics_zone(const uint8_t *name, uint64_t queries, struct buf *out);
 
 /* What was done with queries that were to be written down. */
 void metrics_taps(const struct tap_stats *taps, struct buf *out);

@@ -26,6 +26,7 @@ struct publisher *publisher_new(struct daemon *daemon, const struct veer_listen 
 /* Stops the workers, closes the sockets, releases everything retired. */
 void publisher_free(struct publisher **publisher);
 
+/* Have `fn` called, in the main thread. Before the first plan. */
 void publisher_on_applied(struct publisher *publisher, publisher_applied_fn *fn, void *ctx);
 
 /*
@@ -58,6 +59,7 @@ enum veer_err publisher_start(struct publisher *publisher, struct veer_diag *dia
 
 /* Plans that come from now on wait, after the first one, until publisher_thaw() publishes the newest of them. */
 void publisher_freeze(struct publisher *publisher);
+/* Go on, with the newest plan that has come meanwhile. */
 void publisher_thaw(struct publisher *publisher);
 
 /* NULL before they are started. Borrowed. */

@@ -30,6 +30,7 @@ uint32_t seats_in_the_way(const struct seats *seats, uint64_t prefix, bool *is_s
 uint32_t seats_take(struct seats *seats, uint64_t prefix);
 /* Who has this place did something. */
 void seats_touch(struct seats *seats, uint32_t seat);
+/* The place, which was taken, is free again. */
 void seats_leave(struct seats *seats, uint32_t seat);
 
 /* The place whose holder was idle longest; SEATS_NONE when nobody has one. */

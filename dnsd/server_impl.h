@@ -47,8 +47,8 @@ struct server {
 /* End the loop for this reason, which server_failed() returns. */
 void server_fail(struct server *server, enum veer_err err, const char *reason);
 
-/* Wait for 10 ms, while starting, until a process that has ended is gone altogether; try SERVER_TRIES times. */
 #define SERVER_TRIES 200
+/* Wait for 10 ms, while starting, until a process that has ended is gone altogether; try SERVER_TRIES times. */
 void server_pause(void);
 
 /* Read the state's directory, unless another process has it (VEER_EBUSY). `*out` is the caller's. */

@@ -64,6 +64,7 @@ enum veer_err sockets_check(const struct veer_listen *addresses, size_t count, c
  */
 enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, unsigned workers,
 			   struct sockets_given *given, struct sockets *out, struct veer_diag *diag);
+/* Close all of them; none is left. */
 void sockets_close(struct sockets *sockets);
 
 /* The pairs of one worker: where they begin, and how many they are. */

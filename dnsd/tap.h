@@ -67,6 +67,7 @@ struct tap_stats {
 	uint64_t lost[TAP_OUTPUTS];    /* full disk, a pipe that nobody reads, no collector */
 	uint64_t ring_lost;            /* no room in a ring */
 };
+/* What became of the queries so far. From any thread. */
 void tap_stats_read(const struct tap *tap, struct tap_stats *out);
 
 #endif

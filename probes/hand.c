@@ -35,8 +35,6 @@ struct options {
 	bool is_insecure;
 };
 
-#define OPTION_COUNT 13
-
 struct hand {
 	struct options options;
 	struct loop *loop;
@@ -44,9 +42,10 @@ struct hand {
 	bool has_passed;
 };
 
-static struct args_spec spec_for(struct options *o, struct args_option options[OPTION_COUNT])
+/* Where the check comes from, and how long it may take. */
+static void add_check(struct args_table *t, struct options *o)
 {
-	const struct args_option table[OPTION_COUNT] = {
+	const struct args_option options[] = {
 		{.name = "file",
 		 .kind = ARGS_STRING,
 		 .target = &o->file,
@@ -59,6 +58,14 @@ static struct args_spec spec_for(struct options *o, struct args_option options[O
 		 .min = 10,
 		 .max = 60000,
 		 .help = "for all steps together (5000)"},
+	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* What an HTTP check asks. */
+static void add_http_request(struct args_table *t, struct options *o)
+{
+	const struct args_option options[] = {
 		{.name = "method",
 		 .kind = ARGS_STRING,
 		 .target = &o->method,
@@ -74,6 +81,14 @@ static struct args_spec spec_for(struct options *o, struct args_option options[O
 		 .target = &o->http_version,
 		 .value = "any|1.1|2",
 		 .help = "http(s): what to speak"},
+	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* What is good. */
+static void add_http_expectations(struct args_table *t, struct options *o)
+{
+	const struct args_option options[] = {
 		{.name = "expect-status",
 		 .kind = ARGS_LIST,
 		 .target = &o->expect_status,
@@ -96,6 +111,14 @@ static struct args_spec spec_for(struct options *o, struct args_option options[O
 		 .min = 0,
 		 .max = 5,
 		 .help = "http(s): how many (0)"},
+	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* What is trusted, and what is allowed. */
+static void add_limits(struct args_table *t, struct options *o)
+{
+	const struct args_option options[] = {
 		{.name = "insecure",
 		 .kind = ARGS_FLAG,
 		 .target = &o->is_insecure,
@@ -116,7 +139,15 @@ static struct args_spec spec_for(struct options *o, struct args_option options[O
 		 .value = "DIR",
 		 .help = "let a check of kind exec run programs below this directory"},
 	};
-	memcpy(options, table, sizeof table);
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+static struct args_spec spec_for(struct options *o, struct args_table *t)
+{
+	add_check(t, o);
+	add_http_request(t, o);
+	add_http_expectations(t, o);
+	add_limits(t, o);
 	return (struct args_spec){
 		.usage = "veer-probe check [options] URL...\n       veer-probe check --file CHECK.json ADDRESS",
 		.summary = "Runs health checks by hand and explains each step. Exit status: 0 all pass, 1 one fails, 2 "
@@ -125,8 +156,8 @@ static struct args_spec spec_for(struct options *o, struct args_option options[O
 			   "URLs: http://HOST/PATH https://HOST/PATH tcp://HOST:PORT tls://HOST:PORT icmp://HOST\n"
 			   "dns://SERVER/NAME?type=TYPE grpc://HOST:PORT/SERVICE grpcs://HOST:PORT "
 			   "udp://HOST:PORT?send=TEXT",
-		.options = options,
-		.option_count = OPTION_COUNT,
+		.options = t->options,
+		.option_count = t->count,
 		.positional_min = 0,
 		.positional_max = 64};
 }
@@ -333,8 +364,8 @@ static int start(struct hand *hand, const struct args *args)
 int hand_main(int argc, char *argv[])
 {
 	struct hand hand = {.options = {.timeout_ms = 5000}};
-	struct args_option options[OPTION_COUNT];
-	struct args_spec spec = spec_for(&hand.options, options);
+	struct args_table table = {.count = 0};
+	struct args_spec spec = spec_for(&hand.options, &table);
 	struct args args = {0};
 	struct veer_diag diag = {""};
 	struct buf help;

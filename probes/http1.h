@@ -54,6 +54,7 @@ struct http1_reader {
 
 /* `is_to_head`: the reply has no body whatever it says. Allocates nothing. */
 void http1_init(struct http1_reader *reader, bool is_to_head, size_t body_limit_bytes);
+/* Free the body. */
 void http1_deinit(struct http1_reader *reader);
 
 /* The next bytes. Returns the state; from the first that is not HTTP1_MORE on, nothing changes any more. */

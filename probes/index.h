@@ -15,8 +15,8 @@
 
 #define INDEX_NONE UINT32_MAX /* no index */
 
-/* FNV-1a over the text and, with `seed` from an earlier call, over what came before. Start with INDEX_HASH_SEED. */
 #define INDEX_HASH_SEED 0xcbf29ce484222325u
+/* FNV-1a over the text and, with `seed` from an earlier call, over what came before. Start with INDEX_HASH_SEED. */
 uint64_t index_hash(uint64_t seed, const char *text);
 
 /* From strings to indices, by open addressing. Keys come from administrators, so the hash is not keyed. */

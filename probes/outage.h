@@ -33,6 +33,7 @@ struct outage_item {
 	int64_t interval_ms;
 };
 
+/* One of the things that are probed; in any order. */
 void outage_add(struct outage *outage, const struct outage_item *item);
 /* After all of them were added. */
 bool outage_is_likely(const struct outage *outage);

@@ -44,6 +44,7 @@ void prober_confirm(struct prober *prober, const char *check, const char *endpoi
 
 /* The revision of the list in force, -1 before the first. */
 int64_t prober_revision(const struct prober *prober);
+/* Items of the list in force, 0 before the first; those that cannot be probed count too. */
 uint32_t prober_item_count(const struct prober *prober);
 /* What is seen of each item now, in the order of the list; `out` has room for all. */
 void prober_observe(const struct prober *prober, struct observation *out);

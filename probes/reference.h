@@ -46,6 +46,7 @@ enum veer_err references_check(const char *const *texts, size_t count, struct ve
 /* A probe has begun to fail: look soon. */
 void references_hurry(struct references *references);
 
+/* Is the agent cut off, as far as the references tell? */
 bool references_are_blind(const struct references *references);
 
 #endif

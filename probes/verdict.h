@@ -376,13 +376,16 @@ struct verdict_brake_status {
 	int64_t frees_ms; /* until the oldest removal leaves the window; 0 when there is none */
 };
 
+/* Endpoints of the configuration; 0 without one. */
 uint32_t verdict_endpoint_count(const struct verdict_engine *engine);
 /* Where the endpoint is in the configuration; UINT32_MAX when it is not there. */
 uint32_t verdict_endpoint_index(const struct verdict_engine *engine, const char *endpoint);
+/* Agents of the configuration; 0 without one. */
 uint32_t verdict_agent_count(const struct verdict_engine *engine);
 /* The state of the endpoint at `index` in the configuration. False when there is none. */
 bool verdict_endpoint_at(const struct verdict_engine *engine, uint32_t index, int64_t now_ms,
 			 struct verdict_endpoint_status *out);
+/* The state of the agent at `index` in the configuration. False when there is none. */
 bool verdict_agent_at(const struct verdict_engine *engine, uint32_t index, int64_t now_ms,
 		      struct verdict_agent_status *out);
 /* The brake as it stands. All zero without a configuration. */

@@ -197,6 +197,7 @@ void endpoint_judge(const struct table *table, const struct endpoint_state *endp
 		    struct judged *out);
 /* Are `up` and `down` views together a quorum of regions enough? */
 bool judged_is_enough(const struct check_state *check, const struct judged *judged);
+/* How many regions a set has, a bit each. */
 uint32_t region_count(uint64_t bits);
 /* Begin counting for the trust in all agents, take in one judged item of agents, and draw the conclusions. */
 void trust_begin(struct table *table);
@@ -206,6 +207,7 @@ void trust_end(struct table *table, int64_t now_ms);
 void items_update(struct verdict_engine *engine, int64_t now_ms);
 /* Note whether the endpoint is doubted. */
 void endpoint_set_doubt(struct verdict_engine *engine, struct endpoint_state *endpoint, bool is_doubted);
+/* The endpoint of this POOL/NAME in the configuration, or NULL. */
 struct endpoint_state *endpoint_find(const struct verdict_engine *engine, const char *key);
 /* Is the configuration one that the engine can take? Loops of calculated checks apart. Errors: as verdict_configure().
  */
@@ -219,6 +221,7 @@ bool endpoint_in_window(const struct endpoint_state *endpoint, int64_t now_ms);
 void brake_add(struct brake *brake, const struct endpoint_state *endpoint);
 /* Count the removals in the window. */
 void brake_update(struct verdict_engine *engine, int64_t now_ms);
+/* Judge the endpoint's items and decide. */
 struct decision endpoint_decide(const struct verdict_engine *engine, const struct endpoint_state *endpoint,
 				int64_t now_ms);
 /* The same from what is judged already. */

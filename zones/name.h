@@ -58,6 +58,7 @@ void name_lower(uint8_t *name, size_t len);
 /* Same, from `name` to `out`. */
 void name_lower_copy(uint8_t *out, const uint8_t *name, size_t len);
 
+/* Octet for octet: names that are not in lower case may differ by case alone. */
 bool name_equal(const uint8_t *a, const uint8_t *b);
 
 /* Canonical order (RFC 4034 6.1): negative, zero, positive. */

@@ -77,6 +77,7 @@ struct plan_disk_stats {
 	uint64_t compactions;
 	uint64_t failures; /* of writing */
 };
+/* Since it was opened. From any thread. */
 void plan_disk_stats_read(const struct plan_disk *disk, struct plan_disk_stats *out);
 
 #endif

@@ -17,8 +17,11 @@ struct ptr_list {
 	size_t size; /* capacity */
 };
 
+/* Errors: VEER_ENOMEM: the list stays as it is. */
 enum veer_err ptr_list_add(struct ptr_list *list, void *item);
+/* Take out one that is the same pointer, if there is one; the order changes. */
 void ptr_list_remove(struct ptr_list *list, const void *item);
+/* The list, not what it points to; it is empty then. */
 void ptr_list_free(struct ptr_list *list);
 
 /* A site that exists or that some pool mentions. */
@@ -112,7 +115,10 @@ struct plan_builder {
 	uint64_t compiled;
 };
 
-/* plan_policy.c */
+/*
+ * plan_policy.c: put an object, or take it away; what depends on it becomes dirty. Errors: those of the model's parser,
+ * VEER_EINVAL (the key is not the object's), VEER_ENOMEM.
+ */
 enum veer_err build_put_site(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
 enum veer_err build_put_pool(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
 enum veer_err build_put_policy(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
@@ -120,6 +126,7 @@ enum veer_err build_put_verdict(struct plan_builder *b, const char *key, const j
 enum veer_err build_put_last(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
 /* Mark the pool whose name is the first `len` bytes of `key`, if there is one. */
 enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len);
+/* Of these kinds and overrides. One that is not there is fine. Errors: VEER_ENOMEM. */
 enum veer_err build_del_object(struct plan_builder *b, enum model_kind kind, const char *key);
 /* Count one more RRset bound to `policy`; its slot. Errors: VEER_ENOMEM. */
 enum veer_err build_bind(struct plan_builder *b, const char *policy, uint32_t *slot);
@@ -127,22 +134,27 @@ enum veer_err build_bind(struct plan_builder *b, const char *policy, uint32_t *s
 void build_unbind(struct plan_builder *b, uint32_t slot);
 /* Compile what is dirty. Errors: VEER_ENOMEM: what is left stays dirty. */
 enum veer_err build_compile(struct plan_builder *b);
+/* Everything of plan_policy.c. No reader may have a plan. */
 void build_free_policies(struct plan_builder *b);
 
 /* plan_override.c: what beats or shadows verdicts */
 enum veer_err build_put_override(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+/* One that is not there is fine. Errors: VEER_ENOMEM. */
 enum veer_err build_del_override(struct plan_builder *b, const char *key);
 /* The flags of an endpoint, given those that its verdict makes. */
 unsigned build_overridden(const struct plan_builder *b, const char *key, size_t len, unsigned flags);
+/* Everything of plan_override.c. */
 void build_free_overrides(struct plan_builder *b);
 
 /* plan_zones.c */
 enum veer_err build_put_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version, const uint8_t *owner,
 			      const struct plan_entry *entry);
+/* One that is not there is fine. Errors: VEER_ENOMEM. */
 enum veer_err build_del_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version, const uint8_t *owner,
 			      uint16_t type);
 /* Bring the zones' trie up to date. Errors: VEER_ENOMEM: what is left stays dirty. */
 enum veer_err build_show(struct plan_builder *b);
+/* Everything of plan_zones.c. No reader may have a plan. */
 void build_free_zones(struct plan_builder *b);
 
 #endif

@@ -65,6 +65,7 @@ struct rdata_layout {
 	bool has_additional;  /* the last name wants its addresses in the additional section */
 };
 
+/* Of a type without names that matter: no names, any tail. */
 struct rdata_layout rdata_layout(uint16_t type);
 
 /*

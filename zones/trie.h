@@ -89,6 +89,7 @@ struct trie_walk {
 	uint8_t above_labels[NAME_LABELS_MAX + 1];
 };
 
+/* Empty. `name_offset`: where in each value its name begins (wire format, lower case), in bytes. */
 void trie_init(struct trie *trie, size_t name_offset);
 
 /* The key of `name` (lower case, borrowed). */
@@ -109,6 +110,7 @@ void trie_walk_begin(struct trie_walk *walk, const struct trie *trie, const stru
 bool trie_walk_step(struct trie_walk *walk);
 /* After the last step: the only value that the name may have, its name not compared yet; NULL in an empty trie. */
 const void *trie_walk_value(const struct trie_walk *walk);
+/* Compare the name and fill the path. */
 void trie_walk_end(struct trie_walk *walk);
 
 /*

@@ -24,6 +24,7 @@ uint32_t zone_numbers_get(struct zone_numbers *numbers, const uint8_t *name, siz
 
 /* How many are given, and whose each is (wire format, borrowed). */
 uint32_t zone_numbers_count(const struct zone_numbers *numbers);
+/* `number` is one that was given. */
 const uint8_t *zone_numbers_name(const struct zone_numbers *numbers, uint32_t number);
 
 #endif

@@ -26,6 +26,7 @@ struct line_reader {
 
 /* From a descriptor, or (fd -1) from `len` bytes of `data`. Errors: VEER_ENOMEM. */
 enum veer_err line_reader_init(struct line_reader *r, int fd, const char *data, size_t len);
+/* Free its memory; the descriptor stays open. */
 void line_reader_deinit(struct line_reader *r);
 
 /*

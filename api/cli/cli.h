@@ -26,8 +26,8 @@ struct cli {
 	char found[4096];
 };
 
-/* `--api`, `--token`, `--ca` and `--json` for a command's table of options. */
 #define CLI_OPTION_COUNT 4
+/* `--api`, `--token`, `--ca` and `--json` for a command's table of options. */
 void cli_options(struct cli *cli, struct args_option out[CLI_OPTION_COUNT]);
 
 /*
@@ -43,6 +43,7 @@ struct cli_reply {
 	size_t len;
 	json_t *json; /* the body parsed, when it is JSON; else NULL */
 };
+/* Free what it holds and zero it; one that is zeroed already is fine. */
 void cli_reply_deinit(struct cli_reply *reply);
 
 /*
@@ -61,8 +62,8 @@ int cli_fail(const struct veer_diag *diag);
 /* Print JSON, indented, on stdout. Returns CLI_OK. */
 int cli_print_json(const json_t *value);
 
-/* Append `text` percent-encoded for one segment of a path (RFC 3986 2.1). */
 struct buf;
+/* Append `text` percent-encoded for one segment of a path (RFC 3986 2.1). */
 void cli_encode_segment(struct buf *out, const char *text);
 
 /* A line for a terminal: what others wrote into it cannot move the cursor. At most 511 bytes. */

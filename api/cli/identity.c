@@ -1,58 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* veer token create, veer agent enrol. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "api/cli/cli.h"
+#include "api/cli/command.h"
+#include "api/cli/fields.h"
 #include "base/file.h"
+
+struct token_args {
+	const char *name;
+	struct args_list scopes;
+};
+
+static enum veer_err create_token(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+				  struct veer_diag *diag)
+{
+	(void)words;
+	const struct token_args *a = ctx;
+	json_t *scopes = cli_names_json(&a->scopes);
+	if (a->scopes.count == 0)
+		(void)json_array_append_new(scopes, json_string("admin"));
+	return cli_call_json(cli, "POST", "/v1/tokens", json_pack("{s:s, s:o}", "name", a->name, "scopes", scopes),
+			     reply, diag);
+}
+
+static int report_token(void *ctx, const struct args_list *words, const struct cli_reply *reply)
+{
+	(void)ctx;
+	(void)words;
+	return printf("%s\n", text_of(reply->json, "token")) < 0 ? CLI_FAILED : CLI_OK;
+}
 
 int cli_token_create(int argc, char *argv[], int first)
 {
-	struct cli cli = {0};
-	struct args args;
-	struct args_list scopes = {0};
-	const char *name = NULL;
-	struct args_option table[2 + CLI_OPTION_COUNT] = {
+	struct token_args a = {0};
+	const struct args_option options[] = {
 		{.name = "name",
 		 .kind = ARGS_STRING,
-		 .target = &name,
+		 .target = &a.name,
 		 .value = "NAME",
 		 .required = true,
 		 .help = "who will use it"},
 		{.name = "scope",
 		 .kind = ARGS_LIST,
-		 .target = &scopes,
+		 .target = &a.scopes,
 		 .value = "SCOPE",
 		 .help = "admin (default), zones:read, zones:write, health:read, health:write, health:push, agents, "
 			 "tokens, "
 			 "feed:read; may repeat"},
 	};
-	struct args_spec spec = {
+	const struct cli_command command = {
 		.usage = "veer token create --name NAME [--scope SCOPE]...",
-		.summary = "Makes a token for the REST API. It is printed once and cannot be read again."};
-	int code = cli_parse(&cli, &args, &spec, table, 2, argc, argv, first);
-	if (code >= 0)
-		return code;
-	struct veer_diag diag = {""};
-	struct cli_reply reply;
-	json_t *list = json_array();
-	for (size_t i = 0; i < scopes.count; i++)
-		(void)json_array_append_new(list, json_string(scopes.items[i]));
-	if (scopes.count == 0)
-		(void)json_array_append_new(list, json_string("admin"));
-	json_t *body = json_pack("{s:s, s:o}", "name", name, "scopes", list);
-	enum veer_err err = cli_call_json(&cli, "POST", "/v1/tokens", body, &reply, &diag);
-	const char *token = json_string_value(json_object_get(reply.json, "token"));
-	if (err != VEER_OK)
-		code = cli_fail(&diag);
-	else if (cli.as_json)
-		code = cli_print_json(reply.json);
-	else
-		code = printf("%s\n", token != NULL ? token : "") < 0 ? CLI_FAILED : CLI_OK;
-	cli_reply_deinit(&reply);
-	args_deinit(&args);
-	return code;
+		.summary = "Makes a token for the REST API. It is printed once and cannot be read again.",
+		.options = options,
+		.option_count = sizeof options / sizeof options[0],
+		.ctx = &a,
+		.call = create_token,
+		.report = report_token};
+	return cli_command_run(&command, argc, argv, first);
 }
 
 /* The token into a file that only its owner reads, or onto stdout with the way to use it. */
@@ -73,52 +77,60 @@ static int hand_out(const char *token, const char *region, const char *file)
 	return file_write_atomic(file, line, (size_t)len, 0600, &diag) == VEER_OK ? CLI_OK : cli_fail(&diag);
 }
 
+struct enrol_args {
+	const char *name, *region, *site, *out;
+};
+
+static enum veer_err enrol(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+			   struct veer_diag *diag)
+{
+	(void)words;
+	const struct enrol_args *a = ctx;
+	json_t *body = json_pack("{s:s, s:s, s:s*}", "name", a->name, "region", a->region, "site", a->site);
+	return cli_call_json(cli, "POST", "/v1/agents", body, reply, diag);
+}
+
+static int report_enrolment(void *ctx, const struct args_list *words, const struct cli_reply *reply)
+{
+	(void)words;
+	const struct enrol_args *a = ctx;
+	return hand_out(text_of(reply->json, "token"), a->region, a->out);
+}
+
 int cli_agent_enrol(int argc, char *argv[], int first)
 {
-	struct cli cli = {0};
-	struct args args;
-	const char *name = NULL, *region = NULL, *out = NULL, *site = NULL;
-	struct args_option table[4 + CLI_OPTION_COUNT] = {
+	struct enrol_args a = {0};
+	const struct args_option options[] = {
 		{.name = "name",
 		 .kind = ARGS_STRING,
-		 .target = &name,
+		 .target = &a.name,
 		 .value = "NAME",
 		 .required = true,
 		 .help = "the agent's name"},
 		{.name = "region",
 		 .kind = ARGS_STRING,
-		 .target = &region,
+		 .target = &a.region,
 		 .value = "REGION",
 		 .required = true,
 		 .help = "where it will probe from"},
 		{.name = "site",
 		 .kind = ARGS_STRING,
-		 .target = &site,
+		 .target = &a.site,
 		 .value = "SITE",
 		 .help = "the site it stands at, if any"},
 		{.name = "out",
 		 .kind = ARGS_STRING,
-		 .target = &out,
+		 .target = &a.out,
 		 .value = "FILE",
 		 .help = "write the token here instead of printing it"},
 	};
-	struct args_spec spec = {.usage = "veer agent enrol --name NAME --region REGION [--out FILE]",
-				 .summary = "Announces a probe agent: makes the one-use token it enrols with."};
-	int code = cli_parse(&cli, &args, &spec, table, 4, argc, argv, first);
-	if (code >= 0)
-		return code;
-	struct veer_diag diag = {""};
-	struct cli_reply reply;
-	json_t *body = json_pack("{s:s, s:s, s:s*}", "name", name, "region", region, "site", site);
-	enum veer_err err = cli_call_json(&cli, "POST", "/v1/agents", body, &reply, &diag);
-	const char *token = json_string_value(json_object_get(reply.json, "token"));
-	if (err != VEER_OK)
-		code = cli_fail(&diag);
-	else if (cli.as_json)
-		code = cli_print_json(reply.json);
-	else
-		code = hand_out(token != NULL ? token : "", region, out);
-	cli_reply_deinit(&reply);
-	args_deinit(&args);
-	return code;
+	const struct cli_command command = {.usage = "veer agent enrol --name NAME --region REGION [--out FILE]",
+					    .summary =
+						    "Announces a probe agent: makes the one-use token it enrols with.",
+					    .options = options,
+					    .option_count = sizeof options / sizeof options[0],
+					    .ctx = &a,
+					    .call = enrol,
+					    .report = report_enrolment};
+	return cli_command_run(&command, argc, argv, first);
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* veer maintenance add|list|end: drains that are planned. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "api/cli/cli.h"
+#include "api/cli/command.h"
+#include "api/cli/fields.h"
 #include "api/cli/table.h"
-#include "base/buf.h"
 #include "base/clock.h"
 
 enum { CELL = 128 };
@@ -17,14 +16,6 @@ struct window_args {
 	struct args_list endpoints, pools, sites, force;
 	bool is_weekly;
 };
-
-static json_t *names_json(const struct args_list *list)
-{
-	json_t *names = json_array();
-	for (size_t i = 0; i < list->count; i++)
-		(void)json_array_append_new(names, json_string(list->items[i]));
-	return names;
-}
 
 /* When it begins and ends, as RFC 3339; --from defaults to now, --to may be given as --for. */
 static enum veer_err window_times(const struct window_args *w, char *starts, char *ends, struct veer_diag *diag)
@@ -58,7 +49,7 @@ static json_t *window_body(const struct window_args *w, struct veer_diag *diag)
 	} lists[] = {{"endpoints", &w->endpoints}, {"pools", &w->pools}, {"sites", &w->sites}, {"force", &w->force}};
 	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
 		if (lists[i].list->count > 0)
-			(void)json_object_set_new(body, lists[i].key, names_json(lists[i].list));
+			(void)json_object_set_new(body, lists[i].key, cli_names_json(lists[i].list));
 	return body;
 }
 
@@ -69,85 +60,110 @@ static void window_path(struct buf *path, const char *name)
 	cli_encode_segment(path, name);
 }
 
-int cli_maintenance_add(int argc, char *argv[], int first)
+/* Who wants it, and why. */
+static void add_words(struct args_table *t, struct window_args *w)
 {
-	struct cli cli = {0};
-	struct args args;
-	struct window_args w = {0};
-	struct args_option table[11 + CLI_OPTION_COUNT] = {
+	const struct args_option options[] = {
 		{.name = "reason",
 		 .kind = ARGS_STRING,
-		 .target = &w.reason,
+		 .target = &w->reason,
 		 .value = "TEXT",
 		 .required = true,
 		 .help = "why"},
 		{.name = "owner",
 		 .kind = ARGS_STRING,
-		 .target = &w.owner,
+		 .target = &w->owner,
 		 .value = "NAME",
 		 .help = "who answers for it"},
+	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* When. */
+static void add_times(struct args_table *t, struct window_args *w)
+{
+	const struct args_option options[] = {
 		{.name = "from",
 		 .kind = ARGS_STRING,
-		 .target = &w.starts,
+		 .target = &w->starts,
 		 .value = "TIME",
 		 .help = "when it begins (default: now)"},
-		{.name = "to", .kind = ARGS_STRING, .target = &w.ends, .value = "TIME", .help = "when it ends"},
+		{.name = "to", .kind = ARGS_STRING, .target = &w->ends, .value = "TIME", .help = "when it ends"},
 		{.name = "for",
 		 .kind = ARGS_STRING,
-		 .target = &w.duration,
+		 .target = &w->duration,
 		 .value = "30m|2h",
 		 .help = "how long it lasts"},
 		{.name = "weekly",
 		 .kind = ARGS_FLAG,
-		 .target = &w.is_weekly,
+		 .target = &w->is_weekly,
 		 .help = "the same again every seven days"},
 		{.name = "until",
 		 .kind = ARGS_STRING,
-		 .target = &w.until,
+		 .target = &w->until,
 		 .value = "TIME",
 		 .help = "with --weekly: none begins from then on"},
+	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* What is drained. */
+static void add_scope(struct args_table *t, struct window_args *w)
+{
+	const struct args_option options[] = {
 		{.name = "endpoint",
 		 .kind = ARGS_LIST,
-		 .target = &w.endpoints,
+		 .target = &w->endpoints,
 		 .value = "POOL/NAME",
 		 .help = "what is drained; may repeat"},
 		{.name = "pool",
 		 .kind = ARGS_LIST,
-		 .target = &w.pools,
+		 .target = &w->pools,
 		 .value = "POOL",
 		 .help = "all of its endpoints; may repeat"},
 		{.name = "site",
 		 .kind = ARGS_LIST,
-		 .target = &w.sites,
+		 .target = &w->sites,
 		 .value = "SITE",
 		 .help = "all endpoints there; may repeat"},
 		{.name = "force",
 		 .kind = ARGS_LIST,
-		 .target = &w.force,
+		 .target = &w->force,
 		 .value = "POOL",
 		 .help = "even if this pool is left without endpoints; may repeat"},
 	};
-	struct args_spec spec = {.usage = "veer maintenance add --reason TEXT [--from TIME] --for DURATION "
-					  "--site SITE|--pool POOL|--endpoint POOL/NAME NAME",
-				 .summary = "Plans a drain: what is named is out of the answers from begin to end.",
-				 .positional_min = 1,
-				 .positional_max = 1};
-	int code = cli_parse(&cli, &args, &spec, table, 11, argc, argv, first);
-	if (code >= 0)
-		return code;
-	struct veer_diag diag = {""};
-	struct cli_reply reply = {0};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+static enum veer_err put_window(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+				struct veer_diag *diag)
+{
 	struct buf path;
-	window_path(&path, args.positional.items[0]);
-	json_t *body = window_body(&w, &diag);
-	if (body == NULL || cli_call_json(&cli, "PUT", path.data, body, &reply, &diag) != VEER_OK)
-		code = cli_fail(&diag);
-	else
-		code = cli.as_json ? cli_print_json(reply.json) : CLI_OK;
-	cli_reply_deinit(&reply);
-	buf_deinit(&path);
-	args_deinit(&args);
-	return code;
+	json_t *body = window_body(ctx, diag);
+	if (body == NULL)
+		return VEER_EINVAL;
+	window_path(&path, words->items[0]);
+	return cli_call_path(cli, "PUT", &path, body, reply, diag);
+}
+
+int cli_maintenance_add(int argc, char *argv[], int first)
+{
+	struct window_args w = {0};
+	struct args_table table = {.count = 0};
+	add_words(&table, &w);
+	add_times(&table, &w);
+	add_scope(&table, &w);
+	const struct cli_command command = {
+		.usage = "veer maintenance add --reason TEXT [--from TIME] --for DURATION "
+			 "--site SITE|--pool POOL|--endpoint POOL/NAME NAME",
+		.summary = "Plans a drain: what is named is out of the answers from begin to end.",
+		.options = table.options,
+		.option_count = table.count,
+		.positional_min = 1,
+		.positional_max = 1,
+		.ctx = &w,
+		.call = put_window};
+	return cli_command_run(&command, argc, argv, first);
 }
 
 static void join(const json_t *names, char *out, size_t size)
@@ -159,12 +175,6 @@ static void join(const json_t *names, char *out, size_t size)
 		size_t len = strlen(out);
 		(void)snprintf(out + len, size - len, "%s%s", len > 0 ? " " : "", json_string_value(name));
 	}
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text != NULL ? text : "";
 }
 
 void cli_print_maintenance(const json_t *windows)
@@ -193,51 +203,48 @@ void cli_print_maintenance(const json_t *windows)
 	table_free(&t);
 }
 
+static enum veer_err get_windows(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+				 struct veer_diag *diag)
+{
+	(void)ctx;
+	(void)words;
+	enum veer_err err = cli_call_json(cli, "GET", "/v1/status", NULL, reply, diag);
+	cli_reply_pick(reply, "maintenance");
+	return err;
+}
+
+static int report_windows(void *ctx, const struct args_list *words, const struct cli_reply *reply)
+{
+	(void)ctx;
+	(void)words;
+	cli_print_maintenance(reply->json);
+	return CLI_OK;
+}
+
 int cli_maintenance_list(int argc, char *argv[], int first)
 {
-	struct cli cli = {0};
-	struct args args;
-	struct args_option table[CLI_OPTION_COUNT];
-	struct args_spec spec = {.usage = "veer maintenance list [--json]",
-				 .summary = "Lists the windows, and which are on."};
-	int code = cli_parse(&cli, &args, &spec, table, 0, argc, argv, first);
-	if (code >= 0)
-		return code;
-	struct veer_diag diag = {""};
-	struct cli_reply reply = {0};
-	const json_t *windows = NULL;
-	code = CLI_OK;
-	if (cli_call_json(&cli, "GET", "/v1/status", NULL, &reply, &diag) != VEER_OK)
-		code = cli_fail(&diag);
-	else if ((windows = json_object_get(reply.json, "maintenance")) != NULL && cli.as_json)
-		code = cli_print_json(windows);
-	else
-		cli_print_maintenance(windows);
-	cli_reply_deinit(&reply);
-	args_deinit(&args);
-	return code;
+	const struct cli_command command = {.usage = "veer maintenance list [--json]",
+					    .summary = "Lists the windows, and which are on.",
+					    .call = get_windows,
+					    .report = report_windows};
+	return cli_command_run(&command, argc, argv, first);
+}
+
+static enum veer_err delete_window(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+				   struct veer_diag *diag)
+{
+	(void)ctx;
+	struct buf path;
+	window_path(&path, words->items[0]);
+	return cli_call_path(cli, "DELETE", &path, NULL, reply, diag);
 }
 
 int cli_maintenance_end(int argc, char *argv[], int first)
 {
-	struct cli cli = {0};
-	struct args args;
-	struct args_option table[CLI_OPTION_COUNT];
-	struct args_spec spec = {.usage = "veer maintenance end NAME",
-				 .summary = "Ends a window, or forgets one that has not begun.",
-				 .positional_min = 1,
-				 .positional_max = 1};
-	int code = cli_parse(&cli, &args, &spec, table, 0, argc, argv, first);
-	if (code >= 0)
-		return code;
-	struct veer_diag diag = {""};
-	struct cli_reply reply = {0};
-	struct buf path;
-	window_path(&path, args.positional.items[0]);
-	enum veer_err err = cli_call_json(&cli, "DELETE", path.data, NULL, &reply, &diag);
-	code = err == VEER_OK ? CLI_OK : cli_fail(&diag);
-	cli_reply_deinit(&reply);
-	buf_deinit(&path);
-	args_deinit(&args);
-	return code;
+	const struct cli_command command = {.usage = "veer maintenance end NAME",
+					    .summary = "Ends a window, or forgets one that has not begun.",
+					    .positional_min = 1,
+					    .positional_max = 1,
+					    .call = delete_window};
+	return cli_command_run(&command, argc, argv, first);
 }

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/cli/cli.h"
-#include "base/buf.h"
+#include "api/cli/command.h"
 #include "base/text.h"
 
 enum { DURATION_MAX_S = 366 * 86400, ENDPOINTS_MAX = 40 };
@@ -34,98 +33,90 @@ bool cli_duration_s(const char *text, int64_t *seconds)
 
 /* What these commands take. */
 struct wish {
-	struct cli cli;
-	struct args args;
+	const char *action;
 	const char *reason, *owner, *duration, *until;
 	struct args_list force;
 };
 
-enum { WISH_OPTIONS = 5 };
-
-static void wish_options(struct wish *w, struct args_option table[WISH_OPTIONS])
-{
-	table[0] = (struct args_option){.name = "reason",
-					.kind = ARGS_STRING,
-					.target = &w->reason,
-					.value = "TEXT",
-					.required = true,
-					.help = "why; others will ask"};
-	table[1] = (struct args_option){.name = "owner",
-					.kind = ARGS_STRING,
-					.target = &w->owner,
-					.value = "NAME",
-					.help = "who answers for it (default: the token's name)"};
-	table[2] = (struct args_option){.name = "for",
-					.kind = ARGS_STRING,
-					.target = &w->duration,
-					.value = "90s|30m|2h|7d",
-					.help = "ends by itself after so long (default: never)"};
-	table[3] = (struct args_option){.name = "until",
-					.kind = ARGS_STRING,
-					.target = &w->until,
-					.value = "TIME",
-					.help = "ends by itself then (RFC 3339)"};
-	table[4] = (struct args_option){.name = "force",
-					.kind = ARGS_LIST,
-					.target = &w->force,
-					.value = "POOL",
-					.help = "even if this pool is left without endpoints; may repeat"};
-}
-
-static json_t *names_json(const struct args_list *list)
-{
-	json_t *names = json_array();
-	for (size_t i = 0; i < list->count; i++)
-		(void)json_array_append_new(names, json_string(list->items[i]));
-	return names;
-}
-
 /* The body of POST /v1/overrides; NULL with the diag when a duration is none. */
-static json_t *wish_body(const struct wish *w, const char *action, struct veer_diag *diag)
+static json_t *wish_body(const struct wish *w, const struct args_list *endpoints, struct veer_diag *diag)
 {
 	int64_t ttl_s = 0;
 	if (w->duration != NULL && !cli_duration_s(w->duration, &ttl_s)) {
 		(void)veer_fail(diag, VEER_EINVAL, "--for: \"%s\" is no duration like 90s, 30m, 2h, 7d", w->duration);
 		return NULL;
 	}
-	json_t *body = json_pack("{s:s, s:s, s:o, s:s*, s:s*}", "action", action, "reason", w->reason, "endpoints",
-				 names_json(&w->args.positional), "owner", w->owner, "expires_at", w->until);
+	json_t *body = json_pack("{s:s, s:s, s:o, s:s*, s:s*}", "action", w->action, "reason", w->reason, "endpoints",
+				 cli_names_json(endpoints), "owner", w->owner, "expires_at", w->until);
 	if (ttl_s > 0)
 		(void)json_object_set_new(body, "ttl_s", json_integer(ttl_s));
 	if (w->force.count > 0)
-		(void)json_object_set_new(body, "force", names_json(&w->force));
+		(void)json_object_set_new(body, "force", cli_names_json(&w->force));
 	return body;
 }
 
 /* One transaction for all endpoints named: all, or none. */
+static enum veer_err post_wish(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+			       struct veer_diag *diag)
+{
+	json_t *body = wish_body(ctx, words, diag);
+	return body != NULL ? cli_call_json(cli, "POST", "/v1/overrides", body, reply, diag) : VEER_EINVAL;
+}
+
+static int report_wish(void *ctx, const struct args_list *words, const struct cli_reply *reply)
+{
+	(void)reply;
+	const struct wish *w = ctx;
+	const char *said = strcmp(w->action, "drain") == 0 ? "drained"
+			   : strcmp(w->action, "up") == 0  ? "forced up"
+							   : "forced down";
+	int code = CLI_OK;
+	for (size_t i = 0; i < words->count; i++)
+		code = printf("%s: %s\n", words->items[i], said) < 0 ? CLI_FAILED : CLI_OK;
+	return code;
+}
+
 static int override(int argc, char *argv[], int first, const char *action, const char *usage, const char *summary)
 {
-	struct wish w = {0};
-	struct args_option table[WISH_OPTIONS + CLI_OPTION_COUNT];
-	struct args_spec spec = {
-		.usage = usage, .summary = summary, .positional_min = 1, .positional_max = ENDPOINTS_MAX};
-	struct veer_diag diag = {""};
-	struct cli_reply reply = {0};
-	wish_options(&w, table);
-	int code = cli_parse(&w.cli, &w.args, &spec, table, WISH_OPTIONS, argc, argv, first);
-	if (code >= 0)
-		return code;
-	json_t *body = wish_body(&w, action, &diag);
-	if (body == NULL || cli_call_json(&w.cli, "POST", "/v1/overrides", body, &reply, &diag) != VEER_OK)
-		code = cli_fail(&diag);
-	else if (w.cli.as_json)
-		code = cli_print_json(reply.json);
-	else
-		for (size_t i = 0; i < w.args.positional.count; i++)
-			code = printf("%s: %s\n", w.args.positional.items[i],
-				      strcmp(action, "drain") == 0 ? "drained"
-				      : strcmp(action, "up") == 0  ? "forced up"
-								   : "forced down") < 0
-				       ? CLI_FAILED
-				       : CLI_OK;
-	cli_reply_deinit(&reply);
-	args_deinit(&w.args);
-	return code;
+	struct wish w = {.action = action};
+	const struct args_option options[] = {
+		{.name = "reason",
+		 .kind = ARGS_STRING,
+		 .target = &w.reason,
+		 .value = "TEXT",
+		 .required = true,
+		 .help = "why; others will ask"},
+		{.name = "owner",
+		 .kind = ARGS_STRING,
+		 .target = &w.owner,
+		 .value = "NAME",
+		 .help = "who answers for it (default: the token's name)"},
+		{.name = "for",
+		 .kind = ARGS_STRING,
+		 .target = &w.duration,
+		 .value = "90s|30m|2h|7d",
+		 .help = "ends by itself after so long (default: never)"},
+		{.name = "until",
+		 .kind = ARGS_STRING,
+		 .target = &w.until,
+		 .value = "TIME",
+		 .help = "ends by itself then (RFC 3339)"},
+		{.name = "force",
+		 .kind = ARGS_LIST,
+		 .target = &w.force,
+		 .value = "POOL",
+		 .help = "even if this pool is left without endpoints; may repeat"},
+	};
+	const struct cli_command command = {.usage = usage,
+					    .summary = summary,
+					    .options = options,
+					    .option_count = sizeof options / sizeof options[0],
+					    .positional_min = 1,
+					    .positional_max = ENDPOINTS_MAX,
+					    .ctx = &w,
+					    .call = post_wish,
+					    .report = report_wish};
+	return cli_command_run(&command, argc, argv, first);
 }
 
 int cli_drain(int argc, char *argv[], int first)
@@ -161,6 +152,26 @@ void cli_endpoint_path(struct buf *out, const char *prefix, const char *endpoint
 	cli_encode_segment(out, slash != NULL ? slash + 1 : "");
 }
 
+static int release(struct cli *cli, const char *endpoint)
+{
+	struct veer_diag diag = {""};
+	struct cli_reply reply = {0};
+	struct buf path;
+	int code = CLI_OK;
+	buf_init(&path, 4096);
+	cli_endpoint_path(&path, "/v1/overrides/", endpoint);
+	enum veer_err err = cli_call_path(cli, "DELETE", &path, NULL, &reply, &diag);
+	if (err != VEER_OK && reply.status == 404)
+		(void)veer_fail(&diag, VEER_ENOTFOUND, "%s: nothing was said of it", endpoint);
+	if (err != VEER_OK)
+		code = cli_fail(&diag);
+	else
+		(void)printf("%s: released\n", endpoint);
+	cli_reply_deinit(&reply);
+	return code;
+}
+
+/* Each by itself: one that cannot be released does not keep the others. */
 int cli_release(int argc, char *argv[], int first)
 {
 	struct cli cli = {0};
@@ -174,23 +185,9 @@ int cli_release(int argc, char *argv[], int first)
 	if (code >= 0)
 		return code;
 	code = CLI_OK;
-	for (size_t i = 0; i < args.positional.count; i++) {
-		struct veer_diag diag = {""};
-		struct cli_reply reply = {0};
-		struct buf path;
-		buf_init(&path, 4096);
-		cli_endpoint_path(&path, "/v1/overrides/", args.positional.items[i]);
-		if (cli_call_json(&cli, "DELETE", path.data, NULL, &reply, &diag) == VEER_OK)
-			(void)printf("%s: released\n", args.positional.items[i]);
-		else if (reply.status == 404)
-			code = cli_fail((veer_fail(&diag, VEER_ENOTFOUND, "%s: nothing was said of it",
-						   args.positional.items[i]),
-					 &diag));
-		else
-			code = cli_fail(&diag);
-		cli_reply_deinit(&reply);
-		buf_deinit(&path);
-	}
+	for (size_t i = 0; i < args.positional.count; i++)
+		if (release(&cli, args.positional.items[i]) != CLI_OK)
+			code = CLI_FAILED;
 	args_deinit(&args);
 	return code;
 }
@@ -228,45 +225,52 @@ static enum veer_err set_freeze(struct cli *cli, json_t *freeze, struct cli_repl
 	return err;
 }
 
+struct freeze_args {
+	const char *reason, *owner;
+	bool is_off;
+};
+
+static enum veer_err put_freeze(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+				struct veer_diag *diag)
+{
+	(void)words;
+	const struct freeze_args *a = ctx;
+	if (a->is_off)
+		return set_freeze(cli, json_pack("{s:b}", "on", 0), reply, diag);
+	if (a->reason == NULL)
+		return veer_fail(diag, VEER_EINVAL, "--reason is required: others will ask");
+	return set_freeze(cli, json_pack("{s:b, s:s, s:s*}", "on", 1, "reason", a->reason, "owner", a->owner), reply,
+			  diag);
+}
+
+static int report_freeze(void *ctx, const struct args_list *words, const struct cli_reply *reply)
+{
+	(void)words;
+	(void)reply;
+	const struct freeze_args *a = ctx;
+	const char *said = a->is_off ? "verdicts change again" : "frozen: no verdict changes";
+	return printf("%s\n", said) < 0 ? CLI_FAILED : CLI_OK;
+}
+
 int cli_freeze(int argc, char *argv[], int first)
 {
-	struct cli cli = {0};
-	struct args args;
-	const char *reason = NULL, *owner = NULL;
-	bool is_off = false;
-	struct args_option table[3 + CLI_OPTION_COUNT] = {
-		{.name = "off", .kind = ARGS_FLAG, .target = &is_off, .help = "let verdicts change again"},
-		{.name = "reason", .kind = ARGS_STRING, .target = &reason, .value = "TEXT", .help = "why"},
+	struct freeze_args a = {0};
+	const struct args_option options[] = {
+		{.name = "off", .kind = ARGS_FLAG, .target = &a.is_off, .help = "let verdicts change again"},
+		{.name = "reason", .kind = ARGS_STRING, .target = &a.reason, .value = "TEXT", .help = "why"},
 		{.name = "owner",
 		 .kind = ARGS_STRING,
-		 .target = &owner,
+		 .target = &a.owner,
 		 .value = "NAME",
 		 .help = "who answers for it (default: the token's name)"},
 	};
-	struct args_spec spec = {
+	const struct cli_command command = {
 		.usage = "veer freeze --reason TEXT | veer freeze --off",
-		.summary = "Stops all changes of verdicts, until it is taken off. Overrides go on working."};
-	int code = cli_parse(&cli, &args, &spec, table, 3, argc, argv, first);
-	if (code >= 0)
-		return code;
-	struct veer_diag diag = {""};
-	struct cli_reply reply = {0};
-	enum veer_err err = is_off || reason != NULL
-				    ? VEER_OK
-				    : veer_fail(&diag, VEER_EINVAL, "--reason is required: others will ask");
-	if (err == VEER_OK)
-		err = set_freeze(&cli,
-				 is_off ? json_pack("{s:b}", "on", 0)
-					: json_pack("{s:b, s:s, s:s*}", "on", 1, "reason", reason, "owner", owner),
-				 &reply, &diag);
-	if (err != VEER_OK)
-		code = cli_fail(&diag);
-	else if (cli.as_json)
-		code = cli_print_json(reply.json);
-	else
-		code = printf(is_off ? "verdicts change again\n" : "frozen: no verdict changes\n") < 0 ? CLI_FAILED
-												       : CLI_OK;
-	cli_reply_deinit(&reply);
-	args_deinit(&args);
-	return code;
+		.summary = "Stops all changes of verdicts, until it is taken off. Overrides go on working.",
+		.options = options,
+		.option_count = sizeof options / sizeof options[0],
+		.ctx = &a,
+		.call = put_freeze,
+		.report = report_freeze};
+	return cli_command_run(&command, argc, argv, first);
 }

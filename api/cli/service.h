@@ -25,6 +25,7 @@ struct service {
 
 /* Read the file. The diag says FILE:LINE. Errors: VEER_EINVAL, VEER_ENOTFOUND and the like. */
 enum veer_err service_load(const char *path, struct service *out, struct veer_diag *diag);
+/* Also fine after service_load() has failed. */
 void service_deinit(struct service *service);
 
 /* Make the state's directories and add all children to the supervisor. Errors: those of both. */

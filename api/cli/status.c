@@ -3,21 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/cli/cli.h"
+#include "api/cli/command.h"
+#include "api/cli/fields.h"
 #include "api/cli/table.h"
 
 enum { CELL = 128 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text != NULL ? text : "";
-}
-
-static int64_t int_of(const json_t *object, const char *key)
-{
-	return (int64_t)json_integer_value(json_object_get(object, key));
-}
 
 static void age_text(int64_t ms, char *out)
 {
@@ -202,25 +192,28 @@ static void print_status(const json_t *status)
 	print_nameservers(json_object_get(status, "nameservers"), int_of(status, "feed_revision"));
 }
 
+static enum veer_err get_status(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+				struct veer_diag *diag)
+{
+	(void)ctx;
+	(void)words;
+	return cli_call_json(cli, "GET", "/v1/status", NULL, reply, diag);
+}
+
+static int report_status(void *ctx, const struct args_list *words, const struct cli_reply *reply)
+{
+	(void)ctx;
+	(void)words;
+	print_status(reply->json);
+	return CLI_OK;
+}
+
 int cli_status(int argc, char *argv[], int first)
 {
-	struct cli cli = {0};
-	struct args args;
-	struct args_option table[CLI_OPTION_COUNT];
-	struct args_spec spec = {.usage = "veer status [--json]",
-				 .summary = "Shows sites, endpoints with their verdicts, agents and name servers."};
-	int code = cli_parse(&cli, &args, &spec, table, 0, argc, argv, first);
-	if (code >= 0)
-		return code;
-	struct veer_diag diag = {""};
-	struct cli_reply reply;
-	enum veer_err err = cli_call_json(&cli, "GET", "/v1/status", NULL, &reply, &diag);
-	code = err != VEER_OK ? cli_fail(&diag) : CLI_OK;
-	if (err == VEER_OK && cli.as_json)
-		code = cli_print_json(reply.json);
-	else if (err == VEER_OK)
-		print_status(reply.json);
-	cli_reply_deinit(&reply);
-	args_deinit(&args);
-	return code;
+	const struct cli_command command = {
+		.usage = "veer status [--json]",
+		.summary = "Shows sites, endpoints with their verdicts, agents and name servers.",
+		.call = get_status,
+		.report = report_status};
+	return cli_command_run(&command, argc, argv, first);
 }

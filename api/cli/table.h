@@ -15,6 +15,7 @@ struct table *table_new(const char *const *headings, size_t count);
 /* Add a row; longer cells are cut, control characters shown as '?'. NULL is an empty cell. Without memory the row is
  * lost. */
 void table_row(struct table *table, const char *const *cells);
+/* The headings and the rows, in the order they were added; two blanks between columns. */
 void table_print(const struct table *table, FILE *out);
 void table_free(struct table **table);
 

@@ -4,22 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/cli/cli.h"
+#include "api/cli/command.h"
+#include "api/cli/fields.h"
 #include "api/cli/table.h"
 #include "base/buf.h"
 
 enum { CELL = 128 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text != NULL ? text : "";
-}
-
-static int64_t int_of(const json_t *object, const char *key)
-{
-	return (int64_t)json_integer_value(json_object_get(object, key));
-}
 
 static void say_override(const json_t *e)
 {
@@ -203,9 +193,9 @@ static void print_transition(const json_t *t)
 	print_votes(json_object_get(t, "votes"));
 }
 
-static void print_why(const json_t *endpoint, const json_t *transitions)
+static void print_why(const json_t *endpoint)
 {
-	const json_t *last = json_array_get(json_object_get(transitions, "items"), 0);
+	const json_t *last = json_object_get(endpoint, "last_transition");
 	say_present(endpoint);
 	print_pushes(json_object_get(endpoint, "pushes"));
 	(void)putchar('\n');
@@ -216,45 +206,48 @@ static void print_why(const json_t *endpoint, const json_t *transitions)
 	print_transition(last);
 }
 
-int cli_why(int argc, char *argv[], int first)
+/* The endpoint, and in it its last transition, if there was one. */
+static enum veer_err get_why(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+			     struct veer_diag *diag)
 {
-	struct cli cli = {0};
-	struct args args;
-	struct args_option table[CLI_OPTION_COUNT];
-	struct args_spec spec = {.usage = "veer why POOL/ENDPOINT",
-				 .summary = "Explains how an endpoint stands, and its last change in milliseconds.",
-				 .positional_min = 1,
-				 .positional_max = 1};
-	int code = cli_parse(&cli, &args, &spec, table, 0, argc, argv, first);
-	if (code >= 0)
-		return code;
-	struct veer_diag diag = {""};
-	struct cli_reply endpoint = {0}, transitions = {0};
+	(void)ctx;
+	const char *endpoint = words->items[0];
+	struct cli_reply transitions = {0};
 	struct buf path, query;
 	buf_init(&path, 4096);
 	buf_init(&query, 4096);
-	cli_endpoint_path(&path, "/v1/endpoints/", args.positional.items[0]);
+	cli_endpoint_path(&path, "/v1/endpoints/", endpoint);
 	buf_puts(&query, "/v1/transitions?limit=1&endpoint=");
-	cli_encode_segment(&query, args.positional.items[0]);
-	enum veer_err err = cli_call_json(&cli, "GET", path.data, NULL, &endpoint, &diag);
+	cli_encode_segment(&query, endpoint);
+	enum veer_err err = cli_call_path(cli, "GET", &path, NULL, reply, diag);
 	if (err == VEER_OK)
-		err = cli_call_json(&cli, "GET", query.data, NULL, &transitions, &diag);
-	if (err == VEER_OK && cli.as_json)
-		(void)json_object_set(endpoint.json, "last_transition",
+		err = cli_call_json(cli, "GET", query.data, NULL, &transitions, diag);
+	if (err == VEER_OK)
+		(void)json_object_set(reply->json, "last_transition",
 				      json_array_get(json_object_get(transitions.json, "items"), 0));
-	code = CLI_OK;
-	if (err != VEER_OK)
-		code = cli_fail(&diag);
-	else if (cli.as_json)
-		code = cli_print_json(endpoint.json);
-	else
-		print_why(endpoint.json, transitions.json);
-	cli_reply_deinit(&endpoint);
 	cli_reply_deinit(&transitions);
-	buf_deinit(&path);
 	buf_deinit(&query);
-	args_deinit(&args);
-	return code;
+	return err;
+}
+
+static int report_why(void *ctx, const struct args_list *words, const struct cli_reply *reply)
+{
+	(void)ctx;
+	(void)words;
+	print_why(reply->json);
+	return CLI_OK;
+}
+
+int cli_why(int argc, char *argv[], int first)
+{
+	const struct cli_command command = {
+		.usage = "veer why POOL/ENDPOINT",
+		.summary = "Explains how an endpoint stands, and its last change in milliseconds.",
+		.positional_min = 1,
+		.positional_max = 1,
+		.call = get_why,
+		.report = report_why};
+	return cli_command_run(&command, argc, argv, first);
 }
 
 static void print_transitions(const json_t *items)
@@ -280,49 +273,59 @@ static void print_transitions(const json_t *items)
 	table_free(&table);
 }
 
+struct transitions_args {
+	const char *endpoint;
+	int64_t limit;
+};
+
+static enum veer_err get_transitions(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+				     struct veer_diag *diag)
+{
+	(void)words;
+	const struct transitions_args *a = ctx;
+	struct buf path;
+	buf_init(&path, 4096);
+	buf_printf(&path, "/v1/transitions?limit=%lld", (long long)a->limit);
+	if (a->endpoint != NULL) {
+		buf_puts(&path, "&endpoint=");
+		cli_encode_segment(&path, a->endpoint);
+	}
+	enum veer_err err = cli_call_path(cli, "GET", &path, NULL, reply, diag);
+	cli_reply_pick(reply, "items");
+	return err;
+}
+
+static int report_transitions(void *ctx, const struct args_list *words, const struct cli_reply *reply)
+{
+	(void)ctx;
+	(void)words;
+	print_transitions(reply->json);
+	return CLI_OK;
+}
+
 int cli_transitions(int argc, char *argv[], int first)
 {
-	struct cli cli = {0};
-	struct args args;
-	const char *endpoint = NULL;
-	int64_t limit = 20;
-	struct args_option table[2 + CLI_OPTION_COUNT] = {
+	struct transitions_args a = {.limit = 20};
+	const struct args_option options[] = {
 		{.name = "endpoint",
 		 .kind = ARGS_STRING,
-		 .target = &endpoint,
+		 .target = &a.endpoint,
 		 .value = "POOL/NAME",
 		 .help = "only of this one"},
 		{.name = "limit",
 		 .kind = ARGS_INT,
-		 .target = &limit,
+		 .target = &a.limit,
 		 .value = "N",
 		 .min = 1,
 		 .max = 1000,
 		 .help = "how many (20)"},
 	};
-	struct args_spec spec = {.usage = "veer transitions [--endpoint POOL/NAME] [--limit N] [--json]",
-				 .summary = "Shows the latest changes of verdicts, the newest first."};
-	int code = cli_parse(&cli, &args, &spec, table, 2, argc, argv, first);
-	if (code >= 0)
-		return code;
-	struct veer_diag diag = {""};
-	struct cli_reply reply = {0};
-	struct buf path;
-	buf_init(&path, 4096);
-	buf_printf(&path, "/v1/transitions?limit=%lld", (long long)limit);
-	if (endpoint != NULL) {
-		buf_puts(&path, "&endpoint=");
-		cli_encode_segment(&path, endpoint);
-	}
-	code = CLI_OK;
-	if (cli_call_json(&cli, "GET", path.data, NULL, &reply, &diag) != VEER_OK)
-		code = cli_fail(&diag);
-	else if (cli.as_json)
-		code = cli_print_json(json_object_get(reply.json, "items"));
-	else
-		print_transitions(json_object_get(reply.json, "items"));
-	cli_reply_deinit(&reply);
-	buf_deinit(&path);
-	args_deinit(&args);
-	return code;
+	const struct cli_command command = {.usage = "veer transitions [--endpoint POOL/NAME] [--limit N] [--json]",
+					    .summary = "Shows the latest changes of verdicts, the newest first.",
+					    .options = options,
+					    .option_count = sizeof options / sizeof options[0],
+					    .ctx = &a,
+					    .call = get_transitions,
+					    .report = report_transitions};
+	return cli_command_run(&command, argc, argv, first);
 }

@@ -230,6 +230,19 @@ static const struct args_command commands[] = {
 	{"zone", "list zones"},        {"demo run", "run the demonstration"},
 };
 
+static void a_table_grows_in_order(void **state)
+{
+	(void)state;
+	const struct args_option rows[] = {{.name = "a"}, {.name = "b"}};
+	struct args_table table = {.count = 0};
+	args_table_add(&table, rows, 2);
+	args_table_add(&table, NULL, 0);
+	args_table_add(&table, rows, 1);
+	assert_int_equal(table.count, 3);
+	assert_string_equal(table.options[1].name, "b");
+	assert_string_equal(table.options[2].name, "a");
+}
+
 static void commands_are_found_by_their_words(void **state)
 {
 	(void)state;
@@ -285,6 +298,7 @@ int main(void)
 		cmocka_unit_test(too_few_arguments_are_refused),
 		cmocka_unit_test(a_list_is_bounded),
 		cmocka_unit_test(help_shows_every_option),
+		cmocka_unit_test(a_table_grows_in_order),
 		cmocka_unit_test(commands_are_found_by_their_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,136 +14,56 @@
 
 #include <cmocka.h>
 
-#include "probes/check.h"
 #include "probes/resolve.h"
 #include "probes/target.h"
-#include "tests/unit/tiny_http.h"
-
-/* How a probe ended: a copy. */
-struct ended {
-	struct loop *loop;
-	unsigned *running; /* the loop stops at 0 */
-	int count;
-	enum probe_reason reason;
-	uint32_t rtt_us;
-	char detail[160];
-	int64_t took_ms;
-	int64_t started_ms;
-};
+#include "tests/unit/check_bench.h"
 
 struct fixture {
-	struct loop *loop;
-	struct check_env env;
+	struct check_bench bench;      /* first: most tests need no more */
 	struct resolver *own_resolver; /* of the environment, while ours is in its place: few threads are busy soon */
 	struct jobs *few;
-	struct tiny_http *server;
-	char dir[64];
-	unsigned running;
 };
 
 #define POOL_THREADS 4
-
-static const struct model_status_range only_2xx = {200, 299};
-static const char *const no_headers[] = {NULL};
 
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 	assert_non_null(f);
-	(void)snprintf(f->dir, sizeof f->dir, "/tmp/veer-test-check-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	f->loop = loop_new(veer_clock_system());
-	f->server = tiny_http_start(&(struct tiny_http_spec){0});
-	assert_true(f->loop != NULL && f->server != NULL);
-	assert_int_equal(check_env_open(&f->env, f->loop), VEER_OK);
-	f->env.allowed_targets = TARGET_LOOPBACK;
-	f->few = jobs_new(f->loop, POOL_THREADS, 64);
-	f->own_resolver = f->env.resolver;
-	f->env.resolver = resolver_new(f->loop, f->few, f->few);
-	assert_true(f->few != NULL && f->env.resolver != NULL);
+	check_bench_open(&f->bench);
+	f->few = jobs_new(f->bench.loop, POOL_THREADS, 64);
+	f->own_resolver = f->bench.env.resolver;
+	f->bench.env.resolver = resolver_new(f->bench.loop, f->few, f->few);
+	assert_true(f->few != NULL && f->bench.env.resolver != NULL);
 	*state = f;
 	return 0;
 }
 
-static void path_in(const struct fixture *f, const char *name, char out[128])
+static void path_in(const struct check_bench *b, const char *name, char out[128])
 {
-	(void)snprintf(out, 128, "%s/%s", f->dir, name);
+	(void)snprintf(out, 128, "%s/%s", b->dir, name);
 }
 
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
 	char path[128];
-	resolver_free(&f->env.resolver);
+	resolver_free(&f->bench.env.resolver);
 	jobs_free(&f->few, true);
-	f->env.resolver = f->own_resolver;
-	check_env_close(&f->env);
-	loop_free(&f->loop);
-	tiny_http_stop(&f->server);
-	path_in(f, "cert.pem", path);
+	f->bench.env.resolver = f->own_resolver;
+	path_in(&f->bench, "cert.pem", path);
 	(void)unlink(path);
-	path_in(f, "key.pem", path);
+	path_in(&f->bench, "key.pem", path);
 	(void)unlink(path);
-	(void)rmdir(f->dir);
+	check_bench_close(&f->bench);
 	free(f);
 	return 0;
 }
 
-static struct model_check http_check(uint16_t port, const char *path)
+static enum probe_reason ask(struct check_bench *b, const char *path)
 {
-	return (struct model_check){.name = "c",
-				    .kind = MODEL_CHECK_HTTP,
-				    .port = port,
-				    .http.method = "GET",
-				    .http.path = path,
-				    .http.headers = no_headers,
-				    .http.expect_status = &only_2xx,
-				    .http.expect_status_count = 1,
-				    .tls.verify = true,
-				    .grpc_service = "",
-				    .interval_ms = 1000,
-				    .timeout_ms = 400,
-				    .fall = 2,
-				    .rise = 2};
-}
-
-static void on_done(void *ctx, const struct check_outcome *outcome)
-{
-	struct ended *e = ctx;
-	e->count++;
-	e->reason = outcome->reason;
-	e->rtt_us = outcome->rtt_us;
-	(void)snprintf(e->detail, sizeof e->detail, "%s", outcome->detail);
-	e->took_ms = veer_clock_monotonic_ms(veer_clock_system()) - e->started_ms;
-	if (--*e->running == 0)
-		loop_stop(e->loop);
-}
-
-static struct check_probe *begin(struct fixture *f, const struct model_check *check, const char *address,
-				 struct ended *e)
-{
-	struct check_probe *probe = NULL;
-	*e = (struct ended){.loop = f->loop, .running = &f->running};
-	e->started_ms = veer_clock_monotonic_ms(veer_clock_system());
-	f->running++;
-	assert_int_equal(check_start(&f->env, check, address, on_done, e, &probe), VEER_OK);
-	assert_int_equal(e->count, 0);
-	return probe;
-}
-
-static struct ended run(struct fixture *f, const struct model_check *check, const char *address)
-{
-	struct ended e;
-	(void)begin(f, check, address, &e);
-	assert_int_equal(loop_run(f->loop), VEER_OK);
-	assert_int_equal(e.count, 1);
-	return e;
-}
-
-static enum probe_reason ask(struct fixture *f, const char *path)
-{
-	struct model_check check = http_check(tiny_http_port(f->server), path);
-	return run(f, &check, "127.0.0.1").reason;
+	struct model_check check = check_bench_http(tiny_http_port(b->server), path);
+	return check_bench_run(b, &check, "127.0.0.1").reason;
 }
 
 /* --- HTTP ------------------------------------------------------------------------------------------------------ */
@@ -176,9 +96,9 @@ static void each_way_to_answer_has_its_reason(void **state)
 
 static void a_failed_status_says_which(void **state)
 {
-	struct fixture *f = *state;
-	struct model_check check = http_check(tiny_http_port(f->server), "/status/503");
-	struct ended e = run(f, &check, "127.0.0.1");
+	struct check_bench *b = *state;
+	struct model_check check = check_bench_http(tiny_http_port(b->server), "/status/503");
+	struct check_ended e = check_bench_run(b, &check, "127.0.0.1");
 	assert_string_equal(e.detail, "status 503");
 	assert_true(e.rtt_us > 0);
 }
@@ -186,32 +106,32 @@ static void a_failed_status_says_which(void **state)
 static void expected_statuses_are_the_checks_own(void **state)
 {
 	static const struct model_status_range ranges[] = {{301, 301}, {500, 504}};
-	struct fixture *f = *state;
-	struct model_check check = http_check(tiny_http_port(f->server), "/status/301");
+	struct check_bench *b = *state;
+	struct model_check check = check_bench_http(tiny_http_port(b->server), "/status/301");
 	check.http.expect_status = ranges;
 	check.http.expect_status_count = 2;
-	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_OK);
+	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_OK);
 	check.http.path = "/status/502";
-	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_OK);
+	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_OK);
 	check.http.path = "/hello";
-	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_HTTP_STATUS);
+	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_HTTP_STATUS);
 }
 
 static void each_probe_has_a_connection_of_its_own(void **state)
 {
-	struct fixture *f = *state;
-	unsigned before = tiny_http_connections(f->server);
+	struct check_bench *b = *state;
+	unsigned before = tiny_http_connections(b->server);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(ask(f, "/hello"), PROBE_REASON_OK);
-	assert_int_equal(tiny_http_connections(f->server) - before, 3);
+		assert_int_equal(ask(b, "/hello"), PROBE_REASON_OK);
+	assert_int_equal(tiny_http_connections(b->server) - before, 3);
 }
 
 static void a_deadline_is_absolute(void **state)
 {
-	struct fixture *f = *state;
-	struct model_check check = http_check(tiny_http_port(f->server), "/trickle");
+	struct check_bench *b = *state;
+	struct model_check check = check_bench_http(tiny_http_port(b->server), "/trickle");
 	check.timeout_ms = 150;
-	struct ended e = run(f, &check, "127.0.0.1");
+	struct check_ended e = check_bench_run(b, &check, "127.0.0.1");
 	assert_int_equal(e.reason, PROBE_REASON_TIMEOUT);
 	assert_in_range(e.took_ms, 140, 400);
 }
@@ -260,16 +180,16 @@ static uint16_t closed_port(void)
 
 static void no_connection_is_refused_or_times_out(void **state)
 {
-	struct fixture *f = *state;
+	struct check_bench *b = *state;
 	struct black_hole hole;
 	black_hole_open(&hole);
 	for (int kind = 0; kind < 2; kind++) {
-		struct model_check check = http_check(closed_port(), "/");
+		struct model_check check = check_bench_http(closed_port(), "/");
 		check.kind = kind == 0 ? MODEL_CHECK_HTTP : MODEL_CHECK_TCP;
 		check.timeout_ms = 200;
-		assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_CONNECT_REFUSED);
+		assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_CONNECT_REFUSED);
 		check.port = hole.port;
-		struct ended e = run(f, &check, "127.0.0.1");
+		struct check_ended e = check_bench_run(b, &check, "127.0.0.1");
 		assert_int_equal(e.reason, PROBE_REASON_CONNECT_TIMEOUT);
 		assert_in_range(e.took_ms, 190, 500);
 	}
@@ -280,10 +200,10 @@ static void no_connection_is_refused_or_times_out(void **state)
 
 static void tcp_needs_a_connection_and_nothing_more(void **state)
 {
-	struct fixture *f = *state;
-	struct model_check check = http_check(tiny_http_port(f->server), NULL);
+	struct check_bench *b = *state;
+	struct model_check check = check_bench_http(tiny_http_port(b->server), NULL);
 	check.kind = MODEL_CHECK_TCP;
-	struct ended e = run(f, &check, "127.0.0.1");
+	struct check_ended e = check_bench_run(b, &check, "127.0.0.1");
 	assert_int_equal(e.reason, PROBE_REASON_OK);
 	assert_in_range(e.rtt_us, 1, 200000);
 }
@@ -300,16 +220,16 @@ struct tls_case {
 	enum probe_reason reason;
 };
 
-static enum probe_reason ask_tls(struct fixture *f, const struct tls_case *c)
+static enum probe_reason ask_tls(struct check_bench *b, const struct tls_case *c)
 {
 	char cert[128];
 	char key[128];
-	path_in(f, "cert.pem", cert);
-	path_in(f, "key.pem", key);
+	path_in(b, "cert.pem", cert);
+	path_in(b, "key.pem", key);
 	assert_true(tiny_http_make_cert(c->cert_name, c->valid_s, cert, key));
 	struct tiny_http *server = tiny_http_start(&(struct tiny_http_spec){.cert_file = cert, .key_file = key});
 	assert_non_null(server);
-	struct model_check check = http_check(tiny_http_port(server), "/hello");
+	struct model_check check = check_bench_http(tiny_http_port(server), "/hello");
 	check.kind = MODEL_CHECK_HTTPS;
 	check.http.host = c->host;
 	check.tls.sni = c->sni;
@@ -317,7 +237,7 @@ static enum probe_reason ask_tls(struct fixture *f, const struct tls_case *c)
 	check.tls.verify = c->verify;
 	check.tls.is_used = true;
 	check.timeout_ms = 2000;
-	struct ended e = run(f, &check, "127.0.0.1");
+	struct check_ended e = check_bench_run(b, &check, "127.0.0.1");
 	tiny_http_stop(&server);
 	if (e.reason != c->reason)
 		print_error("%s: %s\n", probe_reason_text(e.reason), e.detail);
@@ -361,19 +281,19 @@ static void answer_plainly(void *ctx, int fd, unsigned events)
 
 static void https_to_a_server_without_tls_fails_in_tls(void **state)
 {
-	struct fixture *f = *state;
+	struct check_bench *b = *state;
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof sin;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof sin), 0);
 	assert_int_equal(listen(fd, 4), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
-	assert_int_equal(loop_watch(f->loop, fd, LOOP_READ, answer_plainly, NULL), VEER_OK);
-	struct model_check check = http_check(ntohs(sin.sin_port), "/hello");
+	assert_int_equal(loop_watch(b->loop, fd, LOOP_READ, answer_plainly, NULL), VEER_OK);
+	struct model_check check = check_bench_http(ntohs(sin.sin_port), "/hello");
 	check.kind = MODEL_CHECK_HTTPS;
 	check.timeout_ms = 5000; /* the first use of the system's bundle reads it */
-	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_TLS_FAILED);
-	loop_unwatch(f->loop, fd);
+	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_TLS_FAILED);
+	loop_unwatch(b->loop, fd);
 	(void)close(fd);
 }
 
@@ -397,11 +317,11 @@ static void special_addresses_are_refused_unless_allowed(void **state)
 		{"::ffff:127.0.0.1", ~0u, true},
 		{"localhost.", 0, true},
 	};
-	struct fixture *f = *state;
+	struct check_bench *b = *state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct model_check check = http_check(tiny_http_port(f->server), "/hello");
-		f->env.allowed_targets = cases[i].allowed;
-		struct ended e = run(f, &check, cases[i].address);
+		struct model_check check = check_bench_http(tiny_http_port(b->server), "/hello");
+		b->env.allowed_targets = cases[i].allowed;
+		struct check_ended e = check_bench_run(b, &check, cases[i].address);
 		assert_int_equal(e.reason == PROBE_REASON_REFUSED_TARGET, cases[i].is_refused);
 		if (cases[i].is_refused)
 			assert_int_equal(e.rtt_us, 0);
@@ -424,12 +344,12 @@ static void allowed_classes_are_read_strictly(void **state)
 
 static void a_host_name_is_resolved_and_then_vetted(void **state)
 {
-	struct fixture *f = *state;
-	struct model_check check = http_check(tiny_http_port(f->server), "/hello");
+	struct check_bench *b = *state;
+	struct model_check check = check_bench_http(tiny_http_port(b->server), "/hello");
 	check.timeout_ms = 5000;
-	assert_int_equal(run(f, &check, "localhost.").reason, PROBE_REASON_OK);
+	assert_int_equal(check_bench_run(b, &check, "localhost.").reason, PROBE_REASON_OK);
 	check.timeout_ms = 1000;
-	assert_int_equal(run(f, &check, "does-not-exist.invalid.").reason, PROBE_REASON_DNS_FAILED);
+	assert_int_equal(check_bench_run(b, &check, "does-not-exist.invalid.").reason, PROBE_REASON_DNS_FAILED);
 }
 
 /* Stands for a resolver that hangs. */
@@ -447,15 +367,16 @@ static void slow_done(void *ctx)
 static void a_slow_resolver_delays_no_address_and_ends_in_time(void **state)
 {
 	struct fixture *f = *state;
-	struct ended name;
-	struct ended address;
-	struct model_check check = http_check(tiny_http_port(f->server), "/hello");
+	struct check_bench *b = &f->bench;
+	struct check_ended name;
+	struct check_ended address;
+	struct model_check check = check_bench_http(tiny_http_port(b->server), "/hello");
 	for (int i = 0; i < POOL_THREADS; i++)
 		assert_int_equal(jobs_add(f->few, slow_work, slow_done, NULL), VEER_OK);
 	check.timeout_ms = 200;
-	(void)begin(f, &check, "localhost.", &name);
-	(void)begin(f, &check, "127.0.0.1", &address);
-	assert_int_equal(loop_run(f->loop), VEER_OK);
+	(void)check_bench_begin(b, &check, "localhost.", &name);
+	(void)check_bench_begin(b, &check, "127.0.0.1", &address);
+	assert_int_equal(loop_run(b->loop), VEER_OK);
 	assert_int_equal(name.reason, PROBE_REASON_INTERNAL); /* not the name's fault: nobody has looked */
 	assert_in_range(name.took_ms, 190, 450);
 	assert_int_equal(address.reason, PROBE_REASON_OK);
@@ -466,17 +387,17 @@ static void a_slow_resolver_delays_no_address_and_ends_in_time(void **state)
 
 static void a_cancelled_probe_says_nothing_more(void **state)
 {
-	struct fixture *f = *state;
+	struct check_bench *b = *state;
 	static const char *const addresses[] = {"127.0.0.1", "localhost.", "10.0.0.1", "127.0.0.1"};
-	struct ended gone[4];
-	struct model_check slow = http_check(tiny_http_port(f->server), "/silent");
+	struct check_ended gone[4];
+	struct model_check slow = check_bench_http(tiny_http_port(b->server), "/silent");
 	struct model_check tcp = slow;
 	tcp.kind = MODEL_CHECK_TCP;
 	for (int i = 0; i < 4; i++) {
-		check_cancel(begin(f, i == 3 ? &tcp : &slow, addresses[i], &gone[i]));
-		f->running--;
+		check_cancel(check_bench_begin(b, i == 3 ? &tcp : &slow, addresses[i], &gone[i]));
+		b->running--;
 	}
-	assert_int_equal(ask(f, "/hello"), PROBE_REASON_OK);
+	assert_int_equal(ask(b, "/hello"), PROBE_REASON_OK);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(gone[i].count, 0);
 }
@@ -484,21 +405,21 @@ static void a_cancelled_probe_says_nothing_more(void **state)
 /* An agent without descriptors must not take endpoints down. */
 static void without_descriptors_nobody_is_blamed(void **state)
 {
-	struct fixture *f = *state;
-	struct model_check check = http_check(tiny_http_port(f->server), "/hello");
-	struct ended ended[3];
+	struct check_bench *b = *state;
+	struct model_check check = check_bench_http(tiny_http_port(b->server), "/hello");
+	struct check_ended ended[3];
 	static const enum model_check_kind kinds[] = {MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_TCP};
 	struct model_check checks[3] = {check, check, check};
 	struct rlimit before;
-	assert_int_equal(ask(f, "/hello"), PROBE_REASON_OK); /* all that is needed once is there */
+	assert_int_equal(ask(b, "/hello"), PROBE_REASON_OK); /* all that is needed once is there */
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	const struct rlimit none = {.rlim_cur = 3, .rlim_max = before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	for (int i = 0; i < 3; i++) {
 		checks[i].kind = kinds[i];
-		(void)begin(f, &checks[i], "127.0.0.1", &ended[i]);
+		(void)check_bench_begin(b, &checks[i], "127.0.0.1", &ended[i]);
 	}
-	enum veer_err err = loop_run(f->loop);
+	enum veer_err err = loop_run(b->loop);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(err, VEER_OK);
 	for (int i = 0; i < 3; i++)
@@ -515,34 +436,35 @@ static void sleep_deeply(void *ctx)
 static void what_ends_while_the_agent_slept_says_nothing(void **state)
 {
 	struct fixture *f = *state;
-	struct ended silent, name;
+	struct check_bench *b = &f->bench;
+	struct check_ended silent, name;
 	struct loop_timer sleep = {0};
-	struct model_check check = http_check(tiny_http_port(f->server), "/silent");
+	struct model_check check = check_bench_http(tiny_http_port(b->server), "/silent");
 	check.timeout_ms = 100;
-	assert_int_equal(loop_timer_set(f->loop, &sleep, 20, sleep_deeply, NULL), VEER_OK);
+	assert_int_equal(loop_timer_set(b->loop, &sleep, 20, sleep_deeply, NULL), VEER_OK);
 	for (int i = 0; i < POOL_THREADS; i++)
 		assert_int_equal(jobs_add(f->few, slow_work, slow_done, NULL), VEER_OK);
-	(void)begin(f, &check, "127.0.0.1", &silent);
-	(void)begin(f, &check, "localhost.", &name);
-	assert_int_equal(loop_run(f->loop), VEER_OK);
+	(void)check_bench_begin(b, &check, "127.0.0.1", &silent);
+	(void)check_bench_begin(b, &check, "localhost.", &name);
+	assert_int_equal(loop_run(b->loop), VEER_OK);
 	assert_int_equal(silent.reason, PROBE_REASON_INTERNAL);
 	assert_int_equal(silent.rtt_us, 0);
 	assert_int_equal(name.reason, PROBE_REASON_INTERNAL);
-	assert_int_equal(run(f, &check, "127.0.0.1").reason, PROBE_REASON_TIMEOUT);
+	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_TIMEOUT);
 }
 
 static void many_run_side_by_side(void **state)
 {
 	enum { COUNT = 60 };
-	struct fixture *f = *state;
-	static struct ended ended[COUNT];
-	struct model_check good = http_check(tiny_http_port(f->server), "/hello");
-	struct model_check slow = http_check(tiny_http_port(f->server), "/silent");
+	struct check_bench *b = *state;
+	static struct check_ended ended[COUNT];
+	struct model_check good = check_bench_http(tiny_http_port(b->server), "/hello");
+	struct model_check slow = check_bench_http(tiny_http_port(b->server), "/silent");
 	int64_t start_ms = veer_clock_monotonic_ms(veer_clock_system());
 	good.timeout_ms = 3000;
 	for (int i = 0; i < COUNT; i++)
-		(void)begin(f, i % 2 == 0 ? &good : &slow, "127.0.0.1", &ended[i]);
-	assert_int_equal(loop_run(f->loop), VEER_OK);
+		(void)check_bench_begin(b, i % 2 == 0 ? &good : &slow, "127.0.0.1", &ended[i]);
+	assert_int_equal(loop_run(b->loop), VEER_OK);
 	for (int i = 0; i < COUNT; i++)
 		assert_int_equal(ended[i].reason, i % 2 == 0 ? PROBE_REASON_OK : PROBE_REASON_TIMEOUT);
 	assert_true(veer_clock_monotonic_ms(veer_clock_system()) - start_ms < 3000);

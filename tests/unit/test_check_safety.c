@@ -16,109 +16,36 @@
 #include "base/file.h"
 #include "base/regex.h"
 #include "base/tls.h"
-#include "probes/check.h"
 #include "probes/exec.h"
 #include "probes/resolve.h"
 #include "probes/target.h"
-#include "tests/unit/tiny_http.h"
-
-enum { PROBES_MAX = 80 };
-
-struct ended {
-	struct fixture *fixture;
-	int count;
-	bool is_success;
-	enum probe_reason reason;
-	struct check_timing timing;
-	char detail[200];
-	int64_t at_ms; /* since the fixture's start */
-};
-
-struct fixture {
-	struct loop *loop;
-	struct check_env env;
-	struct tiny_http *server;
-	unsigned running;
-	int64_t started_ms;
-	char dir[64];
-	struct ended ended[PROBES_MAX];
-};
-
-static const struct model_status_range only_2xx = {200, 299};
-static const char *const no_headers[] = {NULL};
+#include "tests/unit/check_bench.h"
 
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof *f);
-	assert_non_null(f);
-	(void)snprintf(f->dir, sizeof f->dir, "/tmp/veer-test-safety-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	f->loop = loop_new(veer_clock_system());
-	f->server = tiny_http_start(&(struct tiny_http_spec){0});
-	assert_true(f->loop != NULL && f->server != NULL);
-	assert_int_equal(check_env_open(&f->env, f->loop), VEER_OK);
-	f->env.allowed_targets = TARGET_LOOPBACK;
-	f->started_ms = veer_clock_monotonic_ms(veer_clock_system());
-	*state = f;
+	struct check_bench *b = calloc(1, sizeof *b);
+	assert_non_null(b);
+	check_bench_open(b);
+	*state = b;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct fixture *f = *state;
+	struct check_bench *b = *state;
 	char path[128];
-	check_env_close(&f->env);
-	loop_free(&f->loop);
-	tiny_http_stop(&f->server);
-	(void)snprintf(path, sizeof path, "%s/hang", f->dir);
+	(void)snprintf(path, sizeof path, "%s/hang", b->dir);
 	(void)unlink(path);
-	(void)rmdir(f->dir);
-	free(f);
+	check_bench_close(b);
+	free(b);
 	return 0;
 }
 
-static struct model_check http_check(const struct fixture *f, const char *path)
+static struct model_check patient_check(const struct check_bench *b, const char *path)
 {
-	return (struct model_check){.name = "c",
-				    .kind = MODEL_CHECK_HTTP,
-				    .port = tiny_http_port(f->server),
-				    .timeout_ms = 1000,
-				    .grpc_service = "",
-				    .http = {.method = "GET",
-					     .path = path,
-					     .headers = no_headers,
-					     .expect_status = &only_2xx,
-					     .expect_status_count = 1}};
-}
-
-static void on_done(void *ctx, const struct check_outcome *outcome)
-{
-	struct ended *e = ctx;
-	e->count++;
-	e->is_success = outcome->is_success;
-	e->reason = outcome->reason;
-	e->timing = outcome->timing;
-	e->at_ms = veer_clock_monotonic_ms(veer_clock_system()) - e->fixture->started_ms;
-	(void)snprintf(e->detail, sizeof e->detail, "%s", outcome->detail);
-	if (--e->fixture->running == 0)
-		loop_stop(e->fixture->loop);
-}
-
-static struct check_probe *begin(struct fixture *f, const struct model_check *check, const char *address, int place)
-{
-	struct check_probe *probe = NULL;
-	f->ended[place] = (struct ended){.fixture = f};
-	f->running++;
-	assert_int_equal(check_start(&f->env, check, address, on_done, &f->ended[place], &probe), VEER_OK);
-	return probe;
-}
-
-static const struct ended *run(struct fixture *f, const struct model_check *check, const char *address)
-{
-	(void)begin(f, check, address, 0);
-	assert_int_equal(loop_run(f->loop), VEER_OK);
-	assert_int_equal(f->ended[0].count, 1);
-	return &f->ended[0];
+	struct model_check check = check_bench_http(tiny_http_port(b->server), path);
+	check.timeout_ms = 1000;
+	return check;
 }
 
 /* --- targets --------------------------------------------------------------------------------------------------- */
@@ -232,29 +159,29 @@ static void spellings_that_are_no_addresses_reach_nothing(void **state)
 /* Every kind vets before it connects; and what the agent may not ask is no success of an inverted check either. */
 static void every_kind_refuses_what_is_not_allowed(void **state)
 {
-	struct fixture *f = *state;
-	struct model_check check = http_check(f, "/hello");
+	struct check_bench *b = *state;
+	struct model_check check = patient_check(b, "/hello");
 	static const char *const argv[] = {"/bin/true", NULL};
 	static const uint8_t name[] = {0};
-	unsigned before = tiny_http_connections(f->server);
+	unsigned before = tiny_http_connections(b->server);
 	check.dns.name = name;
 	check.exec = (struct model_check_exec){argv, 1};
-	f->env.allowed_targets = TARGET_PRIVATE;
-	assert_int_equal(exec_pool_allow(f->env.exec, "/bin", NULL), VEER_OK);
+	b->env.allowed_targets = TARGET_PRIVATE;
+	assert_int_equal(exec_pool_allow(b->env.exec, "/bin", NULL), VEER_OK);
 	for (int inverted = 0; inverted < 2; inverted++) {
 		check.is_inverted = inverted == 1;
 		for (int kind = 0; kind < MODEL_CHECK_KIND_COUNT; kind++) {
 			check.kind = (enum model_check_kind)kind;
 			static const char *const addresses[] = {"127.0.0.1", "localhost.", "::ffff:10.0.0.1"};
 			for (size_t i = 0; i < 3; i++) {
-				const struct ended *e = run(f, &check, addresses[i]);
-				assert_int_equal(e->reason, PROBE_REASON_REFUSED_TARGET);
-				assert_false(e->is_success);
-				assert_true(e->timing.connect_us < 0);
+				struct check_ended e = check_bench_run(b, &check, addresses[i]);
+				assert_int_equal(e.reason, PROBE_REASON_REFUSED_TARGET);
+				assert_false(e.is_success);
+				assert_true(e.timing.connect_us < 0);
 			}
 		}
 	}
-	assert_int_equal(tiny_http_connections(f->server), before);
+	assert_int_equal(tiny_http_connections(b->server), before);
 }
 
 static void each_hop_of_a_redirect_is_vetted(void **state)
@@ -277,66 +204,67 @@ static void each_hop_of_a_redirect_is_vetted(void **state)
 		{"/to/http://a:b@127.0.0.1/", "no usable URL"},
 		{"/to/http://does-not-exist.invalid/", ""},
 	};
-	struct fixture *f = *state;
+	struct check_bench *b = *state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct model_check check = http_check(f, cases[i].path);
+		struct model_check check = patient_check(b, cases[i].path);
 		check.http.follow_redirects = 1;
-		const struct ended *e = run(f, &check, "127.0.0.1");
-		if (e->reason != PROBE_REASON_HTTP_REDIRECT || strstr(e->detail, cases[i].word) == NULL)
-			fail_msg("%s: %s, %s", cases[i].path, probe_reason_text(e->reason), e->detail);
+		struct check_ended e = check_bench_run(b, &check, "127.0.0.1");
+		if (e.reason != PROBE_REASON_HTTP_REDIRECT || strstr(e.detail, cases[i].word) == NULL)
+			fail_msg("%s: %s, %s", cases[i].path, probe_reason_text(e.reason), e.detail);
 	}
 }
 
 /* A redirect to a name is resolved and vetted like an endpoint; and "localhost" is loopback, whatever it is called. */
 static void a_redirect_to_a_name_is_resolved_and_vetted(void **state)
 {
-	struct fixture *f = *state;
+	struct check_bench *b = *state;
 	char path[64];
-	(void)snprintf(path, sizeof path, "/to/http://localhost:%u/hello", tiny_http_port(f->server));
-	struct model_check check = http_check(f, path);
+	(void)snprintf(path, sizeof path, "/to/http://localhost:%u/hello", tiny_http_port(b->server));
+	struct model_check check = patient_check(b, path);
 	check.http.follow_redirects = 1;
-	assert_int_equal(run(f, &check, "127.0.0.1")->reason, PROBE_REASON_OK);
-	f->env.allowed_targets = 0;
-	assert_int_equal(run(f, &check, "127.0.0.1")->reason, PROBE_REASON_REFUSED_TARGET);
+	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_OK);
+	b->env.allowed_targets = 0;
+	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_REFUSED_TARGET);
 }
 
 /* --- nobody delays the others ---------------------------------------------------------------------------------- */
 
-static void write_program(const struct fixture *f, char path[128])
+static void write_program(const struct check_bench *b, char path[128])
 {
 	static const char text[] = "#!/bin/sh\nsleep 60\n";
-	(void)snprintf(path, 128, "%s/hang", f->dir);
+	(void)snprintf(path, 128, "%s/hang", b->dir);
 	assert_int_equal(file_write_atomic(path, text, sizeof text - 1, 0755, NULL), VEER_OK);
 }
 
 static void hung_programs_delay_no_other_check(void **state)
 {
 	enum { HUNG = EXEC_RUNNING_MAX + 6 };
-	struct fixture *f = *state;
+	struct check_bench *b = *state;
+	static struct check_ended hanging[HUNG];
+	struct check_ended well;
 	char path[128];
 	const char *argv[] = {path, NULL};
-	struct model_check hung = http_check(f, NULL);
-	struct model_check good = http_check(f, "/hello");
-	write_program(f, path);
+	struct model_check hung = patient_check(b, NULL);
+	struct model_check good = patient_check(b, "/hello");
+	write_program(b, path);
 	hung.kind = MODEL_CHECK_EXEC;
 	hung.exec = (struct model_check_exec){argv, 1};
 	hung.timeout_ms = 3000;
 	good.timeout_ms = 2500;
-	assert_int_equal(exec_pool_allow(f->env.exec, f->dir, NULL), VEER_OK);
-	for (int i = 1; i <= HUNG; i++)
-		(void)begin(f, &hung, "127.0.0.1", i);
-	int64_t began_ms = veer_clock_monotonic_ms(veer_clock_system()) - f->started_ms;
-	(void)begin(f, &good, "127.0.0.1", 0);
-	assert_int_equal(loop_run(f->loop), VEER_OK);
-	assert_int_equal(f->ended[0].reason, PROBE_REASON_OK);
-	assert_true(f->ended[0].at_ms - began_ms < 2000);
+	assert_int_equal(exec_pool_allow(b->env.exec, b->dir, NULL), VEER_OK);
+	for (int i = 0; i < HUNG; i++)
+		(void)check_bench_begin(b, &hung, "127.0.0.1", &hanging[i]);
+	(void)check_bench_begin(b, &good, "127.0.0.1", &well);
+	assert_int_equal(loop_run(b->loop), VEER_OK);
+	assert_int_equal(well.reason, PROBE_REASON_OK);
+	assert_true(well.took_ms < 2000);
 	unsigned late = 0;
 	unsigned waited = 0;
-	for (int i = 1; i <= HUNG; i++) {
-		late += f->ended[i].reason == PROBE_REASON_TIMEOUT;
-		waited += f->ended[i].reason ==
+	for (int i = 0; i < HUNG; i++) {
+		late += hanging[i].reason == PROBE_REASON_TIMEOUT;
+		waited += hanging[i].reason ==
 			  PROBE_REASON_INTERNAL; /* its program never ran: no fault of the endpoint */
-		assert_true(f->ended[i].at_ms >= 2900);
+		assert_true(hanging[i].took_ms >= 2900);
 	}
 	/* On a slow host some of those with a place began late, too. */
 	assert_int_equal(late + waited, HUNG);
@@ -345,28 +273,29 @@ static void hung_programs_delay_no_other_check(void **state)
 
 static void a_cancelled_program_says_nothing_and_ends(void **state)
 {
-	struct fixture *f = *state;
+	struct check_bench *b = *state;
+	struct check_ended gone[2];
 	char path[128];
 	const char *argv[] = {path, NULL};
-	struct model_check hung = http_check(f, NULL);
-	struct model_check good = http_check(f, "/hello");
-	write_program(f, path);
+	struct model_check hung = patient_check(b, NULL);
+	struct model_check good = patient_check(b, "/hello");
+	write_program(b, path);
 	hung.kind = MODEL_CHECK_EXEC;
 	hung.exec = (struct model_check_exec){argv, 1};
-	assert_int_equal(exec_pool_allow(f->env.exec, f->dir, NULL), VEER_OK);
-	struct check_probe *at_once = begin(f, &hung, "127.0.0.1", 1);
+	assert_int_equal(exec_pool_allow(b->env.exec, b->dir, NULL), VEER_OK);
+	struct check_probe *at_once = check_bench_begin(b, &hung, "127.0.0.1", &gone[0]);
 	check_cancel(at_once);
-	f->running--;
-	struct check_probe *later = begin(f, &hung, "127.0.0.1", 2);
-	f->running--;
-	assert_int_equal(run(f, &good, "127.0.0.1")->reason, PROBE_REASON_OK);
+	b->running--;
+	struct check_probe *later = check_bench_begin(b, &hung, "127.0.0.1", &gone[1]);
+	b->running--;
+	assert_int_equal(check_bench_run(b, &good, "127.0.0.1").reason, PROBE_REASON_OK);
 	check_cancel(later);
-	assert_int_equal(run(f, &good, "127.0.0.1")->reason, PROBE_REASON_OK);
-	assert_int_equal(f->ended[1].count + f->ended[2].count, 0);
+	assert_int_equal(check_bench_run(b, &good, "127.0.0.1").reason, PROBE_REASON_OK);
+	assert_int_equal(gone[0].count + gone[1].count, 0);
 }
 
 struct answer {
-	struct fixture *fixture;
+	struct check_bench *bench;
 	int count;
 	enum veer_err err;
 };
@@ -376,25 +305,25 @@ static void on_resolved(void *ctx, const struct resolve_result *result)
 	struct answer *answer = ctx;
 	answer->count++;
 	answer->err = result->err;
-	if (--answer->fixture->running == 0)
-		loop_stop(answer->fixture->loop);
+	if (--answer->bench->running == 0)
+		loop_stop(answer->bench->loop);
 }
 
 static void a_name_is_asked_once_for_all_who_wait(void **state)
 {
 	enum { WAITING = 200 };
-	struct fixture *f = *state;
+	struct check_bench *b = *state;
 	static struct answer answers[WAITING];
 	struct resolve *resolves[WAITING];
 	for (int i = 0; i < WAITING; i++) {
-		answers[i] = (struct answer){.fixture = f};
-		assert_int_equal(resolve_start(f->env.resolver, "localhost.", on_resolved, &answers[i], &resolves[i]),
+		answers[i] = (struct answer){.bench = b};
+		assert_int_equal(resolve_start(b->env.resolver, "localhost.", on_resolved, &answers[i], &resolves[i]),
 				 VEER_OK);
 	}
 	for (int i = 0; i < WAITING; i += 2)
 		resolve_cancel(resolves[i]);
-	f->running = WAITING / 2;
-	assert_int_equal(loop_run(f->loop), VEER_OK);
+	b->running = WAITING / 2;
+	assert_int_equal(loop_run(b->loop), VEER_OK);
 	for (int i = 0; i < WAITING; i++)
 		assert_int_equal(answers[i].count, i % 2);
 }
@@ -403,28 +332,28 @@ static void a_name_is_asked_once_for_all_who_wait(void **state)
 
 static void a_connection_is_kept_only_if_the_check_says_so(void **state)
 {
-	struct fixture *f = *state;
-	struct model_check check = http_check(f, "/hello");
+	struct check_bench *b = *state;
+	struct model_check check = patient_check(b, "/hello");
 	for (int keep = 0; keep < 2; keep++) {
 		check.keeps_connection = keep == 1;
-		unsigned before = tiny_http_connections(f->server);
+		unsigned before = tiny_http_connections(b->server);
 		for (int i = 0; i < 5; i++)
-			assert_int_equal(run(f, &check, "127.0.0.1")->reason, PROBE_REASON_OK);
-		assert_int_equal(tiny_http_connections(f->server) - before, keep == 1 ? 1 : 5);
+			assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_OK);
+		assert_int_equal(tiny_http_connections(b->server) - before, keep == 1 ? 1 : 5);
 	}
 }
 
 static void stages_are_timed_in_their_order(void **state)
 {
-	struct fixture *f = *state;
-	struct model_check check = http_check(f, "/hello");
+	struct check_bench *b = *state;
+	struct model_check check = patient_check(b, "/hello");
 	check.timeout_ms = 3000;
-	const struct check_timing *t = &run(f, &check, "localhost.")->timing;
-	assert_true(t->resolve_us > 0 && t->resolve_us <= t->connect_us && t->connect_us <= t->first_byte_us);
-	assert_true(t->first_byte_us <= t->total_us && t->tls_us < 0);
+	struct check_timing t = check_bench_run(b, &check, "localhost.").timing;
+	assert_true(t.resolve_us > 0 && t.resolve_us <= t.connect_us && t.connect_us <= t.first_byte_us);
+	assert_true(t.first_byte_us <= t.total_us && t.tls_us < 0);
 	check.kind = MODEL_CHECK_TCP;
-	t = &run(f, &check, "127.0.0.1")->timing;
-	assert_true(t->resolve_us < 0 && t->connect_us > 0 && t->connect_us <= t->total_us && t->first_byte_us < 0);
+	t = check_bench_run(b, &check, "127.0.0.1").timing;
+	assert_true(t.resolve_us < 0 && t.connect_us > 0 && t.connect_us <= t.total_us && t.first_byte_us < 0);
 }
 
 /* --- regular expressions --------------------------------------------------------------------------------------- */

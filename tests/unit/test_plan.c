@@ -9,79 +9,13 @@
 
 #include <cmocka.h>
 
-#include "zones/plan_build.h"
-#include "zones/rrtext.h"
-
-struct world {
-	struct plan_builder *builder;
-	const struct plan *plan;
-	struct retire_list retired;
-	int64_t revision;
-};
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof *w);
-	w->builder = plan_builder_new();
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-	retire_release(&w->retired);
-	plan_builder_free(&w->builder);
-	free(w);
-	return 0;
-}
-
-static void put(struct world *w, enum model_kind kind, const char *key, const char *value)
-{
-	struct veer_diag diag = {.text = ""};
-	if (plan_builder_put(w->builder, kind, key, strlen(key), (const uint8_t *)value, strlen(value), &diag) !=
-	    VEER_OK)
-		fail_msg("%s: %s", key, diag.text);
-}
-
-static void del(struct world *w, enum model_kind kind, const char *key)
-{
-	assert_int_equal(plan_builder_del(w->builder, kind, key, strlen(key), NULL), VEER_OK);
-}
-
-/* A static RRset from one record's text. */
-static void put_record(struct world *w, const char *key_text, uint32_t ttl, const char *text)
-{
-	struct rrset_key key;
-	struct rdata_span record;
-	uint8_t *rdata, *wire, *value;
-	size_t len;
-	assert_int_equal(rrset_key_parse(key_text, strlen(key_text), &key, NULL), VEER_OK);
-	assert_int_equal(rrtext_parse(key.type, text, key.zone, &rdata, &record.len, NULL), VEER_OK);
-	record.data = rdata;
-	assert_int_equal(rrset_compose(key.owner, key.type, ttl, &record, 1, &wire, &len, NULL), VEER_OK);
-	value = malloc(len + 1);
-	value[0] = 'w';
-	memcpy(value + 1, wire, len);
-	assert_int_equal(
-		plan_builder_put(w->builder, MODEL_KIND_RRSET, key_text, strlen(key_text), value, len + 1, NULL),
-		VEER_OK);
-	free(value);
-	free(wire);
-	free(rdata);
-}
-
-static void commit(struct world *w)
-{
-	assert_int_equal(plan_builder_commit(w->builder, ++w->revision, &w->plan, &w->retired), VEER_OK);
-	assert_int_equal(w->plan->revision, w->revision);
-}
+#include "tests/unit/plan_world.h"
 
 /* A commit with nobody reading the plan before. */
 static void commit_alone(struct world *w)
 {
-	commit(w);
-	retire_release(&w->retired);
+	world_commit(w);
+	world_release(w);
 }
 
 /* What a plan says of a name and type: the first record's last octet as text, or "refused", "nxdomain", … */
@@ -128,51 +62,43 @@ static void put_zone_records(struct world *w, const char *version, uint32_t www)
 {
 	char key[128], text[64];
 	(void)snprintf(key, sizeof key, ZONE "/%s/" ZONE "/SOA", version);
-	put_record(w, key, 300, "ns1 host 1 900 300 604800 60");
+	world_put_record(w, key, 300, "ns1 host 1 900 300 604800 60");
 	(void)snprintf(key, sizeof key, ZONE "/%s/" ZONE "/NS", version);
-	put_record(w, key, 300, "ns1");
+	world_put_record(w, key, 300, "ns1");
 	(void)snprintf(key, sizeof key, ZONE "/%s/static." ZONE "/A", version);
 	(void)snprintf(text, sizeof text, "192.0.2.%u", www);
-	put_record(w, key, 300, text);
+	world_put_record(w, key, 300, text);
 }
 
 static void put_world(struct world *w)
 {
-	put(w, MODEL_KIND_SITE, "fra", "{\"name\":\"fra\",\"region\":\"eu\"}");
-	put(w, MODEL_KIND_POOL, "fra", POOL("fra", "1"));
-	put(w, MODEL_KIND_POOL, "iad", POOL("iad", "2"));
-	put(w, MODEL_KIND_POLICY, "www", POLICY("www", "{\"failover\":[\"fra\",\"iad\"]}"));
-	put(w, MODEL_KIND_ZONE, ZONE, "{\"name\":\"gslb.example.\",\"version\":1}");
+	world_put(w, MODEL_KIND_SITE, "fra", "{\"name\":\"fra\",\"region\":\"eu\"}");
+	world_put(w, MODEL_KIND_POOL, "fra", POOL("fra", "1"));
+	world_put(w, MODEL_KIND_POOL, "iad", POOL("iad", "2"));
+	world_put(w, MODEL_KIND_POLICY, "www", POLICY("www", "{\"failover\":[\"fra\",\"iad\"]}"));
+	world_put(w, MODEL_KIND_ZONE, ZONE, "{\"name\":\"gslb.example.\",\"version\":1}");
 	put_zone_records(w, "1", 77);
-	put(w, MODEL_KIND_RRSET, ZONE "/1/www." ZONE "/A", "pwww");
-}
-
-static void verdict(struct world *w, const char *endpoint, const char *state)
-{
-	char text[128];
-	(void)snprintf(text, sizeof text, "{\"endpoint\":\"%s\",\"state\":\"%s\",\"since_revision\":1}", endpoint,
-		       state);
-	put(w, MODEL_KIND_VERDICT, endpoint, text);
+	world_put(w, MODEL_KIND_RRSET, ZONE "/1/www." ZONE "/A", "pwww");
 }
 
 static void a_verdict_changes_the_answer_in_the_next_plan_only(void **state)
 {
 	struct world *w = *state;
 	put_world(w);
-	commit(w);
+	world_commit(w);
 	const struct plan *first = w->plan;
 	assert_string_equal(ask(first, "www." ZONE, RRTYPE_A), "1");
 	assert_string_equal(ask(first, "static." ZONE, RRTYPE_A), "77");
 	assert_string_equal(ask(first, "other.example.", RRTYPE_A), "refused");
-	verdict(w, "fra/fra", "down");
+	world_put_verdict(w, "fra/fra", "down");
 	assert_string_equal(ask(first, "www." ZONE, RRTYPE_A), "1");
-	commit(w);
+	world_commit(w);
 	const struct plan *second = w->plan;
 	assert_string_equal(ask(first, "www." ZONE, RRTYPE_A), "1");
 	assert_string_equal(ask(second, "www." ZONE, RRTYPE_A), "2");
 	assert_true(first->zones.root.ptr == second->zones.root.ptr); /* zones are shared */
-	verdict(w, "fra/fra", "up");
-	commit(w);
+	world_put_verdict(w, "fra/fra", "up");
+	world_commit(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "1");
 	assert_string_equal(ask(second, "www." ZONE, RRTYPE_A), "2");
 }
@@ -182,38 +108,39 @@ static void sites_pools_and_last_sets_reach_their_policies(void **state)
 	struct world *w = *state;
 	put_world(w);
 	commit_alone(w);
-	put(w, MODEL_KIND_SITE, "fra", "{\"name\":\"fra\",\"region\":\"eu\",\"state\":\"out\"}");
+	world_put(w, MODEL_KIND_SITE, "fra", "{\"name\":\"fra\",\"region\":\"eu\",\"state\":\"out\"}");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "2");
-	del(w, MODEL_KIND_SITE, "fra");
+	world_del(w, MODEL_KIND_SITE, "fra");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "1");
-	put(w, MODEL_KIND_POOL, "fra", POOL("fra", "9"));
+	world_put(w, MODEL_KIND_POOL, "fra", POOL("fra", "9"));
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "9");
-	del(w, MODEL_KIND_POOL, "fra");
+	world_del(w, MODEL_KIND_POOL, "fra");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "2");
-	verdict(w, "fra/fra", "down");
-	put(w, MODEL_KIND_POOL, "fra", POOL("fra", "8"));
+	world_put_verdict(w, "fra/fra", "down");
+	world_put(w, MODEL_KIND_POOL, "fra", POOL("fra", "8"));
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "2"); /* verdicts may come before their pool */
-	del(w, MODEL_KIND_VERDICT, "fra/fra");
+	world_del(w, MODEL_KIND_VERDICT, "fra/fra");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "8");
-	put(w, MODEL_KIND_POLICY, "www", "{\"name\":\"www\",\"when_all_down\":\"last\",\"tree\":\"two\"}");
-	put(w, MODEL_KIND_POOL, "two",
-	    "{\"name\":\"two\",\"checks\":[],\"endpoints\":[{\"name\":\"a\",\"address\":\"192.0.2.31\",\"site\":\"s\"},"
-	    "{\"name\":\"b\",\"address\":\"192.0.2.32\",\"site\":\"s\"}]}");
-	verdict(w, "two/a", "down");
-	verdict(w, "two/b", "down");
-	put(w, MODEL_KIND_LAST, "two", "{\"pool\":\"two\",\"endpoints\":[\"a\"]}");
+	world_put(w, MODEL_KIND_POLICY, "www", "{\"name\":\"www\",\"when_all_down\":\"last\",\"tree\":\"two\"}");
+	world_put(w, MODEL_KIND_POOL, "two",
+		  "{\"name\":\"two\",\"checks\":[],\"endpoints\":[{\"name\":\"a\",\"address\":\"192.0.2.31\",\"site\":"
+		  "\"s\"},"
+		  "{\"name\":\"b\",\"address\":\"192.0.2.32\",\"site\":\"s\"}]}");
+	world_put_verdict(w, "two/a", "down");
+	world_put_verdict(w, "two/b", "down");
+	world_put(w, MODEL_KIND_LAST, "two", "{\"pool\":\"two\",\"endpoints\":[\"a\"]}");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "31");
-	del(w, MODEL_KIND_LAST, "two");
+	world_del(w, MODEL_KIND_LAST, "two");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "32"); /* the last of both */
-	del(w, MODEL_KIND_POLICY, "www");
+	world_del(w, MODEL_KIND_POLICY, "www");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "no policy");
 }
@@ -223,28 +150,28 @@ static void only_what_mentions_the_endpoint_is_compiled(void **state)
 	struct world *w = *state;
 	struct plan_builder_stats before, after;
 	put_world(w);
-	put(w, MODEL_KIND_POOL, "sin", POOL("sin", "3"));
+	world_put(w, MODEL_KIND_POOL, "sin", POOL("sin", "3"));
 	for (int i = 0; i < 100; i++) {
 		char name[32], text[128], key[64], value[40];
 		(void)snprintf(name, sizeof name, "p%d", i);
 		(void)snprintf(text, sizeof text, "{\"name\":\"%s\",\"tree\":\"%s\"}", name, i == 50 ? "iad" : "sin");
-		put(w, MODEL_KIND_POLICY, name, text);
+		world_put(w, MODEL_KIND_POLICY, name, text);
 		(void)snprintf(key, sizeof key, ZONE "/1/n%d." ZONE "/A", i);
 		(void)snprintf(value, sizeof value, "p%s", name);
-		put(w, MODEL_KIND_RRSET, key, value);
+		world_put(w, MODEL_KIND_RRSET, key, value);
 	}
 	commit_alone(w);
 	plan_builder_stats(w->builder, &before);
 	assert_int_equal(before.slots, 101);
-	verdict(w, "iad/iad", "down");
+	world_put_verdict(w, "iad/iad", "down");
 	commit_alone(w);
 	plan_builder_stats(w->builder, &after);
 	assert_int_equal(after.compiled - before.compiled, 2); /* www and p50 */
-	verdict(w, "iad/iad", "down");
+	world_put_verdict(w, "iad/iad", "down");
 	commit_alone(w);
 	plan_builder_stats(w->builder, &before);
 	assert_int_equal(after.compiled, before.compiled);
-	put_record(w, ZONE "/1/static." ZONE "/A", 300, "192.0.2.78");
+	world_put_record(w, ZONE "/1/static." ZONE "/A", 300, "192.0.2.78");
 	commit_alone(w);
 	plan_builder_stats(w->builder, &after);
 	assert_int_equal(after.compiled, before.compiled);
@@ -261,14 +188,14 @@ static void slots_come_back_when_nothing_is_bound(void **state)
 		(void)snprintf(name, sizeof name, "p%d", i);
 		(void)snprintf(key, sizeof key, ZONE "/1/x." ZONE "/A");
 		(void)snprintf(value, sizeof value, "p%s", name);
-		put(w, MODEL_KIND_RRSET, key, value);
+		world_put(w, MODEL_KIND_RRSET, key, value);
 		commit_alone(w);
 	}
 	plan_builder_stats(w->builder, &stats);
 	assert_int_equal(stats.slots, 2);
 	assert_int_equal(stats.policies, 2);
 	assert_true(w->plan->page_count <= 1);
-	del(w, MODEL_KIND_RRSET, ZONE "/1/x." ZONE "/A");
+	world_del(w, MODEL_KIND_RRSET, ZONE "/1/x." ZONE "/A");
 	commit_alone(w);
 	plan_builder_stats(w->builder, &stats);
 	assert_int_equal(stats.slots, 1);
@@ -280,33 +207,33 @@ static void a_zone_version_appears_at_once(void **state)
 {
 	struct world *w = *state;
 	put_world(w);
-	commit(w);
+	world_commit(w);
 	put_zone_records(w, "2", 88);
-	commit(w);
+	world_commit(w);
 	const struct plan *old = w->plan;
 	assert_string_equal(ask(old, "static." ZONE, RRTYPE_A), "77");
-	put(w, MODEL_KIND_ZONE, ZONE, "{\"name\":\"gslb.example.\",\"version\":2}");
-	commit(w);
+	world_put(w, MODEL_KIND_ZONE, ZONE, "{\"name\":\"gslb.example.\",\"version\":2}");
+	world_commit(w);
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "88");
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "nxdomain");
 	assert_string_equal(ask(old, "static." ZONE, RRTYPE_A), "77");
-	retire_release(&w->retired);
+	world_release(w);
 	/* the version before goes piece by piece, as the control plane deletes it */
 	static const char *const keys[] = {ZONE "/1/" ZONE "/SOA", ZONE "/1/" ZONE "/NS", ZONE "/1/static." ZONE "/A",
 					   ZONE "/1/www." ZONE "/A"};
 	struct plan_builder_stats stats;
 	for (size_t i = 0; i < 4; i++)
-		del(w, MODEL_KIND_RRSET, keys[i]);
+		world_del(w, MODEL_KIND_RRSET, keys[i]);
 	commit_alone(w);
 	plan_builder_stats(w->builder, &stats);
 	assert_int_equal(stats.versions, 1);
 	assert_int_equal(stats.rrsets, 3);
 	assert_int_equal(stats.slots, 0);
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "88");
-	del(w, MODEL_KIND_ZONE, ZONE);
+	world_del(w, MODEL_KIND_ZONE, ZONE);
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "refused");
-	put(w, MODEL_KIND_ZONE, ZONE, "{\"name\":\"gslb.example.\",\"version\":2}");
+	world_put(w, MODEL_KIND_ZONE, ZONE, "{\"name\":\"gslb.example.\",\"version\":2}");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "88");
 }
@@ -315,16 +242,16 @@ static void a_zone_without_soa_or_ns_is_not_servable(void **state)
 {
 	struct world *w = *state;
 	put_world(w);
-	del(w, MODEL_KIND_RRSET, ZONE "/1/" ZONE "/SOA");
+	world_del(w, MODEL_KIND_RRSET, ZONE "/1/" ZONE "/SOA");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "servfail");
-	put_record(w, ZONE "/1/" ZONE "/SOA", 300, "ns1 host 2 900 300 604800 60");
+	world_put_record(w, ZONE "/1/" ZONE "/SOA", 300, "ns1 host 2 900 300 604800 60");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "77");
-	del(w, MODEL_KIND_RRSET, ZONE "/1/" ZONE "/NS");
+	world_del(w, MODEL_KIND_RRSET, ZONE "/1/" ZONE "/NS");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "servfail");
-	put(w, MODEL_KIND_ZONE, "empty.example.", "{\"name\":\"empty.example.\",\"version\":1}");
+	world_put(w, MODEL_KIND_ZONE, "empty.example.", "{\"name\":\"empty.example.\",\"version\":1}");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "x.empty.example.", RRTYPE_A), "servfail");
 }
@@ -335,8 +262,8 @@ static void nodes_know_cuts_and_cnames(void **state)
 	uint8_t name[NAME_WIRE_MAX];
 	size_t len;
 	put_world(w);
-	put_record(w, ZONE "/1/sub." ZONE "/NS", 300, "ns.sub");
-	put_record(w, ZONE "/1/alias." ZONE "/CNAME", 300, "www");
+	world_put_record(w, ZONE "/1/sub." ZONE "/NS", 300, "ns.sub");
+	world_put_record(w, ZONE "/1/alias." ZONE "/CNAME", 300, "www");
 	commit_alone(w);
 	struct trie_key key;
 	trie_key_make(&key, (const uint8_t *)"\4gslb\7example");
@@ -412,10 +339,10 @@ static void one_record_costs_the_same_in_any_zone(void **state)
 			free(wire);
 		}
 		commit_alone(w);
-		put_record(w, ZONE "/1/h500." ZONE "/A", 60, "192.0.2.9");
-		commit(w);
+		world_put_record(w, ZONE "/1/h500." ZONE "/A", 60, "192.0.2.9");
+		world_commit(w);
 		retired[round] = w->retired.count;
-		retire_release(&w->retired);
+		world_release(w);
 	}
 	assert_true(retired[1] <= retired[0] + 3);
 	assert_true(retired[1] < 20);
@@ -433,29 +360,33 @@ static void a_name_with_many_types_retires_nothing_new(void **state)
 	commit_alone(w);
 	for (int type = 1000; type < 1300; type++) {
 		(void)snprintf(key, sizeof key, ZONE "/1/many." ZONE "/TYPE%d", type);
-		put_record(w, key, 60, "\\# 1 00");
+		world_put_record(w, key, 60, "\\# 1 00");
 	}
-	commit(w);
+	world_commit(w);
 	assert_true(w->retired.count < 20);
-	put_record(w, key, 60, "\\# 1 01");
+	world_put_record(w, key, 60, "\\# 1 01");
 	const struct plan *before = w->plan;
 	assert_string_not_equal(ask(before, "many." ZONE, 1299), "refused"); /* under sanitizers: it is whole */
-	commit(w);
+	world_commit(w);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_verdict_changes_the_answer_in_the_next_plan_only, setup, teardown),
-		cmocka_unit_test_setup_teardown(sites_pools_and_last_sets_reach_their_policies, setup, teardown),
-		cmocka_unit_test_setup_teardown(only_what_mentions_the_endpoint_is_compiled, setup, teardown),
-		cmocka_unit_test_setup_teardown(slots_come_back_when_nothing_is_bound, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_zone_version_appears_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_zone_without_soa_or_ns_is_not_servable, setup, teardown),
-		cmocka_unit_test_setup_teardown(nodes_know_cuts_and_cnames, setup, teardown),
-		cmocka_unit_test_setup_teardown(bad_objects_leave_what_was_there, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_record_costs_the_same_in_any_zone, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_name_with_many_types_retires_nothing_new, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_verdict_changes_the_answer_in_the_next_plan_only, world_setup,
+						world_teardown),
+		cmocka_unit_test_setup_teardown(sites_pools_and_last_sets_reach_their_policies, world_setup,
+						world_teardown),
+		cmocka_unit_test_setup_teardown(only_what_mentions_the_endpoint_is_compiled, world_setup,
+						world_teardown),
+		cmocka_unit_test_setup_teardown(slots_come_back_when_nothing_is_bound, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_zone_version_appears_at_once, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_zone_without_soa_or_ns_is_not_servable, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(nodes_know_cuts_and_cnames, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(bad_objects_leave_what_was_there, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(one_record_costs_the_same_in_any_zone, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_name_with_many_types_retires_nothing_new, world_setup,
+						world_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

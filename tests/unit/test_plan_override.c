@@ -11,89 +11,25 @@
 
 #include <cmocka.h>
 
-#include "zones/plan_build.h"
-#include "zones/rrtext.h"
+#include "tests/unit/plan_world.h"
 
 #define ZONE "gslb.example."
 enum { TTL = 30, TTL_SUSPECT = 7, ENDPOINTS = 3, STEPS = 20000 };
 
-struct world {
-	struct plan_builder *builder;
-	const struct plan *plan;
-	struct retire_list retired;
-	int64_t revision;
-};
-
-static int setup(void **state)
+/* Publish a plan; of those before, the last can still be read. */
+static void next_plan(struct world *w)
 {
-	struct world *w = calloc(1, sizeof *w);
-	w->builder = plan_builder_new();
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-	retire_release(&w->retired);
-	plan_builder_free(&w->builder);
-	free(w);
-	return 0;
-}
-
-static void put(struct world *w, enum model_kind kind, const char *key, const char *value)
-{
-	struct veer_diag diag = {.text = ""};
-	if (plan_builder_put(w->builder, kind, key, strlen(key), (const uint8_t *)value, strlen(value), &diag) !=
-	    VEER_OK)
-		fail_msg("%s: %s", key, diag.text);
-}
-
-static void del(struct world *w, enum model_kind kind, const char *key)
-{
-	assert_int_equal(plan_builder_del(w->builder, kind, key, strlen(key), NULL), VEER_OK);
-}
-
-static void commit(struct world *w)
-{
-	retire_release(&w->retired);
-	assert_int_equal(plan_builder_commit(w->builder, ++w->revision, &w->plan, &w->retired), VEER_OK);
+	world_release(w);
+	world_commit(w);
 }
 
 static void override(struct world *w, const char *endpoint, const char *action)
 {
 	char value[256];
 	(void)snprintf(value, sizeof value,
-		       "{\"endpoint\":\"%s\",\"action\":\"%s\",\"owner\":\"me\",\"reason\":\"test\"}", endpoint, action);
-	put(w, MODEL_KIND_OVERRIDE, endpoint, value);
-}
-
-static void verdict(struct world *w, const char *endpoint, const char *state)
-{
-	char value[256];
-	(void)snprintf(value, sizeof value, "{\"endpoint\":\"%s\",\"state\":\"%s\"}", endpoint, state);
-	put(w, MODEL_KIND_VERDICT, endpoint, value);
-}
-
-static void put_record(struct world *w, const char *key_text, const char *text)
-{
-	struct rrset_key key;
-	struct rdata_span record;
-	uint8_t *rdata, *wire, *value;
-	size_t len;
-	assert_int_equal(rrset_key_parse(key_text, strlen(key_text), &key, NULL), VEER_OK);
-	assert_int_equal(rrtext_parse(key.type, text, key.zone, &rdata, &record.len, NULL), VEER_OK);
-	record.data = rdata;
-	assert_int_equal(rrset_compose(key.owner, key.type, 300, &record, 1, &wire, &len, NULL), VEER_OK);
-	value = malloc(len + 1);
-	value[0] = 'w';
-	memcpy(value + 1, wire, len);
-	assert_int_equal(
-		plan_builder_put(w->builder, MODEL_KIND_RRSET, key_text, strlen(key_text), value, len + 1, NULL),
-		VEER_OK);
-	free(value);
-	free(wire);
-	free(rdata);
+		       "{\"endpoint\":\"%s\",\"action\":\"%s\",\"owner\":\"me\",\"reason\":\"test\"}", endpoint,
+		       action);
+	world_put(w, MODEL_KIND_OVERRIDE, endpoint, value);
 }
 
 /* Pools a and b, each with the endpoints 0, 1, 2 at sites s0, s1, s2, and names bound to policies over them. */
@@ -104,7 +40,7 @@ static void put_world(struct world *w, const char *when_all_down)
 		char key[8];
 		(void)snprintf(key, sizeof key, "s%d", i);
 		(void)snprintf(value, sizeof value, "{\"name\":\"s%d\",\"region\":\"eu\"}", i);
-		put(w, MODEL_KIND_SITE, key, value);
+		world_put(w, MODEL_KIND_SITE, key, value);
 	}
 	for (int pool = 0; pool < 2; pool++) {
 		int len = snprintf(value, sizeof value, "{\"name\":\"%c\",\"checks\":[],\"min_up\":%d,\"endpoints\":[",
@@ -114,24 +50,25 @@ static void put_world(struct world *w, const char *when_all_down)
 					"%s{\"name\":\"%d\",\"address\":\"192.0.2.%d\",\"site\":\"s%d\"}",
 					i > 0 ? "," : "", i, pool * 10 + i, i);
 		(void)snprintf(value + len, sizeof value - (size_t)len, "]}");
-		put(w, MODEL_KIND_POOL, pool == 0 ? "a" : "b", value);
+		world_put(w, MODEL_KIND_POOL, pool == 0 ? "a" : "b", value);
 	}
-	(void)snprintf(value, sizeof value,
-		       "{\"name\":\"www\",\"ttl\":%d,\"ttl_suspect\":%d,\"when_all_down\":\"%s\",\"tree\":{\"failover\":["
-		       "\"b\",\"a\"]}}",
-		       TTL, TTL_SUSPECT, when_all_down);
-	put(w, MODEL_KIND_POLICY, "www", value);
-	put(w, MODEL_KIND_POLICY, "short", "{\"name\":\"short\",\"ttl\":2,\"tree\":\"a\"}");
-	put(w, MODEL_KIND_POLICY, "other", "{\"name\":\"other\",\"ttl\":30,\"tree\":\"b\"}");
-	put(w, MODEL_KIND_POLICY, "one", "{\"name\":\"one\",\"ttl\":30,\"tree\":{\"spread\":\"a\"}}");
-	put(w, MODEL_KIND_ZONE, ZONE, "{\"name\":\"gslb.example.\",\"version\":1}");
-	put_record(w, ZONE "/1/" ZONE "/SOA", "ns1 host 1 900 300 604800 60");
-	put_record(w, ZONE "/1/" ZONE "/NS", "ns1");
-	put(w, MODEL_KIND_RRSET, ZONE "/1/www." ZONE "/A", "pwww");
-	put(w, MODEL_KIND_RRSET, ZONE "/1/short." ZONE "/A", "pshort");
-	put(w, MODEL_KIND_RRSET, ZONE "/1/other." ZONE "/A", "pother");
-	put(w, MODEL_KIND_RRSET, ZONE "/1/one." ZONE "/A", "pone");
-	commit(w);
+	(void)snprintf(
+		value, sizeof value,
+		"{\"name\":\"www\",\"ttl\":%d,\"ttl_suspect\":%d,\"when_all_down\":\"%s\",\"tree\":{\"failover\":["
+		"\"b\",\"a\"]}}",
+		TTL, TTL_SUSPECT, when_all_down);
+	world_put(w, MODEL_KIND_POLICY, "www", value);
+	world_put(w, MODEL_KIND_POLICY, "short", "{\"name\":\"short\",\"ttl\":2,\"tree\":\"a\"}");
+	world_put(w, MODEL_KIND_POLICY, "other", "{\"name\":\"other\",\"ttl\":30,\"tree\":\"b\"}");
+	world_put(w, MODEL_KIND_POLICY, "one", "{\"name\":\"one\",\"ttl\":30,\"tree\":{\"spread\":\"a\"}}");
+	world_put(w, MODEL_KIND_ZONE, ZONE, "{\"name\":\"gslb.example.\",\"version\":1}");
+	world_put_record(w, ZONE "/1/" ZONE "/SOA", 300, "ns1 host 1 900 300 604800 60");
+	world_put_record(w, ZONE "/1/" ZONE "/NS", 300, "ns1");
+	world_put(w, MODEL_KIND_RRSET, ZONE "/1/www." ZONE "/A", "pwww");
+	world_put(w, MODEL_KIND_RRSET, ZONE "/1/short." ZONE "/A", "pshort");
+	world_put(w, MODEL_KIND_RRSET, ZONE "/1/other." ZONE "/A", "pother");
+	world_put(w, MODEL_KIND_RRSET, ZONE "/1/one." ZONE "/A", "pone");
+	next_plan(w);
 }
 
 /* What a name is answered with: its last octets, a bit each (a: 0…, b: 10…), and the TTL. */
@@ -153,8 +90,7 @@ static struct said ask(const struct world *w, const char *label, uint64_t random
 	const struct plan_zone *zone = plan_zone_find(w->plan, &key);
 	const struct plan_node *node = trie_get(&zone->nodes, name);
 	const struct plan_entry *entry = plan_node_entry(node, RRTYPE_A);
-	const struct policy_outcome *o =
-		policy_choose(plan_program(w->plan, entry), (struct geo_location){0}, random);
+	const struct policy_outcome *o = policy_choose(plan_program(w->plan, entry), (struct geo_location){0}, random);
 	if (o->result != POLICY_ANSWER)
 		return said;
 	struct rrset_view view;
@@ -174,13 +110,13 @@ static void drained_and_forced_down_leave_and_forced_up_stays(void **state)
 	assert_int_equal(ask(w, "short", 1).octets, 7);
 	override(w, "a/0", "drain");
 	override(w, "a/1", "down");
-	verdict(w, "a/2", "down");
+	world_put_verdict(w, "a/2", "down");
 	override(w, "a/2", "up");
-	commit(w);
+	next_plan(w);
 	assert_int_equal(ask(w, "short", 1).octets, 4);
-	del(w, MODEL_KIND_OVERRIDE, "a/0");
-	del(w, MODEL_KIND_OVERRIDE, "a/2");
-	commit(w);
+	world_del(w, MODEL_KIND_OVERRIDE, "a/0");
+	world_del(w, MODEL_KIND_OVERRIDE, "a/2");
+	next_plan(w);
 	assert_int_equal(ask(w, "short", 1).octets, 1); /* the verdict counts again */
 }
 
@@ -191,10 +127,10 @@ static void an_override_of_min_up_passes_the_pool_over(void **state)
 	assert_int_equal(ask(w, "www", 1).octets, 7u << 10);
 	override(w, "b/0", "drain");
 	override(w, "b/1", "drain"); /* one is left, two are needed */
-	commit(w);
+	next_plan(w);
 	assert_int_equal(ask(w, "www", 1).octets, 7);
 	override(w, "b/1", "up");
-	commit(w);
+	next_plan(w);
 	assert_int_equal(ask(w, "www", 1).octets, 6u << 10);
 }
 
@@ -203,13 +139,13 @@ static void what_was_drained_comes_back_only_when_nothing_else_is_there(void **s
 	struct world *w = *state;
 	put_world(w, "all");
 	override(w, "a/0", "drain");
-	verdict(w, "a/1", "down");
-	verdict(w, "a/2", "down");
-	commit(w);
+	world_put_verdict(w, "a/1", "down");
+	world_put_verdict(w, "a/2", "down");
+	next_plan(w);
 	assert_int_equal(ask(w, "short", 1).octets, 6); /* fail open, but not with what was drained */
 	override(w, "a/1", "drain");
 	override(w, "a/2", "down");
-	commit(w);
+	next_plan(w);
 	assert_int_equal(ask(w, "short", 1).octets, 7); /* forced past the safety rule: never empty */
 }
 
@@ -217,17 +153,19 @@ static void an_override_without_its_pool_waits_for_it(void **state)
 {
 	struct world *w = *state;
 	override(w, "a/0", "drain");
-	commit(w);
+	next_plan(w);
 	put_world(w, "all");
 	assert_int_equal(ask(w, "short", 1).octets, 6);
 }
 
 static void an_override_that_is_none_is_refused_and_the_old_one_stays(void **state)
 {
-	static const char *const bad[] = {
-		"{\"endpoint\":\"a/0\",\"action\":\"sideways\"}", "{\"endpoint\":\"a/1\",\"action\":\"up\"}",
-		"{\"endpoint\":\"a\",\"action\":\"up\"}", "{\"action\":\"up\"}", "{\"endpoint\":\"a/0\"}",
-		"{\"endpoint\":\"a/0\",\"action\":\"up\",\"expires_at\":\"soon\"}"};
+	static const char *const bad[] = {"{\"endpoint\":\"a/0\",\"action\":\"sideways\"}",
+					  "{\"endpoint\":\"a/1\",\"action\":\"up\"}",
+					  "{\"endpoint\":\"a\",\"action\":\"up\"}",
+					  "{\"action\":\"up\"}",
+					  "{\"endpoint\":\"a/0\"}",
+					  "{\"endpoint\":\"a/0\",\"action\":\"up\",\"expires_at\":\"soon\"}"};
 	struct world *w = *state;
 	put_world(w, "all");
 	override(w, "a/0", "drain");
@@ -235,7 +173,7 @@ static void an_override_that_is_none_is_refused_and_the_old_one_stays(void **sta
 		assert_int_equal(plan_builder_put(w->builder, MODEL_KIND_OVERRIDE, "a/0", 3, (const uint8_t *)bad[i],
 						  strlen(bad[i]), NULL),
 				 VEER_EINVAL);
-	commit(w);
+	next_plan(w);
 	assert_int_equal(ask(w, "short", 1).octets, 6);
 }
 
@@ -243,7 +181,7 @@ static bool doubt(struct world *w, const char *const *keys, size_t count)
 {
 	bool changed;
 	assert_int_equal(plan_builder_set_doubt(w->builder, keys, count, &changed), VEER_OK);
-	commit(w);
+	next_plan(w);
 	return changed;
 }
 
@@ -315,19 +253,19 @@ static void step(struct world *w, struct oracle *o, uint64_t *seed)
 	(void)snprintf(site, sizeof site, "s%u", i);
 	if (what < 4) {
 		o->is_down[pool][i] = next_random(seed) % 2 == 0;
-		verdict(w, key, o->is_down[pool][i] ? "down" : "up");
+		world_put_verdict(w, key, o->is_down[pool][i] ? "down" : "up");
 	} else if (what < 7) {
 		uint32_t action = next_random(seed) % 4;
 		o->override[pool][i] = action == 0 ? 0 : action == 1 ? 1 : 2;
 		if (action == 0)
-			del(w, MODEL_KIND_OVERRIDE, key);
+			world_del(w, MODEL_KIND_OVERRIDE, key);
 		else
 			override(w, key, actions[action]);
 	} else if (what == 7) {
 		o->is_out[i] = next_random(seed) % 3 == 0;
 		(void)snprintf(value, sizeof value, "{\"name\":\"%s\",\"region\":\"eu\",\"state\":\"%s\"}", site,
 			       o->is_out[i] ? "out" : "in");
-		put(w, MODEL_KIND_SITE, site, value);
+		world_put(w, MODEL_KIND_SITE, site, value);
 	} else {
 		o->is_doubted[pool][i] = !o->is_doubted[pool][i];
 	}
@@ -382,7 +320,7 @@ static void any_history_gives_the_answer_that_the_words_give(void **state)
 	for (int n = 0; n < STEPS; n++) {
 		step(w, &o, &seed);
 		tell_doubts(w, &o);
-		commit(w);
+		next_plan(w);
 		struct said said = ask(w, "www", next_random(&seed));
 		assert_true(said.octets != 0); /* S1, S10: never empty */
 		assert_int_equal(said.octets, expected(&o));
@@ -397,7 +335,7 @@ static void any_history_gives_the_answer_that_the_words_give(void **state)
 
 int main(void)
 {
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		T(drained_and_forced_down_leave_and_forced_up_stays),
 		T(an_override_of_min_up_passes_the_pool_over),

@@ -99,9 +99,7 @@ static void a_proposal_in_flight_is_not_repeated(void **state)
 	(void)state;
 	struct bench b;
 	struct verdict_transition t;
-	bench_init_up(&b, 3, 1, 1);
-	bench_see(&b, "ddd");
-	assert_true(bench_tick(&b, &t));
+	bench_init_proposed(&b, &t);
 	assert_int_equal(bench_status(&b, 0).wait, VERDICT_WAIT_COMMIT);
 	assert_false(bench_tick(&b, &t));
 	bench_see(&b, "uuu");
@@ -118,9 +116,7 @@ static void a_failed_commit_is_proposed_again_while_it_is_due(void **state)
 	(void)state;
 	struct bench b;
 	struct verdict_transition t;
-	bench_init_up(&b, 3, 1, 1);
-	bench_see(&b, "ddd");
-	assert_true(bench_tick(&b, &t));
+	bench_init_proposed(&b, &t);
 	verdict_commit_failed(b.engine, "p/e0", b.now_ms);
 	assert_true(bench_tick(&b, &t));
 	assert_int_equal(t.to, MODEL_STATE_DOWN);

@@ -41,9 +41,7 @@ static void a_proposal_in_flight_survives_a_new_configuration(void **state)
 	(void)state;
 	struct bench b;
 	struct verdict_transition t;
-	bench_init_up(&b, 3, 1, 1);
-	bench_see(&b, "ddd");
-	assert_true(bench_tick(&b, &t));
+	bench_init_proposed(&b, &t);
 	bench_configure(&b);
 	assert_false(bench_tick(&b, &t));
 	verdict_committed(b.engine, "p/e0", MODEL_STATE_DOWN, b.now_ms);

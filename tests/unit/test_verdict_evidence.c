@@ -50,9 +50,7 @@ static void doubt_ends_when_down_is_committed_and_not_before(void **state)
 	struct bench b;
 	struct verdict_transition t;
 	struct verdict_doubt doubt;
-	bench_init_up(&b, 3, 1, 1);
-	bench_see(&b, "ddd");
-	assert_true(bench_tick(&b, &t));
+	bench_init_proposed(&b, &t);
 	assert_true(verdict_doubt_next(b.engine, &doubt));
 	assert_true(doubt.is_doubted);
 	assert_false(verdict_doubt_next(b.engine, &doubt));

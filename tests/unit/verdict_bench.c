@@ -166,6 +166,13 @@ void bench_init_up(struct bench *b, uint32_t agents, uint32_t checks, uint32_t e
 	assert_int_equal(bench_settle(b), endpoints);
 }
 
+void bench_init_proposed(struct bench *b, struct verdict_transition *t)
+{
+	bench_init_up(b, 3, 1, 1);
+	bench_see(b, "ddd");
+	assert_true(bench_tick(b, t));
+}
+
 void bench_see_all(struct bench *b, uint32_t first, uint32_t count, char letter)
 {
 	for (uint32_t agent = 0; agent < b->config.agent_count; agent++)

@@ -54,6 +54,8 @@ struct verdict_endpoint_status bench_status(const struct bench *b, uint32_t endp
 enum model_state bench_verdict(const struct bench *b, uint32_t endpoint);
 /* An engine whose endpoints are all committed up. */
 void bench_init_up(struct bench *b, uint32_t agents, uint32_t checks, uint32_t endpoints);
+/* One endpoint that three agents saw up and now see down: its fall is proposed in `*t`, and not committed. */
+void bench_init_proposed(struct bench *b, struct verdict_transition *t);
 /* All agents see `count` items from `first` on like this. */
 void bench_see_all(struct bench *b, uint32_t first, uint32_t count, char letter);
 

@@ -129,7 +129,9 @@ void store_watch_wake(struct store_watch *watch);
  * process that holds it is gone. Errors: VEER_ELIMIT (1,024 leases), VEER_ERANGE; renew: VEER_ENOTFOUND (it has ended).
  */
 enum veer_err store_lease_grant(struct store *store, int64_t ttl_ms, int64_t *lease);
+/* From now on it lasts its `ttl_ms` again. */
 enum veer_err store_lease_renew(struct store *store, int64_t lease);
+/* End it now and delete its keys. One that has ended is fine. */
 void store_lease_revoke(struct store *store, int64_t lease);
 
 #endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/cli/command.h"
+
+#include <string.h>
+
+static int finish(const struct cli_command *command, const struct cli *cli, const struct args_list *words,
+		  const struct cli_reply *reply)
+{
+	if (cli->as_json && reply->json != NULL)
+		return cli_print_json(reply->json);
+	return command->report != NULL ? command->report(command->ctx, words, reply) : CLI_OK;
+}
+
+int cli_command_run(const struct cli_command *command, int argc, char *argv[], int first)
+{
+	struct cli cli = {0};
+	struct args args;
+	struct args_table table = {.count = 0};
+	struct args_spec spec = {.usage = command->usage,
+				 .summary = command->summary,
+				 .positional_min = command->positional_min,
+				 .positional_max = command->positional_max};
+	args_table_add(&table, command->options, command->option_count);
+	int code = cli_parse(&cli, &args, &spec, table.options, table.count, argc, argv, first);
+	if (code >= 0)
+		return code;
+	struct veer_diag diag = {""};
+	struct cli_reply reply = {0};
+	if (command->call(command->ctx, &cli, &args.positional, &reply, &diag) != VEER_OK)
+		code = cli_fail(&diag);
+	else
+		code = finish(command, &cli, &args.positional, &reply);
+	cli_reply_deinit(&reply);
+	args_deinit(&args);
+	return code;
+}
+
+enum veer_err cli_call_path(struct cli *cli, const char *method, struct buf *path, json_t *body,
+			    struct cli_reply *reply, struct veer_diag *diag)
+{
+	enum veer_err err = cli_call_json(cli, method, path->data, body, reply, diag);
+	buf_deinit(path);
+	return err;
+}
+
+void cli_reply_pick(struct cli_reply *reply, const char *key)
+{
+	json_t *member = json_incref(json_object_get(reply->json, key));
+	json_decref(reply->json);
+	reply->json = member;
+}
+
+json_t *cli_names_json(const struct args_list *names)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < names->count; i++)
+		(void)json_array_append_new(list, json_string(names->items[i]));
+	return list;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frame of the commands that ask the API for one thing: parse the arguments, ask, and say what came of it.
+ *
+ *   static enum veer_err call(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+ *                             struct veer_diag *diag);
+ *   int cli_zone_list(int argc, char *argv[], int first)
+ *   {
+ *     return cli_command_run(&(const struct cli_command){.usage = "veer zone list [--json]", .call = call, ...},
+ *                            argc, argv, first);
+ *   }
+ */
+#ifndef VEER_API_CLI_COMMAND_H
+#define VEER_API_CLI_COMMAND_H
+
+#include "api/cli/cli.h"
+#include "base/buf.h"
+
+/* A command, all of it borrowed. `ctx` is handed to both functions: the targets of its options, mostly. */
+struct cli_command {
+	const char *usage;
+	const char *summary;
+	const struct args_option *options; /* its own; those that all share come behind them */
+	size_t option_count;
+	size_t positional_min;
+	size_t positional_max;
+	void *ctx;
+	/*
+	 * Do it. `words` are the positional arguments, `*reply` is empty before and released by the frame; its `json`
+	 * is what --json prints. After an error the command prints the diag and exits with CLI_FAILED.
+	 */
+	enum veer_err (*call)(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+			      struct veer_diag *diag);
+	/* Say it to people, without --json or where there is no JSON; returns the exit code. NULL: success is silent.
+	 */
+	int (*report)(void *ctx, const struct args_list *words, const struct cli_reply *reply);
+};
+
+/* Run it; argv[first…] are its arguments. Returns the exit code. */
+int cli_command_run(const struct cli_command *command, int argc, char *argv[], int first);
+
+/* cli_call_json() for a path that was put together; takes `path` and `body`. */
+enum veer_err cli_call_path(struct cli *cli, const char *method, struct buf *path, json_t *body,
+			    struct cli_reply *reply, struct veer_diag *diag);
+/* From now on the reply's JSON is only this member of what it was; NULL when there is none. */
+void cli_reply_pick(struct cli_reply *reply, const char *key);
+/* The values of a repeatable option as an array of strings. The caller's. */
+json_t *cli_names_json(const struct args_list *names);
+
+#endif
