@@ -45,7 +45,8 @@ void world_del(struct world *w, enum model_kind kind, const char *key)
 void world_put_verdict(struct world *w, const char *endpoint, const char *state)
 {
 	char value[256];
-	(void)snprintf(value, sizeof value, "{\"endpoint\":\"%s\",\"state\":\"%s\",\"since_revision\":1}", endpoint, state);
+	(void)snprintf(value, sizeof value, "{\"endpoint\":\"%s\",\"state\":\"%s\",\"since_revision\":1}", endpoint,
+		       state);
 	world_put(w, MODEL_KIND_VERDICT, endpoint, value);
 }
 
