@@ -281,7 +281,7 @@ static void help_option(struct buf *out, const struct args_option *option)
 	buf_printf(&left, "--%s%s%s", option->name, option->kind == ARGS_FLAG ? "" : " ",
 		   option->kind == ARGS_FLAG ? "" : option->value);
 	buf_puts(&help, option->help);
-	if (option->kind == ARGS_LIST)
+	if (option->kind == ARGS_LIST && strstr(option->help, "may repeat") == NULL)
 		buf_puts(&help, " (may repeat)");
 	else if (option->kind == ARGS_ENUM)
 		for (int i = 0; option->names[i] != NULL; i++)

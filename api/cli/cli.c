@@ -52,6 +52,11 @@ int cli_parse(struct cli *cli, struct args *args, struct args_spec *spec, struct
 		args_deinit(args);
 		return CLI_OK;
 	}
+	if (err == VEER_OK && args->wants_version) { /* nothing else of the command line was looked at */
+		(void)printf("veer %s\n", VEER_VERSION);
+		args_deinit(args);
+		return CLI_OK;
+	}
 	if (err == VEER_OK)
 		err = args_check_required(args, &diag);
 	if (err == VEER_OK)

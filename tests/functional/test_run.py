@@ -302,6 +302,12 @@ def test_every_command_explains_itself(command):
     assert command in veer("--help").stdout
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, "why", "freeze --off", "release", "maintenance add"])
+def test_every_command_says_its_version_and_does_nothing(command):
+    r = veer(*command.split(), "--version")
+    assert (r.returncode, r.stderr) == (0, "") and re.fullmatch(r"veer \d+\.\d+\.\d+\n", r.stdout), r
+
+
 @pytest.mark.parametrize("args,code,word", [
     (["nonsense"], 2, "nonsense"),
     (["zone"], 2, "zone"),
