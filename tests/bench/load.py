@@ -82,7 +82,9 @@ class Plane:
         argv = [os.path.join(BUILD, "tests", "report_load"), str(self.api.port), str(self.endpoints), str(self.revision()), str(seconds), state]
         done = subprocess.run(argv, input="".join(b + "\n" for b in self.bearers), capture_output=True, text=True, check=False)
         assert done.returncode == 0, (done.stdout, done.stderr)
-        return json.loads(done.stdout)
+        said = json.loads(done.stdout)
+        assert said["refused"] == 0, said
+        return said
 
     def settle(self, state):
         """Reports until every verdict is committed and nothing moves."""
