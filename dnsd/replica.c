@@ -391,9 +391,13 @@ bool replica_needs_base(const struct replica *r)
 	return r->config.disk != NULL && r->fresh == NULL && r->revision > 0 && plan_disk_needs_base(r->config.disk);
 }
 
-void replica_position(const struct replica *r, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision)
+bool replica_has_room(const struct replica *r)
 {
-	bool from_start = r->config.disk != NULL && plan_disk_needs_base(r->config.disk);
+	return r->config.disk != NULL && plan_disk_has_room(r->config.disk);
+}
+
+void replica_position(const struct replica *r, bool from_start, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision)
+{
 	memcpy(store_id, r->store_id, PLAN_STORE_ID_SIZE);
 	*revision = r->revision;
 	if (from_start) {

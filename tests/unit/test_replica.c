@@ -195,10 +195,12 @@ static void a_stream_that_ends_before_its_commit_changes_nothing(void **state)
 	assert_serving(f, STORE, 5, 1);
 	hear_all(f, HELLO(STORE, "6") RESET ZONE("b.") ZONE("c."));
 	assert_serving(f, STORE, 5, 1);
-	plan_disk_flush(f->disk); /* until its base is on disk it asks for the start */
-	replica_position(f->replica, id, &at);
+	replica_position(f->replica, false, id, &at);
 	assert_string_equal(id, STORE);
 	assert_int_equal(at, 5);
+	replica_position(f->replica, true, id, &at);
+	assert_string_equal(id, "");
+	assert_int_equal(at, 0);
 	hear_all(f, HELLO(STORE, "6") COMMIT("6")); /* nothing of what was cut comes back */
 	assert_serving(f, STORE, 6, 1);
 	assert_int_equal(f->published, 2);
