@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "zones/rrnumbers.h"
 #include "zones/rrtext.h"
 #include "zones/trie.h"
@@ -536,10 +537,9 @@ enum veer_err zonefile_read(const char *path, const uint8_t *origin, struct zone
 		return VEER_ENOMEM;
 	enum veer_err err = new_file(zf, path, &file);
 	if (err == VEER_OK) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
 		directory = directory_of(path);
-		if (fd < 0 || directory == NULL)
-			err = veer_fail(diag, VEER_ENOTFOUND, "%s: cannot be opened", path);
+		err = directory != NULL ? file_open(path, &fd, diag)
+					: veer_fail(diag, VEER_ENOTFOUND, "%s: cannot be opened", path);
 	}
 	if (err == VEER_OK)
 		err = read_all(zf, fd, NULL, 0, directory, diag);

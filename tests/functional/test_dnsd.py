@@ -278,6 +278,26 @@ def test_reload_keeps_a_zone_whose_file_is_broken(server, zone):
     wait_for(lambda: server.ask("www.example.") == ["192.0.2.1"], what="the first address")
 
 
+def test_a_pipe_in_place_of_a_file_hangs_no_reload(zone, tmp_path):
+    secrets = tmp_path / "cookies"
+    secrets.write_text("00" * 16 + "\n")
+    with Dnsd("--zone", f"example={zone}", "--cookie-secret-file", str(secrets)) as d:
+        d.ready()
+        for path in (zone, secrets):
+            text = path.read_text()
+            path.unlink()
+            os.mkfifo(path)
+            d.hangup()
+            d.wait_log(re.escape(f"{path}: cannot read: is no regular file"))
+            assert d.ask("www.example.") == ["192.0.2.1"]
+            path.unlink()
+            path.write_text(text)
+        zone.write_text(ZONE.replace("192.0.2.1", "192.0.2.2"))
+        d.hangup()
+        wait_for(lambda: d.ask("www.example.") == ["192.0.2.2"], what="the new address")
+        assert d.stop() == 0
+
+
 def test_a_second_server_on_the_same_address_does_not_start(server, zone):
     for address in (f"127.0.0.1@{server.port}", f"0.0.0.0@{server.port}"):
         second = Dnsd("--zone", f"example={zone}", listen=("127.0.0.1@0", address))
