@@ -3,12 +3,14 @@
 """veer-dnsd alone: zone files over UDP and TCP, and a feed from a control plane made of test data."""
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import time
+import urllib.request
 
 import dns.edns
 import dns.flags
@@ -332,6 +334,23 @@ def test_as_many_addresses_as_allowed_are_served(zone):
     assert one_more.process.wait(timeout=10 * SLOW) == 2
     one_more.reader.join()
     assert "at most 64 addresses" in one_more.lines[-1]
+
+
+def test_a_worker_that_cannot_wait_goes_on_answering(zone):
+    with Dnsd("--zone", f"example={zone}", "--metrics", "127.0.0.1:0") as d:
+        d.ready()
+        pid = d.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, limits[1]))  # poll(2) of more than that is EINVAL
+        for _ in range(20):
+            assert d.ask("www.example.") == ["192.0.2.1"]
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        assert d.ask("www.example.", tcp=True) == ["192.0.2.1"]
+        assert d.ask("www.example.") == ["192.0.2.1"]
+        address = re.search(r'metrics served.*address="?([0-9.:]+)', d.log()).group(1)
+        text = urllib.request.urlopen(f"http://{address}/metrics", timeout=5).read().decode()
+        assert int(re.search(r"(?m)^veer_dns_waits_failed_total (\d+)$", text).group(1)) > 0
+        assert d.stop() == 0
 
 
 def test_sigterm_ends_with_status_0(server):
