@@ -16,6 +16,7 @@ enum {
 	SILENCE_MS = 5000, /* without a heartbeat for so long, the connection is dead */
 	UPLINK_MS = 1000,
 	UPLINK_TIMEOUT_MS = 3000,
+	SAVE_MS = 5000, /* until the next try to keep the identity */
 	BOOT_BYTES = 8,
 	APPLIED_MAX = 32, /* revisions not acknowledged yet that are remembered; older ones are covered by newer ones */
 };
@@ -32,6 +33,8 @@ struct feed_client {
 	struct link link;
 	struct identity identity;
 	struct enrol *enrol;
+	struct loop_timer save; /* set: the identity is not on disk */
+	bool is_unsaved;
 	struct http_request *stream;
 	struct feed_reader *reader;
 	struct veer_diag why; /* the reader's error, when it ended the stream */
@@ -141,18 +144,34 @@ static void connect_feed(void *ctx)
 		retry_later(c);
 }
 
-static void on_enrolled(void *ctx, const struct identity *identity, const char *reason)
+/* The token was of one use: without what came for it, a restart could not follow the feed. */
+static void keep_identity(void *ctx)
 {
 	struct feed_client *c = ctx;
 	struct veer_diag diag = {""};
+	if (identity_save(c->config.state_dir, &c->identity, &diag) == VEER_OK) {
+		if (c->is_unsaved)
+			log_notice(c->config.log, "the identity is kept now");
+		c->is_unsaved = false;
+		return;
+	}
+	if (!c->is_unsaved)
+		log_error(c->config.log,
+			  "the identity cannot be kept, and this token will not work again; it is tried until it can",
+			  LOG_STR("why", diag.text));
+	c->is_unsaved = true;
+	(void)loop_timer_set(c->config.loop, &c->save, SAVE_MS, keep_identity, c);
+}
+
+static void on_enrolled(void *ctx, const struct identity *identity, const char *reason)
+{
+	struct feed_client *c = ctx;
 	if (identity == NULL) {
 		c->config.failed(c->config.ctx, reason);
 		return;
 	}
 	c->identity = *identity;
-	if (identity_save(c->config.state_dir, identity, &diag) != VEER_OK)
-		log_error(c->config.log, "the identity cannot be kept: this token will not work again",
-			  LOG_STR("why", diag.text));
+	keep_identity(c);
 	identity_bearer(identity, c->link.bearer);
 	(void)snprintf(c->name, sizeof c->name, "%s", identity->name);
 	log_notice(c->config.log, "enrolled", LOG_STR("id", identity->id), LOG_STR("name", identity->name));
@@ -318,6 +337,7 @@ void feed_client_free(struct feed_client **client)
 		return;
 	loop_timer_cancel(c->config.loop, &c->retry);
 	loop_timer_cancel(c->config.loop, &c->uplink_timer);
+	loop_timer_cancel(c->config.loop, &c->save);
 	enrol_free(&c->enrol);
 	http_client_free(&c->link.http);
 	feed_reader_free(&c->reader);

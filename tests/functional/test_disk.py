@@ -222,3 +222,26 @@ def test_a_full_disk_has_no_full_state_read_again(disk, tmp_path):
         assert "refused" not in d.log()
         assert d.stop() == 0
     control.close()
+
+
+def test_an_identity_that_the_disk_did_not_take_is_kept_later(disk, tmp_path):
+    (tmp_path / "api").mkdir()
+    api = Api(tmp_path / "api").start()
+    made = api.post("/v1/nameservers", {"name": "ns1"})
+    assert made.status == 201, made
+    (tmp_path / "token").write_text(made.json["token"])
+    assert api.post("/v1/zones", {"name": "t.example.", "nameservers": ["ns1.t.example."]}).status == 201
+    os.mkdir(f"{disk}/state")
+    fill(disk)
+    args = ["--feed", f"unix:{api.unix}", "--state", f"{disk}/state", "--token-file", str(tmp_path / "token")]
+    try:
+        with Dnsd(*args) as d:
+            d.ready()
+            d.wait_log("level=error.*the identity cannot be kept")
+            assert not os.path.exists(f"{disk}/state/identity.json")
+            empty(disk)
+            wait_until(lambda: os.path.exists(f"{disk}/state/identity.json"), 10, "the identity")
+            d.wait_log("the identity is kept now")
+            assert d.stop() == 0
+    finally:
+        api.kill()

@@ -515,6 +515,13 @@ def test_a_saved_plan_is_served_whatever_becomes_of_the_identity(tmp_path, contr
         d.wait_log("reloading")
         assert d.ask("www.gslb.example.") == ["192.0.2.2"]
         assert d.stop() == 0
+    token.unlink()
+    for feed in (f"unix:{control.path}", "https://127.0.0.1:1"):
+        with Dnsd("--feed", feed, "--state", str(state), "--token-file", str(token)) as d:
+            d.ready()
+            d.wait_log("level=error.*no token to enrol with; what was saved is served")
+            assert d.ask("www.gslb.example.") == ["192.0.2.2"]
+            assert d.stop() == 0
     (state / "identity.json").write_text("{damaged")
     with Dnsd("--feed", f"unix:{control.path}", "--state", str(state)) as d:
         d.ready()
