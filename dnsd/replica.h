@@ -57,7 +57,8 @@ const struct feed_sink *replica_sink(void);
 /* The stream has ended: what was not committed is dropped. */
 void replica_stream_ended(struct replica *replica);
 
-/* From where to go on: "" and 0 for the start, also if a full state is wanted (`from_start`). */
+/* From where to go on: "" and 0 for the start, also if a full state is wanted (`from_start`) or memory was out for a
+ * commit. */
 void replica_position(const struct replica *replica, bool from_start, char store_id[PLAN_STORE_ID_SIZE],
 		      int64_t *revision);
 /* A full state was served, but the disk could not keep up: only a new one makes it whole. */
