@@ -365,7 +365,7 @@ enum veer_err config_load(const char *path, struct config **out, struct veer_dia
 {
 	char *text = NULL;
 	size_t len = 0;
-	enum veer_err err = file_read(path, CONFIG_TEXT_MAX_BYTES, &text, &len, diag);
+	enum veer_err err = file_read_given(path, CONFIG_TEXT_MAX_BYTES, &text, &len, diag);
 	if (err == VEER_OK)
 		err = config_parse(path, text, len, out, diag);
 	free(text);

@@ -39,11 +39,28 @@ static enum veer_err read_all(int fd, const char *path, struct buf *buf, struct 
 	}
 }
 
-enum veer_err file_read(const char *path, size_t limit_bytes, char **out, size_t *len, struct veer_diag *diag)
+enum veer_err file_open(const char *path, int *out, struct veer_diag *diag)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	/* without O_NONBLOCK a pipe that nobody writes to would not even let itself be opened */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return fail_errno(diag, path, "cannot open");
+	enum veer_err err = fstat(fd, &st) == 0 ? VEER_OK : fail_errno(diag, path, "cannot open");
+	if (err == VEER_OK && !S_ISREG(st.st_mode))
+		err = veer_fail(diag, VEER_EIO, "%s: cannot read: %s", path,
+				S_ISDIR(st.st_mode) ? strerror(EISDIR) : "is no regular file");
+	if (err == VEER_OK)
+		*out = fd;
+	else
+		(void)close(fd);
+	return err;
+}
+
+/* Closes `fd`. */
+static enum veer_err take_all(int fd, const char *path, size_t limit_bytes, char **out, size_t *len,
+			      struct veer_diag *diag)
+{
 	struct buf buf;
 	buf_init(&buf, limit_bytes);
 	enum veer_err err = read_all(fd, path, &buf, diag);
@@ -59,6 +76,19 @@ enum veer_err file_read(const char *path, size_t limit_bytes, char **out, size_t
 	}
 	buf_deinit(&buf);
 	return err;
+}
+
+enum veer_err file_read(const char *path, size_t limit_bytes, char **out, size_t *len, struct veer_diag *diag)
+{
+	int fd = -1;
+	enum veer_err err = file_open(path, &fd, diag);
+	return err == VEER_OK ? take_all(fd, path, limit_bytes, out, len, diag) : err;
+}
+
+enum veer_err file_read_given(const char *path, size_t limit_bytes, char **out, size_t *len, struct veer_diag *diag)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return fd >= 0 ? take_all(fd, path, limit_bytes, out, len, diag) : fail_errno(diag, path, "cannot open");
 }
 
 static bool is_blank(char c)

@@ -2,7 +2,8 @@
 /*
  * Whole files: read with a limit, written so that a crash leaves the old or the new content, never a mixture.
  *
- * Threads: all functions may be called from any thread; they block on the disk. Errors carry the path in the diag.
+ * Threads: all functions may be called from any thread; they block on the disk, and on nothing else but for
+ * file_read_given(). Errors carry the path in the diag.
  */
 #ifndef VEER_BASE_FILE_H
 #define VEER_BASE_FILE_H
@@ -13,10 +14,22 @@
 #include "base/err.h"
 
 /*
- * Read the whole of `path`, NUL-terminated. Ownership: `*out` is the caller's (free()). `len` may be NULL.
- * Errors: VEER_ENOTFOUND, VEER_EAUTH, VEER_ERANGE (longer than `limit_bytes`), VEER_EIO, VEER_ENOMEM.
+ * Open a regular file to be read; whatever else stands in its place, a pipe or a device, is refused and never waited
+ * for. `*out` is the caller's to close. Errors: VEER_ENOTFOUND, VEER_EAUTH, VEER_EIO.
+ */
+enum veer_err file_open(const char *path, int *out, struct veer_diag *diag);
+
+/*
+ * Read the whole of a regular file, NUL-terminated. Ownership: `*out` is the caller's (free()). `len` may be NULL.
+ * Errors: as file_open(); VEER_ERANGE (longer than `limit_bytes`), VEER_ENOMEM.
  */
 enum veer_err file_read(const char *path, size_t limit_bytes, char **out, size_t *len, struct veer_diag *diag);
+
+/*
+ * The same for what a person gives on a command line, which may be a pipe or a terminal (/dev/stdin): may wait for
+ * ever, so not for anything that a running server reads.
+ */
+enum veer_err file_read_given(const char *path, size_t limit_bytes, char **out, size_t *len, struct veer_diag *diag);
 
 /*
  * The first line of a small file (a token, a key) without its line end and surrounding blanks, into `out` of `size`

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include <openssl/x509.h>
 
@@ -212,6 +213,10 @@ static CURLcode set_trust(struct http_request *request, const struct http_spec *
 static enum veer_err set_tls(struct http_request *request, const struct http_spec *spec, struct veer_diag *diag)
 {
 	CURL *easy = request->easy;
+	struct stat st;
+	/* curl opens it with each connection, and would wait for whoever writes to a pipe */
+	if (spec->store == NULL && spec->ca_file != NULL && stat(spec->ca_file, &st) == 0 && !S_ISREG(st.st_mode))
+		return veer_fail(diag, VEER_EIO, "%.200s: is no regular file", spec->ca_file);
 	CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (code == CURLE_OK)
 		code = set_trust(request, spec);

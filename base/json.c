@@ -52,7 +52,8 @@ enum veer_err veer_json_parse(const char *text, size_t len, size_t limit_bytes, 
 	json_error_t error;
 	json_t *value = json_loadb(len > 0 ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (value == NULL) {
-		if (json_error_code(&error) == json_error_out_of_memory)
+		/* most of its allocations fail without a word */
+		if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0')
 			return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 		char what[JSON_ERROR_TEXT_LENGTH];
 		make_printable(error.text, what, sizeof what);

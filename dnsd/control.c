@@ -85,7 +85,22 @@ static void refuse(struct control *c, const char *reason)
 
 static void on_limit(void *ctx)
 {
-	refuse(ctx, "it took too long to serve");
+	struct control *c = ctx;
+	struct ucred peer = {.pid = 0};
+	socklen_t len = sizeof peer;
+	(void)getsockopt(c->peer, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	/* as long as it lives, the directory of the state may be locked by it */
+	log_error(c->host.log, "the server that was to take this one's place hangs", LOG_INT("pid", peer.pid));
+	refuse(c, "it took too long to serve");
+}
+
+/* From here on the next step has its time, whatever was waited for before. */
+static bool begin_step(struct control *c)
+{
+	if (loop_timer_set(c->host.loop, &c->limit, CONTROL_STEP_MS, on_limit, c) == VEER_OK)
+		return true;
+	refuse(c, "out of memory");
+	return false;
 }
 
 static void give_sockets(struct control *c, const struct control_message *asked)
@@ -94,6 +109,8 @@ static void give_sockets(struct control *c, const struct control_message *asked)
 	size_t total = 0;
 	m.fd_count = c->host.sockets(c->host.ctx, asked->role, asked->from, m.fds, CONTROL_FDS_MAX, &total);
 	m.total = (uint32_t)total;
+	if (!begin_step(c))
+		return;
 	if (c->progress < PROGRESS_TAKEN)
 		c->progress = PROGRESS_TAKEN;
 	answer(c, &m);
@@ -102,6 +119,8 @@ static void give_sockets(struct control *c, const struct control_message *asked)
 static void leave(struct control *c)
 {
 	struct control_message m = {.kind = CONTROL_LEFT};
+	if (!begin_step(c))
+		return;
 	if (c->progress < PROGRESS_LEFT) {
 		c->progress = PROGRESS_LEFT;
 		log_notice(c->host.log, "another server loads, to take this one's place");
@@ -141,8 +160,8 @@ static void judge(struct control *c)
 	bool is_same_store = strcmp(other->store_id, ours->store_id) == 0;
 	if (is_comparable && (is_same_store ? other->revision < ours->revision : !other->is_heard)) {
 		c->is_waiting = false;
-		loop_timer_cancel(c->host.loop, &c->limit);
-		answer(c, &wait);
+		if (begin_step(c))
+			answer(c, &wait);
 	} else if (!is_comparable || !is_same_store || other->revision == ours->revision) {
 		let_go(c);
 	} else if (!c->is_waiting) {
@@ -253,6 +272,7 @@ static void on_accept(void *ctx, int listen_fd, unsigned events)
 	if (loop_watch(c->host.loop, fd, LOOP_READ, on_peer, c) != VEER_OK)
 		return turn_away(c, fd, "out of memory");
 	c->peer = fd;
+	(void)begin_step(c);
 }
 
 /* Is anybody listening there? */

@@ -13,8 +13,9 @@
 #include "base/loop.h"
 #include "dnsd/control_wire.h"
 
-#define CONTROL_GO_MS 10000  /* from our leave to serve until the other one must say that it does */
-#define CONTROL_LEVEL_MS 500 /* for us to get as far as the other one is; without a control plane we never do */
+#define CONTROL_GO_MS 10000    /* from our leave to serve until the other one must say that it does */
+#define CONTROL_STEP_MS 300000 /* for each step before that: one that hangs must not hold the place, nor the disk */
+#define CONTROL_LEVEL_MS 500   /* for us to get as far as the other one is; without a control plane we never do */
 
 struct control;
 

@@ -59,6 +59,7 @@ enum {
 	COUNT_SLIPPED,                                      /* replies truncated because of the limit */
 	COUNT_TCP_ACCEPTED,
 	COUNT_TCP_NO_DESCRIPTOR, /* times that accepting was put off for want of descriptors or memory */
+	COUNT_WAITS_FAILED,      /* times that the system refused to wait, and all sockets were tried instead */
 	COUNT_TCP_CLOSED,        /* + enum count_close */
 	COUNT_REQUEST_SIZES = COUNT_TCP_CLOSED + (int)COUNT_CLOSES, /* count_request_size() */
 	COUNT_RESPONSE_SIZES = COUNT_REQUEST_SIZES + COUNT_PROTOS * COUNT_SIZES,

@@ -10,12 +10,13 @@
 #include "base/enrol.h"
 #include "base/json.h"
 #include "base/link.h"
+#include "dnsd/renewal.h"
 
 enum {
 	SILENCE_MS = 5000, /* without a heartbeat for so long, the connection is dead */
 	UPLINK_MS = 1000,
 	UPLINK_TIMEOUT_MS = 3000,
-	DISK_RETRY_MS = 30000, /* how often a full state is asked for because the disk needs a base */
+	SAVE_MS = 5000, /* until the next try to keep the identity */
 	BOOT_BYTES = 8,
 	APPLIED_MAX = 32, /* revisions not acknowledged yet that are remembered; older ones are covered by newer ones */
 };
@@ -32,6 +33,8 @@ struct feed_client {
 	struct link link;
 	struct identity identity;
 	struct enrol *enrol;
+	struct loop_timer save; /* set: the identity is not on disk */
+	bool is_unsaved;
 	struct http_request *stream;
 	struct feed_reader *reader;
 	struct veer_diag why; /* the reader's error, when it ended the stream */
@@ -41,7 +44,8 @@ struct feed_client {
 	int64_t heard_ms;
 	int64_t connected_ms;       /* when the present stream was begun */
 	int64_t connected_revision; /* what was served then */
-	int64_t disk_behind_ms; /* since when the disk needs a base that this stream does not bring; -1: it does not */
+	struct renewal renewal;     /* of the plan on disk */
+	bool is_renewing;           /* the next stream is to begin with a full state, for the disk */
 
 	struct http_request *uplink;
 	struct loop_timer uplink_timer;
@@ -77,6 +81,12 @@ static bool is_proven(const struct feed_client *c)
 	return revision != c->connected_revision || c->heard_ms - c->connected_ms > SILENCE_MS;
 }
 
+static bool has_room(void *ctx)
+{
+	const struct feed_client *c = ctx;
+	return replica_has_room(c->config.replica);
+}
+
 static bool on_data(void *ctx, const void *data, size_t len)
 {
 	struct feed_client *c = ctx;
@@ -85,16 +95,8 @@ static bool on_data(void *ctx, const void *data, size_t len)
 		return false;
 	if (is_proven(c))
 		backoff_reset(&c->backoff);
-	if (!replica_needs_base(c->config.replica))
-		c->disk_behind_ms = -1;
-	else if (c->disk_behind_ms < 0)
-		c->disk_behind_ms = c->heard_ms; /* perhaps it is being written */
-	if (c->disk_behind_ms < 0 || c->heard_ms - c->disk_behind_ms < DISK_RETRY_MS)
-		return true;
-	/* The disk is behind and may have room again: start over, to give it a new base. */
-	c->disk_behind_ms = -1;
-	(void)veer_fail(&c->why, VEER_ECLOSED, "starting over, because the plan on disk is behind");
-	return false;
+	c->is_renewing = renewal_is_due(&c->renewal, replica_needs_base(c->config.replica), has_room, c, c->heard_ms);
+	return !c->is_renewing; /* start over, to give the disk a new base */
 }
 
 static void on_done(void *ctx, const struct http_result *result)
@@ -102,6 +104,12 @@ static void on_done(void *ctx, const struct http_result *result)
 	struct feed_client *c = ctx;
 	c->stream = NULL;
 	replica_stream_ended(c->config.replica);
+	if (c->is_renewing) {
+		log_notice(c->config.log, "the plan on disk is behind, and there is room: reading the full state",
+			   LOG_STR("url", c->link.urls[c->url]));
+		if (loop_timer_set(c->config.loop, &c->retry, 0, connect_feed, c) == VEER_OK)
+			return;
+	}
 	if (c->why.text[0] != '\0')
 		log_error(c->config.log, "the feed is refused", LOG_STR("url", c->link.urls[c->url]),
 			  LOG_STR("why", c->why.text));
@@ -120,11 +128,11 @@ static void connect_feed(void *ctx)
 	size_t zones;
 	c->why.text[0] = '\0';
 	c->connected_ms = loop_now_ms(c->config.loop);
-	c->disk_behind_ms = -1;
 	replica_serving(c->config.replica, store_id, &c->connected_revision, &zones);
 	feed_reader_free(&c->reader);
 	c->reader = feed_reader_new(replica_sink(), c->config.replica);
-	replica_position(c->config.replica, store_id, &revision);
+	replica_position(c->config.replica, c->is_renewing, store_id, &revision);
+	c->is_renewing = false; /* if this does not succeed, it has time */
 	if (store_id[0] != '\0')
 		(void)snprintf(path, sizeof path, "/v1/feed?store_id=%s&since=%lld", store_id, (long long)revision);
 	else
@@ -136,18 +144,34 @@ static void connect_feed(void *ctx)
 		retry_later(c);
 }
 
-static void on_enrolled(void *ctx, const struct identity *identity, const char *reason)
+/* The token was of one use: without what came for it, a restart could not follow the feed. */
+static void keep_identity(void *ctx)
 {
 	struct feed_client *c = ctx;
 	struct veer_diag diag = {""};
+	if (identity_save(c->config.state_dir, &c->identity, &diag) == VEER_OK) {
+		if (c->is_unsaved)
+			log_notice(c->config.log, "the identity is kept now");
+		c->is_unsaved = false;
+		return;
+	}
+	if (!c->is_unsaved)
+		log_error(c->config.log,
+			  "the identity cannot be kept, and this token will not work again; it is tried until it can",
+			  LOG_STR("why", diag.text));
+	c->is_unsaved = true;
+	(void)loop_timer_set(c->config.loop, &c->save, SAVE_MS, keep_identity, c);
+}
+
+static void on_enrolled(void *ctx, const struct identity *identity, const char *reason)
+{
+	struct feed_client *c = ctx;
 	if (identity == NULL) {
 		c->config.failed(c->config.ctx, reason);
 		return;
 	}
 	c->identity = *identity;
-	if (identity_save(c->config.state_dir, identity, &diag) != VEER_OK)
-		log_error(c->config.log, "the identity cannot be kept: this token will not work again",
-			  LOG_STR("why", diag.text));
+	keep_identity(c);
 	identity_bearer(identity, c->link.bearer);
 	(void)snprintf(c->name, sizeof c->name, "%s", identity->name);
 	log_notice(c->config.log, "enrolled", LOG_STR("id", identity->id), LOG_STR("name", identity->name));
@@ -279,6 +303,7 @@ enum veer_err feed_client_new(const struct feed_config *config, struct feed_clie
 		return VEER_ENOMEM;
 	c->config = *config;
 	c->heard_ms = -1;
+	c->is_renewing = replica_needs_base(config->replica) && replica_has_room(config->replica);
 	c->started_ms = loop_now_ms(config->loop);
 	if (gethostname(c->name, sizeof c->name - 1) != 0 || c->name[0] == '\0')
 		(void)snprintf(c->name, sizeof c->name, "nameserver");
@@ -312,6 +337,7 @@ void feed_client_free(struct feed_client **client)
 		return;
 	loop_timer_cancel(c->config.loop, &c->retry);
 	loop_timer_cancel(c->config.loop, &c->uplink_timer);
+	loop_timer_cancel(c->config.loop, &c->save);
 	enrol_free(&c->enrol);
 	http_client_free(&c->link.http);
 	feed_reader_free(&c->reader);

@@ -71,6 +71,8 @@ static void write_tcp(const struct count_totals *totals, struct buf *out)
 	write_counter("veer_dns_tcp_accepted_total", "Connections accepted.", totals->values[COUNT_TCP_ACCEPTED], out);
 	write_counter("veer_dns_tcp_postponed_total", "Times that accepting was put off for want of descriptors.",
 		      totals->values[COUNT_TCP_NO_DESCRIPTOR], out);
+	write_counter("veer_dns_waits_failed_total", "Times that a worker could not wait, and tried all its sockets.",
+		      totals->values[COUNT_WAITS_FAILED], out);
 }
 
 /* A histogram for each transport. */

@@ -17,8 +17,9 @@ struct pending {
 
 struct replica {
 	struct replica_config config;
-	struct plan_builder *builder;      /* of the plan in use */
-	struct plan_builder *fresh;        /* after a reset, until its commit */
+	struct plan_builder *builder; /* of the plan in use */
+	struct plan_builder *fresh;   /* after a reset, until its commit */
+	bool is_half; /* the builder in use has a part of a commit that failed: no plan may come of it any more */
 	char hello_id[PLAN_STORE_ID_SIZE]; /* of the present stream */
 	char store_id[PLAN_STORE_ID_SIZE];
 	int64_t revision; /* of the plan in use; 0: none */
@@ -138,6 +139,7 @@ static enum veer_err switch_builder(struct replica *r, int64_t revision, const c
 		log_error(r->config.log, "memory is out: an old plan is not released");
 	r->builder = r->fresh;
 	r->fresh = NULL;
+	r->is_half = false;
 	set_position(r, store_id, revision);
 	r->config.publish(r->config.ctx, plan, &retired);
 	return VEER_OK;
@@ -283,8 +285,8 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 {
 	struct replica *r = ctx;
 	if (r->fresh == NULL)
-		return r->revision > 0 ? hold(r, change, diag)
-				       : veer_fail(diag, VEER_EINVAL, "a change before any full state");
+		return r->revision > 0 && !r->is_half ? hold(r, change, diag)
+						      : veer_fail(diag, VEER_EINVAL, "a change before any full state");
 	if (change->is_del)
 		return veer_fail(diag, VEER_EINVAL, "a del within a full state");
 	if (r->config.disk != NULL)
@@ -307,9 +309,11 @@ static enum veer_err commit_pending(struct replica *r, int64_t revision, struct 
 		err = apply(r, r->builder, &p->change, diag);
 	if (err == VEER_OK)
 		err = plan_builder_commit(r->builder, revision, &plan, &retired);
-	if (err != VEER_OK)
+	if (err != VEER_OK) {
+		r->is_half = true; /* until the next full state, which this ends the stream for */
 		return veer_fail(diag, err, "revision %lld cannot be applied: %s", (long long)revision,
 				 veer_err_text(err));
+	}
 	set_position(r, r->hello_id, revision);
 	r->config.publish(r->config.ctx, plan, &retired);
 	for (const struct pending *p = r->first; p != NULL && r->config.disk != NULL; p = p->next)
@@ -329,6 +333,8 @@ static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *di
 	if (r->fresh == NULL) {
 		if (strcmp(r->hello_id, r->store_id) != 0)
 			return veer_fail(diag, VEER_EINVAL, "another store, but no reset");
+		if (r->is_half)
+			return veer_fail(diag, VEER_EINVAL, "a commit on top of one that could not be applied");
 		return revision > r->revision ? commit_pending(r, revision, diag)
 					      : veer_fail(diag, VEER_ESTALE, "revision %lld after %lld",
 							  (long long)revision, (long long)r->revision);
@@ -358,7 +364,7 @@ static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t co
 	r->doubt_count = count;
 	for (size_t i = 0; i < count; i++)
 		memcpy(r->doubts[i], endpoints[i], strnlen(endpoints[i], MODEL_ENDPOINT_KEY_MAX));
-	if (r->revision == 0 || !doubt(r, r->builder))
+	if (r->revision == 0 || r->is_half || !doubt(r, r->builder))
 		return VEER_OK;
 	if (plan_builder_commit(r->builder, r->revision, &plan, &retired) == VEER_OK)
 		r->config.publish(r->config.ctx, plan, &retired);
@@ -391,12 +397,16 @@ bool replica_needs_base(const struct replica *r)
 	return r->config.disk != NULL && r->fresh == NULL && r->revision > 0 && plan_disk_needs_base(r->config.disk);
 }
 
-void replica_position(const struct replica *r, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision)
+bool replica_has_room(const struct replica *r)
 {
-	bool from_start = r->config.disk != NULL && plan_disk_needs_base(r->config.disk);
+	return r->config.disk != NULL && plan_disk_has_room(r->config.disk);
+}
+
+void replica_position(const struct replica *r, bool from_start, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision)
+{
 	memcpy(store_id, r->store_id, PLAN_STORE_ID_SIZE);
 	*revision = r->revision;
-	if (from_start) {
+	if (from_start || r->is_half) {
 		store_id[0] = '\0';
 		*revision = 0;
 	}
@@ -416,7 +426,7 @@ enum veer_err replica_set_geo(struct replica *r, struct geo_table *geo)
 	const struct plan *plan;
 	struct retire_list retired = {0};
 	enum veer_err err = plan_builder_set_geo(r->builder, geo);
-	if (err != VEER_OK || r->revision == 0)
+	if (err != VEER_OK || r->revision == 0 || r->is_half)
 		return err;
 	/* The locations are in force with the next commit at the latest; now, if memory allows. */
 	if (plan_builder_commit(r->builder, r->revision, &plan, &retired) == VEER_OK)

@@ -57,10 +57,14 @@ const struct feed_sink *replica_sink(void);
 /* The stream has ended: what was not committed is dropped. */
 void replica_stream_ended(struct replica *replica);
 
-/* From where to go on: "" and 0 for the start, also when the disk needs a new base. */
-void replica_position(const struct replica *replica, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision);
+/* From where to go on: "" and 0 for the start, also if a full state is wanted (`from_start`) or memory was out for a
+ * commit. */
+void replica_position(const struct replica *replica, bool from_start, char store_id[PLAN_STORE_ID_SIZE],
+		      int64_t *revision);
 /* A full state was served, but the disk could not keep up: only a new one makes it whole. */
 bool replica_needs_base(const struct replica *replica);
+/* Does the disk seem to have room for one? */
+bool replica_has_room(const struct replica *replica);
 /* The plan in use: "" and 0 before the first. */
 void replica_serving(const struct replica *replica, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision,
 		     size_t *zones);

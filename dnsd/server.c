@@ -225,13 +225,12 @@ static void on_refused(void *ctx, const char *reason)
 }
 
 /* A token is needed only as long as there is no identity. */
-static enum veer_err read_token(struct server *s, struct veer_diag *diag)
+static void read_token(struct server *s)
 {
 	struct identity identity;
 	const struct server_options *o = s->options;
-	if (o->token_file == NULL || identity_load(o->state, &identity, NULL) == VEER_OK)
-		return VEER_OK;
-	return file_read_line(o->token_file, s->token, sizeof s->token, diag);
+	if (o->token_file != NULL && identity_load(o->state, &identity, NULL) != VEER_OK)
+		s->no_token = file_read_line(o->token_file, s->token, sizeof s->token, &s->token_diag);
 }
 
 void server_pause(void)
@@ -259,9 +258,8 @@ static enum veer_err open_disk(struct server *s, struct veer_diag *diag)
 static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 {
 	const struct server_options *o = s->options;
-	enum veer_err err = read_token(s, diag);
-	if (err == VEER_OK && o->state != NULL)
-		err = file_make_dirs(o->state, diag);
+	enum veer_err err = o->state != NULL ? file_make_dirs(o->state, diag) : VEER_OK;
+	read_token(s);
 	if (err == VEER_OK && o->state != NULL)
 		err = open_disk(s, diag);
 	if (err != VEER_OK)
@@ -313,8 +311,14 @@ static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
 		return veer_fail(diag, s->failed, "%s", s->failed_diag.text);
 	if (err != VEER_OK && err != VEER_ENOTFOUND)
 		log_error(s->daemon->log, "the saved plan is refused", LOG_STR("reason", saved.text));
+	if (s->no_token != VEER_OK && !is_alone(s))
+		return veer_fail(diag, s->no_token, "%s", s->token_diag.text);
+	if (s->no_token != VEER_OK)
+		log_error(s->daemon->log, "there is no token to enrol with; what was saved is served",
+			  LOG_STR("reason", s->token_diag.text));
 	err = server_follow(s, diag);
-	if ((err == VEER_ECORRUPT || err == VEER_EIO) && is_alone(s)) { /* the identity is damaged */
+	/* the identity is damaged, or there is none, and no token */
+	if ((err == VEER_ECORRUPT || err == VEER_EIO || (err == VEER_EAUTH && s->no_token != VEER_OK)) && is_alone(s)) {
 		log_error(s->daemon->log, "the feed cannot be followed; what was saved is served",
 			  LOG_STR("reason", diag->text));
 		err = VEER_OK;

@@ -39,8 +39,10 @@ struct server {
 	struct loop_timer step;          /* of draining, of getting the disk back, or until we thaw */
 	bool is_draining;                /* somebody else serves; we end */
 	int64_t drain_end_ms;
-	char token[256];      /* secret; "" without */
-	enum veer_err failed; /* of the first publication from the feed */
+	char token[256];             /* secret; "" without */
+	enum veer_err no_token;      /* why it is missing, though there is no identity */
+	struct veer_diag token_diag; /* of no_token */
+	enum veer_err failed;        /* of the first publication from the feed */
 	struct veer_diag failed_diag;
 };
 

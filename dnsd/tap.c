@@ -45,13 +45,14 @@ static uint32_t next_random(struct tap_port *port)
 	return (uint32_t)(x >> 32);
 }
 
-/* Is it this one's turn? After it, `every` - 1 are left out on average. */
+/* Is it this one's turn? After it, `every` - 1 are left out on average: evenly from 0 to 2 * `every` - 2. */
 static bool is_sampled(struct tap_port *port, enum tap_output output)
 {
 	uint32_t every = port->every[output];
 	if (every == 0 || port->left[output]-- > 0)
 		return false;
-	port->left[output] = (uint32_t)((uint64_t)next_random(port) * (2 * (uint64_t)every - 1) >> 32);
+	/* 31 random bits, because the other factor may have 33 */
+	port->left[output] = (uint64_t)(next_random(port) >> 1) * (2 * (uint64_t)every - 1) >> 31;
 	return true;
 }
 

@@ -26,7 +26,7 @@ struct tap_options {
 struct tap_port {
 	struct tap_ring *ring;
 	uint32_t every[TAP_OUTPUTS]; /* 0: not at all */
-	uint32_t left[TAP_OUTPUTS];  /* queries until the next one */
+	uint64_t left[TAP_OUTPUTS];  /* queries until the next one */
 	uint64_t random;             /* state of the generator that spreads them */
 };
 

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,6 +20,7 @@
 #define EVENTS_MAX 64
 #define UDP_QUERIES 1024 /* taken from one socket before the others have their turn: some milliseconds */
 #define WALL_MS 100      /* how often the wall clock is looked at */
+#define REFUSED_MS 5     /* until the next try when the kernel refuses to wait */
 #define DRAIN_MS 5       /* how often a worker that ends looks for connections to send on */
 
 /* Tags of epoll events: listening sockets by their index, connections from TAG_CONNECTION on. */
@@ -189,13 +191,30 @@ static bool serve_events(struct worker *w)
 	return go_on;
 }
 
+/*
+ * Until something is ready, or patience is over: how many are. A wait that the kernel refuses (memory; a limit of
+ * descriptors that was lowered) must end no worker, whose sockets would go on receiving: all of them are tried then,
+ * some milliseconds later.
+ */
+static int wait_for_events(struct worker *w)
+{
+	static const struct timespec pause = {.tv_nsec = REFUSED_MS * 1000000};
+	int count = poll(w->waits, w->pair_count + 1, patience_ms(w));
+	if (count >= 0 || errno == EINTR)
+		return count;
+	count_add(&w->responder.counters, COUNT_WAITS_FAILED);
+	(void)nanosleep(&pause, NULL);
+	for (size_t i = 0; i <= w->pair_count; i++)
+		w->waits[i].revents = w->waits[i].fd >= 0 ? POLLIN : 0;
+	return (int)w->pair_count + 1;
+}
+
 /* One turn: wait, then serve everything that is ready. False when it is time to stop. */
 static bool turn(struct worker *w, int64_t *swept_ms)
 {
 	bool go_on = true;
 	rcu_away(w->rcu, w->index);
-	int count = poll(w->waits, w->pair_count + 1, patience_ms(w));
-	bool is_broken = count < 0 && errno != EINTR;
+	int count = wait_for_events(w);
 	look_at_clocks(w);
 	int64_t now_ms = w->responder.now_ms;
 	if (count > 0) {
@@ -210,7 +229,7 @@ static bool turn(struct worker *w, int64_t *swept_ms)
 	}
 	if (w->is_draining)
 		drain(w);
-	return go_on && !is_broken;
+	return go_on;
 }
 
 static void *run(void *ctx)

@@ -290,7 +290,7 @@ static enum veer_err read_file(const char *path, struct arena *arena, struct mod
 	char *text = NULL;
 	size_t len = 0;
 	json_t *object = NULL;
-	enum veer_err err = file_read(path, FILE_BYTES, &text, &len, diag);
+	enum veer_err err = file_read_given(path, FILE_BYTES, &text, &len, diag);
 	if (err != VEER_OK)
 		return err;
 	err = veer_json_parse(text, len, FILE_BYTES, &object, &inner);

@@ -9,13 +9,17 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "zones/plan_disk_impl.h"
 
-enum { BASE_CHUNK_BYTES = 1 << 20 };
+enum {
+	BASE_CHUNK_BYTES = 1 << 20,
+	ROOM_BYTES = 1 << 16, /* for the journal, and what the file system needs for itself */
+};
 
 void plan_disk_path(const struct plan_disk *disk, const char *name, char out[PLAN_DISK_PATH_SIZE])
 {
@@ -203,6 +207,7 @@ enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink
 					     &good_len, diag);
 		err = err == VEER_ENOTFOUND ? VEER_OK : err;
 	}
+	disk->expected_bytes = err == VEER_OK ? (uint64_t)(files->base_len + good_len) : 0;
 	if (err == VEER_OK && plan_disk_open_journal(disk, good_len) == VEER_OK)
 		atomic_store(&disk->needs_base, false);
 	return err;
@@ -265,7 +270,7 @@ static bool fits(struct plan_disk *disk, const struct feed_change *change)
 void plan_disk_base_begin(struct plan_disk *disk, const char *store_id)
 {
 	buf_reset(&disk->base);
-	disk->base_count = 0;
+	disk->base_count = disk->base_bytes = 0;
 	(void)snprintf(disk->base_store_id, sizeof disk->base_store_id, "%s", store_id);
 	disk->is_base_lost = !push(disk, PLAN_DISK_JOB_BASE_BEGIN, NULL, 0);
 }
@@ -274,7 +279,9 @@ void plan_disk_base_put(struct plan_disk *disk, const struct feed_change *change
 {
 	if (!fits(disk, change))
 		return;
+	size_t before = disk->base.len;
 	plan_disk_put_record(&disk->base, &disk->tables, change);
+	disk->base_bytes += disk->base.len - before;
 	disk->base_count++;
 	if (disk->base.len > BASE_CHUNK_BYTES || disk->base.failed)
 		disk->is_base_lost |= !push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
@@ -282,6 +289,7 @@ void plan_disk_base_put(struct plan_disk *disk, const struct feed_change *change
 
 void plan_disk_base_commit(struct plan_disk *disk, int64_t revision)
 {
+	disk->expected_bytes = disk->base_bytes;
 	if (disk->base.len > 0)
 		disk->is_base_lost |= !push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
 	/* The state in use is the new base's. If that is not whole, the old files stay as they are, and nothing is
@@ -351,6 +359,15 @@ void plan_disk_lose(struct plan_disk *disk)
 bool plan_disk_needs_base(const struct plan_disk *disk)
 {
 	return atomic_load(&disk->needs_base) || atomic_load(&disk->is_broken);
+}
+
+bool plan_disk_has_room(const struct plan_disk *disk)
+{
+	struct statvfs fs;
+	if (statvfs(disk->dir, &fs) != 0)
+		return true;
+	uint64_t needed = disk->expected_bytes + disk->expected_bytes / 2 + ROOM_BYTES;
+	return (fs.f_flag & ST_RDONLY) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize >= needed;
 }
 
 void plan_disk_flush(struct plan_disk *disk)

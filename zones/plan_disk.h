@@ -68,6 +68,12 @@ void plan_disk_lose(struct plan_disk *disk);
 /* Something could not be written, so that only a new base makes the disk whole again. */
 bool plan_disk_needs_base(const struct plan_disk *disk);
 
+/*
+ * Is there likely room for a base beside the one that is kept: half as much again as the newest one has, or would have
+ * had? What cannot be told (a quota) counts as room. From the queueing thread.
+ */
+bool plan_disk_has_room(const struct plan_disk *disk);
+
 /* Wait until everything queued so far is on disk (or lost). For tests and for the end. */
 void plan_disk_flush(struct plan_disk *disk);
 

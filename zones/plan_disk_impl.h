@@ -72,7 +72,9 @@ struct plan_disk {
 	/* The queueing thread's. */
 	struct buf base; /* records not handed over yet */
 	uint64_t base_count;
-	bool is_base_lost; /* a part of the base under way could not be queued */
+	uint64_t base_bytes;     /* of its records so far */
+	uint64_t expected_bytes; /* what a base of the plan in use takes; 0: not known */
+	bool is_base_lost;       /* a part of the base under way could not be queued */
 	char base_store_id[PLAN_DISK_STORE_ID_SIZE];
 	struct buf journal; /* operations of the commit under way */
 	uint32_t journal_count;

@@ -182,12 +182,136 @@ static bool params_fit(const char *params)
 	return true;
 }
 
+/* A number with a fraction, of which `decimals` digits count, times ten to that power. */
+static bool read_decimal(const struct word *w, unsigned decimals, uint64_t max, uint64_t *out)
+{
+	uint64_t number = 0;
+	unsigned digits = 0, after = 0;
+	bool has_point = false;
+	for (size_t i = 0; i < w->len; i++) {
+		if (w->text[i] == '.' && !has_point) {
+			has_point = true;
+			continue;
+		}
+		if (!is_digit(w->text[i]) || number > max)
+			return false;
+		digits++;
+		if (!has_point || after < decimals)
+			number = number * 10 + (uint64_t)(w->text[i] - '0');
+		after += has_point && after < decimals;
+	}
+	for (; after < decimals && number <= max; after++)
+		number *= 10;
+	*out = number;
+	return digits > 0 && number <= max;
+}
+
+/* Degrees, minutes and seconds, the latter two optional, and one of `sides` (RFC 1876 3). */
+static bool is_angle(const char **line, uint64_t degrees_max, const char *sides)
+{
+	static const uint64_t units[] = {3600000, 60000, 1};
+	const uint64_t limits[] = {degrees_max, 59, 59999};
+	uint64_t sum = 0;
+	struct word w;
+	for (unsigned i = 0; next_word(line, &w); i++) {
+		uint64_t number;
+		if (i > 0 && w.len == 1 && strchr(sides, w.text[0]) != NULL)
+			return sum <= degrees_max * units[0];
+		if (i == 3 || !read_decimal(&w, i == 2 ? 3 : 0, limits[i], &number))
+			return false;
+		sum += number * units[i];
+	}
+	return false;
+}
+
+/* Metres, with two decimals; `*line` need not have them. */
+static bool is_length(const char **line, uint64_t below_max, uint64_t max)
+{
+	struct word w;
+	uint64_t ignored;
+	if (!next_word(line, &w))
+		return true;
+	bool is_below = w.text[0] == '-';
+	w.text += is_below;
+	w.len -= is_below;
+	if (w.len > 0 && (w.text[w.len - 1] == 'm' || w.text[w.len - 1] == 'M'))
+		w.len--;
+	return read_decimal(&w, 2, is_below ? below_max : max, &ignored);
+}
+
+/* Latitude, longitude, altitude, and three sizes (RFC 1876 3). */
+static bool is_location(const char *line)
+{
+	const uint64_t size_max = UINT64_C(9000000000);
+	return is_angle(&line, 90, "NnSs") && is_angle(&line, 180, "EeWw") &&
+	       is_length(&line, 10000000, UINT64_C(4284967295)) && is_length(&line, 0, size_max) &&
+	       is_length(&line, 0, size_max) && is_length(&line, 0, size_max);
+}
+
+/* "[!]FAMILY:ADDRESS/PREFIX" (RFC 3123 5). */
+static bool are_prefixes(const char *line)
+{
+	struct word w;
+	while (next_word(&line, &w)) {
+		bool is_negated = w.text[0] == '!';
+		const char *slash = memrchr(w.text, '/', w.len);
+		if (slash == NULL)
+			continue; /* ldns refuses that */
+		const struct word prefix = {.text = slash + 1, .len = (size_t)(w.text + w.len - slash - 1)};
+		if (prefix.len == 0 || !read_number(&prefix, w.text[is_negated] == '1' ? 32 : 128))
+			return false;
+	}
+	return true;
+}
+
+/* A gateway of type 3 is a name (RFC 4025 3.1), and ldns does not complete it: is it whole? */
+static bool is_gateway_whole(const char *line)
+{
+	struct word kind = {0}, w = {0};
+	for (unsigned i = 0; i < 4; i++) {
+		if (!next_word(&line, &w))
+			return true;
+		if (i == 1)
+			kind = w;
+	}
+	while (kind.len > 1 && kind.text[0] == '0') {
+		kind.text++;
+		kind.len--;
+	}
+	if (kind.len != 1 || kind.text[0] != '3')
+		return true;
+	size_t escapes = 0;
+	while (escapes + 1 < w.len && w.text[w.len - 2 - escapes] == '\\')
+		escapes++;
+	return w.text[w.len - 1] == '.' && escapes % 2 == 0;
+}
+
+/* What ldns makes something else of than it says, beyond single numbers. */
+static bool text_fits(const char *rdata, uint16_t type, const char **what)
+{
+	switch (type) {
+	case RRTYPE_LOC:
+		*what = "a location out of range";
+		return is_location(rdata);
+	case RRTYPE_APL:
+		*what = "a prefix is longer than the addresses of its family";
+		return are_prefixes(rdata);
+	case RRTYPE_IPSECKEY:
+		*what = "a gateway's name must be whole, with a dot at its end";
+		return is_gateway_whole(rdata);
+	default:
+		return true;
+	}
+}
+
 static bool rdata_fits(const char *rdata, uint16_t type, const char **what)
 {
 	const ldns_rr_descriptor *d = ldns_rr_descript(type);
 	struct word w;
-	if (d == NULL || strncmp(rdata + strspn(rdata, " \t"), "\\#", 2) == 0)
+	if (strncmp(rdata + strspn(rdata, " \t"), "\\#", 2) == 0)
 		return true;
+	if (d == NULL || !text_fits(rdata, type, what))
+		return d == NULL;
 	size_t count = ldns_rr_descriptor_minimum(d);
 	for (size_t i = 0; i < count; i++) {
 		ldns_rdf_type field = ldns_rr_descriptor_field_type(d, i);

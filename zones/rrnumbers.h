@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The numbers in a record's text. ldns cuts a number that is too big for its field without a word: a preference of
- * 70000 becomes 4464, a TTL of 4294967299 becomes 3. It makes half an octet at the end of hex digits a whole one, and
- * of a parameter that stands twice it takes the last. Whatever is given to ldns goes through here first.
+ * 70000 becomes 4464, a TTL of 4294967299 becomes 3. It makes half an octet at the end of hex digits a whole one, of a
+ * parameter that stands twice it takes the last, and a relative name of a gateway is no other than a whole one.
+ * Whatever is given to ldns goes through here first.
  *
  * Threads: pure functions.
  */

@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "zones/model.h"
+#include "zones/rdata_check.h"
 #include "zones/rrnumbers.h"
 #include "zones/zonefile_lines.h"
 
@@ -56,6 +57,7 @@ static enum veer_err parse_generic(uint16_t type, const char *text, uint8_t **rd
 {
 	char *end = NULL;
 	uint16_t at[RDATA_NAMES_MAX];
+	const char *what = "the octets behind \\# are malformed for their type";
 	text += strspn(text, " \t");
 	unsigned long len = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : UINT16_MAX + 1UL;
 	uint8_t *data = len <= UINT16_MAX ? malloc(len + 1) : NULL;
@@ -72,11 +74,12 @@ static enum veer_err parse_generic(uint16_t type, const char *text, uint8_t **rd
 			data[digits / 2] = (uint8_t)(digits % 2 == 0 ? value << 4 : data[digits / 2] | value);
 		digits++;
 	}
-	if (!ok || digits != 2 * len || rdata_names(type, data, len, at) < 0) {
+	ok = ok && digits == 2 * len;
+	if (!ok)
+		what = "the digits behind \\# are not as many octets as it says";
+	if (!ok || rdata_names(type, data, len, at) < 0 || !rdata_check(type, data, len, &what)) {
 		free(data);
-		return veer_fail(diag, VEER_EINVAL,
-				 ok && digits == 2 * len ? "the octets behind \\# are malformed for their type"
-							 : "the digits behind \\# are not as many octets as it says");
+		return veer_fail(diag, VEER_EINVAL, "%s", what);
 	}
 	*rdata = data;
 	*rdata_len = len;
@@ -117,15 +120,12 @@ static bool means(uint16_t type, const char *text, const uint8_t *rdata, size_t 
 	return same;
 }
 
-enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata, size_t *rdata_len,
-			   struct veer_diag *diag)
+/* `text` without comment and parentheses, as line_reader_next() leaves it. */
+static enum veer_err parse_line(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata,
+				size_t *rdata_len, struct veer_diag *diag)
 {
 	char type_text[RRSET_TYPE_TEXT_SIZE];
-	size_t text_len = strnlen(text, RRTEXT_MAX + 1);
-	if (text_len > RRTEXT_MAX)
-		return veer_fail(diag, VEER_ERANGE, "record text over %d bytes", RRTEXT_MAX);
-	if (!is_one_line(text))
-		return veer_fail(diag, VEER_EINVAL, "a record must be one line of text");
+	size_t text_len = strlen(text);
 	size_t blanks = strspn(text, " \t");
 	if (strncmp(text + blanks, "\\#", 2) == 0)
 		return parse_generic(type, text + blanks + 2, rdata, rdata_len, diag);
@@ -146,11 +146,41 @@ enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origi
 			err = veer_fail(diag, VEER_EINVAL, "not a record of type %s: %s", type_text, what);
 		else
 			err = rdata_of(rr, rdata, rdata_len);
+		if (err == VEER_OK && !rdata_check(type, *rdata, *rdata_len, &what)) {
+			free(*rdata);
+			err = veer_fail(diag, VEER_EINVAL, "not a record of type %s: %s", type_text, what);
+		}
 	}
 	ldns_rr_free(rr);
 	ldns_rdf_deep_free(origin_rdf);
 	free(line);
 	return err;
+}
+
+enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata, size_t *rdata_len,
+			   struct veer_diag *diag)
+{
+	struct line_reader r;
+	uint8_t *read = NULL;
+	size_t read_len = 0;
+	size_t text_len = strnlen(text, RRTEXT_MAX + 1);
+	if (text_len > RRTEXT_MAX)
+		return veer_fail(diag, VEER_ERANGE, "record text over %d bytes", RRTEXT_MAX);
+	if (!is_one_line(text))
+		return veer_fail(diag, VEER_EINVAL, "a record must be one line of text");
+	enum veer_err err = line_reader_init(&r, -1, text, text_len);
+	if (err == VEER_OK)
+		err = line_reader_next(&r, diag);
+	if (err == VEER_OK)
+		err = parse_line(type, r.text.data, origin, &read, &read_len, diag);
+	else if (err == VEER_ENOTFOUND)
+		err = veer_fail(diag, VEER_EINVAL, "there is no record in the text");
+	line_reader_deinit(&r);
+	if (err != VEER_OK)
+		return err;
+	*rdata = read;
+	*rdata_len = read_len;
+	return VEER_OK;
 }
 
 enum veer_err rrtext_print(uint16_t type, const uint8_t *rdata, size_t rdata_len, char **text)

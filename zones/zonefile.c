@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
+#include "zones/rdata_check.h"
 #include "zones/rrnumbers.h"
 #include "zones/rrtext.h"
 #include "zones/trie.h"
@@ -154,6 +156,7 @@ static enum veer_err take_record(struct source *s, const ldns_rr *rr)
 {
 	struct reading *r = s->reading;
 	uint16_t at[RDATA_NAMES_MAX];
+	const char *what;
 	uint16_t type = (uint16_t)ldns_rr_get_type(rr);
 	if (!name_is_under(s->owner, r->zf->origin))
 		return fail_here(s, VEER_EINVAL, "the owner name is outside the zone");
@@ -168,6 +171,8 @@ static enum veer_err take_record(struct source *s, const ldns_rr *rr)
 	size_t len = ldns_buffer_position(r->wire);
 	if (len > RRSET_WIRE_MAX || rdata_names(type, rdata, len, at) < 0)
 		return fail_here(s, VEER_EINVAL, "malformed record data");
+	if (!rdata_check(type, rdata, len, &what))
+		return fail_here(s, VEER_EINVAL, what);
 	if (type == RRTYPE_SOA && r->minimum == TTL_UNSTATED)
 		r->minimum = soa_minimum(rdata, len);
 	uint32_t ttl = effective_ttl(r, ldns_rr_ttl(rr));
@@ -536,10 +541,9 @@ enum veer_err zonefile_read(const char *path, const uint8_t *origin, struct zone
 		return VEER_ENOMEM;
 	enum veer_err err = new_file(zf, path, &file);
 	if (err == VEER_OK) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
 		directory = directory_of(path);
-		if (fd < 0 || directory == NULL)
-			err = veer_fail(diag, VEER_ENOTFOUND, "%s: cannot be opened", path);
+		err = directory != NULL ? file_open(path, &fd, diag)
+					: veer_fail(diag, VEER_ENOTFOUND, "%s: cannot be opened", path);
 	}
 	if (err == VEER_OK)
 		err = read_all(zf, fd, NULL, 0, directory, diag);

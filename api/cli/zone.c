@@ -33,7 +33,7 @@ static enum veer_err import_zone(void *ctx, struct cli *cli, const struct args_l
 	char *text = NULL;
 	size_t len = 0;
 	struct buf path;
-	enum veer_err err = file_read(strcmp(file, "-") == 0 ? "/dev/stdin" : file, ZONE_TEXT_MAX, &text, &len, diag);
+	enum veer_err err = file_read_given(strcmp(file, "-") == 0 ? "/dev/stdin" : file, ZONE_TEXT_MAX, &text, &len, diag);
 	if (err != VEER_OK)
 		return err;
 	zone_path(&path, words->items[0], "/import");

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A full disk: user writes are refused, verdicts and answers go on, and all is made good when there is room again."""
+import json
 import os
 import subprocess
 
@@ -188,3 +189,59 @@ def test_a_name_server_starts_from_a_disk_that_became_read_only(disk, tmp_path):
         assert d.ask("www.gslb.example.") == ["192.0.2.2"]
         d.wait_log("no control socket.*Read-only")
         assert d.stop() == 0
+
+
+def test_a_full_disk_has_no_full_state_read_again(disk, tmp_path):
+    feed = os.path.join(os.path.dirname(__file__), "../data/formats/feed.ndjson")
+    with open(feed, encoding="utf-8") as f:
+        text = f.read()
+    store_id = json.loads(text.split("\n")[0])["store_id"]
+    hello = json.dumps({"type": "hello", "format": 1, "store_id": store_id, "revision": 13}) + "\n"
+    later = hello + '{"type":"reset"}\n{"type":"commit","revision":13}\n'
+    control = FeedServer(str(tmp_path / "api.sock"), lambda path: hello if "since=" in path else later if control.requests[1:] else text)
+
+    def change(revision, size):
+        control.push({"type": "put", "kind": "zone", "key": "z.", "revision": revision,
+                      "object": {"name": "z.", "version": 1, "note": "x" * size}},
+                     {"type": "commit", "revision": revision})
+
+    with Dnsd("--feed", f"unix:{control.path}", "--state", os.path.join(disk, "state")) as d:
+        d.ready()
+        wait_until(lambda: os.path.exists(f"{disk}/state/plan.base"), 5, "the base")
+        fill(disk)
+        change(13, 20000)
+        d.wait_log("the plan cannot be written")
+        control.cut()
+        wait_until(lambda: len(control.requests) > 1, 10, "another stream")
+        assert "since=13" in control.requests[1], control.requests
+        # with room, half a minute after it fell behind
+        empty(disk)
+        wait_until(lambda: len(control.requests) > 2, 40, "the full state")
+        assert "since=" not in control.requests[2], control.requests
+        d.wait_log("level=notice.*the plan on disk is behind, and there is room")
+        assert "refused" not in d.log()
+        assert d.stop() == 0
+    control.close()
+
+
+def test_an_identity_that_the_disk_did_not_take_is_kept_later(disk, tmp_path):
+    (tmp_path / "api").mkdir()
+    api = Api(tmp_path / "api").start()
+    made = api.post("/v1/nameservers", {"name": "ns1"})
+    assert made.status == 201, made
+    (tmp_path / "token").write_text(made.json["token"])
+    assert api.post("/v1/zones", {"name": "t.example.", "nameservers": ["ns1.t.example."]}).status == 201
+    os.mkdir(f"{disk}/state")
+    fill(disk)
+    args = ["--feed", f"unix:{api.unix}", "--state", f"{disk}/state", "--token-file", str(tmp_path / "token")]
+    try:
+        with Dnsd(*args) as d:
+            d.ready()
+            d.wait_log("level=error.*the identity cannot be kept")
+            assert not os.path.exists(f"{disk}/state/identity.json")
+            empty(disk)
+            wait_until(lambda: os.path.exists(f"{disk}/state/identity.json"), 10, "the identity")
+            d.wait_log("the identity is kept now")
+            assert d.stop() == 0
+    finally:
+        api.kill()

@@ -3,12 +3,14 @@
 """veer-dnsd alone: zone files over UDP and TCP, and a feed from a control plane made of test data."""
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import time
+import urllib.request
 
 import dns.edns
 import dns.flags
@@ -278,6 +280,26 @@ def test_reload_keeps_a_zone_whose_file_is_broken(server, zone):
     wait_for(lambda: server.ask("www.example.") == ["192.0.2.1"], what="the first address")
 
 
+def test_a_pipe_in_place_of_a_file_hangs_no_reload(zone, tmp_path):
+    secrets = tmp_path / "cookies"
+    secrets.write_text("00" * 16 + "\n")
+    with Dnsd("--zone", f"example={zone}", "--cookie-secret-file", str(secrets)) as d:
+        d.ready()
+        for path in (zone, secrets):
+            text = path.read_text()
+            path.unlink()
+            os.mkfifo(path)
+            d.hangup()
+            d.wait_log(re.escape(f"{path}: cannot read: is no regular file"))
+            assert d.ask("www.example.") == ["192.0.2.1"]
+            path.unlink()
+            path.write_text(text)
+        zone.write_text(ZONE.replace("192.0.2.1", "192.0.2.2"))
+        d.hangup()
+        wait_for(lambda: d.ask("www.example.") == ["192.0.2.2"], what="the new address")
+        assert d.stop() == 0
+
+
 def test_a_second_server_on_the_same_address_does_not_start(server, zone):
     for address in (f"127.0.0.1@{server.port}", f"0.0.0.0@{server.port}"):
         second = Dnsd("--zone", f"example={zone}", listen=("127.0.0.1@0", address))
@@ -312,6 +334,23 @@ def test_as_many_addresses_as_allowed_are_served(zone):
     assert one_more.process.wait(timeout=10 * SLOW) == 2
     one_more.reader.join()
     assert "at most 64 addresses" in one_more.lines[-1]
+
+
+def test_a_worker_that_cannot_wait_goes_on_answering(zone):
+    with Dnsd("--zone", f"example={zone}", "--metrics", "127.0.0.1:0") as d:
+        d.ready()
+        pid = d.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, limits[1]))  # poll(2) of more than that is EINVAL
+        for _ in range(20):
+            assert d.ask("www.example.") == ["192.0.2.1"]
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        assert d.ask("www.example.", tcp=True) == ["192.0.2.1"]
+        assert d.ask("www.example.") == ["192.0.2.1"]
+        address = re.search(r'metrics served.*address="?([0-9.:]+)', d.log()).group(1)
+        text = urllib.request.urlopen(f"http://{address}/metrics", timeout=5).read().decode()
+        assert int(re.search(r"(?m)^veer_dns_waits_failed_total (\d+)$", text).group(1)) > 0
+        assert d.stop() == 0
 
 
 def test_sigterm_ends_with_status_0(server):
@@ -476,6 +515,13 @@ def test_a_saved_plan_is_served_whatever_becomes_of_the_identity(tmp_path, contr
         d.wait_log("reloading")
         assert d.ask("www.gslb.example.") == ["192.0.2.2"]
         assert d.stop() == 0
+    token.unlink()
+    for feed in (f"unix:{control.path}", "https://127.0.0.1:1"):
+        with Dnsd("--feed", feed, "--state", str(state), "--token-file", str(token)) as d:
+            d.ready()
+            d.wait_log("level=error.*no token to enrol with; what was saved is served")
+            assert d.ask("www.gslb.example.") == ["192.0.2.2"]
+            assert d.stop() == 0
     (state / "identity.json").write_text("{damaged")
     with Dnsd("--feed", f"unix:{control.path}", "--state", str(state)) as d:
         d.ready()

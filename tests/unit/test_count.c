@@ -89,6 +89,7 @@ static void packets_are_counted_by_what_they_are(void **state)
 		"veer_dns_tcp_connections 0",
 		"veer_dns_tcp_closed_total{reason=\"prefix\"} 0",
 		"veer_dns_tcp_postponed_total 0",
+		"veer_dns_waits_failed_total 0",
 		"veer_dns_request_size_bytes_bucket{proto=\"udp\",le=\"64\"} 3",
 		"veer_dns_request_size_bytes_count{proto=\"udp\"} 3",
 		"veer_dns_request_size_bytes_count{proto=\"tcp\"} 1",

@@ -67,6 +67,27 @@ static void what_was_written_is_read_back(void **state)
 	assert_int_equal(file_remove(path, NULL), VEER_OK);
 }
 
+static void what_is_no_regular_file_is_refused_and_never_waited_for(void **state)
+{
+	(void)state;
+	char *text = NULL;
+	int fd = -1;
+	struct veer_diag diag = {""};
+	const char *pipe = in_dir("pipe");
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	(void)alarm(5); /* where it hangs, it ends */
+	assert_int_equal(file_read(pipe, 10, &text, NULL, &diag), VEER_EIO);
+	assert_non_null(strstr(diag.text, "is no regular file"));
+	assert_int_equal(file_open(pipe, &fd, NULL), VEER_EIO);
+	assert_int_equal(file_read("/dev/zero", 10, &text, NULL, NULL), VEER_EIO);
+	assert_int_equal(file_read(dir, 10, &text, NULL, &diag), VEER_EIO);
+	assert_int_equal(file_read_given("/dev/null", 10, &text, NULL, NULL), VEER_OK);
+	(void)alarm(0);
+	assert_string_equal(text, "");
+	free(text);
+	assert_int_equal(file_remove(pipe, NULL), VEER_OK);
+}
+
 static void reading_stops_at_the_limit(void **state)
 {
 	(void)state;
@@ -190,6 +211,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_was_written_is_read_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_no_regular_file_is_refused_and_never_waited_for, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(reading_stops_at_the_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(missing_files_and_directories_say_their_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_failed_write_leaves_the_old_content_and_no_litter, setup, teardown),

@@ -379,9 +379,30 @@ static void objects_of_64_keys_are_read_and_65_refused(void **state)
 	json_decref(value);
 }
 
+/* Of how many allocations the last one fails. */
+static int fails_in;
+
+static void *allocate(size_t size)
+{
+	return --fails_in == 0 ? NULL : malloc(size);
+}
+
+static void memory_that_is_out_is_no_malformed_text(void **state)
+{
+	json_t *value = NULL;
+	(void)state;
+	json_set_alloc_funcs(allocate, free);
+	for (int n = 1; n <= 2; n++) { /* the parser's buffer, and the object */
+		fails_in = n;
+		assert_int_equal(veer_json_parse("{\"a\":1}", 7, 100, &value, NULL), VEER_ENOMEM);
+	}
+	json_set_alloc_funcs(malloc, free);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_that_is_out_is_no_malformed_text),
 		cmocka_unit_test(hostile_texts_are_refused_with_their_place),
 		cmocka_unit_test(raw_nul_and_long_texts_are_refused),
 		cmocka_unit_test(what_comes_out_goes_in_again),

@@ -188,6 +188,45 @@ static uint8_t *compose(const char *owner, uint16_t type, const char *const *tex
 	return wire;
 }
 
+static void text_is_read_as_zone_files_are(void **state)
+{
+	(void)state;
+	static const struct {
+		uint16_t type;
+		const char *text, *plain; /* plain NULL: refused */
+	} cases[] = {
+		{RRTYPE_TXT, "\"a;b\" ; a comment", "\"a;b\""},
+		{RRTYPE_TXT, "\"a\" ", "\"a\""},
+		{RRTYPE_HTTPS, "1 . alpn=h2 ; alpn=h3 is not yet there", "1 . alpn=h2"},
+		{RRTYPE_DS, "1 8 2 ( 9999 9999 99999999999999999999999999999999999999999999999999999999 ) ; abc",
+		 "1 8 2 9999999999999999999999999999999999999999999999999999999999999999"},
+		{257, "0 issue \"x\" ", "0 issue \"x\""},
+		{65280, "\\# 2 abcd ; a comment", "\\# 2 abcd"},
+		{RRTYPE_A, "; nothing", NULL},
+		{RRTYPE_A, "192.0.2.1 (", NULL},
+		{RRTYPE_HTTPS, "1 . mandatory=port alpn=h2", NULL},
+		{RRTYPE_HTTPS, "\\# 7 0001 00 0002 0000", NULL},
+		{RRTYPE_LOC, "91 N 4 E 0m", NULL},
+		{RRTYPE_APL, "1:192.0.2.0/33", NULL},
+		{RRTYPE_IPSECKEY, "10 3 2 gw AQNR", NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct veer_diag diag = {.text = ""};
+		uint8_t *data = NULL, *plain = NULL;
+		size_t len = 0, plain_len = 0;
+		enum veer_err err = rrtext_parse(cases[i].type, cases[i].text, zone, &data, &len, &diag);
+		if (err != (cases[i].plain != NULL ? VEER_OK : VEER_EINVAL))
+			fail_msg("%s: %s %s", cases[i].text, veer_err_text(err), diag.text);
+		if (cases[i].plain == NULL)
+			continue;
+		assert_int_equal(rrtext_parse(cases[i].type, cases[i].plain, zone, &plain, &plain_len, NULL), VEER_OK);
+		assert_int_equal(len, plain_len);
+		assert_memory_equal(data, plain, len);
+		free(plain);
+		free(data);
+	}
+}
+
 static void wire_is_checked_at_every_length_and_bit(void **state)
 {
 	(void)state;
@@ -383,6 +422,7 @@ int main(void)
 		cmocka_unit_test(the_golden_feed_objects_are_canonical),
 		cmocka_unit_test(malformed_keys_are_refused),
 		cmocka_unit_test(types_by_name_and_number),
+		cmocka_unit_test(text_is_read_as_zone_files_are),
 		cmocka_unit_test(wire_is_checked_at_every_length_and_bit),
 		cmocka_unit_test(ready_rrsets_read_back_from_a_message),
 		cmocka_unit_test(large_sets_compress_within_limits),

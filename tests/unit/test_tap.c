@@ -22,6 +22,31 @@
 
 static uint8_t messages[TAP_MESSAGES_MAX];
 
+/* --- sampling --------------------------------------------------------------------------------------------- */
+
+static void the_rarest_sample_is_as_rare_as_it_says(void **state)
+{
+	struct tap_options options = {.query_log = "/dev/null", .every = {[TAP_QUERY_LOG] = UINT32_MAX}};
+	const struct lookup_client client = {0};
+	uint8_t header[12] = {0};
+	const struct tap_query query = {
+		.client = &client, .query = header, .query_len = 12, .reply = header, .reply_len = 12};
+	struct tap *tap = NULL;
+	double sum = 0;
+	enum { ROUNDS = 4000 };
+	(void)state;
+	assert_int_equal(tap_new(&options, 1, NULL, &tap, NULL), VEER_OK);
+	struct tap_port *port = tap_port(tap, 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		port->left[TAP_QUERY_LOG] = 0;
+		tap_offer(port, &query);
+		sum += (double)port->left[TAP_QUERY_LOG];
+	}
+	/* evenly spread from 0 to 2 * every - 2: the mean is known to within 1 % of it or so */
+	assert_in_range((uint64_t)(sum / ROUNDS), UINT64_C(4080000000), UINT64_C(4510000000));
+	tap_free(&tap);
+}
+
 /* --- rings ------------------------------------------------------------------------------------------------ */
 
 /* A record whose content follows from its number. */
@@ -353,6 +378,7 @@ static void the_thread_writes_down_what_workers_offer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_rarest_sample_is_as_rare_as_it_says),
 		cmocka_unit_test(what_goes_in_comes_out_in_order),
 		cmocka_unit_test(the_longest_messages_fit_and_longer_ones_are_lost),
 		cmocka_unit_test(two_threads_agree),

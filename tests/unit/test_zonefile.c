@@ -153,25 +153,90 @@ static void order_and_blanks_do_not_matter(void **state)
 	buf_init(&plain, 1 << 16);
 	buf_init(&other, 1 << 16);
 	enum veer_err err = read_text(HEAD "@ 300 IN CAA 0 issue \"x\"\n"
-				      "@ 7 IN A 192.0.2.1\n"
-				      "@ 90 HINFO \"a\" \"b\"\n"
-				      "@ URI 1 1 \"http://x\"\n"
-				      "@ TLSA 3 1 1 abcdef\n"
-				      "@ HTTPS 1 . alpn=h2 port=65535 key700=x\n",
+					   "@ 7 IN A 192.0.2.1\n"
+					   "@ 90 HINFO \"a\" \"b\"\n"
+					   "@ URI 1 1 \"http://x\"\n"
+					   "@ TLSA 3 1 1 abcdef\n"
+					   "@ HTTPS 1 . alpn=h2 port=65535 key700=x\n",
 				      &plain, &diag);
 	if (err == VEER_OK)
 		err = read_text(HEAD "@ IN 5m CAA ( 0 issue \"x\" ) ; only x\n"
-				" IN   7 A 192.0.2.1\t\n"
-				"@ CLASS1 1m30s HINFO \"a\" \"b\" ;\n"
-				"@ URI 1 1 \"http://x\" \n"
-				"@ TLSA 3 1 1 abc def\n"
-				"@ HTTPS 1 . port=\"65535\" key700=x alpn=h2 ",
+				     " IN   7 A 192.0.2.1\t\n"
+				     "@ CLASS1 1m30s HINFO \"a\" \"b\" ;\n"
+				     "@ URI 1 1 \"http://x\" \n"
+				     "@ TLSA 3 1 1 abc def\n"
+				     "@ HTTPS 1 . port=\"65535\" key700=x alpn=h2 ",
 				&other, &diag);
 	if (err != VEER_OK)
 		fail_msg("%s", diag.text);
 	assert_string_equal(other.data, plain.data);
 	buf_deinit(&other);
 	buf_deinit(&plain);
+}
+
+/* What ldns would make something else of, and what the generic form may not say either. */
+static void data_that_means_nothing_is_refused(void **state)
+{
+	(void)state;
+	static const char *const cases[] = {
+		"HTTPS 1 . mandatory=port alpn=h2",
+		"HTTPS 1 . mandatory=mandatory,alpn alpn=h2",
+		"SVCB 1 svc no-default-alpn port=443",
+		"HTTPS \\# 9 0001 00 0003 0002 01bb 00",
+		"HTTPS \\# 17 0001 00 0003 0002 01bb 0001 0003 026832 00",
+		"HTTPS \\# 10 0001 00 0001 0003 036832",
+		"LOC 91 0 0 N 4 53 32.000 E 0m",
+		"LOC 90 0 0.001 N 4 53 32.000 E 0m",
+		"LOC 52 60 0 N 4 E 0m",
+		"LOC 52 22 60 N 4 E 0m",
+		"LOC 52 22 N 181 E 0m",
+		"LOC 52 22 N 18 E -100001m",
+		"LOC 52 22 N 18 E 42849672.96m",
+		"LOC 52 22 N 18 E 0m 90000001m",
+		"LOC \\# 16 00 12 16 13 9386c780 810cbce0 00989680",
+		"LOC \\# 16 00 1a 16 13 8b3cf018 810cbce0 00989680",
+		"APL 1:192.0.2.0/33",
+		"APL 1:192.0.2.0/24 !2:2001:db8::/129",
+		"APL 2:2001:db8::/300",
+		"APL \\# 7 0001 21 03 c00002",
+		"IPSECKEY 10 3 2 gw AQNR",
+		"IPSECKEY 10 03 2 gw.other AQNR",
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct veer_diag diag = {.text = ""};
+		char text[256];
+		struct buf out;
+		buf_init(&out, 1 << 16);
+		(void)snprintf(text, sizeof text, HEAD "x %s\n", cases[i]);
+		if (read_text(text, &out, &diag) == VEER_OK || strncmp(diag.text, "z:4: ", 5) != 0)
+			fail_msg("%s: '%s' %s", cases[i], diag.text, out.data);
+		buf_deinit(&out);
+	}
+}
+
+static void data_at_its_limits_is_taken(void **state)
+{
+	(void)state;
+	struct veer_diag diag = {.text = ""};
+	struct buf out;
+	buf_init(&out, 1 << 16);
+	enum veer_err err =
+		read_text(HEAD "a HTTPS 1 . mandatory=port,alpn alpn=h2 port=443 no-default-alpn\n"
+			       "a HTTPS 0 other\n"
+			       "a SVCB 1 . alpn=\"h2,h3\" ipv4hint=192.0.2.1 ipv6hint=2001:db8::1 key700=x\n"
+			       "a LOC 90 N 180 W -100000.00m 90000000m 90000000.00m 0m\n"
+			       "a LOC 0 59 59.999 S 179 59 59.999 E 42849672.95\n"
+			       "a LOC 52 22 23.1239 N 4 E 0\n"
+			       "a APL\n"
+			       "a APL 1:192.0.2.1/32 !2:2001:db8::1/128 1:0.0.0.0/0\n"
+			       "a IPSECKEY 10 3 2 gw.example. AQNR\n"
+			       "a IPSECKEY 10 3 2 . AQNR\n"
+			       "a IPSECKEY 10 1 2 192.0.2.1 AQNR\n"
+			       "a IPSECKEY 10 0 2 . AQNR\n",
+			  &out, &diag);
+	if (err != VEER_OK)
+		fail_msg("%s", diag.text);
+	buf_deinit(&out);
 }
 
 static void a_name_has_at_most_256_types(void **state)
@@ -409,6 +474,8 @@ int main(void)
 		cmocka_unit_test(errors_name_file_and_line),
 		cmocka_unit_test(numbers_at_their_limits_are_taken),
 		cmocka_unit_test(order_and_blanks_do_not_matter),
+		cmocka_unit_test(data_that_means_nothing_is_refused),
+		cmocka_unit_test(data_at_its_limits_is_taken),
 		cmocka_unit_test(a_name_has_at_most_256_types),
 		cmocka_unit_test_setup_teardown(includes_keep_the_origin_outside, make_files, remove_files),
 		cmocka_unit_test_setup_teardown(includes_cannot_leave_the_directory, make_files, remove_files),
