@@ -230,6 +230,20 @@ static void reply_push(struct api_reply *reply, enum veer_err err, const char *c
 		api_problem_err(reply, err);
 }
 
+/*
+ * The word of a push is not stored: after a restart only the check's time to live is known, and with `on_expiry: down`
+ * a longer one of its own would be cut short, to a removal.
+ */
+static bool outlives_check(struct api *api, struct api_request *request, const struct controller_push *push)
+{
+	struct model_check check;
+	json_t *object = object_of(api, MODEL_KIND_CHECK, push->check);
+	bool outlives = object != NULL && model_check_parse(object, request->arena, &check, NULL) == VEER_OK &&
+			check.kind == MODEL_CHECK_PUSH && check.is_down_on_expiry && push->ttl_ms / 1000 > check.ttl_s;
+	json_decref(object);
+	return outlives;
+}
+
 void handle_push(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	static const char *const states[] = {"up", "down"};
@@ -254,6 +268,12 @@ void handle_push(void *ctx, struct api_request *request, struct api_reply *reply
 		api_problem_invalid(reply, &diag);
 	else if (api_revision_of(api, MODEL_KIND_CHECK, request->params[0]) == 0)
 		api_problem(reply, 404, "not-found", "there is no check \"%s\"", request->params[0]);
+	else if (outlives_check(api, request, &push))
+		api_problem(reply, 422, "invalid",
+			    "ttl_s must not be more than that of the check \"%s\", which goes down on expiry: it is "
+			    "all that "
+			    "is known after a restart",
+			    push.check);
 	else
 		reply_push(reply, controller_push_state(api->controller, endpoint, &push), push.check, endpoint);
 	json_decref(body);
