@@ -66,10 +66,18 @@ static json_t *verdict_json(struct controller *c, const struct verdict_transitio
 {
 	char at[VEER_RFC3339_SIZE];
 	veer_rfc3339(veer_clock_wall_ns(c->config.clock), at);
-	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:o}", "endpoint", t->endpoint, "state",
-			 model_state_text(t->to), "since_revision", (json_int_t)c->model.revision, "election",
-			 (json_int_t)c->election, "at", at, "check", t->check != NULL ? t->check : "", "reason",
-			 probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
+	const char *boot = veer_clock_boot_id(c->config.clock);
+	json_t *verdict =
+		json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:o}", "endpoint", t->endpoint, "state",
+			  model_state_text(t->to), "since_revision", (json_int_t)c->model.revision, "election",
+			  (json_int_t)c->election, "at", at, "check", t->check != NULL ? t->check : "", "reason",
+			  probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
+	/* How old it is, for a process after this one, whose clock only goes on if the kernel is the same. */
+	if (verdict != NULL && boot[0] != '\0') {
+		(void)json_object_set_new(verdict, "boot", json_string(boot));
+		(void)json_object_set_new(verdict, "monotonic_ms", json_integer(controller_now_ms(c)));
+	}
+	return verdict;
 }
 
 /* The engine's word on the endpoint: unknown also when it does not know it. */

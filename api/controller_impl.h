@@ -172,6 +172,9 @@ void controller_read_model(struct controller *c);
 /* Free all of it, and zero it. */
 void controller_model_deinit(struct controller_model *model);
 
+/* controller_seed.c: tell the engine the stored verdicts, once the first model is in force. */
+void controller_seed(struct controller *c);
+
 /* controller_commit.c */
 /* Collect what the engine proposes into a job and hand it over; nothing while one is in flight. */
 void controller_propose(struct controller *c);

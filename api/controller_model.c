@@ -235,49 +235,6 @@ static void publish_assignments(struct controller *c)
 	}
 }
 
-static bool take_newest(void *ctx, const struct directory_entry *entry)
-{
-	int64_t *newest = ctx;
-	*newest = entry->revision > *newest ? entry->revision : *newest;
-	return true;
-}
-
-/* Was it decided by its pool and the checks that this lists as they are now? The directory's read lock is held. */
-static bool is_current(struct controller *c, const struct model_verdict *verdict)
-{
-	char name[MODEL_NAME_MAX + 1];
-	int64_t newest = 0;
-	(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(verdict->endpoint, "/"), verdict->endpoint);
-	size_t i = controller_pool_index(&c->model, name);
-	if (i == SIZE_MAX)
-		return false;
-	const struct model_pool *pool = &c->model.pools[i];
-	(void)directory_get_locked(c->config.directory, MODEL_KIND_POOL, name, take_newest, &newest);
-	for (uint32_t k = 0; k < pool->check_count; k++)
-		(void)directory_get_locked(c->config.directory, MODEL_KIND_CHECK, pool->checks[k], take_newest,
-					   &newest);
-	return newest <= verdict->since_revision;
-}
-
-static bool seed_verdict(void *ctx, const struct directory_entry *entry)
-{
-	struct controller *c = ctx;
-	struct model_verdict verdict;
-	struct arena *arena = arena_new(65536);
-	if (arena != NULL && model_verdict_parse(entry->object, arena, &verdict, NULL) == VEER_OK)
-		(void)verdict_seed(c->engine, verdict.endpoint, verdict.state, -1, is_current(c, &verdict),
-				   controller_now_ms(c));
-	arena_free(&arena);
-	return true;
-}
-
-static void seed_verdicts(struct controller *c)
-{
-	directory_read_begin(c->config.directory);
-	directory_list_locked(c->config.directory, MODEL_KIND_VERDICT, NULL, seed_verdict, c);
-	directory_read_end(c->config.directory);
-}
-
 void controller_model_deinit(struct controller_model *model)
 {
 	arena_free(&model->arena);
@@ -341,7 +298,7 @@ void controller_read_model(struct controller *c)
 	controller_forget(c);
 	atomic_store(&c->assignment_revision, revision);
 	if (is_first)
-		seed_verdicts(c);
+		controller_seed(c);
 	if (!is_same)
 		publish_assignments(c);
 }

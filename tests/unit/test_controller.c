@@ -31,6 +31,12 @@ static int64_t test_wall_ns(void *ctx)
 	return veer_clock_wall_ns(veer_clock_system()) + atomic_load((atomic_int_fast64_t *)ctx) * 1000000000;
 }
 
+static const char *test_boot_id(void *ctx)
+{
+	(void)ctx;
+	return "this-boot";
+}
+
 struct fixture {
 	struct veer_clock clock;
 	atomic_int_fast64_t ahead_s; /* of the true wall clock */
@@ -94,7 +100,7 @@ static void start(struct fixture *f)
 	f->directory = directory_new();
 	f->assignments = assignment_hub_new(store_id(f->store));
 	f->trail = trail_new();
-	f->clock = (struct veer_clock){test_monotonic_ns, test_wall_ns, &f->ahead_s};
+	f->clock = (struct veer_clock){test_monotonic_ns, test_wall_ns, test_boot_id, &f->ahead_s};
 	assert_non_null(f->directory);
 	assert_non_null(f->assignments);
 	assert_non_null(f->trail);
@@ -928,6 +934,59 @@ static void ending_while_verdicts_are_committed_is_safe(void **state)
 	}
 }
 
+/* Does an endpoint that was removed `ago_ms` ago, with a hold of 5 s, come back within a second of a start? */
+static bool returns_at_once(struct fixture *f, const char *boot, int64_t ago_ms, const char *more)
+{
+	char value[256];
+	(void)snprintf(value, sizeof value,
+		       "{\"endpoint\":\"web/e0\",\"state\":\"down\",\"boot\":%s,\"monotonic_ms\":%lld%s}", boot,
+		       (long long)(veer_clock_monotonic_ms(veer_clock_system()) - ago_ms), more);
+	(void)put(f, MODEL_KIND_VERDICT, "web/e0", value);
+	start(f);
+	bool is_up = false;
+	for (int i = 0; i < 20 && !is_up; i++) {
+		struct wanted w = {"state", "up", NULL};
+		report_all(f, 3, "u");
+		pause_ms(50);
+		(void)directory_get(f->directory, MODEL_KIND_VERDICT, "web/e0", look, &w);
+		is_up = w.object != NULL;
+		json_decref(w.object);
+	}
+	stop(f);
+	memset(f->seq, 0, sizeof f->seq);
+	return is_up;
+}
+
+static void a_hold_goes_on_over_a_restart_on_the_same_boot(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	(void)put(
+		f, MODEL_KIND_CHECK, "tcp",
+		"{\"name\":\"tcp\",\"kind\":\"tcp\",\"port\":80,\"interval_ms\":1000,\"timeout_ms\":500,\"hold_s\":5}");
+	atomic_store(&f->ahead_s, -1000000); /* no matter */
+	assert_true(returns_at_once(f, "\"this-boot\"", 6000, ""));
+	assert_false(returns_at_once(f, "\"this-boot\"", 1000, ""));
+	assert_false(returns_at_once(f, "\"another\"", 6000, ""));
+	assert_false(returns_at_once(f, "7", 6000, ""));
+	assert_false(returns_at_once(f, "\"this-boot\"", -6000, ""));
+	assert_false(returns_at_once(f, "\"this-boot\"", 0, ",\"at\":\"1990-01-01T00:00:00Z\""));
+}
+
+static void a_verdict_says_on_which_boot_it_was_committed_and_when(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	int64_t before = veer_clock_monotonic_ms(veer_clock_system());
+	start(f);
+	report_all(f, 3, "d");
+	json_t *verdict = wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down");
+	int64_t at = json_integer_value(json_object_get(verdict, "monotonic_ms"));
+	assert_string_equal(json_string_value(json_object_get(verdict, "boot")), "this-boot");
+	assert_true(at >= before && at <= veer_clock_monotonic_ms(veer_clock_system()));
+	json_decref(verdict);
+}
+
 static void a_clock_that_is_set_changes_no_verdict(void **state)
 {
 	struct fixture *f = *state;
@@ -1033,6 +1092,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ending_while_verdicts_are_committed_is_safe, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_weight_is_nobodys_assignment, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clock_that_is_set_changes_no_verdict, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_hold_goes_on_over_a_restart_on_the_same_boot, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_verdict_says_on_which_boot_it_was_committed_and_when, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(frozen_nothing_changes_until_it_is_taken_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deposed_controller_ends_no_override, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_revoked_agent_is_out_at_once, setup, teardown),
