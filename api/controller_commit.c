@@ -64,7 +64,7 @@ static json_t *votes_json(const struct verdict_transition *t)
 
 static json_t *verdict_json(struct controller *c, const struct verdict_transition *t)
 {
-	char at[VEER_RFC3339_SIZE];
+	char at[VEER_RFC3339_SIZE], decided_by[CONTROLLER_DECIDED_SIZE];
 	veer_rfc3339(veer_clock_wall_ns(c->config.clock), at);
 	const char *boot = veer_clock_boot_id(c->config.clock);
 	json_t *verdict =
@@ -72,6 +72,8 @@ static json_t *verdict_json(struct controller *c, const struct verdict_transitio
 			  model_state_text(t->to), "since_revision", (json_int_t)c->model.revision, "election",
 			  (json_int_t)c->election, "at", at, "check", t->check != NULL ? t->check : "", "reason",
 			  probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
+	if (verdict != NULL && controller_decided_by(c, t->endpoint, decided_by))
+		(void)json_object_set_new(verdict, "decided_by", json_string(decided_by));
 	/* How old it is, for a process after this one, whose clock only goes on if the kernel is the same. */
 	if (verdict != NULL && boot[0] != '\0') {
 		(void)json_object_set_new(verdict, "boot", json_string(boot));
@@ -186,10 +188,26 @@ struct orphans {
 	struct commit_job *job;
 };
 
+/*
+ * The verdict without the mark of what it was decided by, which is there no longer; NULL when it is, or was not marked.
+ * It must go, for a check that leaves and comes back is a newcomer that has not been heard.
+ */
+static json_t *unmarked(struct controller *c, const struct directory_entry *entry)
+{
+	if (entry->kind != MODEL_KIND_VERDICT || json_object_get(entry->object, "decided_by") == NULL ||
+	    controller_is_current(c, entry))
+		return NULL;
+	json_t *verdict = json_deep_copy(entry->object);
+	(void)json_object_del(verdict, "decided_by");
+	return verdict;
+}
+
 static bool add_orphan(void *ctx, const struct directory_entry *entry)
 {
 	struct orphans *o = ctx;
-	if (is_orphan(o->c, entry) && !job_add(o->job, entry->kind, entry->key, NULL))
+	bool is = is_orphan(o->c, entry);
+	json_t *verdict = is ? NULL : unmarked(o->c, entry);
+	if ((is || verdict != NULL) && !job_add(o->job, entry->kind, entry->key, verdict))
 		return false;
 	return !is_full(o->job);
 }

@@ -172,8 +172,17 @@ void controller_read_model(struct controller *c);
 /* Free all of it, and zero it. */
 void controller_model_deinit(struct controller_model *model);
 
-/* controller_seed.c: tell the engine the stored verdicts, once the first model is in force. */
+/* controller_seed.c */
+/* Tell the engine the stored verdicts, once the first model is in force. */
 void controller_seed(struct controller *c);
+#define CONTROLLER_DECIDED_SIZE 17
+/*
+ * A text that changes when what decides on the endpoint does: its address, or which checks vote and what these look at.
+ * Weights, sites and thresholds are not part of it. False when the engine does not know the endpoint.
+ */
+bool controller_decided_by(const struct controller *c, const char *endpoint, char out[CONTROLLER_DECIDED_SIZE]);
+/* Was this stored verdict decided by what decides now? */
+bool controller_is_current(const struct controller *c, const struct directory_entry *verdict);
 
 /* controller_commit.c */
 /* Collect what the engine proposes into a job and hand it over; nothing while one is in flight. */

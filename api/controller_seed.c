@@ -4,29 +4,31 @@
 #include <string.h>
 
 #include "api/controller_impl.h"
+#include "probes/index.h"
 
-static bool take_newest(void *ctx, const struct directory_entry *entry)
+bool controller_decided_by(const struct controller *c, const char *endpoint, char out[CONTROLLER_DECIDED_SIZE])
 {
-	int64_t *newest = ctx;
-	*newest = entry->revision > *newest ? entry->revision : *newest;
+	const struct verdict_config *config = &c->model.plan->config;
+	uint32_t index = verdict_endpoint_index(c->engine, endpoint);
+	if (index >= config->endpoint_count)
+		return false;
+	const struct verdict_endpoint *e = &config->endpoints[index];
+	uint64_t hash = e->fingerprint;
+	for (uint32_t i = 0; i < e->check_count - e->part_count; i++) {
+		const struct verdict_check *check = &config->checks[e->checks[i]];
+		/* A sum: in which order the pool lists them is no matter. */
+		if (!check->is_warning)
+			hash += index_hash(check->fingerprint, check->name);
+	}
+	(void)snprintf(out, CONTROLLER_DECIDED_SIZE, "%016llx", (unsigned long long)hash);
 	return true;
 }
 
-/* Was it decided by its pool and the checks that this lists as they are now? The directory's read lock is held. */
-static bool is_current(struct controller *c, const struct model_verdict *verdict)
+bool controller_is_current(const struct controller *c, const struct directory_entry *entry)
 {
-	char name[MODEL_NAME_MAX + 1];
-	int64_t newest = 0;
-	(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(verdict->endpoint, "/"), verdict->endpoint);
-	size_t i = controller_pool_index(&c->model, name);
-	if (i == SIZE_MAX)
-		return false;
-	const struct model_pool *pool = &c->model.pools[i];
-	(void)directory_get_locked(c->config.directory, MODEL_KIND_POOL, name, take_newest, &newest);
-	for (uint32_t k = 0; k < pool->check_count; k++)
-		(void)directory_get_locked(c->config.directory, MODEL_KIND_CHECK, pool->checks[k], take_newest,
-					   &newest);
-	return newest <= verdict->since_revision;
+	char now[CONTROLLER_DECIDED_SIZE];
+	const char *then = json_string_value(json_object_get(entry->object, "decided_by"));
+	return then != NULL && controller_decided_by(c, entry->key, now) && strcmp(then, now) == 0;
 }
 
 /*
@@ -52,7 +54,7 @@ static bool seed_verdict(void *ctx, const struct directory_entry *entry)
 	struct arena *arena = arena_new(65536);
 	if (arena != NULL && model_verdict_parse(entry->object, arena, &verdict, NULL) == VEER_OK)
 		(void)verdict_seed(c->engine, verdict.endpoint, verdict.state, age_ms(c, entry->object),
-				   is_current(c, &verdict), controller_now_ms(c));
+				   controller_is_current(c, entry), controller_now_ms(c));
 	arena_free(&arena);
 	return true;
 }

@@ -258,6 +258,20 @@ def test_a_push_that_goes_down_on_expiry_holds_no_longer_than_its_check_says(tmp
         api.stop()
 
 
+def test_silence_after_a_restart_is_down_although_a_weight_was_changed(tmp_path):
+    api, pool = start_pushed(tmp_path)
+    try:
+        pool["endpoints"][0]["weight"] = 2
+        assert api.put("/v1/pools/p", pool).status == 200
+        assert api.put("/v1/checks/app", {"kind": "push", "ttl_s": 3, "on_expiry": "down"}).status == 200
+        assert api.post("/v1/checks/app/push", {"endpoint": "p/x", "state": "up"}).status == 204
+        api.kill()
+        api.start()
+        wait_until(lambda: api.get("/v1/endpoints/p/x").json["state"] == "down", 10)
+    finally:
+        api.stop()
+
+
 def test_a_revoked_agent_counts_for_nothing_within_5_s(rig):
     extra = Agent(rig.api, "leaving")
     try:

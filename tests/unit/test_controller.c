@@ -987,6 +987,52 @@ static void a_verdict_says_on_which_boot_it_was_committed_and_when(void **state)
 	json_decref(verdict);
 }
 
+/* The mark of what the verdict on web/e0 was decided by, once it is there or gone, as wanted. */
+static void wait_mark(struct fixture *f, bool wanted, char out[32])
+{
+	for (int i = 0; i < WAIT_MS / 5; i++) {
+		json_t *verdict = wait_object(f, MODEL_KIND_VERDICT, "web/e0", NULL, NULL);
+		const char *mark = json_string_value(json_object_get(verdict, "decided_by"));
+		bool is_so = (mark != NULL) == wanted;
+		(void)snprintf(out, 32, "%s", mark != NULL ? mark : "");
+		json_decref(verdict);
+		if (is_so)
+			return;
+		pause_ms(5);
+	}
+	fail_msg("the mark is%s there", wanted ? " not" : "");
+}
+
+static void a_verdict_is_of_those_checks_by_which_it_was_decided(void **state)
+{
+	static const char pool[] =
+		"{\"name\":\"web\",\"checks\":[\"tcp\"%s],\"endpoints\":[{\"name\":\"e0\",\"address\":"
+		"\"192.0.2.1\",\"site\":\"fra\",\"weight\":%d}]}";
+	struct fixture *f = *state;
+	char value[256], mark[32], other[32];
+	put_model(f, 3, 1);
+	start(f);
+	report_until(f, "u", "web/e0", "up");
+	wait_mark(f, true, mark);
+	(void)snprintf(value, sizeof value, pool, "", 7); /* a weight decides nothing */
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+	pause_ms(400);
+	wait_mark(f, true, other);
+	assert_string_equal(other, mark);
+	/* A check that comes, or leaves and comes back, has not been heard. */
+	(void)put(f, MODEL_KIND_CHECK, "app", "{\"name\":\"app\",\"kind\":\"push\",\"on_expiry\":\"down\"}");
+	(void)snprintf(value, sizeof value, pool, ",\"app\"", 7);
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+	wait_mark(f, false, other);
+	(void)snprintf(value, sizeof value, pool, "", 7);
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+	pause_ms(400);
+	wait_mark(f, false, other);
+	report_until(f, "d", "web/e0", "down");
+	wait_mark(f, true, other);
+	assert_string_equal(other, mark);
+}
+
 static void a_clock_that_is_set_changes_no_verdict(void **state)
 {
 	struct fixture *f = *state;
@@ -1092,6 +1138,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ending_while_verdicts_are_committed_is_safe, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_weight_is_nobodys_assignment, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clock_that_is_set_changes_no_verdict, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_verdict_is_of_those_checks_by_which_it_was_decided, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hold_goes_on_over_a_restart_on_the_same_boot, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_verdict_says_on_which_boot_it_was_committed_and_when, setup,
 						teardown),
