@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From proposals to committed verdicts: transactions of a batch, each with the election as its condition. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,7 +149,8 @@ static void add_last_sets(struct controller *c, struct commit_job *job)
 {
 	for (size_t i = 0; i < c->model.pool_count && !is_full(job); i++) {
 		const struct model_pool *pool = &c->model.pools[i];
-		json_t *value = c->model.keeps_last[i] ? last_json(c, job, pool) : NULL;
+		bool is_known = c->model.keeps_last[i] && !c->model.is_excess[i];
+		json_t *value = is_known ? last_json(c, job, pool) : NULL;
 		struct compare compare = {.value = value};
 		if (value == NULL)
 			continue;
@@ -170,6 +172,15 @@ static void hand_over(struct controller *c, struct commit_job *job)
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
+/* Is the endpoint's pool one that the engine has no room for? Then nothing is known of it, but what is stored. */
+static bool is_of_excess(const struct controller *c, const char *endpoint)
+{
+	char name[MODEL_NAME_MAX + 1];
+	(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(endpoint, "/"), endpoint);
+	size_t pool = controller_pool_index(&c->model, name);
+	return pool != SIZE_MAX && c->model.is_excess[pool];
+}
+
 /* A stored verdict or last set that says nothing, or that nothing in the model stands behind. */
 static bool is_orphan(struct controller *c, const struct directory_entry *entry)
 {
@@ -177,6 +188,8 @@ static bool is_orphan(struct controller *c, const struct directory_entry *entry)
 		size_t pool = controller_pool_index(&c->model, entry->key);
 		return pool == SIZE_MAX || !c->model.keeps_last[pool];
 	}
+	if (is_of_excess(c, entry->key))
+		return false;
 	/* The engine never goes back to unknown: what it calls so is new, or not watched by a check that votes. */
 	const char *endpoint = json_string_value(json_object_get(entry->object, "endpoint"));
 	return endpoint == NULL || strcmp(endpoint, entry->key) != 0 ||
@@ -195,7 +208,7 @@ struct orphans {
 static json_t *unmarked(struct controller *c, const struct directory_entry *entry)
 {
 	if (entry->kind != MODEL_KIND_VERDICT || json_object_get(entry->object, "decided_by") == NULL ||
-	    controller_is_current(c, entry))
+	    is_of_excess(c, entry->key) || controller_is_current(c, entry))
 		return NULL;
 	json_t *verdict = json_deep_copy(entry->object);
 	(void)json_object_del(verdict, "decided_by");

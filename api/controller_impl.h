@@ -126,6 +126,7 @@ struct controller_model {
 	const struct model_pool *pools;
 	size_t pool_count;
 	bool *keeps_last;     /* a pool: some policy with `when_all_down: last` mentions it */
+	bool *is_excess;      /* a pool: the engine has no room for it */
 	uint64_t fingerprint; /* of all that decides who probes what */
 	int64_t revision;     /* the store's, when it was read */
 	struct model_settings settings;
@@ -171,6 +172,20 @@ struct controller {
 void controller_read_model(struct controller *c);
 /* Free all of it, and zero it. */
 void controller_model_deinit(struct controller_model *model);
+
+/* controller_fit.c */
+struct controller_fit {
+	struct model_check *checks; /* by name; only those that fit afterwards */
+	size_t check_count;
+	const struct model_pool *pools; /* by name; these stay */
+	size_t pool_count;
+	/* What comes of it, all in the arena. */
+	struct model_pool *watched; /* those that fit */
+	size_t watched_count;
+	bool *is_excess; /* a pool: does not */
+};
+/* Leave out what is more than the engine takes, and log what. False when memory is out. */
+bool controller_fit(struct controller_fit *fit, struct arena *arena, struct logger *log);
 
 /* controller_seed.c */
 /* Tell the engine the stored verdicts, once the first model is in force. */

@@ -252,6 +252,23 @@ static void revoke_agents(struct controller *c, const struct reader *r)
 	}
 }
 
+/* The enrolled first; of more agents than the engine takes the rest is left out. How many it takes. */
+static uint32_t fit_agents(struct reader *r)
+{
+	size_t enrolled = 0;
+	for (size_t i = 0; i < r->agent_count; i++) {
+		struct assign_agent agent = r->agents[i];
+		if (agent.is_revoked)
+			continue;
+		r->agents[i] = r->agents[enrolled];
+		r->agents[enrolled++] = agent;
+	}
+	if (enrolled > VERDICT_AGENTS_MAX)
+		log_error(r->c->config.log, "more agents are enrolled than can be heard: some are left out",
+			  LOG_INT("agents", (int64_t)(enrolled - VERDICT_AGENTS_MAX)));
+	return (uint32_t)(r->agent_count < VERDICT_AGENTS_MAX ? r->agent_count : VERDICT_AGENTS_MAX);
+}
+
 void controller_read_model(struct controller *c)
 {
 	bool is_first = c->model.plan == NULL;
@@ -261,18 +278,19 @@ void controller_read_model(struct controller *c)
 	enum veer_err err = r.arena != NULL ? VEER_OK : VEER_ENOMEM;
 	if (err == VEER_OK)
 		read_all(&r);
-	if (r.failed)
+	struct controller_fit fit = {r.checks, r.check_count, r.pools, r.pool_count, NULL, 0, NULL};
+	if (err == VEER_OK && (r.failed || !controller_fit(&fit, r.arena, c->config.log)))
 		err = VEER_ENOMEM;
 	/* Only what changes somebody's assignments makes new ones: a report on its way for the old ones is lost. */
 	bool is_same = !is_first && r.fingerprint == c->model.fingerprint;
 	int64_t revision = is_same ? c->model.plan->config.assignment_revision : r.revision;
 	struct assign_input input = {.revision = revision,
-				     .checks = r.checks,
-				     .check_count = (uint32_t)r.check_count,
-				     .pools = r.pools,
-				     .pool_count = (uint32_t)r.pool_count,
+				     .checks = fit.checks,
+				     .check_count = (uint32_t)fit.check_count,
+				     .pools = fit.watched,
+				     .pool_count = (uint32_t)fit.watched_count,
 				     .agents = r.agents,
-				     .agent_count = (uint32_t)r.agent_count,
+				     .agent_count = fit_agents(&r),
 				     .sites = r.sites,
 				     .site_count = (uint32_t)r.site_count};
 	if (err == VEER_OK)
@@ -292,8 +310,9 @@ void controller_read_model(struct controller *c)
 		return;
 	}
 	controller_model_deinit(&c->model);
-	c->model = (struct controller_model){r.arena,      plan,         r.sites,       r.site_count, r.pools,
-					     r.pool_count, r.keeps_last, r.fingerprint, r.revision,   r.settings};
+	c->model = (struct controller_model){r.arena,       plan,         r.sites,      r.site_count,
+					     r.pools,       r.pool_count, r.keeps_last, fit.is_excess,
+					     r.fingerprint, r.revision,   r.settings};
 	controller_read_overrides(c);
 	controller_forget(c);
 	atomic_store(&c->assignment_revision, revision);

@@ -158,16 +158,20 @@ static json_t *model_of(struct api *api, const char *pool_name, const char *name
 	return found;
 }
 
-/* Is its site in, its verdict not down or beaten, itself not taken out? */
-static bool is_eligible(const json_t *site, const json_t *override, const char *state)
+/*
+ * Is its site in, its verdict not down or beaten, itself not taken out? Where the engine does not know the endpoint (it
+ * has no model, or no room for it), the stored verdict is what name servers go by.
+ */
+static bool is_eligible(const json_t *site, const json_t *override, const char *state, const json_t *verdict)
 {
+	const char *stored = json_string_value(json_object_get(verdict, "state"));
 	const char *site_state = json_string_value(json_object_get(site, "state"));
 	const char *action = json_string_value(json_object_get(override, "action"));
 	if (site_state != NULL && strcmp(site_state, "out") == 0)
 		return false;
 	if (action != NULL)
 		return strcmp(action, "up") == 0;
-	return strcmp(state, "down") != 0;
+	return strcmp(strcmp(state, "unknown") == 0 && stored != NULL ? stored : state, "down") != 0;
 }
 
 /* The engine's view of the endpoint, with all that the model and the administrators add. Takes `model`. */
@@ -182,7 +186,7 @@ static json_t *endpoint_json(struct api *api, const char *key, json_t *model)
 	answer = answer != NULL ? json_incref(answer) : json_pack("{s:s, s:s}", "endpoint", key, "state", "unknown");
 	dress_votes(api, json_object_get(answer, "votes"), json_object_get(engine, "agents"));
 	const char *state = json_string_value(json_object_get(answer, "state"));
-	(void)json_object_set_new(answer, "eligible", json_boolean(is_eligible(site, override, state)));
+	(void)json_object_set_new(answer, "eligible", json_boolean(is_eligible(site, override, state, verdict)));
 	(void)json_object_set(answer, "address", json_object_get(model, "address"));
 	(void)json_object_set(answer, "site", json_object_get(model, "site"));
 	(void)json_object_set_new(answer, "site_state",

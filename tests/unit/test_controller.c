@@ -811,8 +811,9 @@ static size_t pushes_shown(struct fixture *f)
 	return count;
 }
 
-/* A store that holds more than the engine takes: no model is no reason to forget what is known. */
-static void without_a_model_no_verdict_is_deleted(void **state)
+/* A store that holds more than the engine takes: the rest is watched, and what is known of the excess is not forgotten.
+ */
+static void what_the_engine_has_no_room_for_is_left_out(void **state)
 {
 	enum { POOL_TEXT = 1 << 17 };
 	struct fixture *f = *state;
@@ -839,12 +840,49 @@ static void without_a_model_no_verdict_is_deleted(void **state)
 	free(pool);
 	(void)put(f, MODEL_KIND_VERDICT, "web/e0",
 		  "{\"endpoint\":\"web/e0\",\"state\":\"down\",\"since_revision\":1,\"election\":1}");
+	(void)put(f, MODEL_KIND_VERDICT, "big4/e0",
+		  "{\"endpoint\":\"big4/e0\",\"state\":\"down\",\"decided_by\":\"x\"}");
+	(void)put(f, MODEL_KIND_LAST, "big4", "{\"pool\":\"big4\",\"endpoints\":[\"e1\"]}");
+	(void)put(f, MODEL_KIND_POLICY, "p",
+		  "{\"name\":\"p\",\"when_all_down\":\"last\",\"tree\":{\"failover\":[\"web\",\"big4\"]}}");
 	start(f);
 	(void)put(f, MODEL_KIND_OVERRIDE, "web/e0",
 		  "{\"endpoint\":\"web/e0\",\"action\":\"drain\",\"owner\":\"me\",\"reason\":\"x\","
 		  "\"created_at\":\"2026-01-01T00:00:00Z\"}");
 	pause_ms(600);
 	assert_true(is_there(f, MODEL_KIND_VERDICT, "web/e0"));
+	assert_true(is_there(f, MODEL_KIND_VERDICT, "big4/e0"));
+	json_t *last = wait_object(f, MODEL_KIND_LAST, "big4", NULL, NULL);
+	assert_int_equal(json_array_size(json_object_get(last, "endpoints")), 1);
+	json_decref(last);
+	json_t *status = controller_status(f->controller, "web/e0");
+	const json_t *e = json_array_get(json_object_get(status, "endpoints"), 0);
+	assert_int_equal(json_integer_value(json_object_get(e, "agents")), 3);
+	assert_string_equal(json_string_value(json_object_get(e, "state")), "down");
+	json_decref(status);
+}
+
+static void of_more_agents_than_the_engine_takes_the_rest_is_left_out(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	for (int i = 0; i < VERDICT_AGENTS_MAX / 64; i++) {
+		int64_t revision;
+		char ids[64][32];
+		struct store_op ops[64];
+		static const char agent[] = "{\"name\":\"x\",\"region\":\"eu\",\"state\":\"enrolled\"}";
+		for (int k = 0; k < 64; k++) {
+			(void)snprintf(ids[k], sizeof ids[k], "more-%d-%d", i, k);
+			ops[k] = (struct store_op){STORE_PUT,     MODEL_KIND_AGENT, ids[k], agent,
+						   strlen(agent), STORE_ANY,        0};
+		}
+		assert_int_equal(store_commit(f->store, ops, 64, STORE_NORMAL, &revision, NULL), VEER_OK);
+	}
+	start(f);
+	json_t *status = controller_status(f->controller, "web/e0");
+	const json_t *e = json_array_get(json_object_get(status, "endpoints"), 0);
+	assert_int_equal(json_integer_value(json_object_get(e, "agents")), MODEL_AGENTS_MAX);
+	json_decref(status);
 }
 
 /* A calculated check of seven that are probed, all with the longest names. */
@@ -1150,7 +1188,8 @@ int main(void)
 		T(a_site_taken_out_leaves_the_last_set_and_the_agents_alone),
 		T(a_restarted_controller_knows_the_verdicts),
 		T(evidence_without_end_holds_nothing_up),
-		T(without_a_model_no_verdict_is_deleted),
+		T(what_the_engine_has_no_room_for_is_left_out),
+		T(of_more_agents_than_the_engine_takes_the_rest_is_left_out),
 		T(one_agents_flood_leaves_room_for_the_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
