@@ -16,6 +16,7 @@ enum {
 	CONTROLLER_TICK_MS = 100,
 	CONTROLLER_RETRY_MS = 1000,   /* after a commit failed */
 	CONTROLLER_BATCH = 33,        /* verdicts in one commit, each with its transition and perhaps a `last` */
+	CONTROLLER_REFUSED = 8,       /* refused verdicts that are remembered */
 	CONTROLLER_HISTORY = 10000,   /* transitions kept, unless configured otherwise */
 	CONTROLLER_DOUBTS_MAX = 4096, /* endpoints in doubt that name servers are told of at a time */
 	CHORE_BLOCKS_MAX = 256,
@@ -103,6 +104,14 @@ struct commit_verdict {
 	const char *reason;
 	const char *id;  /* of the transition */
 	int64_t base_us; /* its first observation */
+	enum veer_err err;
+	int64_t revision; /* if it was committed */
+};
+
+/* A verdict that the store refused for what it is: not proposed again for a while. */
+struct refused {
+	char endpoint[MODEL_ENDPOINT_KEY_MAX + 1];
+	int64_t until_ms;
 };
 
 /* A transaction on its way through the committing thread. */
@@ -144,8 +153,10 @@ struct controller {
 	uint32_t doubt_count;
 	uint32_t sequence; /* of transitions in this election */
 	struct commit_job *in_flight;
-	bool needs_tidying;         /* stored verdicts and last sets are to be compared with the model */
-	int64_t retry_ms;           /* no commit before this time: the one before failed */
+	bool needs_tidying; /* stored verdicts and last sets are to be compared with the model */
+	int64_t retry_ms;   /* no commit before this time: the one before failed */
+	struct refused refused[CONTROLLER_REFUSED];
+	size_t refused_next;        /* the place for another */
 	int64_t committed_revision; /* of the last commit; the directory may be behind it */
 	atomic_bool is_deposed;     /* written by the controller's thread */
 	int64_t election;

@@ -16,6 +16,7 @@
 #include "api/controller.h"
 #include "api/hub.h"
 #include "probes/verdict.h"
+#include "zones/store/backend.h"
 
 enum { WAIT_MS = 10000, AGENTS_MAX = 80, ITEMS_MAX = 256 };
 
@@ -934,6 +935,77 @@ static void evidence_without_end_holds_nothing_up(void **state)
 	json_decref(wait_object(f, MODEL_KIND_VERDICT, "big/e0", "state", "down"));
 }
 
+/* A store whose commits go wrong as told. */
+static struct {
+	const struct store_backend *real;
+	struct store_backend faulty;
+	atomic_bool is_ambiguous; /* they happen, and an error is returned */
+	const char *poison;       /* a key that it refuses */
+} fault;
+
+static enum veer_err faulty_commit(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
+				   int64_t *revision, size_t *failed)
+{
+	for (size_t i = 0; fault.poison != NULL && i < count; i++)
+		if (ops[i].kind == MODEL_KIND_VERDICT && strcmp(ops[i].key, fault.poison) == 0)
+			return VEER_EINVAL;
+	if (!atomic_load(&fault.is_ambiguous))
+		return fault.real->commit(self, ops, count, priority, revision, failed);
+	int64_t lost;
+	enum veer_err err = fault.real->commit(self, ops, count, priority, &lost, failed);
+	return err == VEER_OK ? VEER_EIO : err;
+}
+
+static void make_faulty(struct fixture *f, const char *poison)
+{
+	fault.real = f->store->backend;
+	fault.faulty = *fault.real;
+	fault.faulty.commit = faulty_commit;
+	fault.poison = poison;
+	atomic_store(&fault.is_ambiguous, false);
+	f->store->backend = &fault.faulty;
+}
+
+static void a_verdict_that_the_store_refuses_holds_up_no_other(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 4);
+	make_faulty(f, "web/e1");
+	start(f);
+	report_all(f, 3, "dddu");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e2", "state", "down"));
+	assert_false(is_there(f, MODEL_KIND_VERDICT, "web/e1"));
+	/* And while it is refused again and again, another is not late by that. */
+	int64_t began_ms = veer_clock_monotonic_ms(veer_clock_system());
+	report_all(f, 3, "dddd");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e3", "state", "down"));
+	assert_in_range(veer_clock_monotonic_ms(veer_clock_system()) - began_ms, 0, 700);
+	assert_false(is_there(f, MODEL_KIND_VERDICT, "web/e1"));
+}
+
+static void a_commit_whose_answer_was_lost_has_its_revision(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	make_faulty(f, NULL);
+	start(f);
+	atomic_store(&fault.is_ambiguous, true);
+	report_all(f, 3, "d");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
+	/* Its trail is found by the revision. */
+	json_t *t = newest_transition(f), *steps = json_object_get(t, "steps");
+	for (int i = 0; i < WAIT_MS / 5 && json_object_get(steps, "fed_us") == NULL; i++) {
+		pause_ms(5);
+		trail_merge(f->trail, t);
+	}
+	assert_non_null(json_object_get(steps, "committed_us"));
+	assert_non_null(json_object_get(steps, "fed_us"));
+	json_decref(t);
+	atomic_store(&fault.is_ambiguous, false);
+	wait_history(f, 1); /* and it was committed once */
+}
+
 /* Words are kept for what is configured: checks that come and go leave nothing behind (S21). */
 static void words_of_checks_that_are_gone_are_forgotten(void **state)
 {
@@ -1188,6 +1260,8 @@ int main(void)
 		T(a_site_taken_out_leaves_the_last_set_and_the_agents_alone),
 		T(a_restarted_controller_knows_the_verdicts),
 		T(evidence_without_end_holds_nothing_up),
+		T(a_verdict_that_the_store_refuses_holds_up_no_other),
+		T(a_commit_whose_answer_was_lost_has_its_revision),
 		T(what_the_engine_has_no_room_for_is_left_out),
 		T(of_more_agents_than_the_engine_takes_the_rest_is_left_out),
 		T(one_agents_flood_leaves_room_for_the_others),
