@@ -214,6 +214,34 @@ def test_a_maintenance_window_drains_and_gives_back(rig):
     answers(rig, ALL)
 
 
+def test_what_is_left_at_a_site_that_is_out_is_nothing(tmp_path):
+    api = Api(tmp_path).start()
+    try:
+        for site in "abc":
+            assert api.put(f"/v1/sites/{site}", {"region": "eu"}).status == 201
+        pool = {"endpoints": [{"name": site, "address": f"192.0.2.{i + 1}", "site": site} for i, site in enumerate("ab")]}
+        assert api.put("/v1/pools/p", pool).status == 201
+        drain = {"action": "drain", "reason": "x"}
+        assert api.put("/v1/sites/a", {"region": "eu", "state": "out"}).status == 200
+        refused = api.put("/v1/overrides/p/b", drain)
+        assert refused.status == 409 and refused.json["type"].endswith("would-empty"), refused
+        assert api.put("/v1/overrides/p/a", drain).status == 201  # takes nothing away
+        assert api.put("/v1/overrides/p/b", {**drain, "force": "p"}).status == 201
+        assert api.delete("/v1/overrides/p/a").status == api.delete("/v1/overrides/p/b").status == 204
+        # A pool whose sites are all out is none that an override empties: it counts what will be left.
+        assert api.put("/v1/sites/b", {"region": "eu", "state": "out"}).status == 200
+        assert api.put("/v1/overrides/p/b", drain).status == 201
+        assert api.put("/v1/overrides/p/a", drain).status == 409
+        assert api.put("/v1/pools/p", pool).status == 200
+        # The pool changes: c would be the only one left that counts.
+        assert api.put("/v1/sites/b", {"region": "eu"}).status == 200
+        assert api.put("/v1/pools/p", pool).json["type"].endswith("would-empty")
+        pool["endpoints"].append({"name": "c", "address": "192.0.2.3", "site": "c"})
+        assert api.put("/v1/pools/p", pool).status == 200
+    finally:
+        api.stop()
+
+
 def test_a_window_that_would_empty_a_pool_says_so(rig):
     window = {"pools": ["web", "alt"], "starts_at": rfc3339(-60), "ends_at": rfc3339(3600), "reason": "all of it"}
     assert rig.api.put("/v1/maintenance/all", window).status == 201
