@@ -272,6 +272,12 @@ def test_windows_that_are_none_are_refused(rig):
 def test_the_commands(rig):
     assert "drained" in cli(rig.api, "drain", "web/a", "web/b", "--reason", "x", "--for", "2h").stdout
     refused = cli(rig.api, "drain", "web/c", "--reason", "x", check=False)
+    assert "say --force web" in refused.stderr, refused
+    for wrong, says in [(["why", "web"], "POOL/ENDPOINT"), (["why", "web/"], "POOL/ENDPOINT"), (["freeze"], "--reason"),
+                        (["drain", "web/c", "--reason", "x", "--for", "1x"], "--for"),
+                        (["maintenance", "add", "m", "--reason", "x", "--site", "a", "--for", "1x"], "--for")]:
+        misused = cli(rig.api, *wrong, check=False)
+        assert misused.returncode == 2 and says in misused.stderr, misused
     assert refused.returncode == 1 and "no endpoint left" in refused.stderr, refused
     assert "drained; " in cli(rig.api, "status").stdout or "drained" in cli(rig.api, "status").stdout
     text = cli(rig.api, "why", "web/a").stdout
@@ -282,7 +288,7 @@ def test_the_commands(rig):
     answers(rig, ALL[1:])
     cli(rig.api, "force", "up", "web/a", "--reason", "x")
     answers(rig, ALL)
-    assert cli(rig.api, "freeze", check=False).returncode == 1
+    assert cli(rig.api, "freeze", check=False).returncode == 2
     cli(rig.api, "freeze", "--reason", "because")
     assert rig.status()["settings"]["freeze"]["reason"] == "because"
     cli(rig.api, "freeze", "--off")
@@ -292,7 +298,7 @@ def test_the_commands(rig):
     assert "night" in cli(rig.api, "maintenance", "list").stdout
     cli(rig.api, "maintenance", "end", "night")
     answers(rig, ALL)
-    assert cli(rig.api, "drain", "web/a", "--reason", "x", "--for", "soon", check=False).returncode == 1
+    assert cli(rig.api, "drain", "web/a", "--reason", "x", "--for", "soon", check=False).returncode == 2
 
 
 def test_freezing_keeps_what_another_sets_meanwhile(rig):
