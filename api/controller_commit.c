@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From proposals to committed verdicts: transactions of a batch, each with the election as its condition. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,12 +65,22 @@ static json_t *votes_json(const struct verdict_transition *t)
 
 static json_t *verdict_json(struct controller *c, const struct verdict_transition *t)
 {
-	char at[VEER_RFC3339_SIZE];
+	char at[VEER_RFC3339_SIZE], decided_by[CONTROLLER_DECIDED_SIZE];
 	veer_rfc3339(veer_clock_wall_ns(c->config.clock), at);
-	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:o}", "endpoint", t->endpoint, "state",
-			 model_state_text(t->to), "since_revision", (json_int_t)c->model.revision, "election",
-			 (json_int_t)c->election, "at", at, "check", t->check != NULL ? t->check : "", "reason",
-			 probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
+	const char *boot = veer_clock_boot_id(c->config.clock);
+	json_t *verdict =
+		json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:o}", "endpoint", t->endpoint, "state",
+			  model_state_text(t->to), "since_revision", (json_int_t)c->model.revision, "election",
+			  (json_int_t)c->election, "at", at, "check", t->check != NULL ? t->check : "", "reason",
+			  probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
+	if (verdict != NULL && controller_decided_by(c, t->endpoint, decided_by))
+		(void)json_object_set_new(verdict, "decided_by", json_string(decided_by));
+	/* How old it is, for a process after this one, whose clock only goes on if the kernel is the same. */
+	if (verdict != NULL && boot[0] != '\0') {
+		(void)json_object_set_new(verdict, "boot", json_string(boot));
+		(void)json_object_set_new(verdict, "monotonic_ms", json_integer(controller_now_ms(c)));
+	}
+	return verdict;
 }
 
 /* The engine's word on the endpoint: unknown also when it does not know it. */
@@ -138,7 +149,8 @@ static void add_last_sets(struct controller *c, struct commit_job *job)
 {
 	for (size_t i = 0; i < c->model.pool_count && !is_full(job); i++) {
 		const struct model_pool *pool = &c->model.pools[i];
-		json_t *value = c->model.keeps_last[i] ? last_json(c, job, pool) : NULL;
+		bool is_known = c->model.keeps_last[i] && !c->model.is_excess[i];
+		json_t *value = is_known ? last_json(c, job, pool) : NULL;
 		struct compare compare = {.value = value};
 		if (value == NULL)
 			continue;
@@ -160,6 +172,15 @@ static void hand_over(struct controller *c, struct commit_job *job)
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
+/* Is the endpoint's pool one that the engine has no room for? Then nothing is known of it, but what is stored. */
+static bool is_of_excess(const struct controller *c, const char *endpoint)
+{
+	char name[MODEL_NAME_MAX + 1];
+	(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(endpoint, "/"), endpoint);
+	size_t pool = controller_pool_index(&c->model, name);
+	return pool != SIZE_MAX && c->model.is_excess[pool];
+}
+
 /* A stored verdict or last set that says nothing, or that nothing in the model stands behind. */
 static bool is_orphan(struct controller *c, const struct directory_entry *entry)
 {
@@ -167,6 +188,8 @@ static bool is_orphan(struct controller *c, const struct directory_entry *entry)
 		size_t pool = controller_pool_index(&c->model, entry->key);
 		return pool == SIZE_MAX || !c->model.keeps_last[pool];
 	}
+	if (is_of_excess(c, entry->key))
+		return false;
 	/* The engine never goes back to unknown: what it calls so is new, or not watched by a check that votes. */
 	const char *endpoint = json_string_value(json_object_get(entry->object, "endpoint"));
 	return endpoint == NULL || strcmp(endpoint, entry->key) != 0 ||
@@ -178,10 +201,26 @@ struct orphans {
 	struct commit_job *job;
 };
 
+/*
+ * The verdict without the mark of what it was decided by, which is there no longer; NULL when it is, or was not marked.
+ * It must go, for a check that leaves and comes back is a newcomer that has not been heard.
+ */
+static json_t *unmarked(struct controller *c, const struct directory_entry *entry)
+{
+	if (entry->kind != MODEL_KIND_VERDICT || json_object_get(entry->object, "decided_by") == NULL ||
+	    is_of_excess(c, entry->key) || controller_is_current(c, entry))
+		return NULL;
+	json_t *verdict = json_deep_copy(entry->object);
+	(void)json_object_del(verdict, "decided_by");
+	return verdict;
+}
+
 static bool add_orphan(void *ctx, const struct directory_entry *entry)
 {
 	struct orphans *o = ctx;
-	if (is_orphan(o->c, entry) && !job_add(o->job, entry->kind, entry->key, NULL))
+	bool is = is_orphan(o->c, entry);
+	json_t *verdict = is ? NULL : unmarked(o->c, entry);
+	if ((is || verdict != NULL) && !job_add(o->job, entry->kind, entry->key, verdict))
 		return false;
 	return !is_full(o->job);
 }
@@ -210,9 +249,15 @@ static struct commit_job *tidy(struct controller *c)
 static bool add_transition(struct controller *c, struct commit_job *job, const struct verdict_transition *t)
 {
 	char id[TRAIL_ID_SIZE];
-	struct commit_verdict verdict = {
-		arena_strdup(job->arena, t->endpoint), t->from, t->to, arena_strdup(job->arena, t->check),
-		probe_reason_text(t->reason),          NULL,    0};
+	struct commit_verdict verdict = {arena_strdup(job->arena, t->endpoint),
+					 t->from,
+					 t->to,
+					 arena_strdup(job->arena, t->check),
+					 probe_reason_text(t->reason),
+					 NULL,
+					 0,
+					 VEER_OK,
+					 0};
 	size_t before = job->op_count;
 	json_t *transition = controller_transition_json(c, t, id, &verdict.base_us);
 	verdict.id = arena_strdup(job->arena, id);
@@ -230,6 +275,25 @@ static bool add_transition(struct controller *c, struct commit_job *job, const s
 	return true;
 }
 
+static bool is_held_back(const struct controller *c, const char *endpoint)
+{
+	for (size_t i = 0; i < CONTROLLER_REFUSED; i++)
+		if (strcmp(c->refused[i].endpoint, endpoint) == 0)
+			return controller_now_ms(c) < c->refused[i].until_ms;
+	return false;
+}
+
+static void hold_back(struct controller *c, const char *endpoint)
+{
+	size_t i = 0;
+	while (i < CONTROLLER_REFUSED && strcmp(c->refused[i].endpoint, endpoint) != 0)
+		i++;
+	if (i == CONTROLLER_REFUSED)
+		i = c->refused_next++ % CONTROLLER_REFUSED;
+	(void)snprintf(c->refused[i].endpoint, sizeof c->refused[i].endpoint, "%s", endpoint);
+	c->refused[i].until_ms = controller_now_ms(c) + CONTROLLER_RETRY_MS;
+}
+
 void controller_propose(struct controller *c)
 {
 	struct verdict_transition t;
@@ -237,6 +301,10 @@ void controller_propose(struct controller *c)
 	if (c->in_flight != NULL || c->is_deposed || controller_now_ms(c) < c->retry_ms)
 		return;
 	while ((job == NULL || job->verdict_count < CONTROLLER_BATCH) && verdict_next(c->engine, &t)) {
+		if (is_held_back(c, t.endpoint)) {
+			verdict_commit_failed(c->engine, t.endpoint, controller_now_ms(c));
+			continue;
+		}
 		if (job == NULL)
 			job = job_new(c);
 		if (job == NULL || !add_transition(c, job, &t)) {
@@ -252,35 +320,46 @@ void controller_propose(struct controller *c)
 		hand_over(c, job);
 }
 
-static void verdict_done(struct controller *c, const struct commit_verdict *v, enum veer_err err)
+/* Refused for what is in it, and not for how the store is: that will not change by itself. */
+static bool is_refused(enum veer_err err)
 {
-	if (err != VEER_OK) {
+	return err == VEER_EINVAL || err == VEER_ERANGE;
+}
+
+static void verdict_done(struct controller *c, const struct commit_verdict *v, int64_t committed_us)
+{
+	if (v->err != VEER_OK) {
 		verdict_commit_failed(c->engine, v->endpoint, controller_now_ms(c));
+		if (is_refused(v->err)) {
+			hold_back(c, v->endpoint);
+			log_error(c->config.log, "the store refuses a verdict", LOG_STR("endpoint", v->endpoint),
+				  LOG_STR("why", veer_err_text(v->err)));
+		}
 		return;
 	}
 	verdict_committed(c->engine, v->endpoint, v->state, controller_now_ms(c));
 	controller_history_add(c, v->id);
+	if (c->config.trail != NULL)
+		trail_committed(c->config.trail, v->id, v->base_us, v->revision, committed_us);
 	/* It may have been removed from the model on the way. */
 	c->needs_tidying = c->needs_tidying || committed_state(c, v->endpoint) == MODEL_STATE_UNKNOWN;
 	log_notice(c->config.log, "verdict", LOG_STR("endpoint", v->endpoint),
 		   LOG_STR("from", model_state_text(v->from)), LOG_STR("to", model_state_text(v->state)),
 		   LOG_STR("check", v->check), LOG_STR("reason", v->reason));
+	atomic_fetch_add(&c->transitions, 1);
 }
 
 void controller_job_done(struct controller *c, struct commit_job *job)
 {
-	for (size_t i = 0; i < job->verdict_count; i++) {
-		verdict_done(c, &job->verdicts[i], job->err);
-		if (job->err == VEER_OK && c->config.trail != NULL)
-			trail_committed(c->config.trail, job->verdicts[i].id, job->verdicts[i].base_us, job->revision,
-					job->committed_us);
-	}
-	if (job->err == VEER_OK) {
+	for (size_t i = 0; i < job->verdict_count; i++)
+		verdict_done(c, &job->verdicts[i], job->committed_us);
+	if (job->revision > c->committed_revision)
 		c->committed_revision = job->revision;
-		atomic_fetch_add(&c->transitions, job->verdict_count);
-	} else {
+	if (job->err != VEER_OK) {
 		c->needs_tidying = true;
-		c->retry_ms = controller_now_ms(c) + CONTROLLER_RETRY_MS;
+		/* What was refused is held back by itself, and holds up nothing else. */
+		if (!is_refused(job->err) || job->verdict_count == 0)
+			c->retry_ms = controller_now_ms(c) + CONTROLLER_RETRY_MS;
 		atomic_fetch_add(&c->commits_failed, 1);
 		log_error(c->config.log, "verdicts could not be committed", LOG_STR("why", veer_err_text(job->err)));
 	}
@@ -292,20 +371,66 @@ void controller_job_done(struct controller *c, struct commit_job *job)
 	job_free(job);
 }
 
-/* After an error that leaves it open whether the transaction happened: look (S15). */
-static enum veer_err resolve(struct controller *c, const struct commit_job *job, enum veer_err err)
+/* --- in the committing thread ---------------------------------------------------------------------------------- */
+
+/*
+ * After an error that leaves it open whether the transaction happened: look (S15). If it did, `*revision` is that of
+ * what was found. A transition is looked at where there is one: its key is new, so that nothing older can be taken for
+ * it.
+ */
+static enum veer_err resolve(struct controller *c, const struct store_op *ops, size_t count, enum veer_err err,
+			     int64_t *revision)
 {
-	const struct store_op *op = &job->ops[job->op_count - 1];
+	const struct store_op *op = &ops[count - 1];
 	struct store_object object;
 	struct arena *arena = arena_new(JOB_ARENA_BYTES);
 	if (arena == NULL)
 		return err;
+	for (size_t i = 0; i < count; i++)
+		if (ops[i].kind == MODEL_KIND_TRANSITION)
+			op = &ops[i];
 	enum veer_err found = store_get(c->config.store, op->kind, op->key, arena, &object);
 	bool is_there = op->op == STORE_PUT && found == VEER_OK && object.value_len == op->value_len &&
 			memcmp(object.value, op->value, op->value_len) == 0;
 	bool is_gone = op->op == STORE_DEL && found == VEER_ENOTFOUND;
+	if (is_there)
+		*revision = object.revision;
+	else if (is_gone)
+		*revision = store_revision(c->config.store); /* or an earlier one: nobody can be misled by that */
 	arena_free(&arena);
 	return is_there || is_gone ? VEER_OK : err;
+}
+
+static enum veer_err commit_ops(struct controller *c, const struct store_op *ops, size_t count, int64_t *revision)
+{
+	enum veer_err err = store_commit(c->config.store, ops, count, STORE_URGENT, revision, NULL);
+	return err == VEER_EIO || err == VEER_ETIMEOUT ? resolve(c, ops, count, err, revision) : err;
+}
+
+/* Each verdict in a transaction of its own, so that one that is refused does not hold up the others. */
+static void commit_singly(struct controller *c, struct commit_job *job)
+{
+	for (size_t i = 0; i < job->verdict_count; i++) {
+		struct commit_verdict *v = &job->verdicts[i];
+		const struct store_op ops[] = {job->ops[0], job->ops[1 + 2 * i], job->ops[2 + 2 * i]};
+		v->err = commit_ops(c, ops, 3, &v->revision);
+		if (v->err == VEER_OK)
+			job->revision = v->revision;
+		else if (!is_refused(v->err))
+			job->err = v->err;
+	}
+}
+
+static void commit(struct controller *c, struct commit_job *job)
+{
+	job->err = commit_ops(c, job->ops, job->op_count, &job->revision);
+	for (size_t i = 0; i < job->verdict_count; i++) {
+		job->verdicts[i].err = job->err;
+		job->verdicts[i].revision = job->revision;
+	}
+	if (is_refused(job->err) && job->verdict_count > 0 && job->op_count > 3)
+		commit_singly(c, job);
+	job->committed_us = controller_now_us(c);
 }
 
 static struct commit_job *next_job(struct controller *c)
@@ -324,12 +449,12 @@ void *controller_committer_main(void *ctx)
 	struct controller *c = ctx;
 	for (struct commit_job *job; (job = next_job(c)) != NULL;) {
 		struct controller_item *item = calloc(1, sizeof *item);
-		job->err = item != NULL ? store_commit(c->config.store, job->ops, job->op_count, STORE_URGENT,
-						       &job->revision, NULL)
-					: VEER_ENOMEM;
-		job->committed_us = controller_now_us(c);
-		if (job->err == VEER_EIO || job->err == VEER_ETIMEOUT)
-			job->err = resolve(c, job, job->err);
+		if (item != NULL)
+			commit(c, job);
+		else
+			job->err = VEER_ENOMEM;
+		for (size_t i = 0; item == NULL && i < job->verdict_count; i++)
+			job->verdicts[i].err = job->err;
 		while (item == NULL) { /* nothing was written; the controller must hear of it, so wait for memory */
 			struct timespec pause = {.tv_nsec = 10000000};
 			(void)nanosleep(&pause, NULL);

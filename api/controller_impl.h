@@ -16,6 +16,7 @@ enum {
 	CONTROLLER_TICK_MS = 100,
 	CONTROLLER_RETRY_MS = 1000,   /* after a commit failed */
 	CONTROLLER_BATCH = 33,        /* verdicts in one commit, each with its transition and perhaps a `last` */
+	CONTROLLER_REFUSED = 8,       /* refused verdicts that are remembered */
 	CONTROLLER_HISTORY = 10000,   /* transitions kept, unless configured otherwise */
 	CONTROLLER_DOUBTS_MAX = 4096, /* endpoints in doubt that name servers are told of at a time */
 	CHORE_BLOCKS_MAX = 256,
@@ -103,6 +104,14 @@ struct commit_verdict {
 	const char *reason;
 	const char *id;  /* of the transition */
 	int64_t base_us; /* its first observation */
+	enum veer_err err;
+	int64_t revision; /* if it was committed */
+};
+
+/* A verdict that the store refused for what it is: not proposed again for a while. */
+struct refused {
+	char endpoint[MODEL_ENDPOINT_KEY_MAX + 1];
+	int64_t until_ms;
 };
 
 /* A transaction on its way through the committing thread. */
@@ -126,6 +135,7 @@ struct controller_model {
 	const struct model_pool *pools;
 	size_t pool_count;
 	bool *keeps_last;     /* a pool: some policy with `when_all_down: last` mentions it */
+	bool *is_excess;      /* a pool: the engine has no room for it */
 	uint64_t fingerprint; /* of all that decides who probes what */
 	int64_t revision;     /* the store's, when it was read */
 	struct model_settings settings;
@@ -143,8 +153,10 @@ struct controller {
 	uint32_t doubt_count;
 	uint32_t sequence; /* of transitions in this election */
 	struct commit_job *in_flight;
-	bool needs_tidying;         /* stored verdicts and last sets are to be compared with the model */
-	int64_t retry_ms;           /* no commit before this time: the one before failed */
+	bool needs_tidying; /* stored verdicts and last sets are to be compared with the model */
+	int64_t retry_ms;   /* no commit before this time: the one before failed */
+	struct refused refused[CONTROLLER_REFUSED];
+	size_t refused_next;        /* the place for another */
 	int64_t committed_revision; /* of the last commit; the directory may be behind it */
 	atomic_bool is_deposed;     /* written by the controller's thread */
 	int64_t election;
@@ -171,6 +183,32 @@ struct controller {
 void controller_read_model(struct controller *c);
 /* Free all of it, and zero it. */
 void controller_model_deinit(struct controller_model *model);
+
+/* controller_fit.c */
+struct controller_fit {
+	struct model_check *checks; /* by name; only those that fit afterwards */
+	size_t check_count;
+	const struct model_pool *pools; /* by name; these stay */
+	size_t pool_count;
+	/* What comes of it, all in the arena. */
+	struct model_pool *watched; /* those that fit */
+	size_t watched_count;
+	bool *is_excess; /* a pool: does not */
+};
+/* Leave out what is more than the engine takes, and log what. False when memory is out. */
+bool controller_fit(struct controller_fit *fit, struct arena *arena, struct logger *log);
+
+/* controller_seed.c */
+/* Tell the engine the stored verdicts, once the first model is in force. */
+void controller_seed(struct controller *c);
+#define CONTROLLER_DECIDED_SIZE 17
+/*
+ * A text that changes when what decides on the endpoint does: its address, or which checks vote and what these look at.
+ * Weights, sites and thresholds are not part of it. False when the engine does not know the endpoint.
+ */
+bool controller_decided_by(const struct controller *c, const char *endpoint, char out[CONTROLLER_DECIDED_SIZE]);
+/* Was this stored verdict decided by what decides now? */
+bool controller_is_current(const struct controller *c, const struct directory_entry *verdict);
 
 /* controller_commit.c */
 /* Collect what the engine proposes into a job and hand it over; nothing while one is in flight. */

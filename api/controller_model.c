@@ -235,49 +235,6 @@ static void publish_assignments(struct controller *c)
 	}
 }
 
-static bool take_newest(void *ctx, const struct directory_entry *entry)
-{
-	int64_t *newest = ctx;
-	*newest = entry->revision > *newest ? entry->revision : *newest;
-	return true;
-}
-
-/* Was it decided by its pool and the checks that this lists as they are now? The directory's read lock is held. */
-static bool is_current(struct controller *c, const struct model_verdict *verdict)
-{
-	char name[MODEL_NAME_MAX + 1];
-	int64_t newest = 0;
-	(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(verdict->endpoint, "/"), verdict->endpoint);
-	size_t i = controller_pool_index(&c->model, name);
-	if (i == SIZE_MAX)
-		return false;
-	const struct model_pool *pool = &c->model.pools[i];
-	(void)directory_get_locked(c->config.directory, MODEL_KIND_POOL, name, take_newest, &newest);
-	for (uint32_t k = 0; k < pool->check_count; k++)
-		(void)directory_get_locked(c->config.directory, MODEL_KIND_CHECK, pool->checks[k], take_newest,
-					   &newest);
-	return newest <= verdict->since_revision;
-}
-
-static bool seed_verdict(void *ctx, const struct directory_entry *entry)
-{
-	struct controller *c = ctx;
-	struct model_verdict verdict;
-	struct arena *arena = arena_new(65536);
-	if (arena != NULL && model_verdict_parse(entry->object, arena, &verdict, NULL) == VEER_OK)
-		(void)verdict_seed(c->engine, verdict.endpoint, verdict.state, -1, is_current(c, &verdict),
-				   controller_now_ms(c));
-	arena_free(&arena);
-	return true;
-}
-
-static void seed_verdicts(struct controller *c)
-{
-	directory_read_begin(c->config.directory);
-	directory_list_locked(c->config.directory, MODEL_KIND_VERDICT, NULL, seed_verdict, c);
-	directory_read_end(c->config.directory);
-}
-
 void controller_model_deinit(struct controller_model *model)
 {
 	arena_free(&model->arena);
@@ -295,6 +252,23 @@ static void revoke_agents(struct controller *c, const struct reader *r)
 	}
 }
 
+/* The enrolled first; of more agents than the engine takes the rest is left out. How many it takes. */
+static uint32_t fit_agents(struct reader *r)
+{
+	size_t enrolled = 0;
+	for (size_t i = 0; i < r->agent_count; i++) {
+		struct assign_agent agent = r->agents[i];
+		if (agent.is_revoked)
+			continue;
+		r->agents[i] = r->agents[enrolled];
+		r->agents[enrolled++] = agent;
+	}
+	if (enrolled > VERDICT_AGENTS_MAX)
+		log_error(r->c->config.log, "more agents are enrolled than can be heard: some are left out",
+			  LOG_INT("agents", (int64_t)(enrolled - VERDICT_AGENTS_MAX)));
+	return (uint32_t)(r->agent_count < VERDICT_AGENTS_MAX ? r->agent_count : VERDICT_AGENTS_MAX);
+}
+
 void controller_read_model(struct controller *c)
 {
 	bool is_first = c->model.plan == NULL;
@@ -304,18 +278,19 @@ void controller_read_model(struct controller *c)
 	enum veer_err err = r.arena != NULL ? VEER_OK : VEER_ENOMEM;
 	if (err == VEER_OK)
 		read_all(&r);
-	if (r.failed)
+	struct controller_fit fit = {r.checks, r.check_count, r.pools, r.pool_count, NULL, 0, NULL};
+	if (err == VEER_OK && (r.failed || !controller_fit(&fit, r.arena, c->config.log)))
 		err = VEER_ENOMEM;
 	/* Only what changes somebody's assignments makes new ones: a report on its way for the old ones is lost. */
 	bool is_same = !is_first && r.fingerprint == c->model.fingerprint;
 	int64_t revision = is_same ? c->model.plan->config.assignment_revision : r.revision;
 	struct assign_input input = {.revision = revision,
-				     .checks = r.checks,
-				     .check_count = (uint32_t)r.check_count,
-				     .pools = r.pools,
-				     .pool_count = (uint32_t)r.pool_count,
+				     .checks = fit.checks,
+				     .check_count = (uint32_t)fit.check_count,
+				     .pools = fit.watched,
+				     .pool_count = (uint32_t)fit.watched_count,
 				     .agents = r.agents,
-				     .agent_count = (uint32_t)r.agent_count,
+				     .agent_count = fit_agents(&r),
 				     .sites = r.sites,
 				     .site_count = (uint32_t)r.site_count};
 	if (err == VEER_OK)
@@ -335,13 +310,14 @@ void controller_read_model(struct controller *c)
 		return;
 	}
 	controller_model_deinit(&c->model);
-	c->model = (struct controller_model){r.arena,      plan,         r.sites,       r.site_count, r.pools,
-					     r.pool_count, r.keeps_last, r.fingerprint, r.revision,   r.settings};
+	c->model = (struct controller_model){r.arena,       plan,         r.sites,      r.site_count,
+					     r.pools,       r.pool_count, r.keeps_last, fit.is_excess,
+					     r.fingerprint, r.revision,   r.settings};
 	controller_read_overrides(c);
 	controller_forget(c);
 	atomic_store(&c->assignment_revision, revision);
 	if (is_first)
-		seed_verdicts(c);
+		controller_seed(c);
 	if (!is_same)
 		publish_assignments(c);
 }

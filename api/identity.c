@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "base/crypto.h"
+#include "probes/verdict.h"
 
 enum { SECRET_SIZE = 64, ENROLMENT_HOURS = 24, TOKEN_NAME_MAX = 63, SCOPES_MAX = 9, EXPIRED_AT_ONCE = 10 };
 
@@ -73,6 +74,24 @@ static bool add_expired(void *ctx, const struct directory_entry *entry)
 	return key != NULL && e->count < 1 + EXPIRED_AT_ONCE;
 }
 
+static bool count_enrolled(void *ctx, const struct directory_entry *entry)
+{
+	const char *state = json_string_value(json_object_get(entry->object, "state"));
+	*(size_t *)ctx += state != NULL && strcmp(state, "enrolled") == 0;
+	return true;
+}
+
+/* More agents than the verdict engine takes would only be left out. Answers the request when there is no room. */
+static bool has_room(struct api *api, struct api_reply *reply, bool is_agent)
+{
+	size_t count = 0;
+	if (is_agent)
+		directory_list(api->directory, MODEL_KIND_AGENT, NULL, count_enrolled, &count);
+	if (count >= VERDICT_AGENTS_MAX)
+		api_problem(reply, 422, "invalid", "there are %d agents already: revoke one first", VERDICT_AGENTS_MAX);
+	return count < VERDICT_AGENTS_MAX;
+}
+
 /* The announcement of an agent or name server: makes an enrolment token. */
 void handle_identity_create(void *ctx, struct api_request *request, struct api_reply *reply)
 {
@@ -100,6 +119,9 @@ void handle_identity_create(void *ctx, struct api_request *request, struct api_r
 	directory_list(api->directory, MODEL_KIND_ENROLMENT, NULL, add_expired, &e);
 	if (err != VEER_OK) {
 		api_problem_invalid(reply, &diag);
+	} else if (!has_room(api, reply, is_agent)) {
+		json_decref(body);
+		return;
 	} else if (!draw_secret("vre_", secret, hash) ||
 		   !make_put(request, MODEL_KIND_ENROLMENT, hash,
 			     json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:I}", "kind", is_agent ? "agent" : "nameserver",
@@ -198,7 +220,7 @@ void handle_enrol(void *ctx, struct api_request *request, struct api_reply *repl
 	else if (region != NULL && enrolled_region != NULL && strcmp(region, enrolled_region) != 0)
 		api_problem(reply, 409, "region", "the token is for region \"%s\", not \"%s\"", enrolled_region,
 			    region);
-	else
+	else if (has_room(api, reply, strcmp(kinds[kind], "agent") == 0))
 		exchange(api, request, reply, &enrolment, hash);
 	json_decref(enrolment.object);
 	json_decref(body);

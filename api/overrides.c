@@ -45,6 +45,42 @@ static bool is_taken_out(struct directory *directory, const char *key)
 	return is;
 }
 
+static bool take_site_state(void *ctx, const struct directory_entry *entry)
+{
+	const char *state = json_string_value(json_object_get(entry->object, "state"));
+	*(bool *)ctx = state == NULL || strcmp(state, "out") != 0;
+	return true;
+}
+
+/* One that is not there is in, as name servers see it. The directory's read lock is held. */
+static bool is_site_in(struct directory *directory, const char *site)
+{
+	bool is = true;
+	if (site != NULL)
+		(void)directory_get_locked(directory, MODEL_KIND_SITE, site, take_site_state, &is);
+	return is;
+}
+
+/* A pool, counted by what is left of it. */
+struct left {
+	size_t all_sites; /* neither drained nor forced down, wherever they are */
+	size_t in;        /* of these, at sites that are in */
+	size_t at_in;     /* all endpoints at such sites */
+};
+
+static void count_left(struct left *left, bool is_left, bool is_in)
+{
+	left->all_sites += is_left;
+	left->in += is_left && is_in;
+	left->at_in += is_in;
+}
+
+/* Whose sites are all out is not emptied by overrides: then it counts what is left when they come back. */
+static bool is_empty(const struct left *left)
+{
+	return left->all_sites == 0 || (left->at_in > 0 && left->in == 0);
+}
+
 static bool is_wished(const struct override_wish *wish, const char *key)
 {
 	for (size_t i = 0; i < wish->count; i++)
@@ -80,7 +116,8 @@ static bool judge_pool(void *ctx, const struct directory_entry *entry)
 	struct draft *d = ctx;
 	const struct override_wish *wish = d->wish;
 	const json_t *endpoints = json_object_get(entry->object, "endpoints");
-	size_t i, left = 0, prefix = strlen(entry->key) + 1;
+	size_t i, prefix = strlen(entry->key) + 1;
+	struct left left = {0};
 	json_t *endpoint;
 	char key[MODEL_ENDPOINT_KEY_MAX + 1];
 	for (i = 0; i < wish->count; i++)
@@ -91,9 +128,10 @@ static bool judge_pool(void *ctx, const struct directory_entry *entry)
 	{
 		const char *name = json_string_value(json_object_get(endpoint, "name"));
 		(void)snprintf(key, sizeof key, "%s/%s", entry->key, name != NULL ? name : "");
-		left += is_wished(wish, key) ? !is_out(wish->action) : !is_taken_out(d->directory, key);
+		count_left(&left, is_wished(wish, key) ? !is_out(wish->action) : !is_taken_out(d->directory, key),
+			   is_site_in(d->directory, json_string_value(json_object_get(endpoint, "site"))));
 	}
-	if (d->err == VEER_OK && is_out(wish->action) && left == 0 && !is_forced(wish, entry->key))
+	if (d->err == VEER_OK && is_out(wish->action) && is_empty(&left) && !is_forced(wish, entry->key))
 		d->err = veer_fail(d->diag, VEER_EBUSY, "%s", entry->key);
 	d->ops[d->op_count++] = (struct store_op){.op = STORE_CHECK,
 						  .kind = MODEL_KIND_POOL,
@@ -223,14 +261,14 @@ enum veer_err overrides_put(struct store *store, struct directory *directory, co
 
 bool overrides_would_empty(struct directory *directory, const struct model_pool *pool, struct store_op *guard)
 {
-	size_t left = 0;
+	struct left left = {0};
 	directory_read_begin(directory);
 	*guard = guard_now(directory);
 	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
 		char key[MODEL_ENDPOINT_KEY_MAX + 1];
 		(void)snprintf(key, sizeof key, "%s/%s", pool->name, pool->endpoints[i].name);
-		left += !is_taken_out(directory, key);
+		count_left(&left, !is_taken_out(directory, key), is_site_in(directory, pool->endpoints[i].site));
 	}
 	directory_read_end(directory);
-	return left == 0;
+	return is_empty(&left);
 }

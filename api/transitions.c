@@ -158,16 +158,20 @@ static json_t *model_of(struct api *api, const char *pool_name, const char *name
 	return found;
 }
 
-/* Is its site in, its verdict not down or beaten, itself not taken out? */
-static bool is_eligible(const json_t *site, const json_t *override, const char *state)
+/*
+ * Is its site in, its verdict not down or beaten, itself not taken out? Where the engine does not know the endpoint (it
+ * has no model, or no room for it), the stored verdict is what name servers go by.
+ */
+static bool is_eligible(const json_t *site, const json_t *override, const char *state, const json_t *verdict)
 {
+	const char *stored = json_string_value(json_object_get(verdict, "state"));
 	const char *site_state = json_string_value(json_object_get(site, "state"));
 	const char *action = json_string_value(json_object_get(override, "action"));
 	if (site_state != NULL && strcmp(site_state, "out") == 0)
 		return false;
 	if (action != NULL)
 		return strcmp(action, "up") == 0;
-	return strcmp(state, "down") != 0;
+	return strcmp(strcmp(state, "unknown") == 0 && stored != NULL ? stored : state, "down") != 0;
 }
 
 /* The engine's view of the endpoint, with all that the model and the administrators add. Takes `model`. */
@@ -182,7 +186,7 @@ static json_t *endpoint_json(struct api *api, const char *key, json_t *model)
 	answer = answer != NULL ? json_incref(answer) : json_pack("{s:s, s:s}", "endpoint", key, "state", "unknown");
 	dress_votes(api, json_object_get(answer, "votes"), json_object_get(engine, "agents"));
 	const char *state = json_string_value(json_object_get(answer, "state"));
-	(void)json_object_set_new(answer, "eligible", json_boolean(is_eligible(site, override, state)));
+	(void)json_object_set_new(answer, "eligible", json_boolean(is_eligible(site, override, state, verdict)));
 	(void)json_object_set(answer, "address", json_object_get(model, "address"));
 	(void)json_object_set(answer, "site", json_object_get(model, "site"));
 	(void)json_object_set_new(answer, "site_state",
@@ -230,6 +234,20 @@ static void reply_push(struct api_reply *reply, enum veer_err err, const char *c
 		api_problem_err(reply, err);
 }
 
+/*
+ * The word of a push is not stored: after a restart only the check's time to live is known, and with `on_expiry: down`
+ * a longer one of its own would be cut short, to a removal.
+ */
+static bool outlives_check(struct api *api, struct api_request *request, const struct controller_push *push)
+{
+	struct model_check check;
+	json_t *object = object_of(api, MODEL_KIND_CHECK, push->check);
+	bool outlives = object != NULL && model_check_parse(object, request->arena, &check, NULL) == VEER_OK &&
+			check.kind == MODEL_CHECK_PUSH && check.is_down_on_expiry && push->ttl_ms / 1000 > check.ttl_s;
+	json_decref(object);
+	return outlives;
+}
+
 void handle_push(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	static const char *const states[] = {"up", "down"};
@@ -254,6 +272,12 @@ void handle_push(void *ctx, struct api_request *request, struct api_reply *reply
 		api_problem_invalid(reply, &diag);
 	else if (api_revision_of(api, MODEL_KIND_CHECK, request->params[0]) == 0)
 		api_problem(reply, 404, "not-found", "there is no check \"%s\"", request->params[0]);
+	else if (outlives_check(api, request, &push))
+		api_problem(reply, 422, "invalid",
+			    "ttl_s must not be more than that of the check \"%s\", which goes down on expiry: it is "
+			    "all that "
+			    "is known after a restart",
+			    push.check);
 	else
 		reply_push(reply, controller_push_state(api->controller, endpoint, &push), push.check, endpoint);
 	json_decref(body);

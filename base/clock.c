@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
+
+#include "base/file.h"
 
 #define NS_PER_S INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)
@@ -27,11 +30,28 @@ static int64_t system_wall_ns(void *ctx)
 	return read_clock(CLOCK_REALTIME);
 }
 
+static char boot_id[64];
+
+static void read_boot_id(void)
+{
+	if (file_read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof boot_id, NULL) != VEER_OK)
+		boot_id[0] = '\0';
+}
+
+static const char *system_boot_id(void *ctx)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	(void)ctx;
+	(void)pthread_once(&once, read_boot_id);
+	return boot_id;
+}
+
 const struct veer_clock *veer_clock_system(void)
 {
 	static const struct veer_clock system_clock = {
 		.monotonic_ns = system_monotonic_ns,
 		.wall_ns = system_wall_ns,
+		.boot_id = system_boot_id,
 	};
 	return &system_clock;
 }
@@ -49,6 +69,11 @@ int64_t veer_clock_monotonic_ms(const struct veer_clock *clock)
 int64_t veer_clock_wall_ns(const struct veer_clock *clock)
 {
 	return clock->wall_ns(clock->ctx);
+}
+
+const char *veer_clock_boot_id(const struct veer_clock *clock)
+{
+	return clock->boot_id != NULL ? clock->boot_id(clock->ctx) : "";
 }
 
 void veer_rfc3339(int64_t wall_ns, char *out)

@@ -10,20 +10,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where time comes from. Both functions must be callable from any thread. Borrowed by its users. */
+/* Where time comes from. All functions must be callable from any thread. Borrowed by its users. */
 struct veer_clock {
 	int64_t (*monotonic_ns)(void *ctx); /* never goes back; its zero means nothing */
 	int64_t (*wall_ns)(void *ctx);      /* nanoseconds since 1970-01-01 UTC; may jump */
+	const char *(*boot_id)(void *ctx);  /* while it stays, so does the monotonic clock's zero; NULL: not known */
 	void *ctx;
 };
 
-/* The system's CLOCK_MONOTONIC and CLOCK_REALTIME. Static storage. */
+/* The system's CLOCK_MONOTONIC and CLOCK_REALTIME, and the kernel's boot id. Static storage. */
 const struct veer_clock *veer_clock_system(void);
 
 /* What the clock says; milliseconds are cut, not rounded. */
 int64_t veer_clock_monotonic_ns(const struct veer_clock *clock);
 int64_t veer_clock_monotonic_ms(const struct veer_clock *clock);
 int64_t veer_clock_wall_ns(const struct veer_clock *clock);
+/* Two processes that are told the same one may compare their monotonic times. "" when it is not known. Borrowed. */
+const char *veer_clock_boot_id(const struct veer_clock *clock);
 
 #define VEER_RFC3339_SIZE 32
 /* "2026-11-22T20:36:01.123Z" (RFC 3339, UTC, milliseconds) into `out` of VEER_RFC3339_SIZE bytes. */

@@ -174,6 +174,9 @@ static void on_deadline(void *ctx)
 	struct check_probe *probe = ctx;
 	if (probe->resolve != NULL && !resolve_has_begun(probe->resolve))
 		probe_finish(probe, PROBE_REASON_INTERNAL, "other names keep the resolver busy");
+	else if (probe->resolve != NULL && !resolve_is_name_late(probe->resolve))
+		probe_finish(probe, PROBE_REASON_INTERNAL,
+			     "this host's resolver does not answer, for no other name either");
 	else if (probe->resolve != NULL)
 		probe_finish(probe, PROBE_REASON_DNS_FAILED, "the name was not resolved in time");
 	else
@@ -243,7 +246,8 @@ static void on_resolved(void *ctx, const struct resolve_result *result)
 	struct check_probe *probe = ctx;
 	probe->resolve = NULL;
 	if (result->err != VEER_OK) {
-		probe_finish(probe, PROBE_REASON_DNS_FAILED, result->error);
+		probe_finish(probe, result->err == VEER_ENOTFOUND ? PROBE_REASON_DNS_FAILED : PROBE_REASON_INTERNAL,
+			     result->error);
 		return;
 	}
 	probe->timing.resolve_us = probe_now_us(probe);

@@ -159,6 +159,10 @@ static void on_hop_resolved(void *ctx, const struct resolve_result *result)
 	struct check_probe *probe = ctx;
 	const struct http_probe *own = probe->own;
 	probe->resolve = NULL;
+	if (result->err != VEER_OK && result->err != VEER_ENOTFOUND) {
+		probe_finish_later(probe, PROBE_REASON_INTERNAL, result->error);
+		return;
+	}
 	if (result->err != VEER_OK) {
 		fail_redirect(probe, result->error);
 		return;

@@ -83,6 +83,19 @@ static void take_length(struct http1_reader *r, const char *text)
 	} while (*text++ == ',');
 }
 
+/* One coding, perhaps among empty elements of the list ("chunked,"), which say nothing (RFC 9110 5.6.1). */
+static void take_coding(struct http1_reader *r, const char *text)
+{
+	text += strspn(text, " \t,");
+	size_t len = strlen(text);
+	while (len > 0 && strchr(" \t,", text[len - 1]) != NULL)
+		len--;
+	if (len == strlen("chunked") && strncasecmp(text, "chunked", len) == 0)
+		r->is_chunked = true;
+	else if (len != strlen("identity") || strncasecmp(text, "identity", len) != 0)
+		fail(r, "the transfer coding is another one than chunked");
+}
+
 static void take_header(struct http1_reader *r)
 {
 	const char *value;
@@ -93,10 +106,7 @@ static void take_header(struct http1_reader *r)
 	if ((value = value_of(r, "Content-Length")) != NULL) {
 		take_length(r, value);
 	} else if ((value = value_of(r, "Transfer-Encoding")) != NULL) {
-		if (strcasecmp(value, "chunked") == 0)
-			r->is_chunked = true;
-		else if (strcasecmp(value, "identity") != 0)
-			fail(r, "the transfer coding is another one than chunked");
+		take_coding(r, value);
 	}
 }
 

@@ -4,13 +4,21 @@
  * it, and never an endpoint that is an address.
  *
  * A name occupies one thread at a time, however many ask for it. One that was slow is looked up in a pool of its own
- * from then on, so that names whose servers hang delay other slow names only.
+ * from then on, so that names whose servers hang delay other slow names only; and names of which nothing is known yet
+ * never occupy more than RESOLVE_UNPROVEN_MAX threads of the quick pool.
+ *
+ * Whose failure it is. "No such name" is the name's. When nobody answers (a timeout, SERVFAIL, REFUSED) it may be the
+ * name's own servers, or this host's resolver, of which the endpoints know nothing: it is the name's only if some other
+ * name was answered meanwhile, since the attempt before began if that failed as well. So a resolver that dies makes
+ * none fail twice, and a name with broken servers fails from its second attempt on, at the latest, while others are
+ * answered. Names that the host knows without asking (/etc/hosts) cannot be told from answered ones.
  *
  * Threads: the loop's.
  */
 #ifndef VEER_PROBES_RESOLVE_H
 #define VEER_PROBES_RESOLVE_H
 
+#include <netdb.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,9 +28,14 @@
 
 #define RESOLVE_ADDRESSES_MAX 16 /* of one name; the rest is ignored */
 #define RESOLVE_SLOW_MS 250      /* longer is slow */
+#define RESOLVE_UNPROVEN_MAX 16  /* names that were never quick, in the quick pool at a time; the rest go to the slow  \
+				  */
+#define RESOLVE_ATTEMPT_MS 1000  /* who asks within so long of another takes part in the same attempt */
 
 struct resolve_result {
-	enum veer_err err; /* VEER_OK; VEER_ENOTFOUND: the name has no address, or the resolver failed */
+	/* VEER_OK; VEER_ENOTFOUND: the name's failure; VEER_ETIMEOUT: perhaps this host's resolver; VEER_EIO: this host
+	 */
+	enum veer_err err;
 	struct veer_addr addresses[RESOLVE_ADDRESSES_MAX]; /* in the system's order of preference */
 	uint32_t count;
 	const char *error; /* a phrase for people when err is set, else "". Static storage */
@@ -36,6 +49,10 @@ struct resolver *resolver_new(struct loop *loop, struct jobs *quick, struct jobs
 /* Free it before its pools are; what still runs there is left to end. All that was started must have ended. */
 void resolver_free(struct resolver **resolver);
 
+/* What stands for getaddrinfo(), in tests; its list is freed by freeaddrinfo(). Called in the pools' threads. */
+typedef int resolve_ask_fn(const char *name, const struct addrinfo *hints, struct addrinfo **list);
+void resolver_ask_with(struct resolver *resolver, resolve_ask_fn *ask);
+
 /* Called once, from the loop, unless cancelled. `result` is borrowed for the call. */
 typedef void resolve_done_fn(void *ctx, const struct resolve_result *result);
 
@@ -47,6 +64,8 @@ enum veer_err resolve_start(struct resolver *resolver, const char *name, resolve
 			    struct resolve **out);
 /* Has a thread come to it? If not, the name is not to blame for the time that has passed. */
 bool resolve_has_begun(const struct resolve *resolve);
+/* The time for it is over, and a thread has come to it. Is that the name's failure, as far as can be told? */
+bool resolve_is_name_late(const struct resolve *resolve);
 /* No callback follows. The thread may still be busy with it for a while; what it has not begun it never begins. */
 void resolve_cancel(struct resolve *resolve);
 

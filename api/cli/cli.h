@@ -23,6 +23,7 @@ struct cli {
 	const char *ca;     /* PEM bundle for https */
 	bool as_json;       /* --json */
 	char condition[64]; /* a header with the condition of the next calls (If-Match); "": none */
+	bool is_misused;    /* by a command: what failed is wrong as it was typed, so the program ends with CLI_USAGE */
 	char found[4096];
 };
 

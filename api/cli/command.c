@@ -11,6 +11,12 @@ static int finish(const struct cli_command *command, const struct cli *cli, cons
 	return command->report != NULL ? command->report(command->ctx, words, reply) : CLI_OK;
 }
 
+static int fail(const struct cli *cli, const struct veer_diag *diag)
+{
+	int code = cli_fail(diag);
+	return cli->is_misused ? CLI_USAGE : code;
+}
+
 int cli_command_run(const struct cli_command *command, int argc, char *argv[], int first)
 {
 	struct cli cli = {0};
@@ -27,7 +33,7 @@ int cli_command_run(const struct cli_command *command, int argc, char *argv[], i
 	struct veer_diag diag = {""};
 	struct cli_reply reply = {0};
 	if (command->call(command->ctx, &cli, &args.positional, &reply, &diag) != VEER_OK)
-		code = cli_fail(&diag);
+		code = fail(&cli, &diag);
 	else
 		code = finish(command, &cli, &args.positional, &reply);
 	cli_reply_deinit(&reply);

@@ -140,6 +140,7 @@ static enum veer_err put_window(void *ctx, struct cli *cli, const struct args_li
 {
 	struct buf path;
 	json_t *body = window_body(ctx, diag);
+	cli->is_misused = body == NULL;
 	if (body == NULL)
 		return VEER_EINVAL;
 	window_path(&path, words->items[0]);

@@ -55,12 +55,32 @@ static json_t *wish_body(const struct wish *w, const struct args_list *endpoints
 	return body;
 }
 
+/* The API says how to go past the safety rule in its own words: here an option does. */
+static enum veer_err explain_refusal(const struct cli_reply *reply, enum veer_err err, struct veer_diag *diag)
+{
+	static const char hint[] = "\"force\": \"";
+	const char *type = json_string_value(json_object_get(reply->json, "type"));
+	const char *detail = json_string_value(json_object_get(reply->json, "detail"));
+	const char *pool = detail != NULL ? strstr(detail, hint) : NULL;
+	if (type == NULL || strcmp(type, "urn:veer:problem:would-empty") != 0 || pool == NULL)
+		return err;
+	pool += sizeof hint - 1;
+	int len = (int)strcspn(pool, "\"");
+	return veer_fail(
+		diag, err,
+		"the pool \"%.*s\" would have no endpoint left that is not drained or forced down; to do it all "
+		"the same, say --force %.*s",
+		len, pool, len, pool);
+}
+
 /* One transaction for all endpoints named: all, or none. */
 static enum veer_err post_wish(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
 			       struct veer_diag *diag)
 {
 	json_t *body = wish_body(ctx, words, diag);
-	return body != NULL ? cli_call_json(cli, "POST", "/v1/overrides", body, reply, diag) : VEER_EINVAL;
+	cli->is_misused = body == NULL;
+	enum veer_err err = body != NULL ? cli_call_json(cli, "POST", "/v1/overrides", body, reply, diag) : VEER_EINVAL;
+	return err == VEER_OK ? err : explain_refusal(reply, err, diag);
 }
 
 static int report_wish(void *ctx, const struct args_list *words, const struct cli_reply *reply)
@@ -237,6 +257,7 @@ static enum veer_err put_freeze(void *ctx, struct cli *cli, const struct args_li
 	const struct freeze_args *a = ctx;
 	if (a->is_off)
 		return set_freeze(cli, json_pack("{s:b}", "on", 0), reply, diag);
+	cli->is_misused = a->reason == NULL;
 	if (a->reason == NULL)
 		return veer_fail(diag, VEER_EINVAL, "--reason is required: others will ask");
 	return set_freeze(cli, json_pack("{s:b, s:s, s:s*}", "on", 1, "reason", a->reason, "owner", a->owner), reply,

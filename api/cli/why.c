@@ -211,7 +211,10 @@ static enum veer_err get_why(void *ctx, struct cli *cli, const struct args_list 
 			     struct veer_diag *diag)
 {
 	(void)ctx;
-	const char *endpoint = words->items[0];
+	const char *endpoint = words->items[0], *slash = strchr(endpoint, '/');
+	cli->is_misused = slash == NULL || slash == endpoint || slash[1] == '\0';
+	if (cli->is_misused)
+		return veer_fail(diag, VEER_EINVAL, "\"%s\" is no POOL/ENDPOINT", endpoint);
 	struct cli_reply transitions = {0};
 	struct buf path, query;
 	buf_init(&path, 4096);

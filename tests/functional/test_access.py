@@ -195,6 +195,58 @@ def test_an_enrolment_token_expires(tmp_path):
     db.close()
 
 
+def edit_store(api, fill):
+    """Write into the store of a veer-api that does not run, past it. `fill` gets a function put(kind, key, object)."""
+    import sqlite3
+    db = sqlite3.connect(api.store)
+    fill(lambda kind, key, value: db.execute("INSERT INTO objects VALUES (?, ?, 1, 0, ?)", (kind, key, json.dumps(value))))
+    db.commit()
+    db.close()
+
+
+def test_more_agents_than_can_vote_are_refused_and_left_out(tmp_path):
+    api = Api(tmp_path).start()
+    token = announce(api)
+    api.stop()
+    edit_store(api, lambda put: [put(9, f"ag-{i:04}", {"id": f"ag-{i:04}", "name": "x", "region": "eu", "state": "enrolled"}) for i in range(4096)])
+    api.start()
+    try:
+        assert_problem(api.post("/v1/agents", {"name": "more", "region": "eu"}), 422, "4096 agents")
+        assert_problem(api.post("/v1/enrol", {"token": token, "kind": "agent"}), 422, "4096 agents")
+        assert api.delete("/v1/agents/ag-0000").status == 204
+        assert api.post("/v1/enrol", {"token": token, "kind": "agent"}).status == 201
+        assert api.post("/v1/nameservers", {"name": "ns"}).status == 201
+    finally:
+        api.stop()
+
+
+def test_what_is_stored_beyond_the_limits_keeps_its_verdict(tmp_path):
+    api = Api(tmp_path).start()
+    assert api.put("/v1/sites/s", {"region": "eu"}).status == 201
+    for i in range(17):
+        assert api.put(f"/v1/checks/c{i}", {"kind": "push"}).status == 201
+    api.stop()
+
+    def fill(put):
+        for p in range(5):
+            put(2, f"big{p}", {"name": f"big{p}", "checks": [f"c{i}" for i in range(16)], "endpoints": [
+                {"name": f"e{i}", "address": f"10.{p}.{i // 250}.{i % 250}", "site": "s"} for i in range(1000)]})
+        put(2, "small", {"name": "small", "checks": ["c16"], "endpoints": [{"name": "x", "address": "192.0.2.1", "site": "s"}]})
+        put(6, "big4/e0", {"endpoint": "big4/e0", "state": "down"})
+
+    edit_store(api, fill)
+    api.start()
+    try:
+        assert "big4" in next(line for line in api.said().splitlines() if "a pool is left out" in line)
+        assert api.get("/v1/endpoints/big4/e0").json["eligible"] is False
+        assert api.get("/v1/endpoints/big4/e1").json["eligible"] is True
+        wait_until(lambda: api.post("/v1/checks/c16/push", {"endpoint": "small/x", "state": "down"}).status == 204, 5)
+        wait_until(lambda: api.get("/v1/endpoints/small/x").json["eligible"] is False, 5)
+        assert api.get("/v1/endpoints/big4/e0").json["eligible"] is False
+    finally:
+        api.stop()
+
+
 REVOKED = [("agent", "/v1/agents/self/assignments", "agents"), ("nameserver", "/v1/feed", "nameservers")]
 
 

@@ -214,6 +214,34 @@ def test_a_maintenance_window_drains_and_gives_back(rig):
     answers(rig, ALL)
 
 
+def test_what_is_left_at_a_site_that_is_out_is_nothing(tmp_path):
+    api = Api(tmp_path).start()
+    try:
+        for site in "abc":
+            assert api.put(f"/v1/sites/{site}", {"region": "eu"}).status == 201
+        pool = {"endpoints": [{"name": site, "address": f"192.0.2.{i + 1}", "site": site} for i, site in enumerate("ab")]}
+        assert api.put("/v1/pools/p", pool).status == 201
+        drain = {"action": "drain", "reason": "x"}
+        assert api.put("/v1/sites/a", {"region": "eu", "state": "out"}).status == 200
+        refused = api.put("/v1/overrides/p/b", drain)
+        assert refused.status == 409 and refused.json["type"].endswith("would-empty"), refused
+        assert api.put("/v1/overrides/p/a", drain).status == 201  # takes nothing away
+        assert api.put("/v1/overrides/p/b", {**drain, "force": "p"}).status == 201
+        assert api.delete("/v1/overrides/p/a").status == api.delete("/v1/overrides/p/b").status == 204
+        # A pool whose sites are all out is none that an override empties: it counts what will be left.
+        assert api.put("/v1/sites/b", {"region": "eu", "state": "out"}).status == 200
+        assert api.put("/v1/overrides/p/b", drain).status == 201
+        assert api.put("/v1/overrides/p/a", drain).status == 409
+        assert api.put("/v1/pools/p", pool).status == 200
+        # The pool changes: c would be the only one left that counts.
+        assert api.put("/v1/sites/b", {"region": "eu"}).status == 200
+        assert api.put("/v1/pools/p", pool).json["type"].endswith("would-empty")
+        pool["endpoints"].append({"name": "c", "address": "192.0.2.3", "site": "c"})
+        assert api.put("/v1/pools/p", pool).status == 200
+    finally:
+        api.stop()
+
+
 def test_a_window_that_would_empty_a_pool_says_so(rig):
     window = {"pools": ["web", "alt"], "starts_at": rfc3339(-60), "ends_at": rfc3339(3600), "reason": "all of it"}
     assert rig.api.put("/v1/maintenance/all", window).status == 201
@@ -244,6 +272,12 @@ def test_windows_that_are_none_are_refused(rig):
 def test_the_commands(rig):
     assert "drained" in cli(rig.api, "drain", "web/a", "web/b", "--reason", "x", "--for", "2h").stdout
     refused = cli(rig.api, "drain", "web/c", "--reason", "x", check=False)
+    assert "say --force web" in refused.stderr, refused
+    for wrong, says in [(["why", "web"], "POOL/ENDPOINT"), (["why", "web/"], "POOL/ENDPOINT"), (["freeze"], "--reason"),
+                        (["drain", "web/c", "--reason", "x", "--for", "1x"], "--for"),
+                        (["maintenance", "add", "m", "--reason", "x", "--site", "a", "--for", "1x"], "--for")]:
+        misused = cli(rig.api, *wrong, check=False)
+        assert misused.returncode == 2 and says in misused.stderr, misused
     assert refused.returncode == 1 and "no endpoint left" in refused.stderr, refused
     assert "drained; " in cli(rig.api, "status").stdout or "drained" in cli(rig.api, "status").stdout
     text = cli(rig.api, "why", "web/a").stdout
@@ -254,7 +288,7 @@ def test_the_commands(rig):
     answers(rig, ALL[1:])
     cli(rig.api, "force", "up", "web/a", "--reason", "x")
     answers(rig, ALL)
-    assert cli(rig.api, "freeze", check=False).returncode == 1
+    assert cli(rig.api, "freeze", check=False).returncode == 2
     cli(rig.api, "freeze", "--reason", "because")
     assert rig.status()["settings"]["freeze"]["reason"] == "because"
     cli(rig.api, "freeze", "--off")
@@ -264,7 +298,7 @@ def test_the_commands(rig):
     assert "night" in cli(rig.api, "maintenance", "list").stdout
     cli(rig.api, "maintenance", "end", "night")
     answers(rig, ALL)
-    assert cli(rig.api, "drain", "web/a", "--reason", "x", "--for", "soon", check=False).returncode == 1
+    assert cli(rig.api, "drain", "web/a", "--reason", "x", "--for", "soon", check=False).returncode == 2
 
 
 def test_freezing_keeps_what_another_sets_meanwhile(rig):

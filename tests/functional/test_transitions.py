@@ -230,6 +230,48 @@ def test_silence_after_a_restart_is_down_only_for_who_was_heard(tmp_path):
         api.stop()
 
 
+def start_pushed(tmp_path):
+    """veer-api with an endpoint p/x whose application spoke once, and must again within 2 s."""
+    api = Api(tmp_path).start()
+    assert api.put("/v1/sites/s", {"region": "eu"}).status == 201
+    assert api.put("/v1/checks/app", {"kind": "push", "ttl_s": 2, "on_expiry": "down"}).status == 201
+    pool = {"checks": ["app"], "endpoints": [{"name": "x", "address": "192.0.2.1", "site": "s", "weight": 1}]}
+    assert api.put("/v1/pools/p", pool).status == 201
+    wait_until(lambda: api.post("/v1/checks/app/push", {"endpoint": "p/x", "state": "up"}).status == 204, 5)
+    wait_until(lambda: api.get("/v1/endpoints/p/x").json["state"] == "up", 5)
+    return api, pool
+
+
+def test_a_push_that_goes_down_on_expiry_holds_no_longer_than_its_check_says(tmp_path):
+    """After a restart only the check's time is known: a longer one of the push would be cut short to a removal."""
+    api, _ = start_pushed(tmp_path)
+    try:
+        def push(ttl_s):
+            return api.post("/v1/checks/app/push", {"endpoint": "p/x", "state": "up", "ttl_s": ttl_s})
+
+        assert push(1).status == push(2).status == 204
+        refused = push(3)
+        assert refused.status == 422 and "expiry" in refused.json["detail"], refused
+        assert api.put("/v1/checks/app", {"kind": "push", "ttl_s": 2}).status == 200  # silence is unknown: nothing to fear
+        assert push(3600).status == 204
+    finally:
+        api.stop()
+
+
+def test_silence_after_a_restart_is_down_although_a_weight_was_changed(tmp_path):
+    api, pool = start_pushed(tmp_path)
+    try:
+        pool["endpoints"][0]["weight"] = 2
+        assert api.put("/v1/pools/p", pool).status == 200
+        assert api.put("/v1/checks/app", {"kind": "push", "ttl_s": 3, "on_expiry": "down"}).status == 200
+        assert api.post("/v1/checks/app/push", {"endpoint": "p/x", "state": "up"}).status == 204
+        api.kill()
+        api.start()
+        wait_until(lambda: api.get("/v1/endpoints/p/x").json["state"] == "down", 10)
+    finally:
+        api.stop()
+
+
 def test_a_revoked_agent_counts_for_nothing_within_5_s(rig):
     extra = Agent(rig.api, "leaving")
     try:

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Probes against real sockets on loopback: good servers, bad ones, and none. */
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -348,8 +350,111 @@ static void a_host_name_is_resolved_and_then_vetted(void **state)
 	struct model_check check = check_bench_http(tiny_http_port(b->server), "/hello");
 	check.timeout_ms = 5000;
 	assert_int_equal(check_bench_run(b, &check, "localhost.").reason, PROBE_REASON_OK);
-	check.timeout_ms = 1000;
-	assert_int_equal(check_bench_run(b, &check, "does-not-exist.invalid.").reason, PROBE_REASON_DNS_FAILED);
+}
+
+static atomic_bool is_resolver_dead;
+
+/* Names by what becomes of them: "good.", "none.", "again." (SERVFAIL), "system.", and "hang…" that takes its time. */
+static int ask_fake(const char *name, const struct addrinfo *hints, struct addrinfo **list)
+{
+	(void)hints;
+	const struct addrinfo numeric = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+	if (strcmp(name, "system.") == 0)
+		return EAI_SYSTEM;
+	if (strncmp(name, "hang", 4) == 0)
+		(void)usleep(700000);
+	if (atomic_load(&is_resolver_dead) || strcmp(name, "again.") == 0 || strncmp(name, "hang", 4) == 0)
+		return EAI_AGAIN;
+	return strcmp(name, "none.") == 0 ? EAI_NONAME : getaddrinfo("127.0.0.1", NULL, &numeric, list);
+}
+
+static enum probe_reason reason_of(struct check_bench *b, const char *name)
+{
+	struct model_check check = check_bench_http(tiny_http_port(b->server), "/hello");
+	return check_bench_run(b, &check, name).reason;
+}
+
+/* Let the loop run for more than RESOLVE_ATTEMPT_MS. */
+static void wait_for_the_next_attempt(struct check_bench *b)
+{
+	struct model_check check = check_bench_http(tiny_http_port(b->server), "/silent");
+	check.timeout_ms = RESOLVE_ATTEMPT_MS + 100;
+	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_TIMEOUT);
+}
+
+static void whose_name_is_not_answered_is_down_only_if_others_are(void **state)
+{
+	struct check_bench *b = *state;
+	resolver_ask_with(b->env.resolver, ask_fake);
+	atomic_store(&is_resolver_dead, false);
+	assert_int_equal(reason_of(b, "none."), PROBE_REASON_DNS_FAILED); /* the name's, whoever else is answered */
+	assert_int_equal(reason_of(b, "system."), PROBE_REASON_INTERNAL);
+	assert_int_equal(reason_of(b, "again."),
+			 PROBE_REASON_INTERNAL); /* it may be the resolver, as far as is known */
+	(void)usleep(5000);                      /* answers of one millisecond have no order */
+	assert_int_equal(reason_of(b, "good."), PROBE_REASON_OK);
+	assert_int_equal(reason_of(b, "again."), PROBE_REASON_DNS_FAILED); /* no: others are answered */
+	assert_int_equal(reason_of(b, "system."), PROBE_REASON_INTERNAL);
+	/* The resolver dies: what was well does not fail, however often it is asked in a row. */
+	atomic_store(&is_resolver_dead, true);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(reason_of(b, "good."), PROBE_REASON_INTERNAL);
+		assert_int_equal(reason_of(b, "fine."), PROBE_REASON_INTERNAL);
+	}
+	atomic_store(&is_resolver_dead, false);
+	assert_int_equal(reason_of(b, "good."), PROBE_REASON_OK);
+}
+
+static void a_name_that_hangs_is_down_only_if_others_are_answered(void **state)
+{
+	struct check_bench *b = *state;
+	resolver_ask_with(b->env.resolver, ask_fake);
+	atomic_store(&is_resolver_dead, false);
+	assert_int_equal(reason_of(b, "hang."), PROBE_REASON_INTERNAL);
+	assert_int_equal(reason_of(b, "good."), PROBE_REASON_OK);
+	assert_int_equal(reason_of(b, "hang."), PROBE_REASON_DNS_FAILED);
+	/* Another attempt counts from where the one before began, not from the first. */
+	wait_for_the_next_attempt(b);
+	atomic_store(&is_resolver_dead, true);
+	(void)reason_of(b, "hang.");
+	wait_for_the_next_attempt(b);
+	assert_int_equal(reason_of(b, "hang."), PROBE_REASON_INTERNAL);
+	atomic_store(&is_resolver_dead, false);
+}
+
+static void nothing_work(void *ctx)
+{
+	(void)ctx;
+}
+
+static void note_time(void *ctx)
+{
+	*(int64_t *)ctx = veer_clock_monotonic_ms(veer_clock_system());
+}
+
+/* Names of which nothing is known yet leave threads for others, however many of them hang. */
+static void names_that_hang_do_not_keep_programs_from_starting(void **state)
+{
+	enum { NAMES = 40 };
+	struct fixture *f = *state;
+	struct check_bench *b = &f->bench;
+	struct check_ended ended[NAMES];
+	char names[NAMES][32];
+	struct model_check check = check_bench_http(tiny_http_port(b->server), "/hello");
+	int64_t began_ms = veer_clock_monotonic_ms(veer_clock_system()), done_ms = 0;
+	struct resolver *few = b->env.resolver;
+	b->env.resolver = f->own_resolver;
+	resolver_ask_with(b->env.resolver, ask_fake);
+	for (int i = 0; i < NAMES; i++) {
+		(void)snprintf(names[i], sizeof names[i], "hang%d.", i);
+		(void)check_bench_begin(b, &check, names[i], &ended[i]);
+	}
+	assert_int_equal(jobs_add(b->env.quick, nothing_work, note_time, &done_ms), VEER_OK);
+	assert_int_equal(loop_run(b->loop), VEER_OK);
+	(void)usleep(900000); /* all threads are through */
+	b->env.resolver = few;
+	assert_true(done_ms > 0);
+	assert_in_range(done_ms - began_ms, 0, 300);
 }
 
 /* Stands for a resolver that hangs. */
@@ -485,6 +590,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(special_addresses_are_refused_unless_allowed, setup, teardown),
 		cmocka_unit_test(allowed_classes_are_read_strictly),
 		cmocka_unit_test_setup_teardown(a_host_name_is_resolved_and_then_vetted, setup, teardown),
+		cmocka_unit_test_setup_teardown(whose_name_is_not_answered_is_down_only_if_others_are, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_name_that_hangs_is_down_only_if_others_are_answered, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_that_hang_do_not_keep_programs_from_starting, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_resolver_delays_no_address_and_ends_in_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cancelled_probe_says_nothing_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_descriptors_nobody_is_blamed, setup, teardown),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -134,9 +135,20 @@ static void a_clock_of_ones_own_is_asked(void **state)
 	assert_int_equal(veer_clock_wall_ns(&clock), 5999999);
 }
 
+static void the_boot_is_known_and_stays(void **state)
+{
+	(void)state;
+	const struct veer_clock nameless = {0};
+	const char *id = veer_clock_boot_id(veer_clock_system());
+	assert_int_equal(strlen(id), 36);
+	assert_string_equal(veer_clock_boot_id(veer_clock_system()), id);
+	assert_string_equal(veer_clock_boot_id(&nameless), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_boot_is_known_and_stays),
 		cmocka_unit_test(the_monotonic_clock_never_goes_back),
 		cmocka_unit_test(the_wall_clock_is_in_this_century),
 		cmocka_unit_test(rfc3339_text_is_utc_with_milliseconds),

@@ -16,6 +16,7 @@
 #include "api/controller.h"
 #include "api/hub.h"
 #include "probes/verdict.h"
+#include "zones/store/backend.h"
 
 enum { WAIT_MS = 10000, AGENTS_MAX = 80, ITEMS_MAX = 256 };
 
@@ -29,6 +30,12 @@ static int64_t test_monotonic_ns(void *ctx)
 static int64_t test_wall_ns(void *ctx)
 {
 	return veer_clock_wall_ns(veer_clock_system()) + atomic_load((atomic_int_fast64_t *)ctx) * 1000000000;
+}
+
+static const char *test_boot_id(void *ctx)
+{
+	(void)ctx;
+	return "this-boot";
 }
 
 struct fixture {
@@ -94,7 +101,7 @@ static void start(struct fixture *f)
 	f->directory = directory_new();
 	f->assignments = assignment_hub_new(store_id(f->store));
 	f->trail = trail_new();
-	f->clock = (struct veer_clock){test_monotonic_ns, test_wall_ns, &f->ahead_s};
+	f->clock = (struct veer_clock){test_monotonic_ns, test_wall_ns, test_boot_id, &f->ahead_s};
 	assert_non_null(f->directory);
 	assert_non_null(f->assignments);
 	assert_non_null(f->trail);
@@ -805,8 +812,9 @@ static size_t pushes_shown(struct fixture *f)
 	return count;
 }
 
-/* A store that holds more than the engine takes: no model is no reason to forget what is known. */
-static void without_a_model_no_verdict_is_deleted(void **state)
+/* A store that holds more than the engine takes: the rest is watched, and what is known of the excess is not forgotten.
+ */
+static void what_the_engine_has_no_room_for_is_left_out(void **state)
 {
 	enum { POOL_TEXT = 1 << 17 };
 	struct fixture *f = *state;
@@ -833,12 +841,49 @@ static void without_a_model_no_verdict_is_deleted(void **state)
 	free(pool);
 	(void)put(f, MODEL_KIND_VERDICT, "web/e0",
 		  "{\"endpoint\":\"web/e0\",\"state\":\"down\",\"since_revision\":1,\"election\":1}");
+	(void)put(f, MODEL_KIND_VERDICT, "big4/e0",
+		  "{\"endpoint\":\"big4/e0\",\"state\":\"down\",\"decided_by\":\"x\"}");
+	(void)put(f, MODEL_KIND_LAST, "big4", "{\"pool\":\"big4\",\"endpoints\":[\"e1\"]}");
+	(void)put(f, MODEL_KIND_POLICY, "p",
+		  "{\"name\":\"p\",\"when_all_down\":\"last\",\"tree\":{\"failover\":[\"web\",\"big4\"]}}");
 	start(f);
 	(void)put(f, MODEL_KIND_OVERRIDE, "web/e0",
 		  "{\"endpoint\":\"web/e0\",\"action\":\"drain\",\"owner\":\"me\",\"reason\":\"x\","
 		  "\"created_at\":\"2026-01-01T00:00:00Z\"}");
 	pause_ms(600);
 	assert_true(is_there(f, MODEL_KIND_VERDICT, "web/e0"));
+	assert_true(is_there(f, MODEL_KIND_VERDICT, "big4/e0"));
+	json_t *last = wait_object(f, MODEL_KIND_LAST, "big4", NULL, NULL);
+	assert_int_equal(json_array_size(json_object_get(last, "endpoints")), 1);
+	json_decref(last);
+	json_t *status = controller_status(f->controller, "web/e0");
+	const json_t *e = json_array_get(json_object_get(status, "endpoints"), 0);
+	assert_int_equal(json_integer_value(json_object_get(e, "agents")), 3);
+	assert_string_equal(json_string_value(json_object_get(e, "state")), "down");
+	json_decref(status);
+}
+
+static void of_more_agents_than_the_engine_takes_the_rest_is_left_out(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	for (int i = 0; i < VERDICT_AGENTS_MAX / 64; i++) {
+		int64_t revision;
+		char ids[64][32];
+		struct store_op ops[64];
+		static const char agent[] = "{\"name\":\"x\",\"region\":\"eu\",\"state\":\"enrolled\"}";
+		for (int k = 0; k < 64; k++) {
+			(void)snprintf(ids[k], sizeof ids[k], "more-%d-%d", i, k);
+			ops[k] = (struct store_op){STORE_PUT,     MODEL_KIND_AGENT, ids[k], agent,
+						   strlen(agent), STORE_ANY,        0};
+		}
+		assert_int_equal(store_commit(f->store, ops, 64, STORE_NORMAL, &revision, NULL), VEER_OK);
+	}
+	start(f);
+	json_t *status = controller_status(f->controller, "web/e0");
+	const json_t *e = json_array_get(json_object_get(status, "endpoints"), 0);
+	assert_int_equal(json_integer_value(json_object_get(e, "agents")), MODEL_AGENTS_MAX);
+	json_decref(status);
 }
 
 /* A calculated check of seven that are probed, all with the longest names. */
@@ -890,6 +935,77 @@ static void evidence_without_end_holds_nothing_up(void **state)
 	json_decref(wait_object(f, MODEL_KIND_VERDICT, "big/e0", "state", "down"));
 }
 
+/* A store whose commits go wrong as told. */
+static struct {
+	const struct store_backend *real;
+	struct store_backend faulty;
+	atomic_bool is_ambiguous; /* they happen, and an error is returned */
+	const char *poison;       /* a key that it refuses */
+} fault;
+
+static enum veer_err faulty_commit(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
+				   int64_t *revision, size_t *failed)
+{
+	for (size_t i = 0; fault.poison != NULL && i < count; i++)
+		if (ops[i].kind == MODEL_KIND_VERDICT && strcmp(ops[i].key, fault.poison) == 0)
+			return VEER_EINVAL;
+	if (!atomic_load(&fault.is_ambiguous))
+		return fault.real->commit(self, ops, count, priority, revision, failed);
+	int64_t lost;
+	enum veer_err err = fault.real->commit(self, ops, count, priority, &lost, failed);
+	return err == VEER_OK ? VEER_EIO : err;
+}
+
+static void make_faulty(struct fixture *f, const char *poison)
+{
+	fault.real = f->store->backend;
+	fault.faulty = *fault.real;
+	fault.faulty.commit = faulty_commit;
+	fault.poison = poison;
+	atomic_store(&fault.is_ambiguous, false);
+	f->store->backend = &fault.faulty;
+}
+
+static void a_verdict_that_the_store_refuses_holds_up_no_other(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 4);
+	make_faulty(f, "web/e1");
+	start(f);
+	report_all(f, 3, "dddu");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e2", "state", "down"));
+	assert_false(is_there(f, MODEL_KIND_VERDICT, "web/e1"));
+	/* And while it is refused again and again, another is not late by that. */
+	int64_t began_ms = veer_clock_monotonic_ms(veer_clock_system());
+	report_all(f, 3, "dddd");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e3", "state", "down"));
+	assert_in_range(veer_clock_monotonic_ms(veer_clock_system()) - began_ms, 0, 700);
+	assert_false(is_there(f, MODEL_KIND_VERDICT, "web/e1"));
+}
+
+static void a_commit_whose_answer_was_lost_has_its_revision(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	make_faulty(f, NULL);
+	start(f);
+	atomic_store(&fault.is_ambiguous, true);
+	report_all(f, 3, "d");
+	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
+	/* Its trail is found by the revision. */
+	json_t *t = newest_transition(f), *steps = json_object_get(t, "steps");
+	for (int i = 0; i < WAIT_MS / 5 && json_object_get(steps, "fed_us") == NULL; i++) {
+		pause_ms(5);
+		trail_merge(f->trail, t);
+	}
+	assert_non_null(json_object_get(steps, "committed_us"));
+	assert_non_null(json_object_get(steps, "fed_us"));
+	json_decref(t);
+	atomic_store(&fault.is_ambiguous, false);
+	wait_history(f, 1); /* and it was committed once */
+}
+
 /* Words are kept for what is configured: checks that come and go leave nothing behind (S21). */
 static void words_of_checks_that_are_gone_are_forgotten(void **state)
 {
@@ -926,6 +1042,105 @@ static void ending_while_verdicts_are_committed_is_safe(void **state)
 		stop(f);
 		memset(f->seq, 0, sizeof f->seq);
 	}
+}
+
+/* Does an endpoint that was removed `ago_ms` ago, with a hold of 5 s, come back within a second of a start? */
+static bool returns_at_once(struct fixture *f, const char *boot, int64_t ago_ms, const char *more)
+{
+	char value[256];
+	(void)snprintf(value, sizeof value,
+		       "{\"endpoint\":\"web/e0\",\"state\":\"down\",\"boot\":%s,\"monotonic_ms\":%lld%s}", boot,
+		       (long long)(veer_clock_monotonic_ms(veer_clock_system()) - ago_ms), more);
+	(void)put(f, MODEL_KIND_VERDICT, "web/e0", value);
+	start(f);
+	bool is_up = false;
+	for (int i = 0; i < 20 && !is_up; i++) {
+		struct wanted w = {"state", "up", NULL};
+		report_all(f, 3, "u");
+		pause_ms(50);
+		(void)directory_get(f->directory, MODEL_KIND_VERDICT, "web/e0", look, &w);
+		is_up = w.object != NULL;
+		json_decref(w.object);
+	}
+	stop(f);
+	memset(f->seq, 0, sizeof f->seq);
+	return is_up;
+}
+
+static void a_hold_goes_on_over_a_restart_on_the_same_boot(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	(void)put(
+		f, MODEL_KIND_CHECK, "tcp",
+		"{\"name\":\"tcp\",\"kind\":\"tcp\",\"port\":80,\"interval_ms\":1000,\"timeout_ms\":500,\"hold_s\":5}");
+	atomic_store(&f->ahead_s, -1000000); /* no matter */
+	assert_true(returns_at_once(f, "\"this-boot\"", 6000, ""));
+	assert_false(returns_at_once(f, "\"this-boot\"", 1000, ""));
+	assert_false(returns_at_once(f, "\"another\"", 6000, ""));
+	assert_false(returns_at_once(f, "7", 6000, ""));
+	assert_false(returns_at_once(f, "\"this-boot\"", -6000, ""));
+	assert_false(returns_at_once(f, "\"this-boot\"", 0, ",\"at\":\"1990-01-01T00:00:00Z\""));
+}
+
+static void a_verdict_says_on_which_boot_it_was_committed_and_when(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 1);
+	int64_t before = veer_clock_monotonic_ms(veer_clock_system());
+	start(f);
+	report_all(f, 3, "d");
+	json_t *verdict = wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down");
+	int64_t at = json_integer_value(json_object_get(verdict, "monotonic_ms"));
+	assert_string_equal(json_string_value(json_object_get(verdict, "boot")), "this-boot");
+	assert_true(at >= before && at <= veer_clock_monotonic_ms(veer_clock_system()));
+	json_decref(verdict);
+}
+
+/* The mark of what the verdict on web/e0 was decided by, once it is there or gone, as wanted. */
+static void wait_mark(struct fixture *f, bool wanted, char out[32])
+{
+	for (int i = 0; i < WAIT_MS / 5; i++) {
+		json_t *verdict = wait_object(f, MODEL_KIND_VERDICT, "web/e0", NULL, NULL);
+		const char *mark = json_string_value(json_object_get(verdict, "decided_by"));
+		bool is_so = (mark != NULL) == wanted;
+		(void)snprintf(out, 32, "%s", mark != NULL ? mark : "");
+		json_decref(verdict);
+		if (is_so)
+			return;
+		pause_ms(5);
+	}
+	fail_msg("the mark is%s there", wanted ? " not" : "");
+}
+
+static void a_verdict_is_of_those_checks_by_which_it_was_decided(void **state)
+{
+	static const char pool[] =
+		"{\"name\":\"web\",\"checks\":[\"tcp\"%s],\"endpoints\":[{\"name\":\"e0\",\"address\":"
+		"\"192.0.2.1\",\"site\":\"fra\",\"weight\":%d}]}";
+	struct fixture *f = *state;
+	char value[256], mark[32], other[32];
+	put_model(f, 3, 1);
+	start(f);
+	report_until(f, "u", "web/e0", "up");
+	wait_mark(f, true, mark);
+	(void)snprintf(value, sizeof value, pool, "", 7); /* a weight decides nothing */
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+	pause_ms(400);
+	wait_mark(f, true, other);
+	assert_string_equal(other, mark);
+	/* A check that comes, or leaves and comes back, has not been heard. */
+	(void)put(f, MODEL_KIND_CHECK, "app", "{\"name\":\"app\",\"kind\":\"push\",\"on_expiry\":\"down\"}");
+	(void)snprintf(value, sizeof value, pool, ",\"app\"", 7);
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+	wait_mark(f, false, other);
+	(void)snprintf(value, sizeof value, pool, "", 7);
+	(void)put(f, MODEL_KIND_POOL, "web", value);
+	pause_ms(400);
+	wait_mark(f, false, other);
+	report_until(f, "d", "web/e0", "down");
+	wait_mark(f, true, other);
+	assert_string_equal(other, mark);
 }
 
 static void a_clock_that_is_set_changes_no_verdict(void **state)
@@ -1033,6 +1248,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ending_while_verdicts_are_committed_is_safe, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_weight_is_nobodys_assignment, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clock_that_is_set_changes_no_verdict, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_verdict_is_of_those_checks_by_which_it_was_decided, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_hold_goes_on_over_a_restart_on_the_same_boot, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_verdict_says_on_which_boot_it_was_committed_and_when, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(frozen_nothing_changes_until_it_is_taken_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deposed_controller_ends_no_override, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_revoked_agent_is_out_at_once, setup, teardown),
@@ -1041,7 +1260,10 @@ int main(void)
 		T(a_site_taken_out_leaves_the_last_set_and_the_agents_alone),
 		T(a_restarted_controller_knows_the_verdicts),
 		T(evidence_without_end_holds_nothing_up),
-		T(without_a_model_no_verdict_is_deleted),
+		T(a_verdict_that_the_store_refuses_holds_up_no_other),
+		T(a_commit_whose_answer_was_lost_has_its_revision),
+		T(what_the_engine_has_no_room_for_is_left_out),
+		T(of_more_agents_than_the_engine_takes_the_rest_is_left_out),
 		T(one_agents_flood_leaves_room_for_the_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,12 @@ static const struct reply_case replies[] = {
 	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nTrailer: "
 	 "t\r\n\r\n",
 	 HTTP1_DONE, HTTP1_DONE, 200, 11, "hello world"},
+	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked,\r\n\r\n2\r\nok\r\n0\r\n\r\n", HTTP1_DONE, HTTP1_DONE, 200, 11,
+	 "ok"},
+	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: , chunked ,,\r\n\r\n2\r\nok\r\n0\r\n\r\n", HTTP1_DONE, HTTP1_DONE, 200,
+	 11, "ok"},
+	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: ,\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
+	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked,x\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
 	/* chunked goes before a length (RFC 9112 6.3) */
 	{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: Chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n",
 	 HTTP1_DONE, HTTP1_DONE, 200, 11, "0123456789"},
