@@ -38,15 +38,15 @@ struct fixture {
 /* Of how many allocations the last one fails; 0: none does. */
 static _Thread_local int fails_in;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static const bool can_fail = false; /* the sanitizer has a malloc of its own */
+#else
+static const bool can_fail = true;
 static bool is_failing(void)
 {
 	return fails_in > 0 && --fails_in == 0;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-static const bool can_fail = false; /* the sanitizer has a malloc of its own */
-#else
-static const bool can_fail = true;
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *ptr, size_t size);
