@@ -261,11 +261,16 @@ def hard_limit(server):
 
 def test_without_descriptors_udp_is_answered_and_nothing_spins(start):
     d = start()
+
+    def descriptors():
+        return len(os.listdir(f"/proc/{d.process.pid}/fd"))
+
+    used = descriptors()
     with connect(d) as s:
         s.sendall(framed(names(1)[0]))
         assert is_answer(read_reply(s))
-    used = len(os.listdir(f"/proc/{d.process.pid}/fd"))
     metrics = d.metrics()
+    wait_for(lambda: descriptors() == used, what="both connections are closed at the other end, too")
     _, hard = resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (used, hard_limit(d)))  # room for none
     waiting = [connect(d) for _ in range(40)]
     for s in waiting:

@@ -930,9 +930,8 @@ static void evidence_without_end_holds_nothing_up(void **state)
 		  "[\"calc0\",\"calc1\",\"calc2\",\"calc3\",\"calc4\",\"calc5\",\"calc6\",\"calc7\"]}");
 	start(f);
 	memset(letters, 'd', 57);
-	report_all(f, MODEL_AGENTS_MAX, letters);
-	json_decref(wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
-	json_decref(wait_object(f, MODEL_KIND_VERDICT, "big/e0", "state", "down"));
+	report_until_down(f, MODEL_AGENTS_MAX, letters, "web/e0");
+	report_until_down(f, MODEL_AGENTS_MAX, letters, "big/e0");
 }
 
 /* A store whose commits go wrong as told. */
