@@ -212,6 +212,6 @@ build/fuzz/obj/%.o: %.cc
 build/fuzz/libveer.a: $(patsubst %,build/fuzz/obj/%.o,$(basename $(FUZZ_LIB_SRCS) $(FUZZ_HELP)))
 	@rm -f $@ && ar rcs $@ $^
 build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libveer.a
-	@clang -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(call pc_libs,$(PKGS_all)) -lm
+	@clang++ -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(call pc_libs,$(PKGS_all)) -lm
 
 -include $(shell find $(O) build/fuzz/obj -name '*.d' 2>/dev/null)
