@@ -187,6 +187,7 @@ enum veer_err controller_new(const struct controller_config *config, struct cont
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&c->lock, NULL);
 	c->config = *config;
+	veer_clock_boot_id(config->clock, c->boot_id);
 	c->history = config->history > 0 ? config->history : CONTROLLER_HISTORY;
 	controller_chores_init(c);
 	c->engine = verdict_engine_new(NULL);

@@ -67,7 +67,7 @@ static json_t *verdict_json(struct controller *c, const struct verdict_transitio
 {
 	char at[VEER_RFC3339_SIZE], decided_by[CONTROLLER_DECIDED_SIZE];
 	veer_rfc3339(veer_clock_wall_ns(c->config.clock), at);
-	const char *boot = veer_clock_boot_id(c->config.clock);
+	const char *boot = c->boot_id;
 	json_t *verdict =
 		json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:o}", "endpoint", t->endpoint, "state",
 			  model_state_text(t->to), "since_revision", (json_int_t)c->model.revision, "election",

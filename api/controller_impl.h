@@ -143,7 +143,8 @@ struct controller_model {
 
 struct controller {
 	struct controller_config config;
-	struct verdict_engine *engine; /* the controller thread's, like what follows */
+	char boot_id[VEER_BOOT_ID_SIZE]; /* of the clock; "": not known */
+	struct verdict_engine *engine;   /* the controller thread's, like what follows */
 	struct controller_model model;
 	struct strmap overrides; /* POOL/NAME -> one of static marks, for each action */
 	struct strmap episodes;  /* POOL/NAME -> struct episode */

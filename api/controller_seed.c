@@ -37,11 +37,10 @@ bool controller_is_current(const struct controller *c, const struct directory_en
  */
 static int64_t age_ms(struct controller *c, const json_t *verdict)
 {
-	const char *boot = json_string_value(json_object_get(verdict, "boot")),
-		   *now = veer_clock_boot_id(c->config.clock);
+	const char *boot = json_string_value(json_object_get(verdict, "boot"));
 	const json_t *then = json_object_get(verdict, "monotonic_ms");
 	int64_t age = controller_now_ms(c) - json_integer_value(then);
-	return boot != NULL && boot[0] != '\0' && strcmp(boot, now) == 0 && json_is_integer(then) &&
+	return boot != NULL && boot[0] != '\0' && strcmp(boot, c->boot_id) == 0 && json_is_integer(then) &&
 			       json_integer_value(then) >= 0 && age >= 0
 		       ? age
 		       : -1;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -30,20 +29,11 @@ static int64_t system_wall_ns(void *ctx)
 	return read_clock(CLOCK_REALTIME);
 }
 
-static char boot_id[64];
-
-static void read_boot_id(void)
+static void system_boot_id(void *ctx, char out[VEER_BOOT_ID_SIZE])
 {
-	if (file_read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof boot_id, NULL) != VEER_OK)
-		boot_id[0] = '\0';
-}
-
-static const char *system_boot_id(void *ctx)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	(void)ctx;
-	(void)pthread_once(&once, read_boot_id);
-	return boot_id;
+	if (file_read_line("/proc/sys/kernel/random/boot_id", out, VEER_BOOT_ID_SIZE, NULL) != VEER_OK)
+		out[0] = '\0';
 }
 
 const struct veer_clock *veer_clock_system(void)
@@ -71,9 +61,11 @@ int64_t veer_clock_wall_ns(const struct veer_clock *clock)
 	return clock->wall_ns(clock->ctx);
 }
 
-const char *veer_clock_boot_id(const struct veer_clock *clock)
+void veer_clock_boot_id(const struct veer_clock *clock, char out[VEER_BOOT_ID_SIZE])
 {
-	return clock->boot_id != NULL ? clock->boot_id(clock->ctx) : "";
+	out[0] = '\0';
+	if (clock->boot_id != NULL)
+		clock->boot_id(clock->ctx, out);
 }
 
 void veer_rfc3339(int64_t wall_ns, char *out)

@@ -10,11 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define VEER_BOOT_ID_SIZE 64
+
 /* Where time comes from. All functions must be callable from any thread. Borrowed by its users. */
 struct veer_clock {
-	int64_t (*monotonic_ns)(void *ctx); /* never goes back; its zero means nothing */
-	int64_t (*wall_ns)(void *ctx);      /* nanoseconds since 1970-01-01 UTC; may jump */
-	const char *(*boot_id)(void *ctx);  /* while it stays, so does the monotonic clock's zero; NULL: not known */
+	int64_t (*monotonic_ns)(void *ctx);                      /* never goes back; its zero means nothing */
+	int64_t (*wall_ns)(void *ctx);                           /* nanoseconds since 1970-01-01 UTC; may jump */
+	void (*boot_id)(void *ctx, char out[VEER_BOOT_ID_SIZE]); /* "": not known; NULL: never known */
 	void *ctx;
 };
 
@@ -25,8 +27,9 @@ const struct veer_clock *veer_clock_system(void);
 int64_t veer_clock_monotonic_ns(const struct veer_clock *clock);
 int64_t veer_clock_monotonic_ms(const struct veer_clock *clock);
 int64_t veer_clock_wall_ns(const struct veer_clock *clock);
-/* Two processes that are told the same one may compare their monotonic times. "" when it is not known. Borrowed. */
-const char *veer_clock_boot_id(const struct veer_clock *clock);
+/* Two processes that are told the same one may compare their monotonic times. "" when it is not known. The
+ * system's reads a file each time: who asks often keeps it. */
+void veer_clock_boot_id(const struct veer_clock *clock, char out[VEER_BOOT_ID_SIZE]);
 
 #define VEER_RFC3339_SIZE 32
 /* "2026-11-22T20:36:01.123Z" (RFC 3339, UTC, milliseconds) into `out` of VEER_RFC3339_SIZE bytes. */

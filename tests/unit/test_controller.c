@@ -32,10 +32,10 @@ static int64_t test_wall_ns(void *ctx)
 	return veer_clock_wall_ns(veer_clock_system()) + atomic_load((atomic_int_fast64_t *)ctx) * 1000000000;
 }
 
-static const char *test_boot_id(void *ctx)
+static void test_boot_id(void *ctx, char out[VEER_BOOT_ID_SIZE])
 {
 	(void)ctx;
-	return "this-boot";
+	(void)snprintf(out, VEER_BOOT_ID_SIZE, "this-boot");
 }
 
 struct fixture {
