@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 16384, NAME_MAX_LEN = 255, APPLIED_MAX = 256 };
+enum { MESSAGE_MAX = 16384, NAME_MAX_LEN = 255, APPLIED_MAX = 256, DEGRADED_MAX = 32 };
 #define NUMBER_MAX (INT64_C(1) << 53)
 
 struct uplink_server {
@@ -75,6 +75,17 @@ static void check_applied(struct json_cursor *c)
 	}
 }
 
+/* Names of parts that do not work; a newer server may know more of them. */
+static void check_degraded(struct json_cursor *c)
+{
+	const json_t *parts = veer_json_array(c, "degraded", DEGRADED_MAX, false);
+	for (size_t i = 0; c->err == VEER_OK && i < json_array_size(parts); i++) {
+		const char *name = json_string_value(json_array_get(parts, i));
+		if (name == NULL || strlen(name) > NAME_MAX_LEN)
+			veer_json_fail(c, "degraded", VEER_EINVAL, "element %zu must be a name", i);
+	}
+}
+
 static enum veer_err check(const json_t *message, struct veer_diag *diag)
 {
 	struct json_cursor c;
@@ -93,6 +104,7 @@ static enum veer_err check(const json_t *message, struct veer_diag *diag)
 		check_answers(&c);
 	check_applied(&c);
 	(void)veer_json_int_or(&c, "doubts", 0, INT64_MAX, 0);
+	check_degraded(&c);
 	return c.err; /* a newer server may send more */
 }
 
@@ -165,7 +177,7 @@ enum veer_err uplink_take(struct uplink_table *table, const char *id, const char
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms)
 {
 	static const char *const fields[] = {"name",  "store_id", "revision", "applied_us", "uptime_s",
-					     "zones", "queries",  "answers",  "doubts"};
+					     "zones", "queries",  "answers",  "doubts",     "degraded"};
 	json_t *list = json_array();
 	(void)pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < table->count; i++) {

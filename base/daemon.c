@@ -182,6 +182,25 @@ int daemon_init(struct daemon *d, const char *program, const struct args_spec *s
 	return status;
 }
 
+void daemon_watch(struct daemon *d, bool (*is_alive)(void *ctx), void *ctx)
+{
+	d->is_alive = is_alive;
+	d->alive_ctx = ctx;
+}
+
+/* Three times in the time that the manager gives: one message may be late. */
+static void feed_watchdog(void *ctx)
+{
+	struct daemon *d = ctx;
+	int64_t every_ms = notify_watchdog_ms() / 3;
+	if (notify_watchdog_ms() == 0)
+		return;
+	if (d->is_alive == NULL || d->is_alive(d->alive_ctx))
+		(void)notify_watchdog();
+	if (loop_timer_set(d->loop, &d->watchdog, every_ms > 0 ? every_ms : 1, feed_watchdog, d) != VEER_OK)
+		log_error(d->log, "memory is out: the watchdog is not fed");
+}
+
 void daemon_ready(struct daemon *d, const struct log_field *fields)
 {
 	if (d->is_ready)
@@ -193,6 +212,7 @@ void daemon_ready(struct daemon *d, const struct log_field *fields)
 	log_write(log != NULL ? log : d->log, LOG_LEVEL_NOTICE, "ready", fields);
 	logger_free(&log);
 	(void)notify_ready();
+	feed_watchdog(d);
 }
 
 int daemon_run(struct daemon *d, void (*on_reload)(void *ctx), void *ctx)
@@ -207,6 +227,8 @@ int daemon_run(struct daemon *d, void (*on_reload)(void *ctx), void *ctx)
 
 void daemon_deinit(struct daemon *d)
 {
+	if (d->loop != NULL)
+		loop_timer_cancel(d->loop, &d->watchdog);
 	loop_free(&d->loop);
 	logger_free(&d->log);
 	daemon_options_deinit(&d->options);

@@ -57,6 +57,9 @@ struct daemon {
 	struct loop *loop;  /* the main thread's, with signals attached */
 	void (*on_reload)(void *ctx);
 	void *reload_ctx;
+	bool (*is_alive)(void *ctx); /* NULL: a loop that runs is enough */
+	void *alive_ctx;
+	struct loop_timer watchdog;
 	bool is_ready;
 };
 
@@ -75,6 +78,12 @@ int daemon_fail(const struct daemon *d, const struct veer_diag *diag);
  * and READY=1 to the service manager. `fields` as log_write().
  */
 void daemon_ready(struct daemon *d, const struct log_field *fields);
+
+/*
+ * Once ready, tell the service manager that the program works, in the rhythm that it wants (WATCHDOG_USEC), as long as
+ * the loop runs and `is_alive(ctx)`, called in the loop's thread, says so. Without a call the loop alone decides.
+ */
+void daemon_watch(struct daemon *d, bool (*is_alive)(void *ctx), void *ctx);
 
 /*
  * Run the loop until SIGTERM, SIGINT or loop_stop(). SIGHUP calls `on_reload(ctx)` (NULL: it is logged and ignored)

@@ -297,7 +297,8 @@ static enum veer_err open_socket(struct control *c, struct veer_diag *diag)
 		(void)fchmod(c->fd, 0600); /* Linux gives the file these permissions, less the umask */
 	if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&c->address, sizeof c->address) != 0 ||
 	    listen(c->fd, BACKLOG) != 0)
-		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", path, strerror(errno));
+		return veer_fail(diag, VEER_EIO, "%s: %s", path,
+				 errno == EADDRINUSE ? "something else is in its place" : strerror(errno));
 	return VEER_OK;
 }
 

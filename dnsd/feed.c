@@ -231,6 +231,15 @@ static void on_uplink_done(void *ctx, const struct http_result *result)
 		send_uplink(c);
 }
 
+/* The names of parts that do not work, as an array. */
+static json_t *degraded_array(const struct feed_counters *n)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < n->degraded_count; i++)
+		(void)json_array_append_new(list, json_string(n->degraded[i]));
+	return list;
+}
+
 static char *uplink_body(struct feed_client *c)
 {
 	char store_id[PLAN_STORE_ID_SIZE];
@@ -247,6 +256,7 @@ static char *uplink_body(struct feed_client *c)
 				 (json_int_t)zones, "queries", (json_int_t)n.queries, "answers", "noerror",
 				 (json_int_t)n.noerror, "nxdomain", (json_int_t)n.nxdomain, "servfail",
 				 (json_int_t)n.servfail, "refused", (json_int_t)n.refused);
+	(void)json_object_set_new(body, "degraded", degraded_array(&n));
 	char *text = body != NULL ? veer_json_dump(body) : NULL;
 	json_decref(body);
 	return text;

@@ -13,17 +13,20 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "dnsd/degraded.h"
 #include "dnsd/replica.h"
 
 struct feed_client;
 
-/* What the workers have counted since start, for the uplink. */
+/* What the workers have counted since start, and what does not work, for the uplink. */
 struct feed_counters {
 	uint64_t queries;
 	uint64_t noerror;
 	uint64_t nxdomain;
 	uint64_t servfail;
 	uint64_t refused;
+	const char *degraded[DEGRADED_PARTS]; /* parts that do not work */
+	size_t degraded_count;
 };
 
 struct feed_config {

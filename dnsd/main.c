@@ -12,14 +12,23 @@ static void on_reload(void *ctx)
 	server_reload(ctx);
 }
 
+static bool is_alive(void *ctx)
+{
+	return server_is_alive(ctx);
+}
+
 static int serve(struct daemon *daemon, const struct server_options *options)
 {
 	struct server *server = NULL;
 	struct veer_diag diag = {.text = ""};
 	int status = DAEMON_EXIT_USAGE;
+	if (options->check_config)
+		return server_check(daemon, options, &diag) == VEER_OK ? DAEMON_EXIT_OK : daemon_fail(daemon, &diag);
 	enum veer_err err = server_new(daemon, options, &server, &diag);
-	if (err == VEER_OK)
+	if (err == VEER_OK) {
+		daemon_watch(daemon, is_alive, server);
 		err = server_start(server, &diag);
+	}
 	if (err == VEER_OK) {
 		status = daemon_run(daemon, on_reload, server);
 		err = server_failed(server, &diag);
@@ -30,7 +39,7 @@ static int serve(struct daemon *daemon, const struct server_options *options)
 	return status;
 }
 
-/* What is served, and where. */
+/* The options that say what is served, and where. */
 static void add_sources(struct args_table *t, struct server_options *o)
 {
 	const struct args_option options[] = {
@@ -74,7 +83,7 @@ static void add_sources(struct args_table *t, struct server_options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* How. */
+/* The options that say how it is served. */
 static void add_service(struct args_table *t, struct server_options *o)
 {
 	const struct args_option options[] = {
@@ -105,11 +114,16 @@ static void add_service(struct args_table *t, struct server_options *o)
 		 .target = &o->replace,
 		 .help = "take the place of the server at the control socket, if there is one",
 		 .cli_only = true},
+		{.name = "check-config",
+		 .kind = ARGS_FLAG,
+		 .target = &o->check_config,
+		 .help = "check the options and the files that they name, and end: 0, or 2 with the first reason",
+		 .cli_only = true},
 	};
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* To whom. */
+/* The options that limit what one client may ask for. */
 static void add_admission(struct args_table *t, struct server_options *o)
 {
 	const struct args_option options[] = {
@@ -146,7 +160,7 @@ static void add_admission(struct args_table *t, struct server_options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* Who may watch. */
+/* The options that make queries and counters visible. */
 static void add_views(struct args_table *t, struct server_options *o)
 {
 	const struct args_option options[] = {

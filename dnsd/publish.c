@@ -224,6 +224,13 @@ void publisher_totals(const struct publisher *p, struct count_totals *out)
 		workers_totals(p->workers, out);
 }
 
+bool publisher_is_alive(struct publisher *p)
+{
+	bool is_alive = p->workers == NULL || rcu_is_applied(p->rcu);
+	rcu_advance(p->rcu);
+	return is_alive;
+}
+
 struct workers *publisher_workers(struct publisher *p)
 {
 	return p->workers;

@@ -62,6 +62,9 @@ void publisher_freeze(struct publisher *publisher);
 /* Go on, with the newest plan that has come meanwhile. */
 void publisher_thaw(struct publisher *publisher);
 
+/* Has every worker ended a turn, or waited, since the last call? True before they are started. */
+bool publisher_is_alive(struct publisher *publisher);
+
 /* NULL before they are started. Borrowed. */
 struct workers *publisher_workers(struct publisher *publisher);
 /* None before the workers are started. Borrowed. */

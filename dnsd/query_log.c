@@ -24,12 +24,12 @@ struct query_log {
 	char *path; /* NULL: standard output */
 	enum log_format format;
 	struct logger *log;
-	int fd;            /* -1: to be opened again */
-	int64_t opened_ns; /* when that was tried last */
-	bool is_broken;    /* said already */
-	bool is_cut;       /* the file ends in the middle of a line */
-	struct buf line;   /* the one that is being made */
-	struct buf buffer; /* what waits to be written */
+	int fd;                /* -1: to be opened again */
+	int64_t opened_ns;     /* when that was tried last */
+	atomic_bool is_broken; /* said already */
+	bool is_cut;           /* the file ends in the middle of a line */
+	struct buf line;       /* the one that is being made */
+	struct buf buffer;     /* what waits to be written */
 	_Atomic uint64_t written;
 	_Atomic uint64_t lost;
 };
@@ -99,10 +99,9 @@ static void close_file(struct query_log *l)
 /* Once, until it works again. */
 static void say_broken(struct query_log *l, int error)
 {
-	if (!l->is_broken)
+	if (!atomic_exchange_explicit(&l->is_broken, true, memory_order_relaxed))
 		log_error(l->log, "the query log cannot be written; lines are lost",
 			  LOG_STR("path", l->path != NULL ? l->path : "-"), LOG_STR("why", strerror(error)));
-	l->is_broken = true;
 }
 
 void query_log_reopen(struct query_log *l)
@@ -130,6 +129,8 @@ static bool is_open(struct query_log *l)
 	l->opened_ns = now_ns;
 	l->fd = open_file(l->path);
 	l->is_cut = false;
+	if (l->fd >= 0)
+		atomic_store_explicit(&l->is_broken, false, memory_order_relaxed);
 	return l->fd >= 0;
 }
 
@@ -166,7 +167,7 @@ void query_log_flush(struct query_log *l)
 {
 	size_t done = 0;
 	ssize_t n = 1;
-	if (l->buffer.len == 0 || !is_open(l))
+	if (!is_open(l) || l->buffer.len == 0)
 		return;
 	if (l->is_cut && write_some(l, "\n", 1) == 1)
 		l->is_cut = false;
@@ -177,7 +178,8 @@ void query_log_flush(struct query_log *l)
 	}
 	atomic_fetch_add_explicit(&l->written, lines_in(l->buffer.data, done), memory_order_relaxed);
 	if (n >= 0) {
-		l->is_broken = l->is_broken && done == 0;
+		if (done > 0)
+			atomic_store_explicit(&l->is_broken, false, memory_order_relaxed);
 		buf_consume(&l->buffer, done);
 		return;
 	}
@@ -220,7 +222,7 @@ enum veer_err query_log_open(const char *path, enum log_format format, struct lo
 	if (l->path == NULL && !is_stdout)
 		err = veer_fail(diag, VEER_ENOMEM, "out of memory");
 	else if (l->fd < 0 && errno != ENXIO) /* ENXIO: a pipe without a reader */
-		err = veer_fail(diag, veer_err_from_errno(errno), "--query-log %s: %s", path, strerror(errno));
+		say_broken(l, errno);
 	if (err == VEER_OK)
 		*out = l;
 	else
@@ -240,6 +242,11 @@ void query_log_free(struct query_log **query_log)
 	free(l->path);
 	free(l);
 	*query_log = NULL;
+}
+
+bool query_log_is_broken(const struct query_log *l)
+{
+	return atomic_load_explicit(&l->is_broken, memory_order_relaxed);
 }
 
 void query_log_stats(const struct query_log *l, uint64_t *written, uint64_t *lost)

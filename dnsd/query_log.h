@@ -18,8 +18,9 @@
 struct query_log;
 
 /*
- * Append to the file at `path` (made with mode 0640), or to standard output for "-". A pipe that nobody reads yet is
- * tried again later. `log` is borrowed. Errors: VEER_EAUTH, VEER_ENOTFOUND, … with the path in the diag; VEER_ENOMEM.
+ * Append to the file at `path` (made with mode 0640), or to standard output for "-". A pipe that nobody reads yet and a
+ * file that cannot be opened are tried again every second; the latter is logged. `log` is borrowed. Errors:
+ * VEER_ENOMEM.
  */
 enum veer_err query_log_open(const char *path, enum log_format format, struct logger *log, struct query_log **out,
 			     struct veer_diag *diag);
@@ -32,6 +33,9 @@ void query_log_add(struct query_log *query_log, const struct tap_record *record,
 void query_log_flush(struct query_log *query_log);
 /* The path may lead to another file now. */
 void query_log_reopen(struct query_log *query_log);
+
+/* The last try to open or to write it failed. From any thread. */
+bool query_log_is_broken(const struct query_log *query_log);
 
 /* Lines written, and lines lost. */
 void query_log_stats(const struct query_log *query_log, uint64_t *written, uint64_t *lost);

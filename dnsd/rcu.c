@@ -96,15 +96,22 @@ void rcu_away(struct rcu *rcu, unsigned reader)
 	atomic_store_explicit(&rcu->readers[reader].seen, AWAY, memory_order_release);
 }
 
+void rcu_advance(struct rcu *rcu)
+{
+	/* relaxed: this thread alone writes it; sequentially consistent after the plan's store, see rcu_quiescent() */
+	uint64_t epoch = atomic_load_explicit(&rcu->epoch, memory_order_relaxed) + 1;
+	atomic_store_explicit(&rcu->epoch, epoch, memory_order_seq_cst);
+}
+
 enum veer_err rcu_publish(struct rcu *rcu, const struct plan *plan, struct retire_list *retired)
 {
 	struct waiting *w = malloc(sizeof *w);
 	atomic_store_explicit(&rcu->plan, plan, memory_order_seq_cst);
-	uint64_t epoch = atomic_load_explicit(&rcu->epoch, memory_order_relaxed) + 1;
-	atomic_store_explicit(&rcu->epoch, epoch, memory_order_seq_cst);
+	rcu_advance(rcu);
 	if (w == NULL)
 		return VEER_ENOMEM;
-	*w = (struct waiting){.epoch = epoch, .list = *retired};
+	/* relaxed: this thread alone writes it */
+	*w = (struct waiting){.epoch = atomic_load_explicit(&rcu->epoch, memory_order_relaxed), .list = *retired};
 	*retired = (struct retire_list){0};
 	if (rcu->last != NULL)
 		rcu->last->next = w;

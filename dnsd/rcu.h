@@ -8,8 +8,8 @@
  * it waits for long it says that it is away. A retire list that was handed in with epoch E is released when every
  * worker has shown E or later, or is away. Publishing never waits for anybody.
  *
- * Threads: rcu_publish(), rcu_reclaim() and rcu_is_applied() belong to the control thread; each reader index to one
- * worker.
+ * Threads: rcu_publish(), rcu_reclaim(), rcu_is_applied() and rcu_advance() belong to the control thread; each reader
+ * index to one worker.
  */
 #ifndef VEER_DNSD_RCU_H
 #define VEER_DNSD_RCU_H
@@ -46,7 +46,9 @@ enum veer_err rcu_publish(struct rcu *rcu, const struct plan *plan, struct retir
  */
 size_t rcu_reclaim(struct rcu *rcu);
 
-/* Has every worker that is not away seen the newest plan? */
+/* Has every worker that is not away seen the newest plan, or come past the last rcu_advance()? */
 bool rcu_is_applied(const struct rcu *rcu);
+/* Raise the epoch without a new plan: rcu_is_applied() tells, some time later, whether a worker hangs. */
+void rcu_advance(struct rcu *rcu);
 
 #endif

@@ -201,7 +201,8 @@ static enum veer_err listen_at(struct scrape *s, struct veer_diag *diag)
 	if (s->fd < 0 || setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
 	    bind(s->fd, storage, s->address.len) != 0 || listen(s->fd, BACKLOG) != 0 ||
 	    getsockname(s->fd, storage, &s->address.len) != 0)
-		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", text, strerror(errno));
+		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", text,
+				 errno == EADDRINUSE ? "another program uses this address" : strerror(errno));
 	return VEER_OK;
 }
 

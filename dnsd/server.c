@@ -13,7 +13,6 @@
 
 #include "base/file.h"
 #include "base/identity.h"
-#include "dnsd/metrics.h"
 #include "dnsd/server_impl.h"
 
 void server_options_default(struct server_options *o)
@@ -49,50 +48,6 @@ static enum veer_err make_publisher(struct server *s, struct veer_diag *diag)
 		       : veer_fail(diag, VEER_ENOMEM, "out of memory");
 }
 
-/* The secrets of cookies and the server's name. Without a file the secret is random, once for the process. */
-static enum veer_err load_config(struct server *s, struct veer_diag *diag)
-{
-	const struct server_options *o = s->options;
-	struct cookie_secrets *secrets = &s->config.secrets;
-	size_t nsid_len = o->nsid != NULL ? strlen(o->nsid) : 0;
-	enum veer_err err = VEER_OK;
-	if (o->nsid != NULL && (nsid_len == 0 || nsid_len > RESPOND_NSID_MAX))
-		return veer_fail(diag, VEER_EINVAL, "--nsid: 1 to %d octets", RESPOND_NSID_MAX);
-	if (o->nsid != NULL)
-		memcpy(s->config.nsid, o->nsid, nsid_len);
-	s->config.nsid_len = (uint8_t)nsid_len;
-	s->config.limit = admission_limit(s->admission);
-	if (o->cookie_secret_file != NULL)
-		err = cookie_secrets_load(o->cookie_secret_file, secrets, diag);
-	else if (secrets->count == 0 && (err = crypto_random(secrets->keys[0], sizeof secrets->keys[0])) == VEER_OK)
-		secrets->count = 1;
-	if (err == VEER_OK && publisher_set_config(s->publisher, &s->config) != VEER_OK)
-		err = veer_fail(diag, VEER_ENOMEM, "out of memory");
-	return err;
-}
-
-/* The query log and dnstap. */
-static enum veer_err make_tap(struct server *s, struct veer_diag *diag)
-{
-	const struct server_options *o = s->options;
-	char name[256] = "";
-	if (o->query_log == NULL && o->dnstap == NULL)
-		return VEER_OK;
-	if (o->nsid != NULL || gethostname(name, sizeof name - 1) != 0)
-		(void)snprintf(name, sizeof name, "%s", o->nsid != NULL ? o->nsid : "nameserver");
-	const struct tap_options options = {
-		.query_log = o->query_log,
-		.format = (enum log_format)s->daemon->options.log_format,
-		.dnstap = o->dnstap,
-		.identity = name,
-		.every = {[TAP_QUERY_LOG] = (uint32_t)o->query_log_sample, [TAP_DNSTAP] = (uint32_t)o->dnstap_sample},
-	};
-	enum veer_err err = tap_new(&options, (unsigned)o->workers, s->daemon->log, &s->tap, diag);
-	if (err == VEER_OK)
-		publisher_show(s->publisher, s->tap);
-	return err;
-}
-
 static enum veer_err check_sources(const struct server_options *o, struct veer_diag *diag)
 {
 	if ((o->zones.count > 0) == (o->feed != NULL))
@@ -104,19 +59,6 @@ static enum veer_err check_sources(const struct server_options *o, struct veer_d
 	if (o->token_file != NULL && o->state == NULL)
 		return veer_fail(diag, VEER_EINVAL, "--token-file needs --state, where the identity is kept");
 	return VEER_OK;
-}
-
-static enum veer_err load_geo(struct server *s, struct geo_table **out, struct veer_diag *diag)
-{
-	const struct args_list *list = &s->options->geoip;
-	*out = NULL;
-	if (list->count == 0)
-		return VEER_OK;
-	enum veer_err err = geo_load(list->items, list->count, out, diag);
-	if (err == VEER_OK)
-		log_info(s->daemon->log, "locations loaded", LOG_INT("networks", geo_count(*out)),
-			 LOG_INT("bytes", geo_bytes(*out)));
-	return err;
 }
 
 /* --- from zone files -------------------------------------------------------------------------------------- */
@@ -147,11 +89,9 @@ static enum veer_err publish_files(struct server *s, struct veer_diag *diag)
 	return publisher_publish(s->publisher, plan, &s->retired, now_ns, diag);
 }
 
-static void reload_files(struct server *s, struct geo_table *geo)
+static void reload_files(struct server *s)
 {
 	struct veer_diag diag = {.text = ""};
-	if (geo != NULL && plan_builder_set_geo(s->builder, geo) != VEER_OK)
-		geo_free(&geo);
 	/* each refused file is logged there, and its zone stays as it is */
 	(void)static_zones_load(s->zones, s->builder, s->daemon->log, NULL);
 	if (publish_files(s, &diag) != VEER_OK)
@@ -192,19 +132,6 @@ static void on_applied(void *ctx, const struct plan *plan, int64_t applied_us)
 		feed_client_applied(s->feed, plan->revision, applied_us);
 }
 
-static void on_count(void *ctx, struct feed_counters *out)
-{
-	const struct server *s = ctx;
-	struct count_totals totals;
-	publisher_totals(s->publisher, &totals);
-	const uint64_t *responses = totals.values + COUNT_RESPONSES;
-	*out = (struct feed_counters){.queries = count_requests(&totals),
-				      .noerror = responses[DNS_NOERROR],
-				      .nxdomain = responses[DNS_NXDOMAIN],
-				      .servfail = responses[DNS_SERVFAIL],
-				      .refused = responses[DNS_REFUSED]};
-}
-
 /* Does a saved plan answer, and nobody else in our place? Then no trouble with the control plane may end that. */
 static bool is_alone(const struct server *s)
 {
@@ -216,8 +143,8 @@ static void on_refused(void *ctx, const char *reason)
 	struct server *s = ctx;
 	char text[VEER_DIAG_SIZE];
 	if (is_alone(s)) {
-		log_error(s->daemon->log, "enrolment was refused; what was saved is served, and no feed followed",
-			  LOG_STR("reason", reason));
+		(void)snprintf(text, sizeof text, "enrolment was refused; what was saved is served: %s", reason);
+		degraded_begin(&s->degraded, s->daemon->log, DEGRADED_FEED, text);
 		return;
 	}
 	(void)snprintf(text, sizeof text, "enrolment was refused: %s", reason);
@@ -252,16 +179,16 @@ static enum veer_err open_disk(struct server *s, struct veer_diag *diag)
 		server_pause();
 		err = server_open_disk(s, &s->disk, diag);
 	}
+	if (err == VEER_OK && !plan_disk_is_kept(s->disk))
+		degraded_begin(&s->degraded, s->daemon->log, DEGRADED_STATE, plan_disk_why(s->disk));
 	return err;
 }
 
 static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 {
 	const struct server_options *o = s->options;
-	enum veer_err err = o->state != NULL ? file_make_dirs(o->state, diag) : VEER_OK;
 	read_token(s);
-	if (err == VEER_OK && o->state != NULL)
-		err = open_disk(s, diag);
+	enum veer_err err = o->state != NULL ? open_disk(s, diag) : VEER_OK;
 	if (err != VEER_OK)
 		return err;
 	struct replica_config config = {.disk = s->disk,
@@ -288,7 +215,7 @@ enum veer_err server_follow(struct server *s, struct veer_diag *diag)
 				     .state_dir = o->state,
 				     .token = s->token[0] != '\0' ? s->token : NULL,
 				     .ca_file = o->ca_file,
-				     .count = on_count,
+				     .count = server_count,
 				     .failed = on_refused,
 				     .ctx = s};
 	return s->replica == NULL || s->feed != NULL ? VEER_OK : feed_client_new(&config, &s->feed, diag);
@@ -302,6 +229,25 @@ void server_unfollow(struct server *s)
 	replica_stream_ended(s->replica);
 }
 
+/* A saved plan is served, whatever is wrong with following the feed; without one there is nothing to serve. */
+static enum veer_err follow_or_serve(struct server *s, struct veer_diag *diag)
+{
+	if (s->no_token != VEER_OK && !is_alone(s))
+		return veer_fail(diag, s->no_token, "%s", s->token_diag.text);
+	struct veer_diag why = {.text = ""};
+	enum veer_err err = s->no_token;
+	if (err != VEER_OK)
+		(void)veer_fail(&why, err, "no token to enrol with; what was saved is served: %.300s",
+				s->token_diag.text);
+	else if ((err = server_follow(s, diag)) != VEER_OK)
+		(void)veer_fail(&why, err, "the feed cannot be followed; what was saved is served: %.300s", diag->text);
+	/* the identity is damaged or cannot be read, or there is none, and no token */
+	if (err == VEER_OK || err == VEER_EINVAL || err == VEER_ENOMEM || !is_alone(s))
+		return err;
+	degraded_begin(&s->degraded, s->daemon->log, DEGRADED_FEED, why.text);
+	return VEER_OK;
+}
+
 static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
 {
 	struct veer_diag saved = {.text = ""};
@@ -310,113 +256,71 @@ static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
 	if (s->failed != VEER_OK)
 		return veer_fail(diag, s->failed, "%s", s->failed_diag.text);
 	if (err != VEER_OK && err != VEER_ENOTFOUND)
-		log_error(s->daemon->log, "the saved plan is refused", LOG_STR("reason", saved.text));
-	if (s->no_token != VEER_OK && !is_alone(s))
-		return veer_fail(diag, s->no_token, "%s", s->token_diag.text);
-	if (s->no_token != VEER_OK)
-		log_error(s->daemon->log, "there is no token to enrol with; what was saved is served",
-			  LOG_STR("reason", s->token_diag.text));
-	err = server_follow(s, diag);
-	/* the identity is damaged, or there is none, and no token */
-	if ((err == VEER_ECORRUPT || err == VEER_EIO || (err == VEER_EAUTH && s->no_token != VEER_OK)) && is_alone(s)) {
-		log_error(s->daemon->log, "the feed cannot be followed; what was saved is served",
-			  LOG_STR("reason", diag->text));
-		err = VEER_OK;
-	}
+		degraded_begin(&s->degraded, s->daemon->log, DEGRADED_SAVED_PLAN, saved.text);
+	err = follow_or_serve(s, diag);
 	if (err == VEER_OK && publisher_plan(s->publisher) == NULL)
 		log_notice(s->daemon->log, "waiting for the first plan", LOG_STR("feed", s->options->feed));
 	return err;
 }
 
-static void reload_feed(struct server *s, struct geo_table *geo)
+void server_use_geo(struct server *s, struct geo_table *geo)
 {
-	if (geo != NULL && replica_set_geo(s->replica, geo) != VEER_OK) {
+	if (geo == NULL)
+		return;
+	struct veer_diag diag = {.text = ""};
+	enum veer_err err =
+		s->replica != NULL ? replica_set_geo(s->replica, geo) : plan_builder_set_geo(s->builder, geo);
+	if (err != VEER_OK) {
 		geo_free(&geo);
-		log_error(s->daemon->log, "locations stay as they were", LOG_STR("reason", "out of memory"));
+		(void)veer_fail(&diag, err, "out of memory");
+	} else if (s->replica == NULL) {
+		err = publish_files(s, &diag);
 	}
-}
-
-/* --- metrics ---------------------------------------------------------------------------------------------- */
-
-static void write_zones(const struct server *s, struct buf *out)
-{
-	const struct workers *workers = publisher_workers(s->publisher);
-	metrics_zones(out);
-	for (uint32_t i = 0; workers != NULL && i < zone_numbers_count(s->numbers); i++)
-		metrics_zone(zone_numbers_name(s->numbers, i), workers_zone_total(workers, i), out);
-}
-
-static void on_scrape(void *ctx, struct buf *out)
-{
-	const struct server *s = ctx;
-	struct count_totals totals;
-	struct tap_stats taps;
-	const struct plan *plan = publisher_plan(s->publisher);
-	int64_t now_ns = veer_clock_monotonic_ns(loop_clock(s->daemon->loop));
-	int64_t heard_ms = s->feed != NULL ? feed_client_heard_ms(s->feed) : -1;
-	struct metrics_facts facts = {.workers = (uint64_t)s->options->workers, .feed_age_s = -1};
-	if (plan != NULL) {
-		facts.revision = plan->revision;
-		facts.age_s = (double)(now_ns - publisher_received_ns(s->publisher)) / 1e9;
-		facts.zones = plan->zones.count;
-		facts.rrsets = plan->rrset_count;
-	}
-	if (heard_ms >= 0)
-		facts.feed_age_s = (double)now_ns / 1e9 - (double)heard_ms / 1e3;
-	publisher_totals(s->publisher, &totals);
-	publisher_kernel_drops(s->publisher, &facts.drops);
-	metrics_write(&totals, &facts, out);
-	if (s->numbers != NULL)
-		write_zones(s, out);
-	if (s->tap != NULL) {
-		tap_stats_read(s->tap, &taps);
-		metrics_taps(&taps, out);
-	}
-}
-
-static enum veer_err start_metrics(struct server *s, struct veer_diag *diag)
-{
-	struct veer_listen address;
-	struct veer_diag detail = {.text = ""};
-	char text[VEER_LISTEN_TEXT_SIZE];
-	if (s->options->metrics == NULL)
-		return VEER_OK;
-	enum veer_err err = veer_listen_parse_http(s->options->metrics, &address, &detail);
-	int fd = err == VEER_OK ? sockets_given_take(&s->metrics_fd, &address, SOCK_STREAM) : -1;
-	if (err == VEER_OK)
-		err = scrape_new(s->daemon->loop, &address, fd, on_scrape, s, &s->scrape, &detail);
-	if (err == VEER_OK && s->takeover == NULL)
-		err = scrape_listen(s->scrape, true);
 	if (err != VEER_OK)
-		return veer_fail(diag, err, "--metrics %s: %s", s->options->metrics, detail.text);
-	veer_listen_print(scrape_address(s->scrape), false, text);
-	log_info(s->daemon->log, "metrics served", LOG_STR("address", text));
-	return VEER_OK;
+		log_error(s->daemon->log, "locations stay as they were", LOG_STR("reason", diag.text));
 }
 
 /* --- interface -------------------------------------------------------------------------------------------- */
 
-enum veer_err server_new(struct daemon *daemon, const struct server_options *options, struct server **out,
-			 struct veer_diag *diag)
+/* Everything that options and files can have wrong. */
+static enum veer_err read_options(struct server *s, struct veer_diag *diag)
 {
-	struct server *s = calloc(1, sizeof *s);
-	if (s == NULL)
-		return veer_fail(diag, VEER_ENOMEM, "out of memory");
-	s->daemon = daemon;
-	s->options = options;
-	enum veer_err err = check_sources(options, diag);
+	enum veer_err err = check_sources(s->options, diag);
 	if (err == VEER_OK)
-		err = admission_new(daemon, &options->admission, (unsigned)options->workers, &s->admission, diag);
+		err = admission_new(s->daemon, &s->options->admission, (unsigned)s->options->workers, &s->admission,
+				    diag);
 	if (err == VEER_OK)
 		err = make_publisher(s, diag);
 	if (err == VEER_OK)
-		err = load_config(s, diag);
+		err = server_load_config(s, diag);
 	if (err == VEER_OK)
-		err = make_tap(s, diag);
+		err = server_make_tap(s, diag);
 	if (err == VEER_OK)
-		err = load_geo(s, &s->geo, diag);
-	if (err == VEER_OK && options->feed == NULL)
+		err = server_load_geo(s, true, &s->geo, diag);
+	if (err == VEER_OK && s->options->feed == NULL)
 		err = new_from_files(s, diag);
+	return err;
+}
+
+static struct server *make(struct daemon *daemon, const struct server_options *options, struct veer_diag *diag)
+{
+	struct server *s = calloc(1, sizeof *s);
+	if (s == NULL) {
+		(void)veer_fail(diag, VEER_ENOMEM, "out of memory");
+		return NULL;
+	}
+	s->daemon = daemon;
+	s->options = options;
+	return s;
+}
+
+enum veer_err server_new(struct daemon *daemon, const struct server_options *options, struct server **out,
+			 struct veer_diag *diag)
+{
+	struct server *s = make(daemon, options, diag);
+	if (s == NULL)
+		return VEER_ENOMEM;
+	enum veer_err err = read_options(s, diag);
 	if (err == VEER_OK)
 		err = server_join(s, diag);
 	if (err == VEER_OK && options->feed != NULL)
@@ -428,15 +332,39 @@ enum veer_err server_new(struct daemon *daemon, const struct server_options *opt
 	return err;
 }
 
+enum veer_err server_check(struct daemon *daemon, const struct server_options *options, struct veer_diag *diag)
+{
+	struct veer_listen address;
+	struct server *s = make(daemon, options, diag);
+	if (s == NULL)
+		return VEER_ENOMEM;
+	enum veer_err err = read_options(s, diag);
+	if (err == VEER_OK && options->metrics != NULL)
+		err = server_check_metrics(s, &address, diag);
+	read_token(s);
+	if (err == VEER_OK && s->no_token != VEER_OK)
+		err = veer_fail(diag, s->no_token, "%s", s->token_diag.text);
+	server_look_at_parts(s);
+	for (unsigned i = 0; i < DEGRADED_PARTS && err == VEER_OK; i++)
+		if (s->degraded.is[i])
+			err = veer_fail(diag, VEER_EINVAL, "%s: %s", degraded_text((enum degraded_part)i),
+					s->degraded.why[i].text);
+	server_free(&s);
+	return err;
+}
+
 enum veer_err server_start(struct server *s, struct veer_diag *diag)
 {
-	enum veer_err err = start_metrics(s, diag);
+	enum veer_err err = server_start_metrics(s, diag);
 	if (err != VEER_OK)
 		return err;
 	if (s->replica != NULL)
-		return start_feed(s, diag);
-	err = publish_files(s, diag);
-	return err == VEER_OK ? server_offer(s, diag) : err;
+		err = start_feed(s, diag);
+	else if ((err = publish_files(s, diag)) == VEER_OK)
+		err = server_offer(s, diag);
+	if (err == VEER_OK)
+		server_watch_parts(s);
+	return err;
 }
 
 void server_reload(struct server *s)
@@ -445,14 +373,25 @@ void server_reload(struct server *s)
 	struct veer_diag diag = {.text = ""};
 	if (s->tap != NULL)
 		tap_reopen(s->tap);
-	if (load_geo(s, &geo, &diag) != VEER_OK)
-		log_error(s->daemon->log, "locations stay as they were", LOG_STR("reason", diag.text));
-	if (load_config(s, &diag) != VEER_OK)
-		log_error(s->daemon->log, "cookie secrets stay as they were", LOG_STR("reason", diag.text));
-	if (s->replica != NULL)
-		reload_feed(s, geo);
-	else
-		reload_files(s, geo);
+	if (server_load_geo(s, false, &geo, &diag) != VEER_OK)
+		log_error(s->daemon->log, "locations stay as they were",
+			  LOG_STR("reason", s->degraded.why[DEGRADED_GEOIP].text));
+	if (server_load_config(s, &diag) != VEER_OK)
+		log_error(s->daemon->log, "the configuration of replies stays as it was", LOG_STR("reason", diag.text));
+	else if (s->degraded.is[DEGRADED_COOKIE_SECRET])
+		log_error(s->daemon->log, "cookie secrets stay as they were",
+			  LOG_STR("reason", s->degraded.why[DEGRADED_COOKIE_SECRET].text));
+	server_use_geo(s, geo);
+	if (s->replica == NULL)
+		reload_files(s);
+}
+
+bool server_is_alive(struct server *s)
+{
+	bool is_alive = publisher_is_alive(s->publisher);
+	if (!is_alive)
+		log_error(s->daemon->log, "a worker hangs");
+	return is_alive;
 }
 
 enum veer_err server_failed(const struct server *s, struct veer_diag *diag)
@@ -467,6 +406,7 @@ void server_free(struct server **server)
 	struct server *s = *server;
 	if (s == NULL)
 		return;
+	loop_timer_cancel(s->daemon->loop, &s->parts);
 	scrape_free(&s->scrape);
 	feed_client_free(&s->feed);
 	publisher_free(&s->publisher); /* no worker runs from here on */

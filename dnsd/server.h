@@ -32,6 +32,7 @@ struct server_options {
 	int64_t query_log_sample;       /* one query of so many */
 	const char *dnstap;             /* "unix:PATH", or NULL: none */
 	int64_t dnstap_sample;
+	bool check_config;    /* only look: see server_check() */
 	int64_t zone_metrics; /* zones with counters of their own */
 	int64_t workers;
 	struct admission_options admission;
@@ -49,12 +50,21 @@ void server_options_default(struct server_options *options);
 enum veer_err server_new(struct daemon *daemon, const struct server_options *options, struct server **out,
 			 struct veer_diag *diag);
 
+/*
+ * Is everything that the options name there and readable? The same as server_new(), but what answers could do without
+ * is an error, too; no socket is opened and no other process is disturbed. Errors: with the first reason in the diag.
+ */
+enum veer_err server_check(struct daemon *daemon, const struct server_options *options, struct veer_diag *diag);
+
 /* Begin: serve what is there already, connect to the feed. Errors: an address cannot be listened on, VEER_ENOMEM; diag.
  */
 enum veer_err server_start(struct server *server, struct veer_diag *diag);
 
 /* SIGHUP: read zone files and locations again; what is broken is logged, and what was served stays. */
 void server_reload(struct server *server);
+
+/* For the watchdog: has every worker ended a turn, or waited, since the last call? */
+bool server_is_alive(struct server *server);
 
 /* Why the loop was stopped from within (enrolment refused, an address that is taken); VEER_OK when it was not. */
 enum veer_err server_failed(const struct server *server, struct veer_diag *diag);

@@ -4,6 +4,7 @@
 #define VEER_DNSD_SERVER_IMPL_H
 
 #include "dnsd/control.h"
+#include "dnsd/degraded.h"
 #include "dnsd/feed.h"
 #include "dnsd/publish.h"
 #include "dnsd/replica.h"
@@ -39,6 +40,9 @@ struct server {
 	struct loop_timer step;          /* of draining, of getting the disk back, or until we thaw */
 	bool is_draining;                /* somebody else serves; we end */
 	int64_t drain_end_ms;
+	struct degraded degraded; /* the parts that do not work */
+	struct loop_timer parts;  /* until they are tried again */
+	unsigned tries;           /* of them */
 	char token[256];             /* secret; "" without */
 	enum veer_err no_token;      /* why it is missing, though there is no identity */
 	struct veer_diag token_diag; /* of no_token */
@@ -59,6 +63,33 @@ enum veer_err server_open_disk(struct server *server, struct plan_disk **out, st
 enum veer_err server_follow(struct server *server, struct veer_diag *diag);
 /* Follow it no more. */
 void server_unfollow(struct server *server);
+
+/*
+ * server_parts.c: what answers do not need. Only what is wrong with the arguments themselves, and want of memory, is an
+ * error; what is wrong with the world begins a degraded part.
+ */
+/* Cookie secrets and the server's name, for replies. */
+enum veer_err server_load_config(struct server *server, struct veer_diag *diag);
+/*
+ * Read the location files. `*out` is the caller's; NULL without files. At the start those that cannot be read are left
+ * out; later that is an error, and what is in use stays.
+ */
+enum veer_err server_load_geo(struct server *server, bool is_start, struct geo_table **out, struct veer_diag *diag);
+/* Use these locations from now on; takes `geo`, which may be NULL: nothing changes. */
+void server_use_geo(struct server *server, struct geo_table *geo);
+/* The query log and dnstap. */
+enum veer_err server_make_tap(struct server *server, struct veer_diag *diag);
+/* Is --metrics an address? VEER_EINVAL. */
+enum veer_err server_check_metrics(const struct server *server, struct veer_listen *address, struct veer_diag *diag);
+enum veer_err server_start_metrics(struct server *server, struct veer_diag *diag);
+/* Counters, and what does not work; `ctx` is the server. */
+void server_count(void *ctx, struct feed_counters *out);
+/* Ask parts of other threads how they are. */
+void server_look_at_parts(struct server *server);
+/* Try what does not work again, every few seconds from now on. */
+void server_watch_parts(struct server *server);
+/* server_replace.c: make the control socket that could not be made at the start. */
+void server_retry_control(struct server *server);
 
 /*
  * server_replace.c: find the server to replace, take its sockets and let it leave the state's directory; make the

@@ -46,8 +46,9 @@ static size_t give_sockets(void *ctx, enum control_role role, size_t from, int *
 			fds[0] = scrape_fd(s->scrape);
 		break;
 	case CONTROL_ROLE_CONTROL:
-		*total = 1;
-		fds[0] = control_fd(s->control);
+		*total = s->control != NULL;
+		if (s->control != NULL)
+			fds[0] = control_fd(s->control);
 		break;
 	}
 	return from < *total ? *total - from : 0;
@@ -209,7 +210,7 @@ static void on_done(void *ctx)
 	struct server *s = ctx;
 	loop_timer_cancel(s->daemon->loop, &s->step);
 	log_notice(s->daemon->log, "the server that was replaced has ended");
-	if (control_listen(s->control) != VEER_OK)
+	if (s->control != NULL && control_listen(s->control) != VEER_OK)
 		log_error(s->daemon->log, "this server cannot be replaced", LOG_STR("reason", "out of memory"));
 }
 
@@ -297,7 +298,8 @@ static enum veer_err open_control(struct server *s, const struct control_host *h
 	return err;
 }
 
-enum veer_err server_join(struct server *s, struct veer_diag *diag)
+/* What may be wrong with the path is no reason to refuse to answer; another server that runs there is. */
+static enum veer_err make_control(struct server *s, const char *path, int fd, struct veer_diag *diag)
 {
 	const struct control_host host = {.loop = s->daemon->loop,
 					  .log = s->daemon->log,
@@ -311,27 +313,47 @@ enum veer_err server_join(struct server *s, struct veer_diag *diag)
 					  .resume = resume,
 					  .finish = finish,
 					  .ctx = s};
+	struct veer_diag why = {.text = ""};
+	enum veer_err err = open_control(s, &host, path, fd, &why);
+	if (err == VEER_OK && s->takeover == NULL && (err = control_listen(s->control)) != VEER_OK)
+		control_free(&s->control);
+	if (err == VEER_OK)
+		degraded_end(&s->degraded, s->daemon->log, DEGRADED_CONTROL);
+	else if (err == VEER_EBUSY || err == VEER_ENOMEM)
+		return veer_fail(diag, err, "%s", why.text[0] != '\0' ? why.text : veer_err_text(err));
+	else
+		degraded_begin(&s->degraded, s->daemon->log, DEGRADED_CONTROL, why.text);
+	return VEER_OK;
+}
+
+enum veer_err server_join(struct server *s, struct veer_diag *diag)
+{
 	char path[PATH_SIZE];
+	struct veer_diag unused = {.text = ""};
 	int fd = -1;
 	enum veer_err err = find_path(s, path, diag);
 	if (err != VEER_OK || path[0] == '\0')
 		return err;
 	if (s->options->control == NULL)
-		err = file_make_dirs(s->options->state, diag);
-	if (err == VEER_OK && s->options->replace)
+		(void)file_make_dirs(s->options->state, &unused); /* the socket cannot be made without, and says so */
+	if (s->options->replace)
 		err = take_over(s, path, &fd, diag);
-	if (err != VEER_OK && fd >= 0)
-		(void)close(fd);
 	if (err == VEER_OK)
-		err = open_control(s, &host, path, fd, diag);
-	if (err == VEER_OK && s->takeover == NULL)
-		err = control_listen(s->control);
-	/* nobody has asked for it: a disk that became read-only must not keep a saved plan from being served */
-	if (err == VEER_EIO && s->control == NULL && s->options->control == NULL && !s->options->replace) {
-		log_error(s->daemon->log, "no control socket", LOG_STR("reason", diag->text));
-		err = VEER_OK;
-	}
+		return make_control(s, path, fd, diag);
+	if (fd >= 0)
+		(void)close(fd);
 	return err;
+}
+
+void server_retry_control(struct server *s)
+{
+	char path[PATH_SIZE];
+	struct veer_diag diag = {.text = ""};
+	if (s->control != NULL || find_path(s, path, &diag) != VEER_OK || path[0] == '\0')
+		return;
+	/* another server may have come there meanwhile: it stays degraded then */
+	if (make_control(s, path, -1, &diag) != VEER_OK)
+		degraded_begin(&s->degraded, s->daemon->log, DEGRADED_CONTROL, diag.text);
 }
 
 enum veer_err server_offer(struct server *s, struct veer_diag *diag)

@@ -204,8 +204,10 @@ void tap_reopen(struct tap *t)
 void tap_stats_read(const struct tap *t, struct tap_stats *out)
 {
 	*out = (struct tap_stats){0};
-	if (t->query_log != NULL)
+	if (t->query_log != NULL) {
 		query_log_stats(t->query_log, &out->written[TAP_QUERY_LOG], &out->lost[TAP_QUERY_LOG]);
+		out->is_query_log_broken = query_log_is_broken(t->query_log);
+	}
 	if (t->dnstap != NULL)
 		dnstap_stats(t->dnstap, &out->written[TAP_DNSTAP], &out->lost[TAP_DNSTAP]);
 	for (unsigned i = 0; i < t->worker_count; i++)

@@ -45,8 +45,8 @@ struct tap_query {
 struct tap;
 
 /*
- * Open the outputs, and start the thread. `log` is borrowed. Errors: with the reason in the diag: a file that cannot be
- * opened, VEER_EUNSUPPORTED (dnstap, in a build without it), VEER_EINVAL, VEER_ENOMEM.
+ * Open the outputs, and start the thread. A query log that cannot be opened now is tried again. `log` is borrowed.
+ * Errors: with the reason in the diag: VEER_EUNSUPPORTED (dnstap, in a build without it), VEER_EINVAL, VEER_ENOMEM.
  */
 enum veer_err tap_new(const struct tap_options *options, unsigned workers, struct logger *log, struct tap **out,
 		      struct veer_diag *diag);
@@ -66,6 +66,7 @@ struct tap_stats {
 	uint64_t written[TAP_OUTPUTS]; /* lines, frames */
 	uint64_t lost[TAP_OUTPUTS];    /* full disk, a pipe that nobody reads, no collector */
 	uint64_t ring_lost;            /* no room in a ring */
+	bool is_query_log_broken;      /* the last try to open or to write it failed */
 };
 /* What became of the queries so far. From any thread. */
 void tap_stats_read(const struct tap *tap, struct tap_stats *out);

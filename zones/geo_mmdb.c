@@ -220,25 +220,52 @@ static enum veer_err merge(struct geo_nets *nets, struct geo_nets *below)
 	return err;
 }
 
-enum veer_err geo_load(const char *const *paths, size_t count, struct geo_table **out, struct veer_diag *diag)
+/* Add one file. A file that is refused has added nothing. */
+static enum veer_err add_file(const char *path, struct geo_nets *nets4, struct geo_nets *nets6, struct veer_diag *diag)
+{
+	struct geo_nets more4 = {0}, more6 = {0};
+	enum veer_err err = load_file(path, &more4, &more6, diag);
+	if (err == VEER_OK && (merge(nets4, &more4) != VEER_OK || merge(nets6, &more6) != VEER_OK))
+		err = veer_fail(diag, VEER_ENOMEM, "%s: out of memory", path);
+	geo_nets_free(&more4);
+	geo_nets_free(&more6);
+	return err;
+}
+
+/* With `*left_out`, a file that is refused is left out, and the first reason goes there. */
+static enum veer_err load_files(const char *const *paths, size_t count, struct geo_table **out,
+				struct veer_diag *left_out, struct veer_diag *diag)
 {
 	struct geo_nets nets4 = {0}, nets6 = {0};
 	enum veer_err err = VEER_OK;
 	if (count == 0 || count > GEO_FILES_MAX)
 		return veer_fail(diag, VEER_ELIMIT, "between 1 and %d location files", GEO_FILES_MAX);
 	for (size_t i = 0; i < count && err == VEER_OK; i++) {
-		struct geo_nets more4 = {0}, more6 = {0};
-		err = load_file(paths[i], &more4, &more6, diag);
-		if (err == VEER_OK)
-			err = merge(&nets4, &more4);
-		if (err == VEER_OK)
-			err = merge(&nets6, &more6);
-		geo_nets_free(&more4);
-		geo_nets_free(&more6);
+		struct veer_diag why = {.text = ""};
+		err = add_file(paths[i], &nets4, &nets6, &why);
+		if (err != VEER_OK && err != VEER_ENOMEM && left_out != NULL) {
+			err = VEER_OK;
+			if (left_out->text[0] == '\0')
+				*left_out = why;
+		}
+		if (err != VEER_OK && diag != NULL)
+			*diag = why;
 	}
 	if (err == VEER_OK)
 		err = geo_table_make(&nets4, &nets6, out);
 	geo_nets_free(&nets4);
 	geo_nets_free(&nets6);
 	return err;
+}
+
+enum veer_err geo_load(const char *const *paths, size_t count, struct geo_table **out, struct veer_diag *diag)
+{
+	return load_files(paths, count, out, NULL, diag);
+}
+
+enum veer_err geo_load_readable(const char *const *paths, size_t count, struct geo_table **out,
+				struct veer_diag *left_out, struct veer_diag *diag)
+{
+	left_out->text[0] = '\0';
+	return load_files(paths, count, out, left_out, diag);
 }

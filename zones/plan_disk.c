@@ -93,17 +93,31 @@ static void read_highest(struct plan_disk *disk)
 	disk->highest_revision = revision;
 }
 
+/*
+ * Take the directory. What is there can be read and served also where the lock cannot be made (a read-only disk,
+ * another owner, something else in its place): then nothing is written until it can. VEER_EBUSY: another process has
+ * it.
+ */
 static enum veer_err lock_dir(struct plan_disk *disk, struct veer_diag *diag)
 {
 	char path[PLAN_DISK_PATH_SIZE];
 	plan_disk_path(disk, "lock", path);
-	disk->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (disk->lock_fd < 0 && errno == EROFS) /* what is there can be read and served all the same */
-		disk->lock_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (disk->lock_fd < 0)
-		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", path, strerror(errno));
-	if (flock(disk->lock_fd, LOCK_EX | LOCK_NB) != 0)
+	(void)file_make_dirs(disk->dir, NULL);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int error = errno;
+	bool is_writable = fd >= 0;
+	if (fd < 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		(void)close(fd);
 		return veer_fail(diag, VEER_EBUSY, "%s: another name server uses this directory", disk->dir);
+	}
+	if (disk->lock_fd >= 0)
+		(void)close(disk->lock_fd);
+	disk->lock_fd = fd;
+	disk->is_read_only = !is_writable;
+	if (!is_writable)
+		(void)veer_fail(&disk->why, VEER_EIO, "%s: %s; the plan is not kept", path, strerror(error));
 	return VEER_OK;
 }
 
@@ -118,6 +132,7 @@ enum veer_err plan_disk_open(const char *dir, struct logger *log, struct plan_di
 	}
 	memcpy(disk->dir, dir, strlen(dir) + 1);
 	disk->log = log;
+	disk->lock_fd = -1;
 	disk->files.journal_fd = disk->files.base_fd = -1;
 	crc32c_init(&disk->tables);
 	buf_init(&disk->base, PLAN_DISK_QUEUE_BYTES);
@@ -208,7 +223,7 @@ enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink
 		err = err == VEER_ENOTFOUND ? VEER_OK : err;
 	}
 	disk->expected_bytes = err == VEER_OK ? (uint64_t)(files->base_len + good_len) : 0;
-	if (err == VEER_OK && plan_disk_open_journal(disk, good_len) == VEER_OK)
+	if (err == VEER_OK && !disk->is_read_only && plan_disk_open_journal(disk, good_len) == VEER_OK)
 		atomic_store(&disk->needs_base, false);
 	return err;
 }
@@ -219,9 +234,34 @@ void plan_disk_highest(const struct plan_disk *disk, char store_id[PLAN_DISK_STO
 	*revision = disk->highest_revision;
 }
 
-/* Hand a job to the thread; takes the buffer's content. False when it does not fit: it is lost, and said. */
+bool plan_disk_is_kept(const struct plan_disk *disk)
+{
+	return !disk->is_read_only;
+}
+
+const char *plan_disk_why(const struct plan_disk *disk)
+{
+	return disk->why.text;
+}
+
+void plan_disk_try_again(struct plan_disk *disk)
+{
+	struct veer_diag unused = {.text = ""};
+	if (disk->is_read_only)
+		(void)lock_dir(disk, &unused);
+}
+
+/*
+ * Hand a job to the thread; takes the buffer's content. False when it does not fit: it is lost, and said. Where nothing
+ * may be written it is lost as well, which was said at the start.
+ */
 static bool push(struct plan_disk *disk, enum plan_disk_job_kind kind, struct buf *data, int64_t revision)
 {
+	if (disk->is_read_only) {
+		if (data != NULL)
+			buf_reset(data);
+		return false;
+	}
 	struct plan_disk_job *job = calloc(1, sizeof *job);
 	bool ok = job != NULL && start_thread(disk) && (data == NULL || !data->failed);
 	if (ok) {
@@ -364,6 +404,8 @@ bool plan_disk_needs_base(const struct plan_disk *disk)
 bool plan_disk_has_room(const struct plan_disk *disk)
 {
 	struct statvfs fs;
+	if (disk->is_read_only)
+		return false;
 	if (statvfs(disk->dir, &fs) != 0)
 		return true;
 	uint64_t needed = disk->expected_bytes + disk->expected_bytes / 2 + ROOM_BYTES;

@@ -25,10 +25,16 @@
 struct plan_disk;
 
 /*
- * Use the directory `dir`, which must exist, and lock it against another process. Errors: VEER_EBUSY (locked), VEER_EIO
- * and the like; the diag names it.
+ * Use the directory `dir`, made if it is not there, and lock it against another process. A directory that cannot be
+ * written in is read all the same, and nothing is kept in it (plan_disk_is_kept). Errors: VEER_EBUSY (locked; the diag
+ * names it), VEER_ERANGE, VEER_ENOMEM.
  */
 enum veer_err plan_disk_open(const char *dir, struct logger *log, struct plan_disk **out, struct veer_diag *diag);
+/* Is what comes written? If not, plan_disk_why() is the reason (borrowed), and plan_disk_try_again() looks once more.
+ */
+bool plan_disk_is_kept(const struct plan_disk *disk);
+const char *plan_disk_why(const struct plan_disk *disk);
+void plan_disk_try_again(struct plan_disk *disk);
 /* Write what is queued, sync, release. */
 void plan_disk_close(struct plan_disk **disk);
 

@@ -63,7 +63,9 @@ struct plan_disk_files {
 
 struct plan_disk {
 	char dir[PLAN_DISK_PATH_SIZE - 64];
-	int lock_fd;
+	int lock_fd;          /* -1: there is none */
+	bool is_read_only;    /* the directory is not ours to write in: nothing is, until plan_disk_try_again() */
+	struct veer_diag why; /* of is_read_only */
 	struct logger *log;
 	struct crc32c tables;
 	char highest_store_id[PLAN_DISK_STORE_ID_SIZE];

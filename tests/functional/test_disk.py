@@ -187,7 +187,7 @@ def test_a_name_server_starts_from_a_disk_that_became_read_only(disk, tmp_path):
     with Dnsd(*args) as d:
         d.ready()
         assert d.ask("www.gslb.example.") == ["192.0.2.2"]
-        d.wait_log("no control socket.*Read-only")
+        d.wait_log("part=control .*Read-only")
         assert d.stop() == 0
 
 

@@ -202,11 +202,12 @@ def probe_cookie(server, cookie):
 
 
 @pytest.mark.parametrize("args,reason", [(["--nsid", ""], "--nsid"), (["--nsid", "x" * 65], "--nsid: 1 to 64"),
-                                         (["--cookie-secret-file", "/nowhere"], "/nowhere")])
+                                         (["--cookie-secret-file", "/nowhere", "--check-config"], "/nowhere")])
 def test_bad_options_are_said_in_one_line(zone, args, reason):
     run = subprocess.run([os.path.join(BUILD, "veer-dnsd"), "--listen", "127.0.0.1@0", "--zone", f"example={zone}", *args],
                          stderr=subprocess.PIPE, text=True, timeout=20)
-    assert run.returncode == 2 and reason in run.stderr and run.stderr.count("\n") == 1
+    assert run.returncode == 2 and reason in run.stderr.splitlines()[-1]
+    assert len(re.findall("(?m)^veer-dnsd: ", run.stderr)) == 1
 
 
 def raw_udp(server, packet):
@@ -362,7 +363,7 @@ def test_sigterm_ends_with_status_0(server):
     ([], "nothing to serve"), (["--zone", "nonsense"], "ORIGIN=FILE"), (["--zone", "a..b=/dev/null"], "empty label"),
     (["--zone", "example=/nonexistent"], "/nonexistent: cannot be opened"), (["--workers", "0"], "workers"),
     (["--nonsense"], "nonsense"), (["--feed", "http://192.0.2.1:80"], "http://192.0.2.1:80"),
-    (["--feed", "unix:/x", "--zone", "a=b"], "exclude"), (["--geoip", "/nonexistent", "--feed", "unix:/x"], "/nonexistent"),
+    (["--feed", "unix:/x", "--zone", "a=b"], "exclude"), (["--geoip", "/nonexistent", "--feed", "unix:/x", "--check-config"], "/nonexistent"),
     (["--feed", "https://127.0.0.1:1", "--state", "/tmp/veer-none", "--token-file", "/nonexistent"], "/nonexistent")])
 def test_bad_arguments_end_with_status_2_and_one_line(args, reason):
     run = subprocess.run([os.path.join(BUILD, "veer-dnsd"), "--listen", "127.0.0.1@0"] + args, capture_output=True,

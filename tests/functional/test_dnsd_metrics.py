@@ -125,7 +125,7 @@ def test_idle_connections_neither_stay_nor_delay_queries(server):
     assert get(server)[0] == 200
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "unix:/tmp/x", "127.0.0.1:x", "192.0.2.1:9"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "unix:/tmp/x", "127.0.0.1:x"])
 def test_an_address_that_cannot_be_used_is_said(tmp_path, address):
     (tmp_path / "zone").write_text(ZONE)
     run = subprocess.run([os.path.join(BUILD, "veer-dnsd"), "--listen", "127.0.0.1@0", "--zone", f"example={tmp_path}/zone",
