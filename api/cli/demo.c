@@ -142,7 +142,7 @@ static enum veer_err set_up(struct running *r, struct service *service, const ch
 	if (err == VEER_OK)
 		err = start_sites(diag);
 	if (err == VEER_OK)
-		err = service_load(config, service, diag);
+		err = service_load(config, false, service, diag);
 	if (err == VEER_OK) {
 		service->log_dir = log_dir;
 		err = supervisor_new(r->daemon.loop, r->daemon.log, service->state, &r->supervisor, diag);

@@ -11,6 +11,7 @@
 struct running {
 	struct daemon daemon;
 	struct supervisor *supervisor;
+	bool check_config; /* only look whether the file, and the files that it names, can be used */
 };
 
 static void on_ready(void *ctx)
@@ -29,8 +30,12 @@ static int supervise(struct running *r, const char *path)
 {
 	struct veer_diag diag = {""};
 	struct service service;
-	if (service_load(path, &service, &diag) != VEER_OK)
+	if (service_load(path, r->check_config, &service, &diag) != VEER_OK)
 		return daemon_fail(&r->daemon, &diag);
+	if (r->check_config) {
+		service_deinit(&service);
+		return DAEMON_EXIT_OK;
+	}
 	enum veer_err err = file_make_dirs(service.state, &diag);
 	if (err == VEER_OK)
 		err = supervisor_new(r->daemon.loop, r->daemon.log, service.state, &r->supervisor, &diag);
@@ -51,8 +56,17 @@ static int supervise(struct running *r, const char *path)
 int cli_run(int argc, char *argv[], int first)
 {
 	struct running r = {0};
+	const struct args_option options[] = {
+		{.name = "check-config",
+		 .kind = ARGS_FLAG,
+		 .target = &r.check_config,
+		 .help = "check FILE and the files that it names, and end: 0, or 2 with the first reason",
+		 .cli_only = true},
+	};
 	const struct args_spec spec = {
-		.usage = "veer run [FILE]",
+		.options = options,
+		.option_count = 1,
+		.usage = "veer run [--check-config] [FILE]",
 		.summary = "Runs the control plane, a name server and probe agents on this host, restarts what fails, "
 			   "and ends\n"
 			   "all of it on SIGTERM. FILE: the configuration (default /etc/veer/veer.yaml).",

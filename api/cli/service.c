@@ -82,6 +82,7 @@ static enum veer_err find_programs(struct service *s, struct veer_diag *diag)
 struct checker {
 	const struct config *config;
 	struct veer_diag *diag;
+	bool with_files;   /* files that are named must be readable, too */
 	enum veer_err err; /* of the first thing that is wrong */
 };
 
@@ -101,14 +102,15 @@ static void check_state(struct checker *c, const char *state)
 {
 	if (state[0] != '/')
 		refuse(c, "/state", "state: must be an absolute path");
-	else if (strlen(state) + sizeof "/notify.sock" > sizeof((struct sockaddr_un *)NULL)->sun_path)
+	else if (strlen(state) + sizeof "/api.sock" > sizeof((struct sockaddr_un *)NULL)->sun_path)
 		refuse(c, "/state", "state: the path is too long for the sockets below it (at most %zu bytes)",
-		       sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/notify.sock");
+		       sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/api.sock");
 }
 
+/* A file that cannot be read is the child's trouble, which must not be that of the others: only a check refuses it. */
 static void check_file(struct checker *c, const char *pointer, const char *key, const char *path)
 {
-	if (path != NULL && access(path, R_OK) != 0)
+	if (c->with_files && path != NULL && access(path, R_OK) != 0)
 		refuse(c, pointer, "%s: %.200s: %s", key, path, strerror(errno));
 }
 
@@ -210,9 +212,10 @@ static void check_probes(struct checker *c, const json_t *probes)
 	}
 }
 
-static enum veer_err check_service(const struct config *config, const json_t *service, struct veer_diag *diag)
+static enum veer_err check_service(const struct config *config, const json_t *service, bool with_files,
+				   struct veer_diag *diag)
 {
-	struct checker c = {config, diag, VEER_OK};
+	struct checker c = {config, diag, with_files, VEER_OK};
 	check_state(&c, text(service, "state"));
 	check_api(&c, json_object_get(service, "api"));
 	check_dnsd(&c, json_object_get(service, "dnsd"));
@@ -220,7 +223,7 @@ static enum veer_err check_service(const struct config *config, const json_t *se
 	return c.err;
 }
 
-enum veer_err service_load(const char *path, struct service *out, struct veer_diag *diag)
+enum veer_err service_load(const char *path, bool with_files, struct service *out, struct veer_diag *diag)
 {
 	struct config *config = NULL;
 	*out = (struct service){0};
@@ -228,7 +231,7 @@ enum veer_err service_load(const char *path, struct service *out, struct veer_di
 	if (err == VEER_OK)
 		err = config_to_json(config, &service_schema, &out->config, diag);
 	if (err == VEER_OK)
-		err = check_service(config, out->config, diag);
+		err = check_service(config, out->config, with_files, diag);
 	config_free(&config);
 	const char *state = text(out->config, "state");
 	if (err == VEER_OK) {
@@ -297,12 +300,12 @@ static void add_integer(struct command *c, const char *option, const json_t *val
 }
 
 static enum veer_err add_child(const struct service *s, struct supervisor *supervisor, const struct command *c,
-			       const char *name, bool is_once, const char *const *needs)
+			       struct supervise_spec spec)
 {
 	char log_path[2 * SERVICE_PATH_SIZE];
-	struct supervise_spec spec = {.name = name, .argv = c->argv, .is_once = is_once, .needs = needs};
+	spec.argv = c->argv;
 	if (s->log_dir != NULL) {
-		(void)snprintf(log_path, sizeof log_path, "%s/%s.log", s->log_dir, name);
+		(void)snprintf(log_path, sizeof log_path, "%s/%s.log", s->log_dir, spec.name);
 		spec.log_path = log_path;
 	}
 	return c->failed ? VEER_ERANGE : supervisor_add(supervisor, &spec);
@@ -319,10 +322,13 @@ static enum veer_err add_api(const struct service *s, struct supervisor *supervi
 	add_list(&c, "--listen", json_object_get(api, "listen"));
 	add_text(&c, "--tls-cert", text(api, "tls_cert"));
 	add_text(&c, "--tls-key", text(api, "tls_key"));
-	return add_child(s, supervisor, &c, "veer-api", false, NULL);
+	return add_child(s, supervisor, &c, (struct supervise_spec){.name = "veer-api"});
 }
 
-/* The name server needs nobody: it is started at once and serves what it has saved. */
+/*
+ * The name server needs nobody: it is started at once and serves what it has saved. One that is left of a `veer run`
+ * that was killed answers on, and this one takes its place.
+ */
 static enum veer_err add_dnsd(const struct service *s, struct supervisor *supervisor, struct arena *arena)
 {
 	struct command c = {.arena = arena};
@@ -333,6 +339,7 @@ static enum veer_err add_dnsd(const struct service *s, struct supervisor *superv
 	add_text(&c, "--feed", s->socket);
 	add(&c, "--state");
 	add(&c, "%s/dnsd", s->state);
+	add(&c, "--replace");
 	add_list(&c, "--listen", json_object_get(dnsd, "listen"));
 	add_list(&c, "--geoip", json_object_get(dnsd, "geoip"));
 	add_list(&c, "--rrl-exempt", json_object_get(dnsd, "rrl_exempt"));
@@ -341,7 +348,7 @@ static enum veer_err add_dnsd(const struct service *s, struct supervisor *superv
 	add_integer(&c, "--rrl-slip", json_object_get(dnsd, "rrl_slip"));
 	add_integer(&c, "--tcp-max", json_object_get(dnsd, "tcp_max"));
 	add_integer(&c, "--tcp-max-prefix", json_object_get(dnsd, "tcp_max_prefix"));
-	return add_child(s, supervisor, &c, "veer-dnsd", false, NULL);
+	return add_child(s, supervisor, &c, (struct supervise_spec){.name = "veer-dnsd", .outlives = true});
 }
 
 /* An agent that has no identity yet is enrolled first. */
@@ -357,8 +364,9 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 	(void)snprintf(step, sizeof step, "enrol-%s", name);
 	const char *const enrolled_first[] = {step, NULL};
 	bool needs_enrolment = access(identity, F_OK) != 0;
-	enum veer_err err = file_make_dirs(dir, NULL);
-	if (err == VEER_OK && needs_enrolment) {
+	enum veer_err err = VEER_OK;
+	(void)file_make_dirs(dir, NULL); /* the agent says what is wrong with it */
+	if (needs_enrolment) {
 		struct command c = {.arena = arena};
 		add(&c, "/proc/self/exe");
 		add(&c, "agent");
@@ -368,7 +376,8 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 		add_text(&c, "--api", s->socket);
 		add(&c, "--out");
 		add(&c, "%s/token", dir);
-		err = add_child(s, supervisor, &c, step, true, api_first);
+		err = add_child(s, supervisor, &c,
+				(struct supervise_spec){.name = step, .is_once = true, .needs = api_first});
 	}
 	struct command c = {.arena = arena};
 	add(&c, "%s/veer-probe", s->programs);
@@ -380,16 +389,14 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 	add_text(&c, "--allow-targets", text(probe, "allow_targets"));
 	for (size_t i = 0; i < json_array_size(json_object_get(probe, "reference")); i++)
 		add_text(&c, "--reference", json_string_value(json_array_get(json_object_get(probe, "reference"), i)));
-	return err == VEER_OK ? add_child(s, supervisor, &c, child, false, needs_enrolment ? enrolled_first : NULL)
-			      : err;
+	const struct supervise_spec spec = {.name = child, .needs = needs_enrolment ? enrolled_first : NULL};
+	return err == VEER_OK ? add_child(s, supervisor, &c, spec) : err;
 }
 
 enum veer_err service_add(const struct service *s, struct supervisor *supervisor, struct veer_diag *diag)
 {
-	char dir[2 * SERVICE_PATH_SIZE];
 	struct arena *arena = arena_new(TEXTS_BYTES);
-	(void)snprintf(dir, sizeof dir, "%s/dnsd", s->state);
-	enum veer_err err = arena != NULL ? file_make_dirs(dir, diag) : VEER_ENOMEM;
+	enum veer_err err = arena != NULL ? VEER_OK : VEER_ENOMEM;
 	if (err == VEER_OK)
 		err = add_api(s, supervisor, arena);
 	if (err == VEER_OK)

@@ -23,8 +23,11 @@ struct service {
 	const char *log_dir;                 /* children's standard error goes to files here; NULL: to ours. Borrowed */
 };
 
-/* Read the file. The diag says FILE:LINE. Errors: VEER_EINVAL, VEER_ENOTFOUND and the like. */
-enum veer_err service_load(const char *path, struct service *out, struct veer_diag *diag);
+/*
+ * Read the file; `with_files`: the files that it names must be readable, too. The diag says FILE:LINE. Errors:
+ * VEER_EINVAL, VEER_ENOTFOUND and the like.
+ */
+enum veer_err service_load(const char *path, bool with_files, struct service *out, struct veer_diag *diag);
 /* Also fine after service_load() has failed. */
 void service_deinit(struct service *service);
 

@@ -148,22 +148,36 @@ static void print_agents(const json_t *agents)
 	table_free(&t);
 }
 
+/* "without geoip, query_log": what the name server does without. */
+static void note_of(const json_t *server, char *out)
+{
+	const json_t *parts = json_object_get(server, "degraded");
+	size_t len = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < json_array_size(parts) && len + 1 < CELL; i++) {
+		int n = snprintf(out + len, CELL - len, "%s%s", i == 0 ? "without " : ", ",
+				 json_string_value(json_array_get(parts, i)));
+		len += n > 0 ? (size_t)n : 0;
+	}
+}
+
 static void print_nameservers(const json_t *servers, int64_t newest)
 {
-	static const char *const headings[] = {"NAME SERVER", "REVISION", "ZONES", "QUERIES", "HEARD"};
-	struct table *t = table_new(headings, 5);
+	static const char *const headings[] = {"NAME SERVER", "REVISION", "ZONES", "QUERIES", "HEARD", "NOTE"};
+	struct table *t = table_new(headings, 6);
 	size_t i;
 	json_t *s;
 	json_array_foreach((json_t *)(uintptr_t)servers, i, s)
 	{
-		char revision[CELL], zones[CELL], queries[CELL], heard[CELL];
+		char revision[CELL], zones[CELL], queries[CELL], heard[CELL], note[CELL];
 		int64_t at = int_of(s, "revision");
 		(void)snprintf(revision, sizeof revision, "%lld%s", (long long)at, at < newest ? " (behind)" : "");
 		(void)snprintf(zones, sizeof zones, "%lld", (long long)int_of(s, "zones"));
 		(void)snprintf(queries, sizeof queries, "%lld", (long long)int_of(s, "queries"));
 		age_text(int_of(s, "heard_ms_ago"), heard);
+		note_of(s, note);
 		if (t != NULL)
-			table_row(t, (const char *const[]){text_of(s, "name"), revision, zones, queries, heard});
+			table_row(t, (const char *const[]){text_of(s, "name"), revision, zones, queries, heard, note});
 	}
 	if (t != NULL)
 		table_print(t, stdout);

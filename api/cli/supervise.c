@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,9 @@ enum {
 	STEADY_MS = 10000, /* after running so long, the next pause is the first again */
 	END_TIMEOUT_MS = 10000,
 	EXIT_NO_PROGRAM = 127,
+	WATCHDOG_MS = 10000, /* a child that is ready and says nothing for so long hangs */
+	LOOK_MS = 1000,
+	LATE_LOOKS = 2, /* so many looks in a row must find it so: this process may have been stopped itself */
 };
 
 enum child_state { CHILD_WAITING, CHILD_RUNNING, CHILD_READY, CHILD_PAUSING, CHILD_DONE };
@@ -32,6 +36,7 @@ struct child {
 	char **argv;
 	char *log_path;
 	bool is_once;
+	bool outlives;                     /* goes on when the supervisor is killed */
 	size_t needs[SUPERVISE_NEEDS_MAX]; /* indices */
 	size_t need_count;
 	enum child_state state;
@@ -39,15 +44,18 @@ struct child {
 	int pidfd; /* -1 when it does not run */
 	int64_t started_ms;
 	int64_t pause_ms;
+	int64_t alive_ms;    /* when it said so last; since it is ready */
+	unsigned late_looks; /* in a row */
 	struct loop_timer timer;
 };
 
 struct supervisor {
 	struct loop *loop;
 	struct logger *log;
-	char socket_path[108];
+	char notify[128]; /* NOTIFY_SOCKET=@NAME: an abstract address, which needs no file */
 	int socket;
-	int lock_fd; /* one supervisor a directory */
+	int lock_fd; /* one supervisor a directory; -1: it cannot be locked */
+	struct loop_timer look;
 	struct child *children[SUPERVISE_CHILDREN_MAX];
 	size_t count;
 	bool is_started;
@@ -60,11 +68,12 @@ static void start_all(struct supervisor *s);
 static void on_child_exit(void *ctx, int fd, unsigned events);
 
 /* In the child process: nothing here may allocate or lock. */
-static void become(const struct child *c, const char *notify, pid_t supervisor)
+static void become(const struct child *c, const char *notify, const char *watchdog, pid_t supervisor)
 {
 	sigset_t none;
 	(void)setpgid(0, 0);
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (!c->outlives)
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
@@ -76,6 +85,8 @@ static void become(const struct child *c, const char *notify, pid_t supervisor)
 	if (getppid() != supervisor) /* it died before prctl() */
 		_exit(1);
 	(void)putenv((char *)(uintptr_t)notify);
+	(void)putenv((char *)(uintptr_t)watchdog);
+	(void)unsetenv("WATCHDOG_PID");
 	(void)execv(c->argv[0], c->argv);
 	_exit(EXIT_NO_PROGRAM);
 }
@@ -113,13 +124,13 @@ static void give_up(struct child *c)
 static void start_child(struct child *c)
 {
 	struct supervisor *s = c->supervisor;
-	char notify[128];
-	(void)snprintf(notify, sizeof notify, "NOTIFY_SOCKET=%s", s->socket_path);
+	char watchdog[48];
+	(void)snprintf(watchdog, sizeof watchdog, "WATCHDOG_USEC=%d000", WATCHDOG_MS);
 	c->started_ms = loop_now_ms(s->loop);
 	const pid_t supervisor = getpid();
 	c->pid = fork();
 	if (c->pid == 0)
-		become(c, notify, supervisor);
+		become(c, s->notify, watchdog, supervisor);
 	c->pidfd = c->pid > 0 ? (int)syscall(SYS_pidfd_open, c->pid, 0) : -1;
 	if (c->pidfd < 0 || loop_watch(s->loop, c->pidfd, LOOP_READ, on_child_exit, c) != VEER_OK) {
 		log_error(s->log, "cannot start", LOG_STR("child", c->name), LOG_STR("why", strerror(errno)));
@@ -191,6 +202,17 @@ static void on_child_exit(void *ctx, int fd, unsigned events)
 	(void)loop_timer_set(s->loop, &c->timer, c->pause_ms, on_pause_over, c);
 }
 
+/* What a child says of itself. */
+static void hear(struct child *c, const char *text)
+{
+	c->alive_ms = loop_now_ms(c->supervisor->loop);
+	if (strstr(text, "READY=1") == NULL)
+		return;
+	c->state = CHILD_READY;
+	log_info(c->supervisor->log, "ready", LOG_STR("child", c->name));
+	start_all(c->supervisor);
+}
+
 /* A child has something to say; the kernel tells which one (SCM_CREDENTIALS, unix(7)). */
 static void on_notify(void *ctx, int fd, unsigned events)
 {
@@ -208,41 +230,65 @@ static void on_notify(void *ctx, int fd, unsigned events)
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(&msg); h != NULL; h = CMSG_NXTHDR(&msg, h))
 		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_CREDENTIALS)
 			memcpy(&peer, CMSG_DATA(h), sizeof peer);
-	for (size_t i = 0; i < s->count; i++) {
-		if (s->children[i]->pid != peer.pid || peer.pid == 0 || strstr(text, "READY=1") == NULL)
-			continue;
-		s->children[i]->state = CHILD_READY;
-		log_info(s->log, "ready", LOG_STR("child", s->children[i]->name));
-		start_all(s);
-		return;
-	}
+	for (size_t i = 0; i < s->count; i++)
+		if (s->children[i]->pid == peer.pid && peer.pid != 0)
+			hear(s->children[i], text);
 }
 
+static void kill_hung(struct child *c)
+{
+	log_error(c->supervisor->log, "it hangs: it is killed, and started again", LOG_STR("child", c->name),
+		  LOG_INT("pid", c->pid), LOG_INT("silent_ms", loop_now_ms(c->supervisor->loop) - c->alive_ms));
+	c->late_looks = 0;
+	(void)kill(c->pid, SIGKILL);
+}
+
+/* Every second: which of those that are ready have been silent for too long? */
+static void look(void *ctx)
+{
+	struct supervisor *s = ctx;
+	for (size_t i = 0; i < s->count; i++) {
+		struct child *c = s->children[i];
+		bool is_late = c->state == CHILD_READY && loop_now_ms(s->loop) - c->alive_ms > WATCHDOG_MS;
+		c->late_looks = is_late ? c->late_looks + 1 : 0;
+		if (c->late_looks >= LATE_LOOKS)
+			kill_hung(c);
+	}
+	if (loop_timer_set(s->loop, &s->look, LOOK_MS, look, s) != VEER_OK)
+		log_error(s->log, "memory is out: a child that hangs is not noticed");
+}
+
+/* What cannot be locked (a read-only disk without the file) is used all the same: the children have locks of their own.
+ */
 static enum veer_err lock_dir(struct supervisor *s, const char *dir, struct veer_diag *diag)
 {
 	char path[4096];
 	if ((size_t)snprintf(path, sizeof path, "%s/run.lock", dir) >= sizeof path)
 		return veer_fail(diag, VEER_ERANGE, "%s: the path is too long", dir);
 	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->lock_fd < 0)
-		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", path, strerror(errno));
-	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+	if (s->lock_fd < 0) {
+		log_error(s->log, "the state directory cannot be written in", LOG_STR("path", path),
+			  LOG_STR("why", strerror(errno)));
+		s->lock_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	}
+	if (s->lock_fd >= 0 && flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
 		return veer_fail(diag, VEER_EBUSY, "%s: another veer run uses this directory: end it first", dir);
 	return VEER_OK;
 }
 
-static enum veer_err open_socket(struct supervisor *s, const char *dir, struct veer_diag *diag)
+/* The kernel chooses a free abstract address (unix(7), autobind). */
+static enum veer_err open_socket(struct supervisor *s, struct veer_diag *diag)
 {
 	const int on = 1;
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	if ((size_t)snprintf(s->socket_path, sizeof s->socket_path, "%s/notify.sock", dir) >= sizeof s->socket_path)
-		return veer_fail(diag, VEER_ERANGE, "%s: too long for a Unix socket's path", dir);
-	(void)snprintf(at.sun_path, sizeof at.sun_path, "%s", s->socket_path);
-	(void)unlink(s->socket_path);
+	socklen_t len = sizeof at;
 	s->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->socket < 0 || bind(s->socket, (const struct sockaddr *)&at, sizeof at) != 0 ||
+	if (s->socket < 0 || bind(s->socket, (const struct sockaddr *)&at, sizeof at.sun_family) != 0 ||
+	    getsockname(s->socket, (struct sockaddr *)&at, &len) != 0 ||
 	    setsockopt(s->socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0)
-		return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", s->socket_path, strerror(errno));
+		return veer_fail(diag, veer_err_from_errno(errno), "no socket for the children: %s", strerror(errno));
+	size_t name_len = len - offsetof(struct sockaddr_un, sun_path);
+	(void)snprintf(s->notify, sizeof s->notify, "NOTIFY_SOCKET=@%.*s", (int)name_len - 1, at.sun_path + 1);
 	return loop_watch(s->loop, s->socket, LOOP_READ, on_notify, s);
 }
 
@@ -257,7 +303,7 @@ enum veer_err supervisor_new(struct loop *loop, struct logger *log, const char *
 	s->socket = s->lock_fd = -1;
 	enum veer_err err = lock_dir(s, dir, diag);
 	if (err == VEER_OK)
-		err = open_socket(s, dir, diag);
+		err = open_socket(s, diag);
 	if (err != VEER_OK) {
 		supervisor_free(&s);
 		return err;
@@ -313,6 +359,7 @@ enum veer_err supervisor_add(struct supervisor *s, const struct supervise_spec *
 	c->supervisor = s;
 	c->pidfd = -1;
 	c->is_once = spec->is_once;
+	c->outlives = spec->outlives;
 	c->name = strdup(spec->name);
 	c->log_path = spec->log_path != NULL ? strdup(spec->log_path) : NULL;
 	bool has_memory =
@@ -332,6 +379,7 @@ void supervisor_start(struct supervisor *s, void (*on_ready)(void *ctx), void *c
 	s->ctx = ctx;
 	s->is_started = true;
 	start_all(s);
+	look(s);
 }
 
 void supervisor_signal(struct supervisor *s, int signal_number)
@@ -370,6 +418,7 @@ void supervisor_free(struct supervisor **supervisor)
 	if (s == NULL)
 		return;
 	s->is_started = false;
+	loop_timer_cancel(s->loop, &s->look);
 	supervisor_signal(s, SIGTERM);
 	if (!wait_for_all(s, veer_clock_monotonic_ms(loop_clock(s->loop)) + END_TIMEOUT_MS)) {
 		log_error(s->log, "some children do not end: killing them");
@@ -383,7 +432,6 @@ void supervisor_free(struct supervisor **supervisor)
 	if (s->socket >= 0) {
 		loop_unwatch(s->loop, s->socket);
 		(void)close(s->socket);
-		(void)unlink(s->socket_path);
 	}
 	if (s->lock_fd >= 0)
 		(void)close(s->lock_fd);

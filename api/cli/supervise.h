@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Child processes that are kept running: started when what they need is ready, restarted with growing pauses when they
- * end, ended together. Children say that they are ready as to a service manager (sd_notify).
+ * end, ended together. Children say that they are ready, and then that they are alive, as to a service manager
+ * (sd_notify, over an abstract socket); one that is silent for 10 s is killed and started again.
  *
- * A child has a process group of its own (Ctrl-C reaches only the supervisor) and ends when the supervisor dies.
+ * A child has a process group of its own (Ctrl-C reaches only the supervisor). It ends when the supervisor dies, unless
+ * it is one that outlives it.
  * Threads: one, the loop's.
  */
 #ifndef VEER_API_CLI_SUPERVISE_H
@@ -27,11 +29,15 @@ struct supervise_spec {
 	const char *const *argv; /* ended by NULL; argv[0] is the path */
 	const char *log_path;    /* standard error goes here (appended); NULL: to ours */
 	bool is_once;            /* a step: done when it ends with 0, tried again when it fails */
+	bool outlives;           /* goes on when the supervisor is killed: the next one's child takes its place */
 	const char *const
 		*needs; /* names of children that must be ready (steps: done) first, ended by NULL; may be NULL */
 };
 
-/* A supervisor whose notification socket stands in the directory `dir`. Errors: VEER_EIO and the like. */
+/*
+ * A supervisor that has locked the directory `dir`, if that can be locked. Errors: VEER_EBUSY (another one has it),
+ * VEER_EIO and the like.
+ */
 enum veer_err supervisor_new(struct loop *loop, struct logger *log, const char *dir, struct supervisor **out,
 			     struct veer_diag *diag);
 
