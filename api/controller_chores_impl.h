@@ -8,6 +8,7 @@
 
 #include "api/controller_impl.h"
 #include "api/overrides.h"
+#include "api/window_preview.h"
 
 enum {
 	CHORES_SOURCE_SIZE = 128, /* "maintenance/NAME" */
@@ -72,11 +73,6 @@ void chores_key_of(const struct model_pool *pool, const struct model_endpoint *e
 void chores_end_overrides(struct chores_turn *t);
 
 /* controller_chores_windows.c */
-/* Does the window cover this endpoint, whether it is on or not? */
-bool chores_is_in_scope(const struct model_maintenance *m, const struct model_pool *pool,
-			const struct model_endpoint *e);
-/* May the window leave this pool without endpoints? */
-bool chores_is_forced(const struct model_maintenance *m, const struct model_pool *pool);
 /* What the overrides of this window have as their source, into CHORES_SOURCE_SIZE bytes. */
 void chores_source_of(const struct model_maintenance *m, char *out);
 /* What a window wants of the endpoints it covers; borrows from all three. */

@@ -41,41 +41,37 @@ static const char *why_over(const struct chores_turn *t, const struct chores_ove
 		const struct chores_window *w = &t->windows[i];
 		chores_source_of(&w->model, source);
 		if (strcmp(source, k->model.source) == 0)
-			return w->is_on && chores_is_in_scope(&w->model, pool, e) ? NULL
-										  : "the maintenance window is over";
+			return w->is_on && window_covers(&w->model, pool->name, e) ? NULL
+										   : "the maintenance window is over";
 	}
 	return "the maintenance window is gone";
 }
 
-/* Is some endpoint of the pool neither drained nor forced down? */
-static bool has_endpoint_left(const struct chores_turn *t, const struct model_pool *pool)
+/* May an endpoint that is out stay so, or is it the last one, as the safety rule has it? */
+static bool may_stay_out(struct chores_turn *t, const struct chores_window *w, const char *key)
 {
-	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
-		char key[MODEL_ENDPOINT_KEY_MAX + 1];
-		chores_key_of(pool, &pool->endpoints[i], key);
-		const struct chores_override *known = chores_override_of(t, key);
-		if (known == NULL || known->model.action == MODEL_OVERRIDE_UP)
-			return true;
-	}
-	return false;
+	struct safety_loss loss;
+	struct directory *directory = t->c->config.directory;
+	directory_read_begin(directory);
+	enum veer_err err = overrides_judge(directory, &key, 1, w->model.force, w->model.force_count, t->arena, &loss);
+	directory_read_end(directory);
+	return err == VEER_OK;
 }
 
 /*
  * The window that goes on where an override ends, NULL without one: another one that overlaps, or the same with a later
- * end. It takes over in one step, so that the endpoint is not answered with in between. It stays out then, which cannot
- * empty a pool; that it is empty already only a window that is forced may prolong.
+ * end. It takes over in one step, so that the endpoint is not answered with in between. It stays out then, which takes
+ * nothing away; but what is against the safety rule already, only a window that is forced may prolong.
  */
-static const struct chores_window *heir_of(const struct chores_turn *t, const struct chores_override *k)
+static const struct chores_window *heir_of(struct chores_turn *t, const struct chores_override *k)
 {
 	const struct model_pool *pool = NULL;
 	const struct model_endpoint *e = chores_endpoint_of(t, k->key, &pool);
 	if (e == NULL || k->model.action == MODEL_OVERRIDE_UP)
 		return NULL;
-	bool is_empty = !has_endpoint_left(t, pool);
 	for (size_t i = 0; i < t->window_count; i++) {
 		const struct chores_window *w = &t->windows[i];
-		if (w->is_on && chores_is_in_scope(&w->model, pool, e) &&
-		    (!is_empty || chores_is_forced(&w->model, pool)))
+		if (w->is_on && window_covers(&w->model, pool->name, e) && may_stay_out(t, w, k->key))
 			return w;
 	}
 	return NULL;

@@ -5,28 +5,6 @@
 
 #include "api/controller_chores_impl.h"
 
-static bool is_among(const char *const *names, uint32_t count, const char *name)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
-
-bool chores_is_in_scope(const struct model_maintenance *m, const struct model_pool *pool,
-			const struct model_endpoint *e)
-{
-	char key[MODEL_ENDPOINT_KEY_MAX + 1];
-	chores_key_of(pool, e, key);
-	return is_among(m->pools, m->pool_count, pool->name) || is_among(m->sites, m->site_count, e->site) ||
-	       is_among(m->endpoints, m->endpoint_count, key);
-}
-
-bool chores_is_forced(const struct model_maintenance *m, const struct model_pool *pool)
-{
-	return is_among(m->force, m->force_count, pool->name);
-}
-
 void chores_source_of(const struct model_maintenance *m, char *out)
 {
 	(void)snprintf(out, CHORES_SOURCE_SIZE, "maintenance/%s", m->name);
@@ -67,11 +45,12 @@ static void drain(struct chores_turn *t, const struct chores_window *w, const st
 	struct veer_diag diag = {""};
 	int64_t revision;
 	struct override_wish wish = chores_wish_of(t, w, &texts);
+	struct safety_loss loss;
 	for (size_t done = 0; done < count; done += OVERRIDES_AT_ONCE) {
 		wish.endpoints = keys + done;
 		wish.count = count - done < OVERRIDES_AT_ONCE ? count - done : OVERRIDES_AT_ONCE;
-		enum veer_err err =
-			overrides_put(t->c->config.store, t->c->config.directory, &wish, t->arena, &revision, &diag);
+		enum veer_err err = overrides_put(t->c->config.store, t->c->config.directory, &wish, t->arena,
+						  &revision, &loss, &diag);
 		t->has_written = true;
 		if (err == VEER_OK) {
 			(void)directory_wait(t->c->config.directory, revision, CHORES_WAIT_MS);
@@ -88,28 +67,38 @@ static void drain(struct chores_turn *t, const struct chores_window *w, const st
 	}
 }
 
-/* Drain what the window wants of one pool: all of that, or, if nothing would be left, none of it. */
+/* Would the safety rule let all of these be drained? A pool is drained in several commits, so it is asked before. */
+static bool may_drain(struct chores_turn *t, const struct chores_window *w, const char *const *keys, size_t count)
+{
+	struct safety_loss loss;
+	struct directory *directory = t->c->config.directory;
+	directory_read_begin(directory);
+	enum veer_err err =
+		overrides_judge(directory, keys, count, w->model.force, w->model.force_count, t->arena, &loss);
+	directory_read_end(directory);
+	t->failed = t->failed || err == VEER_ENOMEM;
+	return err == VEER_OK;
+}
+
+/* Drain what the window wants of one pool: all of that, or, if the safety rule forbids it, none of it. */
 static void maintain_pool(struct chores_turn *t, const struct chores_window *w, const struct model_pool *pool)
 {
 	const char **keys = arena_calloc(t->arena, (size_t)pool->endpoint_count + 1, sizeof *keys);
-	size_t count = 0, left = 0;
+	size_t count = 0;
 	for (uint32_t i = 0; keys != NULL && i < pool->endpoint_count; i++) {
 		char key[MODEL_ENDPOINT_KEY_MAX + 1];
 		chores_key_of(pool, &pool->endpoints[i], key);
-		const struct chores_override *known = chores_override_of(t, key);
 		/* What somebody else has said of an endpoint stands. */
-		if (known == NULL && chores_is_in_scope(&w->model, pool, &pool->endpoints[i]))
+		if (chores_override_of(t, key) == NULL && window_covers(&w->model, pool->name, &pool->endpoints[i]))
 			keys[count++] = arena_strdup(t->arena, key);
-		else
-			left += known == NULL || known->model.action == MODEL_OVERRIDE_UP;
 		t->failed = t->failed || (count > 0 && keys[count - 1] == NULL);
 	}
 	if (keys == NULL || t->failed || count == 0)
 		return;
-	if (left == 0 && !chores_is_forced(&w->model, pool))
-		add_block(t, w, pool);
-	else
+	if (may_drain(t, w, keys, count))
 		drain(t, w, pool, keys, count);
+	else if (!t->failed)
+		add_block(t, w, pool);
 }
 
 /* Say what is blocked now, and log what was not before. */
@@ -122,7 +111,7 @@ static void publish_blocks(struct chores_turn *t)
 		for (size_t j = 0; j < chores->block_count && !is_known; j++)
 			is_known = memcmp(&chores->blocks[j], &t->blocks[i], sizeof t->blocks[i]) == 0;
 		if (!is_known)
-			log_warn(t->c->config.log, "maintenance would leave a pool without endpoints: not drained",
+			log_warn(t->c->config.log, "maintenance would leave nothing to answer with: not drained",
 				 LOG_STR("maintenance", t->blocks[i].maintenance), LOG_STR("pool", t->blocks[i].pool));
 	}
 	memcpy(chores->blocks, t->blocks, t->block_count * sizeof t->blocks[0]);

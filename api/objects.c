@@ -242,26 +242,51 @@ void handle_object_get(void *ctx, struct api_request *request, struct api_reply 
 	free(found.text);
 }
 
+static void refuse_loss(struct api_request *request, struct api_reply *reply, const struct safety_loss *loss,
+			const char *force)
+{
+	const char *text = safety_text(loss, request->arena);
+	api_problem(reply, 409, "would-empty", "%s; to do it all the same, say ?force=%s", text != NULL ? text : "",
+		    force);
+}
+
 /*
- * Overrides together must leave every pool an endpoint (S11), also when it is the pool that changes. `*guard` is the
- * condition under which they do.
+ * The safety rule, where it is a pool or a site that changes. `*guard` is the condition under which it is kept; false:
+ * the reply is made. A policy may be as it likes, but whoever judged a drain without knowing of it must judge again.
  */
-static bool may_be_pool(struct api *api, struct api_request *request, struct api_reply *reply, const json_t *object,
-			struct store_op *guard)
+static bool is_safe(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
+		    const json_t *object, struct store_op *guard)
 {
 	struct model_pool pool;
+	struct safety_loss loss;
 	const char *force = api_query(request, "force");
-	if (model_pool_parse(object, request->arena, &pool, NULL) != VEER_OK) {
-		api_problem_err(reply, VEER_ENOMEM);
-		return false;
+	const char *name = json_string_value(json_object_get(object, "name"));
+	const char *state = json_string_value(json_object_get(object, "state"));
+	enum veer_err err;
+	if (kind == MODEL_KIND_POOL) {
+		err = model_pool_parse(object, request->arena, &pool, NULL);
+		if (err == VEER_OK)
+			err = overrides_judge_pool(api->directory, &pool, force, request->arena, guard, &loss);
+	} else {
+		bool takes_nothing = kind != MODEL_KIND_SITE || state == NULL || strcmp(state, "out") != 0;
+		bool is_forced = takes_nothing || (force != NULL && strcmp(force, name) == 0);
+		err = overrides_judge_site(api->directory, name, is_forced, request->arena, guard, &loss);
 	}
-	if (!overrides_would_empty(api->directory, &pool, guard) || (force != NULL && strcmp(force, pool.name) == 0))
-		return true;
-	api_problem(reply, 409, "would-empty",
-		    "all endpoints that the pool \"%s\" would have are drained or forced down; to do it all the same, "
-		    "say ?force=%s",
-		    pool.name, pool.name);
-	return false;
+	if (err == VEER_EBUSY)
+		refuse_loss(request, reply, &loss, kind == MODEL_KIND_POOL ? loss.pool : name);
+	else if (err != VEER_OK)
+		api_problem_err(reply, VEER_ENOMEM);
+	return err == VEER_OK;
+}
+
+/* Whether a site is in the answers is an administrator's word, like an override. */
+static void log_site(struct api *api, const struct api_request *request, enum model_kind kind, const json_t *object)
+{
+	const char *state = json_string_value(json_object_get(object, "state"));
+	if (kind == MODEL_KIND_SITE)
+		log_notice(api->log, "site", LOG_STR("name", json_string_value(json_object_get(object, "name"))),
+			   LOG_STR("state", state != NULL ? state : "in"),
+			   LOG_STR("by", api_principal_name(api, request)));
 }
 
 /* Commit the validated object; write_lock is held. */
@@ -283,7 +308,7 @@ static void commit_object(struct api *api, struct api_request *request, struct a
 	}
 	struct store_op ops[2] = {{STORE_PUT, kind, name, text, strlen(text), expect, 0}};
 	size_t count = 1;
-	if (kind == MODEL_KIND_POOL && !may_be_pool(api, request, reply, object, &ops[count++])) {
+	if (kind != MODEL_KIND_CHECK && !is_safe(api, request, reply, kind, object, &ops[count++])) {
 		free(text);
 		return;
 	}
@@ -291,6 +316,7 @@ static void commit_object(struct api *api, struct api_request *request, struct a
 		(void)snprintf(reply->location, sizeof reply->location, "%s%s%s", request->path, is_create ? "/" : "",
 			       is_create ? name : "");
 		api_reply_object(reply, current == 0 ? 201 : 200, text, strlen(text), revision);
+		log_site(api, request, kind, object);
 	}
 	free(text);
 }

@@ -77,14 +77,12 @@ static void read_wish(struct api *api, const struct api_request *request, struct
 	wish->expect = STORE_ANY;
 }
 
-static void reply_refused(struct api_reply *reply, enum veer_err err, const struct veer_diag *diag)
+static void reply_refused(struct api_reply *reply, enum veer_err err, const struct safety_loss *loss,
+			  const struct veer_diag *diag)
 {
 	if (err == VEER_EBUSY)
-		api_problem(
-			reply, 409, "would-empty",
-			"the pool \"%s\" would have no endpoint left that is not drained or forced down; to do it all "
-			"the same, say \"force\": \"%s\"",
-			diag->text, diag->text);
+		api_problem(reply, 409, "would-empty", "%s; to do it all the same, say \"force\": \"%s\"", diag->text,
+			    loss->pool);
 	else if (err == VEER_ENOTFOUND)
 		api_problem(reply, 404, "not-found", "%s", diag->text);
 	else
@@ -125,6 +123,7 @@ void handle_override_put(void *ctx, struct api_request *request, struct api_repl
 	struct veer_diag diag = {""};
 	const char *endpoint = endpoint_of(request);
 	struct override_wish wish = {.endpoints = &endpoint, .count = 1};
+	struct safety_loss loss = {.policy = ""};
 	int64_t revision, expect;
 	if (api_body_json(request, reply, &body) != VEER_OK)
 		return;
@@ -138,13 +137,13 @@ void handle_override_put(void *ctx, struct api_request *request, struct api_repl
 	} else if (api_precondition(request, reply, current, &expect)) {
 		if (request->if_match != NULL || request->if_none_match != NULL)
 			wish.expect = expect;
-		err = overrides_put(api->store, api->directory, &wish, request->arena, &revision, &diag);
+		err = overrides_put(api->store, api->directory, &wish, request->arena, &revision, &loss, &diag);
 		if (err == VEER_OK) {
 			api_wait_for(api, revision);
 			log_wish(api, &wish);
 			api_reply_stored(api, reply, current == 0 ? 201 : 200, MODEL_KIND_OVERRIDE, endpoint);
 		} else {
-			reply_refused(reply, err, &diag);
+			reply_refused(reply, err, &loss, &diag);
 		}
 	}
 	(void)pthread_mutex_unlock(&api->write_lock);
@@ -178,6 +177,7 @@ void handle_overrides_create(void *ctx, struct api_request *request, struct api_
 	struct json_cursor c;
 	struct veer_diag diag = {""};
 	struct override_wish wish = {0};
+	struct safety_loss loss = {.policy = ""};
 	int64_t revision;
 	if (api_body_json(request, reply, &body) != VEER_OK)
 		return;
@@ -191,7 +191,7 @@ void handle_overrides_create(void *ctx, struct api_request *request, struct api_
 		return;
 	}
 	(void)pthread_mutex_lock(&api->write_lock);
-	err = overrides_put(api->store, api->directory, &wish, request->arena, &revision, &diag);
+	err = overrides_put(api->store, api->directory, &wish, request->arena, &revision, &loss, &diag);
 	(void)pthread_mutex_unlock(&api->write_lock);
 	if (err == VEER_OK) {
 		api_wait_for(api, revision);
@@ -200,7 +200,7 @@ void handle_overrides_create(void *ctx, struct api_request *request, struct api_
 			reply, 201,
 			json_pack("{s:I, s:I}", "count", (json_int_t)wish.count, "revision", (json_int_t)revision));
 	} else {
-		reply_refused(reply, err, &diag);
+		reply_refused(reply, err, &loss, &diag);
 	}
 	json_decref(body);
 }

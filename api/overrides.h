@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing overrides under the safety rule (S11): no commit may leave a pool without an endpoint that is neither drained
- * nor forced down, unless its writer names the pool. Everybody who writes overrides or pools does it under one guard,
- * an object that each such commit raises on the condition that it is as it was read: of two that together would empty a
- * pool, the second one fails, on whichever control plane it is.
+ * Writing overrides under the safety rule (api/safety.h), which their writer can go past by naming a pool. Everybody
+ * who writes overrides, pools, policies or sites does it under one guard, an object that such a commit raises, or has
+ * as its condition: of two commits that together would empty a policy, the second one fails, on whichever control plane
+ * it is.
  *
  * Threads: any; the store and the directory are.
  */
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "api/directory.h"
+#include "api/safety.h"
 #include "zones/model.h"
 #include "zones/store/store.h"
 
@@ -37,11 +38,19 @@ struct override_wish {
 
 /*
  * Commit the wish; `*revision` is its revision. Errors: VEER_ENOTFOUND (the diag names an endpoint that is not there),
- * VEER_EBUSY (would empty the pool that the diag names: nothing is written), VEER_ECONFLICT (somebody was faster,
- * again and again, or `expect` does not hold), and those of store_commit().
+ * VEER_EBUSY (against the safety rule: nothing is written; `*loss` and the diag say what would be lost), VEER_ECONFLICT
+ * (somebody was faster, again and again, or `expect` does not hold), and those of store_commit().
  */
 enum veer_err overrides_put(struct store *store, struct directory *directory, const struct override_wish *wish,
-			    struct arena *arena, int64_t *revision, struct veer_diag *diag);
+			    struct arena *arena, int64_t *revision, struct safety_loss *loss, struct veer_diag *diag);
+
+/*
+ * What would the safety rule say of all these (POOL/NAME, any number) being drained together? The directory's read lock
+ * is held. Errors as safety_judge().
+ */
+enum veer_err overrides_judge(struct directory *directory, const char *const *endpoints, size_t count,
+			      const char *const *force, size_t force_count, struct arena *arena,
+			      struct safety_loss *loss);
 
 /*
  * The put of one endpoint's override as wished, for a transaction of the caller's, who answers for the safety rule.
@@ -51,9 +60,16 @@ bool overrides_put_op(const struct override_wish *wish, const char *endpoint, in
 		      struct store_op *op);
 
 /*
- * Would a pool be without endpoints, if it were as `pool` says, under the overrides there are? Fills the condition
- * under which the answer holds at commit time, to be added to the pool's own transaction. `*guard` must have one place.
+ * What does the safety rule say of a pool that is to be as `pool` says (`force`: NULL, or the name of a pool that may
+ * be emptied)? Fills the condition under which the answer holds at commit time, to be added to the pool's own
+ * transaction. Errors as safety_judge().
  */
-bool overrides_would_empty(struct directory *directory, const struct model_pool *pool, struct store_op *guard);
+enum veer_err overrides_judge_pool(struct directory *directory, const struct model_pool *pool, const char *force,
+				   struct arena *arena, struct store_op *guard, struct safety_loss *loss);
+/* The same of a site that is to be out; `*guard` raises the guard, so that drains that did not know of it fail. */
+enum veer_err overrides_judge_site(struct directory *directory, const char *site, bool is_forced, struct arena *arena,
+				   struct store_op *guard, struct safety_loss *loss);
+/* The operation that raises the guard, for what else changes what is left. The read lock is held. False: no memory. */
+bool overrides_raise_guard(struct directory *directory, struct arena *arena, struct store_op *op);
 
 #endif

@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/controller.h"
 #include "api/handlers.h"
+#include "api/window_preview.h"
 
 static const char settings_key[] = "settings";
 
@@ -118,6 +119,24 @@ static enum veer_err check_scope(struct api *api, const struct model_maintenance
 	return VEER_OK;
 }
 
+/* Say beforehand, in the reply, which pools the window would not drain, and why. */
+static void say_not_drained(struct api *api, const struct api_request *request, struct api_reply *reply,
+			    const struct model_maintenance *m, json_t *object)
+{
+	json_t *blocked = window_preview(api->directory, m, request->arena);
+	int64_t revision = api_revision_of(api, MODEL_KIND_MAINTENANCE, m->name);
+	if (json_array_size(blocked) == 0 || json_object_set(object, "not_drained", blocked) != 0) {
+		json_decref(blocked);
+		return;
+	}
+	json_decref(blocked);
+	char *text = veer_json_dump(object);
+	int status = reply->status;
+	if (text != NULL)
+		api_reply_object(reply, status, text, strlen(text), revision);
+	free(text);
+}
+
 void handle_maintenance_put(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
@@ -140,9 +159,11 @@ void handle_maintenance_put(void *ctx, struct api_request *request, struct api_r
 				request->params[0]);
 	else if (model_maintenance_parse(body, request->arena, &m, &diag) == VEER_OK &&
 		 check_scope(api, &m, &diag) == VEER_OK &&
-		 put_object(api, request, reply, MODEL_KIND_MAINTENANCE, m.name, body))
+		 put_object(api, request, reply, MODEL_KIND_MAINTENANCE, m.name, body)) {
 		log_notice(api->log, "maintenance", LOG_STR("name", m.name), LOG_STR("owner", m.owner),
 			   LOG_STR("reason", m.reason));
+		say_not_drained(api, request, reply, &m, body);
+	}
 	if (diag.text[0] != '\0')
 		api_problem_invalid(reply, &diag);
 	json_decref(body);

@@ -15,6 +15,7 @@ struct window_args {
 	const char *reason, *owner, *starts, *ends, *duration, *until;
 	struct args_list endpoints, pools, sites, force;
 	bool is_weekly;
+	bool is_partial; /* some pools may stay as they are */
 };
 
 /* When it begins and ends, as RFC 3339; --from defaults to now, --to may be given as --for. */
@@ -130,7 +131,11 @@ static void add_scope(struct args_table *t, struct window_args *w)
 		 .kind = ARGS_LIST,
 		 .target = &w->force,
 		 .value = "POOL",
-		 .help = "even if this pool is left without endpoints; may repeat"},
+		 .help = "even if nothing is left to answer with; may repeat"},
+		{.name = "partial",
+		 .kind = ARGS_FLAG,
+		 .target = &w->is_partial,
+		 .help = "exit with 0 although some pools will not be drained"},
 	};
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
@@ -145,6 +150,21 @@ static enum veer_err put_window(void *ctx, struct cli *cli, const struct args_li
 		return VEER_EINVAL;
 	window_path(&path, words->items[0]);
 	return cli_call_path(cli, "PUT", &path, body, reply, diag);
+}
+
+/* What the window will not do is said now, not when its time has come. */
+static int report_added(void *ctx, const struct args_list *words, const struct cli_reply *reply)
+{
+	const struct window_args *w = ctx;
+	const json_t *blocked = json_object_get(reply->json, "not_drained");
+	size_t i;
+	json_t *pool;
+	(void)printf("%s: from %s to %s\n", words->items[0], text_of(reply->json, "starts_at"),
+		     text_of(reply->json, "ends_at"));
+	json_array_foreach((json_t *)(uintptr_t)blocked, i, pool)
+		cli_say("the pool \"%s\" will not be drained: %s; to drain it all the same, say --force %s",
+			text_of(pool, "pool"), text_of(pool, "reason"), text_of(pool, "pool"));
+	return json_array_size(blocked) == 0 || w->is_partial ? CLI_OK : CLI_FAILED;
 }
 
 int cli_maintenance_add(int argc, char *argv[], int first)
@@ -163,7 +183,8 @@ int cli_maintenance_add(int argc, char *argv[], int first)
 		.positional_min = 1,
 		.positional_max = 1,
 		.ctx = &w,
-		.call = put_window};
+		.call = put_window,
+		.report = report_added};
 	return cli_command_run(&command, argc, argv, first);
 }
 

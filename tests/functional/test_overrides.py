@@ -87,22 +87,25 @@ def test_what_is_wrong_is_refused(rig):
     assert again.status == 412
 
 
-def test_the_last_of_a_pool_stays_unless_the_pool_is_named(rig):
+def test_the_last_of_a_policy_stays_unless_the_pool_is_named(rig):
+    assert rig.override("alt/d", "drain").status == 201  # the policy has the pool "web" still
     assert rig.override("web/a", "drain").status == 201
     assert rig.override("web/b", "down").status == 201
     refused = rig.override("web/c", "drain")
     assert refused.status == 409 and refused.json["type"].endswith("would-empty"), refused
-    assert "web" in refused.json["detail"]
+    assert '"force": "web"' in refused.json["detail"]
     assert rig.override("web/c", "drain", force="alt").status == 409
     assert rig.override("web/a", "drain", reason="another reason").status == 200  # nothing is emptied by that
     assert rig.override("web/c", "drain", force="web").status == 201
+    assert rig.api.delete("/v1/overrides/alt/d").status == 204
     answers(rig, ["192.0.2.4"])
     # One transaction for several: all or none.
     for name in "abc":
         rig.api.delete(f"/v1/overrides/web/{name}")
+    assert rig.override("alt/d", "drain").status == 201
     body = {"action": "drain", "reason": "x", "endpoints": ["web/a", "web/b", "web/c"]}
     assert rig.api.post("/v1/overrides", body).status == 409
-    assert rig.api.get("/v1/overrides").json["items"] == []
+    assert [o["endpoint"] for o in rig.api.get("/v1/overrides").json["items"]] == ["alt/d"]
     assert rig.api.post("/v1/overrides", {**body, "endpoints": ["web/a", "web/b"]}).status == 201
     # The pool changes under the overrides: c must not go.
     left = [{"name": name, "address": f"192.0.2.{i + 1}", "site": name} for i, name in enumerate("ab")]
@@ -111,6 +114,7 @@ def test_the_last_of_a_pool_stays_unless_the_pool_is_named(rig):
 
 
 def test_of_concurrent_drains_of_the_last_two_one_is_refused(rig):
+    assert rig.override("alt/d", "drain").status == 201
     for _ in range(10):
         assert rig.override("web/a", "drain").status in (200, 201)
         replies = {}
@@ -244,14 +248,17 @@ def test_what_is_left_at_a_site_that_is_out_is_nothing(tmp_path):
 
 def test_a_window_that_would_empty_a_pool_says_so(rig):
     window = {"pools": ["web", "alt"], "starts_at": rfc3339(-60), "ends_at": rfc3339(3600), "reason": "all of it"}
-    assert rig.api.put("/v1/maintenance/all", window).status == 201
-    wait_until(lambda: rig.status()["maintenance"][0]["blocked_pools"] == ["alt", "web"], 5, rig.status)
+    made = rig.api.put("/v1/maintenance/all", window)
+    assert made.status == 201 and [b["pool"] for b in made.json["not_drained"]] == ["web"], made
+    wait_until(lambda: rig.status()["maintenance"][0]["blocked_pools"] == ["web"], 5, rig.status)
     assert rig.servers[0].addresses("www") == ALL
-    assert rig.api.metric("veer_maintenance_blocked") == 2
+    assert [o["endpoint"] for o in rig.api.get("/v1/overrides").json["items"]] == ["alt/d"]
+    assert rig.api.metric("veer_maintenance_blocked") == 1
     assert "would empty" in cli(rig.api, "maintenance", "list").stdout
-    assert rig.api.put("/v1/maintenance/all", {**window, "force": ["web"]}).status == 200
-    answers(rig, ["192.0.2.4"])
-    wait_until(lambda: rig.status()["maintenance"][0]["blocked_pools"] == ["alt"], 5)
+    made = rig.api.put("/v1/maintenance/all", {**window, "force": ["web"]})
+    assert made.status == 200 and "not_drained" not in made.json, made
+    wait_until(lambda: rig.status()["maintenance"][0]["blocked_pools"] == [], 5)
+    wait_until(lambda: len(rig.api.get("/v1/overrides").json["items"]) == 4, 5)
 
 
 def test_windows_that_are_none_are_refused(rig):
@@ -270,6 +277,7 @@ def test_windows_that_are_none_are_refused(rig):
 
 
 def test_the_commands(rig):
+    cli(rig.api, "drain", "alt/d", "--reason", "x")
     assert "drained" in cli(rig.api, "drain", "web/a", "web/b", "--reason", "x", "--for", "2h").stdout
     refused = cli(rig.api, "drain", "web/c", "--reason", "x", check=False)
     assert "say --force web" in refused.stderr, refused

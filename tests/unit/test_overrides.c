@@ -105,7 +105,8 @@ static enum veer_err wish(struct fixture *f, struct directory *d, enum model_ove
 					.force = &force,
 					.force_count = force != NULL,
 					.expect = STORE_ANY};
-	enum veer_err err = overrides_put(f->store, d, &w, arena, &revision, diag);
+	struct safety_loss loss;
+	enum veer_err err = overrides_put(f->store, d, &w, arena, &revision, &loss, diag);
 	arena_free(&arena);
 	return err;
 }
@@ -131,7 +132,7 @@ static void the_last_one_of_a_pool_needs_force(void **state)
 	static const char *const all[] = {"web/e0", "web/e1", "web/e2", "web/e3"};
 	struct veer_diag diag = {""};
 	assert_int_equal(wish(f, f->directory, MODEL_OVERRIDE_DOWN, all, 4, NULL, &diag), VEER_EBUSY);
-	assert_string_equal(diag.text, "web");
+	assert_non_null(strstr(diag.text, "the pool \"web\" would have no endpoint left"));
 	assert_int_equal(count_out(f), 0); /* all or none */
 	assert_int_equal(wish(f, f->directory, MODEL_OVERRIDE_DRAIN, all, 3, NULL, &diag), VEER_OK);
 	refresh(f, f->directory);
@@ -145,6 +146,38 @@ static void the_last_one_of_a_pool_needs_force(void **state)
 	assert_int_equal(drain(f, f->directory, "one/e0"), VEER_EBUSY);
 	assert_int_equal(drain(f, f->directory, "one/e1"), VEER_ENOTFOUND);
 	assert_int_equal(drain(f, f->directory, "none/e1"), VEER_ENOTFOUND);
+}
+
+static void the_rule_asks_each_family_and_what_works(void **state)
+{
+	(void)state;
+	static const struct {
+		struct safety_count v4, v6;
+		bool is_lost;
+		enum safety_family family;
+	} cases[] = {
+		{{0}, {0}, false, 0},
+		{{.all = 2, .at_in = 2, .left = 1, .left_in = 1, .eligible = 2, .left_eligible = 1}, {0}, false, 0},
+		{{.all = 2, .at_in = 2, .left = 0}, {0}, true, SAFETY_IPV4},
+		{{0}, {.all = 1, .at_in = 1, .left = 0}, true, SAFETY_IPV6},
+		/* all sites are out: what is left when they come back counts */
+		{{.all = 2, .at_in = 0, .left = 1, .left_in = 0}, {0}, false, 0},
+		{{.all = 2, .at_in = 1, .left = 1, .left_in = 0}, {0}, true, SAFETY_IPV4},
+		/* the last one that works */
+		{{.all = 2, .at_in = 2, .left = 1, .left_in = 1, .eligible = 1, .left_eligible = 0},
+		 {0},
+		 true,
+		 SAFETY_IPV4},
+		/* nothing works any more: nothing more is lost */
+		{{.all = 2, .at_in = 2, .left = 1, .left_in = 1, .eligible = 0, .left_eligible = 0}, {0}, false, 0},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		enum safety_family family;
+		const struct safety_count count[SAFETY_FAMILIES] = {cases[i].v4, cases[i].v6};
+		assert_int_equal(safety_is_lost(count, &family), cases[i].is_lost);
+		if (cases[i].is_lost)
+			assert_int_equal(family, cases[i].family);
+	}
 }
 
 static void one_that_has_not_heard_of_the_others_drains_finds_out_at_its_commit(void **state)
@@ -178,11 +211,12 @@ static void a_pool_that_shrinks_meanwhile_is_noticed(void **state)
 	struct model_pool pool;
 	struct store_op ops[2] = {{.op = STORE_PUT, .kind = MODEL_KIND_POOL, .key = "web", .expect = STORE_ANY}};
 	struct arena *arena = arena_new(1 << 20);
+	struct safety_loss loss;
 	json_t *object = NULL;
 	int64_t revision;
 	assert_int_equal(veer_json_parse(small, sizeof small - 1, 1 << 20, &object, NULL), VEER_OK);
 	assert_int_equal(model_pool_parse(object, arena, &pool, NULL), VEER_OK);
-	assert_false(overrides_would_empty(f->directory, &pool, &ops[1]));
+	assert_int_equal(overrides_judge_pool(f->directory, &pool, NULL, arena, &ops[1], &loss), VEER_OK);
 	ops[0].value = small;
 	ops[0].value_len = sizeof small - 1;
 	const char *key = "web/e0";
@@ -190,7 +224,7 @@ static void a_pool_that_shrinks_meanwhile_is_noticed(void **state)
 	assert_int_equal(wish(f, f->directory, MODEL_OVERRIDE_DRAIN, &key, 1, "web", &diag), VEER_OK);
 	assert_int_equal(store_commit(f->store, ops, 2, STORE_NORMAL, &revision, NULL), VEER_ECONFLICT);
 	refresh(f, f->directory);
-	assert_true(overrides_would_empty(f->directory, &pool, &ops[1]));
+	assert_int_equal(overrides_judge_pool(f->directory, &pool, NULL, arena, &ops[1], &loss), VEER_EBUSY);
 	json_decref(object);
 	arena_free(&arena);
 	directory_free(&stale);
@@ -268,6 +302,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(the_last_one_of_a_pool_needs_force),
+		T(the_rule_asks_each_family_and_what_works),
 		T(one_that_has_not_heard_of_the_others_drains_finds_out_at_its_commit),
 		T(a_pool_that_shrinks_meanwhile_is_noticed),
 		T(of_concurrent_drains_of_all_at_least_one_is_refused),
