@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "api/answers.h"
 #include "api/assignments.h"
 #include "api/controller.h"
 #include "api/directory.h"
@@ -38,6 +39,7 @@ struct api {
 	struct controller *controller;
 	struct uplink_table *uplinks;
 	struct trail *trail;
+	struct answers *answers;
 	struct api_server *server;
 	struct zone_keeper *zones;
 	int64_t started_ms;

@@ -158,6 +158,8 @@ static json_t *vote_json(const struct verdict_vote *v)
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "agent", v->agent, "region", v->region, "check",
 			  v->check, "state", observation_state_text(v->state), "reason", probe_reason_text(v->reason),
 			  "age_ms", (json_int_t)v->age_ms, "since_ms", (json_int_t)v->since_ms);
+	if (v->rtt_us > 0)
+		(void)json_object_set_new(vote, "rtt_us", json_integer((json_int_t)v->rtt_us));
 	if (v->mark != VERDICT_MARK_NONE) {
 		(void)json_object_set_new(vote, "said", json_string(observation_state_text(v->said)));
 		(void)json_object_set_new(vote, "not_counted", json_string(verdict_mark_text(v->mark)));

@@ -295,10 +295,15 @@ void directory_list(struct directory *directory, enum model_kind kind, const cha
 	directory_read_end(directory);
 }
 
+size_t directory_count_locked(const struct directory *directory, enum model_kind kind)
+{
+	return directory->tables[kind].count;
+}
+
 size_t directory_count(struct directory *directory, enum model_kind kind)
 {
 	directory_read_begin(directory);
-	size_t count = directory->tables[kind].count;
+	size_t count = directory_count_locked(directory, kind);
 	directory_read_end(directory);
 	return count;
 }

@@ -75,10 +75,11 @@ size_t directory_count(struct directory *directory, enum model_kind kind);
  */
 void directory_read_begin(struct directory *directory);
 void directory_read_end(struct directory *directory);
-/* As directory_get() and directory_list(), between those two. */
+/* As directory_get(), directory_list() and directory_count(), between those two. */
 enum veer_err directory_get_locked(struct directory *directory, enum model_kind kind, const char *key, directory_fn *fn,
 				   void *ctx);
 void directory_list_locked(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn,
 			   void *ctx);
+size_t directory_count_locked(const struct directory *directory, enum model_kind kind);
 
 #endif

@@ -60,6 +60,8 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
 	uplink_table_follow(api->uplinks, api->trail, store_id(api->store));
 	err = hub_new(api->store, api->directory, dir, api->log, &api->hub, diag);
+	if (err == VEER_OK && (api->answers = answers_new(api->directory, api->log)) == NULL)
+		err = veer_fail(diag, VEER_ELIMIT, "no threads left");
 	struct controller_config config = {.clock = api->clock,
 					   .store = api->store,
 					   .directory = api->directory,
@@ -122,6 +124,7 @@ static void close_parts(struct api *api)
 	api_server_free(&api->server);
 	zone_keeper_free(&api->zones);
 	controller_free(&api->controller);
+	answers_free(&api->answers);
 	hub_free(&api->hub);
 	assignment_hub_free(&api->assignments);
 	uplink_table_free(&api->uplinks);

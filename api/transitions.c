@@ -202,6 +202,7 @@ static json_t *endpoint_json(struct api *api, const char *key, json_t *model)
 				  json_string(engine == NULL                                    ? "not answering"
 					      : json_is_true(json_object_get(engine, "acting")) ? "acting"
 												: "deposed"));
+	(void)json_object_set_new(answer, "answered_by", answers_with(api->answers, key));
 	json_decref(engine);
 	json_decref(site);
 	json_decref(settings);

@@ -13,8 +13,9 @@
 
 enum {
 	NAMESERVERS_MAX = 16,
-	TTL_DEFAULT = 300,
-	NEGATIVE_TTL_MAX = 300, /* s; what does not exist today may tomorrow */
+	SOA_TTL_DEFAULT = 300,
+	NS_TTL_DEFAULT = 86400, /* s; of the apex NS: when it ends while the parent cannot be asked, all names fail */
+	NEGATIVE_TTL_MAX = 60,  /* s; what does not exist now may in a minute */
 	SOA_REFRESH_S = 3600,
 	SOA_RETRY_S = 600,
 	SOA_EXPIRE_S = 1209600, /* RFC 1912 2.2: two to four weeks */
@@ -27,7 +28,7 @@ struct new_zone {
 	uint8_t nameservers[NAMESERVERS_MAX][NAME_WIRE_MAX];
 	size_t nameserver_count;
 	uint8_t hostmaster[NAME_WIRE_MAX];
-	uint32_t ttl;
+	uint32_t soa_ttl, ns_ttl;
 	uint32_t serial;
 	/* What the commit consists of; owned. */
 	char *values[3];
@@ -79,7 +80,8 @@ static enum veer_err read_new_zone(const json_t *body, struct new_zone *z, struc
 	if (c.err == VEER_OK && zone_name_parse(name, &z->zone, &detail) != VEER_OK)
 		veer_json_fail(&c, "name", VEER_EINVAL, "%s", detail.text);
 	read_nameservers(&c, z);
-	z->ttl = (uint32_t)veer_json_int_or(&c, "ttl", 0, RRSET_TTL_MAX, TTL_DEFAULT);
+	z->soa_ttl = (uint32_t)veer_json_int_or(&c, "ttl", 0, RRSET_TTL_MAX, SOA_TTL_DEFAULT);
+	z->ns_ttl = (uint32_t)veer_json_int_or(&c, "ttl", 0, RRSET_TTL_MAX, NS_TTL_DEFAULT);
 	(void)snprintf(fallback, sizeof fallback, "hostmaster.%s", z->zone.name_len > 1 ? z->zone.text : "");
 	read_name(&c, "hostmaster", veer_json_str_or(&c, "hostmaster", NAME_TEXT_SIZE, fallback), z->hostmaster);
 	return veer_json_end(&c);
@@ -91,7 +93,8 @@ static enum veer_err make_op(struct new_zone *z, size_t at, uint16_t type, const
 {
 	uint8_t *wire = NULL;
 	size_t wire_len;
-	enum veer_err err = rrset_compose(z->zone.name, type, z->ttl, records, count, &wire, &wire_len, NULL);
+	enum veer_err err = rrset_compose(z->zone.name, type, type == RRTYPE_NS ? z->ns_ttl : z->soa_ttl, records, count,
+					   &wire, &wire_len, NULL);
 	if (err != VEER_OK)
 		return err;
 	json_t *object = rrset_object_from_wire(wire, wire_len);
@@ -117,7 +120,7 @@ static enum veer_err make_soa(struct new_zone *z)
 	byte_write_u32(&w, SOA_REFRESH_S);
 	byte_write_u32(&w, SOA_RETRY_S);
 	byte_write_u32(&w, SOA_EXPIRE_S);
-	byte_write_u32(&w, z->ttl < NEGATIVE_TTL_MAX ? z->ttl : NEGATIVE_TTL_MAX);
+	byte_write_u32(&w, z->soa_ttl < NEGATIVE_TTL_MAX ? z->soa_ttl : NEGATIVE_TTL_MAX);
 	return make_op(z, 1, RRTYPE_SOA, &(struct rdata_span){rdata, byte_writer_len(&w)}, 1);
 }
 

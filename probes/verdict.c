@@ -165,6 +165,16 @@ static void view_set(struct view *view, enum observation_state state, int64_t co
 	view->confirmed_ms = confirmed_ms;
 }
 
+/* A success took `rtt_us`: an eighth of it goes into the mean. The first one is the mean; what is longer than 6.5 s
+ * is 6.5 s. */
+static void view_time(struct view *view, uint32_t rtt_us)
+{
+	uint32_t rtt = rtt_us / 100 < UINT16_MAX ? rtt_us / 100 : UINT16_MAX;
+	if (rtt == 0)
+		rtt = 1;
+	view->rtt_100us = (uint16_t)(view->rtt_100us == 0 ? rtt : (7 * (uint32_t)view->rtt_100us + rtt + 4) / 8);
+}
+
 static void item_observe(struct verdict_engine *engine, struct item_state *item, uint32_t rank,
 			 const struct observation *seen, int64_t now_ms)
 {
@@ -174,6 +184,8 @@ static void item_observe(struct verdict_engine *engine, struct item_state *item,
 	enum observation_state state = seen->state <= OBSERVATION_DOWN ? seen->state : OBSERVATION_UNKNOWN;
 	view_set(view, state, now_ms - age_ms);
 	view->reason = (uint8_t)(seen->reason < PROBE_REASON_COUNT ? seen->reason : PROBE_REASON_INTERNAL);
+	if (state == OBSERVATION_UP && seen->rtt_us > 0)
+		view_time(view, seen->rtt_us);
 	if (!was_failing && is_failing((enum observation_state)view->state))
 		item_suspect(engine, item, now_ms);
 }

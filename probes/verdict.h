@@ -253,6 +253,7 @@ struct verdict_vote {
 	enum probe_reason reason;
 	uint32_t age_ms;   /* since a probe last confirmed the state; 0 when the agent was never heard */
 	uint32_t since_ms; /* since it turned: up to failing (and then down), or to up; 0 when never heard */
+	uint32_t rtt_us;   /* how long its successful probes take, smoothed; 0: not known. It decides nothing */
 };
 
 /* A proposed transition. */

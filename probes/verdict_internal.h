@@ -23,6 +23,7 @@ struct view {
 	uint32_t against_s;   /* since when the trusted contradict it, in seconds as of clock_s(); 0: they do not */
 	uint8_t state;        /* enum observation_state */
 	uint8_t reason;       /* enum probe_reason */
+	uint16_t rtt_100us;   /* of successful probes, smoothed, in tenths of a millisecond; 0: none yet. For people */
 };
 
 struct old_boot {

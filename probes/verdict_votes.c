@@ -33,6 +33,7 @@ static struct verdict_vote vote_of_agent(const struct table *table, const struct
 		.reason = (enum probe_reason)view->reason,
 		.age_ms = age_of(view->confirmed_ms, now_ms),
 		.since_ms = age_of(view->turned_ms, now_ms),
+		.rtt_us = (uint32_t)view->rtt_100us * 100,
 	};
 }
 

@@ -6,7 +6,7 @@
 #include "zones/model.h"
 #include "zones/model_read.h"
 
-enum { CODES_MAX = 256, CHILDREN_MAX = 64, TTL_SUSPECT = 5 };
+enum { CODES_MAX = 256, CHILDREN_MAX = 64, TTL_DEFAULT = 9, TTL_SUSPECT = 6 };
 
 /* What the recursive readers carry along. */
 struct tree_reader {
@@ -228,7 +228,7 @@ enum veer_err model_policy_parse(const json_t *object, struct arena *arena, stru
 	veer_json_begin(&c, object, "", diag);
 	struct model_policy policy = {0};
 	policy.name = model_read_name(&c, arena, "name");
-	policy.ttl = (uint32_t)veer_json_int_or(&c, "ttl", 1, 86400, 30);
+	policy.ttl = (uint32_t)veer_json_int_or(&c, "ttl", 1, 86400, TTL_DEFAULT);
 	policy.ttl_suspect = (uint32_t)veer_json_int_or(&c, "ttl_suspect", 1, 86400,
 							policy.ttl < TTL_SUSPECT ? policy.ttl : TTL_SUSPECT);
 	if (c.err == VEER_OK && policy.ttl_suspect > policy.ttl)

@@ -282,6 +282,28 @@ const struct plan *plan_builder_newest(const struct plan_builder *b)
 	return b->newest;
 }
 
+enum veer_err plan_builder_want(struct plan_builder *b, const char *policy)
+{
+	uint32_t slot;
+	return build_bind(b, policy, &slot);
+}
+
+void plan_builder_unwant(struct plan_builder *b, const char *policy)
+{
+	const struct build_policy *p = strmap_get(&b->policies, policy, strlen(policy));
+	if (p != NULL && p->bindings > 0)
+		build_unbind(b, p->slot);
+}
+
+const struct policy_program *plan_builder_program(const struct plan_builder *b, const char *policy,
+						  enum plan_bound bound)
+{
+	const struct build_policy *p = strmap_get(&b->policies, policy, strlen(policy));
+	if (p == NULL || p->bindings == 0 || b->newest == NULL || p->slot / PLAN_PAGE_SLOTS >= b->newest->page_count)
+		return NULL;
+	return b->newest->pages[p->slot / PLAN_PAGE_SLOTS]->programs[p->slot % PLAN_PAGE_SLOTS][bound];
+}
+
 void plan_builder_stats(const struct plan_builder *b, struct plan_builder_stats *out)
 {
 	*out = (struct plan_builder_stats){.sites = b->sites.count,

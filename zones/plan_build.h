@@ -85,6 +85,19 @@ enum veer_err plan_builder_commit(struct plan_builder *builder, int64_t revision
 /* The newest plan, or NULL before the first commit. */
 const struct plan *plan_builder_newest(const struct plan_builder *builder);
 
+/*
+ * Compile this policy although no RRset may be bound to it, until plan_builder_unwant(); it need not exist yet. For
+ * those who want to see what it answers. Each once. Errors: VEER_ENOMEM.
+ */
+enum veer_err plan_builder_want(struct plan_builder *builder, const char *policy);
+void plan_builder_unwant(struct plan_builder *builder, const char *policy);
+/*
+ * The program of a wanted (or bound) policy as of the last commit, NULL when it does not exist. Borrowed until the next
+ * commit's retire list is released.
+ */
+const struct policy_program *plan_builder_program(const struct plan_builder *builder, const char *policy,
+						  enum plan_bound bound);
+
 /* Numbers for tests and metrics. */
 struct plan_builder_stats {
 	size_t sites;

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/cli/command.h"
 #include "api/cli/fields.h"
+#include "api/cli/status_impl.h"
 #include "api/cli/table.h"
 
 enum { CELL = 128 };
@@ -30,47 +30,6 @@ static void print_sites(const json_t *sites)
 	if (t != NULL)
 		table_print(t, stdout);
 	table_free(&t);
-}
-
-/* Why nothing changes, in words. */
-static void explain_wait(const json_t *e, char *out)
-{
-	const char *wait = text_of(e, "wait");
-	int64_t fresh = int_of(e, "fresh"), quorum = int_of(e, "quorum");
-	if (strcmp(wait, "no_quorum") == 0)
-		(void)snprintf(out, CELL, "no quorum: %lld of %lld needed agents speak, the verdict is held",
-			       (long long)fresh, (long long)quorum);
-	else if (strcmp(wait, "no_check") == 0)
-		(void)snprintf(out, CELL, "nobody checks it");
-	else if (strcmp(wait, "hold") == 0)
-		(void)snprintf(out, CELL, "up again, held for another %lld ms", (long long)int_of(e, "hold_left_ms"));
-	else if (strcmp(wait, "brake") == 0)
-		(void)snprintf(out, CELL, "brake: too many were removed at once");
-	else if (strcmp(wait, "frozen") == 0)
-		(void)snprintf(out, CELL, "frozen");
-	else if (strcmp(wait, "no_regions") == 0)
-		(void)snprintf(out, CELL, "too few regions agree, the verdict is held");
-	else if (strcmp(text_of(e, "state"), "down") == 0)
-		(void)snprintf(out, CELL, "%s since %s", text_of(e, "reason"), text_of(e, "at"));
-	else
-		out[0] = '\0';
-}
-
-/* An administrator's word comes before everything that agents say. */
-static void explain(const json_t *e, char *out)
-{
-	const char *override = text_of(e, "override");
-	char wait[CELL];
-	explain_wait(e, wait);
-	(void)snprintf(out, CELL, "%s%s%s",
-		       strcmp(override, "drain") == 0  ? "drained; "
-		       : strcmp(override, "up") == 0   ? "forced up; "
-		       : strcmp(override, "down") == 0 ? "forced down; "
-						       : "",
-		       json_is_true(json_object_get(e, "doubted")) ? "in doubt; " : "", wait);
-	size_t len = strlen(out);
-	if (len > 2 && strcmp(out + len - 2, "; ") == 0)
-		out[len - 2] = '\0';
 }
 
 static void print_overrides(const json_t *overrides)
@@ -100,27 +59,6 @@ static void print_settings(const json_t *settings)
 			text_of(freeze, "reason"));
 	if (strcmp(text_of(settings, "brake"), "off") == 0)
 		cli_say("The brake on mass removal is off");
-}
-
-static void print_endpoints(const json_t *endpoints)
-{
-	static const char *const headings[] = {"ENDPOINT", "ADDRESS", "SITE", "VERDICT", "AGENTS", "NOTE"};
-	struct table *t = table_new(headings, 6);
-	size_t i;
-	json_t *e;
-	json_array_foreach((json_t *)(uintptr_t)endpoints, i, e)
-	{
-		char note[CELL], agents[CELL];
-		explain(e, note);
-		(void)snprintf(agents, sizeof agents, "%lld up %lld down of %lld", (long long)int_of(e, "up"),
-			       (long long)int_of(e, "down"), (long long)int_of(e, "agents"));
-		if (t != NULL)
-			table_row(t, (const char *const[]){text_of(e, "endpoint"), text_of(e, "address"),
-							   text_of(e, "site"), text_of(e, "state"), agents, note});
-	}
-	if (t != NULL)
-		table_print(t, stdout);
-	table_free(&t);
 }
 
 static void print_agents(const json_t *agents)
@@ -163,28 +101,83 @@ static void note_of(const json_t *server, char *out)
 
 static void print_nameservers(const json_t *servers, int64_t newest)
 {
-	static const char *const headings[] = {"NAME SERVER", "REVISION", "ZONES", "QUERIES", "HEARD", "NOTE"};
-	struct table *t = table_new(headings, 6);
+	static const char *const headings[] = {"NAME SERVER", "ID",      "STATE", "REVISION",
+					       "ZONES",       "QUERIES", "HEARD", "NOTE"};
+	struct table *t = table_new(headings, 8);
 	size_t i;
 	json_t *s;
 	json_array_foreach((json_t *)(uintptr_t)servers, i, s)
 	{
-		char revision[CELL], zones[CELL], queries[CELL], heard[CELL], note[CELL];
+		char revision[CELL] = "", zones[CELL] = "", queries[CELL] = "", heard[CELL], note[CELL];
 		int64_t at = int_of(s, "revision");
-		(void)snprintf(revision, sizeof revision, "%lld%s", (long long)at, at < newest ? " (behind)" : "");
-		(void)snprintf(zones, sizeof zones, "%lld", (long long)int_of(s, "zones"));
-		(void)snprintf(queries, sizeof queries, "%lld", (long long)int_of(s, "queries"));
+		if (json_object_get(s, "revision") != NULL) {
+			(void)snprintf(revision, sizeof revision, "%lld%s", (long long)at,
+				       at < newest ? " (behind)" : "");
+			(void)snprintf(zones, sizeof zones, "%lld", (long long)int_of(s, "zones"));
+			(void)snprintf(queries, sizeof queries, "%lld", (long long)int_of(s, "queries"));
+		}
 		age_text(int_of(s, "heard_ms_ago"), heard);
 		note_of(s, note);
 		if (t != NULL)
-			table_row(t, (const char *const[]){text_of(s, "name"), revision, zones, queries, heard, note});
+			table_row(t, (const char *const[]){text_of(s, "name"), text_of(s, "id"), text_of(s, "state"),
+							   revision, zones, queries, heard, note});
 	}
 	if (t != NULL)
 		table_print(t, stdout);
 	table_free(&t);
 }
 
-static void print_status(const json_t *status)
+/* Policies that do not answer with what is up, and with what they do. */
+static void print_policies(const json_t *policies)
+{
+	static const char *const headings[] = {"POLICY", "STATE", "TYPE", "ANSWERS"};
+	const json_t *items = json_object_get(policies, "items");
+	struct table *t = json_array_size(items) > 0 ? table_new(headings, 4) : NULL;
+	size_t i, k, n;
+	json_t *p, *type, *endpoint;
+	json_array_foreach((json_t *)(uintptr_t)items, i, p)
+	{
+		json_array_foreach(json_object_get(p, "types"), k, type)
+		{
+			char answers[CELL] = "";
+			json_array_foreach(json_object_get(type, "endpoints"), n, endpoint)
+			{
+				size_t len = strlen(answers);
+				(void)snprintf(answers + len, sizeof answers - len, "%s%s", len > 0 ? " " : "",
+					       json_string_value(endpoint));
+			}
+			if (t != NULL)
+				table_row(t, (const char *const[]){text_of(p, "policy"), text_of(type, "state"),
+								   text_of(type, "type"), answers});
+		}
+	}
+	if (t == NULL)
+		return;
+	table_print(t, stdout);
+	(void)putchar('\n');
+	table_free(&t);
+}
+
+/* Is there anything that somebody should look at? */
+static bool is_wrong(const json_t *status)
+{
+	size_t i;
+	json_t *item;
+	const json_t *policies = json_object_get(status, "policies");
+	bool is = strcmp(text_of(status, "controller"), "acting") != 0 ||
+		  int_of(policies, "fail_open") + int_of(policies, "fallback") + int_of(policies, "servfail") > 0;
+	json_array_foreach(json_object_get(status, "endpoints"), i, item) is =
+		is || strcmp(text_of(item, "state"), "down") == 0 || strcmp(text_of(item, "wait"), "no_quorum") == 0;
+	json_array_foreach(json_object_get(status, "agents"), i, item) is =
+		is ||
+		(strcmp(text_of(item, "state"), "reporting") != 0 && strcmp(text_of(item, "state"), "revoked") != 0);
+	json_array_foreach(json_object_get(status, "nameservers"), i, item) is =
+		is || strcmp(text_of(item, "state"), "serving") != 0 ||
+		json_array_size(json_object_get(item, "degraded")) > 0;
+	return is;
+}
+
+static void print_status(const json_t *status, const struct status_filter *filter)
 {
 	(void)printf("Controller %s (election %lld), revision %lld\n\n", text_of(status, "controller"),
 		     (long long)int_of(status, "election"), (long long)int_of(status, "revision"));
@@ -199,7 +192,9 @@ static void print_status(const json_t *status)
 		cli_print_maintenance(json_object_get(status, "maintenance"));
 		(void)putchar('\n');
 	}
-	print_endpoints(json_object_get(status, "endpoints"));
+	status_print_summary(json_object_get(status, "endpoints"));
+	print_policies(json_object_get(status, "policies"));
+	status_print_endpoints(json_object_get(status, "endpoints"), filter);
 	(void)putchar('\n');
 	print_agents(json_object_get(status, "agents"));
 	(void)putchar('\n');
@@ -216,17 +211,44 @@ static enum veer_err get_status(void *ctx, struct cli *cli, const struct args_li
 
 static int report_status(void *ctx, const struct args_list *words, const struct cli_reply *reply)
 {
-	(void)ctx;
+	const struct status_filter *filter = ctx;
 	(void)words;
-	print_status(reply->json);
-	return CLI_OK;
+	print_status(reply->json, filter);
+	return filter->is_check && is_wrong(reply->json) ? CLI_FAILED : CLI_OK;
 }
 
 int cli_status(int argc, char *argv[], int first)
 {
+	struct status_filter filter = {.site = NULL};
+	const struct args_option options[] = {
+		{.name = "site",
+		 .kind = ARGS_STRING,
+		 .target = &filter.site,
+		 .value = "SITE",
+		 .help = "only endpoints at this site"},
+		{.name = "pool",
+		 .kind = ARGS_STRING,
+		 .target = &filter.pool,
+		 .value = "POOL",
+		 .help = "only endpoints of this pool"},
+		{.name = "down", .kind = ARGS_FLAG, .target = &filter.is_down, .help = "only endpoints that are down"},
+		{.name = "all",
+		 .kind = ARGS_FLAG,
+		 .target = &filter.shows_all,
+		 .help = "all endpoints, where there are more than 40"},
+		{.name = "check",
+		 .kind = ARGS_FLAG,
+		 .target = &filter.is_check,
+		 .help = "exit with 1 if something is wrong"},
+	};
 	const struct cli_command command = {
-		.usage = "veer status [--json]",
-		.summary = "Shows sites, endpoints with their verdicts, agents and name servers.",
+		.usage = "veer status [--site SITE] [--pool POOL] [--down] [--all] [--check] [--json]",
+		.summary = "Shows sites, endpoints with their verdicts, policies that do not answer with what is up, "
+			   "agents and name\n"
+			   "servers. Of more than 40 endpoints only those that something is to be said of.",
+		.options = options,
+		.option_count = sizeof options / sizeof options[0],
+		.ctx = &filter,
 		.call = get_status,
 		.report = report_status};
 	return cli_command_run(&command, argc, argv, first);

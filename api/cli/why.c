@@ -70,13 +70,38 @@ static void say_freeze(const json_t *e)
 			text_of(freeze, "since"), text_of(freeze, "reason"));
 }
 
+/* In the answers or not: what policies hand out now decides, whatever the verdict is. */
+static const char *place_of(const json_t *e)
+{
+	bool is_eligible = json_is_true(json_object_get(e, "eligible"));
+	bool is_answered = json_array_size(json_object_get(e, "answered_by")) > 0;
+	if (is_answered)
+		return is_eligible ? "in the answers" : "down or taken out, and still handed out";
+	return is_eligible ? "eligible, but in no policy's answers now" : "out of the answers";
+}
+
+/* The policies that hand it out, and those of them that have nothing better. */
+static void say_answered(const json_t *e)
+{
+	size_t i;
+	json_t *p;
+	json_array_foreach(json_object_get(e, "answered_by"), i, p)
+	{
+		const char *state = text_of(p, "state");
+		cli_say("Answered by  policy %s (%s)%s", text_of(p, "policy"), text_of(p, "type"),
+			strcmp(state, "fail_open") == 0  ? ": it fails open, nothing better is left"
+			: strcmp(state, "fallback") == 0 ? ": as its last resort"
+							 : "");
+	}
+}
+
 static void say_present(const json_t *e)
 {
 	const json_t *verdict = json_object_get(e, "verdict");
-	cli_say("%s is %s: %s at site %s", text_of(e, "endpoint"),
-		json_is_true(json_object_get(e, "eligible")) ? "in the answers" : "out of the answers",
-		text_of(e, "address"), text_of(e, "site"));
+	cli_say("%s is %s: %s at site %s", text_of(e, "endpoint"), place_of(e), text_of(e, "address"),
+		text_of(e, "site"));
 	(void)putchar('\n');
+	say_answered(e);
 	if (json_is_object(verdict))
 		cli_say("Verdict      %s since %s: %s (check %s)", text_of(e, "state"), text_of(verdict, "at"),
 			text_of(verdict, "reason"), text_of(verdict, "check"));
@@ -111,17 +136,20 @@ static const char *state_word(const char *letter)
 
 static void print_votes(const json_t *votes)
 {
-	static const char *const headings[] = {"AGENT", "REGION", "CHECK", "SAYS", "REASON", "AGE", "NOTE"};
-	struct table *t = table_new(headings, 7);
+	static const char *const headings[] = {"AGENT", "REGION", "CHECK", "SAYS", "REASON", "TAKES", "AGE", "NOTE"};
+	struct table *t = table_new(headings, 8);
 	size_t i;
 	json_t *v;
 	json_array_foreach((json_t *)(uintptr_t)votes, i, v)
 	{
-		char age[CELL], note[CELL] = "";
+		char age[CELL], takes[CELL] = "", note[CELL] = "";
+		int64_t rtt_us = int_of(v, "rtt_us");
 		const char *mark = text_of(v, "not_counted"), *name = text_of(v, "name");
 		const char *said = mark[0] != '\0' ? text_of(v, "said") : text_of(v, "state");
 		const json_t *suspicion = json_object_get(v, "suspicion");
 		(void)snprintf(age, sizeof age, "%lld ms", (long long)int_of(v, "age_ms"));
+		if (rtt_us > 0)
+			(void)snprintf(takes, sizeof takes, "%.1f ms", (double)rtt_us / 1000);
 		if (strcmp(mark, "suspect") == 0 && suspicion != NULL)
 			(void)snprintf(note, sizeof note, "not counted: suspect, others contradict it at %lld of %lld",
 				       (long long)int_of(suspicion, "contradicted"),
@@ -133,7 +161,7 @@ static void print_votes(const json_t *votes)
 		if (t != NULL)
 			table_row(t, (const char *const[]){name[0] != '\0' ? name : text_of(v, "agent"),
 							   text_of(v, "region"), text_of(v, "check"), state_word(said),
-							   text_of(v, "reason"), age, note});
+							   text_of(v, "reason"), takes, age, note});
 	}
 	if (t != NULL)
 		table_print(t, stdout);

@@ -37,6 +37,7 @@ class Agent:
         self.id, self.bearer = api.enrol("agent", name, region)
         self.says = {}
         self.is_blind = False
+        self.rtt_us = 1000
         self.assignments = None
         self.confirms = []
         self.seq = 0
@@ -79,7 +80,7 @@ class Agent:
         for item in line["items"]:
             state = self.says.get(item["endpoint"], "u")
             reason = {"u": "ok", "d": "connect_refused", "f": "connect_refused", "?": "none"}[state]
-            items.append([state, reason, 10, 1000])
+            items.append([state, reason, 10, self.rtt_us])
         self.seq += 1
         body = {"format": 1, "assignment_revision": line["revision"], "boot": "00000000000000a1", "seq": self.seq,
                 "blind": self.is_blind, "items": items}

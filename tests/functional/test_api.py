@@ -82,7 +82,7 @@ def test_the_name_may_be_left_out_of_a_put_but_not_differ(model):
 def test_preconditions_guard_against_lost_updates(model):
     first = model.get("/v1/sites/fra")
     match = {"If-Match": first.etag}
-    second = model.put("/v1/sites/fra", dict(SITE, state="out"), headers=match)
+    second = model.put("/v1/sites/fra?force=fra", dict(SITE, state="out"), headers=match)
     assert second.status == 200 and second.etag != first.etag
     assert_problem(model.put("/v1/sites/fra", SITE, headers=match), 412, f"revision {second.json['revision']}")
     assert_problem(model.delete("/v1/sites/fra", headers=match), 412, "revision")

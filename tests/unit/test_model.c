@@ -364,7 +364,7 @@ static void defaults_are_those_of_the_formats(void **state)
 	assert_int_equal(pool.endpoints[0].kind, MODEL_ADDRESS_HOST);
 	assert_string_equal(pool.endpoints[0].address, "www.example.");
 	assert_int_equal(model_policy_parse(c, arena, &policy, NULL), VEER_OK);
-	assert_int_equal(policy.ttl, 30);
+	assert_int_equal(policy.ttl, 9);
 	assert_int_equal(policy.when_all_down, MODEL_ALL_DOWN_ALL);
 	assert_int_equal(model_site_parse(d, arena, &site, NULL), VEER_OK);
 	assert_true(site.is_in && !site.has_location);

@@ -189,7 +189,7 @@ static void the_short_ttl_is_never_above_the_ttl(void **state)
 		const char *policy;
 		uint32_t ttl_suspect; /* 0: refused */
 	} cases[] = {
-		{"{\"name\":\"p\",\"tree\":\"a\"}", 5},
+		{"{\"name\":\"p\",\"tree\":\"a\"}", 6},
 		{"{\"name\":\"p\",\"ttl\":5,\"tree\":\"a\"}", 5},
 		{"{\"name\":\"p\",\"ttl\":2,\"tree\":\"a\"}", 2},
 		{"{\"name\":\"p\",\"ttl\":60,\"ttl_suspect\":60,\"tree\":\"a\"}", 60},
