@@ -12,15 +12,17 @@ enum { REPORT_ARENA_BYTES = 16 << 20 };
 void handle_feed(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
-	int64_t since = 0;
-	const char *since_text = api_query(request, "since");
-	const char *store = api_query(request, "store_id");
-	if (since_text != NULL && !text_to_int(since_text, 0, INT64_MAX, &since)) {
-		api_problem(reply, 400, "malformed", "since must be a revision");
+	struct feed_position position = {.lineage = NULL};
+	const char *since = api_query(request, "since"), *seen = api_query(request, "seen");
+	if ((since != NULL && !text_to_int(since, 0, INT64_MAX, &position.since)) ||
+	    (seen != NULL && !text_to_int(seen, 0, INT64_MAX, &position.seen))) {
+		api_problem(reply, 400, "malformed", "since and seen must be revisions");
 		return;
 	}
+	if (since != NULL)
+		position.lineage = api_query(request, "lineage");
 	reply->content_type = "application/x-ndjson";
-	reply->source = feed_subscribe(hub_feed(api->hub), since_text != NULL ? store : NULL, since);
+	reply->source = feed_subscribe(hub_feed(api->hub), &position);
 	if (reply->source == NULL)
 		api_problem_err(reply, VEER_ENOMEM);
 }

@@ -29,10 +29,12 @@ __attribute__((format(printf, 2, 3))) static void note(struct heard *h, const ch
 	assert_true(h->len < sizeof h->text);
 }
 
-static enum veer_err on_hello(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+static enum veer_err on_hello(void *ctx, const struct feed_hello *hello, struct veer_diag *diag)
 {
 	(void)diag;
-	note(ctx, "hello:%.4s:%d ", store_id, (int)revision);
+	note(ctx, "hello:%.4s:%d ", hello->store_id, (int)hello->revision);
+	if (strcmp(hello->lineage, hello->store_id) != 0)
+		note(ctx, "lineage:%.4s of %zu ", hello->lineage, hello->ancestry->count);
 	return ((struct heard *)ctx)->answer;
 }
 
@@ -73,7 +75,12 @@ static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t co
 	return ((struct heard *)ctx)->answer;
 }
 
-static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt};
+static void on_counted(void *ctx, const struct digest_pair *added)
+{
+	note(ctx, "#%04x/%04x ", (unsigned)(added->content.low & 0xffff), (unsigned)(added->state.low & 0xffff));
+}
+
+static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt, NULL, on_counted};
 
 #define HELLO "{\"type\":\"hello\",\"format\":1,\"store_id\":\"0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b\",\"revision\":12}\n"
 
