@@ -103,10 +103,11 @@ static void the_golden_stream_is_read_the_same_however_it_is_cut(void **state)
 	(void)state;
 	assert_int_equal(file_read("tests/data/formats/feed.ndjson", 1 << 20, &text, &len, NULL), VEER_OK);
 	assert_int_equal(read_in_pieces(text, len, len, &whole, NULL), VEER_OK);
-	assert_non_null(strstr(whole.text, "hello:0b8a:12 reset put:site:fra put:site:iad put:pool:fra"));
+	assert_non_null(strstr(whole.text, "hello:0b8a:11 lineage:5d0c of 2 reset #"));
+	assert_non_null(strstr(whole.text, "put:site:fra #"));
 	assert_non_null(strstr(whole.text, "put:gslb.example./1/www.gslb.example./A=p4 "));
-	assert_non_null(strstr(whole.text, "commit:11 put:verdict:fra/fra put:last:iad "
-					   "put:override:iad/iad6 commit:12 doubt:1:iad/iad "));
+	assert_non_null(strstr(whole.text, "commit:11 #0000/"));
+	assert_non_null(strstr(whole.text, "put:override:iad/iad6 commit:12 doubt:1:iad/iad "));
 	for (size_t piece = 1; piece < 64; piece++) {
 		struct heard h = {.len = 0};
 		assert_int_equal(read_in_pieces(text, len, piece, &h, NULL), VEER_OK);

@@ -58,6 +58,14 @@ void store_ancestry(struct store *store, struct history_ancestry *out)
 	store->backend->ancestry(store->self, out);
 }
 
+const char *store_lineage(struct store *store, char out[HISTORY_ID_SIZE])
+{
+	struct history_ancestry ancestry;
+	store_ancestry(store, &ancestry);
+	memcpy(out, ancestry.lineages[ancestry.count - 1].id, HISTORY_ID_SIZE);
+	return out;
+}
+
 bool store_is_unsettled(struct store *store)
 {
 	return store->backend->is_unsettled(store->self);

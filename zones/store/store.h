@@ -88,6 +88,8 @@ int64_t store_revision(struct store *store);
 enum veer_err store_begin_lineage(struct store *store, enum history_cause cause);
 /* All lineages, the present one last; there is always one. A copy. */
 void store_ancestry(struct store *store, struct history_ancestry *out);
+/* The id of the present one, into `out`, which is returned. */
+const char *store_lineage(struct store *store, char out[HISTORY_ID_SIZE]);
 
 /*
  * The store's own words for what it is owed after a rewind or a restore: set with it, in the same transaction, and
