@@ -91,6 +91,12 @@ static void on_unsettled(void *ctx)
 	(void)settle_store(ctx);
 }
 
+static bool digest_at(void *ctx, const char *lineage, int64_t revision, struct digest_pair *out)
+{
+	const struct api *api = ctx;
+	return feed_digest_at(hub_feed(api->hub), lineage, revision, out);
+}
+
 static enum veer_err open_parts(struct api *api, const struct options *o, struct veer_diag *diag)
 {
 	char dir[4096];
@@ -121,6 +127,7 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 						    .on_unsettled = on_unsettled,
 						    .ctx = api};
 		config.feed = hub_feed(api->hub);
+		uplink_table_compare(api->uplinks, api->log, digest_at, api);
 		hub_watch_over(api->hub, &history);
 		hub_follow(api->hub, api->trail);
 	}

@@ -46,6 +46,8 @@ static const struct api_route routes[] = {
 	 MODEL_KIND_NAMESERVER},
 	{"DELETE", "/v1/nameservers/{id}", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, 0, handle_identity_revoke,
 	 MODEL_KIND_NAMESERVER},
+	{"POST", "/v1/nameservers/{id}/adopt", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, API_BODY_OBJECT,
+	 handle_nameserver_adopt, 0},
 	{"GET", "/v1/tokens", API_CLASS_POOLED, TOKENS, API_SCOPE_TOKENS, 0, handle_tokens_list, 0},
 	{"POST", "/v1/tokens", API_CLASS_POOLED, TOKENS, API_SCOPE_TOKENS, API_BODY_OBJECT, handle_token_create, 0},
 	{"DELETE", "/v1/tokens/{id}", API_CLASS_POOLED, TOKENS, API_SCOPE_TOKENS, 0, handle_token_delete, 0},

@@ -27,16 +27,31 @@ void handle_feed(void *ctx, struct api_request *request, struct api_reply *reply
 		api_problem_err(reply, VEER_ENOMEM);
 }
 
+/* What a name server is to do, beside following the feed. */
+static void tell(struct api *api, const struct uplink_answer *answer, struct api_reply *reply)
+{
+	char lineage[HISTORY_ID_SIZE];
+	json_t *body = json_object();
+	if (answer->adopts)
+		(void)json_object_set_new(body, "adopt", json_string(store_lineage(api->store, lineage)));
+	if (answer->needs_full_state)
+		(void)json_object_set_new(body, "full_state", json_true());
+	api_reply_json(reply, 200, body);
+}
+
 void handle_uplink(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
 	struct veer_diag diag = {""};
+	struct uplink_answer answer;
 	enum veer_err err = uplink_take(api->uplinks, request->principal.id, request->body, request->body_len,
-					veer_clock_monotonic_ns(api->clock) / 1000, &diag);
+					veer_clock_monotonic_ns(api->clock) / 1000, &answer, &diag);
 	if (err == VEER_ELIMIT)
 		api_problem_err(reply, err);
 	else if (err != VEER_OK)
 		api_problem_invalid(reply, &diag);
+	else if (answer.adopts || answer.needs_full_state)
+		tell(api, &answer, reply);
 }
 
 static bool copy_region(void *ctx, const struct directory_entry *entry)

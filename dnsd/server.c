@@ -99,8 +99,8 @@ static enum veer_err check_sources(const struct server_options *o, struct veer_d
 		return veer_fail(diag, VEER_EINVAL,
 				 o->feed != NULL ? "--zone and --feed exclude each other"
 						 : "nothing to serve: give --zone or --feed");
-	if (o->feed == NULL && (o->state != NULL || o->token_file != NULL))
-		return veer_fail(diag, VEER_EINVAL, "--state and --token-file belong to --feed");
+	if (o->feed == NULL && (o->state != NULL || o->token_file != NULL || o->adopt_store))
+		return veer_fail(diag, VEER_EINVAL, "--state, --token-file and --adopt-store belong to --feed");
 	if (o->token_file != NULL && o->state == NULL)
 		return veer_fail(diag, VEER_EINVAL, "--token-file needs --state, where the identity is kept");
 	return VEER_OK;
@@ -268,6 +268,7 @@ static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 					.geo = s->geo,
 					.numbers = s->numbers,
 					.log = s->daemon->log,
+					.adopts_any = o->adopt_store,
 					.publish = on_plan,
 					.ctx = s};
 	s->replica = replica_new(&config);
@@ -361,6 +362,9 @@ static void on_scrape(void *ctx, struct buf *out)
 		facts.zones = plan->zones.count;
 		facts.rrsets = plan->rrset_count;
 	}
+	facts.has_feed = s->replica != NULL;
+	for (int why = REPLICA_UNKNOWN; s->replica != NULL && why <= REPLICA_ZONE_LOST; why++)
+		facts.quarantined[why - REPLICA_UNKNOWN] = (int)replica_quarantine(s->replica)->why == why;
 	if (heard_ms >= 0)
 		facts.feed_age_s = (double)now_ns / 1e9 - (double)heard_ms / 1e3;
 	publisher_totals(s->publisher, &totals);

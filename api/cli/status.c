@@ -148,22 +148,40 @@ static void print_agents(const json_t *agents)
 	table_free(&t);
 }
 
+/* What is wrong with it, in words. */
+static void explain_nameserver(const json_t *s, char *out)
+{
+	const json_t *quarantine = json_object_get(s, "quarantine");
+	const char *why = text_of(quarantine, "why");
+	out[0] = '\0';
+	if (strcmp(why, "zone_lost") == 0)
+		(void)snprintf(out, CELL, "QUARANTINE: does not follow a store without the zone %s",
+			       text_of(quarantine, "zone"));
+	else if (quarantine != NULL)
+		(void)snprintf(out, CELL, "QUARANTINE: does not follow the store %.8s…: %s",
+			       text_of(quarantine, "store_id"),
+			       strcmp(why, "abandoned") == 0 ? "it was left for another" : "it is not what it served");
+	else if (strcmp(text_of(s, "content"), "different") == 0)
+		(void)snprintf(out, CELL, "DIFFERENT from the store");
+}
+
 static void print_nameservers(const json_t *servers, int64_t newest)
 {
-	static const char *const headings[] = {"NAME SERVER", "REVISION", "ZONES", "QUERIES", "HEARD"};
-	struct table *t = table_new(headings, 5);
+	static const char *const headings[] = {"NAME SERVER", "REVISION", "ZONES", "QUERIES", "HEARD", "NOTE"};
+	struct table *t = table_new(headings, 6);
 	size_t i;
 	json_t *s;
 	json_array_foreach((json_t *)(uintptr_t)servers, i, s)
 	{
-		char revision[CELL], zones[CELL], queries[CELL], heard[CELL];
+		char revision[CELL], zones[CELL], queries[CELL], heard[CELL], note[CELL];
 		int64_t at = int_of(s, "revision");
 		(void)snprintf(revision, sizeof revision, "%lld%s", (long long)at, at < newest ? " (behind)" : "");
 		(void)snprintf(zones, sizeof zones, "%lld", (long long)int_of(s, "zones"));
 		(void)snprintf(queries, sizeof queries, "%lld", (long long)int_of(s, "queries"));
 		age_text(int_of(s, "heard_ms_ago"), heard);
+		explain_nameserver(s, note);
 		if (t != NULL)
-			table_row(t, (const char *const[]){text_of(s, "name"), revision, zones, queries, heard});
+			table_row(t, (const char *const[]){text_of(s, "name"), revision, zones, queries, heard, note});
 	}
 	if (t != NULL)
 		table_print(t, stdout);
