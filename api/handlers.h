@@ -11,6 +11,9 @@ api_handler_fn handle_healthz, handle_metrics, handle_status;
 /* streams.c: name servers and agents, all without blocking. */
 api_handler_fn handle_feed, handle_uplink, handle_assignments, handle_reports;
 
+/* backup.c */
+api_handler_fn handle_backup;
+
 /* nameservers.c */
 api_handler_fn handle_nameserver_adopt;
 

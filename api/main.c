@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/backup.h"
+#include "api/revocations.h"
 #include "api/settle.h"
 #include "api/zone_keeper.h"
 #include "base/daemon.h"
@@ -73,6 +75,9 @@ static enum veer_err open_store(struct api *api, const struct options *o, struct
 	struct veer_diag why = {""};
 	if (witness_write(w, api->store, &why) != VEER_OK)
 		log_error(api->log, "the store cannot be remembered beside it", LOG_STR("why", why.text));
+	err = revocations_apply(api);
+	if (err != VEER_OK)
+		return veer_fail(diag, err, "%s: what was revoked cannot be kept so: %s", o->store, veer_err_text(err));
 	/* if it fails, the hub tries again */
 	if (store_is_unsettled(api->store))
 		(void)settle_store(api);
@@ -285,6 +290,8 @@ int main(int argc, char *argv[])
 		.option_count = sizeof table / sizeof table[0],
 	};
 	struct daemon d;
+	if (argc > 1 && strcmp(argv[1], "restore") == 0)
+		return backup_restore(argc, argv, 2);
 	int status = daemon_init(&d, "veer-api", &spec, argc, argv);
 	if (status >= 0)
 		return status;

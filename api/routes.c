@@ -24,6 +24,8 @@ static const struct api_route routes[] = {
 	{"GET", "/metrics", API_CLASS_POOLED, ANYBODY, API_SCOPE_HEALTH_READ, 0, handle_metrics, 0},
 	{"GET", "/v1/status", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_status, 0},
 
+	{"GET", "/v1/backup", API_CLASS_POOLED, TOKENS, API_SCOPE_ADMIN, 0, handle_backup, 0},
+
 	{"GET", "/v1/feed", API_CLASS_STREAM, FEEDERS, API_SCOPE_FEED, 0, handle_feed, 0},
 	{"POST", "/v1/uplink", API_CLASS_INLINE, SERVERS, API_SCOPE_NONE, UPLINK_MAX, handle_uplink, 0},
 	{"POST", "/v1/enrol", API_CLASS_POOLED, ANYBODY, API_SCOPE_NONE, ENROL_MAX, handle_enrol, 0},

@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Which history name servers follow: stores that are put back, lost, copied and rolled back beneath a running program."""
+import base64
 import os
 import re
 import shutil
 import socket
 import sqlite3
+import struct
+import subprocess
 import threading
 import time
 
@@ -389,3 +392,125 @@ def test_many_newcomers_share_one_full_state(api):
     assert api.metric("veer_feed_snapshots_total") - before <= 3
     for stream in streams:
         stream.close()
+
+
+# --- backup and restore ---------------------------------------------------------------------------------------------------
+
+def veer(*args):
+    return subprocess.run([f"{BUILD}/veer", *map(str, args)], capture_output=True, text=True, timeout=60 * SLOW, check=False)
+
+
+def test_a_backup_is_taken_while_the_service_runs_and_put_back(tmp_path, api, server):
+    put_a(api, "www", "192.0.2.1")
+    token = api.make_token("admin")
+    _, agent = api.enrol("agent", "a1")
+    over = threading.Event()
+    writer = threading.Thread(target=lambda: [put_a(api, f"w{i % 20}", f"10.0.0.{i % 250}") for i in range(100000) if not over.is_set()])
+    writer.start()
+    try:
+        for i in range(3):
+            made = veer("backup", tmp_path / f"b{i}", "--api", f"unix:{api.unix}")
+            assert made.returncode == 0, made.stderr
+            assert os.stat(tmp_path / f"b{i}").st_mode & 0o777 == 0o600
+            with sqlite3.connect(tmp_path / f"b{i}") as db:
+                assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    finally:
+        over.set()
+        writer.join()
+    assert not [name for name in os.listdir(api.directory) if "backup" in name]
+    # after the backup: changes, a new zone, and two credentials are revoked
+    put_a(api, "www", "192.0.2.4")
+    put_a(api, "late", "192.0.2.9")
+    assert api.post("/v1/zones", {"name": "new.test.", "nameservers": ["ns1.new.test."]}).status == 201
+    assert api.get("/v1/sites", token=token, tcp=True).status == 200
+    assert api.delete("/v1/tokens/" + token.split(".")[0]).status == 204
+    assert api.delete("/v1/agents/" + agent.split(".")[0]).status == 204
+    wait_until(lambda: server.ask("new.test.", "SOA") and server.ask("late.e.test."), 5)
+    serial = serial_of(server)
+    busy = veer("restore", tmp_path / "b2", "--store", f"sqlite:{api.store}")
+    assert busy.returncode != 0 and "stop it first" in busy.stderr, busy
+    before = api.get("/v1/status").json["store_id"]
+    api.stop()
+    bad = veer("restore", tmp_path / "nothing", "--store", f"sqlite:{api.store}")
+    assert bad.returncode != 0 and "nothing" in bad.stderr
+    (tmp_path / "rubbish").write_bytes(b"x" * 10000)
+    bad = veer("restore", tmp_path / "rubbish", "--store", f"sqlite:{api.store}")
+    assert bad.returncode != 0 and "no backup" in bad.stderr
+    done = veer("restore", tmp_path / "b2", "--store", f"sqlite:{api.store}")
+    assert done.returncode == 0, done.stderr
+    assert "lost" in done.stdout and "zone new.test.: lost" in done.stdout, done.stdout
+    api.start()
+    # the backup's word: the zone that it does not have goes, without a question
+    wait_until(lambda: server.ask("www.e.test.") == ["192.0.2.1"], 2, server.log)
+    wait_until(lambda: server.ask("new.test.", "SOA", raw=True).rcode() == 5, 2)
+    assert server.ask("late.e.test.") == [] and serial_of(server) - serial >= 65536 - 1000
+    wait_until(lambda: in_sync(api), 3)
+    assert api.get("/v1/status").json["store_id"] != before
+    # and nobody who was shut out is let in again
+    assert api.get("/v1/sites", token=token, tcp=True).status == 401
+    assert api.get("/v1/agents/" + agent.split(".")[0]).json["state"] == "revoked"
+    kept = [name for name in os.listdir(api.directory) if name.startswith("veer.db.before-")]
+    assert len(kept) == 1
+
+
+def test_a_lost_store_comes_back_from_a_backup(tmp_path, api, server):
+    put_a(api, "www", "192.0.2.1")
+    wait_until(lambda: server.ask("www.e.test.") == ["192.0.2.1"], 5)
+    assert veer("backup", tmp_path / "b", "--api", f"unix:{api.unix}").returncode == 0
+    put_a(api, "www", "192.0.2.2")
+    api.kill()
+    remove_store(api.store)
+    assert veer("restore", tmp_path / "b", "--store", f"sqlite:{api.store}").returncode == 0
+    api.start()
+    wait_until(lambda: server.ask("www.e.test.") == ["192.0.2.1"] and in_sync(api), 5, server.log)
+
+
+# --- what is served is what the store has ---------------------------------------------------------------------------------
+
+class Forger(SlowLink):
+    """A link that changes octets on their way, without anybody's noticing."""
+
+    def __init__(self, path, target):
+        self.changes = []
+        super().__init__(path, target, 0)
+
+    def pump(self, source, target, rate):
+        if rate is None:
+            return super().pump(source, target, None)
+        try:
+            while data := source.recv(65536):
+                for old, new in self.changes:
+                    data = data.replace(old, new)
+                target.sendall(data)
+        except OSError:
+            pass
+        return super().pump(source, target, None)
+
+
+def wire_of(name, last):
+    """The record 192.0.2.LAST as it stands in the feed."""
+    return base64.b64encode(bytes([len(name)]) + name.encode() + b"\1e\4test\0" + struct.pack("!HHIH", 1, 1, 60, 4)
+                            + bytes([192, 0, 2, last]))
+
+
+def test_a_name_server_with_another_content_is_found_and_mended(tmp_path, api):
+    make_zone(api)
+    put_a(api, "www", "192.0.2.1")
+    link = Forger(tmp_path / "link", api.unix)
+    with Dnsd("--feed", f"unix:{tmp_path}/link", "--state", str(tmp_path / "ns")) as d:
+        d.ready()
+        wait_until(lambda: in_sync(api), 5)
+        link.changes = [(wire_of("www", 66), wire_of("www", 67))]
+        put_a(api, "www", "192.0.2.66")
+        wait_until(lambda: d.ask("www.e.test.") == ["192.0.2.67"], 5, d.log)
+        link.changes = []
+        wait_until(lambda: d.ask("www.e.test.") == ["192.0.2.66"], 5, api.said)
+        assert "another content than the store" in api.said()
+        wait_until(lambda: in_sync(api), 5)
+        d.wait_log("what is served is not what the control plane has")
+        for i in range(50):  # the sums go on
+            put_a(api, f"w{i % 7}", f"10.0.0.{i}")
+        assert api.delete(f"/v1/zones/{ZONE}/rrsets/w1/A").status == 204
+        assert api.delete(f"/v1/zones/{ZONE}").status == 204
+        wait_until(lambda: in_sync(api), 5, lambda: api.get("/v1/status").json)
+    link.close()

@@ -15,6 +15,7 @@ struct store_backend {
 	bool (*is_unsettled)(void *self);
 	enum veer_err (*settle)(void *self);
 	bool (*is_rewound)(void *self);
+	enum veer_err (*backup)(void *self, const char *path);
 	enum veer_err (*get)(void *self, enum model_kind kind, const char *key, struct arena *arena,
 			     struct store_object *out);
 	enum veer_err (*list)(void *self, enum model_kind kind, const char *prefix, const char *after,

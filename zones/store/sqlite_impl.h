@@ -98,6 +98,8 @@ bool sqlite_store_is_unsettled(void *self);
 enum veer_err sqlite_store_settle(void *self);
 /* backend.h: is_rewound. */
 bool sqlite_store_is_rewound(void *self);
+/* backend.h: backup. */
+enum veer_err sqlite_store_backup(void *self, const char *path);
 /* From a look at the disk, in a transaction of the writer (take the turn before). */
 bool sqlite_store_look_back(struct sqlite_store *s);
 

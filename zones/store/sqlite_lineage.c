@@ -248,3 +248,28 @@ bool sqlite_store_is_rewound(void *self)
 	(void)pthread_mutex_unlock(&s->read_lock);
 	return note(s, there < seen || is_replaced(s));
 }
+
+/* --- a copy ------------------------------------------------------------------------------------------------- */
+
+/* By a connection of its own, so that neither commits nor lists wait for it. */
+enum veer_err sqlite_store_backup(void *self, const char *path)
+{
+	struct sqlite_store *s = self;
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+	int code = sqlite3_open_v2(s->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(db, "PRAGMA wal_autocheckpoint=0", NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &stmt, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
+	return code == SQLITE_DONE   ? VEER_OK
+	       : code == SQLITE_FULL ? VEER_ESPACE
+	       : code == SQLITE_NOMEM ? VEER_ENOMEM
+				      : VEER_EIO;
+}

@@ -246,6 +246,7 @@ static const struct store_backend sqlite_backend = {
 	.is_unsettled = sqlite_store_is_unsettled,
 	.settle = sqlite_store_settle,
 	.is_rewound = sqlite_store_is_rewound,
+	.backup = sqlite_store_backup,
 	.get = sqlite_store_get,
 	.list = sqlite_store_list,
 	.snapshot = sqlite_store_snapshot,

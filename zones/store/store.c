@@ -76,6 +76,11 @@ enum veer_err store_settle(struct store *store)
 	return store->backend->settle(store->self);
 }
 
+enum veer_err store_backup(struct store *store, const char *path)
+{
+	return store->backend->backup(store->self, path);
+}
+
 bool store_is_rewound(struct store *store)
 {
 	return store->backend->is_rewound(store->self);

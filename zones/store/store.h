@@ -100,6 +100,12 @@ bool store_is_unsettled(struct store *store);
 enum veer_err store_settle(struct store *store);
 
 /*
+ * Write everything, at one revision, into the file `path`, which must be empty or not there; writers go on meanwhile.
+ * store_restore() reads it. Errors: VEER_ESPACE, VEER_EIO, VEER_ENOMEM; what was written is to be removed then.
+ */
+enum veer_err store_backup(struct store *store, const char *path);
+
+/*
  * Is what is on disk older than what this process has seen, or not the file that it has open? Then its memory is of a
  * history that is no more, and nothing more may be committed from it; commits answer VEER_ESTALE.
  */
