@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "api/feed_impl.h"
+#include "base/crypto.h"
 #include "base/json.h"
 
 enum { SNAPSHOT_BUFFER_BYTES = 1 << 20, ENVELOPE_BYTES = 128, LINE_BYTES_MAX = 1 << 20 };
@@ -51,6 +52,13 @@ bool feed_write_line(struct buf *out, const struct store_object *object)
 		buf_putc(out, *p);
 	}
 	buf_printf(out, "\",\"revision\":%lld", (long long)object->revision);
+	if (model_kind_is_state(object->kind))
+		buf_puts(out, ",\"part\":\"state\"");
+	if (object->was != NULL) {
+		char was[DIGEST_HEX_SIZE];
+		crypto_hex_encode(object->was, DIGEST_BYTES, was);
+		buf_printf(out, ",\"was\":\"%s\"", was);
+	}
 	if (object->value != NULL) {
 		buf_puts(out, ",\"object\":");
 		buf_append(out, object->value, object->value_len);
@@ -75,7 +83,7 @@ static void make_room(struct feed *feed, size_t bytes)
 {
 	while (feed->count > 0 && (feed->count == FEED_BACKLOG_COMMITS || feed->bytes + bytes > FEED_BACKLOG_BYTES)) {
 		struct feed_block *oldest = &feed->ring[feed->first % FEED_BACKLOG_COMMITS];
-		feed->floor_revision = oldest->revision;
+		feed_raise_floor(feed, oldest->revision, &oldest->sum);
 		feed->bytes -= oldest->len;
 		free(oldest->text);
 		*oldest = (struct feed_block){0};
@@ -99,7 +107,11 @@ static void lose_all(struct feed *feed, int64_t revision)
 	}
 	feed->count = 0;
 	feed->bytes = 0;
-	feed->floor_revision = feed->revision = revision;
+	feed->revision = revision;
+	feed_raise_floor(feed, revision, &feed->sum);
+	feed->anchor.revision = -1;
+	feed->wants_anchor = true;
+	(void)pthread_cond_signal(&feed->wanted);
 	make_room(feed, 0);
 }
 
@@ -113,13 +125,18 @@ void feed_change(struct feed *feed, const struct store_object *object)
 {
 	if (object->revision <= feed->revision) /* told before: the read that delivered it had failed */
 		return;
-	if (model_kind_is_fed(object->kind) && !feed_write_line(&feed->under_way, object))
+	if (!model_kind_is_fed(object->kind))
+		return;
+	if (feed_write_line(&feed->under_way, object))
+		feed_count_change(&feed->under_way_added, object);
+	else
 		complain(feed, object);
 }
 
 void feed_abandon(struct feed *feed)
 {
 	buf_reset(&feed->under_way);
+	feed->under_way_added = (struct digest_pair){0};
 }
 
 void feed_restart(struct feed *feed, int64_t revision)
@@ -143,9 +160,11 @@ void feed_commit(struct feed *feed, int64_t revision)
 	buf_reset(&feed->under_way);
 	(void)pthread_mutex_lock(&feed->lock);
 	make_room(feed, len);
+	digest_pair_add(&feed->sum, &feed->under_way_added);
+	feed->under_way_added = (struct digest_pair){0};
 	if (text != NULL) {
 		feed->ring[(feed->first + feed->count) % FEED_BACKLOG_COMMITS] =
-			(struct feed_block){text, len, revision};
+			(struct feed_block){text, len, revision, feed->sum};
 		feed->count++;
 		feed->bytes += len;
 		feed->commits++;
@@ -208,9 +227,10 @@ void feed_tick(struct feed *feed)
 struct snapshot_writer {
 	struct feed *feed;
 	struct buf buf;
-	int fd;
+	int fd; /* -1: only its digest is wanted */
 	bool failed;
 	int64_t len;
+	struct digest_pair digest;
 };
 
 static void snapshot_flush(struct snapshot_writer *w)
@@ -226,9 +246,13 @@ static bool snapshot_object(void *ctx, const struct store_object *object)
 	struct snapshot_writer *w = ctx;
 	if (!model_kind_is_fed(object->kind))
 		return true;
-	if (!feed_write_line(&w->buf, object))
+	if (feed_write_line(&w->buf, object))
+		feed_count_change(&w->digest, object);
+	else
 		complain(w->feed, object);
-	if (w->buf.len > SNAPSHOT_BUFFER_BYTES || w->buf.failed)
+	if (w->fd < 0)
+		buf_reset(&w->buf);
+	else if (w->buf.len > SNAPSHOT_BUFFER_BYTES || w->buf.failed)
 		snapshot_flush(w);
 	return !w->failed;
 }
@@ -269,6 +293,7 @@ static struct feed_snapshot *snapshot_make(struct feed *feed)
 	buf_deinit(&w.buf);
 	snapshot->fd = w.fd;
 	snapshot->len = w.len;
+	snapshot->digest = w.digest;
 	snapshot->references = 1;
 	if (err == VEER_OK && !w.failed)
 		return snapshot;
@@ -285,13 +310,52 @@ void feed_snapshot_release(struct feed_snapshot *snapshot)
 	free(snapshot);
 }
 
-/* Wait until somebody wants a full state and it is time to write one. False when closing. feed->lock is held. */
+/* The digest of the whole state, without writing it anywhere. The lock is not held. */
+static enum veer_err compute_anchor(struct feed *feed, int64_t *revision, struct digest_pair *out)
+{
+	struct snapshot_writer w = {.feed = feed, .fd = -1};
+	buf_init(&w.buf, 4 * SNAPSHOT_BUFFER_BYTES);
+	enum veer_err err = store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_END - 1, snapshot_object, &w,
+					   revision);
+	buf_deinit(&w.buf);
+	*out = w.digest;
+	return err;
+}
+
+/* A name server has had more of the present lineage than the store has: what comes from now on is another history. The
+ * lock is held, and let go meanwhile. */
+static void rewind_history(struct feed *feed)
+{
+	feed->wants_rewind = false;
+	feed->rewind_ms = feed_now_ms() + FEED_REWIND_MS;
+	(void)pthread_mutex_unlock(&feed->lock);
+	enum veer_err err = store_begin_lineage(feed->store, HISTORY_REWIND);
+	if (err == VEER_OK)
+		log_warn(feed->log, "a name server has seen more than the store has: the store has gone back, and a new "
+				    "lineage begins; all name servers start over");
+	else
+		log_error(feed->log, "a new lineage cannot be begun", LOG_STR("why", veer_err_text(err)));
+	(void)pthread_mutex_lock(&feed->lock);
+	if (err == VEER_OK) {
+		store_ancestry(feed->store, &feed->ancestry);
+		feed_snapshot_release(feed->snapshot);
+		feed->snapshot = NULL;
+		lose_all(feed, feed->revision);
+		feed->era++;
+		feed->rewinds++;
+	}
+	wake_all(feed);
+}
+
+/* Wait until somebody wants something that it is time for. False when closing. feed->lock is held. */
 static bool wait_for_wish(struct feed *feed)
 {
 	while (!feed->is_closing) {
 		const struct timespec until = {.tv_sec = feed->retry_ms / 1000,
 					       .tv_nsec = feed->retry_ms % 1000 * 1000000};
-		if (!feed->wants_snapshot)
+		if (feed->wants_rewind)
+			return true;
+		if (!feed->wants_snapshot && !feed->wants_anchor)
 			(void)pthread_cond_wait(&feed->wanted, &feed->lock);
 		else if (feed_now_ms() < feed->retry_ms)
 			(void)pthread_cond_timedwait(&feed->wanted, &feed->lock, &until);
@@ -301,26 +365,58 @@ static bool wait_for_wish(struct feed *feed)
 	return false;
 }
 
-/* On demand, write a full state and publish it. A failure is tried again after a second, if still wanted. */
+/* Write a full state and publish it. The lock is held, and let go meanwhile. */
+static void renew_snapshot(struct feed *feed)
+{
+	uint64_t era = feed->era;
+	(void)pthread_mutex_unlock(&feed->lock);
+	struct feed_snapshot *snapshot = snapshot_make(feed);
+	if (snapshot == NULL)
+		log_error(feed->log, "the full state cannot be written", LOG_STR("dir", feed->dir));
+	(void)pthread_mutex_lock(&feed->lock);
+	feed->wants_snapshot = false; /* who still waits says so again when woken */
+	if (snapshot != NULL && era == feed->era) {
+		feed_snapshot_release(feed->snapshot);
+		feed->snapshot = snapshot;
+		feed->snapshots++;
+		feed->wants_anchor = false;
+		feed_set_anchor(feed, snapshot->revision, &snapshot->digest);
+	} else {
+		feed_snapshot_release(snapshot);
+		feed->retry_ms = feed_now_ms() + FEED_RETRY_MS;
+	}
+	wake_all(feed);
+}
+
+static void renew_anchor(struct feed *feed)
+{
+	int64_t revision = 0;
+	struct digest_pair digest;
+	uint64_t era = feed->era;
+	feed->wants_anchor = false;
+	(void)pthread_mutex_unlock(&feed->lock);
+	enum veer_err err = compute_anchor(feed, &revision, &digest);
+	(void)pthread_mutex_lock(&feed->lock);
+	if (err == VEER_OK && era == feed->era) {
+		feed_set_anchor(feed, revision, &digest);
+	} else {
+		feed->wants_anchor = true;
+		feed->retry_ms = feed_now_ms() + FEED_RETRY_MS;
+	}
+}
+
+/* On demand. What fails is tried again after a second, if still wanted. */
 static void *snapshot_main(void *ctx)
 {
 	struct feed *feed = ctx;
 	(void)pthread_mutex_lock(&feed->lock);
 	while (wait_for_wish(feed)) {
-		(void)pthread_mutex_unlock(&feed->lock);
-		struct feed_snapshot *snapshot = snapshot_make(feed);
-		if (snapshot == NULL)
-			log_error(feed->log, "the full state cannot be written", LOG_STR("dir", feed->dir));
-		(void)pthread_mutex_lock(&feed->lock);
-		feed->wants_snapshot = false; /* who still waits says so again when woken */
-		if (snapshot != NULL) {
-			feed_snapshot_release(feed->snapshot);
-			feed->snapshot = snapshot;
-			feed->snapshots++;
-		} else {
-			feed->retry_ms = feed_now_ms() + FEED_RETRY_MS;
-		}
-		wake_all(feed);
+		if (feed->wants_rewind)
+			rewind_history(feed);
+		else if (feed->wants_snapshot)
+			renew_snapshot(feed);
+		else
+			renew_anchor(feed);
 	}
 	(void)pthread_mutex_unlock(&feed->lock);
 	return NULL;
@@ -335,6 +431,9 @@ struct feed *feed_new(struct store *store, const char *dir, int64_t revision, st
 	feed->log = log;
 	feed->revision = revision;
 	feed->floor_revision = revision;
+	feed->anchor.revision = -1;
+	feed->wants_anchor = true;
+	store_ancestry(store, &feed->ancestry);
 	feed->dir = strdup(dir);
 	buf_init(&feed->under_way, FEED_BACKLOG_BYTES);
 	(void)pthread_mutex_init(&feed->lock, NULL);
@@ -386,7 +485,7 @@ int64_t feed_revision(struct feed *feed)
 void feed_stats_read(struct feed *feed, struct feed_stats *out)
 {
 	(void)pthread_mutex_lock(&feed->lock);
-	*out = (struct feed_stats){.commits = feed->commits, .cut = feed->cut, .snapshots = feed->snapshots};
+	*out = (struct feed_stats){.commits = feed->commits, .cut = feed->cut, .snapshots = feed->snapshots, .rewinds = feed->rewinds};
 	for (const struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
 		out->subscribers++;
 	(void)pthread_mutex_unlock(&feed->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The feed's sending half (docs/formats.md, section 2): a ring of recent commits that all subscribers share, and the
- * full state as a file for those who need it from the start. A subscriber is a position, no queue: one that does not
+ * full state as a file for those who need it from the start, never older than the revision that their hello named. A subscriber is a position, no queue: one that does not
  * read costs nothing, and is cut when the ring has left it behind.
  *
  * Threads: one thread feeds (begin … commit, tick); subscribers pull from any.
@@ -48,11 +48,26 @@ void feed_set_doubt(struct feed *feed, char *line, size_t len, int64_t after_rev
 /* Wake the subscribers that are due for a heartbeat. Call several times a second. */
 void feed_tick(struct feed *feed);
 
+/* What a subscriber has. */
+struct feed_position {
+	const char *lineage; /* NULL: nothing */
+	int64_t since;       /* up to this revision */
+	int64_t seen;        /* it has served this one of the same lineage, though it may have lost it since */
+};
+
 /*
- * A subscriber that has served `since` of the store `store_id` (NULL or another one: from the start). NULL when memory
- * is out. Hand it to the server as reply->source.
+ * A subscriber. It goes on from where it is if that is a part of the store's history (history_holds()) and the ring
+ * reaches back so far; otherwise it starts from the full state. One that has seen more of the present lineage than the
+ * store has tells that the store has gone back: a rewind begins a new lineage, and everybody starts over. NULL when
+ * memory is out. Hand it to the server as reply->source.
  */
-struct api_stream_source *feed_subscribe(struct feed *feed, const char *store_id, int64_t since);
+struct api_stream_source *feed_subscribe(struct feed *feed, const struct feed_position *position);
+
+/*
+ * The digest of the whole state that is fed at (lineage, revision). False when it is not known: not of this history,
+ * older than the ring, or not computed yet.
+ */
+bool feed_digest_at(struct feed *feed, const char *lineage, int64_t revision, struct digest_pair *out);
 
 /* The newest revision that subscribers were told by a commit line; 0 when there was none since the start. */
 int64_t feed_revision(struct feed *feed);
@@ -62,6 +77,7 @@ struct feed_stats {
 	uint64_t commits;     /* sent since start */
 	uint64_t cut;         /* subscribers that fell behind */
 	uint64_t snapshots;   /* full states written */
+	uint64_t rewinds;     /* lineages begun because a subscriber had seen more than the store has */
 };
 /* From any thread. */
 void feed_stats_read(struct feed *feed, struct feed_stats *out);

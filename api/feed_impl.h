@@ -10,13 +10,19 @@
 #include "base/buf.h"
 #include "base/file.h"
 
-enum { FEED_HEARTBEAT_MS = 1000, FEED_LINE_MAX = 256, FEED_RETRY_MS = 1000 };
+enum {
+	FEED_HEARTBEAT_MS = 1000,
+	FEED_HELLO_MAX = 1 << 16, /* bytes of the first line, ancestry and all */
+	FEED_RETRY_MS = 1000,
+	FEED_REWIND_MS = 10000, /* between two rewinds that subscribers cause */
+};
 
 /* One commit as its lines. */
 struct feed_block {
 	char *text;
 	size_t len;
 	int64_t revision;
+	struct digest_pair sum; /* of all changes up to here since the feed began */
 };
 
 /* A doubt line (docs/formats.md, section 2), shared by those who are sending it. */
@@ -32,7 +38,14 @@ struct feed_snapshot {
 	int fd;
 	int64_t len;
 	int64_t revision;
-	unsigned references; /* guarded by feed->lock */
+	struct digest_pair digest; /* of all that is in it */
+	unsigned references;       /* guarded by feed->lock */
+};
+
+/* The digest of the whole state at one revision, from which those of others follow by the changes between. */
+struct feed_anchor {
+	int64_t revision; /* -1: not known yet */
+	struct digest_pair digest;
 };
 
 /* Where a subscriber is. */
@@ -49,8 +62,11 @@ struct feed_subscriber {
 	struct feed_subscriber *next, *prev;
 	struct api_stream *stream;
 	enum feed_phase phase;
-	bool is_known; /* its store_id is ours */
-	int64_t since; /* it has everything up to this revision */
+	char lineage[HISTORY_ID_SIZE]; /* of what it has; "" for nothing */
+	int64_t since;                 /* it has everything up to this revision */
+	int64_t seen;                  /* and has had this one of its lineage */
+	uint64_t era;                  /* of the feed when it came */
+	int64_t promised_revision;     /* what hello named: a full state must not be older */
 	struct feed_snapshot *snapshot;
 	int64_t file_pos;
 	uint64_t block; /* number of the block it sends next */
@@ -58,8 +74,8 @@ struct feed_subscriber {
 	struct feed_doubt *doubt; /* on its way; NULL: none */
 	size_t doubt_pos;
 	uint64_t doubt_number;    /* of the one sent last, or on its way; 0: none yet */
-	char line[FEED_LINE_MAX]; /* hello, reset or heartbeat on its way */
-	size_t line_len, line_pos;
+	struct buf line;          /* hello, reset or heartbeat on its way */
+	size_t line_pos;
 	int64_t sent_ms;
 };
 
@@ -67,7 +83,8 @@ struct feed {
 	struct store *store;
 	struct logger *log;
 	char *dir;
-	struct buf under_way; /* the feeding thread's */
+	struct buf under_way;               /* the feeding thread's */
+	struct digest_pair under_way_added; /* likewise: what the commit under way changes */
 
 	pthread_mutex_t lock; /* guards what follows; before the streams' own locks */
 	pthread_cond_t wanted;
@@ -77,15 +94,23 @@ struct feed {
 	size_t bytes;
 	int64_t floor_revision;   /* the ring holds all commits after this one */
 	int64_t revision;         /* the newest */
+	struct digest_pair sum;   /* of all changes up to it since the feed began */
+	struct digest_pair floor_sum; /* the same at floor_revision */
+	struct feed_anchor anchor;
+	struct history_ancestry ancestry; /* of the store; the last lineage is what is fed */
+	uint64_t era;                     /* counts lineages that were fed; who came in an earlier one is cut */
+	bool wants_rewind;                /* somebody has seen what the store does not have */
+	int64_t rewind_ms;                /* no rewind before this time */
 	int64_t fed_revision;     /* the newest that has lines; 0 before the first */
 	struct feed_doubt *doubt; /* in force; never NULL */
 	uint64_t doubt_number;    /* counts those that were */
 	struct feed_snapshot *snapshot;
 	bool wants_snapshot; /* somebody waits for one */
+	bool wants_anchor;   /* the digest of the state is not known */
 	int64_t retry_ms;    /* no new try to write one before this time */
 	bool is_closing;
 	struct feed_subscriber *subscribers;
-	uint64_t commits, cut, snapshots;
+	uint64_t commits, cut, snapshots, rewinds;
 	pthread_t thread;
 	bool has_thread;
 };
@@ -98,5 +123,13 @@ bool feed_write_line(struct buf *out, const struct store_object *object);
 void feed_doubt_release(struct feed_doubt *doubt);
 /* The same. */
 void feed_snapshot_release(struct feed_snapshot *snapshot);
+
+/* What the change adds to the digest; takes off what it has replaced. */
+void feed_count_change(struct digest_pair *sum, const struct store_object *object);
+/* The digest at `revision` follows from now on from this one; says so when it should have been another. feed->lock is
+ * held. */
+void feed_set_anchor(struct feed *feed, int64_t revision, const struct digest_pair *digest);
+/* The ring has a new floor. feed->lock is held. */
+void feed_raise_floor(struct feed *feed, int64_t revision, const struct digest_pair *sum);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One subscriber's way through the feed: hello, perhaps the full state from the file, then the ring. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,21 +7,13 @@
 #include <unistd.h>
 
 #include "api/feed_impl.h"
+#include "base/json.h"
 
 int64_t feed_now_ms(void)
 {
 	struct timespec now;
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-__attribute__((format(printf, 2, 3))) static void set_line(struct feed_subscriber *s, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	s->line_len = (size_t)vsnprintf(s->line, sizeof s->line, fmt, ap);
-	s->line_pos = 0;
-	va_end(ap);
 }
 
 /* The block with the first commit after `revision`; feed->lock is held and the ring reaches back so far. */
@@ -39,23 +30,58 @@ static uint64_t block_after(const struct feed *feed, int64_t revision)
 	return low;
 }
 
-/* The first line: hello, and a reset behind it when the ring cannot continue from `since`. */
+/*
+ * Has it seen more of the present lineage than the store has? Then the store has gone back, and what it counted once it
+ * counts again. One that says so without end must not keep everybody starting over.
+ */
+static bool is_ahead(struct feed_subscriber *s)
+{
+	struct feed *feed = s->feed;
+	const struct history_lineage *now = &feed->ancestry.lineages[feed->ancestry.count - 1];
+	int64_t seen = s->seen > s->since ? s->seen : s->since;
+	if (strcmp(s->lineage, now->id) != 0 || seen <= feed->revision || seen <= store_revision(feed->store) ||
+	    feed_now_ms() < feed->rewind_ms)
+		return false;
+	feed->wants_rewind = true;
+	(void)pthread_cond_signal(&feed->wanted);
+	return true;
+}
+
+/* The first line: hello, and a reset behind it when the ring cannot continue from `since`. Without memory there is
+ * none, and the stream ends. */
 static void say_hello(struct feed_subscriber *s)
 {
 	struct feed *feed = s->feed;
-	bool can_resume = s->is_known && s->since >= feed->floor_revision && s->since <= feed->revision;
-	set_line(s, "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":%lld}\n%s",
-		 store_id(feed->store), (long long)feed->revision, can_resume ? "" : "{\"type\":\"reset\"}\n");
+	bool can_resume = s->lineage[0] != '\0' && s->since >= feed->floor_revision &&
+			  history_holds(&feed->ancestry, s->lineage, s->since, feed->revision);
+	json_t *ancestry = history_write(&feed->ancestry);
+	char *text = ancestry != NULL ? veer_json_dump(ancestry) : NULL;
+	json_decref(ancestry);
+	s->promised_revision = feed->revision;
+	buf_printf(&s->line, "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":%lld,",
+		   store_id(feed->store), (long long)feed->revision);
+	buf_printf(&s->line, "\"lineage\":\"%s\",\"digest\":true,\"ancestry\":",
+		   feed->ancestry.lineages[feed->ancestry.count - 1].id);
+	buf_puts(&s->line, text != NULL ? text : "");
+	buf_puts(&s->line, "}\n");
+	buf_puts(&s->line, can_resume ? "" : "{\"type\":\"reset\"}\n");
+	s->line.failed = s->line.failed || text == NULL;
+	free(text);
 	s->phase = can_resume ? FEED_PHASE_RING : FEED_PHASE_WAIT;
 	if (can_resume)
 		s->block = block_after(feed, s->since);
 }
 
-/* Take the full state if one is there that the ring continues; otherwise ask for one. */
+/*
+ * Take the full state if one is there that the ring continues and that is as new as hello said; otherwise ask for one.
+ * All who wait share the next.
+ */
 static void look_for_snapshot(struct feed_subscriber *s)
 {
 	struct feed *feed = s->feed;
-	if (feed->snapshot != NULL && feed->snapshot->revision >= feed->floor_revision) {
+	const struct feed_snapshot *snapshot = feed->snapshot;
+	if (snapshot != NULL && snapshot->revision >= feed->floor_revision &&
+	    snapshot->revision >= s->promised_revision) {
 		s->snapshot = feed->snapshot;
 		s->snapshot->references++;
 		s->phase = FEED_PHASE_FILE;
@@ -68,11 +94,15 @@ static void look_for_snapshot(struct feed_subscriber *s)
 
 static ssize_t send_line(struct feed_subscriber *s, char *out, size_t size)
 {
-	size_t len = s->line_len - s->line_pos;
+	size_t len = s->line.len - s->line_pos;
 	if (len > size)
 		len = size;
-	memcpy(out, s->line + s->line_pos, len);
+	memcpy(out, s->line.data + s->line_pos, len);
 	s->line_pos += len;
+	if (s->line_pos == s->line.len) {
+		buf_reset(&s->line);
+		s->line_pos = 0;
+	}
 	return (ssize_t)len;
 }
 
@@ -141,9 +171,15 @@ static ssize_t send_doubt(struct feed_subscriber *s, char *out, size_t size)
 static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
 {
 	ssize_t len = 0;
+	if (s->era != s->feed->era || s->line.failed)
+		return -1;
+	if (s->phase == FEED_PHASE_HELLO && (s->feed->wants_rewind || is_ahead(s)))
+		return 0; /* it is cut when that is done */
 	if (s->phase == FEED_PHASE_HELLO)
 		say_hello(s);
-	if (s->line_pos < s->line_len)
+	if (s->line.failed)
+		return -1;
+	if (s->line_pos < s->line.len)
 		return send_line(s, out, size);
 	if (s->phase == FEED_PHASE_WAIT)
 		look_for_snapshot(s);
@@ -153,8 +189,8 @@ static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
 		len = send_doubt(s, out, size);
 	bool is_between_lines = s->block_pos == 0 && s->phase != FEED_PHASE_FILE;
 	if (len == 0 && is_between_lines && feed_now_ms() - s->sent_ms >= FEED_HEARTBEAT_MS) {
-		set_line(s, "{\"type\":\"heartbeat\",\"revision\":%lld}\n", (long long)s->feed->revision);
-		return send_line(s, out, size);
+		buf_printf(&s->line, "{\"type\":\"heartbeat\",\"revision\":%lld}\n", (long long)s->feed->revision);
+		return s->line.failed ? -1 : send_line(s, out, size);
 	}
 	return len;
 }
@@ -211,18 +247,25 @@ static void subscriber_close(struct api_stream_source *self)
 	feed_snapshot_release(s->snapshot);
 	feed_doubt_release(s->doubt);
 	(void)pthread_mutex_unlock(&feed->lock);
+	buf_deinit(&s->line);
 	free(s);
 }
 
-struct api_stream_source *feed_subscribe(struct feed *feed, const char *store_id_text, int64_t since)
+struct api_stream_source *feed_subscribe(struct feed *feed, const struct feed_position *position)
 {
 	struct feed_subscriber *s = calloc(1, sizeof *s);
 	if (s == NULL)
 		return NULL;
 	s->source = (struct api_stream_source){subscriber_open, subscriber_pull, subscriber_close};
 	s->feed = feed;
-	s->is_known = store_id_text != NULL && strcmp(store_id_text, store_id(feed->store)) == 0;
-	s->since = since;
+	buf_init(&s->line, FEED_HELLO_MAX);
+	if (position->lineage != NULL && history_is_id(position->lineage))
+		memcpy(s->lineage, position->lineage, sizeof s->lineage);
+	s->since = position->since;
+	s->seen = position->seen;
+	(void)pthread_mutex_lock(&feed->lock);
+	s->era = feed->era;
+	(void)pthread_mutex_unlock(&feed->lock);
 	s->sent_ms = feed_now_ms();
 	return &s->source;
 }

@@ -11,6 +11,12 @@ api_handler_fn handle_healthz, handle_metrics, handle_status;
 /* streams.c: name servers and agents, all without blocking. */
 api_handler_fn handle_feed, handle_uplink, handle_assignments, handle_reports;
 
+/* backup.c */
+api_handler_fn handle_backup;
+
+/* nameservers.c */
+api_handler_fn handle_nameserver_adopt;
+
 /* identity.c: agents and name servers (request->arg: MODEL_KIND_AGENT or _NAMESERVER), enrolment, tokens. */
 api_handler_fn handle_enrol;
 api_handler_fn handle_identities_list, handle_identity_get, handle_identity_create, handle_identity_revoke;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { TICK_MS = 200, RETRY_MS = 200 };
+enum { TICK_MS = 200, RETRY_MS = 200, WATCH_MS = 500 };
 
 /* A change that waits for its turn in the directory. */
 struct waiting {
@@ -27,6 +27,8 @@ struct hub {
 	int64_t revision;           /* the directory has everything up to here */
 	int64_t pending;            /* the revision whose changes are under way; 0: none */
 	struct waiting *first, **last;
+	struct hub_history history; /* set before the thread starts */
+	int64_t watched_ms;         /* when it was looked at */
 	bool concerns_controller;  /* something it reads has changed in this batch */
 	bool has_override_changed; /* likewise */
 	bool has_transition;       /* the commit under way holds one */
@@ -212,10 +214,30 @@ static enum veer_err start_anew(struct hub *hub)
 	return VEER_OK;
 }
 
+/* Remember how far the store has got; and see whether it still is. */
+static void watch_over(struct hub *hub)
+{
+	int64_t now_ms = veer_clock_monotonic_ms(veer_clock_system());
+	struct hub_history *h = &hub->history;
+	if (h->witness == NULL || now_ms - hub->watched_ms < WATCH_MS)
+		return;
+	hub->watched_ms = now_ms;
+	witness_advance(h->witness, hub->revision);
+	if (h->on_rewound != NULL && store_is_rewound(hub->store)) {
+		log_error(hub->log, "the store on disk is older than what was seen of it: it was put back while in use",
+			  LOG_INT("revision", hub->revision));
+		h->on_rewound(h->ctx);
+		h->on_rewound = NULL;
+	} else if (store_is_unsettled(hub->store)) {
+		h->on_unsettled(h->ctx);
+	}
+}
+
 static void *hub_main(void *ctx)
 {
 	struct hub *hub = ctx;
 	while (!atomic_load(&hub->is_stopping)) {
+		watch_over(hub);
 		enum veer_err err = hub->watch != NULL ? follow(hub, TICK_MS) : VEER_ESTALE;
 		if (err == VEER_ESTALE)
 			err = start_anew(hub);
@@ -234,6 +256,11 @@ static void *hub_main(void *ctx)
 void hub_follow(struct hub *hub, struct trail *trail)
 {
 	hub->trail = trail;
+}
+
+void hub_watch_over(struct hub *hub, const struct hub_history *history)
+{
+	hub->history = *history;
 }
 
 enum veer_err hub_start(struct hub *hub, struct controller *controller, struct assignment_hub *assignments)
@@ -263,6 +290,8 @@ void hub_free(struct hub **hub_ptr)
 	if (hub == NULL)
 		return;
 	hub_stop(hub);
+	if (hub->history.witness != NULL)
+		witness_advance(hub->history.witness, hub->revision);
 	store_watch_close(&hub->watch);
 	feed_free(&hub->feed);
 	(void)pthread_mutex_destroy(&hub->watch_lock);

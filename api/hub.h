@@ -12,6 +12,7 @@
 #include "api/controller.h"
 #include "api/directory.h"
 #include "api/feed.h"
+#include "api/witness.h"
 
 struct hub;
 
@@ -23,6 +24,16 @@ enum veer_err hub_new(struct store *store, struct directory *directory, const ch
 		      struct hub **out, struct veer_diag *diag);
 /* Tell `trail` (borrowed) when commits with transitions are fed. Before hub_start(). */
 void hub_follow(struct hub *hub, struct trail *trail);
+/* What is to be done with what the hub sees of the store's history; from its thread. */
+struct hub_history {
+	struct witness *witness;          /* kept up to date; borrowed */
+	void (*on_rewound)(void *ctx);    /* once: the store has gone back behind our back, and our memory is void */
+	void (*on_unsettled)(void *ctx);  /* a rewind is to have its consequences (store_is_unsettled()) */
+	void *ctx;
+};
+
+/* Watch over it, twice a second. Before hub_start(). */
+void hub_watch_over(struct hub *hub, const struct hub_history *history);
 /* Start following. `controller` and `assignments` are borrowed until hub_free(). Errors: VEER_ELIMIT. */
 enum veer_err hub_start(struct hub *hub, struct controller *controller, struct assignment_hub *assignments);
 /* Stop following; the feed stays for streams that are closing. */

@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "api/handlers.h"
+#include "api/revocations.h"
 #include "base/crypto.h"
 #include "probes/verdict.h"
 
@@ -257,8 +258,10 @@ void handle_identity_revoke(void *ctx, struct api_request *request, struct api_r
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
-	if (api_commit(api, reply, &op, 1, &revision))
-		log_notice(api->log, "revoked", LOG_STR("id", request->params[0]));
+	if (!api_commit(api, reply, &op, 1, &revision))
+		return;
+	revocations_note(api, kind, request->params[0]);
+	log_notice(api->log, "revoked", LOG_STR("id", request->params[0]));
 }
 
 void handle_identities_list(void *ctx, struct api_request *request, struct api_reply *reply)
@@ -334,5 +337,6 @@ void handle_token_delete(void *ctx, struct api_request *request, struct api_repl
 		return;
 	}
 	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_TOKEN, .key = request->params[0], .expect = revision};
-	(void)api_commit(api, reply, &op, 1, &revision);
+	if (api_commit(api, reply, &op, 1, &revision))
+		revocations_note(api, MODEL_KIND_TOKEN, request->params[0]);
 }

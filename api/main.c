@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "api/api.h"
+#include "api/backup.h"
+#include "api/revocations.h"
+#include "api/settle.h"
 #include "api/zone_keeper.h"
 #include "base/daemon.h"
 #include "base/file.h"
@@ -20,6 +24,7 @@ struct options {
 	const char *tls_key;
 	struct args_list geoip;
 	int64_t history;
+	bool create;
 };
 
 /* 2,000 subscribers and as many clients need descriptors. */
@@ -43,13 +48,67 @@ static void directory_of(const char *store_url, char *out, size_t size)
 		(void)snprintf(out, size, "%.*s", slash == path + 1 ? 1 : (int)(slash - path - 1), path + 1);
 }
 
+/*
+ * Open the store and begin a lineage, before anything is written or fed. A store that is lost is not made anew without a
+ * word; what goes with one that has gone back is done first.
+ */
+static enum veer_err open_store(struct api *api, const struct options *o, struct veer_diag *diag)
+{
+	struct witness *w = &api->witness;
+	enum veer_err err = witness_open(o->store, w, diag);
+	if (err == VEER_OK && !o->create && witness_misses_store(w))
+		return veer_fail(diag, VEER_ENOTFOUND,
+				 "%s is not there, but %s remembers it: put it back, or restore a backup (veer "
+				 "restore); --create begins an empty one",
+				 w->database, w->store_id[0] != '\0' ? w->path : "its log");
+	if (err == VEER_OK)
+		err = store_open(o->store, &api->store, diag);
+	if (err != VEER_OK)
+		return err;
+	enum history_cause cause = witness_judge(w, api->store);
+	if (cause == HISTORY_REWIND)
+		log_warn(api->log, "the store has gone back: it is older than what was remembered of it",
+			 LOG_INT("revision", store_revision(api->store)), LOG_INT("remembered", w->revision));
+	err = store_begin_lineage(api->store, cause);
+	if (err != VEER_OK)
+		return veer_fail(diag, err, "%s: no lineage can be begun: %s", o->store, veer_err_text(err));
+	struct veer_diag why = {""};
+	if (witness_write(w, api->store, &why) != VEER_OK)
+		log_error(api->log, "the store cannot be remembered beside it", LOG_STR("why", why.text));
+	err = revocations_apply(api);
+	if (err != VEER_OK)
+		return veer_fail(diag, err, "%s: what was revoked cannot be kept so: %s", o->store, veer_err_text(err));
+	/* if it fails, the hub tries again */
+	if (store_is_unsettled(api->store))
+		(void)settle_store(api);
+	return VEER_OK;
+}
+
+static void on_rewound(void *ctx)
+{
+	struct api *api = ctx;
+	atomic_store(&api->is_rewound, true);
+	loop_stop(api->loop);
+}
+
+static void on_unsettled(void *ctx)
+{
+	(void)settle_store(ctx);
+}
+
+static bool digest_at(void *ctx, const char *lineage, int64_t revision, struct digest_pair *out)
+{
+	const struct api *api = ctx;
+	return feed_digest_at(hub_feed(api->hub), lineage, revision, out);
+}
+
 static enum veer_err open_parts(struct api *api, const struct options *o, struct veer_diag *diag)
 {
 	char dir[4096];
 	directory_of(o->store, dir, sizeof dir);
 	enum veer_err err = file_make_dirs(dir, diag);
 	if (err == VEER_OK)
-		err = store_open(o->store, &api->store, diag);
+		err = open_store(api, o, diag);
 	if (err != VEER_OK)
 		return err;
 	api->directory = directory_new();
@@ -70,7 +129,13 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 					   .trail = api->trail,
 					   .history = (size_t)o->history};
 	if (err == VEER_OK) {
+		const struct hub_history history = {.witness = &api->witness,
+						    .on_rewound = on_rewound,
+						    .on_unsettled = on_unsettled,
+						    .ctx = api};
 		config.feed = hub_feed(api->hub);
+		uplink_table_compare(api->uplinks, api->log, digest_at, api);
+		hub_watch_over(api->hub, &history);
 		hub_follow(api->hub, api->trail);
 	}
 	if (err == VEER_OK)
@@ -131,6 +196,7 @@ static void close_parts(struct api *api)
 	trail_free(&api->trail);
 	directory_free(&api->directory);
 	store_close(&api->store);
+	witness_close(&api->witness);
 }
 
 /* Refuse files that no name server could use, before anything starts. */
@@ -146,10 +212,10 @@ static enum veer_err check_geoip(const struct args_list *files, struct veer_diag
 	return err;
 }
 
-static int serve(struct daemon *d, const struct options *o)
+static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
 {
 	struct veer_diag diag = {""};
-	struct api api = {.clock = veer_clock_system(), .log = d->log};
+	struct api api = {.clock = veer_clock_system(), .log = d->log, .loop = d->loop, .witness = {.fd = -1}};
 	(void)pthread_mutex_init(&api.write_lock, NULL);
 	zone_turns_init(&api.zone_turns);
 	api.started_ms = veer_clock_monotonic_ms(api.clock);
@@ -169,6 +235,7 @@ static int serve(struct daemon *d, const struct options *o)
 	} else {
 		status = daemon_fail(d, &diag);
 	}
+	*starts_anew = atomic_load(&api.is_rewound);
 	close_parts(&api);
 	zone_turns_deinit(&api.zone_turns);
 	(void)pthread_mutex_destroy(&api.write_lock);
@@ -206,6 +273,11 @@ int main(int argc, char *argv[])
 		 .target = &o.geoip,
 		 .value = "FILE.mmdb",
 		 .help = "the name servers' geo data, for explaining answers; may repeat"},
+		{.name = "create",
+		 .kind = ARGS_FLAG,
+		 .target = &o.create,
+		 .help = "begin an empty store where one is remembered that is not there",
+		 .cli_only = true},
 		{.name = "history",
 		 .kind = ARGS_INT,
 		 .target = &o.history,
@@ -221,10 +293,15 @@ int main(int argc, char *argv[])
 		.option_count = sizeof table / sizeof table[0],
 	};
 	struct daemon d;
+	if (argc > 1 && strcmp(argv[1], "restore") == 0)
+		return backup_restore(argc, argv, 2);
 	int status = daemon_init(&d, "veer-api", &spec, argc, argv);
 	if (status >= 0)
 		return status;
-	status = serve(&d, &o);
+	bool starts_anew = false;
+	status = serve(&d, &o, &starts_anew);
 	daemon_deinit(&d);
-	return status;
+	if (starts_anew) /* what this process knows is of a history that is no more */
+		(void)execv("/proc/self/exe", argv);
+	return starts_anew ? DAEMON_EXIT_FAILED : status;
 }

@@ -24,6 +24,8 @@ static const struct api_route routes[] = {
 	{"GET", "/metrics", API_CLASS_POOLED, ANYBODY, API_SCOPE_HEALTH_READ, 0, handle_metrics, 0},
 	{"GET", "/v1/status", API_CLASS_POOLED, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_status, 0},
 
+	{"GET", "/v1/backup", API_CLASS_POOLED, TOKENS, API_SCOPE_ADMIN, 0, handle_backup, 0},
+
 	{"GET", "/v1/feed", API_CLASS_STREAM, FEEDERS, API_SCOPE_FEED, 0, handle_feed, 0},
 	{"POST", "/v1/uplink", API_CLASS_INLINE, SERVERS, API_SCOPE_NONE, UPLINK_MAX, handle_uplink, 0},
 	{"POST", "/v1/enrol", API_CLASS_POOLED, ANYBODY, API_SCOPE_NONE, ENROL_MAX, handle_enrol, 0},
@@ -46,6 +48,8 @@ static const struct api_route routes[] = {
 	 MODEL_KIND_NAMESERVER},
 	{"DELETE", "/v1/nameservers/{id}", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, 0, handle_identity_revoke,
 	 MODEL_KIND_NAMESERVER},
+	{"POST", "/v1/nameservers/{id}/adopt", API_CLASS_POOLED, TOKENS, API_SCOPE_AGENTS, API_BODY_OBJECT,
+	 handle_nameserver_adopt, 0},
 	{"GET", "/v1/tokens", API_CLASS_POOLED, TOKENS, API_SCOPE_TOKENS, 0, handle_tokens_list, 0},
 	{"POST", "/v1/tokens", API_CLASS_POOLED, TOKENS, API_SCOPE_TOKENS, API_BODY_OBJECT, handle_token_create, 0},
 	{"DELETE", "/v1/tokens/{id}", API_CLASS_POOLED, TOKENS, API_SCOPE_TOKENS, 0, handle_token_delete, 0},

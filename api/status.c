@@ -227,6 +227,7 @@ static json_t *nameservers_json(struct api *api, json_t *enrolled)
 void handle_status(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
+	char lineage[HISTORY_ID_SIZE];
 	(void)request;
 	json_t *engine = controller_status(api->controller, NULL);
 	json_t *sites = json_array(), *pools = json_object(), *verdicts = json_object(), *identities = json_object();
@@ -252,6 +253,7 @@ void handle_status(void *ctx, struct api_request *request, struct api_reply *rep
 	(void)json_object_set_new(status, "revision", json_integer(directory_revision(api->directory)));
 	(void)json_object_set_new(status, "feed_revision", json_integer(feed_revision(hub_feed(api->hub))));
 	(void)json_object_set_new(status, "store_id", json_string(store_id(api->store)));
+	(void)json_object_set_new(status, "lineage", json_string(store_lineage(api->store, lineage)));
 	(void)json_object_set_new(status, "controller",
 				  json_string(engine == NULL                                    ? "not answering"
 					      : json_is_true(json_object_get(engine, "acting")) ? "acting"

@@ -12,29 +12,46 @@ enum { REPORT_ARENA_BYTES = 16 << 20 };
 void handle_feed(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
-	int64_t since = 0;
-	const char *since_text = api_query(request, "since");
-	const char *store = api_query(request, "store_id");
-	if (since_text != NULL && !text_to_int(since_text, 0, INT64_MAX, &since)) {
-		api_problem(reply, 400, "malformed", "since must be a revision");
+	struct feed_position position = {.lineage = NULL};
+	const char *since = api_query(request, "since"), *seen = api_query(request, "seen");
+	if ((since != NULL && !text_to_int(since, 0, INT64_MAX, &position.since)) ||
+	    (seen != NULL && !text_to_int(seen, 0, INT64_MAX, &position.seen))) {
+		api_problem(reply, 400, "malformed", "since and seen must be revisions");
 		return;
 	}
+	if (since != NULL)
+		position.lineage = api_query(request, "lineage");
 	reply->content_type = "application/x-ndjson";
-	reply->source = feed_subscribe(hub_feed(api->hub), since_text != NULL ? store : NULL, since);
+	reply->source = feed_subscribe(hub_feed(api->hub), &position);
 	if (reply->source == NULL)
 		api_problem_err(reply, VEER_ENOMEM);
+}
+
+/* What a name server is to do, beside following the feed. */
+static void tell(struct api *api, const struct uplink_answer *answer, struct api_reply *reply)
+{
+	char lineage[HISTORY_ID_SIZE];
+	json_t *body = json_object();
+	if (answer->adopts)
+		(void)json_object_set_new(body, "adopt", json_string(store_lineage(api->store, lineage)));
+	if (answer->needs_full_state)
+		(void)json_object_set_new(body, "full_state", json_true());
+	api_reply_json(reply, 200, body);
 }
 
 void handle_uplink(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
 	struct veer_diag diag = {""};
+	struct uplink_answer answer;
 	enum veer_err err = uplink_take(api->uplinks, request->principal.id, request->body, request->body_len,
-					veer_clock_monotonic_ns(api->clock) / 1000, &diag);
+					veer_clock_monotonic_ns(api->clock) / 1000, &answer, &diag);
 	if (err == VEER_ELIMIT)
 		api_problem_err(reply, err);
 	else if (err != VEER_OK)
 		api_problem_invalid(reply, &diag);
+	else if (answer.adopts || answer.needs_full_state)
+		tell(api, &answer, reply);
 }
 
 static bool copy_region(void *ctx, const struct directory_entry *entry)

@@ -62,6 +62,14 @@ static void feed_metrics(struct api *api, struct buf *out)
 	counter(out, "veer_feed_commits_total", "Commits sent.", stats.commits);
 	counter(out, "veer_feed_cut_total", "Subscribers cut because they fell behind.", stats.cut);
 	counter(out, "veer_feed_snapshots_total", "Full states written.", stats.snapshots);
+	counter(out, "veer_feed_rewinds_total",
+		"Lineages begun because a name server had seen more than the store has.", stats.rewinds);
+	struct uplink_counts counts;
+	uplink_counts_read(api->uplinks, &counts);
+	gauge(out, "veer_nameservers_quarantined", "Name servers that do not follow a store, as far as they were heard.",
+	      (double)counts.quarantined);
+	gauge(out, "veer_nameservers_different", "Name servers whose content is not the store's.",
+	      (double)counts.different);
 }
 
 static void controller_metrics(struct api *api, struct buf *out)

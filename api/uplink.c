@@ -6,20 +6,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 16384, NAME_MAX_LEN = 255, APPLIED_MAX = 256, DEGRADED_MAX = 32 };
+enum {
+	MESSAGE_MAX = 16384,
+	NAME_MAX_LEN = 255,
+	APPLIED_MAX = 256,
+	DEGRADED_MAX = 32,
+	DIFFERENT_TWICE = 2,         /* messages in a row, before it is said */
+	FULL_STATE_PAUSE_MS = 60000, /* between two full states for the same reason */
+};
 #define NUMBER_MAX (INT64_C(1) << 53)
 
 struct uplink_server {
 	char id[NAME_MAX_LEN + 1];
 	json_t *message; /* as it came, checked */
 	int64_t heard_ms;
+	bool is_adopting;      /* tell it, with the next message */
+	bool is_compared;      /* what it has was compared with the store */
+	unsigned differences;  /* in a row; 0: it has what the store has */
+	int64_t full_state_ms; /* when it was last told to start over; 0: never */
 };
 
 struct uplink_table {
 	pthread_mutex_t lock; /* guards the rest */
 	struct uplink_server servers[UPLINK_SERVERS_MAX];
 	size_t count;
-	struct trail *trail; /* set once, before the first message */
+	struct trail *trail; /* set once, before the first message, as is what follows */
+	struct logger *log;
+	uplink_digest_fn *digest_at;
+	void *digest_ctx;
 	char store_id[NAME_MAX_LEN + 1];
 };
 
@@ -86,6 +100,22 @@ static void check_degraded(struct json_cursor *c)
 	}
 }
 
+static void check_digest(struct json_cursor *c)
+{
+	struct digest unused;
+	const json_t *digest = json_object_get(c->object, "digest");
+	if (digest != NULL && (!digest_parse(json_string_value(json_object_get(digest, "content")), &unused) ||
+			       !digest_parse(json_string_value(json_object_get(digest, "state")), &unused)))
+		veer_json_fail(c, "digest", VEER_EINVAL, "must have \"content\" and \"state\", 32 hex digits each");
+}
+
+static void check_quarantine(struct json_cursor *c)
+{
+	const json_t *quarantine = json_object_get(c->object, "quarantine");
+	if (quarantine != NULL && !json_is_object(quarantine))
+		veer_json_fail(c, "quarantine", VEER_EINVAL, "must be an object");
+}
+
 static enum veer_err check(const json_t *message, struct veer_diag *diag)
 {
 	struct json_cursor c;
@@ -105,6 +135,9 @@ static enum veer_err check(const json_t *message, struct veer_diag *diag)
 	check_applied(&c);
 	(void)veer_json_int_or(&c, "doubts", 0, INT64_MAX, 0);
 	check_degraded(&c);
+	(void)veer_json_str_or(&c, "lineage", 64, "");
+	check_digest(&c);
+	check_quarantine(&c);
 	return c.err; /* a newer server may send more */
 }
 
@@ -129,6 +162,49 @@ void uplink_table_follow(struct uplink_table *table, struct trail *trail, const 
 	(void)snprintf(table->store_id, sizeof table->store_id, "%s", store_id);
 }
 
+void uplink_table_compare(struct uplink_table *table, struct logger *log, uplink_digest_fn *digest_at, void *ctx)
+{
+	table->log = log;
+	table->digest_at = digest_at;
+	table->digest_ctx = ctx;
+}
+
+/* Has the server what the store has? The (checked) message says where it is and what that adds up to. */
+static void compare(const struct uplink_table *table, struct uplink_server *server, const json_t *message)
+{
+	struct digest_pair expected, got;
+	const json_t *digest = json_object_get(message, "digest");
+	const char *lineage = json_string_value(json_object_get(message, "lineage"));
+	if (table->digest_at == NULL || lineage == NULL || digest == NULL ||
+	    !table->digest_at(table->digest_ctx, lineage, json_integer_value(json_object_get(message, "revision")),
+			      &expected))
+		return;
+	(void)digest_parse(json_string_value(json_object_get(digest, "content")), &got.content);
+	(void)digest_parse(json_string_value(json_object_get(digest, "state")), &got.state);
+	server->is_compared = true;
+	if (digest_pair_equal(&expected, &got))
+		server->differences = 0;
+	else if (server->differences < DIFFERENT_TWICE)
+		server->differences++;
+}
+
+/* What the server is to be told; the lock is held. */
+static void answer_to(const struct uplink_table *table, struct uplink_server *server, int64_t now_ms,
+		      struct uplink_answer *out)
+{
+	const json_t *quarantine = json_object_get(server->message, "quarantine");
+	server->is_adopting = server->is_adopting && quarantine != NULL;
+	out->adopts = server->is_adopting;
+	if (server->differences < DIFFERENT_TWICE ||
+	    (server->full_state_ms != 0 && now_ms - server->full_state_ms < FULL_STATE_PAUSE_MS))
+		return;
+	server->full_state_ms = now_ms;
+	out->needs_full_state = true;
+	log_error(table->log, "a name server has another content than the store: it is to start from the full state",
+		  LOG_STR("nameserver", server->id),
+		  LOG_INT("revision", json_integer_value(json_object_get(server->message, "revision"))));
+}
+
 /* Pass on what the (checked) message acknowledges. */
 static void tell_trail(struct uplink_table *table, const char *id, const json_t *message, int64_t now_us)
 {
@@ -146,10 +222,11 @@ static void tell_trail(struct uplink_table *table, const char *id, const json_t 
 }
 
 enum veer_err uplink_take(struct uplink_table *table, const char *id, const char *text, size_t len, int64_t now_us,
-			  struct veer_diag *diag)
+			  struct uplink_answer *answer, struct veer_diag *diag)
 {
 	int64_t now_ms = now_us / 1000;
 	json_t *message = NULL;
+	*answer = (struct uplink_answer){.adopts = false};
 	enum veer_err err = veer_json_parse(text, len, MESSAGE_MAX, &message, diag);
 	if (err == VEER_OK)
 		err = check(message, diag);
@@ -164,9 +241,13 @@ enum veer_err uplink_take(struct uplink_table *table, const char *id, const char
 	struct uplink_server *server = slot(table, id, now_ms);
 	if (server != NULL) {
 		json_decref(server->message);
+		if (strcmp(server->id, id) != 0)
+			*server = (struct uplink_server){.heard_ms = now_ms};
 		(void)snprintf(server->id, sizeof server->id, "%s", id);
 		server->message = message;
 		server->heard_ms = now_ms;
+		compare(table, server, message);
+		answer_to(table, server, now_ms, answer);
 	}
 	(void)pthread_mutex_unlock(&table->lock);
 	if (server == NULL)
@@ -174,15 +255,56 @@ enum veer_err uplink_take(struct uplink_table *table, const char *id, const char
 	return server != NULL ? VEER_OK : VEER_ELIMIT;
 }
 
+/* Is it called so, by its id or by its own name? */
+static bool is_named(const struct uplink_server *server, const char *text)
+{
+	return strcmp(server->id, text) == 0 ||
+	       strcmp(json_string_value(json_object_get(server->message, "name")), text) == 0;
+}
+
+enum uplink_adoption uplink_adopt(struct uplink_table *table, const char *id_or_name)
+{
+	enum uplink_adoption adoption = UPLINK_UNHEARD;
+	(void)pthread_mutex_lock(&table->lock);
+	for (size_t i = 0; i < table->count; i++) {
+		struct uplink_server *server = &table->servers[i];
+		if (!is_named(server, id_or_name))
+			continue;
+		server->is_adopting = json_object_get(server->message, "quarantine") != NULL;
+		if (server->is_adopting)
+			adoption = UPLINK_ADOPTS;
+		else if (adoption == UPLINK_UNHEARD)
+			adoption = UPLINK_FOLLOWS;
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	return adoption;
+}
+
+void uplink_counts_read(struct uplink_table *table, struct uplink_counts *out)
+{
+	*out = (struct uplink_counts){.quarantined = 0};
+	(void)pthread_mutex_lock(&table->lock);
+	for (size_t i = 0; i < table->count; i++) {
+		out->quarantined += json_object_get(table->servers[i].message, "quarantine") != NULL;
+		out->different += table->servers[i].differences >= DIFFERENT_TWICE;
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms)
 {
-	static const char *const fields[] = {"name",  "store_id", "revision", "applied_us", "uptime_s",
-					     "zones", "queries",  "answers",  "doubts",     "degraded"};
+	static const char *const fields[] = {"name",   "store_id",   "revision", "applied_us", "uptime_s",
+					     "zones",  "queries",    "answers",  "doubts",     "lineage",
+					     "digest", "quarantine", "degraded"};
 	json_t *list = json_array();
 	(void)pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < table->count; i++) {
 		json_t *item = json_pack("{s:s, s:I}", "id", table->servers[i].id, "heard_ms_ago",
 					 (json_int_t)(now_ms - table->servers[i].heard_ms));
+		(void)json_object_set_new(item, "content",
+					  json_string(!table->servers[i].is_compared                    ? "unknown"
+						      : table->servers[i].differences < DIFFERENT_TWICE ? "same"
+													: "different"));
 		for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++)
 			if (json_object_get(table->servers[i].message, fields[f]) != NULL)
 				(void)json_object_set_new(

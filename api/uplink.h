@@ -13,6 +13,8 @@
 #include "api/trail.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "zones/digest.h"
 
 #define UPLINK_SERVERS_MAX 1024
 
@@ -26,6 +28,18 @@ void uplink_table_free(struct uplink_table **table);
  * message. */
 void uplink_table_follow(struct uplink_table *table, struct trail *trail, const char *store_id);
 
+/* What the store has at (lineage, revision); false when that is not known. */
+typedef bool uplink_digest_fn(void *ctx, const char *lineage, int64_t revision, struct digest_pair *out);
+/* Compare what name servers have with it; a name server that has something else twice is said, and gets a full state.
+ * Before the first message. */
+void uplink_table_compare(struct uplink_table *table, struct logger *log, uplink_digest_fn *digest_at, void *ctx);
+
+/* What is to be answered to a message. */
+struct uplink_answer {
+	bool adopts;           /* the store is to be followed, though it is in quarantine */
+	bool needs_full_state; /* what it has is not what the store has */
+};
+
 /*
  * Take in one message of the server known as `id` ("" for one on the Unix socket: then its own name counts), at
  * `now_us` on the monotonic clock.
@@ -33,10 +47,24 @@ void uplink_table_follow(struct uplink_table *table, struct trail *trail, const 
  * servers).
  */
 enum veer_err uplink_take(struct uplink_table *table, const char *id, const char *text, size_t len, int64_t now_us,
-			  struct veer_diag *diag);
+			  struct uplink_answer *answer, struct veer_diag *diag);
 
-/* [{"id","name","revision","store_id","applied_us","heard_ms_ago","uptime_s","zones","queries","answers","doubts"}].
- * The caller's. */
+/* Tell the server of this id or name, with its next message, to follow this store. */
+enum uplink_adoption {
+	UPLINK_ADOPTS,
+	UPLINK_FOLLOWS, /* it keeps nothing in quarantine */
+	UPLINK_UNHEARD,
+} uplink_adopt(struct uplink_table *table, const char *id_or_name);
+
+/* How name servers stand, as far as they were heard. */
+struct uplink_counts {
+	uint64_t quarantined; /* that do not follow a store that is offered to them */
+	uint64_t different;   /* that have another content than the store */
+};
+void uplink_counts_read(struct uplink_table *table, struct uplink_counts *out);
+
+/* [{"id","name","revision","store_id","applied_us","heard_ms_ago","uptime_s","zones","queries","answers","doubts",
+ * "lineage","digest","quarantine","content"}]; content: "same", "different", "unknown". The caller's. */
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms);
 
 #endif

@@ -147,8 +147,8 @@ static void let_go(void *ctx)
 /*
  * Answers must not go back in time, not even while both answer: the other one stays where it says that it is until we
  * receive no more, and we go no further once we are there, too. If it is behind, it has to come after us; if it is
- * ahead, we get there in a moment, or never. Of another store only the store itself can say what is newest, so it must
- * have been heard.
+ * ahead, we get there in a moment, or never. Of a history that we do not know only the store itself can say what is
+ * newest, so it must have been heard.
  */
 static void judge(struct control *c)
 {
@@ -157,12 +157,16 @@ static void judge(struct control *c)
 	struct control_position *ours = &wait.position;
 	c->host.position(c->host.ctx, ours);
 	bool is_comparable = other->store_id[0] != '\0' && ours->store_id[0] != '\0';
-	bool is_same_store = strcmp(other->store_id, ours->store_id) == 0;
-	if (is_comparable && (is_same_store ? other->revision < ours->revision : !other->is_heard)) {
+	bool has_lineages = other->lineage[0] != '\0' && ours->lineage[0] != '\0';
+	bool is_same = has_lineages ? strcmp(other->lineage, ours->lineage) == 0
+				    : strcmp(other->store_id, ours->store_id) == 0;
+	bool is_behind = is_same ? other->revision < ours->revision
+				 : !other->is_heard || c->host.is_behind(c->host.ctx, other);
+	if (is_comparable && is_behind) {
 		c->is_waiting = false;
 		if (begin_step(c))
 			answer(c, &wait);
-	} else if (!is_comparable || !is_same_store || other->revision == ours->revision) {
+	} else if (!is_comparable || !is_same || other->revision == ours->revision) {
 		let_go(c);
 	} else if (!c->is_waiting) {
 		c->is_waiting = true;

@@ -30,6 +30,8 @@ struct control_host {
 	/* Close what is on disk; go on following the feed in memory. */
 	void (*leave)(void *ctx);
 	void (*position)(void *ctx, struct control_position *out);
+	/* Is what another process serves older than what we serve, in the same store's history? */
+	bool (*is_behind)(void *ctx, const struct control_position *other);
 	void (*secrets)(void *ctx, struct cookie_secrets *out);
 	/* Follow the feed no more. */
 	void (*yield)(void *ctx);

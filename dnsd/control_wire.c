@@ -68,10 +68,10 @@ static char *text_of(const struct control_message *m)
 {
 	const struct control_position *p = &m->position;
 	json_t *o =
-		json_pack("{s:i, s:s, s:s, s:I, s:I, s:s, s:I, s:b, s:o, s:s}", "format", CONTROL_FORMAT, "type",
+		json_pack("{s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:b, s:o, s:s}", "format", CONTROL_FORMAT, "type",
 			  kinds[m->kind], "role", roles[m->role], "from", (json_int_t)m->from, "total",
-			  (json_int_t)m->total, "store_id", p->store_id, "revision", (json_int_t)p->revision, "heard",
-			  (int)p->is_heard, "cookie_secrets", secrets_json(&m->secrets), "reason", m->reason);
+			  (json_int_t)m->total, "store_id", p->store_id, "lineage", p->lineage, "revision",
+			  (json_int_t)p->revision, "heard", (int)p->is_heard, "cookie_secrets", secrets_json(&m->secrets), "reason", m->reason);
 	char *text = o != NULL ? veer_json_dump(o) : NULL;
 	json_decref(o);
 	return text;
@@ -136,6 +136,8 @@ static enum veer_err read_text(const char *text, size_t len, struct control_mess
 	m->total = (uint32_t)veer_json_int_or(&c, "total", 0, UINT32_MAX, 0);
 	const char *store_id = veer_json_str_or(&c, "store_id", PLAN_STORE_ID_SIZE - 1, "");
 	memcpy(m->position.store_id, store_id, strlen(store_id) + 1);
+	const char *lineage = veer_json_str_or(&c, "lineage", PLAN_STORE_ID_SIZE - 1, "");
+	memcpy(m->position.lineage, lineage, strlen(lineage) + 1);
 	m->position.revision = veer_json_int_or(&c, "revision", 0, INT64_MAX, 0);
 	m->position.is_heard = veer_json_bool_or(&c, "heard", false);
 	read_secrets(&c, &m->secrets);

@@ -40,6 +40,7 @@ enum control_role { CONTROL_ROLE_DNS, CONTROL_ROLE_METRICS, CONTROL_ROLE_CONTROL
 /* What a server serves: the order of docs/formats.md, section 2. "" and 0 from zone files. */
 struct control_position {
 	char store_id[PLAN_STORE_ID_SIZE];
+	char lineage[PLAN_STORE_ID_SIZE]; /* "" from a program that knows none */
 	int64_t revision;
 	bool is_heard; /* the control plane has been heard in this process */
 };

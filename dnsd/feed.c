@@ -18,6 +18,7 @@ enum {
 	UPLINK_TIMEOUT_MS = 3000,
 	SAVE_MS = 5000, /* until the next try to keep the identity */
 	BOOT_BYTES = 8,
+	ANSWER_MAX = 4096, /* bytes of what the control plane answers to an uplink */
 	APPLIED_MAX = 32, /* revisions not acknowledged yet that are remembered; older ones are covered by newer ones */
 };
 
@@ -42,10 +43,11 @@ struct feed_client {
 	struct backoff backoff;
 	struct loop_timer retry;
 	int64_t heard_ms;
-	int64_t connected_ms;       /* when the present stream was begun */
-	int64_t connected_revision; /* what was served then */
-	struct renewal renewal;     /* of the plan on disk */
-	bool is_renewing;           /* the next stream is to begin with a full state, for the disk */
+	int64_t connected_ms;                 /* when the present stream was begun */
+	struct history_position connected_at; /* what was served then */
+	struct renewal renewal;               /* of the plan on disk */
+	bool wants_full_state;                /* the control plane has said that we need one */
+	bool is_renewing;                     /* the next stream is to begin with a full state, for the disk */
 
 	struct http_request *uplink;
 	struct loop_timer uplink_timer;
@@ -74,11 +76,11 @@ static void retry_later(struct feed_client *c)
  * a pause. */
 static bool is_proven(const struct feed_client *c)
 {
-	char store_id[PLAN_STORE_ID_SIZE];
-	int64_t revision;
+	struct history_position at;
 	size_t zones;
-	replica_serving(c->config.replica, store_id, &revision, &zones);
-	return revision != c->connected_revision || c->heard_ms - c->connected_ms > SILENCE_MS;
+	replica_serving(c->config.replica, &at, &zones);
+	return at.revision != c->connected_at.revision || strcmp(at.lineage, c->connected_at.lineage) != 0 ||
+	       c->heard_ms - c->connected_ms > SILENCE_MS;
 }
 
 static bool has_room(void *ctx)
@@ -95,8 +97,9 @@ static bool on_data(void *ctx, const void *data, size_t len)
 		return false;
 	if (is_proven(c))
 		backoff_reset(&c->backoff);
-	c->is_renewing = renewal_is_due(&c->renewal, replica_needs_base(c->config.replica), has_room, c, c->heard_ms);
-	return !c->is_renewing; /* start over, to give the disk a new base */
+	c->is_renewing = c->wants_full_state ||
+			 renewal_is_due(&c->renewal, replica_needs_base(c->config.replica), has_room, c, c->heard_ms);
+	return !c->is_renewing; /* start over */
 }
 
 static void on_done(void *ctx, const struct http_result *result)
@@ -105,8 +108,12 @@ static void on_done(void *ctx, const struct http_result *result)
 	c->stream = NULL;
 	replica_stream_ended(c->config.replica);
 	if (c->is_renewing) {
-		log_notice(c->config.log, "the plan on disk is behind, and there is room: reading the full state",
+		log_notice(c->config.log,
+			   c->wants_full_state
+				   ? "what is served is not what the control plane has: reading the full state"
+				   : "the plan on disk is behind, and there is room: reading the full state",
 			   LOG_STR("url", c->link.urls[c->url]));
+		c->wants_full_state = false;
 		if (loop_timer_set(c->config.loop, &c->retry, 0, connect_feed, c) == VEER_OK)
 			return;
 	}
@@ -120,23 +127,31 @@ static void on_done(void *ctx, const struct http_result *result)
 	retry_later(c);
 }
 
+/* A control plane that knows no lineages ignores them, and sends the full state. */
+static void print_wish(struct feed_client *c, char *out, size_t size)
+{
+	struct replica_wish wish;
+	replica_wish(c->config.replica, c->is_renewing, &wish);
+	int len = snprintf(out, size, "/v1/feed");
+	if (wish.lineage != NULL)
+		len += snprintf(out + len, size - (size_t)len, "?lineage=%s&seen=%lld", wish.lineage,
+				(long long)wish.seen);
+	if (wish.lineage != NULL && wish.since >= 0)
+		(void)snprintf(out + len, size - (size_t)len, "&since=%lld", (long long)wish.since);
+}
+
 static void connect_feed(void *ctx)
 {
 	struct feed_client *c = ctx;
-	char store_id[PLAN_STORE_ID_SIZE], path[128];
-	int64_t revision;
+	char path[128];
 	size_t zones;
 	c->why.text[0] = '\0';
 	c->connected_ms = loop_now_ms(c->config.loop);
-	replica_serving(c->config.replica, store_id, &c->connected_revision, &zones);
+	replica_serving(c->config.replica, &c->connected_at, &zones);
 	feed_reader_free(&c->reader);
 	c->reader = feed_reader_new(replica_sink(), c->config.replica);
-	replica_position(c->config.replica, c->is_renewing, store_id, &revision);
+	print_wish(c, path, sizeof path);
 	c->is_renewing = false; /* if this does not succeed, it has time */
-	if (store_id[0] != '\0')
-		(void)snprintf(path, sizeof path, "/v1/feed?store_id=%s&since=%lld", store_id, (long long)revision);
-	else
-		(void)snprintf(path, sizeof path, "/v1/feed");
 	struct http_spec spec = link_spec(&c->link, c->url, path);
 	spec.idle_timeout_ms = SILENCE_MS;
 	if (c->reader == NULL ||
@@ -219,14 +234,35 @@ static json_t *applied_list(struct feed_client *c)
 	return list;
 }
 
+/* The control plane's word: follow its store, or start from its full state. */
+static void take_answer(struct feed_client *c, const struct http_result *result)
+{
+	json_t *answer = NULL;
+	if (result->body_len == 0 ||
+	    veer_json_parse(result->body, result->body_len, ANSWER_MAX, &answer, NULL) != VEER_OK)
+		return;
+	const char *lineage = json_string_value(json_object_get(answer, "adopt"));
+	c->wants_full_state |= json_is_true(json_object_get(answer, "full_state"));
+	if (history_is_id(lineage) && replica_quarantine(c->config.replica)->why != REPLICA_FOLLOWS) {
+		log_notice(c->config.log, "told to follow the store that is quarantined", LOG_STR("lineage", lineage));
+		replica_adopt(c->config.replica, lineage);
+		backoff_reset(&c->backoff);
+		if (c->stream == NULL && c->enrol == NULL)
+			(void)loop_timer_set(c->config.loop, &c->retry, 0, connect_feed, c);
+	}
+	json_decref(answer);
+}
+
 static void on_uplink_done(void *ctx, const struct http_result *result)
 {
 	struct feed_client *c = ctx;
 	c->uplink = NULL;
-	if (result->err == VEER_OK && result->status < 400)
+	if (result->err == VEER_OK && result->status < 400) {
 		forget_applied(c, c->sent_revision);
-	else
+		take_answer(c, result);
+	} else {
 		c->uplink_url = (c->uplink_url + 1) % c->link.url_count;
+	}
 	if (c->uplink_again)
 		send_uplink(c);
 }
@@ -240,23 +276,44 @@ static json_t *degraded_array(const struct feed_counters *n)
 	return list;
 }
 
+/* Which history is served, what it adds up to, and which is not followed. */
+static void add_history(const struct feed_client *c, const struct history_position *at, json_t *body)
+{
+	const struct replica_quarantine *q = replica_quarantine(c->config.replica);
+	(void)json_object_set_new(body, "lineage", json_string(at->lineage));
+	if (at->has_digest) {
+		char content[DIGEST_HEX_SIZE], state[DIGEST_HEX_SIZE];
+		digest_print(&at->digest.content, content);
+		digest_print(&at->digest.state, state);
+		(void)json_object_set_new(body, "digest", json_pack("{s:s, s:s}", "content", content, "state", state));
+	}
+	if (q->why != REPLICA_FOLLOWS)
+		(void)json_object_set_new(body, "quarantine",
+					  json_pack("{s:s, s:s, s:s, s:I, s:s}", "why", replica_quarantine_text(q->why),
+						    "store_id", q->store_id, "lineage", q->lineage, "revision",
+						    (json_int_t)q->revision, "zone",
+						    q->why == REPLICA_ZONE_LOST ? q->zone : ""));
+}
+
 static char *uplink_body(struct feed_client *c)
 {
-	char store_id[PLAN_STORE_ID_SIZE];
-	int64_t revision;
+	struct history_position at;
 	size_t zones;
 	struct feed_counters n = {0};
-	replica_serving(c->config.replica, store_id, &revision, &zones);
+	replica_serving(c->config.replica, &at, &zones);
 	c->config.count(c->config.ctx, &n);
 	json_t *body = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}}",
-				 "format", 1, "name", c->name, "boot", c->boot, "store_id", store_id, "revision",
-				 (json_int_t)revision, "applied_us", (json_int_t)c->applied_us, "applied",
+				 "format", 1, "name", c->name, "boot", c->boot, "store_id", at.store_id, "revision",
+				 (json_int_t)at.revision, "applied_us", (json_int_t)c->applied_us, "applied",
 				 applied_list(c), "doubts", (json_int_t)replica_doubts(c->config.replica), "uptime_s",
 				 (json_int_t)((loop_now_ms(c->config.loop) - c->started_ms) / 1000), "zones",
 				 (json_int_t)zones, "queries", (json_int_t)n.queries, "answers", "noerror",
 				 (json_int_t)n.noerror, "nxdomain", (json_int_t)n.nxdomain, "servfail",
 				 (json_int_t)n.servfail, "refused", (json_int_t)n.refused);
-	(void)json_object_set_new(body, "degraded", degraded_array(&n));
+	if (body != NULL) {
+		(void)json_object_set_new(body, "degraded", degraded_array(&n));
+		add_history(c, &at, body);
+	}
 	char *text = body != NULL ? veer_json_dump(body) : NULL;
 	json_decref(body);
 	return text;

@@ -197,6 +197,16 @@ void metrics_taps(const struct tap_stats *taps, struct buf *out)
 	metrics_sample_u64(out, lost, METRICS_LABELS(METRICS_LABEL("at", "dnstap")), taps->lost[TAP_DNSTAP]);
 }
 
+static void write_quarantine(const struct metrics_facts *facts, struct buf *out)
+{
+	static const char name[] = "veer_store_quarantined";
+	static const char *const reasons[] = {"unknown", "abandoned", "zone_lost"};
+	metrics_family(out, name, METRICS_GAUGE,
+		       "1 while the store of a control plane is not followed, by reason; what was served stays.");
+	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+		metrics_sample(out, name, METRICS_LABELS(METRICS_LABEL("why", reasons[i])), facts->quarantined[i]);
+}
+
 void metrics_write(const struct count_totals *totals, const struct metrics_facts *facts, struct buf *out)
 {
 	write_requests(totals, out);
@@ -211,6 +221,8 @@ void metrics_write(const struct count_totals *totals, const struct metrics_facts
 	if (facts->feed_age_s >= 0)
 		write_gauge("veer_feed_age_seconds", "Seconds since the control plane was heard.", facts->feed_age_s,
 			    out);
+	if (facts->has_feed)
+		write_quarantine(facts, out);
 	metrics_family(out, "veer_build_info", METRICS_GAUGE, "1; the version is in the label.");
 	metrics_sample(out, "veer_build_info", METRICS_LABELS(METRICS_LABEL("version", VEER_VERSION)), 1);
 }

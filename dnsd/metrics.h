@@ -7,6 +7,7 @@
 #ifndef VEER_DNSD_METRICS_H
 #define VEER_DNSD_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -25,6 +26,8 @@ struct metrics_facts {
 	uint64_t rrsets;            /* held, all versions */
 	uint64_t workers;           /* threads */
 	struct sockets_drops drops; /* by the kernel */
+	bool has_feed;              /* what follows is of a server with a feed */
+	bool quarantined[3];        /* a store is not followed: unknown, abandoned, zone_lost */
 	double feed_age_s;          /* since the feed was heard; negative: no feed, or never */
 };
 

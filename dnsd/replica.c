@@ -4,33 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/heap.h"
+#include "dnsd/replica_impl.h"
 
 enum { COMMIT_BYTES = 128 << 20 };
-
-/* A change of the commit under way; lives in the replica's arena. */
-struct pending {
-	struct pending *next;
-	struct feed_change change;
-};
-
-struct replica {
-	struct replica_config config;
-	struct plan_builder *builder; /* of the plan in use */
-	struct plan_builder *fresh;   /* after a reset, until its commit */
-	bool is_half; /* the builder in use has a part of a commit that failed: no plan may come of it any more */
-	char hello_id[PLAN_STORE_ID_SIZE]; /* of the present stream */
-	char store_id[PLAN_STORE_ID_SIZE];
-	int64_t revision; /* of the plan in use; 0: none */
-	char highest_id[PLAN_STORE_ID_SIZE];
-	int64_t highest_revision; /* ever served, of highest_id */
-	struct arena *arena;
-	struct pending *first, *last;
-	/* The set of endpoints in doubt as last told; not of any revision, and never on disk. */
-	char (*doubts)[MODEL_ENDPOINT_KEY_MAX + 1];
-	size_t doubt_count;
-};
 
 static struct plan_builder *new_builder(const struct replica *r)
 {
@@ -53,8 +30,8 @@ struct replica *replica_new(const struct replica_config *config)
 		replica_free(&r);
 		return NULL;
 	}
-	if (config->disk != NULL)
-		plan_disk_highest(config->disk, r->highest_id, &r->highest_revision);
+	r->adopts_any = config->adopts_any;
+	replica_remember(r);
 	return r;
 }
 
@@ -75,14 +52,6 @@ static void free_builder(void *ptr)
 {
 	struct plan_builder *builder = ptr;
 	plan_builder_free(&builder);
-}
-
-static void set_position(struct replica *r, const char *store_id, int64_t revision)
-{
-	memcpy(r->store_id, store_id, sizeof r->store_id);
-	r->revision = revision;
-	memcpy(r->highest_id, store_id, sizeof r->highest_id);
-	r->highest_revision = revision;
 }
 
 /* One object that the builder refuses is left out, loudly: the others must not suffer. Memory is another matter. */
@@ -113,22 +82,37 @@ static bool doubt(const struct replica *r, struct plan_builder *builder)
 	return changed;
 }
 
-/* Make the fresh builder the one in use and publish its plan; the old one goes when nobody has its plans. */
-static enum veer_err switch_builder(struct replica *r, int64_t revision, const char *store_id)
+/* Give the locations back to the builder in use, and drop what the fresh one has made: nobody has seen it. */
+static void undo_switch(struct replica *r, struct retire_list *retired)
+{
+	(void)plan_builder_set_geo(r->builder, plan_builder_take_geo(r->fresh));
+	retire_release(retired);
+}
+
+/*
+ * Make the fresh builder the one in use and publish its plan; the old one goes when nobody has its plans. From the feed
+ * (`is_offered`) it may be found wanting: VEER_ESTALE, with a diag.
+ */
+static enum veer_err switch_builder(struct replica *r, const struct history_position *at, bool is_offered,
+				    struct veer_diag *diag)
 {
 	const struct plan *plan;
 	struct retire_list retired = {0};
 	if (retire_reserve(&retired, 1) != VEER_OK)
-		return VEER_ENOMEM;
-	plan_builder_set_store_id(r->fresh, store_id);
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	plan_builder_set_store_id(r->fresh, at->store_id);
+	plan_builder_set_lineage(r->fresh, at->lineage);
 	(void)doubt(r, r->fresh);
 	struct geo_table *geo = plan_builder_take_geo(r->builder);
 	enum veer_err err = plan_builder_set_geo(r->fresh, geo);
 	if (err == VEER_OK)
-		err = plan_builder_commit(r->fresh, revision, &plan, &retired);
+		err = plan_builder_commit(r->fresh, at->revision, &plan, &retired);
+	if (err != VEER_OK)
+		(void)veer_fail(diag, err, "the full state cannot be applied: %s", veer_err_text(err));
+	else if (is_offered)
+		err = replica_check_zones(r, plan_builder_newest(r->builder), plan, at->revision, diag);
 	if (err != VEER_OK) {
-		(void)plan_builder_set_geo(r->builder, plan_builder_take_geo(r->fresh));
-		retire_release(&retired);
+		undo_switch(r, &retired);
 		return err;
 	}
 	/* The commit may have used the reserved place. */
@@ -140,53 +124,61 @@ static enum veer_err switch_builder(struct replica *r, int64_t revision, const c
 	r->builder = r->fresh;
 	r->fresh = NULL;
 	r->is_half = false;
-	set_position(r, store_id, revision);
+	replica_set_position(r, at);
 	r->config.publish(r->config.ctx, plan, &retired);
 	return VEER_OK;
 }
 
+/* What a load has come to. */
+struct loading {
+	struct replica *replica;
+	struct history_position at;
+};
+
 static enum veer_err load_object(void *ctx, const struct feed_change *change, struct veer_diag *diag)
 {
-	struct replica *r = ctx;
-	return apply(r, r->fresh, change, diag);
+	struct loading *l = ctx;
+	return apply(l->replica, l->replica->fresh, change, diag);
 }
 
-static enum veer_err load_commit(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+static enum veer_err load_commit(void *ctx, const struct history_position *at, struct veer_diag *diag)
 {
-	struct replica *r = ctx;
+	struct loading *l = ctx;
 	(void)diag;
-	memcpy(r->hello_id, store_id, sizeof r->hello_id);
-	r->revision = revision;
+	l->at = *at;
 	return VEER_OK;
+}
+
+/* The end of the journal was lost: what is left is served, but the feed must not be older than what was. */
+static void keep_highest(struct replica *r, const struct history_position *highest)
+{
+	if (strcmp(highest->lineage, r->at.lineage) != 0 || highest->revision <= r->at.revision)
+		return;
+	r->highest = *highest;
+	log_warn(r->config.log, "the saved plan is older than what was served last",
+		 LOG_INT("revision", r->at.revision), LOG_INT("served", highest->revision));
 }
 
 enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
 {
 	static const struct plan_disk_sink sink = {load_object, load_commit};
+	struct loading l = {.replica = r};
+	const struct history_position highest = r->highest;
 	if (r->config.disk == NULL)
 		return VEER_ENOTFOUND;
 	r->fresh = new_builder(r);
 	bool is_large = heap_expect((size_t)plan_disk_base_bytes(r->config.disk) * 2);
-	enum veer_err err = r->fresh != NULL ? plan_disk_load(r->config.disk, &sink, r, diag) : VEER_ENOMEM;
+	enum veer_err err = r->fresh != NULL ? plan_disk_load(r->config.disk, &sink, &l, diag) : VEER_ENOMEM;
 	if (is_large)
 		heap_settle();
-	int64_t revision = r->revision;
-	r->revision = 0;
+	if (err == VEER_OK)
+		err = switch_builder(r, &l.at, false, diag);
 	if (err == VEER_OK) {
-		char newest_id[PLAN_STORE_ID_SIZE];
-		int64_t newest = r->highest_revision;
-		memcpy(newest_id, r->highest_id, sizeof newest_id);
-		err = switch_builder(r, revision, r->hello_id);
-		if (err == VEER_OK && strcmp(newest_id, r->store_id) == 0 && newest > revision) {
-			/* The end of the journal was lost: what is left is served, but the feed must not be older than
-			 * what was. */
-			r->highest_revision = newest;
-			log_warn(r->config.log, "the saved plan is older than what was served last",
-				 LOG_INT("revision", revision), LOG_INT("served", newest));
-		}
-	}
-	if (err != VEER_OK)
+		lineages_add(&r->lineages, r->at.lineage);
+		keep_highest(r, &highest);
+	} else {
 		plan_builder_free(&r->fresh);
+	}
 	return err;
 }
 
@@ -197,12 +189,6 @@ void replica_leave_disk(struct replica *r)
 	r->config.disk = NULL;
 }
 
-/* Where the disk is; what is on it is not looked at. */
-struct disk_position {
-	char store_id[PLAN_STORE_ID_SIZE];
-	int64_t revision;
-};
-
 static enum veer_err skip_object(void *ctx, const struct feed_change *change, struct veer_diag *diag)
 {
 	(void)ctx;
@@ -211,41 +197,39 @@ static enum veer_err skip_object(void *ctx, const struct feed_change *change, st
 	return VEER_OK;
 }
 
-static enum veer_err note_position(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+static enum veer_err note_position(void *ctx, const struct history_position *at, struct veer_diag *diag)
 {
-	struct disk_position *p = ctx;
+	struct history_position *out = ctx;
 	(void)diag;
-	memcpy(p->store_id, store_id, sizeof p->store_id);
-	p->revision = revision;
+	*out = *at;
 	return VEER_OK;
 }
 
 enum veer_err replica_use_disk(struct replica *r, struct plan_disk *disk)
 {
 	static const struct plan_disk_sink sink = {skip_object, note_position};
-	struct disk_position at = {.revision = 0};
+	struct history_position at = {.revision = 0};
 	struct veer_diag diag = {.text = ""};
 	if (r->fresh != NULL)
 		return VEER_EBUSY;
 	enum veer_err err = plan_disk_load(disk, &sink, &at, &diag);
 	if (err != VEER_OK && err != VEER_ENOTFOUND)
 		log_error(r->config.log, "the saved plan is refused", LOG_STR("reason", diag.text));
-	if (err != VEER_OK || at.revision != r->revision || strcmp(at.store_id, r->store_id) != 0)
+	if (err != VEER_OK || at.revision != r->at.revision || strcmp(at.lineage, r->at.lineage) != 0)
 		plan_disk_lose(disk);
 	r->config.disk = disk;
 	return VEER_OK;
 }
 
-static enum veer_err on_hello(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+static enum veer_err on_hello(void *ctx, const struct feed_hello *hello, struct veer_diag *diag)
+{
+	return replica_hear_hello(ctx, hello, diag);
+}
+
+static void on_counted(void *ctx, const struct digest_pair *added)
 {
 	struct replica *r = ctx;
-	if (strcmp(store_id, r->highest_id) == 0 && revision < r->highest_revision)
-		return veer_fail(diag, VEER_ESTALE,
-				 "the control plane is at revision %lld, but %lld was served already: was it "
-				 "restored from a copy without a new store_id?",
-				 (long long)revision, (long long)r->highest_revision);
-	memcpy(r->hello_id, store_id, sizeof r->hello_id);
-	return VEER_OK;
+	digest_pair_add(&r->added, added);
 }
 
 static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
@@ -256,7 +240,7 @@ static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
 	if (r->fresh == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
 	if (r->config.disk != NULL)
-		plan_disk_base_begin(r->config.disk, r->hello_id);
+		plan_disk_base_begin(r->config.disk);
 	return VEER_OK;
 }
 
@@ -285,11 +269,11 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 {
 	struct replica *r = ctx;
 	if (r->fresh == NULL)
-		return r->revision > 0 && !r->is_half ? hold(r, change, diag)
+		return r->at.revision > 0 && !r->is_half ? hold(r, change, diag)
 						      : veer_fail(diag, VEER_EINVAL, "a change before any full state");
-	if (change->is_del)
+	if (change->is_del && !r->is_fresh_behind)
 		return veer_fail(diag, VEER_EINVAL, "a del within a full state");
-	if (r->config.disk != NULL)
+	if (r->config.disk != NULL && !r->is_fresh_behind)
 		plan_disk_base_put(r->config.disk, change);
 	return apply(r, r->fresh, change, diag);
 }
@@ -297,6 +281,7 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 static void drop_pending(struct replica *r)
 {
 	r->first = r->last = NULL;
+	r->added = (struct digest_pair){0};
 	arena_reset(r->arena);
 }
 
@@ -304,7 +289,10 @@ static enum veer_err commit_pending(struct replica *r, int64_t revision, struct 
 {
 	const struct plan *plan;
 	struct retire_list retired = {0};
+	struct history_position next;
 	enum veer_err err = VEER_OK;
+	replica_next(r, revision, &r->at, &next);
+	plan_builder_set_lineage(r->builder, next.lineage);
 	for (const struct pending *p = r->first; p != NULL && err == VEER_OK; p = p->next)
 		err = apply(r, r->builder, &p->change, diag);
 	if (err == VEER_OK)
@@ -314,37 +302,74 @@ static enum veer_err commit_pending(struct replica *r, int64_t revision, struct 
 		return veer_fail(diag, err, "revision %lld cannot be applied: %s", (long long)revision,
 				 veer_err_text(err));
 	}
-	set_position(r, r->hello_id, revision);
+	replica_set_position(r, &next);
 	r->config.publish(r->config.ctx, plan, &retired);
 	for (const struct pending *p = r->first; p != NULL && r->config.disk != NULL; p = p->next)
 		plan_disk_journal_add(r->config.disk, &p->change);
 	if (r->config.disk != NULL)
-		plan_disk_journal_commit(r->config.disk, revision);
+		plan_disk_journal_commit(r->config.disk, &r->at);
 	drop_pending(r);
+	return VEER_OK;
+}
+
+/* A commit on top of what is served. */
+static enum veer_err go_on(struct replica *r, int64_t revision, struct veer_diag *diag)
+{
+	if (!r->stream.is_continuation)
+		return veer_fail(diag, VEER_EINVAL, "another history than what is served, but no reset");
+	if (r->is_half)
+		return veer_fail(diag, VEER_EINVAL, "a commit on top of one that could not be applied");
+	return revision > r->at.revision ? commit_pending(r, revision, diag)
+					 : veer_fail(diag, VEER_ESTALE, "revision %lld after %lld", (long long)revision,
+						     (long long)r->at.revision);
+}
+
+/*
+ * What follows an older full state up to the revision that hello named is a part of it: nothing is shown before. The
+ * disk cannot take it so, and gets the next one.
+ */
+static void wait_for_more(struct replica *r)
+{
+	if (r->config.disk != NULL && !r->is_fresh_behind)
+		plan_disk_base_abort(r->config.disk);
+	r->is_fresh_behind = true;
+}
+
+/* The full state is whole at `revision`. */
+static enum veer_err take_full_state(struct replica *r, int64_t revision, struct veer_diag *diag)
+{
+	struct history_position next;
+	replica_next(r, revision, NULL, &next);
+	bool is_behind = r->is_fresh_behind;
+	enum veer_err err = switch_builder(r, &next, true, diag);
+	if (err != VEER_OK)
+		return err;
+	drop_pending(r);
+	r->is_fresh_behind = false;
+	if (r->config.disk != NULL && is_behind)
+		plan_disk_lose(r->config.disk);
+	else if (r->config.disk != NULL)
+		plan_disk_base_commit(r->config.disk, &r->at);
 	return VEER_OK;
 }
 
 static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *diag)
 {
 	struct replica *r = ctx;
-	if (strcmp(r->hello_id, r->highest_id) == 0 && revision < r->highest_revision)
-		return veer_fail(diag, VEER_ESTALE, "revision %lld after %lld", (long long)revision,
-				 (long long)r->highest_revision);
-	if (r->fresh == NULL) {
-		if (strcmp(r->hello_id, r->store_id) != 0)
-			return veer_fail(diag, VEER_EINVAL, "another store, but no reset");
-		if (r->is_half)
-			return veer_fail(diag, VEER_EINVAL, "a commit on top of one that could not be applied");
-		return revision > r->revision ? commit_pending(r, revision, diag)
-					      : veer_fail(diag, VEER_ESTALE, "revision %lld after %lld",
-							  (long long)revision, (long long)r->revision);
-	}
-	enum veer_err err = switch_builder(r, revision, r->hello_id);
-	if (err != VEER_OK)
-		return veer_fail(diag, err, "the full state cannot be applied: %s", veer_err_text(err));
-	if (r->config.disk != NULL)
-		plan_disk_base_commit(r->config.disk, revision);
+	if (r->fresh == NULL)
+		return go_on(r, revision, diag);
+	if (revision >= r->stream.revision)
+		return take_full_state(r, revision, diag);
+	wait_for_more(r);
 	return VEER_OK;
+}
+
+/* The revision that hello named may be one that changed nothing of what is fed: then no commit tells that it is
+ * reached. */
+static enum veer_err on_heartbeat(void *ctx, int64_t revision, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	return r->is_fresh_behind && revision >= r->stream.revision ? take_full_state(r, revision, diag) : VEER_OK;
 }
 
 /*
@@ -364,9 +389,9 @@ static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t co
 	r->doubt_count = count;
 	for (size_t i = 0; i < count; i++)
 		memcpy(r->doubts[i], endpoints[i], strnlen(endpoints[i], MODEL_ENDPOINT_KEY_MAX));
-	if (r->revision == 0 || r->is_half || !doubt(r, r->builder))
+	if (r->at.revision == 0 || r->is_half || !doubt(r, r->builder))
 		return VEER_OK;
-	if (plan_builder_commit(r->builder, r->revision, &plan, &retired) == VEER_OK)
+	if (plan_builder_commit(r->builder, r->at.revision, &plan, &retired) == VEER_OK)
 		r->config.publish(r->config.ctx, plan, &retired);
 	else /* with the next commit, then */
 		log_error(r->config.log, "memory is out: some answers keep their TTL while in doubt");
@@ -380,7 +405,8 @@ size_t replica_doubts(const struct replica *r)
 
 const struct feed_sink *replica_sink(void)
 {
-	static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt};
+	static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit,
+					       on_doubt, on_heartbeat, on_counted};
 	return &sink;
 }
 
@@ -389,12 +415,13 @@ void replica_stream_ended(struct replica *r)
 	if (r->fresh != NULL && r->config.disk != NULL)
 		plan_disk_base_abort(r->config.disk);
 	plan_builder_free(&r->fresh);
+	r->is_fresh_behind = false;
 	drop_pending(r);
 }
 
 bool replica_needs_base(const struct replica *r)
 {
-	return r->config.disk != NULL && r->fresh == NULL && r->revision > 0 && plan_disk_needs_base(r->config.disk);
+	return r->config.disk != NULL && r->fresh == NULL && r->at.revision > 0 && plan_disk_needs_base(r->config.disk);
 }
 
 bool replica_has_room(const struct replica *r)
@@ -402,22 +429,11 @@ bool replica_has_room(const struct replica *r)
 	return r->config.disk != NULL && plan_disk_has_room(r->config.disk);
 }
 
-void replica_position(const struct replica *r, bool from_start, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision)
-{
-	memcpy(store_id, r->store_id, PLAN_STORE_ID_SIZE);
-	*revision = r->revision;
-	if (from_start || r->is_half) {
-		store_id[0] = '\0';
-		*revision = 0;
-	}
-}
-
-void replica_serving(const struct replica *r, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision, size_t *zones)
+void replica_serving(const struct replica *r, struct history_position *at, size_t *zones)
 {
 	struct plan_builder_stats stats;
 	plan_builder_stats(r->builder, &stats);
-	memcpy(store_id, r->store_id, PLAN_STORE_ID_SIZE);
-	*revision = r->revision;
+	*at = r->at;
 	*zones = stats.zones;
 }
 
@@ -426,10 +442,10 @@ enum veer_err replica_set_geo(struct replica *r, struct geo_table *geo)
 	const struct plan *plan;
 	struct retire_list retired = {0};
 	enum veer_err err = plan_builder_set_geo(r->builder, geo);
-	if (err != VEER_OK || r->revision == 0 || r->is_half)
+	if (err != VEER_OK || r->at.revision == 0 || r->is_half)
 		return err;
 	/* The locations are in force with the next commit at the latest; now, if memory allows. */
-	if (plan_builder_commit(r->builder, r->revision, &plan, &retired) == VEER_OK)
+	if (plan_builder_commit(r->builder, r->at.revision, &plan, &retired) == VEER_OK)
 		r->config.publish(r->config.ctx, plan, &retired);
 	return VEER_OK;
 }

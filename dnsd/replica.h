@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the feed means: the name server's copy of the store's state, applied commit by commit to the plan builder,
- * published, and then kept on disk. Order is (store_id, revision): an earlier revision of a store that was served is
- * refused.
+ * published, and then kept on disk. Order is (lineage, revision) within the store's ancestry: an earlier revision of a
+ * lineage that was served is refused; where the store's history has parted from what is served, a full state is a new
+ * order. What does not descend from what was served is not followed: it is quarantined (docs/formats.md, section 7).
  *
  * Threads: one, the control loop's.
  */
@@ -12,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "zones/name.h"
 #include "zones/feed_reader.h"
 #include "zones/plan_build.h"
 #include "zones/plan_disk.h"
@@ -29,6 +31,7 @@ struct replica_config {
 	struct geo_table *geo;        /* taken; NULL: none */
 	struct zone_numbers *numbers; /* of zones; borrowed; NULL: none */
 	struct logger *log;
+	bool adopts_any; /* the first store that comes is followed, whatever it is */
 	replica_publish_fn *publish;
 	void *ctx;
 };
@@ -57,17 +60,47 @@ const struct feed_sink *replica_sink(void);
 /* The stream has ended: what was not committed is dropped. */
 void replica_stream_ended(struct replica *replica);
 
-/* From where to go on: "" and 0 for the start, also if a full state is wanted (`from_start`) or memory was out for a
- * commit. */
-void replica_position(const struct replica *replica, bool from_start, char store_id[PLAN_STORE_ID_SIZE],
-		      int64_t *revision);
+/* What to ask a control plane for. */
+struct replica_wish {
+	const char *lineage; /* borrowed; NULL: unknown */
+	int64_t since;       /* go on from here; -1: from the start */
+	int64_t seen;        /* the newest revision of `lineage` that was ever served */
+};
+
+/* From where to go on: from the start if a full state is wanted (`from_start`) or memory was out for a commit. */
+void replica_wish(const struct replica *replica, bool from_start, struct replica_wish *out);
+
+/* Why a store is not followed. */
+enum replica_quarantine_why {
+	REPLICA_FOLLOWS,
+	REPLICA_UNKNOWN,   /* it has nothing in common with what was served */
+	REPLICA_ABANDONED, /* it goes on with a lineage that was left for another */
+	REPLICA_ZONE_LOST, /* its history has parted from what is served, and it has not all zones */
+};
+
+struct replica_quarantine {
+	enum replica_quarantine_why why;
+	char store_id[HISTORY_ID_SIZE]; /* of the store that is not followed */
+	char lineage[HISTORY_ID_SIZE];
+	int64_t revision;
+	char zone[NAME_TEXT_SIZE]; /* REPLICA_ZONE_LOST: one of those that it does not have */
+};
+
+/* Borrowed. */
+const struct replica_quarantine *replica_quarantine(const struct replica *replica);
+/* For metrics and messages: "none", "unknown", "abandoned", "zone_lost". Static storage. */
+const char *replica_quarantine_text(enum replica_quarantine_why why);
+/* Follow the store whose present lineage this is, whatever it is. Takes effect with the next hello. */
+void replica_adopt(struct replica *replica, const char *lineage);
 /* A full state was served, but the disk could not keep up: only a new one makes it whole. */
 bool replica_needs_base(const struct replica *replica);
 /* Does the disk seem to have room for one? */
 bool replica_has_room(const struct replica *replica);
-/* The plan in use: "" and 0 before the first. */
-void replica_serving(const struct replica *replica, char store_id[PLAN_STORE_ID_SIZE], int64_t *revision,
-		     size_t *zones);
+/* The plan in use: zeroed before the first. */
+void replica_serving(const struct replica *replica, struct history_position *at, size_t *zones);
+
+/* Is (lineage, revision) a part of the history of what is served, as the control plane last told it? */
+bool replica_has_had(const struct replica *replica, const char *lineage, int64_t revision);
 
 /* Endpoints in doubt, as the control plane last said. */
 size_t replica_doubts(const struct replica *replica);

@@ -54,8 +54,8 @@ static enum veer_err check_sources(const struct server_options *o, struct veer_d
 		return veer_fail(diag, VEER_EINVAL,
 				 o->feed != NULL ? "--zone and --feed exclude each other"
 						 : "nothing to serve: give --zone or --feed");
-	if (o->feed == NULL && (o->state != NULL || o->token_file != NULL))
-		return veer_fail(diag, VEER_EINVAL, "--state and --token-file belong to --feed");
+	if (o->feed == NULL && (o->state != NULL || o->token_file != NULL || o->adopt_store))
+		return veer_fail(diag, VEER_EINVAL, "--state, --token-file and --adopt-store belong to --feed");
 	if (o->token_file != NULL && o->state == NULL)
 		return veer_fail(diag, VEER_EINVAL, "--token-file needs --state, where the identity is kept");
 	return VEER_OK;
@@ -195,6 +195,7 @@ static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 					.geo = s->geo,
 					.numbers = s->numbers,
 					.log = s->daemon->log,
+					.adopts_any = o->adopt_store,
 					.publish = on_plan,
 					.ctx = s};
 	s->replica = replica_new(&config);

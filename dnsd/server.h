@@ -27,6 +27,7 @@ struct server_options {
 	const char *cookie_secret_file; /* or NULL: a random secret */
 	const char *metrics;            /* ADDR:PORT, or NULL: not served */
 	const char *control;            /* path of the control socket, or NULL: in the state's directory */
+	bool adopt_store;               /* follow the first store that comes, whatever it is */
 	bool replace;                   /* take the place of the server that runs there */
 	const char *query_log;          /* a file, "-", or NULL: none */
 	int64_t query_log_sample;       /* one query of so many */

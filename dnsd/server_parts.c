@@ -145,6 +145,9 @@ static void on_scrape(void *ctx, struct buf *out)
 		facts.zones = plan->zones.count;
 		facts.rrsets = plan->rrset_count;
 	}
+	facts.has_feed = s->replica != NULL;
+	for (int why = REPLICA_UNKNOWN; s->replica != NULL && why <= REPLICA_ZONE_LOST; why++)
+		facts.quarantined[why - REPLICA_UNKNOWN] = (int)replica_quarantine(s->replica)->why == why;
 	if (heard_ms >= 0)
 		facts.feed_age_s = (double)now_ns / 1e9 - (double)heard_ms / 1e3;
 	publisher_totals(s->publisher, &totals);

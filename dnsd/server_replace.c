@@ -71,7 +71,17 @@ static void tell_position(void *ctx, struct control_position *out)
 	if (plan == NULL)
 		return;
 	memcpy(out->store_id, plan->store_id, sizeof out->store_id);
+	memcpy(out->lineage, plan->lineage, sizeof out->lineage);
 	out->revision = plan->revision;
+}
+
+static bool is_behind(void *ctx, const struct control_position *other)
+{
+	struct server *s = ctx;
+	struct control_position ours;
+	tell_position(s, &ours);
+	return s->replica != NULL && other->revision < ours.revision &&
+	       replica_has_had(s->replica, other->lineage, other->revision);
 }
 
 static void tell_secrets(void *ctx, struct cookie_secrets *out)
@@ -307,6 +317,7 @@ static enum veer_err make_control(struct server *s, const char *path, int fd, st
 					  .sockets = give_sockets,
 					  .leave = leave,
 					  .position = tell_position,
+					  .is_behind = is_behind,
 					  .secrets = tell_secrets,
 					  .yield = yield,
 					  .drain = drain,

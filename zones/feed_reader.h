@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "zones/history.h"
 #include "zones/model.h"
 
 #define FEED_READER_LINE_MAX (1u << 20)
@@ -30,10 +31,19 @@ struct feed_change {
 	size_t value_len;
 };
 
+/* The first line. Borrowed for the call. */
+struct feed_hello {
+	const char *store_id; /* 32 hex digits */
+	int64_t revision;     /* the newest that there is */
+	const char *lineage;  /* the present one; of a control plane that knows none: the store's id */
+	bool has_digest;      /* changes say what they add to the digest, and what they take off */
+	/* where the store comes from; of a control plane that knows none: the present lineage, from revision 0 */
+	const struct history_ancestry *ancestry;
+};
+
 /* Where the lines go. A call that fails ends the reading with its error. */
 struct feed_sink {
-	/* The first line. `store_id` is 32 hex digits. */
-	enum veer_err (*hello)(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag);
+	enum veer_err (*hello)(void *ctx, const struct feed_hello *hello, struct veer_diag *diag);
 	/* Forget everything when the next commit comes. */
 	enum veer_err (*reset)(void *ctx, struct veer_diag *diag);
 	enum veer_err (*change)(void *ctx, const struct feed_change *change, struct veer_diag *diag);
@@ -41,6 +51,11 @@ struct feed_sink {
 	/* These endpoints (POOL/NAME, borrowed for the call), and no others, are in doubt now. NULL: not of interest.
 	 */
 	enum veer_err (*doubt)(void *ctx, const char *const *endpoints, size_t count, struct veer_diag *diag);
+	/* Everything up to this revision has come, unless a full state is still to begin. NULL: not of interest. */
+	enum veer_err (*heartbeat)(void *ctx, int64_t revision, struct veer_diag *diag);
+	/* A put or del adds this to the digest, of whatever kind it is; before its `change`. Only if hello.has_digest.
+	 * NULL: not of interest. */
+	void (*counted)(void *ctx, const struct digest_pair *added);
 };
 
 struct feed_reader;

@@ -54,6 +54,11 @@ bool model_kind_is_fed(enum model_kind kind)
 	return (kind > MODEL_KIND_NONE && kind <= MODEL_KIND_LAST) || kind == MODEL_KIND_OVERRIDE;
 }
 
+bool model_kind_is_state(enum model_kind kind)
+{
+	return kind == MODEL_KIND_VERDICT || kind == MODEL_KIND_LAST || kind == MODEL_KIND_OVERRIDE;
+}
+
 static const char *const state_texts[] = {
 	[MODEL_STATE_UNKNOWN] = "unknown",
 	[MODEL_STATE_UP] = "up",

@@ -342,6 +342,8 @@ enum model_kind {
 
 /* Are name servers told of objects of this kind? */
 bool model_kind_is_fed(enum model_kind kind);
+/* Is it of the part of the feed that is called state: what is found and decided, not what people write? */
+bool model_kind_is_state(enum model_kind kind);
 
 /* "site", "pool", … and back; MODEL_KIND_NONE for an unknown name. Static storage. */
 const char *model_kind_text(enum model_kind kind);

@@ -74,6 +74,7 @@ struct plan {
 	uint32_t page_count;
 	const struct geo_table *geo; /* NULL: nobody's location is known */
 	size_t rrset_count;          /* of all versions held, visible or not */
+	char lineage[PLAN_STORE_ID_SIZE]; /* of the store's history; "" when made from zone files */
 };
 
 /* The zone that the name of `key` lies in: the one with the longest apex; NULL when none is served. */

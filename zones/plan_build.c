@@ -213,6 +213,12 @@ void plan_builder_set_store_id(struct plan_builder *b, const char *store_id)
 	memcpy(b->store_id, store_id, strnlen(store_id, sizeof b->store_id - 1));
 }
 
+void plan_builder_set_lineage(struct plan_builder *b, const char *lineage)
+{
+	memset(b->lineage, 0, sizeof b->lineage);
+	memcpy(b->lineage, lineage, strnlen(lineage, sizeof b->lineage - 1));
+}
+
 const char *plan_builder_store_id(const struct plan_builder *b)
 {
 	return b->store_id;
@@ -234,6 +240,7 @@ static struct plan *new_plan(const struct plan_builder *b, int64_t revision)
 			      .geo = b->geo,
 			      .rrset_count = b->rrset_count};
 	memcpy(plan->store_id, b->store_id, sizeof plan->store_id);
+	memcpy(plan->lineage, b->lineage, sizeof plan->lineage);
 	return plan;
 }
 

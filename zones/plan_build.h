@@ -71,6 +71,8 @@ enum veer_err plan_builder_set_doubt(struct plan_builder *builder, const char *c
 
 /* Which store the plans are of; "" for none. */
 void plan_builder_set_store_id(struct plan_builder *builder, const char *store_id);
+/* And of which lineage, from the next one on. */
+void plan_builder_set_lineage(struct plan_builder *builder, const char *lineage);
 /* Borrowed, until it is set again. */
 const char *plan_builder_store_id(const struct plan_builder *builder);
 

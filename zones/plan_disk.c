@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/crypto.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "zones/plan_disk_impl.h"
@@ -72,25 +73,66 @@ void plan_disk_put_record(struct buf *out, const struct crc32c *tables, const st
 		plan_disk_put_u32(out, crc32c_update(tables, 0, out->data + at, out->len - at));
 }
 
-void plan_disk_put_header(struct buf *out, const char *magic, const char *store_id, int64_t revision)
+void plan_disk_put_digest(struct buf *out, const struct digest_pair *digest)
 {
-	buf_append(out, magic, 8);
-	plan_disk_put_u32(out, 1);
-	plan_disk_put_u32(out, 0);
-	buf_append(out, store_id, 32);
-	plan_disk_put_u64(out, (uint64_t)revision);
+	uint8_t bytes[2 * DIGEST_BYTES];
+	digest_store(&digest->content, bytes);
+	digest_store(&digest->state, bytes + DIGEST_BYTES);
+	buf_append(out, bytes, sizeof bytes);
 }
 
+void plan_disk_put_header(struct buf *out, const char *magic, const struct history_position *at)
+{
+	buf_append(out, magic, 8);
+	plan_disk_put_u32(out, PLAN_DISK_VERSION);
+	plan_disk_put_u32(out, at->has_digest);
+	buf_append(out, at->store_id, HISTORY_ID_LEN);
+	plan_disk_put_u64(out, (uint64_t)at->revision);
+	buf_append(out, at->lineage, HISTORY_ID_LEN);
+	plan_disk_put_digest(out, &at->digest);
+}
+
+void plan_disk_put_commit(struct buf *out, const struct history_position *at, uint32_t operations)
+{
+	uint8_t lineage[HISTORY_ID_LEN / 2] = {0};
+	(void)crypto_hex_decode(at->lineage, strlen(at->lineage), lineage, sizeof lineage);
+	plan_disk_put_u64(out, (uint64_t)at->revision);
+	plan_disk_put_u32(out, operations);
+	plan_disk_put_u32(out, at->has_digest);
+	buf_append(out, lineage, sizeof lineage);
+	plan_disk_put_digest(out, &at->digest);
+}
+
+/* "STORE_ID REVISION LINEAGE"; before there were lineages, "STORE_ID REVISION". */
 static void read_highest(struct plan_disk *disk)
 {
-	char path[PLAN_DISK_PATH_SIZE], line[64];
-	int64_t revision;
+	char path[PLAN_DISK_PATH_SIZE], line[128];
+	struct history_position *h = &disk->highest;
 	plan_disk_path(disk, "highest", path);
-	if (file_read_line(path, line, sizeof line, NULL) != VEER_OK || strlen(line) < 34 || line[32] != ' ' ||
-	    !text_to_int(line + 33, 1, INT64_MAX, &revision))
+	if (file_read_line(path, line, sizeof line, NULL) != VEER_OK || strlen(line) < HISTORY_ID_LEN + 2 ||
+	    line[HISTORY_ID_LEN] != ' ')
 		return;
-	memcpy(disk->highest_store_id, line, 32);
-	disk->highest_revision = revision;
+	line[HISTORY_ID_LEN] = '\0';
+	char *revision = line + HISTORY_ID_LEN + 1, *lineage = strchr(revision, ' ');
+	if (lineage != NULL)
+		*lineage++ = '\0';
+	else
+		lineage = line;
+	if (!history_is_id(line) || !history_is_id(lineage) || !text_to_int(revision, 1, INT64_MAX, &h->revision))
+		return;
+	memcpy(h->store_id, line, sizeof h->store_id);
+	memcpy(h->lineage, lineage, sizeof h->lineage);
+}
+
+void plan_disk_notes(const struct plan_disk *disk, char out[PLAN_DISK_NOTES_MAX + 1])
+{
+	char path[PLAN_DISK_PATH_SIZE], *text = NULL;
+	size_t len = 0;
+	out[0] = '\0';
+	plan_disk_path(disk, "lineages", path);
+	if (file_read(path, PLAN_DISK_NOTES_MAX, &text, &len, NULL) == VEER_OK)
+		memcpy(out, text, strnlen(text, len) + 1);
+	free(text);
 }
 
 /*
@@ -207,31 +249,32 @@ enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink
 	struct plan_disk_file f;
 	struct plan_disk_files *files = &disk->files;
 	int64_t good_len = 0;
+	unsigned version = 0;
 	plan_disk_path(disk, "plan.base", path);
 	enum veer_err err = plan_disk_file_open(&f, &disk->tables, path);
 	if (err != VEER_OK)
 		return veer_fail(diag, err, "%s: %s", path, veer_err_text(err));
-	err = plan_disk_read_base(disk, &f, sink, ctx, files->store_id, &files->base_revision, diag);
+	err = plan_disk_read_base(disk, &f, sink, ctx, &files->base, &version, diag);
 	files->base_len = f.consumed;
 	plan_disk_file_close(&f);
 	if (err == VEER_OK)
-		err = sink->commit(ctx, files->store_id, files->base_revision, diag);
-	files->revision = files->base_revision;
+		err = sink->commit(ctx, &files->base, diag);
+	files->at = files->base;
 	if (err == VEER_OK) {
-		err = plan_disk_read_journal(disk, sink, ctx, files->store_id, files->base_revision, &files->revision,
-					     &good_len, diag);
+		err = plan_disk_read_journal(disk, sink, ctx, &files->at, &good_len, diag);
 		err = err == VEER_ENOTFOUND ? VEER_OK : err;
 	}
 	disk->expected_bytes = err == VEER_OK ? (uint64_t)(files->base_len + good_len) : 0;
-	if (err == VEER_OK && !disk->is_read_only && plan_disk_open_journal(disk, good_len) == VEER_OK)
+	/* files of an older format are not added to */
+	if (err == VEER_OK && version == PLAN_DISK_VERSION && !disk->is_read_only &&
+	    plan_disk_open_journal(disk, good_len) == VEER_OK)
 		atomic_store(&disk->needs_base, false);
 	return err;
 }
 
-void plan_disk_highest(const struct plan_disk *disk, char store_id[PLAN_DISK_STORE_ID_SIZE], int64_t *revision)
+void plan_disk_highest(const struct plan_disk *disk, struct history_position *out)
 {
-	memcpy(store_id, disk->highest_store_id, PLAN_DISK_STORE_ID_SIZE);
-	*revision = disk->highest_revision;
+	*out = disk->highest;
 }
 
 bool plan_disk_is_kept(const struct plan_disk *disk)
@@ -255,7 +298,8 @@ void plan_disk_try_again(struct plan_disk *disk)
  * Hand a job to the thread; takes the buffer's content. False when it does not fit: it is lost, and said. Where nothing
  * may be written it is lost as well, which was said at the start.
  */
-static bool push(struct plan_disk *disk, enum plan_disk_job_kind kind, struct buf *data, int64_t revision)
+static bool push(struct plan_disk *disk, enum plan_disk_job_kind kind, struct buf *data,
+		 const struct history_position *at)
 {
 	if (disk->is_read_only) {
 		if (data != NULL)
@@ -266,9 +310,9 @@ static bool push(struct plan_disk *disk, enum plan_disk_job_kind kind, struct bu
 	bool ok = job != NULL && start_thread(disk) && (data == NULL || !data->failed);
 	if (ok) {
 		job->kind = kind;
-		job->revision = revision;
+		if (at != NULL)
+			job->at = *at;
 		job->count = disk->base_count;
-		memcpy(job->store_id, disk->base_store_id, sizeof job->store_id);
 		job->data = data != NULL ? buf_take(data, &job->len) : NULL;
 		ok = data == NULL || job->data != NULL;
 	}
@@ -307,12 +351,20 @@ static bool fits(struct plan_disk *disk, const struct feed_change *change)
 	return false;
 }
 
-void plan_disk_base_begin(struct plan_disk *disk, const char *store_id)
+void plan_disk_note(struct plan_disk *disk, const char *text, size_t len)
+{
+	struct buf data;
+	buf_init(&data, PLAN_DISK_NOTES_MAX);
+	buf_append(&data, text, len);
+	(void)push(disk, PLAN_DISK_JOB_NOTES, &data, NULL);
+	buf_deinit(&data);
+}
+
+void plan_disk_base_begin(struct plan_disk *disk)
 {
 	buf_reset(&disk->base);
 	disk->base_count = disk->base_bytes = 0;
-	(void)snprintf(disk->base_store_id, sizeof disk->base_store_id, "%s", store_id);
-	disk->is_base_lost = !push(disk, PLAN_DISK_JOB_BASE_BEGIN, NULL, 0);
+	disk->is_base_lost = !push(disk, PLAN_DISK_JOB_BASE_BEGIN, NULL, NULL);
 }
 
 void plan_disk_base_put(struct plan_disk *disk, const struct feed_change *change)
@@ -324,26 +376,26 @@ void plan_disk_base_put(struct plan_disk *disk, const struct feed_change *change
 	disk->base_bytes += disk->base.len - before;
 	disk->base_count++;
 	if (disk->base.len > BASE_CHUNK_BYTES || disk->base.failed)
-		disk->is_base_lost |= !push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
+		disk->is_base_lost |= !push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, NULL);
 }
 
-void plan_disk_base_commit(struct plan_disk *disk, int64_t revision)
+void plan_disk_base_commit(struct plan_disk *disk, const struct history_position *at)
 {
 	disk->expected_bytes = disk->base_bytes;
 	if (disk->base.len > 0)
-		disk->is_base_lost |= !push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, 0);
+		disk->is_base_lost |= !push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, NULL);
 	/* The state in use is the new base's. If that is not whole, the old files stay as they are, and nothing is
 	 * added to them. */
-	bool is_whole = !disk->is_base_lost && push(disk, PLAN_DISK_JOB_BASE_COMMIT, NULL, revision);
+	bool is_whole = !disk->is_base_lost && push(disk, PLAN_DISK_JOB_BASE_COMMIT, NULL, at);
 	if (!is_whole)
-		(void)push(disk, PLAN_DISK_JOB_BASE_ABORT, NULL, 0);
+		(void)push(disk, PLAN_DISK_JOB_BASE_ABORT, NULL, NULL);
 	atomic_store(&disk->is_broken, !is_whole);
 }
 
 void plan_disk_base_abort(struct plan_disk *disk)
 {
 	buf_reset(&disk->base);
-	(void)push(disk, PLAN_DISK_JOB_BASE_ABORT, NULL, 0);
+	(void)push(disk, PLAN_DISK_JOB_BASE_ABORT, NULL, NULL);
 }
 
 void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *change)
@@ -352,8 +404,8 @@ void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *cha
 	const uint8_t op[2] = {change->is_del ? 2 : 1, (uint8_t)change->kind};
 	if (!fits(disk, change))
 		return;
-	if (out->len == 0) { /* length, revision and count are known at the commit */
-		static const char room[16] = {0};
+	if (out->len == 0) { /* what stands before the operations is known at the commit */
+		static const char room[4 + PLAN_DISK_COMMIT] = {0};
 		buf_append(out, room, sizeof room);
 	}
 	buf_append(out, op, sizeof op);
@@ -365,20 +417,19 @@ void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *cha
 	disk->journal_count++;
 }
 
-void plan_disk_journal_commit(struct plan_disk *disk, int64_t revision)
+void plan_disk_journal_commit(struct plan_disk *disk, const struct history_position *at)
 {
 	struct buf *out = &disk->journal;
 	struct buf head;
 	if (out->len == 0) {
-		static const char room[16] = {0};
+		static const char room[4 + PLAN_DISK_COMMIT] = {0};
 		buf_append(out, room, sizeof room);
 	}
-	buf_init(&head, 16);
+	buf_init(&head, 4 + PLAN_DISK_COMMIT);
 	plan_disk_put_u32(&head, (uint32_t)(out->len - 4 + 4));
-	plan_disk_put_u64(&head, (uint64_t)revision);
-	plan_disk_put_u32(&head, disk->journal_count);
+	plan_disk_put_commit(&head, at, disk->journal_count);
 	if (!out->failed && !head.failed) {
-		memcpy(out->data, head.data, 16);
+		memcpy(out->data, head.data, 4 + PLAN_DISK_COMMIT);
 		plan_disk_put_u32(out, crc32c_update(&disk->tables, 0, out->data + 4, out->len - 4));
 	}
 	buf_deinit(&head);
@@ -387,7 +438,7 @@ void plan_disk_journal_commit(struct plan_disk *disk, int64_t revision)
 	 * base. */
 	if (atomic_load(&disk->is_broken))
 		buf_reset(out);
-	else if (!push(disk, PLAN_DISK_JOB_JOURNAL, out, revision))
+	else if (!push(disk, PLAN_DISK_JOB_JOURNAL, out, at))
 		atomic_store(&disk->is_broken, true);
 }
 

@@ -17,8 +17,8 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "zones/feed_reader.h"
+#include "zones/history.h"
 
-#define PLAN_DISK_STORE_ID_SIZE 33
 #define PLAN_DISK_QUEUE_BYTES (256u << 20)  /* waiting to be written; more is lost, and said */
 #define PLAN_DISK_JOURNAL_BYTES (16u << 20) /* a journal beyond this, and beyond half of the base, is compacted */
 
@@ -41,7 +41,7 @@ void plan_disk_close(struct plan_disk **disk);
 /* Where what was kept goes: the base's objects and a commit, then each commit of the journal. */
 struct plan_disk_sink {
 	enum veer_err (*object)(void *ctx, const struct feed_change *change, struct veer_diag *diag);
-	enum veer_err (*commit)(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag);
+	enum veer_err (*commit)(void *ctx, const struct history_position *at, struct veer_diag *diag);
 };
 
 /* Bytes of the base that is kept; 0 when there is none. In memory a plan takes half as much again. */
@@ -55,18 +55,24 @@ int64_t plan_disk_base_bytes(const struct plan_disk *disk);
 enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
 			     struct veer_diag *diag);
 
-/* The newest (store_id, revision) that was ever served from this directory; "" and 0 when unknown. */
-void plan_disk_highest(const struct plan_disk *disk, char store_id[PLAN_DISK_STORE_ID_SIZE], int64_t *revision);
+/* The newest that was ever served from this directory, without its digest; zeroed when unknown. */
+void plan_disk_highest(const struct plan_disk *disk, struct history_position *out);
+
+#define PLAN_DISK_NOTES_MAX 8192 /* bytes */
+/* What plan_disk_note() kept last, ended by NUL; "" when nothing. Call before the first plan_disk_note(). */
+void plan_disk_notes(const struct plan_disk *disk, char out[PLAN_DISK_NOTES_MAX + 1]);
+/* Keep this text beside the plan, in DIR/lineages; copied. */
+void plan_disk_note(struct plan_disk *disk, const char *text, size_t len);
 
 /* A new base: begin, all its objects, then commit; or abort. The one in use stays until the commit is on disk. */
-void plan_disk_base_begin(struct plan_disk *disk, const char *store_id);
+void plan_disk_base_begin(struct plan_disk *disk);
 void plan_disk_base_put(struct plan_disk *disk, const struct feed_change *change);
-void plan_disk_base_commit(struct plan_disk *disk, int64_t revision);
+void plan_disk_base_commit(struct plan_disk *disk, const struct history_position *at);
 void plan_disk_base_abort(struct plan_disk *disk);
 
 /* One commit for the journal: its changes, then the commit. */
 void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *change);
-void plan_disk_journal_commit(struct plan_disk *disk, int64_t revision);
+void plan_disk_journal_commit(struct plan_disk *disk, const struct history_position *at);
 
 /* Commits have passed that were not journalled: nothing is written until the next base. */
 void plan_disk_lose(struct plan_disk *disk);

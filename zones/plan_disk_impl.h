@@ -11,7 +11,11 @@
 #include "zones/plan_disk.h"
 
 enum {
-	PLAN_DISK_HEADER = 56,            /* bytes of both files' headers */
+	PLAN_DISK_VERSION = 2,
+	PLAN_DISK_HEADER_V1 = 56, /* bytes of both files' headers; version 1 has no lineage and no digest */
+	PLAN_DISK_HEADER = PLAN_DISK_HEADER_V1 + HISTORY_ID_LEN + 2 * DIGEST_BYTES,
+	PLAN_DISK_COMMIT_V1 = 12, /* bytes before a commit's operations */
+	PLAN_DISK_COMMIT = PLAN_DISK_COMMIT_V1 + 4 + HISTORY_ID_LEN / 2 + 2 * DIGEST_BYTES,
 	PLAN_DISK_RECORD_MAX = 2 << 20,   /* bytes of one record */
 	PLAN_DISK_COMMIT_MAX = 128 << 20, /* bytes of one commit */
 	PLAN_DISK_END_MARK = -1,          /* the length that marks the end record */
@@ -25,14 +29,14 @@ enum plan_disk_job_kind {
 	PLAN_DISK_JOB_BASE_COMMIT,
 	PLAN_DISK_JOB_BASE_ABORT,
 	PLAN_DISK_JOB_JOURNAL,
+	PLAN_DISK_JOB_NOTES,
 };
 
 struct plan_disk_job {
 	struct plan_disk_job *next;
 	enum plan_disk_job_kind kind;
-	int64_t revision;
+	struct history_position at;
 	uint64_t count; /* records of the base so far */
-	char store_id[PLAN_DISK_STORE_ID_SIZE];
 	char *data; /* owned */
 	size_t len;
 };
@@ -50,12 +54,11 @@ struct plan_disk_file {
 
 /* What the writing thread has open. */
 struct plan_disk_files {
-	char store_id[PLAN_DISK_STORE_ID_SIZE];
-	int64_t base_revision;
+	struct history_position base; /* what the base holds */
 	int64_t base_len;
 	int journal_fd; /* -1: nothing to append to; a base is needed */
 	int64_t journal_len;
-	int64_t revision; /* the last one journalled, or the base's */
+	struct history_position at; /* the last one journalled, or the base's */
 	int base_fd;      /* the base under way; -1: none */
 	uint32_t base_crc;
 	int64_t base_under_way_len;
@@ -68,8 +71,7 @@ struct plan_disk {
 	struct veer_diag why; /* of is_read_only */
 	struct logger *log;
 	struct crc32c tables;
-	char highest_store_id[PLAN_DISK_STORE_ID_SIZE];
-	int64_t highest_revision;
+	struct history_position highest;
 
 	/* The queueing thread's. */
 	struct buf base; /* records not handed over yet */
@@ -77,7 +79,6 @@ struct plan_disk {
 	uint64_t base_bytes;     /* of its records so far */
 	uint64_t expected_bytes; /* what a base of the plan in use takes; 0: not known */
 	bool is_base_lost;       /* a part of the base under way could not be queued */
-	char base_store_id[PLAN_DISK_STORE_ID_SIZE];
 	struct buf journal; /* operations of the commit under way */
 	uint32_t journal_count;
 
@@ -102,18 +103,16 @@ enum veer_err plan_disk_file_open(struct plan_disk_file *f, const struct crc32c 
 void plan_disk_file_close(struct plan_disk_file *f);
 /* The next `len` bytes, valid until the next call; NULL at the end of the file or beyond `PLAN_DISK_COMMIT_MAX`. */
 const uint8_t *plan_disk_file_take(struct plan_disk_file *f, size_t len);
-/* Read a base: each record to `object`. `*revision` and `store_id` from its header. The record's bytes from kind to
- * value also go to `raw` (may be NULL). */
+/* Read a base: each record to `object`; `*at` and the format's `*version` from its header. */
 enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f,
-				  const struct plan_disk_sink *sink, void *ctx, char store_id[PLAN_DISK_STORE_ID_SIZE],
-				  int64_t *revision, struct veer_diag *diag);
+				  const struct plan_disk_sink *sink, void *ctx, struct history_position *at,
+				  unsigned *version, struct veer_diag *diag);
 /*
- * Read a journal of (store_id, base_revision) up to its last whole commit; `*good_len` is where that ends.
+ * Read the journal of the base `*at` up to its last whole commit, which `*at` then is; `*good_len` is where that ends.
  * VEER_ENOTFOUND when there is none, or it is another base's.
  */
 enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
-				     const char *store_id, int64_t base_revision, int64_t *revision, int64_t *good_len,
-				     struct veer_diag *diag);
+				     struct history_position *at, int64_t *good_len, struct veer_diag *diag);
 
 /* plan_disk_write.c: the thread. */
 void *plan_disk_main(void *ctx);
@@ -121,7 +120,7 @@ void *plan_disk_main(void *ctx);
 void plan_disk_path(const struct plan_disk *disk, const char *name, char out[PLAN_DISK_PATH_SIZE]);
 /* Open the journal for appending at `len` (0: make it new). */
 enum veer_err plan_disk_open_journal(struct plan_disk *disk, int64_t len);
-/* Note (store_id, revision) as the newest served. */
+/* Note what the files hold as the newest served. */
 void plan_disk_write_highest(struct plan_disk *disk);
 
 /* Little-endian numbers. */
@@ -139,6 +138,10 @@ uint64_t plan_disk_get_u64(const uint8_t *p);
 /* One record of a base. */
 void plan_disk_put_record(struct buf *out, const struct crc32c *tables, const struct feed_change *change);
 /* The header of either file. */
-void plan_disk_put_header(struct buf *out, const char *magic, const char *store_id, int64_t revision);
+void plan_disk_put_header(struct buf *out, const char *magic, const struct history_position *at);
+/* What stands before a commit's operations, behind its length. */
+void plan_disk_put_commit(struct buf *out, const struct history_position *at, uint32_t operations);
+/* Both sums. */
+void plan_disk_put_digest(struct buf *out, const struct digest_pair *digest);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crypto.h"
 #include "zones/plan_disk_impl.h"
 
 enum { BUFFER_FIRST = 1 << 20 };
@@ -78,16 +79,40 @@ static enum veer_err corrupt(const struct plan_disk_file *f, const char *name, c
 			 what);
 }
 
-static bool read_header(struct plan_disk_file *f, const char *magic, char store_id[PLAN_DISK_STORE_ID_SIZE],
-			int64_t *revision)
+static void get_digest(const uint8_t *p, bool is_known, struct history_position *out)
 {
-	const uint8_t *h = plan_disk_file_take(f, PLAN_DISK_HEADER);
-	if (h == NULL || memcmp(h, magic, 8) != 0 || plan_disk_get_u32(h + 8) != 1)
+	out->has_digest = is_known;
+	digest_load(p, &out->digest.content);
+	digest_load(p + DIGEST_BYTES, &out->digest.state);
+}
+
+static bool get_id(const uint8_t *p, char out[HISTORY_ID_SIZE])
+{
+	memcpy(out, p, HISTORY_ID_LEN);
+	out[HISTORY_ID_LEN] = '\0';
+	return history_is_id(out);
+}
+
+/* The history of a store from before there were lineages goes by the store's id. */
+static bool read_header(struct plan_disk_file *f, const char *magic, struct history_position *at, unsigned *version)
+{
+	const uint8_t *h = plan_disk_file_take(f, PLAN_DISK_HEADER_V1);
+	*at = (struct history_position){.revision = 0};
+	if (h == NULL || memcmp(h, magic, 8) != 0)
 		return false;
-	memcpy(store_id, h + 16, 32);
-	store_id[32] = '\0';
-	*revision = (int64_t)plan_disk_get_u64(h + 48);
-	return strspn(store_id, "0123456789abcdef") == 32 && *revision > 0;
+	*version = plan_disk_get_u32(h + 8);
+	bool has_digest = plan_disk_get_u32(h + 12) != 0;
+	if (*version < 1 || *version > PLAN_DISK_VERSION || !get_id(h + 16, at->store_id))
+		return false;
+	at->revision = (int64_t)plan_disk_get_u64(h + 48);
+	memcpy(at->lineage, at->store_id, sizeof at->lineage);
+	if (*version == 1)
+		return at->revision > 0;
+	h = plan_disk_file_take(f, PLAN_DISK_HEADER - PLAN_DISK_HEADER_V1);
+	if (h == NULL || !get_id(h, at->lineage))
+		return false;
+	get_digest(h + HISTORY_ID_LEN, has_digest, at);
+	return at->revision > 0;
 }
 
 static bool is_kind(uint8_t kind)
@@ -115,13 +140,13 @@ static bool parse_record(const struct crc32c *tables, const uint8_t *p, size_t l
 }
 
 enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f,
-				  const struct plan_disk_sink *sink, void *ctx, char store_id[PLAN_DISK_STORE_ID_SIZE],
-				  int64_t *revision, struct veer_diag *diag)
+				  const struct plan_disk_sink *sink, void *ctx, struct history_position *out,
+				  unsigned *version, struct veer_diag *diag)
 {
 	static const char name[] = "plan.base";
 	char key[PLAN_DISK_PATH_SIZE];
 	uint64_t count = 0;
-	if (!read_header(f, "VEERPLN1", store_id, revision))
+	if (!read_header(f, "VEERPLN1", out, version))
 		return corrupt(f, name, "the header is not that of a plan", diag);
 	for (;; count++) {
 		struct feed_change change;
@@ -172,46 +197,62 @@ static bool parse_operation(const uint8_t **p, const uint8_t *end, char *key, st
 	return true;
 }
 
+/* What stands before a commit's operations: how many they are, and where `*at` is with them. False if that cannot be.
+ */
+static bool read_commit_head(const uint8_t *p, unsigned version, uint32_t *count, struct history_position *at)
+{
+	int64_t next = (int64_t)plan_disk_get_u64(p);
+	*count = plan_disk_get_u32(p + 8);
+	if (next <= at->revision)
+		return false;
+	at->revision = next;
+	if (version == 1)
+		return true;
+	crypto_hex_encode(p + 16, HISTORY_ID_LEN / 2, at->lineage);
+	get_digest(p + 16 + HISTORY_ID_LEN / 2, plan_disk_get_u32(p + 12) != 0, at);
+	return true;
+}
+
 /* A commit's content, checksum already checked: first all of it is parsed, then all of it delivered. */
-static enum veer_err deliver(const uint8_t *p, size_t len, const struct plan_disk_sink *sink, void *ctx,
-			     const char *store_id, int64_t *revision, struct veer_diag *diag)
+static enum veer_err deliver(const uint8_t *p, size_t len, unsigned version, const struct plan_disk_sink *sink,
+			     void *ctx, struct history_position *position, struct veer_diag *diag)
 {
 	char key[PLAN_DISK_PATH_SIZE];
 	struct feed_change change;
-	const uint8_t *end = p + len, *at = p + 12;
-	int64_t next = (int64_t)plan_disk_get_u64(p);
-	uint32_t count = plan_disk_get_u32(p + 8);
-	if (next <= *revision)
+	struct history_position next = *position;
+	const uint8_t *begin = p + (version == 1 ? PLAN_DISK_COMMIT_V1 : PLAN_DISK_COMMIT), *end = p + len, *at = begin;
+	uint32_t count;
+	if (end < begin || !read_commit_head(p, version, &count, &next))
 		return VEER_ECORRUPT;
 	for (uint32_t i = 0; i < count; i++)
 		if (!parse_operation(&at, end, key, &change))
 			return VEER_ECORRUPT;
 	if (at != end)
 		return VEER_ECORRUPT;
-	at = p + 12;
+	at = begin;
 	for (uint32_t i = 0; i < count; i++) {
 		(void)parse_operation(&at, end, key, &change);
 		enum veer_err err = sink->object(ctx, &change, diag);
 		if (err != VEER_OK)
 			return err;
 	}
-	*revision = next;
-	return sink->commit(ctx, store_id, next, diag);
+	*position = next;
+	return sink->commit(ctx, position, diag);
 }
 
 enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
-				     const char *store_id, int64_t base_revision, int64_t *revision, int64_t *good_len,
-				     struct veer_diag *diag)
+				     struct history_position *at, int64_t *good_len, struct veer_diag *diag)
 {
-	char path[PLAN_DISK_PATH_SIZE], their_id[PLAN_DISK_STORE_ID_SIZE];
+	char path[PLAN_DISK_PATH_SIZE];
 	struct plan_disk_file f;
-	int64_t their_base;
+	struct history_position base;
+	unsigned version = 0;
 	plan_disk_path(disk, "plan.journal", path);
 	enum veer_err err = plan_disk_file_open(&f, &disk->tables, path);
 	if (err != VEER_OK)
 		return err;
-	if (!read_header(&f, "VEERJRN1", their_id, &their_base) || strcmp(their_id, store_id) != 0 ||
-	    their_base != base_revision) {
+	if (!read_header(&f, "VEERJRN1", &base, &version) || strcmp(base.store_id, at->store_id) != 0 ||
+	    strcmp(base.lineage, at->lineage) != 0 || base.revision != at->revision) {
 		plan_disk_file_close(&f);
 		return VEER_ENOTFOUND;
 	}
@@ -222,7 +263,7 @@ enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const struct 
 		if (p == NULL || len < 16 || (p = plan_disk_file_take(&f, len)) == NULL ||
 		    crc32c_update(&disk->tables, 0, p, len - 4) != plan_disk_get_u32(p + len - 4))
 			break;
-		err = deliver(p, len - 4, sink, ctx, store_id, revision, diag);
+		err = deliver(p, len - 4, version, sink, ctx, at, diag);
 		if (err == VEER_ECORRUPT) {
 			err = VEER_OK;
 			break;

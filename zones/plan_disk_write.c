@@ -83,13 +83,13 @@ static bool whole_checksum(struct plan_disk *disk, uint32_t *crc)
 	return n == 0;
 }
 
-static bool finish_base(struct plan_disk *disk, const char *store_id, int64_t revision, uint64_t count)
+static bool finish_base(struct plan_disk *disk, const struct history_position *at, uint64_t count)
 {
 	struct plan_disk_files *f = &disk->files;
 	struct buf out;
 	uint32_t crc;
 	buf_init(&out, 4096);
-	plan_disk_put_header(&out, "VEERPLN1", store_id, revision);
+	plan_disk_put_header(&out, "VEERPLN1", at);
 	bool ok = !out.failed && pwrite(f->base_fd, out.data, out.len, 0) == PLAN_DISK_HEADER;
 	buf_reset(&out);
 	plan_disk_put_u32(&out, UINT32_MAX);
@@ -110,7 +110,7 @@ static void close_journal(struct plan_disk *disk)
 	disk->files.journal_fd = -1;
 }
 
-static bool commit_base(struct plan_disk *disk, const char *store_id, int64_t revision, uint64_t count)
+static bool commit_base(struct plan_disk *disk, const struct history_position *at, uint64_t count)
 {
 	char from[PLAN_DISK_PATH_SIZE], to[PLAN_DISK_PATH_SIZE];
 	struct plan_disk_files *f = &disk->files;
@@ -118,7 +118,7 @@ static bool commit_base(struct plan_disk *disk, const char *store_id, int64_t re
 		return false;
 	plan_disk_path(disk, "plan.base.new", from);
 	plan_disk_path(disk, "plan.base", to);
-	if (!finish_base(disk, store_id, revision, count) || rename(from, to) != 0 ||
+	if (!finish_base(disk, at, count) || rename(from, to) != 0 ||
 	    file_sync_dir_of(to, NULL) != VEER_OK) {
 		failed(disk, "finish a base");
 		close_base(disk);
@@ -126,8 +126,7 @@ static bool commit_base(struct plan_disk *disk, const char *store_id, int64_t re
 	}
 	(void)close(f->base_fd);
 	f->base_fd = -1;
-	(void)memcpy(f->store_id, store_id, PLAN_DISK_STORE_ID_SIZE);
-	f->base_revision = f->revision = revision;
+	f->base = f->at = *at;
 	f->base_len = f->base_under_way_len;
 	if (plan_disk_open_journal(disk, 0) != VEER_OK) {
 		failed(disk, "begin a journal");
@@ -140,7 +139,7 @@ static bool commit_base(struct plan_disk *disk, const char *store_id, int64_t re
  * disk. */
 static void commit_new_base(struct plan_disk *disk, const struct plan_disk_job *job)
 {
-	if (!commit_base(disk, job->store_id, job->revision, job->count)) {
+	if (!commit_base(disk, &job->at, job->count)) {
 		close_journal(disk);
 		return;
 	}
@@ -161,7 +160,7 @@ enum veer_err plan_disk_open_journal(struct plan_disk *disk, int64_t len)
 	f->journal_len = len;
 	if (ok && len == 0) {
 		buf_init(&header, PLAN_DISK_HEADER);
-		plan_disk_put_header(&header, "VEERJRN1", f->store_id, f->base_revision);
+		plan_disk_put_header(&header, "VEERJRN1", &f->base);
 		ok = !header.failed && file_write_all(f->journal_fd, header.data, header.len) == VEER_OK &&
 		     fdatasync(f->journal_fd) == 0 && file_sync_dir_of(path, NULL) == VEER_OK;
 		f->journal_len = PLAN_DISK_HEADER;
@@ -183,7 +182,7 @@ static void append(struct plan_disk *disk, const struct plan_disk_job *job)
 		return;
 	if (file_write_all(f->journal_fd, job->data, job->len) == VEER_OK) {
 		f->journal_len += (int64_t)job->len;
-		f->revision = job->revision;
+		f->at = job->at;
 		atomic_fetch_add(&disk->commits, 1);
 		return;
 	}
@@ -195,10 +194,19 @@ static void append(struct plan_disk *disk, const struct plan_disk_job *job)
 
 void plan_disk_write_highest(struct plan_disk *disk)
 {
-	char path[PLAN_DISK_PATH_SIZE], line[64];
+	char path[PLAN_DISK_PATH_SIZE], line[128];
+	const struct history_position *at = &disk->files.at;
 	plan_disk_path(disk, "highest", path);
-	int len = snprintf(line, sizeof line, "%s %lld\n", disk->files.store_id, (long long)disk->files.revision);
+	int len = snprintf(line, sizeof line, "%s %lld %s\n", at->store_id, (long long)at->revision, at->lineage);
 	(void)file_write_atomic(path, line, (size_t)len, 0600, NULL);
+}
+
+static void write_notes(struct plan_disk *disk, const struct plan_disk_job *job)
+{
+	char path[PLAN_DISK_PATH_SIZE];
+	plan_disk_path(disk, "lineages", path);
+	if (file_write_atomic(path, job->data, job->len, 0600, NULL) != VEER_OK)
+		log_error(disk->log, "which stores were served cannot be kept", LOG_STR("dir", disk->dir));
 }
 
 /* What compaction carries along: on which objects the journal has the last word, and the records that go out. */
@@ -246,11 +254,10 @@ static enum veer_err note_word(void *ctx, const struct feed_change *change, stru
 	return word->record != NULL ? VEER_OK : VEER_ENOMEM;
 }
 
-static enum veer_err note_commit(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+static enum veer_err note_commit(void *ctx, const struct history_position *at, struct veer_diag *diag)
 {
 	(void)ctx;
-	(void)store_id;
-	(void)revision;
+	(void)at;
 	(void)diag;
 	return VEER_OK;
 }
@@ -293,22 +300,23 @@ static enum veer_err write_words(struct compaction *c)
 }
 
 /* The old base with the journal's last words, as the base under way. */
-static enum veer_err merge(struct compaction *c, int64_t *revision)
+static enum veer_err merge(struct compaction *c, struct history_position *at)
 {
 	static const struct plan_disk_sink words = {note_word, note_commit}, records = {copy_record, note_commit};
 	struct plan_disk *disk = c->disk;
-	char path[PLAN_DISK_PATH_SIZE], store_id[PLAN_DISK_STORE_ID_SIZE];
+	char path[PLAN_DISK_PATH_SIZE];
 	struct plan_disk_file f;
-	int64_t base_revision, good_len;
-	enum veer_err err = plan_disk_read_journal(disk, &words, c, disk->files.store_id, disk->files.base_revision,
-						   revision, &good_len, NULL);
+	struct history_position base;
+	unsigned version;
+	int64_t good_len;
+	enum veer_err err = plan_disk_read_journal(disk, &words, c, at, &good_len, NULL);
 	plan_disk_path(disk, "plan.base", path);
 	if (err == VEER_OK)
 		err = plan_disk_file_open(&f, &disk->tables, path);
 	if (err != VEER_OK)
 		return err;
 	begin_base(disk);
-	err = disk->files.base_fd >= 0 ? plan_disk_read_base(disk, &f, &records, c, store_id, &base_revision, NULL)
+	err = disk->files.base_fd >= 0 ? plan_disk_read_base(disk, &f, &records, c, &base, &version, NULL)
 				       : VEER_EIO;
 	plan_disk_file_close(&f);
 	return err == VEER_OK ? write_words(c) : err;
@@ -317,19 +325,17 @@ static enum veer_err merge(struct compaction *c, int64_t *revision)
 static void compact(struct plan_disk *disk)
 {
 	struct compaction c = {.disk = disk};
-	int64_t revision = disk->files.base_revision;
-	char store_id[PLAN_DISK_STORE_ID_SIZE];
-	(void)memcpy(store_id, disk->files.store_id, sizeof store_id);
+	struct history_position at = disk->files.base;
 	buf_init(&c.out, WRITE_CHUNK_BYTES + 2 * PLAN_DISK_RECORD_MAX);
-	if (merge(&c, &revision) == VEER_OK) {
-		if (commit_base(disk, store_id, revision, c.count))
+	if (merge(&c, &at) == VEER_OK) {
+		if (commit_base(disk, &at, c.count))
 			atomic_fetch_add(&disk->compactions, 1);
 	} else {
 		failed(disk, "compact");
 		close_base(disk);
 	}
-	size_t at = 0;
-	for (struct word *word; (word = strmap_next(&c.words, &at)) != NULL; free(word))
+	size_t next = 0;
+	for (struct word *word; (word = strmap_next(&c.words, &next)) != NULL; free(word))
 		free(word->record);
 	strmap_free(&c.words);
 	buf_deinit(&c.out);
@@ -352,6 +358,9 @@ static void carry_out(struct plan_disk *disk, const struct plan_disk_job *job)
 		break;
 	case PLAN_DISK_JOB_JOURNAL:
 		append(disk, job);
+		break;
+	case PLAN_DISK_JOB_NOTES:
+		write_notes(disk, job);
 		break;
 	}
 }
@@ -377,7 +386,7 @@ void *plan_disk_main(void *ctx)
 	struct plan_disk *disk = ctx;
 	struct plan_disk_files *f = &disk->files;
 	for (struct plan_disk_job *jobs; (jobs = take_all(disk)) != NULL;) {
-		int64_t before = f->revision;
+		struct history_position before = f->at;
 		while (jobs != NULL) {
 			struct plan_disk_job *next = jobs->next;
 			carry_out(disk, jobs);
@@ -387,7 +396,7 @@ void *plan_disk_main(void *ctx)
 		}
 		if (f->journal_fd >= 0 && fdatasync(f->journal_fd) != 0)
 			failed(disk, "sync the journal");
-		if (f->revision != before)
+		if (f->at.revision != before.revision || strcmp(f->at.lineage, before.lineage) != 0)
 			plan_disk_write_highest(disk);
 		if (f->journal_fd >= 0 && f->journal_len > PLAN_DISK_JOURNAL_BYTES && f->journal_len > f->base_len / 2)
 			compact(disk);

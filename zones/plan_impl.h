@@ -82,6 +82,7 @@ struct build_last {
 
 struct plan_builder {
 	char store_id[PLAN_STORE_ID_SIZE];
+	char lineage[PLAN_STORE_ID_SIZE];
 	struct strmap sites;     /* name -> struct build_site */
 	struct strmap pools;     /* name -> struct build_pool */
 	struct strmap policies;  /* name -> struct build_policy */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veer token create, veer agent enrol. */
+/* veer token create, veer agent enrol, veer nameserver adopt. */
 #include <stdio.h>
 
 #include "api/cli/command.h"
@@ -132,5 +132,37 @@ int cli_agent_enrol(int argc, char *argv[], int first)
 					    .ctx = &a,
 					    .call = enrol,
 					    .report = report_enrolment};
+	return cli_command_run(&command, argc, argv, first);
+}
+
+static enum veer_err adopt(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
+			   struct veer_diag *diag)
+{
+	struct buf path;
+	(void)ctx;
+	buf_init(&path, 1024);
+	buf_puts(&path, "/v1/nameservers/");
+	cli_encode_segment(&path, words->items[0]);
+	buf_puts(&path, "/adopt");
+	return cli_call_path(cli, "POST", &path, NULL, reply, diag);
+}
+
+static int report_adoption(void *ctx, const struct args_list *words, const struct cli_reply *reply)
+{
+	(void)ctx;
+	cli_say("%s is told to follow the store %s", words->items[0], text_of(reply->json, "store_id"));
+	return CLI_OK;
+}
+
+int cli_nameserver_adopt(int argc, char *argv[], int first)
+{
+	const struct cli_command command = {
+		.usage = "veer nameserver adopt NAME|ID",
+		.summary = "Has a name server follow this store, which it keeps in quarantine. What it serves is "
+			   "replaced.\nOnly do so when this store is the right one: see veer status.",
+		.positional_min = 1,
+		.positional_max = 1,
+		.call = adopt,
+		.report = report_adoption};
 	return cli_command_run(&command, argc, argv, first);
 }

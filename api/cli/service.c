@@ -59,8 +59,7 @@ static const char *text(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-/* The directory of this program, or the sbin beside it when the others are installed there. */
-static enum veer_err find_programs(struct service *s, struct veer_diag *diag)
+enum veer_err service_find_programs(struct service *s, struct veer_diag *diag)
 {
 	char probe[SERVICE_PATH_SIZE + 32];
 	ssize_t len = readlink("/proc/self/exe", s->programs, sizeof s->programs - 16);
@@ -237,7 +236,7 @@ enum veer_err service_load(const char *path, bool with_files, struct service *ou
 	if (err == VEER_OK) {
 		(void)snprintf(out->state, sizeof out->state, "%s", state);
 		(void)snprintf(out->socket, sizeof out->socket, "unix:%s/api.sock", state);
-		err = find_programs(out, diag);
+		err = service_find_programs(out, diag);
 	}
 	if (err != VEER_OK)
 		service_deinit(out);

@@ -34,4 +34,8 @@ void service_deinit(struct service *service);
 /* Make the state's directories and add all children to the supervisor. Errors: those of both. */
 enum veer_err service_add(const struct service *service, struct supervisor *supervisor, struct veer_diag *diag);
 
+/* Fill in `programs` only: the directory of this program, or the sbin beside it when the others are installed there.
+ * Errors: VEER_ENOTFOUND, VEER_EIO; diag. */
+enum veer_err service_find_programs(struct service *service, struct veer_diag *diag);
+
 #endif

@@ -87,7 +87,7 @@ static void print_agents(const json_t *agents)
 }
 
 /* "without geoip, query_log": what the name server does without. */
-static void note_of(const json_t *server, char *out)
+static void explain_degraded(const json_t *server, char *out)
 {
 	const json_t *parts = json_object_get(server, "degraded");
 	size_t len = 0;
@@ -97,6 +97,25 @@ static void note_of(const json_t *server, char *out)
 				 json_string_value(json_array_get(parts, i)));
 		len += n > 0 ? (size_t)n : 0;
 	}
+}
+
+/* What is wrong with it, in words. */
+static void explain_nameserver(const json_t *s, char *out)
+{
+	const json_t *quarantine = json_object_get(s, "quarantine");
+	const char *why = text_of(quarantine, "why");
+	out[0] = '\0';
+	if (strcmp(why, "zone_lost") == 0)
+		(void)snprintf(out, CELL, "QUARANTINE: does not follow a store without the zone %s",
+			       text_of(quarantine, "zone"));
+	else if (quarantine != NULL)
+		(void)snprintf(out, CELL, "QUARANTINE: does not follow the store %.8s…: %s",
+			       text_of(quarantine, "store_id"),
+			       strcmp(why, "abandoned") == 0 ? "it was left for another" : "it is not what it served");
+	else if (strcmp(text_of(s, "content"), "different") == 0)
+		(void)snprintf(out, CELL, "DIFFERENT from the store");
+	else
+		explain_degraded(s, out);
 }
 
 static void print_nameservers(const json_t *servers, int64_t newest)
@@ -117,7 +136,7 @@ static void print_nameservers(const json_t *servers, int64_t newest)
 			(void)snprintf(queries, sizeof queries, "%lld", (long long)int_of(s, "queries"));
 		}
 		age_text(int_of(s, "heard_ms_ago"), heard);
-		note_of(s, note);
+		explain_nameserver(s, note);
 		if (t != NULL)
 			table_row(t, (const char *const[]){text_of(s, "name"), text_of(s, "id"), text_of(s, "state"),
 							   revision, zones, queries, heard, note});

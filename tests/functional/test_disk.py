@@ -195,8 +195,7 @@ def test_a_full_disk_has_no_full_state_read_again(disk, tmp_path):
     feed = os.path.join(os.path.dirname(__file__), "../data/formats/feed.ndjson")
     with open(feed, encoding="utf-8") as f:
         text = f.read()
-    store_id = json.loads(text.split("\n")[0])["store_id"]
-    hello = json.dumps({"type": "hello", "format": 1, "store_id": store_id, "revision": 13}) + "\n"
+    hello = json.dumps({**json.loads(text.split("\n")[0]), "revision": 13}) + "\n"
     later = hello + '{"type":"reset"}\n{"type":"commit","revision":13}\n'
     control = FeedServer(str(tmp_path / "api.sock"), lambda path: hello if "since=" in path else later if control.requests[1:] else text)
 

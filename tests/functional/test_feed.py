@@ -3,6 +3,7 @@
 """The feed as name servers see it, thousands of them, and clients that are slow on purpose."""
 import base64
 import itertools
+import re
 import resource
 import select
 import socket
@@ -33,9 +34,13 @@ def is_revision(value):
 def check_line(line):
     """Docs/formats.md, section 2: exactly these fields."""
     kind = line["type"]
-    fields = {"hello": {"type", "format", "store_id", "revision"}, "reset": {"type"}, "put": {"type", "kind", "key", "revision", "object"},
+    fields = {"hello": {"type", "format", "store_id", "revision", "lineage", "digest", "ancestry"}, "reset": {"type"}, "put": {"type", "kind", "key", "revision", "object"},
               "del": {"type", "kind", "key", "revision"}, "commit": {"type", "revision"}, "heartbeat": {"type", "revision"}, "doubt": {"type", "endpoints"}}
-    assert set(line) == fields[kind], line
+    extra = {"part"} if line.get("kind") in ("verdict", "last", "override") else set()
+    assert set(line) - {"was"} == fields[kind] | extra, line
+    assert "was" not in line or (kind in ("put", "del") and re.fullmatch("[0-9a-f]{32}", line["was"])), line
+    if kind == "hello":
+        assert line["ancestry"][-1][0] == line["lineage"] and all(re.fullmatch("[0-9a-f]{32}", one[0]) for one in line["ancestry"])
     if "revision" in line:
         assert is_revision(line["revision"]), line
     if "kind" in line:
@@ -43,11 +48,11 @@ def check_line(line):
 
 
 def follow(api):
-    """A subscriber that has everything: the shared full state may be older, then commits follow it."""
+    """A subscriber that has everything: one commit, as new as hello said."""
     newest = api.get("/v1/status").json["feed_revision"]
     stream = api.subscribe()
-    while stream.until("commit")[-1]["revision"] < newest:
-        pass
+    lines = stream.until("commit")
+    assert lines[-1]["revision"] >= lines[0]["revision"] >= newest
     assert stream.until("doubt")[-1] == {"type": "doubt", "endpoints": []}  # what is in doubt, to who has everything
     return stream
 
@@ -106,21 +111,21 @@ def test_since_resumes_without_a_reset(api):
     at = api.get("/v1/status").json
     first = api.put("/v1/sites/r1", {"region": "eu"}).json["revision"]
     second = api.put("/v1/sites/r2", {"region": "eu"}).json["revision"]
-    stream = api.subscribe(f"/v1/feed?store_id={at['store_id']}&since={at['revision']}")
+    stream = api.subscribe(f"/v1/feed?lineage={at['lineage']}&since={at['revision']}")
     lines = stream.until("commit") + stream.until("commit")
     assert [line["type"] for line in lines] == ["hello", "put", "commit", "put", "commit"], lines
     assert lines[2]["revision"] == first and lines[4]["revision"] == second
     stream.close()
-    stream = api.subscribe(f"/v1/feed?store_id={at['store_id']}&since={second}")
+    stream = api.subscribe(f"/v1/feed?lineage={at['lineage']}&since={second}")
     assert [line["type"] for line in stream.until("heartbeat")] == ["hello", "doubt", "heartbeat"]
     stream.close()
 
 
-@pytest.mark.parametrize("query", ["", "?since=1", "?store_id={id}", "?store_id=" + "0" * 32 + "&since=1", "?store_id={id}&since=99999999",
-                                   "?store_id=&since=0"])
+@pytest.mark.parametrize("query", ["", "?since=1", "?lineage={id}", "?lineage=" + "0" * 32 + "&since=1", "?store_id={store}&since=3",
+                                   "?lineage={store}&since=1", "?lineage={id}&seen=1", "?lineage=&since=0"])
 def test_an_unknown_place_gets_a_reset(api, query):
-    store = api.get("/v1/status").json["store_id"]
-    stream = api.subscribe("/v1/feed" + query.format(id=store))
+    status = api.get("/v1/status").json
+    stream = api.subscribe("/v1/feed" + query.format(id=status["lineage"], store=status["store_id"]))
     assert [stream.line()["type"], stream.line()["type"]] == ["hello", "reset"]
     assert stream.until("commit")
     stream.close()
@@ -134,7 +139,7 @@ def test_since_is_known_across_a_restart(tmp_path):
     last = api.put("/v1/sites/last", {"region": "eu"}).json["revision"]
     api.kill()
     api.start()
-    stream = api.subscribe(f"/v1/feed?store_id={at['store_id']}&since={at['revision']}")
+    stream = api.subscribe(f"/v1/feed?lineage={at['lineage']}&since={at['revision']}")
     lines = stream.until("commit")
     assert [line["type"] for line in lines] == ["hello", "put", "commit"] and lines[-1]["revision"] == last
     stream.close()

@@ -122,9 +122,10 @@ class Store:
                 {"type": "commit", "revision": revision}]
 
     def first(self, path):
-        since = re.search(r"store_id=a+&since=(\d+)", path)
+        since = re.search(r"lineage=c+&seen=\d+&since=(\d+)", path)
         start = int(since.group(1)) if since else 0
-        hello = {"type": "hello", "format": 1, "store_id": "a" * 32, "revision": self.revision}
+        hello = {"type": "hello", "format": 1, "store_id": "a" * 32, "revision": self.revision, "lineage": "c" * 32,
+                 "ancestry": [["c" * 32, "a" * 32, 0, "created"]]}
         lines = []
         for revision in range(start + 1, self.revision + 1) if start else [self.revision]:
             lines += self.changed(revision)
@@ -339,8 +340,10 @@ def test_a_successor_that_dies_leaves_the_server_as_it_was(tmp_path, run, store,
         wait_for(lambda: count_of(server) == store.revision, what="the change")
     if step == "ready":
         assert asker.ask("ready", store_id="a" * 32, revision=store.revision - 1)["type"] == "wait"
+        assert asker.ask("ready", store_id="a" * 32, lineage="c" * 32, revision=store.revision - 1)["type"] == "wait"
         assert asker.ask("ready", store_id="b" * 32, revision=999)["type"] == "wait"
-        assert asker.ask("ready", store_id="a" * 32, revision=store.revision)["type"] == "go"
+        assert asker.ask("ready", store_id="a" * 32, lineage="d" * 32, revision=999)["type"] == "wait"
+        assert asker.ask("ready", store_id="a" * 32, lineage="c" * 32, revision=store.revision)["type"] == "go"
         store.change()
     if step == "nonsense":
         asker.socket.send(b"\0{]")

@@ -21,16 +21,36 @@ static void mix(struct heard *h, const void *data, size_t len)
 	h->crc = crc32c_update(&h->tables, h->crc, data, len);
 }
 
-static enum veer_err on_hello(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+static enum veer_err on_hello(void *ctx, const struct feed_hello *hello, struct veer_diag *diag)
 {
 	struct heard *h = ctx;
+	const struct history_ancestry *a = hello->ancestry;
 	(void)diag;
-	if (h->has_hello || strlen(store_id) != 32)
+	if (h->has_hello || !history_is_id(hello->store_id) || !history_is_id(hello->lineage) || a->count == 0 ||
+	    a->count > HISTORY_LINEAGES_MAX || strcmp(a->lineages[a->count - 1].id, hello->lineage) != 0)
 		abort();
 	h->has_hello = true;
-	mix(h, store_id, 32);
-	mix(h, &revision, sizeof revision);
+	mix(h, hello->store_id, 32);
+	mix(h, &hello->revision, sizeof hello->revision);
+	mix(h, hello->lineage, 32);
+	for (size_t i = 0; i < a->count; i++) {
+		if (!history_is_id(a->lineages[i].id) || a->lineages[i].from_revision < 0)
+			abort();
+		mix(h, a->lineages[i].id, 32);
+	}
 	return VEER_OK;
+}
+
+static enum veer_err on_heartbeat(void *ctx, int64_t revision, struct veer_diag *diag)
+{
+	(void)diag;
+	mix(ctx, &revision, sizeof revision);
+	return VEER_OK;
+}
+
+static void on_counted(void *ctx, const struct digest_pair *added)
+{
+	mix(ctx, added, sizeof *added);
 }
 
 static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
@@ -79,7 +99,8 @@ static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t co
 
 static uint32_t hear(const uint8_t *data, size_t size, size_t piece, enum veer_err *err)
 {
-	static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt};
+	static const struct feed_sink sink = {on_hello,	on_reset,     on_change, on_commit,
+					       on_doubt, on_heartbeat, on_counted};
 	struct heard h = {.crc = 0};
 	crc32c_init(&h.tables);
 	struct feed_reader *reader = feed_reader_new(&sink, &h);

@@ -22,6 +22,7 @@
 #define FILE_MAX ((size_t)1 << 20)
 #define COMMITS_MAX 64
 #define STORE_ID "0123456789abcdef0123456789abcdef"
+#define LINEAGE "fedcba9876543210fedcba9876543210"
 
 /* The input, eaten from the front; zeros when it is gone. */
 struct input {
@@ -77,18 +78,39 @@ static enum veer_err on_object(void *ctx, const struct feed_change *change, stru
 	return VEER_OK;
 }
 
+/* What a commit says of itself goes into the sum as well. */
+static void note_position(struct loaded *l, const struct history_position *at)
+{
+	uint8_t sums[2 * DIGEST_BYTES];
+	digest_store(&at->digest.content, sums);
+	digest_store(&at->digest.state, sums + DIGEST_BYTES);
+	l->crc = crc32c_update(&l->tables, l->crc, at->lineage, HISTORY_ID_LEN);
+	l->crc = crc32c_update(&l->tables, l->crc, sums, sizeof sums);
+}
+
+/* Where the plan is at a revision. */
+static struct history_position position(int64_t revision)
+{
+	struct history_position at = {
+		.store_id = STORE_ID, .lineage = LINEAGE, .revision = revision, .has_digest = (revision & 1) != 0};
+	at.digest.content.low = (uint64_t)revision;
+	at.digest.state.high = ~(uint64_t)revision;
+	return at;
+}
+
 static void note_commit(struct loaded *l)
 {
 	if (l->count < COMMITS_MAX)
 		l->crcs[l->count++] = l->crc;
 }
 
-static enum veer_err on_commit(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+static enum veer_err on_commit(void *ctx, const struct history_position *at, struct veer_diag *diag)
 {
 	struct loaded *l = ctx;
 	(void)diag;
-	fuzz_check(revision > l->revision && strlen(store_id) == 32);
-	l->revision = revision;
+	fuzz_check(at->revision > l->revision && history_is_id(at->store_id) && history_is_id(at->lineage));
+	l->revision = at->revision;
+	note_position(l, at);
 	note_commit(l);
 	return VEER_OK;
 }
@@ -128,7 +150,8 @@ static void make_base(struct input *in, struct loaded *l, struct buf *out)
 {
 	char key[64];
 	unsigned count = eat(in) & 7;
-	plan_disk_put_header(out, "VEERPLN1", STORE_ID, 5);
+	struct history_position at = position(5);
+	plan_disk_put_header(out, "VEERPLN1", &at);
 	for (unsigned i = 0; i < count; i++) {
 		struct feed_change change = make_change(in, key);
 		plan_disk_put_record(out, &l->tables, &change);
@@ -137,6 +160,7 @@ static void make_base(struct input *in, struct loaded *l, struct buf *out)
 	plan_disk_put_u32(out, UINT32_MAX);
 	plan_disk_put_u64(out, count);
 	plan_disk_put_u32(out, crc32c_update(&l->tables, 0, out->data, out->len));
+	note_position(l, &at);
 	note_commit(l);
 }
 
@@ -146,8 +170,8 @@ static void make_commit(struct input *in, struct loaded *l, int64_t revision, st
 	unsigned count = eat(in) & 3;
 	size_t start = out->len;
 	plan_disk_put_u32(out, 0);
-	plan_disk_put_u64(out, (uint64_t)revision);
-	plan_disk_put_u32(out, count);
+	struct history_position at = position(revision);
+	plan_disk_put_commit(out, &at, count);
 	for (unsigned i = 0; i < count; i++) {
 		struct feed_change change = make_change(in, key);
 		change.is_del = (change.value_len & 1) != 0;
@@ -164,6 +188,7 @@ static void make_commit(struct input *in, struct loaded *l, int64_t revision, st
 	for (int i = 0; i < 4; i++)
 		out->data[start + (size_t)i] = (char)(len >> (8 * i));
 	plan_disk_put_u32(out, crc32c_update(&l->tables, 0, out->data + start + 4, len - 4));
+	note_position(l, &at);
 	note_commit(l);
 }
 
@@ -175,7 +200,8 @@ static void make_files(struct input *in, struct loaded *l, struct buf *base, str
 	make_base(in, l, base);
 	if (commits == 15)
 		return;
-	plan_disk_put_header(journal, "VEERJRN1", STORE_ID, 5);
+	struct history_position at = position(5);
+	plan_disk_put_header(journal, "VEERJRN1", &at);
 	for (unsigned i = 0; i < commits; i++)
 		make_commit(in, l, 6 + i, journal);
 }
@@ -219,7 +245,7 @@ static void put_crc(const struct crc32c *tables, uint8_t *data, size_t from, siz
 /* Walk the records (or commits) of a file and make each checksum right. */
 static void mend(const struct crc32c *tables, uint8_t *data, size_t len)
 {
-	size_t at = PLAN_DISK_HEADER;
+	size_t at = len > 8 && data[8] == 1 ? PLAN_DISK_HEADER_V1 : PLAN_DISK_HEADER;
 	while (at + 4 <= len) {
 		size_t record = plan_disk_get_u32(data + at);
 		if (record == UINT32_MAX && at + 16 <= len) {
@@ -260,7 +286,7 @@ static void write_file(const char *dir, const char *name, const struct buf *cont
 
 static void remove_dir(const char *dir)
 {
-	static const char *const names[] = {"plan.base", "plan.journal", "highest", "lock"};
+	static const char *const names[] = {"plan.base", "plan.journal", "highest", "lock", "lineages"};
 	char path[128];
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		(void)snprintf(path, sizeof path, "%s/%s", dir, names[i]);

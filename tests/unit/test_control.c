@@ -53,10 +53,16 @@ static void leave(void *ctx)
 	((struct fixture *)ctx)->left++;
 }
 
+static bool is_behind(void *ctx, const struct control_position *other)
+{
+	(void)ctx;
+	return other->revision < 7;
+}
+
 static void position(void *ctx, struct control_position *out)
 {
 	(void)ctx;
-	*out = (struct control_position){STORE, 7, true};
+	*out = (struct control_position){.store_id = STORE, .revision = 7, .is_heard = true};
 }
 
 static void secrets(void *ctx, struct cookie_secrets *out)
@@ -119,6 +125,7 @@ static int setup(void **state)
 					  .sockets = sockets,
 					  .leave = leave,
 					  .position = position,
+					  .is_behind = is_behind,
 					  .secrets = secrets,
 					  .yield = ignore,
 					  .drain = drain,
@@ -199,7 +206,7 @@ static void one_that_is_behind_and_hangs_is_dropped(void **state)
 	struct fixture *f = *state;
 	ask(f, &(struct control_message){.kind = CONTROL_LOAD}, CONTROL_LEFT);
 	f->now_ns += INT64_C(1000000) * (CONTROL_STEP_MS - 1);
-	ask(f, &(struct control_message){.kind = CONTROL_READY, .position = {STORE, 6, true}}, CONTROL_WAIT);
+	ask(f, &(struct control_message){.kind = CONTROL_READY, .position = {.store_id = STORE, .revision = 6, .is_heard = true}}, CONTROL_WAIT);
 	assert_is_dropped_in_time(f);
 	assert_int_equal(f->resumed, 1);
 }

@@ -52,7 +52,10 @@ static void all_of_a_message_arrives(void **state)
 					 .role = CONTROL_ROLE_METRICS,
 					 .from = 3,
 					 .total = 4000000000,
-					 .position = {"0123456789abcdef0123456789abcdef", INT64_MAX, true},
+					 .position = {.store_id = "0123456789abcdef0123456789abcdef",
+						      .lineage = "fedcba9876543210fedcba9876543210",
+						      .revision = INT64_MAX,
+						      .is_heard = true},
 					 .secrets = {.count = 2, .keys = {{1, 2, 255}, {9}}},
 					 .reason = "a \"reason\""};
 	assert_int_equal(control_send(e->a, &m), VEER_OK);
@@ -62,6 +65,7 @@ static void all_of_a_message_arrives(void **state)
 	assert_int_equal(got.from, 3);
 	assert_int_equal(got.total, 4000000000);
 	assert_string_equal(got.position.store_id, m.position.store_id);
+	assert_string_equal(got.position.lineage, m.position.lineage);
 	assert_true(got.position.revision == INT64_MAX && got.position.is_heard);
 	assert_memory_equal(&got.secrets, &m.secrets, sizeof m.secrets);
 	assert_string_equal(got.reason, m.reason);

@@ -24,7 +24,7 @@ static bool apply(struct directory *directory, const struct store_object *object
 
 static bool change(struct directory *d, enum model_kind kind, const char *key, int64_t revision, const char *value)
 {
-	struct store_object object = {kind, key, revision, value, value != NULL ? strlen(value) : 0};
+	struct store_object object = {kind, key, revision, value, value != NULL ? strlen(value) : 0, NULL};
 	directory_begin(d);
 	bool ok = apply(d, &object);
 	directory_end(d, revision);
@@ -201,8 +201,8 @@ static void readers_see_whole_commits_only(void **state)
 		(void)snprintf(a, sizeof a, "{\"n\":%d}", 1000 - i);
 		(void)snprintf(b, sizeof b, "{\"n\":%d}", i);
 		directory_begin(d);
-		assert_true(apply(d, &(struct store_object){MODEL_KIND_SITE, "a", 2 + i, a, strlen(a)}));
-		assert_true(apply(d, &(struct store_object){MODEL_KIND_SITE, "b", 2 + i, b, strlen(b)}));
+		assert_true(apply(d, &(struct store_object){MODEL_KIND_SITE, "a", 2 + i, a, strlen(a), NULL}));
+		assert_true(apply(d, &(struct store_object){MODEL_KIND_SITE, "b", 2 + i, b, strlen(b), NULL}));
 		directory_end(d, 2 + i);
 	}
 	atomic_store(&race.is_over, true);

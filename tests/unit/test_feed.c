@@ -73,7 +73,8 @@ static int64_t put(struct fixture *f, enum model_kind kind, const char *key, con
 
 static void tell(struct fixture *f, int64_t revision, const char *key, const char *value)
 {
-	const struct store_object object = {MODEL_KIND_SITE, key, revision, value, value != NULL ? strlen(value) : 0};
+	const struct store_object object = {
+		MODEL_KIND_SITE, key, revision, value, value != NULL ? strlen(value) : 0, NULL};
 	feed_change(f->feed, &object);
 	feed_commit(f->feed, revision);
 }
@@ -95,10 +96,9 @@ __attribute__((format(printf, 2, 3))) static enum veer_err note(struct heard *h,
 	return VEER_OK;
 }
 
-static enum veer_err on_hello(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+static enum veer_err on_hello(void *ctx, const struct feed_hello *hello, struct veer_diag *diag)
 {
-	(void)store_id;
-	(void)revision;
+	(void)hello;
 	(void)diag;
 	return note(ctx, "hello ");
 }
@@ -129,7 +129,7 @@ static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t co
 	return VEER_OK;
 }
 
-static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt};
+static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt, NULL, NULL};
 
 struct subscriber {
 	struct api_stream_source *source;
@@ -137,12 +137,21 @@ struct subscriber {
 	struct heard *heard;
 };
 
-static void subscribe(struct fixture *f, struct subscriber *s, const char *store, int64_t since)
+/* The present lineage of the store. */
+static const char *lineage(struct fixture *f)
 {
+	static struct history_ancestry ancestry;
+	store_ancestry(f->store, &ancestry);
+	return ancestry.lineages[ancestry.count - 1].id;
+}
+
+static void subscribe(struct fixture *f, struct subscriber *s, const char *lineage_text, int64_t since)
+{
+	const struct feed_position position = {lineage_text, since, 0};
 	s->heard = calloc(1, sizeof *s->heard);
 	assert_non_null(s->heard);
 	s->reader = feed_reader_new(&sink, s->heard);
-	s->source = feed_subscribe(f->feed, store, since);
+	s->source = feed_subscribe(f->feed, &position);
 	assert_non_null(s->reader);
 	assert_non_null(s->source);
 }
@@ -218,23 +227,59 @@ static void who_comes_back_gets_only_what_it_missed(void **state)
 		     {0, "hello +a commit:1 +a commit:2 +a commit:3 +a commit:4 +a commit:5 "}};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct subscriber s;
-		subscribe(f, &s, store_id(f->store), cases[i].since);
+		subscribe(f, &s, lineage(f), cases[i].since);
 		hear(&s, cases[i].heard);
 		assert_string_equal(s.heard->text, cases[i].heard);
 		unsubscribe(&s);
 	}
 }
 
-static void who_knows_another_store_or_the_future_starts_anew(void **state)
+static void hear_the_end(struct subscriber *s)
+{
+	ssize_t n = 0;
+	for (int i = 0; i < WAIT_MS && (n = pull(s, 65536)) >= 0; i++)
+		pause_ms(1);
+	assert_int_equal(n, -1);
+}
+
+static void who_knows_the_future_begins_a_lineage_for_all(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s, other;
+	struct feed_stats stats;
+	char before[HISTORY_ID_SIZE];
+	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
+	tell(f, 1, "a", OBJECT);
+	(void)snprintf(before, sizeof before, "%s", lineage(f));
+	subscribe(f, &other, before, 1);
+	hear(&other, "hello ");
+	subscribe(f, &s, before, 2);
+	hear_the_end(&s); /* not a word: what the store counts is another history */
+	assert_string_equal(s.heard->text, "");
+	hear_the_end(&other);
+	unsubscribe(&s);
+	unsubscribe(&other);
+	assert_string_not_equal(lineage(f), before);
+	subscribe(f, &s, before, 1); /* not even what seems to be known is */
+	hear(&s, "hello reset +a commit:1 ");
+	unsubscribe(&s);
+	/* One that tells it again and again does not make everybody start over. */
+	subscribe(f, &s, lineage(f), 9);
+	hear(&s, "hello reset +a commit:1 ");
+	unsubscribe(&s);
+	feed_stats_read(f->feed, &stats);
+	assert_int_equal(stats.rewinds, 1);
+	assert_true(store_is_unsettled(f->store));
+}
+
+static void who_knows_another_store_starts_anew(void **state)
 {
 	struct fixture *f = *state;
 	struct subscriber s;
 	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
 	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
 	tell(f, 1, "a", OBJECT);
-	subscribe(f, &s, store_id(f->store), 2);
-	hear(&s, "hello reset +a commit:1 ");
-	unsubscribe(&s);
 	subscribe(f, &s, "00000000000000000000000000000000", 1);
 	hear(&s, "hello reset +a commit:1 ");
 	unsubscribe(&s);
@@ -282,13 +327,13 @@ static void who_falls_behind_the_ring_is_cut_and_starts_anew(void **state)
 	struct subscriber s;
 	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
 	tell(f, 1, "a", OBJECT);
-	subscribe(f, &s, store_id(f->store), 0);
+	subscribe(f, &s, lineage(f), 0);
 	hear(&s, "commit:1 ");
 	for (int64_t i = 2; i <= 2 + FEED_BACKLOG_COMMITS; i++)
 		tell(f, i, "a", OBJECT);
 	assert_int_equal(pull(&s, 65536), -1);
 	unsubscribe(&s);
-	subscribe(f, &s, store_id(f->store), 1);
+	subscribe(f, &s, lineage(f), 1);
 	while (pull(&s, 65536) == 0)
 		pause_ms(1);
 	assert_memory_equal(s.heard->text, "hello reset ", 12);
@@ -309,7 +354,7 @@ static void the_ring_is_bounded_by_bytes_too(void **state)
 	for (int64_t i = 1; i <= 100; i++)
 		tell(f, i, "a", value);
 	free(value);
-	subscribe(f, &s, store_id(f->store), 10);
+	subscribe(f, &s, lineage(f), 10);
 	while (pull(&s, 65536) == 0)
 		pause_ms(1);
 	assert_memory_equal(s.heard->text, "hello reset ", 12);
@@ -350,9 +395,9 @@ static void a_read_that_is_repeated_is_told_once(void **state)
 {
 	struct fixture *f = *state;
 	struct subscriber s;
-	const struct store_object half = {MODEL_KIND_SITE, "b", 2, OBJECT, sizeof OBJECT - 1};
+	const struct store_object half = {MODEL_KIND_SITE, "b", 2, OBJECT, sizeof OBJECT - 1, NULL};
 	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
-	subscribe(f, &s, store_id(f->store), 0);
+	subscribe(f, &s, lineage(f), 0);
 	tell(f, 1, "a", OBJECT);
 	feed_change(f->feed, &half); /* here the read fails … */
 	feed_abandon(f->feed);
@@ -428,7 +473,7 @@ static void a_hub_behind_the_history_reads_everything_anew(void **state)
 	(void)put(f, MODEL_KIND_SITE, "a", "{\"name\":\"a\",\"region\":\"eu\"}");
 	assert_int_equal(hub_new(f->store, directory, f->feed_dir, NULL, &hub, NULL), VEER_OK);
 	f->feed = hub_feed(hub);
-	subscribe(f, &s, store_id(f->store), 1);
+	subscribe(f, &s, lineage(f), 1);
 	hear(&s, "hello ");
 	(void)put(f, MODEL_KIND_SITE, "a", NULL);
 	int64_t revision = put(f, MODEL_KIND_SITE, "b", "{\"name\":\"b\",\"region\":\"eu\"}");
@@ -442,7 +487,7 @@ static void a_hub_behind_the_history_reads_everything_anew(void **state)
 		pause_ms(1);
 	assert_int_equal(n, -1); /* cut: it cannot be told what it missed */
 	unsubscribe(&s);
-	subscribe(f, &s, store_id(f->store), 1);
+	subscribe(f, &s, lineage(f), 1);
 	for (int i = 0; i < WAIT_MS && strstr(s.heard->text, "commit") == NULL; i++)
 		if (pull(&s, 65536) <= 0)
 			pause_ms(1);
@@ -465,7 +510,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_newcomer_gets_the_whole_state_and_then_each_commit),
 		T(who_comes_back_gets_only_what_it_missed),
-		T(who_knows_another_store_or_the_future_starts_anew),
+		T(who_knows_another_store_starts_anew),
+		T(who_knows_the_future_begins_a_lineage_for_all),
 		T(a_full_state_ahead_of_the_ring_is_continued_without_doubles),
 		T(commits_while_the_full_state_is_sent_come_after_it),
 		T(who_falls_behind_the_ring_is_cut_and_starts_anew),

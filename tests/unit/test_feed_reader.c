@@ -29,10 +29,12 @@ __attribute__((format(printf, 2, 3))) static void note(struct heard *h, const ch
 	assert_true(h->len < sizeof h->text);
 }
 
-static enum veer_err on_hello(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+static enum veer_err on_hello(void *ctx, const struct feed_hello *hello, struct veer_diag *diag)
 {
 	(void)diag;
-	note(ctx, "hello:%.4s:%d ", store_id, (int)revision);
+	note(ctx, "hello:%.4s:%d ", hello->store_id, (int)hello->revision);
+	if (strcmp(hello->lineage, hello->store_id) != 0)
+		note(ctx, "lineage:%.4s of %zu ", hello->lineage, hello->ancestry->count);
 	return ((struct heard *)ctx)->answer;
 }
 
@@ -73,7 +75,12 @@ static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t co
 	return ((struct heard *)ctx)->answer;
 }
 
-static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt};
+static void on_counted(void *ctx, const struct digest_pair *added)
+{
+	note(ctx, "#%04x/%04x ", (unsigned)(added->content.low & 0xffff), (unsigned)(added->state.low & 0xffff));
+}
+
+static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit, on_doubt, NULL, on_counted};
 
 #define HELLO "{\"type\":\"hello\",\"format\":1,\"store_id\":\"0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b\",\"revision\":12}\n"
 
@@ -96,10 +103,11 @@ static void the_golden_stream_is_read_the_same_however_it_is_cut(void **state)
 	(void)state;
 	assert_int_equal(file_read("tests/data/formats/feed.ndjson", 1 << 20, &text, &len, NULL), VEER_OK);
 	assert_int_equal(read_in_pieces(text, len, len, &whole, NULL), VEER_OK);
-	assert_non_null(strstr(whole.text, "hello:0b8a:12 reset put:site:fra put:site:iad put:pool:fra"));
+	assert_non_null(strstr(whole.text, "hello:0b8a:11 lineage:5d0c of 2 reset #"));
+	assert_non_null(strstr(whole.text, "put:site:fra #"));
 	assert_non_null(strstr(whole.text, "put:gslb.example./1/www.gslb.example./A=p4 "));
-	assert_non_null(strstr(whole.text, "commit:11 put:verdict:fra/fra put:last:iad "
-					   "put:override:iad/iad6 commit:12 doubt:1:iad/iad "));
+	assert_non_null(strstr(whole.text, "commit:11 #0000/"));
+	assert_non_null(strstr(whole.text, "put:override:iad/iad6 commit:12 doubt:1:iad/iad "));
 	for (size_t piece = 1; piece < 64; piece++) {
 		struct heard h = {.len = 0};
 		assert_int_equal(read_in_pieces(text, len, piece, &h, NULL), VEER_OK);

@@ -74,14 +74,23 @@ static int64_t commit(struct fixture *f, enum model_kind kind, const char *key, 
 			      .value_len = value != NULL ? strlen(value) : 0,
 			      .expect = STORE_ANY};
 	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &f->revision, NULL), VEER_OK);
-	feed_change(f->feed, &(struct store_object){kind, key, f->revision, value, op.value_len});
+	feed_change(f->feed, &(struct store_object){kind, key, f->revision, value, op.value_len, NULL});
 	feed_commit(f->feed, f->revision);
 	return f->revision;
 }
 
-static void client_open(struct client *c, struct fixture *f, const char *store_id_text, int64_t since)
+/* The present lineage of the store. */
+static const char *lineage(struct fixture *f)
 {
-	*c = (struct client){.source = feed_subscribe(f->feed, store_id_text, since)};
+	static _Thread_local struct history_ancestry ancestry;
+	store_ancestry(f->store, &ancestry);
+	return ancestry.lineages[ancestry.count - 1].id;
+}
+
+static void client_open(struct client *c, struct fixture *f, const char *lineage_text, int64_t since)
+{
+	const struct feed_position position = {lineage_text, since, 0};
+	*c = (struct client){.source = feed_subscribe(f->feed, &position)};
 	assert_non_null(c->source);
 	(void)pthread_mutex_init(&c->stream.lock, NULL);
 	buf_init(&c->got, 256 << 20);
@@ -131,6 +140,7 @@ static void expect_text(struct client *c, const char *fmt, ...)
 	buf_reset(&c->got);
 }
 
+#define HISTORY ",\"lineage\":\"%s\",\"digest\":true,\"ancestry\":[[\"%s\",\"%s\",0,\"created\"]]"
 #define NO_DOUBT "{\"type\":\"doubt\",\"endpoints\":[]}\n"
 
 static void set_doubt(struct fixture *f, const char *endpoints, int64_t after_revision)
@@ -145,7 +155,7 @@ static void doubt_comes_whole_to_everybody_and_never_before_its_commit(void **st
 	struct fixture *f = *state;
 	struct client c, late;
 	(void)commit(f, MODEL_KIND_SITE, "a", "{}");
-	client_open(&c, f, store_id(f->store), 1);
+	client_open(&c, f, lineage(f), 1);
 	assert_true(pull(&c, 65536));
 	assert_non_null(strstr(c.got.data, NO_DOUBT));
 	buf_reset(&c.got);
@@ -157,7 +167,7 @@ static void doubt_comes_whole_to_everybody_and_never_before_its_commit(void **st
 	while (pull(&c, 3) && strchr(c.got.data, '\n') == NULL)
 		continue;
 	expect_text(&c, "{\"type\":\"doubt\",\"endpoints\":[\"web/a\",\"web/b\"]}\n");
-	client_open(&late, f, store_id(f->store), 1);
+	client_open(&late, f, lineage(f), 1);
 	assert_true(pull(&late, 65536));
 	assert_non_null(strstr(late.got.data, "\"web/b\"]}\n"));
 	client_close(&late);
@@ -177,7 +187,7 @@ static void a_doubt_on_its_way_is_finished_before_the_next(void **state)
 	struct fixture *f = *state;
 	struct client c;
 	(void)commit(f, MODEL_KIND_SITE, "a", "{}");
-	client_open(&c, f, store_id(f->store), 1);
+	client_open(&c, f, lineage(f), 1);
 	assert_true(pull(&c, 65536));
 	buf_reset(&c.got);
 	char piece[16];
@@ -229,12 +239,12 @@ static void a_newcomer_gets_the_whole_state_then_commits(void **state)
 	pull_until(&c, "\"doubt\"");
 	expect_text(
 		&c,
-		"{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":3}\n{\"type\":\"reset\"}\n"
+		"{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":3" HISTORY "}\n{\"type\":\"reset\"}\n"
 		"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"fra\",\"revision\":1,\"object\":{\"region\":\"eu\"}}\n"
 		"{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"z./1/z./"
 		"A\",\"revision\":2,\"object\":{\"policy\":\"p\"}}\n"
 		"{\"type\":\"commit\",\"revision\":3}\n" NO_DOUBT,
-		store_id(f->store));
+		store_id(f->store), lineage(f), lineage(f), store_id(f->store));
 	(void)commit(f, MODEL_KIND_SITE, "fra", NULL);
 	assert_true(c.stream.has_news);
 	assert_true(pull(&c, 65536));
@@ -249,15 +259,15 @@ static void a_known_since_resumes_with_what_followed(void **state)
 	struct client c;
 	for (int i = 0; i < 5; i++)
 		(void)commit(f, MODEL_KIND_SITE, "s", "{}");
-	client_open(&c, f, store_id(f->store), 4);
+	client_open(&c, f, lineage(f), 4);
 	assert_true(pull(&c, 65536));
 	expect_text(&c,
-		    "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":5}\n"
+		    "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":5" HISTORY "}\n"
 		    "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"s\",\"revision\":5,\"object\":{}}\n{\"type\":"
 		    "\"commit\",\"revision\":5}\n" NO_DOUBT,
-		    store_id(f->store));
+		    store_id(f->store), lineage(f), lineage(f), store_id(f->store));
 	client_close(&c);
-	client_open(&c, f, store_id(f->store), 5);
+	client_open(&c, f, lineage(f), 5);
 	assert_true(pull(&c, 65536));
 	assert_null(strstr(c.got.data, "reset"));
 	assert_null(strstr(c.got.data, "commit"));
@@ -270,7 +280,7 @@ static void an_unknown_place_gets_a_reset(void **state)
 	const struct {
 		const char *id;
 		int64_t since;
-	} places[] = {{NULL, 2}, {"00000000000000000000000000000000", 2}, {"", 2}, {store_id(f->store), 99}};
+	} places[] = {{NULL, 2}, {"00000000000000000000000000000000", 2}, {"", 2}, {lineage(f), -1}};
 	(void)commit(f, MODEL_KIND_SITE, "a", "{}");
 	(void)commit(f, MODEL_KIND_SITE, "b", "{}");
 	for (size_t i = 0; i < 4; i++) {
@@ -290,7 +300,7 @@ static void the_size_of_pulls_does_not_change_the_bytes(void **state)
 	for (int i = 0; i < 50; i++)
 		(void)commit(f, MODEL_KIND_SITE, "s", "{\"a\":\"bcd\"}");
 	for (size_t i = 0; i < 3; i++) {
-		client_open(&c[i], f, store_id(f->store), 3);
+		client_open(&c[i], f, lineage(f), 3);
 		assert_true(pull(&c[i], sizes[i]));
 		assert_true(c[i].got.len > 1000);
 		assert_string_equal(c[i].got.data, c[0].got.data);
@@ -305,13 +315,13 @@ static void what_is_not_fed_moves_the_revision_only(void **state)
 	struct client c;
 	assert_int_equal(feed_revision(f->feed), 0);
 	int64_t fed = commit(f, MODEL_KIND_SITE, "a", "{}");
-	client_open(&c, f, store_id(f->store), fed);
+	client_open(&c, f, lineage(f), fed);
 	int64_t other = commit(f, MODEL_KIND_CHECK, "c", "{}");
 	assert_true(pull(&c, 65536));
 	assert_null(strstr(c.got.data, "commit"));
 	assert_int_equal(feed_revision(f->feed), fed);
 	client_close(&c);
-	client_open(&c, f, store_id(f->store), other); /* a heartbeat may have told it */
+	client_open(&c, f, lineage(f), other); /* a heartbeat may have told it */
 	assert_true(pull(&c, 65536));
 	assert_null(strstr(c.got.data, "reset"));
 	client_close(&c);
@@ -321,7 +331,7 @@ static void keys_are_escaped(void **state)
 {
 	struct fixture *f = *state;
 	struct client c;
-	client_open(&c, f, store_id(f->store), 0);
+	client_open(&c, f, lineage(f), 0);
 	(void)commit(f, MODEL_KIND_RRSET, "z./1/a\\.b\\\"c.z./A", "{}");
 	assert_true(pull(&c, 65536));
 	assert_non_null(strstr(c.got.data, "\"key\":\"z./1/a\\\\.b\\\\\\\"c.z./A\""));
@@ -333,11 +343,11 @@ static void one_that_does_not_read_is_cut_and_resumes_from_the_whole_state(void 
 	struct fixture *f = *state;
 	struct client slow, fast;
 	(void)commit(f, MODEL_KIND_SITE, "s", "{}");
-	client_open(&slow, f, store_id(f->store), f->revision);
-	client_open(&fast, f, store_id(f->store), f->revision);
+	client_open(&slow, f, lineage(f), f->revision);
+	client_open(&fast, f, lineage(f), f->revision);
 	assert_true(pull(&slow, 65536));
 	for (int i = 0; i < FEED_BACKLOG_COMMITS + 1; i++) {
-		feed_change(f->feed, &(struct store_object){MODEL_KIND_SITE, "s", ++f->revision, "{}", 2});
+		feed_change(f->feed, &(struct store_object){MODEL_KIND_SITE, "s", ++f->revision, "{}", 2, NULL});
 		feed_commit(f->feed, f->revision);
 		if (i % 500 == 0)
 			assert_true(pull(&fast, 65536));
@@ -349,7 +359,7 @@ static void one_that_does_not_read_is_cut_and_resumes_from_the_whole_state(void 
 	assert_int_equal(stats.cut, 1);
 	assert_int_equal(stats.subscribers, 2);
 	client_close(&slow);
-	client_open(&slow, f, store_id(f->store), 1);
+	client_open(&slow, f, lineage(f), 1);
 	assert_true(pull(&slow, 65536));
 	assert_non_null(strstr(slow.got.data, "reset"));
 	client_close(&slow);
@@ -365,19 +375,19 @@ static void the_backlog_is_bounded_in_bytes_too(void **state)
 	memset(value, 'x', len);
 	memcpy(value, "{\"x\":\"", 6);
 	memcpy(value + len - 2, "\"}", 3);
-	client_open(&c, f, store_id(f->store), 0);
+	client_open(&c, f, lineage(f), 0);
 	assert_true(pull(&c, 65536));
 	for (unsigned i = 0; i < FEED_BACKLOG_BYTES / len + 1; i++) {
-		feed_change(f->feed, &(struct store_object){MODEL_KIND_SITE, "s", ++f->revision, value, len});
+		feed_change(f->feed, &(struct store_object){MODEL_KIND_SITE, "s", ++f->revision, value, len, NULL});
 		feed_commit(f->feed, f->revision);
 	}
 	assert_false(pull(&c, 65536));
 	/* A commit that is larger than the backlog cannot be told to anybody: all start anew. */
 	client_close(&c);
-	client_open(&c, f, store_id(f->store), f->revision);
+	client_open(&c, f, lineage(f), f->revision);
 	assert_true(pull(&c, 65536));
 	for (unsigned i = 0; i < FEED_BACKLOG_BYTES / len + 1; i++)
-		feed_change(f->feed, &(struct store_object){MODEL_KIND_SITE, "s", f->revision + 1, value, len});
+		feed_change(f->feed, &(struct store_object){MODEL_KIND_SITE, "s", f->revision + 1, value, len, NULL});
 	feed_commit(f->feed, ++f->revision);
 	assert_false(pull(&c, 65536));
 	client_close(&c);
@@ -390,7 +400,7 @@ static void a_heartbeat_comes_after_a_second_of_silence(void **state)
 	struct fixture *f = *state;
 	struct client c;
 	const struct timespec second = {.tv_sec = 1, .tv_nsec = 50000000};
-	client_open(&c, f, store_id(f->store), 0);
+	client_open(&c, f, lineage(f), 0);
 	assert_true(pull(&c, 65536));
 	assert_null(strstr(c.got.data, "heartbeat"));
 	feed_tick(f->feed);
@@ -459,7 +469,7 @@ static void all_subscribers_see_all_commits_in_order_from_wherever_they_start(vo
 		if (i % (RACE_COMMITS / RACE_CLIENTS) == 0) {
 			struct racer *r = &racers[i / (RACE_COMMITS / RACE_CLIENTS)];
 			r->last = &last;
-			client_open(&r->client, f, i % 20 == 0 ? store_id(f->store) : NULL, i / 2);
+			client_open(&r->client, f, i % 20 == 0 ? lineage(f) : NULL, i / 2);
 			assert_int_equal(pthread_create(&r->thread, NULL, read_until_last, r), 0);
 		}
 		(void)snprintf(value, sizeof value, "{\"n\":%d}", i);

@@ -113,7 +113,10 @@ static void a_stall_beyond_the_history_ends_in_everything_read_again(void **stat
 	(void)pthread_mutex_init(&stream.lock, NULL);
 	int64_t first = commit(f, "removed-in-the-stall", "{}");
 	start(f);
-	struct api_stream_source *source = feed_subscribe(hub_feed(f->hub), store_id(f->store), first);
+	struct history_ancestry ancestry;
+	store_ancestry(f->store, &ancestry);
+	const struct feed_position position = {ancestry.lineages[ancestry.count - 1].id, first, 0};
+	struct api_stream_source *source = feed_subscribe(hub_feed(f->hub), &position);
 	source->open(source, &stream);
 	assert_true(source->pull(source, piece, sizeof piece) > 0);
 	(void)commit(f, "removed-in-the-stall", NULL);

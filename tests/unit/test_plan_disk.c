@@ -18,6 +18,7 @@
 #include "zones/plan_disk.h"
 
 #define STORE "0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b"
+#define LINEAGE "a3d1c5b7908642ff1357ace02468bdf0"
 
 struct fixture {
 	char dir[64];
@@ -49,7 +50,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock", "copy"};
+	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock", "copy", "lineages"};
 	struct fixture *f = *state;
 	plan_disk_close(&f->disk);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -64,7 +65,8 @@ static int teardown(void **state)
 
 /* What a load delivered: objects by key, as the last commit left them. */
 struct loaded {
-	char store_id[PLAN_DISK_STORE_ID_SIZE];
+	struct history_position at;
+	char store_id[HISTORY_ID_SIZE];
 	int64_t revision;
 	int commits;
 	int objects;
@@ -84,13 +86,14 @@ static enum veer_err on_object(void *ctx, const struct feed_change *c, struct ve
 	return VEER_OK;
 }
 
-static enum veer_err on_commit(void *ctx, const char *store_id, int64_t revision, struct veer_diag *diag)
+static enum veer_err on_commit(void *ctx, const struct history_position *at, struct veer_diag *diag)
 {
 	struct loaded *l = ctx;
 	(void)diag;
-	(void)snprintf(l->store_id, sizeof l->store_id, "%s", store_id);
-	assert_true(revision > l->revision);
-	l->revision = revision;
+	(void)snprintf(l->store_id, sizeof l->store_id, "%s", at->store_id);
+	assert_true(at->revision > l->revision);
+	l->at = *at;
+	l->revision = at->revision;
 	l->commits++;
 	return VEER_OK;
 }
@@ -116,20 +119,31 @@ static struct feed_change change(const char *key, const char *value)
 				    .value_len = value != NULL ? strlen(value) : 0};
 }
 
+/* Where the fixture's plans are, with a digest that follows from the revision. */
+static const struct history_position *at(int64_t revision)
+{
+	static struct history_position position;
+	position = (struct history_position){.store_id = STORE, .lineage = LINEAGE, .revision = revision};
+	position.has_digest = true;
+	position.digest.content = (struct digest){.low = (uint64_t)revision, .high = 1};
+	position.digest.state = (struct digest){.low = 2, .high = (uint64_t)revision};
+	return &position;
+}
+
 static void write_base(struct plan_disk *disk, int64_t revision)
 {
 	struct feed_change a = change("a", "{\"n\":1}"), b = change("b", "{\"n\":2}");
-	plan_disk_base_begin(disk, STORE);
+	plan_disk_base_begin(disk);
 	plan_disk_base_put(disk, &a);
 	plan_disk_base_put(disk, &b);
-	plan_disk_base_commit(disk, revision);
+	plan_disk_base_commit(disk, at(revision));
 }
 
 static void journal(struct plan_disk *disk, int64_t revision, const char *key, const char *value)
 {
 	struct feed_change c = change(key, value);
 	plan_disk_journal_add(disk, &c);
-	plan_disk_journal_commit(disk, revision);
+	plan_disk_journal_commit(disk, at(revision));
 }
 
 static void the_checksum_is_that_of_the_standard(void **state)
@@ -181,15 +195,21 @@ static void the_newest_revision_served_is_remembered(void **state)
 {
 	struct fixture *f = *state;
 	struct loaded l;
-	char store_id[PLAN_DISK_STORE_ID_SIZE];
-	int64_t revision;
+	struct history_position highest;
+	char notes[PLAN_DISK_NOTES_MAX + 1];
+	plan_disk_notes(f->disk, notes);
+	assert_string_equal(notes, "");
+	plan_disk_note(f->disk, "a word\n", 7);
 	write_base(f->disk, 10);
 	journal(f->disk, 17, "c", "{}");
 	plan_disk_flush(f->disk);
 	assert_int_equal(reload(f, &l), VEER_OK);
-	plan_disk_highest(f->disk, store_id, &revision);
-	assert_string_equal(store_id, STORE);
-	assert_int_equal(revision, 17);
+	plan_disk_highest(f->disk, &highest);
+	assert_string_equal(highest.store_id, STORE);
+	assert_string_equal(highest.lineage, LINEAGE);
+	assert_int_equal(highest.revision, 17);
+	plan_disk_notes(f->disk, notes);
+	assert_string_equal(notes, "a word\n");
 }
 
 static void an_aborted_base_leaves_the_old_one(void **state)
@@ -198,7 +218,7 @@ static void an_aborted_base_leaves_the_old_one(void **state)
 	struct loaded l;
 	struct feed_change x = change("x", "{}");
 	write_base(f->disk, 10);
-	plan_disk_base_begin(f->disk, STORE);
+	plan_disk_base_begin(f->disk);
 	plan_disk_base_put(f->disk, &x);
 	plan_disk_base_abort(f->disk);
 	journal(f->disk, 11, "c", "{}");
@@ -386,9 +406,9 @@ static void write_too_big_a_base(struct fixture *f, int64_t revision)
 	small.rlim_max = before.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	struct feed_change big = change("big", value);
-	plan_disk_base_begin(f->disk, STORE);
+	plan_disk_base_begin(f->disk);
 	plan_disk_base_put(f->disk, &big);
-	plan_disk_base_commit(f->disk, revision);
+	plan_disk_base_commit(f->disk, at(revision));
 	plan_disk_flush(f->disk);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	free(value);
@@ -429,7 +449,7 @@ static void after_a_commit_that_was_lost_none_follows_it(void **state)
 	struct feed_change big = change("big", value);
 	for (int i = 0; i < 130; i++) /* more than a commit may have */
 		plan_disk_journal_add(f->disk, &big);
-	plan_disk_journal_commit(f->disk, 102);
+	plan_disk_journal_commit(f->disk, at(102));
 	free(value);
 	journal(f->disk, 103, "d", "{}");
 	plan_disk_flush(f->disk);
@@ -447,23 +467,23 @@ static void what_a_reader_would_refuse_is_left_out(void **state)
 	memset(key, 'k', sizeof key - 1);
 	key[sizeof key - 1] = '\0';
 	struct feed_change a = change("a", "{}"), long_key = change(key, "{}");
-	plan_disk_base_begin(f->disk, STORE);
+	plan_disk_base_begin(f->disk);
 	plan_disk_base_put(f->disk, &a);
 	plan_disk_base_put(f->disk, &long_key);
-	plan_disk_base_commit(f->disk, 1);
+	plan_disk_base_commit(f->disk, at(1));
 	plan_disk_journal_add(f->disk, &long_key);
-	plan_disk_journal_commit(f->disk, 2);
+	plan_disk_journal_commit(f->disk, at(2));
 	journal(f->disk, 3, "b", "{}");
 	assert_int_equal(reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 3);
 	assert_string_equal(l.text, "a={} b={} ");
 }
 
-static void copy_golden(struct fixture *f, const char *name)
+static void copy_golden(struct fixture *f, const char *from, const char *name)
 {
 	char path[128], golden[128], *bytes = NULL;
 	size_t len = 0;
-	(void)snprintf(golden, sizeof golden, "tests/data/formats/%s", name);
+	(void)snprintf(golden, sizeof golden, "tests/data/formats/%s", from);
 	path_of(f, name, path, sizeof path);
 	assert_int_equal(file_read(golden, 1 << 20, &bytes, &len, NULL), VEER_OK);
 	assert_int_equal(file_write_atomic(path, bytes, len, 0600, NULL), VEER_OK);
@@ -496,22 +516,43 @@ static struct feed_change of_kind(enum model_kind kind, const char *key, const v
 
 #define TEXT(text_) (text_), sizeof(text_) - 1
 
+static void assert_golden_content(const struct loaded *l)
+{
+	assert_int_equal(l->revision, 7);
+	assert_int_equal(l->commits, 3);
+	assert_int_equal(l->objects, 8);
+	assert_string_equal(l->store_id, STORE);
+	assert_non_null(strstr(l->text, "web/fra={\"endpoint\":\"web/fra\",\"action\":\"up\"} "));
+	assert_non_null(strstr(l->text, "fra={\"name\":\"fra\",\"region\":\"eu\"} "));
+	assert_non_null(strstr(l->text, "www.gslb.example./A=pwww "));
+	assert_non_null(strstr(l->text, "web/fra={\"endpoint\":\"web/fra\",\"state\":\"down\"} "));
+	assert_non_null(strstr(l->text, "-gslb.example./1/www.gslb.example./A="));
+}
+
 static void the_golden_files_are_read(void **state)
 {
 	struct fixture *f = *state;
 	struct loaded l;
-	copy_golden(f, "plan.base");
-	copy_golden(f, "plan.journal");
+	copy_golden(f, "plan.base", "plan.base");
+	copy_golden(f, "plan.journal", "plan.journal");
 	assert_int_equal(reload(f, &l), VEER_OK);
-	assert_int_equal(l.revision, 7);
-	assert_int_equal(l.commits, 3);
-	assert_int_equal(l.objects, 8);
-	assert_string_equal(l.store_id, STORE);
-	assert_non_null(strstr(l.text, "web/fra={\"endpoint\":\"web/fra\",\"action\":\"up\"} "));
-	assert_non_null(strstr(l.text, "fra={\"name\":\"fra\",\"region\":\"eu\"} "));
-	assert_non_null(strstr(l.text, "www.gslb.example./A=pwww "));
-	assert_non_null(strstr(l.text, "web/fra={\"endpoint\":\"web/fra\",\"state\":\"down\"} "));
-	assert_non_null(strstr(l.text, "-gslb.example./1/www.gslb.example./A="));
+	assert_golden_content(&l);
+	assert_string_equal(l.at.lineage, LINEAGE);
+	assert_true(l.at.has_digest && digest_pair_equal(&l.at.digest, &at(7)->digest));
+	assert_false(plan_disk_needs_base(f->disk));
+}
+
+static void files_of_the_first_version_are_read_and_not_added_to(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	copy_golden(f, "plan-1.base", "plan.base");
+	copy_golden(f, "plan-1.journal", "plan.journal");
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_golden_content(&l);
+	assert_string_equal(l.at.lineage, STORE); /* its history has no other name */
+	assert_false(l.at.has_digest);
+	assert_true(plan_disk_needs_base(f->disk));
 }
 
 static void the_golden_files_are_written_byte_for_byte(void **state)
@@ -530,16 +571,16 @@ static void the_golden_files_are_written_byte_for_byte(void **state)
 		of_kind(MODEL_KIND_OVERRIDE, "web/fra", TEXT("{\"endpoint\":\"web/fra\",\"action\":\"up\"}")),
 	};
 	const struct feed_change seventh = of_kind(MODEL_KIND_RRSET, "gslb.example./1/www.gslb.example./A", NULL, 0);
-	plan_disk_base_begin(f->disk, STORE);
+	plan_disk_base_begin(f->disk);
 	for (size_t i = 0; i < sizeof base / sizeof base[0]; i++)
 		plan_disk_base_put(f->disk, &base[i]);
-	plan_disk_base_commit(f->disk, 3);
+	plan_disk_base_commit(f->disk, at(3));
 	plan_disk_journal_add(f->disk, &fourth[0]);
 	plan_disk_journal_add(f->disk, &fourth[1]);
 	plan_disk_journal_add(f->disk, &fourth[2]);
-	plan_disk_journal_commit(f->disk, 4);
+	plan_disk_journal_commit(f->disk, at(4));
 	plan_disk_journal_add(f->disk, &seventh);
-	plan_disk_journal_commit(f->disk, 7);
+	plan_disk_journal_commit(f->disk, at(7));
 	plan_disk_flush(f->disk);
 	assert_is_golden(f, "plan.base");
 	assert_is_golden(f, "plan.journal");
@@ -566,6 +607,7 @@ int main(void)
 		T(after_a_commit_that_was_lost_none_follows_it),
 		T(what_a_reader_would_refuse_is_left_out),
 		T(the_golden_files_are_read),
+		T(files_of_the_first_version_are_read_and_not_added_to),
 		T(the_golden_files_are_written_byte_for_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

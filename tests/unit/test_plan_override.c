@@ -197,14 +197,14 @@ static void doubt_shortens_what_holds_the_endpoint_and_nothing_else(void **state
 	plan_builder_stats(w->builder, &after);
 	assert_int_equal(after.compiled - before.compiled, 2); /* www and other mention b */
 	assert_int_equal(ask(w, "www", 1).ttl, TTL_SUSPECT);
-	assert_int_equal(ask(w, "other", 1).ttl, 5); /* the default */
+	assert_int_equal(ask(w, "other", 1).ttl, 6); /* the default */
 	assert_int_equal(ask(w, "one", 1).ttl, TTL);
 	assert_false(doubt(w, b0, 1));
 	assert_true(doubt(w, a0, 1));
 	assert_int_equal(ask(w, "www", 1).ttl, TTL); /* answered from b */
 	for (uint64_t random = 0; random < 64; random++) {
 		struct said said = ask(w, "one", random << 58);
-		assert_int_equal(said.ttl, said.octets == 1 ? 5 : TTL);
+		assert_int_equal(said.ttl, said.octets == 1 ? 6 : TTL);
 	}
 	assert_true(doubt(w, NULL, 0));
 	assert_int_equal(ask(w, "one", 1).ttl, TTL);
@@ -225,7 +225,7 @@ static void doubt_about_what_is_not_there_is_nothing(void **state)
 	struct world *w = *state;
 	put_world(w, "all");
 	(void)doubt(w, odd, 4);
-	assert_int_equal(ask(w, "one", 0).ttl, 5);
+	assert_int_equal(ask(w, "one", 0).ttl, 6);
 	assert_true(doubt(w, odd, 2));
 	assert_int_equal(ask(w, "one", 0).ttl, TTL);
 }

@@ -19,6 +19,16 @@
 #define OTHER "ffffffffffffffffffffffffffffffff"
 #define HELLO(store_, revision_)                                                                                       \
 	"{\"type\":\"hello\",\"format\":1,\"store_id\":\"" store_ "\",\"revision\":" revision_ "}\n"
+#define FIRST "11111111111111111111111111111111"
+#define SECOND "22222222222222222222222222222222"
+#define THIRD "33333333333333333333333333333333"
+#define FOURTH "44444444444444444444444444444444"
+#define BEGINS(lineage_, from_, cause_) "[\"" lineage_ "\",\"" STORE "\"," from_ ",\"" cause_ "\"]"
+/* A hello with an ancestry, whose last lineage is `lineage_`. */
+#define OF_STORE(lineage_, revision_, ancestry_)                                                                       \
+	"{\"type\":\"hello\",\"format\":1,\"store_id\":\"" STORE "\",\"revision\":" revision_ ",\"lineage\":\"" lineage_      \
+	"\",\"ancestry\":[" ancestry_ "]}\n"
+#define OF(lineage_, revision_) OF_STORE(lineage_, revision_, BEGINS(lineage_, "0", "created"))
 #define RESET "{\"type\":\"reset\"}\n"
 #define COMMIT(revision_) "{\"type\":\"commit\",\"revision\":" revision_ "}\n"
 #define ZONE(name_)                                                                                                    \
@@ -106,7 +116,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock"};
+	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock", "lineages"};
 	struct fixture *f = *state;
 	close_all(f);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -143,12 +153,11 @@ static void hear_all(struct fixture *f, const char *text)
 
 static void assert_serving(const struct fixture *f, const char *store, int64_t revision, size_t zones)
 {
-	char id[PLAN_STORE_ID_SIZE];
-	int64_t at;
+	struct history_position at;
 	size_t count;
-	replica_serving(f->replica, id, &at, &count);
-	assert_string_equal(id, store);
-	assert_int_equal(at, revision);
+	replica_serving(f->replica, &at, &count);
+	assert_string_equal(at.store_id, store);
+	assert_int_equal(at.revision, revision);
 	assert_int_equal(count, zones);
 }
 
@@ -221,19 +230,11 @@ static void doubt_in_the_middle_of_a_commit_does_not_apply_its_half(void **state
 static void a_stream_that_ends_before_its_commit_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
-	char id[PLAN_STORE_ID_SIZE];
-	int64_t at;
 	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") COMMIT("5"));
 	hear_all(f, HELLO(STORE, "6") ZONE("b.") NO_ZONE("a."));
 	assert_serving(f, STORE, 5, 1);
 	hear_all(f, HELLO(STORE, "6") RESET ZONE("b.") ZONE("c."));
 	assert_serving(f, STORE, 5, 1);
-	replica_position(f->replica, false, id, &at);
-	assert_string_equal(id, STORE);
-	assert_int_equal(at, 5);
-	replica_position(f->replica, true, id, &at);
-	assert_string_equal(id, "");
-	assert_int_equal(at, 0);
 	hear_all(f, HELLO(STORE, "6") COMMIT("6")); /* nothing of what was cut comes back */
 	assert_serving(f, STORE, 6, 1);
 	assert_int_equal(f->published, 2);
@@ -249,10 +250,10 @@ static void a_commit_that_memory_is_out_for_is_never_published_in_part(void **st
 	if (!can_fail)
 		skip();
 	for (int n = 1; n < 400; n++) {
-		char id[PLAN_STORE_ID_SIZE];
-		int64_t at;
-		hear_all(f, HELLO(STORE, "5") RESET POOL ZONE("a.") COMMIT("5"));
-		if (hear(f, HELLO(STORE, "6") ZONE("b.") ZONE("c.") ZONE("d.")) != VEER_OK)
+		struct replica_wish wish;
+		replica_adopt(f->replica, FIRST);
+		hear_all(f, OF(FIRST, "5") RESET POOL ZONE("a.") COMMIT("5"));
+		if (hear(f, OF(FIRST, "6") ZONE("b.") ZONE("c.") ZONE("d.")) != VEER_OK)
 			fail_msg("%s", f->why.text);
 		f->published = 0;
 		fails_in = n;
@@ -265,42 +266,44 @@ static void a_commit_that_memory_is_out_for_is_never_published_in_part(void **st
 				assert_serving(f, STORE, 6, 4);
 				break;
 			}
-			hear_all(f, HELLO(OTHER, "1") RESET COMMIT("1")); /* back to before */
+			replica_adopt(f->replica, SECOND);
+			hear_all(f, OF(SECOND, "1") RESET COMMIT("1")); /* back to before */
 			continue;
 		}
 		assert_int_equal(f->published, 0);
-		hear_all(f, HELLO(STORE, "5") DOUBT("\"p/a\""));
+		hear_all(f, OF(FIRST, "5") DOUBT("\"p/a\""));
 		assert_int_equal(replica_set_geo(f->replica, NULL), VEER_OK);
-		replica_position(f->replica, false, id, &at);
-		if (f->published > 0 || id[0] != '\0') { /* the line was not read at all */
+		replica_wish(f->replica, false, &wish);
+		if (f->published > 0 || wish.since >= 0) { /* the line was not read at all */
 			assert_serving(f, STORE, 5, 1);
 		} else { /* the stream begins anew, and brings the whole of it */
 			refused++;
-			assert_int_equal(hear(f, HELLO(STORE, "6") ZONE("e.") COMMIT("6")), VEER_EINVAL);
+			assert_int_equal(hear(f, OF(FIRST, "6") ZONE("e.") COMMIT("6")), VEER_EINVAL);
 			end_stream(f);
-			assert_int_equal(hear(f, HELLO(STORE, "6") COMMIT("6")), VEER_EINVAL);
+			assert_int_equal(hear(f, OF(FIRST, "6") COMMIT("6")), VEER_EINVAL);
 			end_stream(f);
 		}
 		f->published = 0;
-		hear_all(f, HELLO(STORE, "6") RESET POOL ZONE("a.") ZONE("b.") COMMIT("6"));
+		hear_all(f, OF(FIRST, "6") RESET POOL ZONE("a.") ZONE("b.") COMMIT("6"));
 		assert_serving(f, STORE, 6, 2);
-		replica_position(f->replica, false, id, &at);
-		assert_string_equal(id, STORE);
-		hear_all(f, HELLO(STORE, "6") DOUBT(""));
+		replica_wish(f->replica, false, &wish);
+		assert_string_equal(wish.lineage, FIRST);
+		assert_int_equal(wish.since, 6);
+		hear_all(f, OF(FIRST, "6") DOUBT(""));
 		assert_int_equal(f->published, 2);
-		hear_all(f, HELLO(OTHER, "1") RESET COMMIT("1"));
+		replica_adopt(f->replica, SECOND);
+		hear_all(f, OF(SECOND, "1") RESET COMMIT("1"));
 	}
 	assert_true(refused > 3);
 }
 
-static void an_older_revision_of_the_same_store_is_refused(void **state)
+static void an_older_revision_of_the_same_lineage_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	hear_all(f, HELLO(STORE, "5") RESET ZONE("a.") COMMIT("5"));
 	assert_int_equal(hear(f, HELLO(STORE, "4")), VEER_ESTALE);
 	end_stream(f);
-	assert_int_equal(hear(f, HELLO(STORE, "5") RESET COMMIT("4")), VEER_ESTALE);
-	end_stream(f);
+	hear_all(f, HELLO(STORE, "5") RESET COMMIT("4")); /* older than its hello: there is more to come */
 	assert_int_equal(hear(f, HELLO(STORE, "5") ZONE("b.") COMMIT("5")), VEER_ESTALE);
 	end_stream(f);
 	assert_serving(f, STORE, 5, 1);
@@ -318,18 +321,120 @@ static void the_same_revision_again_in_full_is_taken(void **state)
 	assert_serving(f, STORE, 5, 1);
 }
 
-static void another_store_is_a_new_order(void **state)
+static void another_store_is_quarantined_until_it_is_adopted(void **state)
 {
 	struct fixture *f = *state;
 	hear_all(f, HELLO(STORE, "500") RESET ZONE("a.") COMMIT("500"));
+	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_FOLLOWS);
+	assert_int_equal(hear(f, HELLO(OTHER, "3")), VEER_ESTALE);
+	end_stream(f);
+	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_UNKNOWN);
+	assert_string_equal(replica_quarantine(f->replica)->lineage, OTHER);
+	assert_serving(f, STORE, 500, 1);
+	replica_adopt(f->replica, OTHER);
 	assert_int_equal(hear(f, HELLO(OTHER, "3") ZONE("b.") COMMIT("3")),
 			 VEER_EINVAL); /* but never on top of another's state */
 	end_stream(f);
 	assert_serving(f, STORE, 500, 1);
 	hear_all(f, HELLO(OTHER, "3") RESET ZONE("b.") ZONE("c.") COMMIT("3"));
 	assert_serving(f, OTHER, 3, 2);
+	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_FOLLOWS);
 	restart(f);
 	assert_serving(f, OTHER, 3, 2);
+	/* the store of before was left for this one */
+	assert_int_equal(hear(f, HELLO(STORE, "600")), VEER_ESTALE);
+	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_ABANDONED);
+}
+
+/* The store was put back from a copy of revision 4, and its lineages part there. */
+#define PUT_BACK(revision_)                                                                                            \
+	OF_STORE(SECOND, revision_, BEGINS(FIRST, "0", "created") "," BEGINS(SECOND, "4", "start"))
+
+static void a_store_that_was_put_back_is_a_new_order(void **state)
+{
+	struct fixture *f = *state;
+	struct replica_wish wish;
+	hear_all(f, OF(FIRST, "9") RESET ZONE("a.") COMMIT("9"));
+	/* it cannot go on from what it never had, whatever the numbers say */
+	assert_int_equal(hear(f, PUT_BACK("12") ZONE("c.") COMMIT("12")), VEER_EINVAL);
+	end_stream(f);
+	hear_all(f, PUT_BACK("5") RESET ZONE("a.") ZONE("b.") COMMIT("5"));
+	assert_serving(f, STORE, 5, 2);
+	replica_wish(f->replica, false, &wish);
+	assert_string_equal(wish.lineage, SECOND);
+	assert_int_equal(wish.since, 5);
+	restart(f);
+	assert_serving(f, STORE, 5, 2);
+	/* the other branch lives: one of the two must not be followed */
+	assert_int_equal(hear(f, OF(FIRST, "10")), VEER_OK); /* it may be an ancestor that was read late … */
+	end_stream(f);
+	hear_all(f, OF(FIRST, "10") RESET ZONE("a.") ZONE("b.") COMMIT("10"));
+	assert_int_equal(hear(f, PUT_BACK("6")), VEER_ESTALE); /* … but then nobody can be believed */
+	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_ABANDONED);
+}
+
+static void a_zone_is_not_lost_without_a_word(void **state)
+{
+	struct fixture *f = *state;
+	hear_all(f, OF(FIRST, "9") RESET ZONE("a.") ZONE("b.") COMMIT("9"));
+	assert_int_equal(hear(f, PUT_BACK("5") RESET ZONE("a.") COMMIT("5")), VEER_ESTALE);
+	end_stream(f);
+	assert_serving(f, STORE, 9, 2);
+	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_ZONE_LOST);
+	assert_string_equal(replica_quarantine(f->replica)->zone, "b.");
+	assert_int_equal(hear(f, PUT_BACK("5")), VEER_ESTALE); /* the same again needs no full state */
+	end_stream(f);
+	assert_int_equal(hear(f, PUT_BACK("6") RESET ZONE("c.") COMMIT("6")), VEER_ESTALE);
+	end_stream(f);
+	restart(f);
+	assert_serving(f, STORE, 9, 2);
+	/* it is back: good */
+	hear_all(f, PUT_BACK("7") RESET ZONE("a.") ZONE("b.") COMMIT("7"));
+	assert_serving(f, STORE, 7, 2);
+	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_FOLLOWS);
+	/* and what is a part of the history may well take it away */
+	hear_all(f, PUT_BACK("8") RESET ZONE("a.") COMMIT("8"));
+	assert_serving(f, STORE, 8, 1);
+}
+
+static void a_restore_confirms_what_it_takes_away(void **state)
+{
+	struct fixture *f = *state;
+	hear_all(f, OF(FIRST, "9") RESET ZONE("a.") ZONE("b.") COMMIT("9"));
+	hear_all(f, OF_STORE(THIRD, "5",
+			     BEGINS(FIRST, "0", "created") "," BEGINS(SECOND, "4", "restore") ","
+			     BEGINS(THIRD, "4", "start")) RESET ZONE("a.") COMMIT("5"));
+	assert_serving(f, STORE, 5, 1);
+	/* and what was left for it comes back by another one only */
+	assert_int_equal(hear(f, OF_STORE(FOURTH, "10", BEGINS(FIRST, "0", "created") "," BEGINS(FOURTH, "9", "start"))),
+			 VEER_OK);
+	end_stream(f);
+}
+
+static void a_rewind_ends_what_was_before(void **state)
+{
+	struct fixture *f = *state;
+	hear_all(f, OF(FIRST, "9") RESET ZONE("a.") COMMIT("9"));
+	assert_int_equal(hear(f, OF_STORE(SECOND, "12", BEGINS(FIRST, "0", "created") "," BEGINS(SECOND, "9", "rewind"))
+				      ZONE("b.") COMMIT("12")),
+			 VEER_EINVAL);
+	end_stream(f);
+	assert_serving(f, STORE, 9, 1);
+}
+
+static void a_full_state_is_as_new_as_its_hello(void **state)
+{
+	struct fixture *f = *state;
+	if (hear(f, HELLO(STORE, "9") RESET ZONE("a.") ZONE("b.") COMMIT("5") NO_ZONE("b.") COMMIT("7")) != VEER_OK)
+		fail_msg("%s", f->why.text);
+	assert_int_equal(f->published, 0);
+	hear_all(f, ZONE("c.") COMMIT("9"));
+	assert_int_equal(f->published, 1);
+	assert_serving(f, STORE, 9, 2);
+	assert_true(replica_needs_base(f->replica)); /* the disk could not take it in pieces */
+	/* the revision of the hello may be one that changed nothing that is fed */
+	hear_all(f, HELLO(STORE, "12") RESET ZONE("a.") COMMIT("9") "{\"type\":\"heartbeat\",\"revision\":12}\n");
+	assert_serving(f, STORE, 12, 1);
 }
 
 static void an_object_that_is_no_use_costs_only_itself(void **state)
@@ -407,9 +512,14 @@ int main(void)
 		T(doubt_in_the_middle_of_a_commit_does_not_apply_its_half),
 		T(a_stream_that_ends_before_its_commit_changes_nothing),
 		T(a_commit_that_memory_is_out_for_is_never_published_in_part),
-		T(an_older_revision_of_the_same_store_is_refused),
+		T(an_older_revision_of_the_same_lineage_is_refused),
 		T(the_same_revision_again_in_full_is_taken),
-		T(another_store_is_a_new_order),
+		T(another_store_is_quarantined_until_it_is_adopted),
+		T(a_store_that_was_put_back_is_a_new_order),
+		T(a_zone_is_not_lost_without_a_word),
+		T(a_restore_confirms_what_it_takes_away),
+		T(a_rewind_ends_what_was_before),
+		T(a_full_state_is_as_new_as_its_hello),
 		T(an_object_that_is_no_use_costs_only_itself),
 		T(changes_before_any_full_state_are_refused),
 		T(a_plan_that_cannot_be_read_leaves_the_replica_as_new),

@@ -15,7 +15,8 @@
 static enum veer_err take(struct uplink_table *table, const char *id, const char *text, int64_t now_ms)
 {
 	struct veer_diag diag = {""};
-	return uplink_take(table, id, text, strlen(text), now_ms * 1000, &diag);
+	struct uplink_answer answer;
+	return uplink_take(table, id, text, strlen(text), now_ms * 1000, &answer, &diag);
 }
 
 static void make(char *out, size_t size, const char *name, int revision)

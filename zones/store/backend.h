@@ -10,6 +10,12 @@ struct store_backend {
 	void (*close)(void *self);
 	const char *(*id)(const void *self);
 	int64_t (*revision)(void *self);
+	enum veer_err (*begin_lineage)(void *self, enum history_cause cause);
+	void (*ancestry)(void *self, struct history_ancestry *out);
+	bool (*is_unsettled)(void *self);
+	enum veer_err (*settle)(void *self);
+	bool (*is_rewound)(void *self);
+	enum veer_err (*backup)(void *self, const char *path);
 	enum veer_err (*get)(void *self, enum model_kind kind, const char *key, struct arena *arena,
 			     struct store_object *out);
 	enum veer_err (*list)(void *self, enum model_kind kind, const char *prefix, const char *after,

@@ -9,7 +9,7 @@
 
 enum { FREE_PERCENT_MIN = 5 };
 
-static void take_turn(struct sqlite_store *s, enum store_priority priority)
+void sqlite_store_take_turn(struct sqlite_store *s, enum store_priority priority)
 {
 	(void)pthread_mutex_lock(&s->turn_lock);
 	if (priority == STORE_URGENT)
@@ -22,7 +22,7 @@ static void take_turn(struct sqlite_store *s, enum store_priority priority)
 	(void)pthread_mutex_unlock(&s->turn_lock);
 }
 
-static void end_turn(struct sqlite_store *s)
+void sqlite_store_end_turn(struct sqlite_store *s)
 {
 	(void)pthread_mutex_lock(&s->turn_lock);
 	s->is_writing = false;
@@ -46,18 +46,32 @@ static void bind_text(sqlite3_stmt *stmt, int at, const char *text, size_t len)
 	(void)sqlite3_bind_text(stmt, at, text, (int)len, SQLITE_STATIC);
 }
 
-/* The object's revision, or 0 when it is not there. */
-static enum veer_err find_revision(struct sqlite_store *s, const struct store_op *op, int64_t *out)
+/* What an operation meets: the object's revision, 0 when it is not there, and the digest of its value if it is fed. */
+struct found {
+	int64_t revision;
+	uint8_t digest[DIGEST_BYTES];
+};
+
+static enum veer_err find(struct sqlite_store *s, const struct store_op *op, struct found *out)
 {
+	struct digest digest = {0};
+	bool ok = true;
 	(void)sqlite3_bind_int(s->find, 1, (int)op->kind);
 	bind_text(s->find, 2, op->key, strlen(op->key));
 	int code = sqlite3_step(s->find);
-	*out = code == SQLITE_ROW ? sqlite3_column_int64(s->find, 0) : 0;
+	out->revision = code == SQLITE_ROW ? sqlite3_column_int64(s->find, 0) : 0;
+	if (code == SQLITE_ROW && op->op != STORE_CHECK && model_kind_is_fed(op->kind)) {
+		const void *value = sqlite3_column_text(s->find, 1);
+		size_t len = (size_t)sqlite3_column_bytes(s->find, 1);
+		ok = value != NULL && digest_of(model_kind_text(op->kind), op->key, value, len, &digest);
+	}
 	(void)sqlite3_reset(s->find);
-	return code == SQLITE_ROW || code == SQLITE_DONE ? VEER_OK : VEER_EIO;
+	digest_store(&digest, out->digest);
+	return ok && (code == SQLITE_ROW || code == SQLITE_DONE) ? VEER_OK : VEER_EIO;
 }
 
-static enum veer_err write_log(struct sqlite_store *s, const struct store_op *op, int64_t revision, int seq)
+static enum veer_err write_log(struct sqlite_store *s, const struct store_op *op, const struct found *found,
+			       int64_t revision, int seq)
 {
 	(void)sqlite3_bind_int64(s->log, 1, revision);
 	(void)sqlite3_bind_int(s->log, 2, seq);
@@ -65,18 +79,20 @@ static enum veer_err write_log(struct sqlite_store *s, const struct store_op *op
 	bind_text(s->log, 4, op->key, strlen(op->key));
 	if (op->op == STORE_PUT)
 		bind_text(s->log, 5, op->value, op->value_len);
+	if (found->revision != 0 && model_kind_is_fed(op->kind))
+		(void)sqlite3_bind_blob(s->log, 6, found->digest, DIGEST_BYTES, SQLITE_STATIC);
 	return step(s, s->log);
 }
 
 static enum veer_err apply_op(struct sqlite_store *s, const struct store_op *op, int64_t revision, int *changes)
 {
-	int64_t current = 0;
-	enum veer_err err = find_revision(s, op, &current);
+	struct found found;
+	enum veer_err err = find(s, op, &found);
 	if (err != VEER_OK)
 		return err;
-	if (op->expect != STORE_ANY && op->expect != current)
+	if (op->expect != STORE_ANY && op->expect != found.revision)
 		return VEER_ECONFLICT;
-	if (op->op == STORE_CHECK || (op->op == STORE_DEL && current == 0))
+	if (op->op == STORE_CHECK || (op->op == STORE_DEL && found.revision == 0))
 		return VEER_OK;
 	if (op->op == STORE_PUT && op->lease != 0 && !sqlite_store_lease_alive(s, op->lease))
 		return VEER_ENOTFOUND;
@@ -89,7 +105,7 @@ static enum veer_err apply_op(struct sqlite_store *s, const struct store_op *op,
 		bind_text(stmt, 5, op->value, op->value_len);
 	}
 	err = step(s, stmt);
-	return err == VEER_OK ? write_log(s, op, revision, (*changes)++) : err;
+	return err == VEER_OK ? write_log(s, op, &found, revision, (*changes)++) : err;
 }
 
 /*
@@ -152,12 +168,13 @@ enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t
 	struct sqlite_store *s = self;
 	if (priority == STORE_NORMAL && is_disk_nearly_full(s))
 		return VEER_ESPACE;
-	take_turn(s, priority);
+	sqlite_store_take_turn(s, priority);
 	int64_t next = s->revision + 1; /* only the holder of the turn changes it */
 	int changes = 0;
 	enum veer_err err = step(s, s->begin);
 	if (err == VEER_OK) {
-		err = apply_all(s, ops, count, priority, next, &changes, failed);
+		err = sqlite_store_look_back(s) ? VEER_ESTALE
+						: apply_all(s, ops, count, priority, next, &changes, failed);
 		if (err == VEER_OK)
 			err = step(s, s->commit);
 		if (err != VEER_OK && sqlite3_get_autocommit(s->writer) == 0)
@@ -168,6 +185,6 @@ enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t
 			announce(s, next);
 		*revision = changes > 0 ? next : next - 1;
 	}
-	end_turn(s);
+	sqlite_store_end_turn(s);
 	return err;
 }

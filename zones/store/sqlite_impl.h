@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "zones/store/backend.h"
 
@@ -31,18 +32,20 @@ struct sqlite_store {
 	char id[STORE_ID_LEN + 1];
 	char *path;
 	int lock_fd;
+	dev_t device; /* of the database's file that is open */
+	ino_t inode;
 
 	pthread_mutex_t turn_lock; /* guards is_writing, urgent_waiting */
 	pthread_cond_t turn_free;
 	bool is_writing;         /* somebody holds the writer connection and its statements */
 	unsigned urgent_waiting; /* urgent commits that go first */
 	sqlite3 *writer;
-	sqlite3_stmt *find, *put, *del, *log, *set_revision, *begin, *commit, *rollback, *compact;
+	sqlite3_stmt *find, *put, *del, *log, *set_revision, *begin, *commit, *rollback, *compact, *newest;
 	unsigned commits_since_compaction;
 
 	pthread_mutex_t read_lock; /* guards the reader connection and its statements */
 	sqlite3 *reader;
-	sqlite3_stmt *get, *history, *oldest;
+	sqlite3_stmt *get, *history, *oldest, *seen;
 
 	pthread_mutex_t bulk_lock; /* guards the bulk connection and its statements */
 	sqlite3 *bulk;
@@ -51,6 +54,9 @@ struct sqlite_store {
 	pthread_mutex_t state_lock; /* guards what follows */
 	pthread_cond_t changed;     /* a commit, a wake-up, or the end */
 	int64_t revision;
+	struct history_ancestry ancestry;
+	bool is_unsettled; /* a rewind or a restore has not had its consequences */
+	bool is_rewound;   /* what is on disk is older than what was seen */
 	bool is_closing;
 	struct sqlite_lease leases[SQLITE_STORE_LEASES_MAX];
 	int64_t next_lease;
@@ -71,6 +77,31 @@ void sqlite_store_close(void *self);
 /* backend.h: commit. */
 enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
 				  int64_t *revision, size_t *failed);
+
+/* sqlite_commit.c: have the writer connection and its statements for oneself, urgently; and let it go. */
+void sqlite_store_take_turn(struct sqlite_store *s, enum store_priority priority);
+/* The inverse. */
+void sqlite_store_end_turn(struct sqlite_store *s);
+
+/*
+ * sqlite_lineage.c: read the store's id, its revision and its ancestry; a store without an ancestry begins one: a new
+ * one by drawing it, one that an older program made with its own id.
+ */
+enum veer_err sqlite_store_read_identity(struct sqlite_store *s, struct veer_diag *diag);
+/* backend.h: begin_lineage. */
+enum veer_err sqlite_store_begin_lineage(void *self, enum history_cause cause);
+/* backend.h: ancestry. */
+void sqlite_store_ancestry(void *self, struct history_ancestry *out);
+/* backend.h: is_unsettled. */
+bool sqlite_store_is_unsettled(void *self);
+/* backend.h: settle. */
+enum veer_err sqlite_store_settle(void *self);
+/* backend.h: is_rewound. */
+bool sqlite_store_is_rewound(void *self);
+/* backend.h: backup. */
+enum veer_err sqlite_store_backup(void *self, const char *path);
+/* From a look at the disk, in a transaction of the writer (take the turn before). */
+bool sqlite_store_look_back(struct sqlite_store *s);
 
 /* backend.h: get. */
 enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key, struct arena *arena,

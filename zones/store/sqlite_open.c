@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/crypto.h"
 #include "zones/store/sqlite_impl.h"
 
 /* Migration N brings a database from user_version N to N + 1. Never edited once released; a new one is added. */
@@ -21,6 +20,13 @@ static const char *const migrations[] = {
 	"CREATE TABLE changes(revision INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL,"
 	" key TEXT NOT NULL, value TEXT, PRIMARY KEY(revision, seq)) STRICT, WITHOUT ROWID;"
 	"INSERT INTO meta VALUES('revision', 0), ('compacted', 0);",
+	/* The changes of before have no digest of what they replaced: nobody can resume within them. */
+	"CREATE TABLE lineages(seq INTEGER PRIMARY KEY, id TEXT NOT NULL, store_id TEXT NOT NULL,"
+	" from_revision INTEGER NOT NULL, cause TEXT NOT NULL) STRICT;"
+	"ALTER TABLE changes ADD COLUMN was BLOB;"
+	"DELETE FROM changes;"
+	"UPDATE meta SET value=(SELECT value FROM meta WHERE key='revision') WHERE key='compacted';"
+	"INSERT INTO meta VALUES('unsettled', 0);",
 };
 enum { MIGRATIONS = sizeof migrations / sizeof migrations[0] };
 
@@ -40,7 +46,7 @@ static bool run(sqlite3 *db, const char *sql)
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* The one integer or text that `sql` yields. */
+/* The one integer that `sql` yields. */
 static bool query_int(sqlite3 *db, const char *sql, int64_t *out)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -94,32 +100,6 @@ static enum veer_err migrate(struct sqlite_store *s, struct veer_diag *diag)
 	return VEER_OK;
 }
 
-/* A new store draws its identity; leased keys of an earlier process end with it. */
-static enum veer_err settle(struct sqlite_store *s, struct veer_diag *diag)
-{
-	uint8_t random[STORE_ID_LEN / 2];
-	char sql[128], hex[STORE_ID_LEN + 1];
-	enum veer_err err = crypto_random(random, sizeof random);
-	if (err != VEER_OK)
-		return veer_fail(diag, err, "store %s: no random numbers", s->path);
-	crypto_hex_encode(random, sizeof random, hex);
-	(void)snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO meta VALUES('store_id', '%s')", hex);
-	if (!run(s->writer, sql))
-		return fail(s, s->writer, diag, "cannot be written");
-	sqlite3_stmt *stmt = NULL;
-	if (sqlite3_prepare_v2(s->writer, "SELECT value FROM meta WHERE key='store_id'", -1, &stmt, NULL) !=
-		    SQLITE_OK ||
-	    sqlite3_step(stmt) != SQLITE_ROW || sqlite3_column_bytes(stmt, 0) != STORE_ID_LEN) {
-		(void)sqlite3_finalize(stmt);
-		return veer_fail(diag, VEER_ECORRUPT, "store %s: has no identity", s->path);
-	}
-	memcpy(s->id, sqlite3_column_text(stmt, 0), STORE_ID_LEN + 1);
-	(void)sqlite3_finalize(stmt);
-	if (!query_int(s->writer, "SELECT value FROM meta WHERE key='revision'", &s->revision))
-		return veer_fail(diag, VEER_ECORRUPT, "store %s: has no revision", s->path);
-	return VEER_OK;
-}
-
 static bool prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out)
 {
 	return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL) == SQLITE_OK;
@@ -127,16 +107,18 @@ static bool prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out)
 
 static bool prepare_writer(struct sqlite_store *s)
 {
-	return prepare(s->writer, "SELECT revision FROM objects WHERE kind=?1 AND key=?2", &s->find) &&
+	return prepare(s->writer, "SELECT revision, value FROM objects WHERE kind=?1 AND key=?2", &s->find) &&
 	       prepare(s->writer,
 		       "INSERT INTO objects(kind, key, revision, lease, value) VALUES(?1, ?2, ?3, ?4, ?5)"
 		       " ON CONFLICT(kind, key) DO UPDATE SET revision=?3, lease=?4, value=?5",
 		       &s->put) &&
 	       prepare(s->writer, "DELETE FROM objects WHERE kind=?1 AND key=?2", &s->del) &&
-	       prepare(s->writer, "INSERT INTO changes(revision, seq, kind, key, value) VALUES(?1, ?2, ?3, ?4, ?5)",
+	       prepare(s->writer, "INSERT INTO changes(revision, seq, kind, key, value, was)"
+		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 		       &s->log) &&
 	       prepare(s->writer, "UPDATE meta SET value=?1 WHERE key='revision'", &s->set_revision) &&
 	       prepare(s->writer, "DELETE FROM changes WHERE revision<=?1", &s->compact) &&
+	       prepare(s->writer, "SELECT value FROM meta WHERE key='revision'", &s->newest) &&
 	       prepare(s->writer, "BEGIN IMMEDIATE", &s->begin) && prepare(s->writer, "COMMIT", &s->commit) &&
 	       prepare(s->writer, "ROLLBACK", &s->rollback);
 }
@@ -145,10 +127,11 @@ static bool prepare_readers(struct sqlite_store *s)
 {
 	return prepare(s->reader, "SELECT revision, value FROM objects WHERE kind=?1 AND key=?2", &s->get) &&
 	       prepare(s->reader,
-		       "SELECT kind, key, revision, value FROM changes WHERE revision>?1 AND revision<=?2"
+		       "SELECT kind, key, revision, value, was FROM changes WHERE revision>?1 AND revision<=?2"
 		       " ORDER BY revision, seq",
 		       &s->history) &&
 	       prepare(s->reader, "SELECT value FROM meta WHERE key='compacted'", &s->oldest) &&
+	       prepare(s->reader, "SELECT value FROM meta WHERE key='revision'", &s->seen) &&
 	       prepare(s->bulk,
 		       "SELECT kind, key, revision, value FROM objects WHERE kind=?1 AND key>?2 AND key>=?3 AND key<?4"
 		       " ORDER BY key",
@@ -192,7 +175,7 @@ enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *dia
 	if (err == VEER_OK)
 		err = migrate(s, diag);
 	if (err == VEER_OK)
-		err = settle(s, diag);
+		err = sqlite_store_read_identity(s, diag);
 	(void)umask(old);
 	if (err == VEER_OK)
 		err = open_reader(s, &s->reader, diag);
@@ -209,7 +192,8 @@ static void finalize_all(struct sqlite_store *s)
 {
 	sqlite3_stmt *statements[] = {s->find,   s->put,      s->del,        s->log,      s->set_revision, s->begin,
 				      s->commit, s->rollback, s->compact,    s->get,      s->history,      s->oldest,
-				      s->list,   s->snapshot, s->bulk_begin, s->bulk_end, s->bulk_revision};
+				      s->list,   s->snapshot, s->bulk_begin, s->bulk_end, s->bulk_revision,
+				      s->newest, s->seen};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		(void)sqlite3_finalize(statements[i]);
 }
@@ -257,6 +241,12 @@ static const struct store_backend sqlite_backend = {
 	.close = sqlite_store_close,
 	.id = sqlite_store_id,
 	.revision = sqlite_store_revision,
+	.begin_lineage = sqlite_store_begin_lineage,
+	.ancestry = sqlite_store_ancestry,
+	.is_unsettled = sqlite_store_is_unsettled,
+	.settle = sqlite_store_settle,
+	.is_rewound = sqlite_store_is_rewound,
+	.backup = sqlite_store_backup,
 	.get = sqlite_store_get,
 	.list = sqlite_store_list,
 	.snapshot = sqlite_store_snapshot,

@@ -52,7 +52,7 @@ enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key
 	return err;
 }
 
-/* Feed the rows (kind, key, revision, value) of a bound statement to `fn`, then reset it. */
+/* Feed the rows (kind, key, revision, value, perhaps was) of a bound statement to `fn`, then reset it. */
 static enum veer_err each_row(sqlite3_stmt *stmt, store_object_fn *fn, void *ctx)
 {
 	int code = sqlite3_step(stmt);
@@ -64,6 +64,8 @@ static enum veer_err each_row(sqlite3_stmt *stmt, store_object_fn *fn, void *ctx
 			.value = (const char *)sqlite3_column_text(stmt, 3),
 		};
 		object.value_len = object.value != NULL ? (size_t)sqlite3_column_bytes(stmt, 3) : 0;
+		if (sqlite3_column_count(stmt) > 4 && sqlite3_column_bytes(stmt, 4) == DIGEST_BYTES)
+			object.was = sqlite3_column_blob(stmt, 4);
 		if (object.key != NULL && !fn(ctx, &object)) {
 			code = SQLITE_DONE;
 			break;

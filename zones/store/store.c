@@ -48,6 +48,44 @@ int64_t store_revision(struct store *store)
 	return store->backend->revision(store->self);
 }
 
+enum veer_err store_begin_lineage(struct store *store, enum history_cause cause)
+{
+	return store->backend->begin_lineage(store->self, cause);
+}
+
+void store_ancestry(struct store *store, struct history_ancestry *out)
+{
+	store->backend->ancestry(store->self, out);
+}
+
+const char *store_lineage(struct store *store, char out[HISTORY_ID_SIZE])
+{
+	struct history_ancestry ancestry;
+	store_ancestry(store, &ancestry);
+	memcpy(out, ancestry.lineages[ancestry.count - 1].id, HISTORY_ID_SIZE);
+	return out;
+}
+
+bool store_is_unsettled(struct store *store)
+{
+	return store->backend->is_unsettled(store->self);
+}
+
+enum veer_err store_settle(struct store *store)
+{
+	return store->backend->settle(store->self);
+}
+
+enum veer_err store_backup(struct store *store, const char *path)
+{
+	return store->backend->backup(store->self, path);
+}
+
+bool store_is_rewound(struct store *store)
+{
+	return store->backend->is_rewound(store->self);
+}
+
 enum veer_err store_get(struct store *store, enum model_kind kind, const char *key, struct arena *arena,
 			struct store_object *out)
 {

@@ -20,9 +20,11 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "zones/digest.h"
+#include "zones/history.h"
 #include "zones/model.h"
 
-#define STORE_ID_LEN 32            /* hex digits */
+#define STORE_ID_LEN HISTORY_ID_LEN /* hex digits */
 #define STORE_COMMIT_OPS_MAX 100   /* operations in one commit, as etcd's default allows with room to spare */
 #define STORE_VALUE_MAX (1u << 20) /* bytes of one value */
 #define STORE_KEY_MAX 2200         /* ZONE/VERSION/OWNER/TYPE with every octet of two names escaped as \DDD */
@@ -37,6 +39,7 @@ struct store_object {
 	int64_t revision;
 	const char *value;
 	size_t value_len;
+	const uint8_t *was; /* watch only, of kinds that are fed: the digest of what this has replaced; NULL: nothing */
 };
 
 enum store_op_kind {
@@ -77,6 +80,37 @@ const char *store_id(const struct store *store);
 /* The newest committed revision; 0 in a new store. */
 int64_t store_revision(struct store *store);
 
+/*
+ * Append a lineage that begins at the newest revision. Nothing may be written or fed by a control plane before it has
+ * done so once (HISTORY_START, or HISTORY_REWIND): what two starts make of one copy is then told apart. With
+ * HISTORY_RESTORE and HISTORY_COPY the store gets a new id, too: nobody may use it meanwhile. Errors: as a commit.
+ */
+enum veer_err store_begin_lineage(struct store *store, enum history_cause cause);
+/* All lineages, the present one last; there is always one. A copy. */
+void store_ancestry(struct store *store, struct history_ancestry *out);
+/* The id of the present one, into `out`, which is returned. */
+const char *store_lineage(struct store *store, char out[HISTORY_ID_SIZE]);
+
+/*
+ * The store's own words for what it is owed after a rewind or a restore: set with it, in the same transaction, and
+ * cleared by store_settle() once it is done. Whoever serves the store raises each zone's serial before anything else.
+ */
+bool store_is_unsettled(struct store *store);
+/* Errors: as a commit. */
+enum veer_err store_settle(struct store *store);
+
+/*
+ * Write everything, at one revision, into the file `path`, which must be empty or not there; writers go on meanwhile.
+ * store_restore() reads it. Errors: VEER_ESPACE, VEER_EIO, VEER_ENOMEM; what was written is to be removed then.
+ */
+enum veer_err store_backup(struct store *store, const char *path);
+
+/*
+ * Is what is on disk older than what this process has seen, or not the file that it has open? Then its memory is of a
+ * history that is no more, and nothing more may be committed from it; commits answer VEER_ESTALE.
+ */
+bool store_is_rewound(struct store *store);
+
 /* The object, copied into `arena`. Errors: VEER_ENOTFOUND, VEER_ENOMEM, VEER_EIO. */
 enum veer_err store_get(struct store *store, enum model_kind kind, const char *key, struct arena *arena,
 			struct store_object *out);
@@ -100,7 +134,7 @@ enum veer_err store_snapshot(struct store *store, enum model_kind first, enum mo
  * Apply `count` (1..STORE_COMMIT_OPS_MAX) operations as one transaction; VEER_OK only once it is durable.
  * `*revision` becomes the new revision (unchanged when nothing changed). On VEER_ECONFLICT `*failed` (may be NULL) is
  * the index of the operation whose condition did not hold. Errors: VEER_ECONFLICT, VEER_ERANGE (too many, too large),
- * VEER_ESPACE, VEER_ENOTFOUND (lease is gone), VEER_EIO.
+ * VEER_ESPACE, VEER_ENOTFOUND (lease is gone), VEER_ESTALE (store_is_rewound()), VEER_EIO.
  */
 enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count, enum store_priority priority,
 			   int64_t *revision, size_t *failed);

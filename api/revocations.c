@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/revocations.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+enum { FILE_MAX = 64 << 20, ARENA_BYTES = 1 << 20 };
+
+static const enum model_kind kinds[] = {MODEL_KIND_AGENT, MODEL_KIND_NAMESERVER, MODEL_KIND_TOKEN};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+/* Beside the witness. */
+static void path_of(const struct api *api, char out[WITNESS_PATH_SIZE])
+{
+	const char *witness = api->witness.path, *slash = strrchr(witness, '/');
+	int dir_len = slash != NULL ? (int)(slash - witness) + 1 : 0;
+	(void)snprintf(out, WITNESS_PATH_SIZE, "%.*srevoked-%s", dir_len, witness, witness + dir_len + sizeof "witness-" - 1);
+}
+
+void revocations_note(struct api *api, enum model_kind kind, const char *id)
+{
+	char path[WITNESS_PATH_SIZE], line[API_ID_SIZE + 64];
+	if (api->witness.path[0] == '\0')
+		return;
+	path_of(api, path);
+	int len = snprintf(line, sizeof line, "%s %.*s\n", model_kind_text(kind), API_ID_SIZE, id);
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool ok = fd >= 0 && file_write_all(fd, line, (size_t)len) == VEER_OK && fdatasync(fd) == 0;
+	if (!ok)
+		log_error(api->log, "a revocation cannot be kept beside the store", LOG_STR("path", path),
+			  LOG_STR("why", strerror(errno)));
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+/* The identity with its state, or nothing: who is not enrolled needs no word. */
+static enum veer_err revoke_identity(struct api *api, const struct store_object *object)
+{
+	json_t *json = NULL;
+	int64_t revision;
+	enum veer_err err = veer_json_parse(object->value, object->value_len, STORE_VALUE_MAX, &json, NULL);
+	const char *state = json_string_value(json_object_get(json, "state"));
+	if (err != VEER_OK || (state != NULL && strcmp(state, "revoked") == 0)) {
+		json_decref(json);
+		return VEER_OK;
+	}
+	(void)json_object_set_new(json, "state", json_string("revoked"));
+	char *text = veer_json_dump(json);
+	json_decref(json);
+	if (text == NULL)
+		return VEER_ENOMEM;
+	struct store_op op = {.op = STORE_PUT,
+			      .kind = object->kind,
+			      .key = object->key,
+			      .value = text,
+			      .value_len = strlen(text),
+			      .expect = STORE_ANY};
+	err = store_commit(api->store, &op, 1, STORE_URGENT, &revision, NULL);
+	free(text);
+	if (err == VEER_OK)
+		log_notice(api->log, "revoked again: the store was put back from before", LOG_STR("id", object->key));
+	return err;
+}
+
+static enum veer_err revoke_one(struct api *api, enum model_kind kind, const char *id, struct arena *arena)
+{
+	struct store_object object;
+	int64_t revision;
+	enum veer_err err = store_get(api->store, kind, id, arena, &object);
+	if (err == VEER_ENOTFOUND)
+		return VEER_OK;
+	if (err != VEER_OK || kind != MODEL_KIND_TOKEN)
+		return err == VEER_OK ? revoke_identity(api, &object) : err;
+	struct store_op op = {.op = STORE_DEL, .kind = kind, .key = id, .expect = STORE_ANY};
+	err = store_commit(api->store, &op, 1, STORE_URGENT, &revision, NULL);
+	if (err == VEER_OK)
+		log_notice(api->log, "removed again: the store was put back from before", LOG_STR("token", id));
+	return err;
+}
+
+static enum veer_err take_line(struct api *api, char *line, struct arena *arena)
+{
+	char *space = strchr(line, ' ');
+	if (space == NULL)
+		return VEER_OK; /* cut short by a crash */
+	*space = '\0';
+	for (size_t i = 0; i < KINDS; i++)
+		if (strcmp(line, model_kind_text(kinds[i])) == 0)
+			return revoke_one(api, kinds[i], space + 1, arena);
+	return VEER_OK;
+}
+
+enum veer_err revocations_apply(struct api *api)
+{
+	char path[WITNESS_PATH_SIZE], *text = NULL;
+	size_t len = 0;
+	path_of(api, path);
+	enum veer_err err = file_read(path, FILE_MAX, &text, &len, NULL);
+	if (err != VEER_OK)
+		return err == VEER_ENOTFOUND ? VEER_OK : err;
+	struct arena *arena = arena_new(ARENA_BYTES);
+	err = arena != NULL ? VEER_OK : VEER_ENOMEM;
+	for (char *line = text, *end; err == VEER_OK && (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		err = take_line(api, line, arena);
+		arena_reset(arena);
+	}
+	arena_free(&arena);
+	free(text);
+	return err;
+}
