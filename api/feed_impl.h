@@ -77,6 +77,7 @@ struct feed_subscriber {
 	struct buf line;          /* hello, reset or heartbeat on its way */
 	size_t line_pos;
 	int64_t sent_ms;
+	bool is_caught_up; /* it was told once, since hello, that there is no more */
 };
 
 struct feed {

@@ -188,7 +188,10 @@ static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
 	if (s->phase == FEED_PHASE_RING && len == 0)
 		len = send_doubt(s, out, size);
 	bool is_between_lines = s->block_pos == 0 && s->phase != FEED_PHASE_FILE;
-	if (len == 0 && is_between_lines && feed_now_ms() - s->sent_ms >= FEED_HEARTBEAT_MS) {
+	/* the first one at once: it says that all of what hello named has been sent, which may have changed nothing */
+	bool is_first = s->phase == FEED_PHASE_RING && !s->is_caught_up;
+	if (len == 0 && is_between_lines && (is_first || feed_now_ms() - s->sent_ms >= FEED_HEARTBEAT_MS)) {
+		s->is_caught_up = s->phase == FEED_PHASE_RING;
 		buf_printf(&s->line, "{\"type\":\"heartbeat\",\"revision\":%lld}\n", (long long)s->feed->revision);
 		return s->line.failed ? -1 : send_line(s, out, size);
 	}

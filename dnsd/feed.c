@@ -68,6 +68,7 @@ static void send_uplink(void *ctx);
 
 static void retry_later(struct feed_client *c)
 {
+	c->config.missed(c->config.ctx);
 	c->url = (c->url + 1) % c->link.url_count;
 	(void)loop_timer_set(c->config.loop, &c->retry, backoff_next_ms(&c->backoff), connect_feed, c);
 }
@@ -97,6 +98,7 @@ static bool on_data(void *ctx, const void *data, size_t len)
 		return false;
 	if (is_proven(c))
 		backoff_reset(&c->backoff);
+	c->config.heard(c->config.ctx);
 	c->is_renewing = c->wants_full_state ||
 			 renewal_is_due(&c->renewal, replica_needs_base(c->config.replica), has_room, c, c->heard_ms);
 	return !c->is_renewing; /* start over */

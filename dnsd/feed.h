@@ -39,6 +39,8 @@ struct feed_config {
 	const char *ca_file;   /* PEM bundle, or NULL */
 	void (*count)(void *ctx, struct feed_counters *out);
 	void (*failed)(void *ctx, const char *reason); /* enrolment was refused for good: end the program */
+	void (*heard)(void *ctx);  /* some of the feed has come, and was taken */
+	void (*missed)(void *ctx); /* a control plane could not be reached, or has ended the stream */
 	void *ctx;
 };
 

@@ -121,6 +121,11 @@ void publisher_hold(struct publisher *p, struct sockets_given *given)
 	*given = (struct sockets_given){0};
 }
 
+void publisher_unhold(struct publisher *p)
+{
+	p->is_held = false;
+}
+
 enum veer_err publisher_check(const struct publisher *p, struct veer_diag *diag)
 {
 	return sockets_check(p->addresses, p->address_count, &p->given, diag);

@@ -48,10 +48,12 @@ void publisher_show(struct publisher *publisher, struct tap *tap);
 void publisher_count_zones(struct publisher *publisher, uint32_t limit);
 
 /*
- * Another server still has the addresses: the first plan starts nothing, publisher_start() does, with the sockets in
+ * Another server still has the addresses, or it is too early: the first plan starts nothing, publisher_start() does, with the sockets in
  * `given` (taken). Call before the first plan.
  */
 void publisher_hold(struct publisher *publisher, struct sockets_given *given);
+/* There is no plan yet, and the first one is to start the workers after all. */
+void publisher_unhold(struct publisher *publisher);
 /* Are the addresses free, or given? Errors: as publisher_start(), which may still find otherwise. */
 enum veer_err publisher_check(const struct publisher *publisher, struct veer_diag *diag);
 /* Open the sockets, start the workers and say that we are ready; there is a plan. Errors as publisher_publish(). */

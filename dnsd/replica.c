@@ -172,6 +172,10 @@ enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
 	if (is_large)
 		heap_settle();
 	if (err == VEER_OK)
+		r->is_saved_in_doubt = r->config.doubts_saved;
+	if (err == VEER_OK && r->is_saved_in_doubt)
+		(void)plan_builder_set_all_in_doubt(r->fresh, true);
+	if (err == VEER_OK)
 		err = switch_builder(r, &l.at, false, diag);
 	if (err == VEER_OK) {
 		lineages_add(&r->lineages, r->at.lineage);
@@ -232,10 +236,27 @@ static void on_counted(void *ctx, const struct digest_pair *added)
 	digest_pair_add(&r->added, added);
 }
 
+static void drop_pending(struct replica *r)
+{
+	r->first = r->last = NULL;
+	r->added = (struct digest_pair){0};
+	arena_reset(r->arena);
+}
+
+/* Give up what was not committed. */
+static void drop_stream(struct replica *r)
+{
+	if (r->fresh != NULL && r->config.disk != NULL)
+		plan_disk_base_abort(r->config.disk);
+	plan_builder_free(&r->fresh);
+	r->is_fresh_behind = false;
+	drop_pending(r);
+}
+
 static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
 {
 	struct replica *r = ctx;
-	replica_stream_ended(r);
+	drop_stream(r);
 	r->fresh = new_builder(r);
 	if (r->fresh == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
@@ -269,20 +290,14 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 {
 	struct replica *r = ctx;
 	if (r->fresh == NULL)
-		return r->at.revision > 0 && !r->is_half ? hold(r, change, diag)
-						      : veer_fail(diag, VEER_EINVAL, "a change before any full state");
+		return r->at.revision > 0 && !r->is_half
+			       ? hold(r, change, diag)
+			       : veer_fail(diag, VEER_EINVAL, "a change before any full state");
 	if (change->is_del && !r->is_fresh_behind)
 		return veer_fail(diag, VEER_EINVAL, "a del within a full state");
 	if (r->config.disk != NULL && !r->is_fresh_behind)
 		plan_disk_base_put(r->config.disk, change);
 	return apply(r, r->fresh, change, diag);
-}
-
-static void drop_pending(struct replica *r)
-{
-	r->first = r->last = NULL;
-	r->added = (struct digest_pair){0};
-	arena_reset(r->arena);
 }
 
 static enum veer_err commit_pending(struct replica *r, int64_t revision, struct veer_diag *diag)
@@ -356,12 +371,16 @@ static enum veer_err take_full_state(struct replica *r, int64_t revision, struct
 static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *diag)
 {
 	struct replica *r = ctx;
+	enum veer_err err = VEER_OK;
 	if (r->fresh == NULL)
-		return go_on(r, revision, diag);
-	if (revision >= r->stream.revision)
-		return take_full_state(r, revision, diag);
-	wait_for_more(r);
-	return VEER_OK;
+		err = go_on(r, revision, diag);
+	else if (revision >= r->stream.revision)
+		err = take_full_state(r, revision, diag);
+	else
+		wait_for_more(r);
+	if (err == VEER_OK && r->fresh == NULL && revision >= r->stream.revision)
+		r->stream.is_reached = true;
+	return err;
 }
 
 /* The revision that hello named may be one that changed nothing of what is fed: then no commit tells that it is
@@ -369,7 +388,11 @@ static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *di
 static enum veer_err on_heartbeat(void *ctx, int64_t revision, struct veer_diag *diag)
 {
 	struct replica *r = ctx;
-	return r->is_fresh_behind && revision >= r->stream.revision ? take_full_state(r, revision, diag) : VEER_OK;
+	if (r->is_fresh_behind && revision >= r->stream.revision)
+		return take_full_state(r, revision, diag);
+	if (r->fresh == NULL && r->stream.is_continuation && revision >= r->stream.revision)
+		r->stream.is_reached = true;
+	return VEER_OK;
 }
 
 /*
@@ -405,18 +428,34 @@ size_t replica_doubts(const struct replica *r)
 
 const struct feed_sink *replica_sink(void)
 {
-	static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit,
-					       on_doubt, on_heartbeat, on_counted};
+	static const struct feed_sink sink = {on_hello, on_reset,     on_change, on_commit,
+					      on_doubt, on_heartbeat, on_counted};
 	return &sink;
 }
 
 void replica_stream_ended(struct replica *r)
 {
-	if (r->fresh != NULL && r->config.disk != NULL)
-		plan_disk_base_abort(r->config.disk);
-	plan_builder_free(&r->fresh);
-	r->is_fresh_behind = false;
-	drop_pending(r);
+	drop_stream(r);
+	r->stream.is_reached = false;
+}
+
+bool replica_is_current(const struct replica *r)
+{
+	return r->stream.is_reached && !r->is_half;
+}
+
+/* Without memory some answers keep the short TTL until their policy is compiled for another reason. */
+void replica_trust(struct replica *r)
+{
+	const struct plan *plan;
+	struct retire_list retired = {0};
+	if (!r->is_saved_in_doubt)
+		return;
+	r->is_saved_in_doubt = false;
+	if (r->at.revision == 0 || r->is_half || plan_builder_set_all_in_doubt(r->builder, false) != VEER_OK)
+		return;
+	if (plan_builder_commit(r->builder, r->at.revision, &plan, &retired) == VEER_OK)
+		r->config.publish(r->config.ctx, plan, &retired);
 }
 
 bool replica_needs_base(const struct replica *r)

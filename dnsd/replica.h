@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "zones/name.h"
 #include "zones/feed_reader.h"
+#include "zones/name.h"
 #include "zones/plan_build.h"
 #include "zones/plan_disk.h"
 
@@ -31,7 +31,8 @@ struct replica_config {
 	struct geo_table *geo;        /* taken; NULL: none */
 	struct zone_numbers *numbers; /* of zones; borrowed; NULL: none */
 	struct logger *log;
-	bool adopts_any; /* the first store that comes is followed, whatever it is */
+	bool adopts_any;   /* the first store that comes is followed, whatever it is */
+	bool doubts_saved; /* what is loaded from disk may be old: its answers are in doubt until replica_trust() */
 	replica_publish_fn *publish;
 	void *ctx;
 };
@@ -59,6 +60,11 @@ enum veer_err replica_use_disk(struct replica *replica, struct plan_disk *disk);
 const struct feed_sink *replica_sink(void);
 /* The stream has ended: what was not committed is dropped. */
 void replica_stream_ended(struct replica *replica);
+
+/* Is what is served as new as the present stream's hello said that the store was? False without a stream. */
+bool replica_is_current(const struct replica *replica);
+/* What was saved is answered without doubt from now on: the control plane was heard, or will not be for long. */
+void replica_trust(struct replica *replica);
 
 /* What to ask a control plane for. */
 struct replica_wish {

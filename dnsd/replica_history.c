@@ -99,6 +99,7 @@ static void take_hello(struct replica *r, const struct feed_hello *hello)
 	s->ancestry = *hello->ancestry;
 	s->is_continuation = r->at.revision > 0 &&
 			     history_holds(&s->ancestry, r->at.lineage, r->at.revision, hello->revision);
+	s->is_reached = s->is_continuation && r->at.revision >= hello->revision;
 	s->is_adopted = r->adopts_any || strcmp(r->adopted, hello->lineage) == 0;
 }
 

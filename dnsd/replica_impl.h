@@ -21,6 +21,7 @@ struct replica_stream {
 	struct history_ancestry ancestry;
 	bool is_continuation; /* what is served is a part of the store's history */
 	bool is_adopted;      /* somebody has said that it is to be followed */
+	bool is_reached;      /* the revision that hello named is served, or nothing fed has changed up to it */
 };
 
 struct replica {
@@ -42,6 +43,7 @@ struct replica {
 	/* The set of endpoints in doubt as last told; not of any revision, and never on disk. */
 	char (*doubts)[MODEL_ENDPOINT_KEY_MAX + 1];
 	size_t doubt_count;
+	bool is_saved_in_doubt; /* the builder in use may be that of what was saved, all in doubt */
 };
 
 /* replica_history.c */

@@ -196,6 +196,7 @@ static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 					.numbers = s->numbers,
 					.log = s->daemon->log,
 					.adopts_any = o->adopt_store,
+					.doubts_saved = true,
 					.publish = on_plan,
 					.ctx = s};
 	s->replica = replica_new(&config);
@@ -218,6 +219,8 @@ enum veer_err server_follow(struct server *s, struct veer_diag *diag)
 				     .ca_file = o->ca_file,
 				     .count = server_count,
 				     .failed = on_refused,
+				     .heard = server_heard,
+				     .missed = server_missed,
 				     .ctx = s};
 	return s->replica == NULL || s->feed != NULL ? VEER_OK : feed_client_new(&config, &s->feed, diag);
 }
@@ -252,13 +255,16 @@ static enum veer_err follow_or_serve(struct server *s, struct veer_diag *diag)
 static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
 {
 	struct veer_diag saved = {.text = ""};
-	/* what was kept is served first, and alone as long as no control plane answers */
+	/* what was kept is served first, or after a moment, and alone as long as no control plane answers */
+	server_hold_back(s);
 	enum veer_err err = replica_load(s->replica, &saved);
 	if (s->failed != VEER_OK)
 		return veer_fail(diag, s->failed, "%s", s->failed_diag.text);
 	if (err != VEER_OK && err != VEER_ENOTFOUND)
 		degraded_begin(&s->degraded, s->daemon->log, DEGRADED_SAVED_PLAN, saved.text);
 	err = follow_or_serve(s, diag);
+	if (err == VEER_OK)
+		server_wait_for_feed(s);
 	if (err == VEER_OK && publisher_plan(s->publisher) == NULL)
 		log_notice(s->daemon->log, "waiting for the first plan", LOG_STR("feed", s->options->feed));
 	return err;
@@ -408,6 +414,7 @@ void server_free(struct server **server)
 	if (s == NULL)
 		return;
 	loop_timer_cancel(s->daemon->loop, &s->parts);
+	server_wait_stop(s);
 	scrape_free(&s->scrape);
 	feed_client_free(&s->feed);
 	publisher_free(&s->publisher); /* no worker runs from here on */

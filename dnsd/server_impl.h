@@ -40,6 +40,11 @@ struct server {
 	struct loop_timer step;          /* of draining, of getting the disk back, or until we thaw */
 	bool is_draining;                /* somebody else serves; we end */
 	int64_t drain_end_ms;
+	/* server_wait.c */
+	bool is_waiting;       /* a saved plan is not answered from yet */
+	bool has_missed;       /* a control plane could not be reached */
+	int64_t wait_until_ms; /* 0: the feed was not begun yet */
+	struct loop_timer wait, doubt;
 	struct degraded degraded; /* the parts that do not work */
 	struct loop_timer parts;  /* until they are tried again */
 	unsigned tries;           /* of them */
@@ -63,6 +68,16 @@ enum veer_err server_open_disk(struct server *server, struct plan_disk **out, st
 enum veer_err server_follow(struct server *server, struct veer_diag *diag);
 /* Follow it no more. */
 void server_unfollow(struct server *server);
+
+/* server_wait.c: before what was saved is loaded: do not serve it at once. Nothing happens where it is to be. */
+void server_hold_back(struct server *server);
+/* The feed was begun (or cannot be): serve what was saved when it has brought what is newer, or shortly. */
+void server_wait_for_feed(struct server *server);
+/* The feed's word; `ctx` is the server. */
+void server_heard(void *ctx);
+void server_missed(void *ctx);
+/* End its timers. */
+void server_wait_stop(struct server *server);
 
 /*
  * server_parts.c: what answers do not need. Only what is wrong with the arguments themselves, and want of memory, is an

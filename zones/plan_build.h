@@ -69,6 +69,12 @@ void plan_builder_set_numbers(struct plan_builder *builder, struct zone_numbers 
 enum veer_err plan_builder_set_doubt(struct plan_builder *builder, const char *const *endpoints, size_t count,
 				     bool *changed);
 
+/*
+ * Whether all endpoints are in doubt, from the next commit on: what was saved may be old. Errors: VEER_ENOMEM: some
+ * policies keep their TTL until they are compiled for another reason.
+ */
+enum veer_err plan_builder_set_all_in_doubt(struct plan_builder *builder, bool are_in_doubt);
+
 /* Which store the plans are of; "" for none. */
 void plan_builder_set_store_id(struct plan_builder *builder, const char *store_id);
 /* And of which lineage, from the next one on. */

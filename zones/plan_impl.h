@@ -91,6 +91,7 @@ struct plan_builder {
 	struct strmap overrides; /* POOL/NAME -> one of two static marks */
 	struct strmap doubts;    /* POOL/NAME -> struct build_doubt */
 	uint64_t doubt_round;    /* calls of plan_builder_set_doubt() */
+	bool are_all_in_doubt;   /* whatever `doubts` says */
 	struct strmap zones;     /* apex -> struct build_zone */
 	struct strmap versions;  /* apex and version -> struct build_version */
 	struct trie shown;       /* working state of the zones' trie */
@@ -125,6 +126,8 @@ enum veer_err build_put_pool(struct plan_builder *b, const char *key, const json
 enum veer_err build_put_policy(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
 enum veer_err build_put_verdict(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
 enum veer_err build_put_last(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+/* Mark all pools. */
+enum veer_err build_mark_all_pools(struct plan_builder *b);
 /* Mark the pool whose name is the first `len` bytes of `key`, if there is one. */
 enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len);
 /* Of these kinds and overrides. One that is not there is fine. Errors: VEER_ENOMEM. */

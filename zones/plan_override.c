@@ -42,7 +42,7 @@ unsigned build_overridden(const struct plan_builder *b, const char *key, size_t 
 		flags &= ~(unsigned)POLICY_ENDPOINT_DOWN;
 	else if (word == &taken_out)
 		flags |= POLICY_ENDPOINT_OUT;
-	if (b->doubts.count > 0 && strmap_get(&b->doubts, key, len) != NULL)
+	if (b->are_all_in_doubt || (b->doubts.count > 0 && strmap_get(&b->doubts, key, len) != NULL))
 		flags |= POLICY_ENDPOINT_DOUBT;
 	return flags;
 }
@@ -112,6 +112,14 @@ enum veer_err plan_builder_set_doubt(struct plan_builder *b, const char *const *
 	for (size_t i = 0; i < count && err == VEER_OK; i++)
 		err = add_doubt(b, endpoints[i], changed);
 	return err == VEER_OK ? drop_old_doubts(b, changed) : err;
+}
+
+enum veer_err plan_builder_set_all_in_doubt(struct plan_builder *b, bool are_in_doubt)
+{
+	if (b->are_all_in_doubt == are_in_doubt)
+		return VEER_OK;
+	b->are_all_in_doubt = are_in_doubt;
+	return build_mark_all_pools(b);
 }
 
 void build_free_overrides(struct plan_builder *b)

@@ -277,6 +277,15 @@ static enum veer_err del_pool(struct plan_builder *b, const char *key)
 
 /* --- verdicts and last sets ------------------------------------------------------------------------------- */
 
+enum veer_err build_mark_all_pools(struct plan_builder *b)
+{
+	size_t at = 0;
+	enum veer_err err = VEER_OK;
+	for (struct build_pool *pool; err == VEER_OK && (pool = strmap_next(&b->pools, &at)) != NULL;)
+		err = mark_pool(b, pool);
+	return err;
+}
+
 enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len)
 {
 	struct build_pool *pool = strmap_get(&b->pools, key, len);
