@@ -275,11 +275,12 @@ class History:
         before = place.api.said().count("event=ready")
         self.may_part = True
         with sqlite3.connect(copy) as a, sqlite3.connect(place.api.store, timeout=20) as b:
-            old, new = (x.execute("SELECT value FROM meta WHERE key='revision'").fetchone()[0] for x in (a, b))
+            old, new = (x.execute("SELECT value, (SELECT id FROM lineages ORDER BY seq DESC LIMIT 1) FROM meta WHERE key='revision'").fetchone()
+                        for x in (a, b))
             a.backup(b)
         a.close()
         b.close()
-        if old < new:
+        if old != new:
             wait_until(lambda: place.api.said().count("event=ready") > before, 10, place.api.said)
             place.api.port = int(re.findall(r"\bport=(\d+)", place.api.said())[-1])
         self.edit_perhaps()
