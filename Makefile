@@ -63,7 +63,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench steady detect load sim sim-mutants clean help deps test-deps install tests
+.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench steady detect load sim sim-mutants histories clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -131,6 +131,12 @@ sim: $(SIM_BIN)  ## play histories of the verdict engine against its invariants 
 sim-mutants: $(SIM_BIN)  ## plant each bug of tests/sim/mutants in the verdict engine: the simulation must find it
 	@tests/sim/mutants.py --build $(B)
 	@tests/sim/builds.py --build $(B)
+
+STORES ?= 300
+SEED ?= 0
+histories: all  ## play STORES= histories of backups, rollbacks, copies and losses with real programs (SEED=); adds up over runs
+	@mkdir -p $(B)/histories
+	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/histories.py --histories $(STORES) --from $(SEED) --progress $(B)/histories/passed
 
 lint:  ## check the include directions, banned calls and file headers
 	@/usr/bin/python3 tests/lint.py

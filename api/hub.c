@@ -224,7 +224,7 @@ static void watch_over(struct hub *hub)
 	hub->watched_ms = now_ms;
 	witness_advance(h->witness, hub->revision);
 	if (h->on_rewound != NULL && store_is_rewound(hub->store)) {
-		log_error(hub->log, "the store on disk is older than what was seen of it: it was put back while in use",
+		log_error(hub->log, "the store on disk is not what was seen of it: it was put back while in use",
 			  LOG_INT("revision", hub->revision));
 		h->on_rewound(h->ctx);
 		h->on_rewound = NULL;

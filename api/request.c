@@ -146,6 +146,10 @@ void api_problem_err(struct api_reply *reply, enum veer_err err)
 	case VEER_EBUSY:
 		api_problem(reply, 503, "busy", "too much at once: retry in a second");
 		break;
+	case VEER_ESTALE:
+		api_problem(reply, 503, "store-replaced",
+			    "the store was put back while in use: this server starts anew, retry in a second");
+		break;
 	case VEER_OK:
 	case VEER_ENOMEM:
 	case VEER_EINVAL:
@@ -154,7 +158,6 @@ void api_problem_err(struct api_reply *reply, enum veer_err err)
 	case VEER_EAUTH:
 	case VEER_ECORRUPT:
 	case VEER_ECLOSED:
-	case VEER_ESTALE:
 	case VEER_EUNSUPPORTED:
 		api_problem(reply, 500, "internal", "%s", veer_err_text(err));
 		break;

@@ -14,6 +14,7 @@
 
 enum {
 	SILENCE_MS = 5000, /* without a heartbeat for so long, the connection is dead */
+	CHEAP_RETRY_MS = 1000,
 	UPLINK_MS = 1000,
 	UPLINK_TIMEOUT_MS = 3000,
 	SAVE_MS = 5000, /* until the next try to keep the identity */
@@ -66,11 +67,15 @@ struct feed_client {
 static void connect_feed(void *ctx);
 static void send_uplink(void *ctx);
 
-static void retry_later(struct feed_client *c)
+/* `is_cheap`: trying costs the other end next to nothing, so that one that comes back is not waited for long. */
+static void retry_later(struct feed_client *c, bool is_cheap)
 {
+	int64_t pause_ms = backoff_next_ms(&c->backoff);
 	c->config.missed(c->config.ctx);
 	c->url = (c->url + 1) % c->link.url_count;
-	(void)loop_timer_set(c->config.loop, &c->retry, backoff_next_ms(&c->backoff), connect_feed, c);
+	if (is_cheap && pause_ms > CHEAP_RETRY_MS)
+		pause_ms = CHEAP_RETRY_MS;
+	(void)loop_timer_set(c->config.loop, &c->retry, pause_ms, connect_feed, c);
 }
 
 /* Has the stream brought something that was applied, or lasted? One that fails every time must not be asked for without
@@ -126,7 +131,8 @@ static void on_done(void *ctx, const struct http_result *result)
 		log_warn(c->config.log, "the feed has ended; what is served stays",
 			 LOG_STR("url", c->link.urls[c->url]), LOG_INT("status", result->status),
 			 LOG_STR("why", result->error));
-	retry_later(c);
+	/* nobody answered, or hello was enough to see that it is not to be followed */
+	retry_later(c, result->status == 0 || replica_quarantine(c->config.replica)->why != REPLICA_FOLLOWS);
 }
 
 /* A control plane that knows no lineages ignores them, and sends the full state. */
@@ -158,7 +164,7 @@ static void connect_feed(void *ctx)
 	spec.idle_timeout_ms = SILENCE_MS;
 	if (c->reader == NULL ||
 	    http_request_start(c->link.http, &spec, on_data, on_done, c, &c->stream, NULL) != VEER_OK)
-		retry_later(c);
+		retry_later(c, false);
 }
 
 /* The token was of one use: without what came for it, a restart could not follow the feed. */

@@ -55,11 +55,25 @@ void lineages_add(struct lineages *l, const char *lineage)
 	l->marks[l->count++].is_abandoned = false;
 }
 
-bool lineages_serve(struct lineages *l, const struct history_ancestry *a, const char *lineage)
+/* A full ancestry has forgotten its oldest: what comes before the first of its lineages that is known may be one. */
+static size_t first_that_counts(const struct lineages *l, const struct history_ancestry *a)
 {
-	bool has_changed = find(l, lineage) == l->count;
-	lineages_add(l, lineage);
-	for (size_t i = 0; i < l->count; i++) {
+	size_t first = 0;
+	if (a->count < HISTORY_LINEAGES_MAX)
+		return 0;
+	while (first < l->count && history_find(a, l->marks[first].id) == a->count)
+		first++;
+	return first;
+}
+
+bool lineages_serve(struct lineages *l, const struct history_ancestry *a)
+{
+	bool has_changed = false;
+	for (size_t i = 0; i < a->count; i++) {
+		has_changed = has_changed || find(l, a->lineages[i].id) == l->count;
+		lineages_add(l, a->lineages[i].id);
+	}
+	for (size_t i = first_that_counts(l, a); i < l->count; i++) {
 		bool is_abandoned = history_find(a, l->marks[i].id) == a->count;
 		has_changed = has_changed || is_abandoned != l->marks[i].is_abandoned;
 		l->marks[i].is_abandoned = is_abandoned;

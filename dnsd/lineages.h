@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which histories a name server has served, and whether to follow the one that a control plane offers. It follows by
- * itself what descends from what it has served; a store that it knows nothing of, and one that it has left for another,
- * are not followed until somebody says so.
+ * itself what has a lineage in common with what it has served; a store that it knows nothing of, and one that it has
+ * left for another, are not followed until somebody says so. Who serves a store has served all that the store descends
+ * from: a backup may be older than all that this name server has seen itself.
  *
  * Threads: pure functions on memory of the caller.
  */
@@ -14,7 +15,8 @@
 
 #include "zones/history.h"
 
-#define LINEAGES_MAX 64 /* that are remembered; the oldest give way */
+/* That are remembered: 64, and those of one whole ancestry; the oldest give way. */
+#define LINEAGES_MAX (64 + HISTORY_LINEAGES_MAX)
 
 struct lineages {
 	size_t count;
@@ -36,8 +38,8 @@ enum lineages_judgement lineages_judge(const struct lineages *lineages, const st
 /* Did an administrator put the store in its place (restore, copy) after all that was served of it? */
 bool lineages_are_confirmed(const struct lineages *lineages, const struct history_ancestry *ancestry);
 
-/* `lineage` of this ancestry is served now; what is not of the ancestry is abandoned. True when something has changed. */
-bool lineages_serve(struct lineages *lineages, const struct history_ancestry *ancestry, const char *lineage);
+/* A store of this ancestry is served now; what is not of it is abandoned. True when something has changed. */
+bool lineages_serve(struct lineages *lineages, const struct history_ancestry *ancestry);
 /* It was served, with nothing known of others. */
 void lineages_add(struct lineages *lineages, const char *lineage);
 

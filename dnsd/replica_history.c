@@ -81,10 +81,10 @@ static void end_quarantine(struct replica *r)
 }
 
 /* Which lineages were served has changed, perhaps. */
-static void note_lineages(struct replica *r, const char *lineage)
+static void note_lineages(struct replica *r)
 {
 	char text[LINEAGES_TEXT_MAX + 1];
-	if (!lineages_serve(&r->lineages, &r->stream.ancestry, lineage) || r->config.disk == NULL)
+	if (!lineages_serve(&r->lineages, &r->stream.ancestry) || r->config.disk == NULL)
 		return;
 	size_t len = lineages_print(&r->lineages, text);
 	plan_disk_note(r->config.disk, text, len);
@@ -126,7 +126,7 @@ enum veer_err replica_hear_hello(struct replica *r, const struct feed_hello *hel
 	if (r->stream.is_continuation) {
 		end_adoption(r);
 		end_quarantine(r);
-		note_lineages(r, r->at.lineage);
+		note_lineages(r);
 	}
 	return VEER_OK;
 }
@@ -147,19 +147,14 @@ void replica_next(const struct replica *r, int64_t revision, const struct histor
 
 void replica_set_position(struct replica *r, const struct history_position *at)
 {
-	bool is_new = strcmp(r->at.lineage, at->lineage) != 0;
 	r->at = *at;
 	r->highest = *at;
-	if (r->stream.ancestry.count == 0) /* it was loaded from disk */
-		return;
-	if (is_new)
-		note_lineages(r, at->lineage);
-	if (r->fresh != NULL || r->stream.is_continuation)
+	if (r->stream.ancestry.count == 0 || r->stream.is_continuation) /* from disk, or nothing new */
 		return;
 	/* a full state of this stream is served: from here on the stream goes on from it */
 	r->stream.is_continuation = true;
 	end_adoption(r);
-	note_lineages(r, at->lineage);
+	note_lineages(r);
 	end_quarantine(r);
 }
 

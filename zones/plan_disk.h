@@ -58,7 +58,7 @@ enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink
 /* The newest that was ever served from this directory, without its digest; zeroed when unknown. */
 void plan_disk_highest(const struct plan_disk *disk, struct history_position *out);
 
-#define PLAN_DISK_NOTES_MAX 8192 /* bytes */
+#define PLAN_DISK_NOTES_MAX 32768 /* bytes */
 /* What plan_disk_note() kept last, ended by NUL; "" when nothing. Call before the first plan_disk_note(). */
 void plan_disk_notes(const struct plan_disk *disk, char out[PLAN_DISK_NOTES_MAX + 1]);
 /* Keep this text beside the plan, in DIR/lineages; copied. */

@@ -161,7 +161,7 @@ class FeedServer:
             self.push({"type": "heartbeat", "revision": 1})
 
     def push(self, *lines):
-        text = "".join(json.dumps(line) + "\n" for line in lines)
+        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
         with self.lock:
             for client in list(self.streams):
                 try:

@@ -108,7 +108,7 @@ class Store:
         lines.append(self.rrset(b"\0", "example.", "SOA", 6, b"\x03ns1\x07example\0\x01h\x07example\0" + bytes(20)))
         lines.append(self.rrset(b"\0", "example.", "NS", 2, b"\x03ns1\x07example\0"))
         lines += [self.rrset(b"\x08n%07d\0" % i, f"n{i:07d}.example.", "A", 1, address_of(i)) for i in range(names)]
-        self.state = "".join(json.dumps(line) + "\n" for line in lines)
+        self.state = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
         self.feed = FeedServer(str(path), self.first)
 
     @staticmethod
@@ -129,14 +129,14 @@ class Store:
         lines = []
         for revision in range(start + 1, self.revision + 1) if start else [self.revision]:
             lines += self.changed(revision)
-        rest = "".join(json.dumps(line) + "\n" for line in lines)
+        rest = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
         return json.dumps(hello) + "\n" + ("" if start else self.state) + rest
 
     def change(self):
         # under the lock of the feed: a stream that begins now has it once
         with self.feed.lock:
             self.revision += 1
-            text = "".join(json.dumps(line) + "\n" for line in self.changed(self.revision))
+            text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in self.changed(self.revision))
             for client in list(self.feed.streams):
                 try:
                     self.feed._chunk(client, text)

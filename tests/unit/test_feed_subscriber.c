@@ -142,6 +142,7 @@ static void expect_text(struct client *c, const char *fmt, ...)
 
 #define HISTORY ",\"lineage\":\"%s\",\"digest\":true,\"ancestry\":[[\"%s\",\"%s\",0,\"created\"]]"
 #define NO_DOUBT "{\"type\":\"doubt\",\"endpoints\":[]}\n"
+#define HEARTBEAT "{\"type\":\"heartbeat\",\"revision\":%lld}\n"
 
 static void set_doubt(struct fixture *f, const char *endpoints, int64_t after_revision)
 {
@@ -236,15 +237,15 @@ static void a_newcomer_gets_the_whole_state_then_commits(void **state)
 	(void)commit(f, MODEL_KIND_RRSET, "z./1/z./A", "{\"policy\":\"p\"}");
 	(void)commit(f, MODEL_KIND_TOKEN, "t", "{}");
 	client_open(&c, f, NULL, 0);
-	pull_until(&c, "\"doubt\"");
+	pull_until(&c, "\"heartbeat\"");
 	expect_text(
 		&c,
 		"{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":3" HISTORY "}\n{\"type\":\"reset\"}\n"
 		"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"fra\",\"revision\":1,\"object\":{\"region\":\"eu\"}}\n"
 		"{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"z./1/z./"
 		"A\",\"revision\":2,\"object\":{\"policy\":\"p\"}}\n"
-		"{\"type\":\"commit\",\"revision\":3}\n" NO_DOUBT,
-		store_id(f->store), lineage(f), lineage(f), store_id(f->store));
+		"{\"type\":\"commit\",\"revision\":3}\n" NO_DOUBT HEARTBEAT,
+		store_id(f->store), lineage(f), lineage(f), store_id(f->store), 3LL);
 	(void)commit(f, MODEL_KIND_SITE, "fra", NULL);
 	assert_true(c.stream.has_news);
 	assert_true(pull(&c, 65536));
@@ -264,8 +265,8 @@ static void a_known_since_resumes_with_what_followed(void **state)
 	expect_text(&c,
 		    "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":5" HISTORY "}\n"
 		    "{\"type\":\"put\",\"kind\":\"site\",\"key\":\"s\",\"revision\":5,\"object\":{}}\n{\"type\":"
-		    "\"commit\",\"revision\":5}\n" NO_DOUBT,
-		    store_id(f->store), lineage(f), lineage(f), store_id(f->store));
+		    "\"commit\",\"revision\":5}\n" NO_DOUBT HEARTBEAT,
+		    store_id(f->store), lineage(f), lineage(f), store_id(f->store), 5LL);
 	client_close(&c);
 	client_open(&c, f, lineage(f), 5);
 	assert_true(pull(&c, 65536));
@@ -402,7 +403,11 @@ static void a_heartbeat_comes_after_a_second_of_silence(void **state)
 	const struct timespec second = {.tv_sec = 1, .tv_nsec = 50000000};
 	client_open(&c, f, lineage(f), 0);
 	assert_true(pull(&c, 65536));
-	assert_null(strstr(c.got.data, "heartbeat"));
+	/* the first one says at once that there is no more */
+	assert_non_null(strstr(c.got.data, "{\"type\":\"heartbeat\",\"revision\":0}\n"));
+	buf_reset(&c.got);
+	assert_true(pull(&c, 65536));
+	assert_int_equal(c.got.len, 0);
 	feed_tick(f->feed);
 	assert_false(c.stream.has_news);
 	(void)nanosleep(&second, NULL);

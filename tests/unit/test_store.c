@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#include "zones/store/restore.h"
 #include "zones/store/store.h"
 
 struct fixture {
@@ -332,6 +333,175 @@ static void commits_from_many_threads_each_get_their_own_revision(void **state)
 	assert_int_equal(store_revision(f->store), 200);
 }
 
+/* --- which history it is ------------------------------------------------------------------------------------- */
+
+static void run_sql(struct fixture *f, const char *name, const char *sql)
+{
+	char path[128];
+	sqlite3 *db = NULL;
+	char *why = NULL;
+	(void)snprintf(path, sizeof path, "%s/%s", f->dir, name);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK)
+		fail_msg("%s: %s", sql, why);
+	(void)sqlite3_close(db);
+}
+
+static void reopen(struct fixture *f)
+{
+	store_close(&f->store);
+	assert_int_equal(store_open(f->url, &f->store, NULL), VEER_OK);
+}
+
+static void each_lineage_begins_where_the_store_is(void **state)
+{
+	struct fixture *f = *state;
+	struct history_ancestry a;
+	char before[HISTORY_ID_SIZE];
+	store_ancestry(f->store, &a);
+	assert_int_equal(a.count, 1);
+	assert_int_equal(a.lineages[0].cause, HISTORY_CREATED);
+	(void)put(f->store, "a", "{}", STORE_ANY, VEER_OK);
+	assert_int_equal(store_begin_lineage(f->store, HISTORY_START), VEER_OK);
+	assert_false(store_is_unsettled(f->store));
+	(void)snprintf(before, sizeof before, "%s", store_id(f->store));
+	(void)put(f->store, "a", "{\"b\":1}", STORE_ANY, VEER_OK);
+	assert_int_equal(store_begin_lineage(f->store, HISTORY_RESTORE), VEER_OK);
+	assert_string_not_equal(store_id(f->store), before);
+	reopen(f);
+	store_ancestry(f->store, &a);
+	assert_int_equal(a.count, 3);
+	assert_int_equal(a.lineages[1].from_revision, 1);
+	assert_string_equal(a.lineages[1].store_id, before);
+	assert_int_equal(a.lineages[2].from_revision, 2);
+	assert_int_equal(a.lineages[2].cause, HISTORY_RESTORE);
+	assert_string_equal(a.lineages[2].store_id, store_id(f->store));
+	assert_true(store_is_unsettled(f->store));
+	assert_int_equal(store_settle(f->store), VEER_OK);
+	for (int i = 0; i < HISTORY_LINEAGES_MAX; i++)
+		assert_int_equal(store_begin_lineage(f->store, HISTORY_START), VEER_OK);
+	reopen(f);
+	assert_false(store_is_unsettled(f->store));
+	store_ancestry(f->store, &a);
+	assert_int_equal(a.count, HISTORY_LINEAGES_MAX);
+	assert_int_equal(a.lineages[0].cause, HISTORY_START);
+}
+
+static void a_store_that_goes_back_beneath_us_takes_no_more(void **state)
+{
+	struct fixture *f = *state;
+	(void)put(f->store, "a", "{}", STORE_ANY, VEER_OK);
+	(void)put(f->store, "b", "{}", STORE_ANY, VEER_OK);
+	assert_false(store_is_rewound(f->store));
+	run_sql(f, "veer.db", "UPDATE meta SET value=1 WHERE key='revision'");
+	(void)put(f->store, "c", "{}", STORE_ANY, VEER_ESTALE);
+	assert_true(store_is_rewound(f->store));
+	reopen(f);
+	assert_false(store_is_rewound(f->store));
+	run_sql(f, "veer.db", "UPDATE meta SET value=9 WHERE key='revision'"); /* nor one that jumps ahead */
+	assert_true(store_is_rewound(f->store));
+	(void)put(f->store, "c", "{}", STORE_ANY, VEER_ESTALE);
+}
+
+static bool collect_was(void *ctx, const struct store_object *o)
+{
+	char *out = ctx, text[DIGEST_HEX_SIZE] = "-";
+	struct digest digest;
+	if (o->was != NULL) {
+		digest_load(o->was, &digest);
+		digest_print(&digest, text);
+	}
+	(void)snprintf(out + strlen(out), 512 - strlen(out), "%s:%.8s ", o->key, text);
+	return true;
+}
+
+static void a_watch_tells_the_digest_of_what_was_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct store_watch *watch = NULL;
+	char got[512] = "", wanted[512], text[DIGEST_HEX_SIZE];
+	struct digest digest;
+	int64_t revision;
+	assert_int_equal(store_watch_open(f->store, 0, &watch), VEER_OK);
+	(void)put(f->store, "a", "{}", STORE_ANY, VEER_OK);
+	(void)put(f->store, "a", "{\"b\":1}", STORE_ANY, VEER_OK);
+	struct store_op del = {.op = STORE_DEL, .kind = MODEL_KIND_SITE, .key = "a", .expect = STORE_ANY};
+	assert_int_equal(store_commit(f->store, &del, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
+	assert_int_equal(store_watch_next(watch, 1000, collect_was, got, &revision), VEER_OK);
+	assert_true(digest_of("site", "a", "{}", 2, &digest));
+	digest_print(&digest, text);
+	int n = snprintf(wanted, sizeof wanted, "a:- a:%.8s ", text);
+	assert_true(digest_of("site", "a", "{\"b\":1}", 7, &digest));
+	digest_print(&digest, text);
+	(void)snprintf(wanted + n, sizeof wanted - (size_t)n, "a:%.8s ", text);
+	assert_string_equal(got, wanted);
+	store_watch_close(&watch);
+}
+
+static void a_store_of_before_there_were_lineages_is_taken_over(void **state)
+{
+	struct fixture *f = *state;
+	struct history_ancestry a;
+	struct store_object object;
+	struct store_watch *watch = NULL;
+	char id[HISTORY_ID_SIZE];
+	(void)put(f->store, "a", "{}", STORE_ANY, VEER_OK);
+	(void)put(f->store, "b", "{}", STORE_ANY, VEER_OK);
+	(void)snprintf(id, sizeof id, "%s", store_id(f->store));
+	store_close(&f->store);
+	run_sql(f, "veer.db",
+		"DROP TABLE lineages; ALTER TABLE changes DROP COLUMN was; DELETE FROM meta WHERE key='unsettled';"
+		"PRAGMA user_version=1");
+	reopen(f);
+	assert_string_equal(store_id(f->store), id);
+	store_ancestry(f->store, &a);
+	assert_int_equal(a.count, 1);
+	assert_string_equal(a.lineages[0].id, id);
+	assert_int_equal(a.lineages[0].from_revision, 0);
+	assert_int_equal(store_get(f->store, MODEL_KIND_SITE, "b", f->arena, &object), VEER_OK);
+	assert_int_equal(store_watch_open(f->store, 1, &watch), VEER_ESTALE); /* its changes have no digests */
+	assert_int_equal(put(f->store, "c", "{}", STORE_ANY, VEER_OK), 3);
+}
+
+static void a_backup_is_restored_as_another_store(void **state)
+{
+	struct fixture *f = *state;
+	struct restore_loss *loss = calloc(1, sizeof *loss);
+	struct veer_diag diag = {""};
+	struct store_object object;
+	char path[128], id[HISTORY_ID_SIZE];
+	assert_non_null(loss);
+	(void)snprintf(path, sizeof path, "%s/backup", f->dir);
+	(void)put(f->store, "kept", "{}", STORE_ANY, VEER_OK);
+	(void)put(f->store, "changed", "{}", STORE_ANY, VEER_OK);
+	(void)put(f->store, "deleted", "{}", STORE_ANY, VEER_OK);
+	assert_int_equal(store_backup(f->store, path), VEER_OK);
+	(void)put(f->store, "changed", "{\"a\":1}", STORE_ANY, VEER_OK);
+	(void)put(f->store, "made", "{}", STORE_ANY, VEER_OK);
+	struct store_op del = {.op = STORE_DEL, .kind = MODEL_KIND_SITE, .key = "deleted", .expect = STORE_ANY};
+	int64_t revision;
+	assert_int_equal(store_commit(f->store, &del, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
+	(void)snprintf(id, sizeof id, "%s", store_id(f->store));
+	assert_int_equal(store_restore(f->url, path, HISTORY_RESTORE, loss, &diag), VEER_EBUSY);
+	assert_non_null(strstr(diag.text, "stop it first"));
+	store_close(&f->store);
+	if (store_restore(f->url, path, HISTORY_RESTORE, loss, &diag) != VEER_OK)
+		fail_msg("%s", diag.text);
+	assert_true(loss->is_known && loss->lost == 1 && loss->older == 1 && loss->back == 1);
+	assert_int_equal(loss->backup_revision, 3);
+	assert_int_equal(loss->store_revision, 6);
+	assert_string_not_equal(loss->store_id, id);
+	reopen(f);
+	assert_string_equal(store_id(f->store), loss->store_id);
+	assert_int_equal(store_revision(f->store), 3);
+	assert_int_equal(store_get(f->store, MODEL_KIND_SITE, "deleted", f->arena, &object), VEER_OK);
+	assert_int_equal(store_get(f->store, MODEL_KIND_SITE, "made", f->arena, &object), VEER_ENOTFOUND);
+	assert_true(store_is_unsettled(f->store));
+	assert_int_equal(unlink(loss->kept), 0);
+	assert_int_equal(unlink(path), 0);
+	free(loss);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -350,6 +520,11 @@ int main(void)
 		T(a_second_process_is_kept_out),
 		T(garbage_and_newer_files_are_refused_with_their_name),
 		T(commits_from_many_threads_each_get_their_own_revision),
+		cmocka_unit_test_setup_teardown(each_lineage_begins_where_the_store_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_store_that_goes_back_beneath_us_takes_no_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_watch_tells_the_digest_of_what_was_replaced, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_store_of_before_there_were_lineages_is_taken_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_backup_is_restored_as_another_store, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

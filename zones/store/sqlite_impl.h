@@ -15,6 +15,10 @@ enum {
 	SQLITE_STORE_LEASES_MAX = 1024,
 };
 
+/* Where the database is: its revision and its newest lineage. */
+#define SQLITE_STORE_POSITION                                                                                          \
+	"SELECT (SELECT value FROM meta WHERE key='revision'), (SELECT id FROM lineages ORDER BY seq DESC LIMIT 1)"
+
 struct sqlite_lease {
 	int64_t id; /* 0: free */
 	int64_t ttl_ms;
@@ -56,7 +60,7 @@ struct sqlite_store {
 	int64_t revision;
 	struct history_ancestry ancestry;
 	bool is_unsettled; /* a rewind or a restore has not had its consequences */
-	bool is_rewound;   /* what is on disk is older than what was seen */
+	bool is_rewound;   /* what is on disk is not what was seen */
 	bool is_closing;
 	struct sqlite_lease leases[SQLITE_STORE_LEASES_MAX];
 	int64_t next_lease;

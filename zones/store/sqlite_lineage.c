@@ -208,11 +208,19 @@ enum veer_err sqlite_store_settle(void *self)
 
 /* --- has it gone back? -------------------------------------------------------------------------------------- */
 
-static int64_t revision_on_disk(sqlite3_stmt *stmt)
+/* Is what the bound connection reads what is known of it? */
+static bool is_as_seen(struct sqlite_store *s, sqlite3_stmt *stmt)
 {
-	int64_t revision = sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : INT64_MAX;
+	bool is_read = sqlite3_step(stmt) == SQLITE_ROW;
+	int64_t revision = is_read ? sqlite3_column_int64(stmt, 0) : 0;
+	const char *lineage = is_read ? (const char *)sqlite3_column_text(stmt, 1) : NULL;
+	(void)pthread_mutex_lock(&s->state_lock);
+	/* what cannot be read at this moment says nothing */
+	bool is_same = !is_read || (revision == s->revision && lineage != NULL &&
+				    strcmp(lineage, s->ancestry.lineages[s->ancestry.count - 1].id) == 0);
+	(void)pthread_mutex_unlock(&s->state_lock);
 	(void)sqlite3_reset(stmt);
-	return revision;
+	return is_same;
 }
 
 static bool note(struct sqlite_store *s, bool is_back)
@@ -226,8 +234,7 @@ static bool note(struct sqlite_store *s, bool is_back)
 
 bool sqlite_store_look_back(struct sqlite_store *s)
 {
-	int64_t seen = s->revision; /* only the holder of the turn changes it */
-	return note(s, revision_on_disk(s->newest) < seen);
+	return note(s, !is_as_seen(s, s->newest));
 }
 
 /* A file that is gone says nothing: what is open is the newest there is. */
@@ -237,16 +244,19 @@ static bool is_replaced(const struct sqlite_store *s)
 	return s->inode != 0 && stat(s->path, &file) == 0 && (file.st_dev != s->device || file.st_ino != s->inode);
 }
 
+/* A commit that is under way may be on disk and not known yet: that is looked at again when nobody commits. */
 bool sqlite_store_is_rewound(void *self)
 {
 	struct sqlite_store *s = self;
-	(void)pthread_mutex_lock(&s->state_lock);
-	int64_t seen = s->revision;
-	(void)pthread_mutex_unlock(&s->state_lock);
 	(void)pthread_mutex_lock(&s->read_lock);
-	int64_t there = revision_on_disk(s->seen);
+	bool is_same = is_as_seen(s, s->seen);
 	(void)pthread_mutex_unlock(&s->read_lock);
-	return note(s, there < seen || is_replaced(s));
+	if (!is_same) {
+		sqlite_store_take_turn(s, STORE_URGENT);
+		is_same = is_as_seen(s, s->newest);
+		sqlite_store_end_turn(s);
+	}
+	return note(s, !is_same || is_replaced(s));
 }
 
 /* --- a copy ------------------------------------------------------------------------------------------------- */

@@ -118,7 +118,7 @@ static bool prepare_writer(struct sqlite_store *s)
 		       &s->log) &&
 	       prepare(s->writer, "UPDATE meta SET value=?1 WHERE key='revision'", &s->set_revision) &&
 	       prepare(s->writer, "DELETE FROM changes WHERE revision<=?1", &s->compact) &&
-	       prepare(s->writer, "SELECT value FROM meta WHERE key='revision'", &s->newest) &&
+	       prepare(s->writer, SQLITE_STORE_POSITION, &s->newest) &&
 	       prepare(s->writer, "BEGIN IMMEDIATE", &s->begin) && prepare(s->writer, "COMMIT", &s->commit) &&
 	       prepare(s->writer, "ROLLBACK", &s->rollback);
 }
@@ -131,7 +131,7 @@ static bool prepare_readers(struct sqlite_store *s)
 		       " ORDER BY revision, seq",
 		       &s->history) &&
 	       prepare(s->reader, "SELECT value FROM meta WHERE key='compacted'", &s->oldest) &&
-	       prepare(s->reader, "SELECT value FROM meta WHERE key='revision'", &s->seen) &&
+	       prepare(s->reader, SQLITE_STORE_POSITION, &s->seen) &&
 	       prepare(s->bulk,
 		       "SELECT kind, key, revision, value FROM objects WHERE kind=?1 AND key>?2 AND key>=?3 AND key<?4"
 		       " ORDER BY key",

@@ -106,8 +106,9 @@ enum veer_err store_settle(struct store *store);
 enum veer_err store_backup(struct store *store, const char *path);
 
 /*
- * Is what is on disk older than what this process has seen, or not the file that it has open? Then its memory is of a
- * history that is no more, and nothing more may be committed from it; commits answer VEER_ESTALE.
+ * Is what is on disk another revision or lineage than this process has brought it to, or not the file that it has open?
+ * Then its memory is of a history that is no more, and nothing more may be committed from it; commits answer
+ * VEER_ESTALE.
  */
 bool store_is_rewound(struct store *store);
 
