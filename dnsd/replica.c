@@ -159,18 +159,42 @@ static void keep_highest(struct replica *r, const struct history_position *highe
 		 LOG_INT("revision", r->at.revision), LOG_INT("served", highest->revision));
 }
 
-enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
+/* Into a builder of its own; what a damaged file has delivered goes with it. */
+static enum veer_err load_copy(struct replica *r, bool is_before, struct loading *l, struct veer_diag *diag)
 {
 	static const struct plan_disk_sink sink = {load_object, load_commit};
+	struct plan_disk *disk = r->config.disk;
+	plan_builder_free(&r->fresh);
+	r->fresh = new_builder(r);
+	l->at = (struct history_position){.revision = 0};
+	if (r->fresh == NULL)
+		return VEER_ENOMEM;
+	return is_before ? plan_disk_load_before(disk, &sink, l, diag) : plan_disk_load(disk, &sink, l, diag);
+}
+
+static enum veer_err load(struct replica *r, struct loading *l, struct veer_diag *diag)
+{
+	struct veer_diag unused = {.text = ""};
+	bool is_large = heap_expect((size_t)plan_disk_base_bytes(r->config.disk) * 2);
+	enum veer_err err = load_copy(r, false, l, diag), before = err;
+	if (err != VEER_OK && err != VEER_ENOMEM)
+		before = load_copy(r, true, l, &unused);
+	if (is_large)
+		heap_settle();
+	if (err != VEER_OK && before == VEER_OK)
+		log_error(r->config.log, "the saved plan is damaged: the one before is served",
+			  LOG_STR("reason", diag->text), LOG_INT("revision", l->at.revision));
+	return before == VEER_OK ? VEER_OK : err;
+}
+
+enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
+{
 	struct loading l = {.replica = r};
 	const struct history_position highest = r->highest;
 	if (r->config.disk == NULL)
 		return VEER_ENOTFOUND;
-	r->fresh = new_builder(r);
-	bool is_large = heap_expect((size_t)plan_disk_base_bytes(r->config.disk) * 2);
-	enum veer_err err = r->fresh != NULL ? plan_disk_load(r->config.disk, &sink, &l, diag) : VEER_ENOMEM;
-	if (is_large)
-		heap_settle();
+	diag->text[0] = '\0';
+	enum veer_err err = load(r, &l, diag);
 	if (err == VEER_OK)
 		r->is_saved_in_doubt = r->config.doubts_saved;
 	if (err == VEER_OK && r->is_saved_in_doubt)

@@ -43,8 +43,9 @@ struct replica *replica_new(const struct replica_config *config);
 void replica_free(struct replica **replica);
 
 /*
- * Publish what is kept on disk. Errors: VEER_ENOTFOUND (nothing kept), VEER_ECORRUPT and the like (refused whole: the
- * diag says where); the replica is then as new.
+ * Publish what is kept on disk; where that is damaged, what was kept before it: then it is VEER_OK, and the diag is not
+ * empty. Errors: VEER_ENOTFOUND (nothing kept), VEER_ECORRUPT and the like (refused whole: the diag says where); the
+ * replica is then as new.
  */
 enum veer_err replica_load(struct replica *replica, struct veer_diag *diag);
 

@@ -260,7 +260,7 @@ static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
 	enum veer_err err = replica_load(s->replica, &saved);
 	if (s->failed != VEER_OK)
 		return veer_fail(diag, s->failed, "%s", s->failed_diag.text);
-	if (err != VEER_OK && err != VEER_ENOTFOUND)
+	if (saved.text[0] != '\0' && err != VEER_ENOTFOUND)
 		degraded_begin(&s->degraded, s->daemon->log, DEGRADED_SAVED_PLAN, saved.text);
 	err = follow_or_serve(s, diag);
 	if (err == VEER_OK)

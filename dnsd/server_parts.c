@@ -259,6 +259,8 @@ static void retry(void *ctx)
 		plan_disk_try_again(s->disk);
 		if (plan_disk_is_kept(s->disk))
 			end(s, DEGRADED_STATE);
+		if (!plan_disk_needs_base(s->disk))
+			end(s, DEGRADED_SAVED_PLAN);
 	}
 	server_watch_parts(s);
 }

@@ -233,43 +233,76 @@ void plan_disk_close(struct plan_disk **disk_ptr)
 	*disk_ptr = NULL;
 }
 
-int64_t plan_disk_base_bytes(const struct plan_disk *disk)
+/* Bytes of a file in the directory; 0 when it is not there. */
+static int64_t size_of(const struct plan_disk *disk, const char *name)
 {
 	char path[PLAN_DISK_PATH_SIZE];
 	struct stat status;
-	plan_disk_path(disk, "plan.base", path);
+	plan_disk_path(disk, name, path);
 	return stat(path, &status) == 0 ? status.st_size : 0;
 }
 
-/* Sum of the two reads: where the load has got to. */
-enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
-			     struct veer_diag *diag)
+int64_t plan_disk_base_bytes(const struct plan_disk *disk)
+{
+	return size_of(disk, "plan.base");
+}
+
+/* Read one base, whole. */
+static enum veer_err load_base(struct plan_disk *disk, const char *name, const struct plan_disk_sink *sink, void *ctx,
+			       unsigned *version, struct veer_diag *diag)
 {
 	char path[PLAN_DISK_PATH_SIZE];
 	struct plan_disk_file f;
 	struct plan_disk_files *files = &disk->files;
-	int64_t good_len = 0;
-	unsigned version = 0;
-	plan_disk_path(disk, "plan.base", path);
+	plan_disk_path(disk, name, path);
 	enum veer_err err = plan_disk_file_open(&f, &disk->tables, path);
 	if (err != VEER_OK)
 		return veer_fail(diag, err, "%s: %s", path, veer_err_text(err));
-	err = plan_disk_read_base(disk, &f, sink, ctx, &files->base, &version, diag);
+	err = plan_disk_read_base(disk, &f, sink, ctx, &files->base, version, diag);
 	files->base_len = f.consumed;
 	plan_disk_file_close(&f);
-	if (err == VEER_OK)
-		err = sink->commit(ctx, &files->base, diag);
 	files->at = files->base;
-	if (err == VEER_OK) {
-		err = plan_disk_read_journal(disk, sink, ctx, &files->at, &good_len, diag);
-		err = err == VEER_ENOTFOUND ? VEER_OK : err;
-	}
-	disk->expected_bytes = err == VEER_OK ? (uint64_t)(files->base_len + good_len) : 0;
+	return err == VEER_OK ? sink->commit(ctx, &files->base, diag) : err;
+}
+
+/* Go on from where the load is; one that does not continue it, or is not there, changes nothing. */
+static enum veer_err load_journal(struct plan_disk *disk, const char *name, const struct plan_disk_sink *sink,
+				  void *ctx, int64_t *good_len, struct veer_diag *diag)
+{
+	*good_len = 0;
+	enum veer_err err = plan_disk_read_journal(disk, name, sink, ctx, &disk->files.at, good_len, diag);
+	return err == VEER_ENOTFOUND ? VEER_OK : err;
+}
+
+enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
+			     struct veer_diag *diag)
+{
+	int64_t good_len = 0, old_len = 0;
+	unsigned version = 0;
+	enum veer_err err = load_base(disk, "plan.base", sink, ctx, &version, diag);
+	if (err == VEER_OK)
+		err = load_journal(disk, "plan.journal", sink, ctx, &good_len, diag);
+	/* the process ended while it made the next base */
+	if (err == VEER_OK && good_len == 0)
+		err = load_journal(disk, "plan.journal.old", sink, ctx, &old_len, diag);
+	disk->expected_bytes = err == VEER_OK ? (uint64_t)(disk->files.base_len + good_len + old_len) : 0;
 	/* files of an older format are not added to */
-	if (err == VEER_OK && version == PLAN_DISK_VERSION && !disk->is_read_only &&
+	if (err == VEER_OK && old_len == 0 && version == PLAN_DISK_VERSION && !disk->is_read_only &&
 	    plan_disk_open_journal(disk, good_len) == VEER_OK)
 		atomic_store(&disk->needs_base, false);
 	return err;
+}
+
+enum veer_err plan_disk_load_before(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
+				    struct veer_diag *diag)
+{
+	int64_t unused;
+	unsigned version = 0;
+	enum veer_err err = load_base(disk, "plan.base.old", sink, ctx, &version, diag);
+	/* its own journal leads to where the base after it began, and that one's on */
+	if (err == VEER_OK)
+		err = load_journal(disk, "plan.journal.old", sink, ctx, &unused, diag);
+	return err == VEER_OK ? load_journal(disk, "plan.journal", sink, ctx, &unused, diag) : err;
 }
 
 void plan_disk_highest(const struct plan_disk *disk, struct history_position *out)
@@ -460,7 +493,9 @@ bool plan_disk_has_room(const struct plan_disk *disk)
 	if (statvfs(disk->dir, &fs) != 0)
 		return true;
 	uint64_t needed = disk->expected_bytes + disk->expected_bytes / 2 + ROOM_BYTES;
-	return (fs.f_flag & ST_RDONLY) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize >= needed;
+	/* the base before would be given up for it */
+	uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize + (uint64_t)size_of(disk, "plan.base.old");
+	return (fs.f_flag & ST_RDONLY) == 0 && free_bytes >= needed;
 }
 
 void plan_disk_flush(struct plan_disk *disk)

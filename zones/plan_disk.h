@@ -55,6 +55,13 @@ int64_t plan_disk_base_bytes(const struct plan_disk *disk);
 enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
 			     struct veer_diag *diag);
 
+/*
+ * The same of the base before the newest, with what the journals have after it: for when the newest is damaged. Nothing
+ * is appended to these files: the disk needs a base.
+ */
+enum veer_err plan_disk_load_before(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
+				    struct veer_diag *diag);
+
 /* The newest that was ever served from this directory, without its digest; zeroed when unknown. */
 void plan_disk_highest(const struct plan_disk *disk, struct history_position *out);
 

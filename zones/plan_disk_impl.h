@@ -37,7 +37,7 @@ struct plan_disk_job {
 	enum plan_disk_job_kind kind;
 	struct history_position at;
 	uint64_t count; /* records of the base so far */
-	char *data; /* owned */
+	char *data;     /* owned */
 	size_t len;
 };
 
@@ -59,7 +59,7 @@ struct plan_disk_files {
 	int journal_fd; /* -1: nothing to append to; a base is needed */
 	int64_t journal_len;
 	struct history_position at; /* the last one journalled, or the base's */
-	int base_fd;      /* the base under way; -1: none */
+	int base_fd;                /* the base under way; -1: none */
 	uint32_t base_crc;
 	int64_t base_under_way_len;
 };
@@ -79,7 +79,7 @@ struct plan_disk {
 	uint64_t base_bytes;     /* of its records so far */
 	uint64_t expected_bytes; /* what a base of the plan in use takes; 0: not known */
 	bool is_base_lost;       /* a part of the base under way could not be queued */
-	struct buf journal; /* operations of the commit under way */
+	struct buf journal;      /* operations of the commit under way */
 	uint32_t journal_count;
 
 	pthread_mutex_t lock; /* guards the queue */
@@ -108,11 +108,11 @@ enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk
 				  const struct plan_disk_sink *sink, void *ctx, struct history_position *at,
 				  unsigned *version, struct veer_diag *diag);
 /*
- * Read the journal of the base `*at` up to its last whole commit, which `*at` then is; `*good_len` is where that ends.
- * VEER_ENOTFOUND when there is none, or it is another base's.
+ * Read the journal `name` of the base `*at` up to its last whole commit, which `*at` then is; `*good_len` is where that
+ * ends. VEER_ENOTFOUND when there is none, or it is another base's.
  */
-enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
-				     struct history_position *at, int64_t *good_len, struct veer_diag *diag);
+enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const char *name, const struct plan_disk_sink *sink,
+				     void *ctx, struct history_position *at, int64_t *good_len, struct veer_diag *diag);
 
 /* plan_disk_write.c: the thread. */
 void *plan_disk_main(void *ctx);

@@ -240,14 +240,14 @@ static enum veer_err deliver(const uint8_t *p, size_t len, unsigned version, con
 	return sink->commit(ctx, position, diag);
 }
 
-enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
-				     struct history_position *at, int64_t *good_len, struct veer_diag *diag)
+enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const char *name, const struct plan_disk_sink *sink,
+				     void *ctx, struct history_position *at, int64_t *good_len, struct veer_diag *diag)
 {
 	char path[PLAN_DISK_PATH_SIZE];
 	struct plan_disk_file f;
 	struct history_position base;
 	unsigned version = 0;
-	plan_disk_path(disk, "plan.journal", path);
+	plan_disk_path(disk, name, path);
 	enum veer_err err = plan_disk_file_open(&f, &disk->tables, path);
 	if (err != VEER_OK)
 		return err;

@@ -9,13 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "zones/plan_disk_impl.h"
 #include "zones/strmap.h"
 
-enum { WRITE_CHUNK_BYTES = 1 << 20 };
+enum {
+	WRITE_CHUNK_BYTES = 1 << 20,
+	ROOM_BYTES = 1 << 20, /* beside the base, for what the file system needs itself */
+};
 
 static void failed(struct plan_disk *disk, const char *what)
 {
@@ -45,11 +49,26 @@ static bool write_base(struct plan_disk *disk, const void *data, size_t len)
 }
 
 /* The header is written last, because the revision is known at the end: until then its place is empty. */
+/* Where there is no room for another base, the one before is given up. */
+static void make_room(struct plan_disk *disk)
+{
+	char path[PLAN_DISK_PATH_SIZE];
+	struct statvfs fs;
+	uint64_t needed = (uint64_t)disk->files.base_len + ROOM_BYTES;
+	if (statvfs(disk->dir, &fs) != 0 || (uint64_t)fs.f_bavail * fs.f_frsize >= needed)
+		return;
+	plan_disk_path(disk, "plan.base.old", path);
+	(void)unlink(path);
+	plan_disk_path(disk, "plan.journal.old", path);
+	(void)unlink(path);
+}
+
 static void begin_base(struct plan_disk *disk)
 {
 	char path[PLAN_DISK_PATH_SIZE];
 	struct plan_disk_files *f = &disk->files;
 	close_base(disk);
+	make_room(disk);
 	plan_disk_path(disk, "plan.base.new", path);
 	f->base_fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	f->base_crc = 0;
@@ -110,6 +129,24 @@ static void close_journal(struct plan_disk *disk)
 	disk->files.journal_fd = -1;
 }
 
+/*
+ * The base in use, with its journal, stays as the one before: should the new one be damaged, it is loaded. A process
+ * that ends in between leaves a base whose journal has the other name, which a load finds. On a file system without
+ * links there is no second copy.
+ */
+static void keep_before(struct plan_disk *disk)
+{
+	char base[PLAN_DISK_PATH_SIZE], base_old[PLAN_DISK_PATH_SIZE];
+	char journal[PLAN_DISK_PATH_SIZE], journal_old[PLAN_DISK_PATH_SIZE];
+	plan_disk_path(disk, "plan.base", base);
+	plan_disk_path(disk, "plan.base.old", base_old);
+	plan_disk_path(disk, "plan.journal", journal);
+	plan_disk_path(disk, "plan.journal.old", journal_old);
+	(void)unlink(base_old);
+	if (link(base, base_old) != 0 || rename(journal, journal_old) != 0)
+		(void)unlink(journal_old);
+}
+
 static bool commit_base(struct plan_disk *disk, const struct history_position *at, uint64_t count)
 {
 	char from[PLAN_DISK_PATH_SIZE], to[PLAN_DISK_PATH_SIZE];
@@ -118,8 +155,10 @@ static bool commit_base(struct plan_disk *disk, const struct history_position *a
 		return false;
 	plan_disk_path(disk, "plan.base.new", from);
 	plan_disk_path(disk, "plan.base", to);
-	if (!finish_base(disk, at, count) || rename(from, to) != 0 ||
-	    file_sync_dir_of(to, NULL) != VEER_OK) {
+	bool is_whole = finish_base(disk, at, count);
+	if (is_whole)
+		keep_before(disk);
+	if (!is_whole || rename(from, to) != 0 || file_sync_dir_of(to, NULL) != VEER_OK) {
 		failed(disk, "finish a base");
 		close_base(disk);
 		return false;
@@ -309,15 +348,14 @@ static enum veer_err merge(struct compaction *c, struct history_position *at)
 	struct history_position base;
 	unsigned version;
 	int64_t good_len;
-	enum veer_err err = plan_disk_read_journal(disk, &words, c, at, &good_len, NULL);
+	enum veer_err err = plan_disk_read_journal(disk, "plan.journal", &words, c, at, &good_len, NULL);
 	plan_disk_path(disk, "plan.base", path);
 	if (err == VEER_OK)
 		err = plan_disk_file_open(&f, &disk->tables, path);
 	if (err != VEER_OK)
 		return err;
 	begin_base(disk);
-	err = disk->files.base_fd >= 0 ? plan_disk_read_base(disk, &f, &records, c, &base, &version, NULL)
-				       : VEER_EIO;
+	err = disk->files.base_fd >= 0 ? plan_disk_read_base(disk, &f, &records, c, &base, &version, NULL) : VEER_EIO;
 	plan_disk_file_close(&f);
 	return err == VEER_OK ? write_words(c) : err;
 }

@@ -103,6 +103,22 @@ def test_an_address_for_metrics_that_is_taken_is_tried_again(saved, tmp_path):
         assert urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5 * SLOW).status == 200
 
 
+def test_a_damaged_plan_is_answered_from_the_copy_before(saved, tmp_path):
+    os.unlink(f"{saved}/highest")
+    os.rename(f"{saved}/plan.base", f"{saved}/plan.base.old")
+    os.rename(f"{saved}/plan.journal", f"{saved}/plan.journal.old")
+    with open(f"{saved}/plan.base.old", "rb") as f:
+        damaged = bytearray(f.read())
+    damaged[len(damaged) // 2] ^= 4
+    with open(f"{saved}/plan.base", "wb") as f:
+        f.write(damaged)
+    with Dnsd("--feed", f"unix:{tmp_path}/nobody", "--state", saved) as d:
+        d.ready()
+        assert d.ask("www.gslb.example.") == ANSWER
+        d.wait_log("level=error.*part=saved_plan")
+        assert d.stop() == 0
+
+
 def test_without_identity_and_token_a_saved_plan_is_served(saved):
     """As after the loss of identity.json: only the feed cannot be followed."""
     with Dnsd("--feed", "https://127.0.0.1:1", "--state", saved) as d:

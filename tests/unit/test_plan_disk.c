@@ -50,7 +50,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock", "copy", "lineages"};
+	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal",  "highest",         "lock",
+					    "copy",      "lineages",      "plan.base.old", "plan.journal.old"};
 	struct fixture *f = *state;
 	plan_disk_close(&f->disk);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -384,6 +385,97 @@ static void a_long_journal_is_compacted_to_the_same_state(void **state)
 	free(big);
 }
 
+/* One bit of a file is another. */
+static void damage(struct fixture *f, const char *name)
+{
+	size_t len;
+	char *data = slurp(f, name, &len);
+	assert_true(len > 120);
+	data[120] ^= 1;
+	spew(f, name, data, len);
+	free(data);
+}
+
+static enum veer_err reload_before(struct fixture *f, struct loaded *l)
+{
+	struct veer_diag diag = {""};
+	*l = (struct loaded){.revision = 0};
+	return plan_disk_load_before(f->disk, &sink, l, &diag);
+}
+
+static void of_a_damaged_base_the_one_before_is_there_with_all_that_followed(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	char *big = malloc(1 << 20);
+	assert_non_null(big);
+	memset(big, 'x', 1 << 20);
+	big[(1 << 20) - 1] = '\0';
+	write_base(f->disk, 10);
+	for (int64_t r = 11; r < 41; r++)
+		journal(f->disk, r, r % 2 ? "odd" : "even", big);
+	plan_disk_flush(f->disk); /* compacted */
+	journal(f->disk, 41, "z", "{}");
+	plan_disk_flush(f->disk);
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 41);
+	damage(f, "plan.base");
+	assert_int_equal(reload(f, &l), VEER_ECORRUPT);
+	assert_true(plan_disk_needs_base(f->disk));
+	assert_int_equal(reload_before(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 41);
+	/* nothing is added to what is damaged, and a new base makes it whole */
+	journal(f->disk, 42, "y", "{}");
+	write_base(f->disk, 43);
+	plan_disk_flush(f->disk);
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 43);
+	free(big);
+}
+
+static void of_a_damaged_full_state_what_was_served_before_it_is_there(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	write_base(f->disk, 10);
+	journal(f->disk, 11, "k", "{}");
+	write_base(f->disk, 20); /* a full state: nothing leads from 11 to it */
+	journal(f->disk, 21, "m", "{}");
+	plan_disk_flush(f->disk);
+	damage(f, "plan.base");
+	assert_int_equal(reload(f, &l), VEER_ECORRUPT);
+	assert_int_equal(reload_before(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 11);
+	damage(f, "plan.base.old");
+	assert_int_equal(reload_before(f, &l), VEER_ECORRUPT);
+}
+
+static void a_process_that_ends_while_it_puts_a_base_in_place_loses_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded l;
+	char from[128], to[128];
+	write_base(f->disk, 10);
+	journal(f->disk, 11, "k", "{}");
+	plan_disk_flush(f->disk);
+	path_of(f, "plan.base", from, sizeof from);
+	path_of(f, "plan.base.old", to, sizeof to);
+	assert_int_equal(link(from, to), 0);
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 11);
+	path_of(f, "plan.journal", from, sizeof from);
+	path_of(f, "plan.journal.old", to, sizeof to);
+	plan_disk_close(&f->disk);
+	assert_int_equal(rename(from, to), 0);
+	open_disk(f);
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 11);
+	write_base(f->disk, 12);
+	journal(f->disk, 13, "k", "{}");
+	assert_int_equal(reload(f, &l), VEER_OK);
+	assert_int_equal(l.revision, 13);
+}
+
 static void two_name_servers_cannot_share_a_directory(void **state)
 {
 	struct fixture *f = *state;
@@ -602,6 +694,9 @@ int main(void)
 		T(after_a_torn_end_the_journal_goes_on_cleanly),
 		T(another_bases_journal_is_ignored),
 		T(a_long_journal_is_compacted_to_the_same_state),
+		T(of_a_damaged_base_the_one_before_is_there_with_all_that_followed),
+		T(of_a_damaged_full_state_what_was_served_before_it_is_there),
+		T(a_process_that_ends_while_it_puts_a_base_in_place_loses_nothing),
 		T(two_name_servers_cannot_share_a_directory),
 		T(after_a_base_that_could_not_be_written_the_old_journal_does_not_grow),
 		T(after_a_commit_that_was_lost_none_follows_it),
