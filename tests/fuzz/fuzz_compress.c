@@ -4,6 +4,8 @@
  * in, whatever the compression does (RFC 1035 4.1.4, RFC 3597 4). Goes through zones/ready.c and dnsd/encode.c, over
  * TCP and, for each size that a client may take, over UDP.
  *
+ * An RRset at a wildcard is also asked for by a name that the wildcard stands for.
+ *
  * Oracle: all of served.h (whole records, pointers backwards, sizes, ldns reads it). Each record of a reply is one that
  * was put in, under its owner; an RRset is there whole or not at all; the RRset asked for is there over TCP, and over
  * UDP unless TC says so. What types compress their names is said here anew.
@@ -343,12 +345,15 @@ static void check_records(const struct zone *z, const uint8_t *reply, size_t len
 	fuzz_check(open_left == 0);
 }
 
-static size_t make_query(const struct rrset_view *view, struct input *in, uint16_t udp_size, uint8_t *out)
+/* The query for an RRset; for one at a wildcard also (`is_below`) by a name that the wildcard stands for. */
+static size_t make_query(const struct rrset_view *view, bool is_below, struct input *in, uint16_t udp_size, uint8_t *out)
 {
 	static const uint8_t opt[] = {0, 0, RRTYPE_OPT, 0, 0, 0, 0, 0, 0, 0, 0};
 	unsigned flips = eat(in);
 	memcpy(out, "\x12\x34\1\0\0\1\0\0\0\0\0\1", 12);
 	memcpy(out + 12, view->owner, view->owner_len);
+	if (is_below)
+		out[13] = 'q';
 	for (size_t at = 12; out[at] != 0; at += out[at] + 1U) /* letters in any case */
 		for (size_t i = 1; i <= out[at]; i++)
 			if (out[at + i] >= 'a' && out[at + i] <= 'z' && (flips >> (i & 7) & 1) != 0)
@@ -364,13 +369,25 @@ static size_t make_query(const struct rrset_view *view, struct input *in, uint16
 	return 12 + view->owner_len + 4 + sizeof opt;
 }
 
+/* What is asked of a wildcard by a name below it has the wildcard's RDATA, whatever that names. */
+static void ask_below(struct served *s, const struct zone *z, const struct rrset_view *view, struct input *in,
+		      bool is_tcp)
+{
+	static const struct lookup_client client = {.is_ipv6 = false};
+	uint8_t query[512];
+	size_t query_len = make_query(view, true, in, 1232, query);
+	size_t len = served_ask(s, query, query_len, &client, is_tcp, 1);
+	served_check_reply(query, query_len, s->out, len, is_tcp);
+	check_records(z, s->out, len);
+}
+
 /* Ask for an RRset that was put in. */
 static void ask(struct served *s, const struct zone *z, const struct rrset_view *view, struct input *in, bool is_tcp)
 {
 	static const struct lookup_client client = {.is_ipv6 = false};
 	uint8_t query[512];
 	uint16_t udp_size = (uint16_t)(512 + eat(in) * 3);
-	size_t query_len = make_query(view, in, udp_size, query);
+	size_t query_len = make_query(view, false, in, udp_size, query);
 	size_t len = served_ask(s, query, query_len, &client, is_tcp, 1);
 	served_check_reply(query, query_len, s->out, len, is_tcp);
 	check_records(z, s->out, len);
@@ -395,6 +412,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < zone.rrset_count; i++) {
 		ask(s, &zone, &zone.rrsets[i].view, &in, true);
 		ask(s, &zone, &zone.rrsets[i].view, &in, false);
+		if (!name_is_wildcard(zone.rrsets[i].view.owner))
+			continue;
+		ask_below(s, &zone, &zone.rrsets[i].view, &in, true);
+		ask_below(s, &zone, &zone.rrsets[i].view, &in, false);
 	}
 	for (unsigned i = 0; i < zone.rrset_count; i++)
 		free(zone.rrsets[i].wire);
