@@ -6,8 +6,8 @@
 #include "zones/zonefile.h"
 
 #include <fcntl.h>
-#include <ldns/ldns.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,9 +15,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "zones/rdata_check.h"
-#include "zones/rrnumbers.h"
-#include "zones/rrtext.h"
+#include "zones/rdata_text.h"
 #include "zones/trie.h"
 #include "zones/zonefile_lines.h"
 
@@ -27,6 +25,7 @@
 #define OWNER_TYPES_MAX 256               /* at one name: each is searched in order */
 #define SINGLES 3                         /* types that stand once at a name */
 #define TTL_FALLBACK 3600                 /* nothing says anything, not even an SOA */
+#define SHOWN_MAX 120                     /* bytes of a record's text in an error */
 
 /* One record, in the order of the file. */
 struct record {
@@ -43,8 +42,9 @@ struct record {
 struct owner {
 	struct record *first;
 	struct record *last;
+	const uint8_t *written; /* the name as it was written first; NULL: in lower case */
 	unsigned count;
-	uint8_t name[];
+	uint8_t name[]; /* in lower case */
 };
 
 struct zonefile {
@@ -61,7 +61,7 @@ struct zonefile {
 struct reading {
 	struct zonefile *zf;
 	char *directory;   /* real path that $INCLUDE may not leave; NULL: $INCLUDE is refused */
-	ldns_buffer *wire; /* scratch for RDATA */
+	uint8_t *rdata;    /* scratch of RDATA_MAX bytes */
 	uint32_t last_ttl; /* stated last, or TTL_UNSTATED */
 	uint32_t ttl;      /* $TTL, or TTL_UNSTATED */
 	uint32_t minimum;  /* the SOA's, or TTL_UNSTATED */
@@ -74,43 +74,74 @@ struct source {
 	struct line_reader lines;
 	unsigned file; /* index of zf->paths */
 	unsigned depth;
-	ldns_rdf *origin;
-	uint8_t owner[NAME_WIRE_MAX]; /* of the record at hand; a line that begins with a blank has the one before */
-	size_t owner_len;             /* 0: none yet */
+	uint8_t origin[NAME_WIRE_MAX];
+	uint8_t owner[NAME_WIRE_MAX];   /* of the record at hand; a line that begins with a blank has the one before */
+	uint8_t written[NAME_WIRE_MAX]; /* the same before it was brought into lower case */
+	size_t owner_len;               /* 0: none yet */
 };
 
-static enum veer_err place(const struct zonefile *zf, unsigned file, unsigned line, enum veer_err err, const char *what,
-			   struct veer_diag *diag)
+/* Text for an error: what is no printable ASCII as \DDD, and no more than SHOWN_MAX bytes of it. */
+static void show_text(const char *text, char *out, size_t size)
 {
-	return veer_fail(diag, err, "%s:%u: %s", zf->paths[file], line, what);
+	size_t len = 0;
+	for (; *text != '\0' && len < SHOWN_MAX && len + 8 < size; text++) {
+		unsigned char c = (unsigned char)*text;
+		if (c >= ' ' && c < 0x7f)
+			out[len++] = (char)c;
+		else
+			len += (size_t)snprintf(out + len, size - len, "\\%03u", c);
+	}
+	(void)snprintf(out + len, size - len, "%s", *text != '\0' ? "..." : "");
 }
 
+/* FILE:LINE: what is wrong, and the text that it is wrong with. */
 static enum veer_err fail_here(const struct source *s, enum veer_err err, const char *what)
 {
-	return place(s->reading->zf, s->file, s->lines.first_line, err, what, s->reading->diag);
+	char shown[SHOWN_MAX + 16];
+	const char *text = s->lines.text.data;
+	while (*text == ' ')
+		text++;
+	show_text(text, shown, sizeof shown);
+	return veer_fail(s->reading->diag, err, "%s:%u: %s%s%s", s->reading->zf->paths[s->file], s->lines.first_line,
+			 what, shown[0] != '\0' ? ": " : "", shown);
 }
 
-static struct owner *need_owner(struct zonefile *zf, const uint8_t *name, size_t len)
+/* The same for a record that was read before: its text is gone, so its name and type stand for it. */
+static enum veer_err fail_at(const struct zonefile *zf, const struct owner *owner, const struct record *r,
+			     enum veer_err err, const char *what, struct veer_diag *diag)
+{
+	char name[NAME_TEXT_SIZE], type[RRSET_TYPE_TEXT_SIZE], shown[SHOWN_MAX + 16];
+	(void)name_print(owner->written != NULL ? owner->written : owner->name, name, sizeof name);
+	rrtype_print(r->type, type);
+	show_text(name, shown, sizeof shown);
+	return veer_fail(diag, err, "%s:%u: %s: %s %s", zf->paths[r->file], r->line, what, shown, type);
+}
+
+static struct owner *need_owner(struct zonefile *zf, const struct source *s)
 {
 	struct trie_txn txn = {.id = 1, .retired = &zf->retired};
 	void *old;
-	struct owner *owner = trie_get(&zf->owners, name);
+	struct owner *owner = trie_get(&zf->owners, s->owner);
 	if (owner != NULL)
 		return owner;
-	owner = arena_alloc(zf->arena, sizeof *owner + len);
+	owner = arena_alloc(zf->arena, sizeof *owner + s->owner_len);
 	if (owner == NULL)
 		return NULL;
-	memcpy(owner->name, name, len);
+	memcpy(owner->name, s->owner, s->owner_len);
+	if (memcmp(s->owner, s->written, s->owner_len) != 0) {
+		owner->written = arena_dup(zf->arena, s->written, s->owner_len);
+		if (owner->written == NULL)
+			return NULL;
+	}
 	return trie_set(&zf->owners, &txn, owner, &old) == VEER_OK ? owner : NULL;
 }
 
-static enum veer_err add_record(struct source *s, const uint8_t *name, size_t name_len_, uint16_t type, uint32_t ttl,
-				const uint8_t *rdata, size_t len)
+static enum veer_err add_record(struct source *s, uint16_t type, uint32_t ttl, const uint8_t *rdata, size_t len)
 {
 	struct zonefile *zf = s->reading->zf;
 	if (zf->record_count >= ZONEFILE_RECORDS_MAX)
 		return fail_here(s, VEER_ELIMIT, "too many records");
-	struct owner *owner = need_owner(zf, name, name_len_);
+	struct owner *owner = need_owner(zf, s);
 	if (owner != NULL && ++owner->count > OWNER_RECORDS_MAX)
 		return fail_here(s, VEER_ELIMIT, "too many records at one name");
 	struct record *r = owner != NULL ? arena_alloc(zf->arena, sizeof *r + len) : NULL;
@@ -152,34 +183,12 @@ static uint32_t effective_ttl(struct reading *r, uint32_t ttl)
 	return r->minimum != TTL_UNSTATED ? r->minimum : TTL_FALLBACK;
 }
 
-static enum veer_err take_record(struct source *s, const ldns_rr *rr)
-{
-	struct reading *r = s->reading;
-	uint16_t at[RDATA_NAMES_MAX];
-	const char *what;
-	uint16_t type = (uint16_t)ldns_rr_get_type(rr);
-	if (!name_is_under(s->owner, r->zf->origin))
-		return fail_here(s, VEER_EINVAL, "the owner name is outside the zone");
-	if (ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN)
-		return fail_here(s, VEER_EINVAL, "only class IN is served");
-	if (rrtype_is_meta(type))
-		return fail_here(s, VEER_EINVAL, "records of this type cannot stand in a zone");
-	ldns_buffer_clear(r->wire);
-	if (ldns_rr_rdata2buffer_wire(r->wire, rr) != LDNS_STATUS_OK)
-		return VEER_ENOMEM;
-	uint8_t *rdata = ldns_buffer_begin(r->wire);
-	size_t len = ldns_buffer_position(r->wire);
-	if (len > RRSET_WIRE_MAX || rdata_names(type, rdata, len, at) < 0)
-		return fail_here(s, VEER_EINVAL, "malformed record data");
-	if (!rdata_check(type, rdata, len, &what))
-		return fail_here(s, VEER_EINVAL, what);
-	if (type == RRTYPE_SOA && r->minimum == TTL_UNSTATED)
-		r->minimum = soa_minimum(rdata, len);
-	uint32_t ttl = effective_ttl(r, ldns_rr_ttl(rr));
-	if (ttl > RRSET_TTL_MAX)
-		return fail_here(s, VEER_ERANGE, "TTL over 2147483647");
-	return add_record(s, s->owner, s->owner_len, type, ttl, rdata, len);
-}
+/* What stands before the RDATA. */
+struct head {
+	uint32_t ttl; /* TTL_UNSTATED: none */
+	uint16_t type;
+	bool has_class;
+};
 
 /* Characters to the first blank that is not escaped. */
 static size_t word_len(const char *text)
@@ -191,45 +200,88 @@ static size_t word_len(const char *text)
 	return len;
 }
 
-/*
- * Read the owner from the front of `*text`, and leave "." in its place for ldns: that takes no owner of more than 255
- * characters, and a name of 255 octets can have four times as many (RFC 1035 5.1).
- */
-static enum veer_err take_owner(struct source *s, char **text)
+/* Read the owner from the front of `*text`. */
+static enum veer_err take_owner(struct source *s, const char **text)
 {
 	struct veer_diag detail;
 	size_t len = word_len(*text);
 	if (len == 0)
 		return s->owner_len > 0 ? VEER_OK : fail_here(s, VEER_EINVAL, "the first record has no owner name");
-	enum veer_err err = name_parse(*text, len, ldns_rdf_data(s->origin), s->owner, &s->owner_len, &detail);
+	if ((*text)[0] == '"')
+		return fail_here(s, VEER_EINVAL, "only text may stand in quotation marks, no name");
+	enum veer_err err = name_parse(*text, len, s->origin, s->written, &s->owner_len, &detail);
 	if (err != VEER_OK)
 		return fail_here(s, err, detail.text);
-	name_lower(s->owner, s->owner_len);
-	*text += len - 1;
-	**text = '.';
+	name_lower_copy(s->owner, s->written, s->owner_len);
+	*text += len;
+	if (!name_is_under(s->owner, s->reading->zf->origin))
+		return fail_here(s, VEER_EINVAL, "the owner name is outside the zone");
 	return VEER_OK;
+}
+
+static bool is_class(const char *text, size_t len)
+{
+	return (len == 2 && (strncasecmp(text, "IN", 2) == 0 || strncasecmp(text, "CH", 2) == 0 ||
+			     strncasecmp(text, "HS", 2) == 0)) ||
+	       (len > 5 && strncasecmp(text, "CLASS", 5) == 0 && text[5] >= '0' && text[5] <= '9');
+}
+
+static bool is_class_in(const char *text, size_t len)
+{
+	return (len == 2 && strncasecmp(text, "IN", 2) == 0) || (len == 6 && strncasecmp(text, "CLASS1", 6) == 0);
+}
+
+/* TTL and class, each or none and in any order (RFC 1035 5.1), and the type. */
+static enum veer_err take_head(struct source *s, const char **text, struct head *head)
+{
+	*head = (struct head){.ttl = TTL_UNSTATED};
+	for (;;) {
+		*text += strspn(*text, " \t");
+		const char *word = *text;
+		size_t len = word_len(word);
+		*text += len;
+		if (len == 0)
+			return fail_here(s, VEER_EINVAL, "the record has no type");
+		if (word[0] >= '0' && word[0] <= '9' && head->ttl == TTL_UNSTATED) {
+			if (!rdata_period(word, len, RRSET_TTL_MAX, &head->ttl))
+				return fail_here(s, VEER_ERANGE, "TTL over 2147483647, or no number of seconds");
+		} else if (!head->has_class && is_class(word, len)) {
+			head->has_class = true;
+			if (!is_class_in(word, len))
+				return fail_here(s, VEER_EINVAL, "only class IN is served");
+		} else {
+			if (!rrtype_parse(word, len, &head->type))
+				return fail_here(s, VEER_EINVAL,
+						 "unknown record type; any can be written as TYPE and its number");
+			return VEER_OK;
+		}
+	}
 }
 
 static enum veer_err parse_record(struct source *s)
 {
-	ldns_rr *rr = NULL;
-	char *text = s->lines.text.data;
-	const char *what;
+	struct reading *r = s->reading;
+	const char *text = s->lines.text.data, *what = NULL;
+	struct head head;
+	size_t len = 0;
 	enum veer_err err = take_owner(s, &text);
+	if (err == VEER_OK)
+		err = take_head(s, &text, &head);
 	if (err != VEER_OK)
 		return err;
-	rrnumbers_order(text);
-	ldns_status status = ldns_rr_new_frm_str(&rr, text, TTL_UNSTATED, s->origin, NULL);
-	if (status == LDNS_STATUS_MEM_ERR)
-		return VEER_ENOMEM;
-	if (status != LDNS_STATUS_OK || rr == NULL)
-		err = fail_here(s, VEER_EINVAL, ldns_get_errorstr_by_id(status));
-	else if (!rrnumbers_fit(text, (uint16_t)ldns_rr_get_type(rr), &what))
-		err = fail_here(s, VEER_ERANGE, what);
-	else
-		err = take_record(s, rr);
-	ldns_rr_free(rr);
-	return err;
+	if (rrtype_is_meta(head.type))
+		return fail_here(s, VEER_EINVAL, "records of this type cannot stand in a zone");
+	err = rdata_from_text(head.type, text, s->origin, r->rdata, &len, &what);
+	if (err != VEER_OK)
+		return err == VEER_EINVAL ? fail_here(s, err, what) : err;
+	if (len > RRSET_WIRE_MAX)
+		return fail_here(s, VEER_EINVAL, "a record of more than 64000 octets");
+	if (head.type == RRTYPE_SOA && r->minimum == TTL_UNSTATED)
+		r->minimum = soa_minimum(r->rdata, len);
+	uint32_t ttl = effective_ttl(r, head.ttl);
+	if (ttl > RRSET_TTL_MAX)
+		return fail_here(s, VEER_ERANGE, "TTL over 2147483647");
+	return add_record(s, head.type, ttl, r->rdata, len);
 }
 
 /* --- directives ------------------------------------------------------------------------------------------- */
@@ -247,33 +299,28 @@ static char *next_word(char **text)
 	return start;
 }
 
-/* A name, completed by the present origin, as ldns wants it. */
-static enum veer_err parse_origin(const struct source *s, const char *text, ldns_rdf **out)
+/* A name, completed by the present origin, into `out`. */
+static enum veer_err parse_origin(const struct source *s, const char *text, uint8_t *out)
 {
-	uint8_t name[NAME_WIRE_MAX];
 	size_t len;
 	struct veer_diag detail;
-	enum veer_err err = name_parse(text, strlen(text), ldns_rdf_data(s->origin), name, &len, &detail);
-	if (err != VEER_OK)
-		return fail_here(s, err, detail.text);
-	ldns_rdf *rdf = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, len, name);
-	if (rdf == NULL)
-		return VEER_ENOMEM;
-	*out = rdf;
-	return VEER_OK;
+	if (text[0] == '"')
+		return fail_here(s, VEER_EINVAL, "only text may stand in quotation marks, no name");
+	enum veer_err err = name_parse(text, strlen(text), s->origin, out, &len, &detail);
+	return err == VEER_OK ? VEER_OK : fail_here(s, err, detail.text);
 }
 
 static enum veer_err take_ttl(struct source *s, const char *text)
 {
 	uint32_t ttl;
-	if (!rrnumbers_read_period(text, RRSET_TTL_MAX, &ttl))
+	if (!rdata_period(text, strlen(text), RRSET_TTL_MAX, &ttl))
 		return fail_here(s, VEER_EINVAL, "$TTL needs a number of seconds up to 2147483647");
 	s->reading->ttl = ttl;
 	return VEER_OK;
 }
 
 static enum veer_err read_source(struct reading *r, int fd, const char *data, size_t len, unsigned file, unsigned depth,
-				 const ldns_rdf *origin);
+				 const uint8_t *origin);
 
 static enum veer_err new_file(struct zonefile *zf, const char *path, unsigned *file)
 {
@@ -330,10 +377,10 @@ static enum veer_err take_include(struct source *s, const char *name, const char
 	char real[PATH_MAX];
 	unsigned file = 0;
 	int fd = -1;
-	ldns_rdf *origin = NULL;
+	uint8_t origin[NAME_WIRE_MAX];
 	if (s->depth + 1 >= ZONEFILE_DEPTH_MAX)
 		return fail_here(s, VEER_ELIMIT, "$INCLUDE is nested too deep");
-	enum veer_err err = parse_origin(s, origin_text != NULL ? origin_text : "@", &origin);
+	enum veer_err err = parse_origin(s, origin_text != NULL ? origin_text : "@", origin);
 	if (err != VEER_OK)
 		return err;
 	err = open_included(s, name, real, &fd);
@@ -346,13 +393,12 @@ static enum veer_err take_include(struct source *s, const char *name, const char
 		err = read_source(s->reading, fd, NULL, 0, file, s->depth + 1, origin);
 	if (fd >= 0)
 		(void)close(fd);
-	ldns_rdf_deep_free(origin);
 	return err;
 }
 
-static enum veer_err take_directive(struct source *s)
+/* `rest` is a copy of the line, which errors show. */
+static enum veer_err take_directive(struct source *s, char *rest)
 {
-	char *rest = s->lines.text.data;
 	const char *word = next_word(&rest);
 	const char *first = next_word(&rest);
 	const char *second = next_word(&rest);
@@ -367,12 +413,14 @@ static enum veer_err take_directive(struct source *s)
 		return take_ttl(s, first);
 	if (is_include)
 		return take_include(s, first, second);
-	ldns_rdf *origin = NULL;
-	enum veer_err err = parse_origin(s, first, &origin);
-	if (err == VEER_OK) {
-		ldns_rdf_deep_free(s->origin);
-		s->origin = origin;
-	}
+	return parse_origin(s, first, s->origin);
+}
+
+static enum veer_err parse_directive(struct source *s)
+{
+	char *line = strdup(s->lines.text.data);
+	enum veer_err err = line != NULL ? take_directive(s, line) : VEER_ENOMEM;
+	free(line);
 	return err;
 }
 
@@ -387,23 +435,21 @@ static enum veer_err read_lines(struct source *s)
 			return VEER_OK;
 		if (err != VEER_OK)
 			return fail_here(s, err, detail.text[0] != '\0' ? detail.text : veer_err_text(err));
-		err = s->lines.text.data[0] == '$' ? take_directive(s) : parse_record(s);
+		err = s->lines.text.data[0] == '$' ? parse_directive(s) : parse_record(s);
 		if (err != VEER_OK)
 			return err;
 	}
 }
 
 static enum veer_err read_source(struct reading *r, int fd, const char *data, size_t len, unsigned file, unsigned depth,
-				 const ldns_rdf *origin)
+				 const uint8_t *origin)
 {
-	struct source s = {.reading = r, .file = file, .depth = depth, .origin = ldns_rdf_clone(origin)};
+	struct source s = {.reading = r, .file = file, .depth = depth};
 	enum veer_err err = line_reader_init(&s.lines, fd, data, len);
-	if (err == VEER_OK && s.origin == NULL)
-		err = VEER_ENOMEM;
+	memcpy(s.origin, origin, name_len(origin));
 	if (err == VEER_OK)
 		err = read_lines(&s);
 	line_reader_deinit(&s.lines);
-	ldns_rdf_deep_free(s.origin);
 	return err;
 }
 
@@ -427,24 +473,36 @@ static int single_index(uint16_t type)
 	return -1;
 }
 
-static enum veer_err check_record(struct check *c, const struct record *r, bool is_apex, const struct record **singles,
-				  bool *has_other)
+/* Do they say the same? Names differ by more than case. */
+static bool is_same_record(const struct record *a, const struct record *b)
+{
+	uint8_t x[2 * NAME_WIRE_MAX + 20], y[sizeof x];
+	if (a->len != b->len || a->len > sizeof x)
+		return false;
+	memcpy(x, a->rdata, a->len);
+	memcpy(y, b->rdata, b->len);
+	rdata_lower(a->type, x, a->len);
+	rdata_lower(b->type, y, b->len);
+	return memcmp(x, y, a->len) == 0;
+}
+
+static enum veer_err check_record(struct check *c, const struct owner *owner, const struct record *r, bool is_apex,
+				  const struct record **singles, bool *has_other)
 {
 	int single = single_index(r->type);
+	const char *what = NULL;
 	*has_other = *has_other || !rrtype_may_coexist(RRTYPE_CNAME, r->type);
-	if (r->type == RRTYPE_SOA && !is_apex)
-		return place(c->zf, r->file, r->line, VEER_EINVAL, "an SOA below the apex of the zone", c->diag);
 	c->ns_count += is_apex && r->type == RRTYPE_NS;
 	c->soa_count += r->type == RRTYPE_SOA;
-	if (single >= 0 && singles[single] != NULL &&
-	    (singles[single]->len != r->len || memcmp(singles[single]->rdata, r->rdata, r->len) != 0))
-		return place(c->zf, r->file, r->line, VEER_EINVAL, "there may be only one record of this type",
-			     c->diag);
+	if (r->type == RRTYPE_SOA && !is_apex)
+		what = "an SOA below the apex of the zone";
+	else if (single >= 0 && singles[single] != NULL && !is_same_record(singles[single], r))
+		what = "there may be only one record of this type";
 	if (single >= 0)
 		singles[single] = r;
-	if (*has_other && singles[1] != NULL)
-		return place(c->zf, r->file, r->line, VEER_EINVAL, "a CNAME and other data at one name", c->diag);
-	return VEER_OK;
+	if (what == NULL && *has_other && singles[1] != NULL)
+		what = "a CNAME and other data at one name";
+	return what == NULL ? VEER_OK : fail_at(c->zf, owner, r, VEER_EINVAL, what, c->diag);
 }
 
 static bool check_owner(void *ctx, void *value)
@@ -455,7 +513,7 @@ static bool check_owner(void *ctx, void *value)
 	bool has_other = false;
 	bool is_apex = name_equal(owner->name, c->zf->origin);
 	for (const struct record *r = owner->first; r != NULL && c->err == VEER_OK; r = r->next)
-		c->err = check_record(c, r, is_apex, singles, &has_other);
+		c->err = check_record(c, owner, r, is_apex, singles, &has_other);
 	return c->err == VEER_OK;
 }
 
@@ -503,17 +561,15 @@ static enum veer_err read_all(struct zonefile *zf, int fd, const char *data, siz
 {
 	struct reading r = {.zf = zf,
 			    .directory = directory,
-			    .wire = ldns_buffer_new(LDNS_MAX_PACKETLEN),
+			    .rdata = malloc(RDATA_MAX),
 			    .last_ttl = TTL_UNSTATED,
 			    .ttl = TTL_UNSTATED,
 			    .minimum = TTL_UNSTATED,
 			    .diag = diag};
-	ldns_rdf *origin = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name_len(zf->origin), zf->origin);
 	enum veer_err err = VEER_ENOMEM;
-	if (r.wire != NULL && origin != NULL)
-		err = read_source(&r, fd, data, len, 0, 0, origin);
-	ldns_rdf_deep_free(origin);
-	ldns_buffer_free(r.wire);
+	if (r.rdata != NULL)
+		err = read_source(&r, fd, data, len, 0, 0, zf->origin);
+	free(r.rdata);
 	if (err == VEER_OK)
 		err = check_zone(zf, diag);
 	if (err == VEER_ENOMEM)
@@ -599,18 +655,19 @@ static enum veer_err each_rrset(struct each *e, const struct owner *owner, const
 		if (r->type != first->type)
 			continue;
 		if (count == RRSET_RECORDS_MAX)
-			return place(e->zf, r->file, r->line, VEER_ERANGE, "too many records in one RRset", e->diag);
+			return fail_at(e->zf, owner, r, VEER_ERANGE, "too many records in one RRset", e->diag);
 		e->spans[count++] = (struct rdata_span){.data = r->rdata, .len = r->len};
 		ttl = r->ttl < ttl ? r->ttl : ttl;
 	}
 	uint8_t *wire = NULL;
 	size_t len;
 	struct rrset_view view;
-	enum veer_err err = rrset_compose(owner->name, first->type, ttl, e->spans, count, &wire, &len, &detail);
+	const uint8_t *name = owner->written != NULL ? owner->written : owner->name;
+	enum veer_err err = rrset_compose(name, first->type, ttl, e->spans, count, &wire, &len, &detail);
 	if (err == VEER_OK)
 		err = rrset_check(wire, len, &view, &detail);
 	if (err != VEER_OK)
-		err = place(e->zf, first->file, first->line, err, detail.text, e->diag);
+		err = fail_at(e->zf, owner, first, err, detail.text, e->diag);
 	else
 		err = e->fn(e->ctx, &view);
 	free(wire);
@@ -634,7 +691,7 @@ static bool each_owner(void *ctx, void *value)
 		if (is_done(e, r->type))
 			continue;
 		if (e->type_count == OWNER_TYPES_MAX) {
-			e->err = place(e->zf, r->file, r->line, VEER_ELIMIT, "too many types at one name", e->diag);
+			e->err = fail_at(e->zf, owner, r, VEER_ELIMIT, "too many types at one name", e->diag);
 		} else {
 			e->types[e->type_count++] = r->type;
 			e->err = each_rrset(e, owner, r);
@@ -666,15 +723,12 @@ enum veer_err zonefile_print(const struct rrset_view *rrset, struct buf *out)
 	char name[NAME_TEXT_SIZE];
 	char type[RRSET_TYPE_TEXT_SIZE];
 	struct rdata_span rdata;
-	(void)name_print(rrset->owner, name, sizeof name);
+	(void)name_print(rrset->wire, name, sizeof name);
 	rrtype_print(rrset->type, type);
 	for (size_t pos = 0; rrset_next(rrset, &pos, &rdata);) {
-		char *text;
-		enum veer_err err = rrtext_print(rrset->type, rdata.data, rdata.len, &text);
-		if (err != VEER_OK)
-			return err;
-		buf_printf(out, "%s\t%u\tIN\t%s\t%s\n", name, rrset->ttl, type, text);
-		free(text);
+		buf_printf(out, "%s\t%u\tIN\t%s\t", name, rrset->ttl, type);
+		rdata_to_text(rrset->type, rdata.data, rdata.len, out);
+		buf_putc(out, '\n');
 	}
 	return VEER_OK;
 }
