@@ -63,7 +63,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench steady detect load sim sim-mutants clean help deps test-deps install tests
+.PHONY: all run test unit functional differential differential-text abuse lint format fuzz fuzz-run bench steady detect load sim sim-mutants clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -95,6 +95,10 @@ differential: all  ## ask veer-dnsd, Knot and NSD 200,000 questions about 350 zo
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --handwritten --questions 1000
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --zones 200 --questions 600
+
+differential-text: all $(TOOL_BINS)  ## read 100,000 generated lines of zone files as BIND does, and judge every difference
+	@tests/tools/fetch-peers build/peers
+	@/usr/bin/python3 tests/functional/text_differential.py --build $(B)
 
 bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a bare echo
 	@tests/tools/fetch-peers build/peers

@@ -48,7 +48,7 @@ static const struct rdata_form forms[] = {
 	{37, false, "CERT", {FIELD_CERT_TYPE, FIELD_U16, FIELD_ALGORITHM, FIELD_BASE64}},
 	{38, false, "A6", {FIELD_A6}},
 	{39, false, "DNAME", {FIELD_NAME}},
-	{40, false, "SINK", {FIELD_U8, FIELD_U8, FIELD_U8, FIELD_BASE64}},
+	{40, false, "SINK", {FIELD_U8, FIELD_U8, FIELD_U8, FIELD_BASE64_OR_NONE}},
 	{41, false, "OPT", {FIELD_NONE}},
 	{42, false, "APL", {FIELD_PREFIXES}},
 	{43, false, "DS", {FIELD_U16, FIELD_ALGORITHM, FIELD_DIGEST}},

@@ -41,6 +41,7 @@ enum rdata_field {
 	FIELD_TIME,      /* YYYYMMDDHHMMSS, or seconds since 1970 (RFC 4034 3.2) */
 	FIELD_KEY,       /* base64 to the end, absent when the flags two fields before say so (RFC 2535 3.1.2) */
 	FIELD_BASE64,    /* to the end */
+	FIELD_BASE64_OR_NONE,
 	FIELD_HEX,       /* to the end */
 	FIELD_SALT,      /* hex or "-", behind their length (RFC 5155 3.3) */
 	FIELD_HASH,      /* base32hex without padding, behind their length */

@@ -283,6 +283,7 @@ static bool print_field(struct rdata_printer *p, enum rdata_field field)
 	case FIELD_TEXT:
 	case FIELD_KEY:
 	case FIELD_BASE64:
+	case FIELD_BASE64_OR_NONE:
 	case FIELD_HEX:
 		return print_rest(p, field);
 	case FIELD_SALT:
@@ -324,7 +325,7 @@ static bool is_list(enum rdata_field field)
 
 static bool is_optional(enum rdata_field field)
 {
-	return field == FIELD_STRING_OR_NONE || field == FIELD_KEY;
+	return field == FIELD_STRING_OR_NONE || field == FIELD_BASE64_OR_NONE || field == FIELD_KEY;
 }
 
 /* As the form says. False when the octets are not of that form. */

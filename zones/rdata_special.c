@@ -97,18 +97,20 @@ static bool read_atma(struct rdata_reader *r)
 	if (!rdata_plain_word(r, &word))
 		return false;
 	if (word.text[0] != '+') {
+		if (word.text[0] == '.' || word.text[word.len - 1] == '.')
+			return rdata_fail(r, "hex digits are needed");
 		byte_write_u8(&r->w, 0);
 		return write_dotted_hex(r, word.text, word.len);
 	}
 	byte_write_u8(&r->w, 1);
-	bool has_digit = false;
+	bool has_digit = false; /* right before: a dot stands between two */
 	for (size_t i = 1; i < word.len; i++) {
-		if (word.text[i] == '.')
-			continue;
-		if (word.text[i] < '0' || word.text[i] > '9')
+		bool is_dot = word.text[i] == '.';
+		if (is_dot ? !has_digit : word.text[i] < '0' || word.text[i] > '9')
 			return rdata_fail(r, "digits are needed behind the +");
-		byte_write_u8(&r->w, (uint8_t)word.text[i]);
-		has_digit = true;
+		if (!is_dot)
+			byte_write_u8(&r->w, (uint8_t)word.text[i]);
+		has_digit = !is_dot;
 	}
 	return has_digit || rdata_fail(r, "digits are needed behind the +");
 }

@@ -204,7 +204,7 @@ static bool read_checked_string(struct rdata_reader *r, enum rdata_field field)
 	bool ok = field == FIELD_TAG ? rdata_plain_word(r, &word) : rdata_word(r, &word);
 	if (!ok || !rdata_write_word(r, &word, true) || r->w.failed)
 		return false;
-	for (uint8_t i = 1; i <= start[0]; i++) {
+	for (unsigned i = 1; i <= start[0]; i++) {
 		bool is_digit = start[i] >= '0' && start[i] <= '9';
 		bool is_letter = (start[i] | 0x20) >= 'a' && (start[i] | 0x20) <= 'z';
 		if (!is_digit && (field == FIELD_DIGITS || !is_letter))
@@ -311,6 +311,8 @@ static bool read_field(struct rdata_reader *r, enum rdata_field field)
 		return read_time(r);
 	case FIELD_KEY:
 		return read_key(r);
+	case FIELD_BASE64_OR_NONE:
+		return !rdata_has_word(r) || rdata_read_base64_rest(r);
 	case FIELD_BASE64:
 		return rdata_read_base64_rest(r);
 	case FIELD_HEX:

@@ -215,7 +215,7 @@ def parameters(rng):
         params.append("mandatory=" + ",".join(chosen))
     if seldom(rng):
         params.append(rng.choice(["alpn=h2", "port=1", "foo=1", "key0667=x", "ALPN=h2", "mandatory=key9", "key3=\\001\\002", "key3=x", "alpn=a,,b", "alpn", "=",
-                                  "no-default-alpn=", "ech=", "ohttp", "key8", "dohpath=x", "alpn=\\\\h", "port=\"1", "ipv4hint=1.2.3.4,"]))
+                                  "no-default-alpn=", "ech=", "ohttp", "key8", "dohpath=x", "alpn=\\\\h", "ipv4hint=1.2.3.4,"]))
     rng.shuffle(params)
     return " ".join(params)
 
@@ -373,6 +373,21 @@ def spoil(rng, text):
     return text + " x"
 
 
+def is_closed(text):
+    """Does what quotation marks and parentheses hold together end with the text?"""
+    depth, quoted, escaped = 0, False, False
+    for c in text:
+        if escaped or c == "\\":
+            escaped = not escaped
+        elif c == '"':
+            quoted = not quoted
+        elif not quoted and c in "();":
+            depth += {"(": 1, ")": -1, ";": 1000}[c]
+            if depth < 0:
+                return False
+    return depth == 0 and not quoted and not escaped
+
+
 def dress(rng, text):
     """The same in other words: more blanks, parentheses, a comment."""
     kind = rng.random()
@@ -390,7 +405,8 @@ def line(rng):
     rtype = rng.choice(TYPES)
     text = MAKERS[rtype](rng)
     if rng.random() < 0.12:
-        text = spoil(rng, text)
+        spoilt = spoil(rng, text)
+        text = spoilt if is_closed(spoilt) else text
     head = rng.choice(["", "", "", "", "IN ", "300 ", "300 IN ", "IN 300 ", "1h30m ", "CLASS1 ", "in 2w "])
     shown = rtype.lower() if rng.random() < 0.1 else rtype
     return rtype, text, f"{head}{shown} {dress(rng, text)}"
