@@ -42,9 +42,9 @@ struct record {
 struct owner {
 	struct record *first;
 	struct record *last;
-	const uint8_t *written; /* the name as it was written first; NULL: in lower case */
-	unsigned count;
-	uint8_t name[]; /* in lower case */
+	uint32_t count : 31;
+	uint32_t has_written : 1;
+	uint8_t name[]; /* in lower case; with has_written the same as it was written first follows */
 };
 
 struct zonefile {
@@ -80,6 +80,11 @@ struct source {
 	size_t owner_len;               /* 0: none yet */
 };
 
+static const uint8_t *written_name(const struct owner *owner)
+{
+	return owner->has_written ? owner->name + name_len(owner->name) : owner->name;
+}
+
 /* Text for an error: what is no printable ASCII as \DDD, and no more than SHOWN_MAX bytes of it. */
 static void show_text(const char *text, char *out, size_t size)
 {
@@ -111,7 +116,7 @@ static enum veer_err fail_at(const struct zonefile *zf, const struct owner *owne
 			     enum veer_err err, const char *what, struct veer_diag *diag)
 {
 	char name[NAME_TEXT_SIZE], type[RRSET_TYPE_TEXT_SIZE], shown[SHOWN_MAX + 16];
-	(void)name_print(owner->written != NULL ? owner->written : owner->name, name, sizeof name);
+	(void)name_print(written_name(owner), name, sizeof name);
 	rrtype_print(r->type, type);
 	show_text(name, shown, sizeof shown);
 	return veer_fail(diag, err, "%s:%u: %s: %s %s", zf->paths[r->file], r->line, what, shown, type);
@@ -124,15 +129,14 @@ static struct owner *need_owner(struct zonefile *zf, const struct source *s)
 	struct owner *owner = trie_get(&zf->owners, s->owner);
 	if (owner != NULL)
 		return owner;
-	owner = arena_alloc(zf->arena, sizeof *owner + s->owner_len);
+	bool has_written = memcmp(s->owner, s->written, s->owner_len) != 0;
+	owner = arena_alloc(zf->arena, sizeof *owner + s->owner_len * (has_written ? 2 : 1));
 	if (owner == NULL)
 		return NULL;
+	owner->has_written = has_written;
 	memcpy(owner->name, s->owner, s->owner_len);
-	if (memcmp(s->owner, s->written, s->owner_len) != 0) {
-		owner->written = arena_dup(zf->arena, s->written, s->owner_len);
-		if (owner->written == NULL)
-			return NULL;
-	}
+	if (has_written)
+		memcpy(owner->name + s->owner_len, s->written, s->owner_len);
 	return trie_set(&zf->owners, &txn, owner, &old) == VEER_OK ? owner : NULL;
 }
 
@@ -662,8 +666,7 @@ static enum veer_err each_rrset(struct each *e, const struct owner *owner, const
 	uint8_t *wire = NULL;
 	size_t len;
 	struct rrset_view view;
-	const uint8_t *name = owner->written != NULL ? owner->written : owner->name;
-	enum veer_err err = rrset_compose(name, first->type, ttl, e->spans, count, &wire, &len, &detail);
+	enum veer_err err = rrset_compose(written_name(owner), first->type, ttl, e->spans, count, &wire, &len, &detail);
 	if (err == VEER_OK)
 		err = rrset_check(wire, len, &view, &detail);
 	if (err != VEER_OK)
