@@ -56,7 +56,7 @@ struct api_pair {
 
 struct api_request {
 	const char *method;
-	const char *path;                     /* decoded, without the query */
+	const char *path;                     /* as it was sent, without the query */
 	const char *params[API_PARAMS_MAX];   /* what the {…} of the route matched, decoded */
 	struct api_pair query[API_QUERY_MAX]; /* decoded */
 	size_t query_count;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "api/uri.h"
 #include "api/zone_data.h"
 #include "zones/rrtext.h"
 
@@ -439,12 +440,20 @@ static void reply_written(struct rrset_write *w, int64_t revision)
 		return; /* 204 */
 	if (w->is_create) {
 		char name[NAME_TEXT_SIZE], type[RRSET_TYPE_TEXT_SIZE];
-		(void)name_print_key(w->key.owner, name, sizeof name);
+		char *location = w->reply->location;
+		size_t size = sizeof w->reply->location;
+		(void)name_print(w->key.owner, name, sizeof name);
 		rrtype_print(w->key.type, type);
-		int len = snprintf(w->reply->location, sizeof w->reply->location, "/v1/zones/%s/rrsets/%s/%s",
-				   w->zone.text, name, type);
-		if (len < 0 || (size_t)len >= sizeof w->reply->location)
-			w->reply->location[0] = '\0'; /* too long to be said */
+		(void)snprintf(location, size, "/v1/zones/");
+		bool fits = api_uri_add_segment(w->zone.text, location, size) && strlen(location) + 10 < size;
+		if (fits)
+			(void)snprintf(location + strlen(location), size - strlen(location), "/rrsets/");
+		fits = fits && api_uri_add_segment(name, location, size) &&
+		       strlen(location) + strlen(type) + 2 < size;
+		if (fits)
+			(void)snprintf(location + strlen(location), size - strlen(location), "/%s", type);
+		else
+			location[0] = '\0'; /* too long to be said */
 	}
 	reply_rrset(w->reply, w->current == 0 ? 201 : 200, w->key_text, value, strlen(value), revision);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "api/uri.h"
 #include "api/zone_data.h"
 #include "api/zone_keeper.h"
 #include "base/bytes.h"
@@ -204,7 +205,9 @@ void handle_zone_create(void *ctx, struct api_request *request, struct api_reply
 	} else {
 		api_wait_for(api, revision);
 		z->zone.revision = revision;
-		(void)snprintf(reply->location, sizeof reply->location, "/v1/zones/%.200s", z->zone.text);
+		(void)snprintf(reply->location, sizeof reply->location, "/v1/zones/");
+		if (!api_uri_add_segment(z->zone.text, reply->location, sizeof reply->location))
+			reply->location[0] = '\0'; /* too long to be said */
 		reply_zone(api, request, reply, 201, &z->zone);
 	}
 }
