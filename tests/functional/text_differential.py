@@ -110,8 +110,9 @@ def letters_of_directions(rtype, text, bind, ours, bind_error, our_error):
 
 
 def range_of_metres(rtype, text, bind, ours, bind_error, our_error):
-    """RFC 1876 3: "alt = [-100000.00 .. 42849672.95]", "siz, hp, vp = [0 .. 90000000.00]": no plus sign, and no 90000000.01."""
-    return rtype == "LOC" and ours is None and "metres are needed" in our_error
+    """RFC 1876 3: "alt = [-100000.00 .. 42849672.95]", "siz, hp, vp = [0 .. 90000000.00]", "s1 = [0 .. 59.999]": no plus sign, and no
+    90000000.01."""
+    return rtype == "LOC" and ours is None and ("metres are needed" in our_error or "+" in text)
 
 
 def quoted_names(rtype, text, bind, ours, bind_error, our_error):
