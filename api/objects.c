@@ -56,7 +56,7 @@ static enum veer_err validate_policy(struct api *api, const json_t *object, stru
 {
 	struct model_policy policy;
 	struct reference r = {.api = api, .diag = diag};
-	enum veer_err err = model_policy_parse(object, arena, &policy, diag);
+	enum veer_err err = model_policy_parse_new(object, arena, &policy, diag);
 	if (err != VEER_OK)
 		return err;
 	model_node_pools(policy.tree, pool_must_exist, &r);
@@ -264,6 +264,48 @@ static bool may_be_pool(struct api *api, struct api_request *request, struct api
 	return false;
 }
 
+/* Name servers that do not know where clients are, for a policy that asks; an empty array when all do. */
+static json_t *location_warnings(struct api *api)
+{
+	json_t *servers = uplink_list(api->uplinks, veer_clock_monotonic_ms(api->clock)), *warnings = json_array();
+	size_t i;
+	json_t *server;
+	json_array_foreach(servers, i, server)
+	{
+		if (json_integer_value(json_object_get(server, "location_networks")) == 0)
+			(void)json_array_append_new(
+				warnings,
+				json_sprintf("the name server \"%s\" has no location database (--geoip): no rule matches "
+					     "there, its clients are given \"else\"",
+					     json_string_value(json_object_get(server, "name"))));
+	}
+	if (json_array_size(servers) == 0)
+		(void)json_array_append_new(warnings,
+					    json_string("no name server has said yet whether it has a location database "
+							"(--geoip): without one no rule matches"));
+	json_decref(servers);
+	return warnings;
+}
+
+/* The object as it is stored now, with what is to be said of it. */
+static void reply_committed(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
+			    const json_t *object, const char *text, int status, int64_t revision)
+{
+	struct model_policy policy;
+	api_reply_object(reply, status, text, strlen(text), revision);
+	if (kind != MODEL_KIND_POLICY || reply->body == NULL ||
+	    model_policy_parse(object, request->arena, &policy, NULL) != VEER_OK ||
+	    !model_node_uses_location(policy.tree))
+		return;
+	json_t *shown = NULL, *warnings = location_warnings(api);
+	if (json_array_size(warnings) > 0 &&
+	    veer_json_parse(reply->body, reply->body_len, STORE_VALUE_MAX, &shown, NULL) == VEER_OK) {
+		(void)json_object_set(shown, "warnings", warnings);
+		api_reply_json(reply, status, shown);
+	}
+	json_decref(warnings);
+}
+
 /* Commit the validated object; write_lock is held. */
 static void commit_object(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
 			  const json_t *object, bool is_create)
@@ -290,7 +332,7 @@ static void commit_object(struct api *api, struct api_request *request, struct a
 	if (api_commit(api, reply, ops, count, &revision)) {
 		(void)snprintf(reply->location, sizeof reply->location, "%s%s%s", request->path, is_create ? "/" : "",
 			       is_create ? name : "");
-		api_reply_object(reply, current == 0 ? 201 : 200, text, strlen(text), revision);
+		reply_committed(api, request, reply, kind, object, text, current == 0 ? 201 : 200, revision);
 	}
 	free(text);
 }
@@ -306,8 +348,11 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 	const char *name = json_string_value(json_object_get(object, "name"));
 	if (!is_create && json_is_object(object) && name == NULL)
 		(void)json_object_set_new(object, "name", json_string(request->params[0]));
-	if (json_is_object(object))
+	if (json_is_object(object)) {
 		(void)json_object_del(object, "revision"); /* as it was read: not part of the object */
+		if (kind == MODEL_KIND_POLICY)
+			(void)json_object_del(object, "warnings"); /* the same, as a write was replied to */
+	}
 	(void)pthread_mutex_lock(&api->write_lock);
 	if (!is_create && name != NULL && strcmp(name, request->params[0]) != 0)
 		api_problem(reply, 422, "invalid", "/name: is \"%s\", but the path says \"%s\": names do not change",

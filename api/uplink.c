@@ -93,6 +93,8 @@ static enum veer_err check(const json_t *message, struct veer_diag *diag)
 		check_answers(&c);
 	check_applied(&c);
 	(void)veer_json_int_or(&c, "doubts", 0, INT64_MAX, 0);
+	(void)veer_json_int_or(&c, "location_networks", 0, INT64_MAX, 0);
+	(void)veer_json_int_or(&c, "location_policies", 0, INT64_MAX, 0);
 	return c.err; /* a newer server may send more */
 }
 
@@ -164,8 +166,8 @@ enum veer_err uplink_take(struct uplink_table *table, const char *id, const char
 
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms)
 {
-	static const char *const fields[] = {"name",  "store_id", "revision", "applied_us", "uptime_s",
-					     "zones", "queries",  "answers",  "doubts"};
+	static const char *const fields[] = {"name",    "store_id", "revision", "applied_us",        "uptime_s",         "zones",
+					     "queries", "answers",  "doubts",   "location_networks", "location_policies"};
 	json_t *list = json_array();
 	(void)pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < table->count; i++) {

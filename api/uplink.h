@@ -35,8 +35,8 @@ void uplink_table_follow(struct uplink_table *table, struct trail *trail, const 
 enum veer_err uplink_take(struct uplink_table *table, const char *id, const char *text, size_t len, int64_t now_us,
 			  struct veer_diag *diag);
 
-/* [{"id","name","revision","store_id","applied_us","heard_ms_ago","uptime_s","zones","queries","answers","doubts"}].
- * The caller's. */
+/* [{"id","name","revision","store_id","applied_us","heard_ms_ago","uptime_s","zones","queries","answers","doubts",
+ * "location_networks","location_policies"}]. The caller's. */
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms);
 
 #endif

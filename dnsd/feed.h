@@ -24,6 +24,8 @@ struct feed_counters {
 	uint64_t nxdomain;
 	uint64_t servfail;
 	uint64_t refused;
+	uint64_t location_networks; /* in the location table; 0: there is none */
+	uint64_t location_policies; /* that ask where clients are */
 };
 
 struct feed_config {

@@ -25,6 +25,8 @@ struct metrics_facts {
 	uint64_t rrsets;            /* held, all versions */
 	uint64_t workers;           /* threads */
 	struct sockets_drops drops; /* by the kernel */
+	uint64_t location_networks; /* in the location table; 0: there is none */
+	uint64_t location_policies; /* that ask where clients are */
 	double feed_age_s;          /* since the feed was heard; negative: no feed, or never */
 };
 

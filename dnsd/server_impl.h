@@ -20,6 +20,8 @@ struct server {
 	struct tap *tap;              /* NULL: queries are not written down */
 	struct zone_numbers *numbers; /* of zones that are counted; NULL: none are */
 	struct geo_table *geo;        /* until a builder or the replica has it */
+	size_t location_networks;     /* of the newest plan's table; 0: it has none */
+	uint32_t location_policies;   /* of the newest plan: that ask where clients are */
 	/* from zone files */
 	struct static_zones *zones;
 	struct plan_builder *builder;

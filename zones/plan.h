@@ -73,6 +73,7 @@ struct plan {
 	const struct plan_policy_page *const *pages;
 	uint32_t page_count;
 	const struct geo_table *geo; /* NULL: nobody's location is known */
+	uint32_t located;            /* policies that ask for it, bound or not */
 	size_t rrset_count;          /* of all versions held, visible or not */
 };
 
