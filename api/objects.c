@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/overrides.h"
+#include "zones/rrset.h"
 
 /* One reference that was not found, or one object that is in the way of a deletion. */
 struct reference {
@@ -168,6 +169,18 @@ static bool is_visible(const struct reference *r, const char *key)
 	return strtoll(slash + 1, NULL, 10) == json_integer_value(json_object_get(r->versions, start));
 }
 
+/* The RRset in the way, by its name and type: zone and version in its key are ours. */
+static enum veer_err fail_bound(const struct reference *r, const char *key_text)
+{
+	struct rrset_key key;
+	char name[NAME_TEXT_SIZE] = "", type[RRSET_TYPE_TEXT_SIZE] = "";
+	if (rrset_key_parse(key_text, strlen(key_text), &key, NULL) == VEER_OK) {
+		(void)name_print(key.owner, name, sizeof name);
+		rrtype_print(key.type, type);
+	}
+	return veer_fail(r->diag, VEER_EBUSY, "the RRset %.300s %s is bound to the policy \"%s\"", name, type, r->name);
+}
+
 static bool find_policy_in_rrset(void *ctx, const struct store_object *object)
 {
 	struct reference *r = ctx;
@@ -177,8 +190,7 @@ static bool find_policy_in_rrset(void *ctx, const struct store_object *object)
 		return true;
 	const char *policy = json_string_value(json_object_get(rrset, "policy"));
 	if (policy != NULL && strcmp(policy, r->name) == 0)
-		r->err = veer_fail(r->diag, VEER_EBUSY, "the RRset %s is bound to the policy \"%s\"", object->key,
-				   r->name);
+		r->err = fail_bound(r, object->key);
 	json_decref(rrset);
 	return r->err == VEER_OK;
 }
@@ -235,7 +247,9 @@ void handle_object_get(void *ctx, struct api_request *request, struct api_reply 
 	enum model_kind kind = (enum model_kind)request->arg;
 	struct found found = {0};
 	enum veer_err err = directory_get(api->directory, kind, request->params[0], copy_text, &found);
-	if (err != VEER_OK || found.text == NULL)
+	if (err == VEER_ENOTFOUND)
+		api_problem_missing(reply, kind, request->params[0]);
+	else if (err != VEER_OK || found.text == NULL)
 		api_problem_err(reply, err != VEER_OK ? err : VEER_ENOMEM);
 	else
 		api_reply_object(reply, 200, found.text, strlen(found.text), found.revision);
@@ -376,7 +390,7 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 	(void)pthread_mutex_lock(&api->write_lock);
 	int64_t current = api_revision_of(api, kind, name);
 	if (current == 0) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem_missing(reply, kind, name);
 	} else if (!api_precondition(request, reply, current, &expect)) {
 		/* the reply is made */
 	} else if ((err = find_users(api, kind, name, &diag)) == VEER_EBUSY) {

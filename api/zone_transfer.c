@@ -71,7 +71,7 @@ void handle_zone_import_state(void *ctx, struct api_request *request, struct api
 	struct zone_ref zone = {.revision = 0};
 	struct zone_progress progress;
 	if (zone_name_parse(request->params[0], &zone, NULL) != VEER_OK) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem(reply, 404, "not-found", "there is no zone \"%.300s\"", request->params[0]);
 		return;
 	}
 	zone_progress_get(api->zones, &zone, &progress);

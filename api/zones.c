@@ -155,13 +155,15 @@ static enum veer_err fill_new_zone(void *ctx, int64_t version, const struct stor
 static json_t *show_zone(struct api *api, const struct zone_ref *zone, struct arena *arena)
 {
 	struct zone_soa soa;
+	char name[NAME_TEXT_SIZE];
 	int64_t count = 0;
 	enum veer_err err = zone_soa_get(api, zone, arena, &soa);
 	if (err != VEER_OK && err != VEER_ENOTFOUND && err != VEER_ECORRUPT)
 		return NULL;
 	if (zone_count(api, zone, &count) != VEER_OK)
 		return NULL;
-	json_t *shown = json_pack("{s:s, s:I, s:I, s:I}", "name", zone->text, "version", (json_int_t)zone->version,
+	(void)name_print(zone->name, name, sizeof name);
+	json_t *shown = json_pack("{s:s, s:I, s:I, s:I}", "name", name, "version", (json_int_t)zone->version,
 				  "rrsets", (json_int_t)count, "revision", (json_int_t)zone->revision);
 	if (shown != NULL && err == VEER_OK)
 		(void)json_object_set_new(shown, "serial", json_integer(soa.serial));
