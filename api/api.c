@@ -163,7 +163,7 @@ static bool copy_stored(void *ctx, const struct directory_entry *entry)
 
 void api_problem_missing(struct api_reply *reply, enum model_kind kind, const char *key)
 {
-	api_problem(reply, 404, "not-found", "there is no %s \"%.300s\"", model_kind_text(kind), key);
+	api_problem(reply, 404, "not-found", "there is no such %s: \"%.300s\"", model_kind_text(kind), key);
 }
 
 void api_reply_stored(struct api *api, struct api_reply *reply, int status, enum model_kind kind, const char *key)

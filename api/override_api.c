@@ -109,7 +109,7 @@ static const char *endpoint_of(const struct api_request *request)
 
 static void no_such_override(const struct api_request *request, struct api_reply *reply)
 {
-	api_problem(reply, 404, "not-found", "there is no override \"%.200s/%.200s\"", request->params[0],
+	api_problem(reply, 404, "not-found", "there is no such override: \"%.200s/%.200s\"", request->params[0],
 		    request->params[1]);
 }
 

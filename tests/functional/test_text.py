@@ -310,8 +310,8 @@ def test_a_refused_zone_file_is_named_with_line_and_text(api, zone):
 
 def test_what_is_not_there_is_named(api, zone):
     pool_and_site(api)
-    for path, named in (("/v1/sites/nosuch", 'site "nosuch"'), ("/v1/policies/nosuch", 'policy "nosuch"'), ("/v1/overrides/p/nosuch", '"p/nosuch"'),
-                        ("/v1/maintenance/nosuch", '"nosuch"'), ("/v1/agents/nosuch", 'agent "nosuch"')):
+    for path, named in (("/v1/sites/nosuch", 'site: "nosuch"'), ("/v1/policies/nosuch", 'policy: "nosuch"'), ("/v1/overrides/p/nosuch", '"p/nosuch"'),
+                        ("/v1/maintenance/nosuch", '"nosuch"'), ("/v1/agents/nosuch", 'agent: "nosuch"')):
         assert_problem(api.get(path), 404, named)
         assert_problem(api.delete(path), 404, named)
     assert api.put("/v1/policies/bound", {"tree": "p"}).status == 201
