@@ -11,7 +11,7 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/overrides.h"
-#include "zones/rrset.h"
+#include "zones/rrtext.h"
 
 /* One reference that was not found, or one object that is in the way of a deletion. */
 struct reference {
@@ -66,6 +66,21 @@ static enum veer_err validate_policy(struct api *api, const json_t *object, stru
 	return r.err;
 }
 
+/* Of what is written now nothing is lost (rrtext_parse()), as a comment would be. */
+static enum veer_err validate_answers(const struct model_check *check, struct veer_diag *diag)
+{
+	static const uint8_t root[1] = {0};
+	struct veer_diag detail = {""};
+	enum veer_err err = VEER_OK;
+	for (uint32_t i = 0; check->kind == MODEL_CHECK_DNS && i < check->dns.answer_count && err == VEER_OK; i++) {
+		uint8_t *rdata = NULL;
+		size_t len;
+		err = rrtext_parse(check->dns.type, check->dns.answer_texts[i], root, &rdata, &len, &detail);
+		free(rdata);
+	}
+	return err == VEER_OK ? VEER_OK : veer_fail(diag, err, "/expect_answers: %s", detail.text);
+}
+
 /* Read and check an object of `kind`, as sent. The error's diag names the place. */
 static enum veer_err validate(struct api *api, enum model_kind kind, const json_t *object, struct arena *arena,
 			      struct veer_diag *diag)
@@ -76,6 +91,8 @@ static enum veer_err validate(struct api *api, enum model_kind kind, const json_
 		return model_site_parse(object, arena, &site, diag);
 	if (kind == MODEL_KIND_CHECK) {
 		enum veer_err err = model_check_parse(object, arena, &check, diag);
+		if (err == VEER_OK)
+			err = validate_answers(&check, diag);
 		return err == VEER_OK ? api_validate_parts(api, &check, diag) : err;
 	}
 	if (kind == MODEL_KIND_POOL)

@@ -277,7 +277,7 @@ static void read_answer(struct json_cursor *c, struct arena *arena, struct model
 	struct veer_diag diag = {""};
 	uint8_t *rdata = NULL;
 	size_t len = 0;
-	enum veer_err err = rrtext_parse(dns->type, text, root, &rdata, &len, &diag);
+	enum veer_err err = rrtext_parse_line(dns->type, text, root, &rdata, &len, &diag);
 	if (err == VEER_OK) {
 		rdata_lower(dns->type, rdata, len);
 		copy_bytes(c, arena, rdata, len, out);

@@ -77,8 +77,8 @@ static enum veer_err parse_line(uint16_t type, const char *text, const uint8_t *
 	return err == VEER_ENOMEM ? err : veer_fail(diag, err, "not a record of type %s: %s", type_text, what);
 }
 
-enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata, size_t *rdata_len,
-			   struct veer_diag *diag)
+static enum veer_err parse_text(uint16_t type, const char *text, const uint8_t *origin, bool may_lose, uint8_t **rdata,
+				size_t *rdata_len, struct veer_diag *diag)
 {
 	struct line_reader r;
 	size_t text_len = strnlen(text, RRTEXT_MAX + 1);
@@ -89,7 +89,7 @@ enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origi
 	enum veer_err err = line_reader_init(&r, -1, text, text_len);
 	if (err == VEER_OK)
 		err = line_reader_next(&r, diag);
-	if (err == VEER_OK)
+	if (err == VEER_OK && !may_lose)
 		err = check_for_loss(type, &r, diag);
 	if (err == VEER_OK)
 		err = parse_line(type, r.text.data, origin, rdata, rdata_len, diag);
@@ -97,6 +97,18 @@ enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origi
 		err = veer_fail(diag, VEER_EINVAL, "there is no record in the text");
 	line_reader_deinit(&r);
 	return err;
+}
+
+enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata, size_t *rdata_len,
+			   struct veer_diag *diag)
+{
+	return parse_text(type, text, origin, false, rdata, rdata_len, diag);
+}
+
+enum veer_err rrtext_parse_line(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata,
+				size_t *rdata_len, struct veer_diag *diag)
+{
+	return parse_text(type, text, origin, true, rdata, rdata_len, diag);
 }
 
 enum veer_err rrtext_print(uint16_t type, const uint8_t *rdata, size_t rdata_len, char **text)
