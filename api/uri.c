@@ -16,7 +16,8 @@ static int hex_digit(char c)
 bool api_uri_is_valid(const char *text)
 {
 	for (; *text != '\0'; text++)
-		if (*text == '%' && (hex_digit(text[1]) < 0 || hex_digit(text[2]) < 0 || strncmp(text + 1, "00", 2) == 0))
+		if (*text == '%' &&
+		    (hex_digit(text[1]) < 0 || hex_digit(text[2]) < 0 || strncmp(text + 1, "00", 2) == 0))
 			return false;
 	return true;
 }

@@ -162,8 +162,7 @@ bool rdata_algorithm_named(const char *text, size_t len, uint32_t *out)
 bool rdata_digest_named(const char *text, size_t len, uint32_t *out)
 {
 	static const struct named names[] = {
-		{"SHA-1", 1},   {"SHA1", 1}, {"SHA-256", 2}, {"SHA256", 2},
-		{"GOST", 3},    {"SHA-384", 4}, {"SHA384", 4},
+		{"SHA-1", 1}, {"SHA1", 1}, {"SHA-256", 2}, {"SHA256", 2}, {"GOST", 3}, {"SHA-384", 4}, {"SHA384", 4},
 	};
 	return find_named(names, sizeof names / sizeof names[0], text, len, out);
 }

@@ -32,7 +32,11 @@ static const struct rdata_form forms[] = {
 	{21, false, "RT", {FIELD_U16, FIELD_NAME}},
 	{22, false, "NSAP", {FIELD_NSAP}},
 	{23, false, "NSAP-PTR", {FIELD_NAME}},
-	{24, false, "SIG", {FIELD_TYPE, FIELD_ALGORITHM, FIELD_U8, FIELD_U32, FIELD_TIME, FIELD_TIME, FIELD_U16, FIELD_NAME, FIELD_BASE64}},
+	{24,
+	 false,
+	 "SIG",
+	 {FIELD_TYPE, FIELD_ALGORITHM, FIELD_U8, FIELD_U32, FIELD_TIME, FIELD_TIME, FIELD_U16, FIELD_NAME,
+	  FIELD_BASE64}},
 	{25, false, "KEY", {FIELD_U16, FIELD_U8, FIELD_ALGORITHM, FIELD_KEY}},
 	{26, false, "PX", {FIELD_U16, FIELD_NAME, FIELD_NAME}},
 	{27, false, "GPOS", {FIELD_STRING, FIELD_STRING, FIELD_STRING}},
@@ -54,7 +58,11 @@ static const struct rdata_form forms[] = {
 	{43, false, "DS", {FIELD_U16, FIELD_ALGORITHM, FIELD_DIGEST}},
 	{44, false, "SSHFP", {FIELD_U8, FIELD_FINGERPRINT}},
 	{45, false, "IPSECKEY", {FIELD_IPSECKEY}},
-	{46, false, "RRSIG", {FIELD_TYPE, FIELD_ALGORITHM, FIELD_U8, FIELD_U32, FIELD_TIME, FIELD_TIME, FIELD_U16, FIELD_NAME, FIELD_BASE64}},
+	{46,
+	 false,
+	 "RRSIG",
+	 {FIELD_TYPE, FIELD_ALGORITHM, FIELD_U8, FIELD_U32, FIELD_TIME, FIELD_TIME, FIELD_U16, FIELD_NAME,
+	  FIELD_BASE64}},
 	{47, false, "NSEC", {FIELD_NAME, FIELD_SOME_TYPES}},
 	{48, false, "DNSKEY", {FIELD_U16, FIELD_U8, FIELD_ALGORITHM, FIELD_BASE64}},
 	{49, false, "DHCID", {FIELD_BASE64}},
@@ -117,7 +125,8 @@ const struct rdata_form *rdata_form_named(const char *name, size_t len)
 	if (len == 0 || len >= sizeof forms[0].name)
 		return NULL;
 	for (size_t i = 0; i < FORM_COUNT; i++)
-		if (forms[i].name[len] == '\0' && strlen(forms[i].name) == len && strncasecmp(forms[i].name, name, len) == 0)
+		if (forms[i].name[len] == '\0' && strlen(forms[i].name) == len &&
+		    strncasecmp(forms[i].name, name, len) == 0)
 			return &forms[i];
 	return NULL;
 }

@@ -83,7 +83,8 @@ static bool read_item(struct rdata_reader *r, const char **at, const char *end, 
 						     "\\\\, and a backslash is \\\\\\\\");
 		}
 		if (c < 0)
-			return rdata_fail(r, "a parameter has a malformed escape: write \\X or \\DDD, three digits up to 255");
+			return rdata_fail(
+				r, "a parameter has a malformed escape: write \\X or \\DDD, three digits up to 255");
 		byte_write_u8(&r->w, (uint8_t)c);
 	}
 	return true;
@@ -216,8 +217,9 @@ bool rdata_read_params(struct rdata_reader *r)
 		if (!next_param(r, &p))
 			return false;
 		if (!read_key(p.key, p.key_len, &key))
-			return rdata_fail(r, "a parameter has no such key: known are mandatory, alpn, no-default-alpn, port, "
-					     "ipv4hint, ech, ipv6hint, dohpath, ohttp and keyNNNNN");
+			return rdata_fail(
+				r, "a parameter has no such key: known are mandatory, alpn, no-default-alpn, port, "
+				   "ipv4hint, ech, ipv6hint, dohpath, ohttp and keyNNNNN");
 		if (count == PARAMS_MAX)
 			return rdata_fail(r, "more than 256 parameters");
 		byte_write_u16(&r->w, (uint16_t)key);

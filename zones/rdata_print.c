@@ -238,82 +238,105 @@ static bool print_digest(struct rdata_printer *p, unsigned numbers)
 	return print_rest(p, FIELD_HEX);
 }
 
+/* Numbers, by their octets. */
+static size_t number_octets(enum rdata_field field)
+{
+	static const uint8_t octets[FIELD_COUNT] = {
+		[FIELD_U8] = 1,        [FIELD_ALGORITHM] = 1, [FIELD_U16] = 2,
+		[FIELD_CERT_TYPE] = 2, [FIELD_U32] = 4,       [FIELD_PERIOD] = 4,
+	};
+	return octets[field];
+}
+
+static bool print_ipv4(struct rdata_printer *p)
+{
+	return print_address(p, AF_INET);
+}
+
+static bool print_ipv6(struct rdata_printer *p)
+{
+	return print_address(p, AF_INET6);
+}
+
+static bool print_one_string(struct rdata_printer *p)
+{
+	return print_string(p, false);
+}
+
+static bool print_tag(struct rdata_printer *p)
+{
+	return print_string(p, true);
+}
+
+static bool print_one_type(struct rdata_printer *p)
+{
+	if (byte_reader_left(&p->in) < 2)
+		return rdata_print_fail(p, "a type is cut");
+	print_type(p->out, byte_read_u16(&p->in));
+	return true;
+}
+
+static bool print_text(struct rdata_printer *p)
+{
+	return print_rest(p, FIELD_TEXT);
+}
+
+static bool print_base64(struct rdata_printer *p)
+{
+	return print_rest(p, FIELD_BASE64);
+}
+
+static bool print_hex(struct rdata_printer *p)
+{
+	return print_rest(p, FIELD_HEX);
+}
+
+static bool print_one_digest(struct rdata_printer *p)
+{
+	return print_digest(p, 1);
+}
+
+static bool print_zonemd(struct rdata_printer *p)
+{
+	return print_digest(p, 2);
+}
+
+/* Fields that are not here are numbers, or printed by rdata_special.c. */
+static bool (*const printers[FIELD_COUNT])(struct rdata_printer *p) = {
+	[FIELD_NAME] = rdata_print_name,
+	[FIELD_IPV4] = print_ipv4,
+	[FIELD_IPV6] = print_ipv6,
+	[FIELD_STRING] = print_one_string,
+	[FIELD_STRING_OR_NONE] = print_one_string,
+	[FIELD_DIGITS] = print_one_string,
+	[FIELD_TAG] = print_tag,
+	[FIELD_STRINGS] = print_strings,
+	[FIELD_TYPE] = print_one_type,
+	[FIELD_TYPES] = print_types,
+	[FIELD_SOME_TYPES] = print_types,
+	[FIELD_OLD_TYPES] = print_old_types,
+	[FIELD_TIME] = print_time,
+	[FIELD_TEXT] = print_text,
+	[FIELD_KEY] = print_base64,
+	[FIELD_BASE64] = print_base64,
+	[FIELD_BASE64_OR_NONE] = print_base64,
+	[FIELD_HEX] = print_hex,
+	[FIELD_SALT] = print_salt,
+	[FIELD_HASH] = print_hash,
+	[FIELD_DIGEST] = print_one_digest,
+	[FIELD_FINGERPRINT] = print_one_digest,
+	[FIELD_ZONEMD] = print_zonemd,
+	[FIELD_LOCATION] = rdata_print_location,
+	[FIELD_PREFIXES] = rdata_print_prefixes,
+	[FIELD_PARAMS] = rdata_print_params,
+};
+
 static bool print_field(struct rdata_printer *p, enum rdata_field field)
 {
-	switch (field) {
-	case FIELD_END:
-		return true;
-	case FIELD_NONE:
-		return rdata_print_fail(p, "the type has no text of its own");
-	case FIELD_U8:
-	case FIELD_ALGORITHM:
-		return print_number(p, 1);
-	case FIELD_U16:
-	case FIELD_CERT_TYPE:
-		return print_number(p, 2);
-	case FIELD_U32:
-	case FIELD_PERIOD:
-		return print_number(p, 4);
-	case FIELD_NAME:
-		return rdata_print_name(p);
-	case FIELD_IPV4:
-		return print_address(p, AF_INET);
-	case FIELD_IPV6:
-		return print_address(p, AF_INET6);
-	case FIELD_STRING:
-	case FIELD_STRING_OR_NONE:
-	case FIELD_DIGITS:
-		return print_string(p, false);
-	case FIELD_TAG:
-		return print_string(p, true);
-	case FIELD_STRINGS:
-		return print_strings(p);
-	case FIELD_TYPE:
-		if (byte_reader_left(&p->in) < 2)
-			return rdata_print_fail(p, "a type is cut");
-		print_type(p->out, byte_read_u16(&p->in));
-		return true;
-	case FIELD_TYPES:
-	case FIELD_SOME_TYPES:
-		return print_types(p);
-	case FIELD_OLD_TYPES:
-		return print_old_types(p);
-	case FIELD_TIME:
-		return print_time(p);
-	case FIELD_TEXT:
-	case FIELD_KEY:
-	case FIELD_BASE64:
-	case FIELD_BASE64_OR_NONE:
-	case FIELD_HEX:
-		return print_rest(p, field);
-	case FIELD_SALT:
-		return print_salt(p);
-	case FIELD_HASH:
-		return print_hash(p);
-	case FIELD_DIGEST:
-	case FIELD_FINGERPRINT:
-		return print_digest(p, 1);
-	case FIELD_ZONEMD:
-		return print_digest(p, 2);
-	case FIELD_LOCATION:
-		return rdata_print_location(p);
-	case FIELD_PREFIXES:
-		return rdata_print_prefixes(p);
-	case FIELD_PARAMS:
-		return rdata_print_params(p);
-	case FIELD_EUI48:
-	case FIELD_EUI64:
-	case FIELD_LOCATOR:
-	case FIELD_NSAP:
-	case FIELD_ATMA:
-	case FIELD_SERVICES:
-	case FIELD_IPSECKEY:
-	case FIELD_AMTRELAY:
-	case FIELD_HIP:
-	case FIELD_A6:
-		return rdata_print_special(p, field);
-	}
-	return false;
+	size_t octets = number_octets(field);
+	if (octets > 0)
+		return print_number(p, octets);
+	return printers[field] != NULL ? printers[field](p) : rdata_print_special(p, field);
 }
 
 /* Fields that print nothing when nothing is left, and blanks of their own. */

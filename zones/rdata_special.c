@@ -47,7 +47,8 @@ static bool read_locator(struct rdata_reader *r)
 		unsigned value = 0, digits = 0;
 		for (; at < word.len && rdata_hex_digit(word.text[at]) >= 0; at++, digits++)
 			value = value << 4 | (unsigned)rdata_hex_digit(word.text[at]);
-		ok = digits >= 1 && digits <= 4 && (group == 3 ? at == word.len : at < word.len && word.text[at] == ':');
+		ok = digits >= 1 && digits <= 4 &&
+		     (group == 3 ? at == word.len : at < word.len && word.text[at] == ':');
 		at++;
 		byte_write_u16(&r->w, (uint16_t)value);
 	}
@@ -384,9 +385,12 @@ static const struct special {
 	bool (*read)(struct rdata_reader *r);
 	bool (*print)(struct rdata_printer *p);
 } specials[] = {
-	{FIELD_LOCATOR, read_locator, print_locator},    {FIELD_ATMA, read_atma, print_atma},
-	{FIELD_SERVICES, read_services, print_services}, {FIELD_IPSECKEY, read_ipseckey, print_ipseckey},
-	{FIELD_AMTRELAY, read_amtrelay, print_amtrelay}, {FIELD_HIP, read_hip, print_hip},
+	{FIELD_LOCATOR, read_locator, print_locator},
+	{FIELD_ATMA, read_atma, print_atma},
+	{FIELD_SERVICES, read_services, print_services},
+	{FIELD_IPSECKEY, read_ipseckey, print_ipseckey},
+	{FIELD_AMTRELAY, read_amtrelay, print_amtrelay},
+	{FIELD_HIP, read_hip, print_hip},
 	{FIELD_A6, read_a6, print_a6},
 };
 

@@ -10,6 +10,8 @@
 #include "zones/rdata_text_impl.h"
 #include "zones/rrset.h"
 
+static const char no_text[] = "this type has no text of its own: write \\# LENGTH HEX";
+
 /* --- types ------------------------------------------------------------------------------------------------ */
 
 static bool read_type(struct rdata_reader *r)
@@ -225,8 +227,8 @@ static bool read_key(struct rdata_reader *r)
 }
 
 /*
- * Octets in hex to the end: as many as `wanted` says, or, where that is 0, at least `min` (RFC 4034 5.1.4, RFC 4509, RFC
- * 6605, RFC 4255 3.1.3, RFC 8976 2.2.4).
+ * Octets in hex to the end: as many as `wanted` says, or, where that is 0, at least `min` (RFC 4034 5.1.4, RFC 4509,
+ * RFC 6605, RFC 4255 3.1.3, RFC 8976 2.2.4).
  */
 static bool read_octets_of(struct rdata_reader *r, size_t wanted, size_t min)
 {
@@ -243,106 +245,152 @@ static bool read_text(struct rdata_reader *r)
 	return rdata_word(r, &word) && rdata_write_word(r, &word, false);
 }
 
-static bool read_address(struct rdata_reader *r, enum rdata_field field)
-{
-	struct rdata_word word;
-	if (!rdata_plain_word(r, &word))
-		return false;
-	return field == FIELD_IPV4 ? rdata_write_ipv4(r, word.text, word.len) : rdata_write_ipv6(r, word.text, word.len);
-}
-
 static bool read_string(struct rdata_reader *r)
 {
 	struct rdata_word word;
 	return rdata_word(r, &word) && rdata_write_word(r, &word, true);
 }
 
+static bool read_string_or_none(struct rdata_reader *r)
+{
+	return !rdata_has_word(r) || read_string(r);
+}
+
+static bool read_digits(struct rdata_reader *r)
+{
+	return read_checked_string(r, FIELD_DIGITS);
+}
+
+static bool read_tag(struct rdata_reader *r)
+{
+	return read_checked_string(r, FIELD_TAG);
+}
+
+static bool read_u8(struct rdata_reader *r)
+{
+	uint32_t ignored;
+	return rdata_read_number(r, 1, &ignored);
+}
+
+static bool read_u16(struct rdata_reader *r)
+{
+	uint32_t ignored;
+	return rdata_read_number(r, 2, &ignored);
+}
+
+static bool read_u32(struct rdata_reader *r)
+{
+	uint32_t ignored;
+	return rdata_read_number(r, 4, &ignored);
+}
+
+static bool read_ipv4(struct rdata_reader *r)
+{
+	struct rdata_word word;
+	return rdata_plain_word(r, &word) && rdata_write_ipv4(r, word.text, word.len);
+}
+
+static bool read_ipv6(struct rdata_reader *r)
+{
+	struct rdata_word word;
+	return rdata_plain_word(r, &word) && rdata_write_ipv6(r, word.text, word.len);
+}
+
+static bool read_some_types(struct rdata_reader *r)
+{
+	return (rdata_has_word(r) || rdata_fail(r, "a record type is needed")) && read_types(r);
+}
+
+static bool read_algorithm(struct rdata_reader *r)
+{
+	uint32_t ignored;
+	return read_named(r, 1, &ignored, rdata_algorithm_named, "an algorithm is needed, as 13");
+}
+
+static bool read_cert_type(struct rdata_reader *r)
+{
+	uint32_t ignored;
+	return read_named(r, 2, &ignored, rdata_cert_type_named, "a certificate type is needed, as PKIX");
+}
+
+static bool read_digest(struct rdata_reader *r)
+{
+	uint32_t kind;
+	return read_named(r, 1, &kind, rdata_digest_named, "a digest type is needed") && read_octets_of(r,
+													kind == 1   ? 20
+													: kind == 2 ? 32
+													: kind == 4 ? 48
+														    : 0,
+													1);
+}
+
+static bool read_fingerprint(struct rdata_reader *r)
+{
+	uint32_t kind;
+	return rdata_read_number(r, 1, &kind) && read_octets_of(r, kind == 1 ? 20 : kind == 2 ? 32 : 0, 1);
+}
+
+static bool read_zonemd(struct rdata_reader *r)
+{
+	uint32_t scheme, kind;
+	return rdata_read_number(r, 1, &scheme) && rdata_read_number(r, 1, &kind) &&
+	       read_octets_of(r,
+			      kind == 1   ? 48
+			      : kind == 2 ? 64
+					  : 0,
+			      12);
+}
+
+static bool read_base64_or_none(struct rdata_reader *r)
+{
+	return !rdata_has_word(r) || rdata_read_base64_rest(r);
+}
+
+static bool read_none(struct rdata_reader *r)
+{
+	return rdata_fail(r, no_text);
+}
+
+/* Fields that are not here are read by rdata_special.c. */
+static bool (*const readers[FIELD_COUNT])(struct rdata_reader *r) = {
+	[FIELD_NONE] = read_none,
+	[FIELD_U8] = read_u8,
+	[FIELD_U16] = read_u16,
+	[FIELD_U32] = read_u32,
+	[FIELD_PERIOD] = read_period,
+	[FIELD_NAME] = rdata_read_name,
+	[FIELD_IPV4] = read_ipv4,
+	[FIELD_IPV6] = read_ipv6,
+	[FIELD_STRING] = read_string,
+	[FIELD_STRING_OR_NONE] = read_string_or_none,
+	[FIELD_STRINGS] = read_strings,
+	[FIELD_DIGITS] = read_digits,
+	[FIELD_TAG] = read_tag,
+	[FIELD_TEXT] = read_text,
+	[FIELD_TYPE] = read_type,
+	[FIELD_TYPES] = read_types,
+	[FIELD_SOME_TYPES] = read_some_types,
+	[FIELD_OLD_TYPES] = read_old_types,
+	[FIELD_ALGORITHM] = read_algorithm,
+	[FIELD_DIGEST] = read_digest,
+	[FIELD_FINGERPRINT] = read_fingerprint,
+	[FIELD_CERT_TYPE] = read_cert_type,
+	[FIELD_TIME] = read_time,
+	[FIELD_KEY] = read_key,
+	[FIELD_BASE64] = rdata_read_base64_rest,
+	[FIELD_BASE64_OR_NONE] = read_base64_or_none,
+	[FIELD_HEX] = rdata_read_hex_rest,
+	[FIELD_SALT] = read_salt,
+	[FIELD_HASH] = read_hash,
+	[FIELD_ZONEMD] = read_zonemd,
+	[FIELD_LOCATION] = rdata_read_location,
+	[FIELD_PREFIXES] = rdata_read_prefixes,
+	[FIELD_PARAMS] = rdata_read_params,
+};
+
 static bool read_field(struct rdata_reader *r, enum rdata_field field)
 {
-	uint32_t ignored, number;
-	switch (field) {
-	case FIELD_END:
-		return true;
-	case FIELD_NONE:
-		return rdata_fail(r, "this type has no text of its own: write \\# LENGTH HEX");
-	case FIELD_U8:
-		return rdata_read_number(r, 1, &ignored);
-	case FIELD_U16:
-		return rdata_read_number(r, 2, &ignored);
-	case FIELD_U32:
-		return rdata_read_number(r, 4, &ignored);
-	case FIELD_PERIOD:
-		return read_period(r);
-	case FIELD_NAME:
-		return rdata_read_name(r);
-	case FIELD_IPV4:
-	case FIELD_IPV6:
-		return read_address(r, field);
-	case FIELD_STRING:
-		return read_string(r);
-	case FIELD_STRING_OR_NONE:
-		return !rdata_has_word(r) || read_string(r);
-	case FIELD_STRINGS:
-		return read_strings(r);
-	case FIELD_DIGITS:
-	case FIELD_TAG:
-		return read_checked_string(r, field);
-	case FIELD_TEXT:
-		return read_text(r);
-	case FIELD_TYPE:
-		return read_type(r);
-	case FIELD_TYPES:
-		return read_types(r);
-	case FIELD_SOME_TYPES:
-		return (rdata_has_word(r) || rdata_fail(r, "a record type is needed")) && read_types(r);
-	case FIELD_OLD_TYPES:
-		return read_old_types(r);
-	case FIELD_ALGORITHM:
-		return read_named(r, 1, &ignored, rdata_algorithm_named, "an algorithm is needed, as 13");
-	case FIELD_CERT_TYPE:
-		return read_named(r, 2, &ignored, rdata_cert_type_named, "a certificate type is needed, as PKIX");
-	case FIELD_DIGEST:
-		return read_named(r, 1, &number, rdata_digest_named, "a digest type is needed") &&
-		       read_octets_of(r, number == 1 ? 20 : number == 2 ? 32 : number == 4 ? 48 : 0, 1);
-	case FIELD_FINGERPRINT:
-		return rdata_read_number(r, 1, &number) &&
-		       read_octets_of(r, number == 1 ? 20 : number == 2 ? 32 : 0, 1);
-	case FIELD_TIME:
-		return read_time(r);
-	case FIELD_KEY:
-		return read_key(r);
-	case FIELD_BASE64_OR_NONE:
-		return !rdata_has_word(r) || rdata_read_base64_rest(r);
-	case FIELD_BASE64:
-		return rdata_read_base64_rest(r);
-	case FIELD_HEX:
-		return rdata_read_hex_rest(r);
-	case FIELD_SALT:
-		return read_salt(r);
-	case FIELD_HASH:
-		return read_hash(r);
-	case FIELD_ZONEMD:
-		return rdata_read_number(r, 1, &ignored) && rdata_read_number(r, 1, &number) &&
-		       read_octets_of(r, number == 1 ? 48 : number == 2 ? 64 : 0, 12);
-	case FIELD_LOCATION:
-		return rdata_read_location(r);
-	case FIELD_PREFIXES:
-		return rdata_read_prefixes(r);
-	case FIELD_PARAMS:
-		return rdata_read_params(r);
-	case FIELD_EUI48:
-	case FIELD_EUI64:
-	case FIELD_LOCATOR:
-	case FIELD_NSAP:
-	case FIELD_ATMA:
-	case FIELD_SERVICES:
-	case FIELD_IPSECKEY:
-	case FIELD_AMTRELAY:
-	case FIELD_HIP:
-	case FIELD_A6:
-		return rdata_read_special(r, field);
-	}
-	return false;
+	return readers[field] != NULL ? readers[field](r) : rdata_read_special(r, field);
 }
 
 /* --- the generic form ------------------------------------------------------------------------------------- */
@@ -360,7 +408,8 @@ static bool read_generic(struct rdata_reader *r)
 		return rdata_fail(r, "the digits behind \\# are not as many octets as it says");
 	if (rdata_has_word(r) && !rdata_read_hex_rest(r))
 		return false;
-	return byte_writer_len(&r->w) == len || rdata_fail(r, "the digits behind \\# are not as many octets as it says");
+	return byte_writer_len(&r->w) == len ||
+	       rdata_fail(r, "the digits behind \\# are not as many octets as it says");
 }
 
 /* Is it what the type's own text could say (RFC 3597 5: "must be checked as that type")? */
@@ -377,7 +426,7 @@ static enum veer_err read_all(struct rdata_reader *r, uint16_t type)
 {
 	const struct rdata_form *form = rdata_form_of(type);
 	if (form == NULL)
-		return rdata_fail(r, "this type has no text of its own: write \\# LENGTH HEX") ? VEER_OK : VEER_EINVAL;
+		return rdata_fail(r, no_text) ? VEER_OK : VEER_EINVAL;
 	bool ok = true;
 	for (unsigned i = 0; ok && form->fields[i] != FIELD_END; i++)
 		ok = read_field(r, (enum rdata_field)form->fields[i]);

@@ -104,7 +104,8 @@ bool rdata_write_word(struct rdata_reader *r, const struct rdata_word *word, boo
 		return !r->w.failed;
 	size_t len = (size_t)(r->w.pos - start) - 1;
 	if (len > UINT8_MAX)
-		return rdata_fail(r, "a string of more than 255 octets: write it as several, \"first part\" \"second part\"");
+		return rdata_fail(
+			r, "a string of more than 255 octets: write it as several, \"first part\" \"second part\"");
 	*start = (uint8_t)len;
 	return true;
 }
