@@ -48,9 +48,7 @@ static void read_name(struct json_cursor *c, const char *pointer, const char *te
 					 : veer_fail(&detail, VEER_EINVAL, "must be a string");
 	if (err == VEER_OK && (len == 1 || text[0] == '@'))
 		err = veer_fail(&detail, VEER_EINVAL, "must be a domain name");
-	if (err == VEER_OK)
-		name_lower(out, len);
-	else
+	if (err != VEER_OK)
 		c->err = veer_fail(c->diag, err, "/%s: %s", pointer, detail.text);
 }
 

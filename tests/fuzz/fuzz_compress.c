@@ -95,6 +95,15 @@ static void make_name(struct zone *z, struct input *in, bool is_in_zone, uint8_t
 		memcpy(z->names[z->name_count++], out, name_len(out));
 }
 
+/* Each second record has its names in capitals: case is kept where it is written out, and makes no difference. */
+static void raise_name(uint8_t *name)
+{
+	for (; *name != 0; name += *name + 1U)
+		for (unsigned i = 1; i <= *name; i++)
+			if (name[i] >= 'a' && name[i] <= 'z')
+				name[i] = (uint8_t)(name[i] - 'a' + 'A');
+}
+
 /* RDATA of a type: what is fixed, strings, names, and what may follow. */
 static size_t make_rdata(struct zone *z, struct input *in, uint16_t type, unsigned number, uint8_t *out)
 {
@@ -113,6 +122,8 @@ static size_t make_rdata(struct zone *z, struct input *in, uint16_t type, unsign
 	}
 	for (unsigned i = 0; i < layout.names; i++) {
 		make_name(z, in, false, out + len);
+		if ((number & 1) != 0)
+			raise_name(out + len);
 		len += name_len(out + len);
 	}
 	size_t tail = layout.tail == 255 ? eat(in) : layout.tail;
@@ -255,14 +266,27 @@ static size_t expand(const uint8_t *reply, size_t len, const struct fuzz_record 
 	return out_len + (end - at);
 }
 
+/* Is what was put in what a reply has, whose names are in lower case where that means the same? */
+static bool is_same(uint16_t type, const struct rdata_span *put_in, const uint8_t *rdata, size_t len)
+{
+	static uint8_t copy[RRSET_WIRE_MAX];
+	if (put_in->len != len)
+		return false;
+	if (memcmp(put_in->data, rdata, len) == 0)
+		return true;
+	memcpy(copy, put_in->data, len);
+	rdata_lower(type, copy, len);
+	return memcmp(copy, rdata, len) == 0;
+}
+
 /* Is this RDATA in the RRset? `*pos` is where it most likely stands: behind the one before it. */
 static bool has(const struct rrset_view *view, size_t *pos, const uint8_t *rdata, size_t len)
 {
 	struct rdata_span span;
-	if (rrset_next(view, pos, &span) && span.len == len && memcmp(span.data, rdata, len) == 0)
+	if (rrset_next(view, pos, &span) && is_same(view->type, &span, rdata, len))
 		return true;
 	for (*pos = 0; rrset_next(view, pos, &span);)
-		if (span.len == len && memcmp(span.data, rdata, len) == 0)
+		if (is_same(view->type, &span, rdata, len))
 			return true;
 	return false;
 }
@@ -300,8 +324,9 @@ static bool is_made(const struct zone *z, const struct fuzz_record *record, cons
 		struct rdata_span target;
 		if (v->type != RRTYPE_DNAME || !name_is_under(record->owner, v->owner) || !rrset_next(v, &pos, &target))
 			continue;
+		const struct rdata_span end = {target.data, target.len};
 		if (name_len(rdata) == kept + target.len && memcmp(rdata, record->owner, kept) == 0 &&
-		    memcmp(rdata + kept, target.data, target.len) == 0)
+		    is_same(RRTYPE_DNAME, &end, rdata + kept, target.len))
 			return true;
 	}
 	return false;
