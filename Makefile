@@ -11,9 +11,9 @@ MODE := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),default)
 B := $(if $(SANITIZE),build/$(MODE),build)
 O := $(B)/obj
 
-PACKAGES := gcc make pkg-config libldns-dev libmicrohttpd-dev libmaxminddb-dev libsqlite3-dev libjansson-dev \
+PACKAGES := gcc make pkg-config libmicrohttpd-dev libmaxminddb-dev libsqlite3-dev libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libssl-dev libre2-dev g++
-TEST_PACKAGES := libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables
+TEST_PACKAGES := libldns-dev libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables
 
 CC := gcc
 # for base/regex.cc alone
@@ -24,7 +24,9 @@ HAVE_FSTRM := $(shell pkg-config --exists libfstrm && echo yes)
 OTHER_DNSTAP := $(if $(HAVE_FSTRM),dnsd/dnstap_none.c,dnsd/dnstap.c)
 PKGS_tap := $(if $(HAVE_FSTRM),libfstrm)
 PKGS_base := jansson yaml-0.1 libcurl libssl libcrypto re2
-PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto re2 ldns libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
+PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto re2 libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
+# tests read what we write with another's reader
+PKGS_test := $(PKGS_all) ldns
 
 CPPFLAGS := -D_GNU_SOURCE -I. -DVEER_VERSION='"$(VERSION)"'
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef \
@@ -63,7 +65,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench steady detect load sim sim-mutants histories clean help deps test-deps install tests
+.PHONY: all run test unit functional differential differential-text abuse lint format fuzz fuzz-run bench steady detect load sim sim-mutants histories clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -95,6 +97,10 @@ differential: all  ## ask veer-dnsd, Knot and NSD 200,000 questions about 350 zo
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --handwritten --questions 1000
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --zones 200 --questions 600
+
+differential-text: all $(TOOL_BINS)  ## read 100,000 generated lines of zone files as BIND does, and judge every difference
+	@tests/tools/fetch-peers build/peers
+	@/usr/bin/python3 tests/functional/text_differential.py --build $(B)
 
 bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a bare echo
 	@tests/tools/fetch-peers build/peers
@@ -179,9 +185,9 @@ pc_libs = $(shell pkg-config --libs $(1)) $(if $(filter re2,$(1)),-lstdc++)
 link = @echo "  LD $@" && mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 
 $(B)/veer-dnsd: $(call objs,dnsd/main.c) $(LIB_dnsd) $(LIB_zones) $(LIB_base)
-	$(call link,$(call pc_libs,$(PKGS_base) ldns libmaxminddb $(PKGS_tap)) -lm)
+	$(call link,$(call pc_libs,$(PKGS_base) libmaxminddb $(PKGS_tap)) -lm)
 $(B)/veer-probe: $(call objs,probes/main.c) $(LIB_probes) $(LIB_zones) $(LIB_base)
-	$(call link,$(call pc_libs,$(PKGS_base) ldns libmaxminddb) -lm)
+	$(call link,$(call pc_libs,$(PKGS_base) libmaxminddb) -lm)
 $(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
 $(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_probes) $(LIB_zones) $(LIB_base)
@@ -189,15 +195,15 @@ $(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_probes) $(LIB_zones) $(L
 
 ALL_LIBS := $(LIB_cli) $(LIB_api) $(LIB_dnsd) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
 $(B)/tests/%: $(O)/tests/unit/%.o $(call objs,$(UNIT_HELP)) $(ALL_LIBS)
-	$(call link,$(call pc_libs,$(PKGS_all)) -lcmocka -lm)
+	$(call link,$(call pc_libs,$(PKGS_test)) -lcmocka -lm)
 $(B)/tests/%: $(O)/tests/tools/%.o $(ALL_LIBS)
-	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
+	$(call link,$(call pc_libs,$(PKGS_test)) -lm)
 $(B)/tests/replay_%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(call objs,$(FUZZ_HELP)) $(ALL_LIBS)
-	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
+	$(call link,$(call pc_libs,$(PKGS_test)) -lm)
 
 SIM_OBJS := $(call objs,$(wildcard tests/sim/*.c))
 $(SIM_BIN): $(SIM_OBJS) $(LIB_probes) $(LIB_zones) $(LIB_base)
-	$(call link,$(call pc_libs,$(PKGS_base) ldns) -lm)
+	$(call link,$(call pc_libs,$(PKGS_base)) -lm)
 
 # Fuzzers are built by clang in one go, sources and target together, so that coverage reaches every line.
 FUZZ_LIB_SRCS := $(foreach d,base zones zones/store probes dnsd api,$(call srcs,$(d)))
@@ -218,6 +224,6 @@ build/fuzz/obj/%.o: %.cc
 build/fuzz/libveer.a: $(patsubst %,build/fuzz/obj/%.o,$(basename $(FUZZ_LIB_SRCS) $(FUZZ_HELP)))
 	@rm -f $@ && ar rcs $@ $^
 build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libveer.a
-	@clang++ -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(call pc_libs,$(PKGS_all)) -lm
+	@clang++ -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(call pc_libs,$(PKGS_test)) -lm
 
 -include $(shell find $(O) build/fuzz/obj -name '*.d' 2>/dev/null)

@@ -161,11 +161,16 @@ static bool copy_stored(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
+void api_problem_missing(struct api_reply *reply, enum model_kind kind, const char *key)
+{
+	api_problem(reply, 404, "not-found", "there is no such %s: \"%.300s\"", model_kind_text(kind), key);
+}
+
 void api_reply_stored(struct api *api, struct api_reply *reply, int status, enum model_kind kind, const char *key)
 {
 	struct stored stored = {0};
 	if (directory_get(api->directory, kind, key, copy_stored, &stored) != VEER_OK)
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem_missing(reply, kind, key);
 	else if (stored.text == NULL)
 		api_problem_err(reply, VEER_ENOMEM);
 	else

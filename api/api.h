@@ -44,8 +44,8 @@ struct api {
 	struct api_server *server;
 	struct zone_keeper *zones;
 	struct witness witness;
-	struct loop *loop;        /* the main thread's */
-	atomic_bool is_rewound;   /* the loop was stopped because the store has gone back: start anew */
+	struct loop *loop;      /* the main thread's */
+	atomic_bool is_rewound; /* the loop was stopped because the store has gone back: start anew */
 	int64_t started_ms;
 	/*
 	 * Held by a worker from reading what an object refers to until its commit, so that two writes cannot break each
@@ -93,6 +93,9 @@ void api_list_directory(struct api *api, const struct api_request *request, stru
 
 /* The revision of an object in the directory; 0 when it is not there. */
 int64_t api_revision_of(struct api *api, enum model_kind kind, const char *key);
+
+/* 404: there is no object of that kind and key. */
+void api_problem_missing(struct api_reply *reply, enum model_kind kind, const char *key);
 
 /* settings.c: the settings in force, with their revision (0: nobody has set any). The caller's. */
 json_t *api_settings(struct api *api);

@@ -69,6 +69,7 @@ struct api_exchange {
 	struct api_reply reply;
 	struct buf body;
 	size_t query_dropped;
+	bool is_query_malformed;
 	bool is_refused;           /* the reply was made before the body came; the body is thrown away */
 	bool is_body_over;         /* the body is longer than the route takes */
 	bool is_crowded_out;       /* the bodies of all requests together are too large */
@@ -149,6 +150,8 @@ bool api_pool_push(struct api_server *server, struct api_exchange *exchange);
 
 /* route.c: the route for the exchange's method and path. On failure the reply is 404 or 405 already. */
 const struct api_route *api_route_find(struct api_server *server, struct api_exchange *exchange);
+/* All query parameters are the route's, each once; else the reply is 400 already. */
+bool api_route_check_query(struct api_exchange *exchange);
 /* Run authentication and authorisation; on failure the reply is 401 or 403 already. */
 bool api_route_authorise(struct api_server *server, struct api_exchange *exchange);
 

@@ -8,10 +8,22 @@
 #include <string.h>
 
 #include "api/connection.h"
+#include "api/uri.h"
 
 static const char *header(struct MHD_Connection *connection, const char *name)
 {
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* A part of the query, decoded into the arena; NULL when it is malformed or memory is out. */
+static const char *decode_query(struct api_exchange *x, const char *text)
+{
+	size_t len = strlen(text);
+	char *out = api_uri_is_valid(text) ? arena_alloc(x->request.arena, len + 1) : NULL;
+	x->is_query_malformed = x->is_query_malformed || out == NULL;
+	if (out != NULL)
+		api_uri_decode(text, len, out);
+	return out;
 }
 
 static enum MHD_Result add_query(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
@@ -22,7 +34,10 @@ static enum MHD_Result add_query(void *ctx, enum MHD_ValueKind kind, const char 
 		x->query_dropped++;
 		return MHD_NO;
 	}
-	x->request.query[x->request.query_count++] = (struct api_pair){key, value != NULL ? value : ""};
+	const char *decoded_key = decode_query(x, key), *decoded_value = decode_query(x, value != NULL ? value : "");
+	if (decoded_key == NULL || decoded_value == NULL)
+		return MHD_NO;
+	x->request.query[x->request.query_count++] = (struct api_pair){decoded_key, decoded_value};
 	return MHD_YES;
 }
 
@@ -109,8 +124,13 @@ static bool check_headers(struct api_exchange *x)
 		api_problem(&x->reply, 400, "malformed", "more than %d query parameters", API_QUERY_MAX);
 		return false;
 	}
+	if (x->is_query_malformed || !api_uri_is_valid(x->request.path)) {
+		api_problem(&x->reply, 400, "malformed",
+			    "a %% in the path or the query needs two hex digits behind it, which are not 00");
+		return false;
+	}
 	x->route = api_route_find(x->server, x);
-	if (x->route == NULL || !api_route_authorise(x->server, x))
+	if (x->route == NULL || !api_route_authorise(x->server, x) || !api_route_check_query(x))
 		return false;
 	if (length != NULL && strtoull(length, NULL, 10) > x->route->body_limit_bytes) {
 		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes",

@@ -233,7 +233,7 @@ void handle_identity_get(void *ctx, struct api_request *request, struct api_repl
 	enum model_kind kind = (enum model_kind)request->arg;
 	struct enrolment found = {0};
 	if (directory_get(api->directory, kind, request->params[0], copy_object, &found) != VEER_OK) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem_missing(reply, kind, request->params[0]);
 		return;
 	}
 	(void)json_object_del(found.object, "credential_sha256");
@@ -250,7 +250,7 @@ void handle_identity_revoke(void *ctx, struct api_request *request, struct api_r
 	struct store_op op;
 	int64_t revision;
 	if (directory_get(api->directory, kind, request->params[0], copy_object, &found) != VEER_OK) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem_missing(reply, kind, request->params[0]);
 		return;
 	}
 	(void)json_object_set_new(found.object, "state", json_string("revoked"));
@@ -333,7 +333,7 @@ void handle_token_delete(void *ctx, struct api_request *request, struct api_repl
 	struct api *api = ctx;
 	int64_t revision = api_revision_of(api, MODEL_KIND_TOKEN, request->params[0]);
 	if (revision == 0) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem_missing(reply, MODEL_KIND_TOKEN, request->params[0]);
 		return;
 	}
 	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_TOKEN, .key = request->params[0], .expect = revision};

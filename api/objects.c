@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/overrides.h"
+#include "zones/rrtext.h"
 
 /* One reference that was not found, or one object that is in the way of a deletion. */
 struct reference {
@@ -56,13 +57,28 @@ static enum veer_err validate_policy(struct api *api, const json_t *object, stru
 {
 	struct model_policy policy;
 	struct reference r = {.api = api, .diag = diag};
-	enum veer_err err = model_policy_parse(object, arena, &policy, diag);
+	enum veer_err err = model_policy_parse_new(object, arena, &policy, diag);
 	if (err != VEER_OK)
 		return err;
 	model_node_pools(policy.tree, pool_must_exist, &r);
 	if (r.err == VEER_OK && policy.fallback_pool != NULL)
 		r.err = must_exist(api, MODEL_KIND_POOL, policy.fallback_pool, "/when_all_down/pool", diag);
 	return r.err;
+}
+
+/* Of what is written now nothing is lost (rrtext_parse()), as a comment would be. */
+static enum veer_err validate_answers(const struct model_check *check, struct veer_diag *diag)
+{
+	static const uint8_t root[1] = {0};
+	struct veer_diag detail = {""};
+	enum veer_err err = VEER_OK;
+	for (uint32_t i = 0; check->kind == MODEL_CHECK_DNS && i < check->dns.answer_count && err == VEER_OK; i++) {
+		uint8_t *rdata = NULL;
+		size_t len;
+		err = rrtext_parse(check->dns.type, check->dns.answer_texts[i], root, &rdata, &len, &detail);
+		free(rdata);
+	}
+	return err == VEER_OK ? VEER_OK : veer_fail(diag, err, "/expect_answers: %s", detail.text);
 }
 
 /* Read and check an object of `kind`, as sent. The error's diag names the place. */
@@ -75,6 +91,8 @@ static enum veer_err validate(struct api *api, enum model_kind kind, const json_
 		return model_site_parse(object, arena, &site, diag);
 	if (kind == MODEL_KIND_CHECK) {
 		enum veer_err err = model_check_parse(object, arena, &check, diag);
+		if (err == VEER_OK)
+			err = validate_answers(&check, diag);
 		return err == VEER_OK ? api_validate_parts(api, &check, diag) : err;
 	}
 	if (kind == MODEL_KIND_POOL)
@@ -168,6 +186,18 @@ static bool is_visible(const struct reference *r, const char *key)
 	return strtoll(slash + 1, NULL, 10) == json_integer_value(json_object_get(r->versions, start));
 }
 
+/* The RRset in the way, by its name and type: zone and version in its key are ours. */
+static enum veer_err fail_bound(const struct reference *r, const char *key_text)
+{
+	struct rrset_key key;
+	char name[NAME_TEXT_SIZE] = "", type[RRSET_TYPE_TEXT_SIZE] = "";
+	if (rrset_key_parse(key_text, strlen(key_text), &key, NULL) == VEER_OK) {
+		(void)name_print(key.owner, name, sizeof name);
+		rrtype_print(key.type, type);
+	}
+	return veer_fail(r->diag, VEER_EBUSY, "the RRset %.300s %s is bound to the policy \"%s\"", name, type, r->name);
+}
+
 static bool find_policy_in_rrset(void *ctx, const struct store_object *object)
 {
 	struct reference *r = ctx;
@@ -177,8 +207,7 @@ static bool find_policy_in_rrset(void *ctx, const struct store_object *object)
 		return true;
 	const char *policy = json_string_value(json_object_get(rrset, "policy"));
 	if (policy != NULL && strcmp(policy, r->name) == 0)
-		r->err = veer_fail(r->diag, VEER_EBUSY, "the RRset %s is bound to the policy \"%s\"", object->key,
-				   r->name);
+		r->err = fail_bound(r, object->key);
 	json_decref(rrset);
 	return r->err == VEER_OK;
 }
@@ -235,7 +264,9 @@ void handle_object_get(void *ctx, struct api_request *request, struct api_reply 
 	enum model_kind kind = (enum model_kind)request->arg;
 	struct found found = {0};
 	enum veer_err err = directory_get(api->directory, kind, request->params[0], copy_text, &found);
-	if (err != VEER_OK || found.text == NULL)
+	if (err == VEER_ENOTFOUND)
+		api_problem_missing(reply, kind, request->params[0]);
+	else if (err != VEER_OK || found.text == NULL)
 		api_problem_err(reply, err != VEER_OK ? err : VEER_ENOMEM);
 	else
 		api_reply_object(reply, 200, found.text, strlen(found.text), found.revision);
@@ -289,6 +320,49 @@ static void log_site(struct api *api, const struct api_request *request, enum mo
 			   LOG_STR("by", api_principal_name(api, request)));
 }
 
+/* Name servers that do not know where clients are, for a policy that asks; an empty array when all do. */
+static json_t *location_warnings(struct api *api)
+{
+	json_t *servers = uplink_list(api->uplinks, veer_clock_monotonic_ms(api->clock)), *warnings = json_array();
+	size_t i;
+	json_t *server;
+	json_array_foreach(servers, i, server)
+	{
+		if (json_integer_value(json_object_get(server, "location_networks")) == 0)
+			(void)json_array_append_new(
+				warnings,
+				json_sprintf(
+					"the name server \"%s\" has no location database (--geoip): no rule matches "
+					"there, its clients are given \"else\"",
+					json_string_value(json_object_get(server, "name"))));
+	}
+	if (json_array_size(servers) == 0)
+		(void)json_array_append_new(
+			warnings, json_string("no name server has said yet whether it has a location database "
+					      "(--geoip): without one no rule matches"));
+	json_decref(servers);
+	return warnings;
+}
+
+/* The object as it is stored now, with what is to be said of it. */
+static void reply_committed(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
+			    const json_t *object, const char *text, int status, int64_t revision)
+{
+	struct model_policy policy;
+	api_reply_object(reply, status, text, strlen(text), revision);
+	if (kind != MODEL_KIND_POLICY || reply->body == NULL ||
+	    model_policy_parse(object, request->arena, &policy, NULL) != VEER_OK ||
+	    !model_node_uses_location(policy.tree))
+		return;
+	json_t *shown = NULL, *warnings = location_warnings(api);
+	if (json_array_size(warnings) > 0 &&
+	    veer_json_parse(reply->body, reply->body_len, STORE_VALUE_MAX, &shown, NULL) == VEER_OK) {
+		(void)json_object_set(shown, "warnings", warnings);
+		api_reply_json(reply, status, shown);
+	}
+	json_decref(warnings);
+}
+
 /* Commit the validated object; write_lock is held. */
 static void commit_object(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
 			  const json_t *object, bool is_create)
@@ -315,7 +389,7 @@ static void commit_object(struct api *api, struct api_request *request, struct a
 	if (api_commit(api, reply, ops, count, &revision)) {
 		(void)snprintf(reply->location, sizeof reply->location, "%s%s%s", request->path, is_create ? "/" : "",
 			       is_create ? name : "");
-		api_reply_object(reply, current == 0 ? 201 : 200, text, strlen(text), revision);
+		reply_committed(api, request, reply, kind, object, text, current == 0 ? 201 : 200, revision);
 		log_site(api, request, kind, object);
 	}
 	free(text);
@@ -332,8 +406,11 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 	const char *name = json_string_value(json_object_get(object, "name"));
 	if (!is_create && json_is_object(object) && name == NULL)
 		(void)json_object_set_new(object, "name", json_string(request->params[0]));
-	if (json_is_object(object))
+	if (json_is_object(object)) {
 		(void)json_object_del(object, "revision"); /* as it was read: not part of the object */
+		if (kind == MODEL_KIND_POLICY)
+			(void)json_object_del(object, "warnings"); /* the same, as a write was replied to */
+	}
 	(void)pthread_mutex_lock(&api->write_lock);
 	if (!is_create && name != NULL && strcmp(name, request->params[0]) != 0)
 		api_problem(reply, 422, "invalid", "/name: is \"%s\", but the path says \"%s\": names do not change",
@@ -357,7 +434,7 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 	(void)pthread_mutex_lock(&api->write_lock);
 	int64_t current = api_revision_of(api, kind, name);
 	if (current == 0) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem_missing(reply, kind, name);
 	} else if (!api_precondition(request, reply, current, &expect)) {
 		/* the reply is made */
 	} else if ((err = find_users(api, kind, name, &diag)) == VEER_EBUSY) {

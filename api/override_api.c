@@ -105,9 +105,19 @@ static const char *endpoint_of(const struct api_request *request)
 	return key != NULL && model_is_endpoint_key(key) ? key : "";
 }
 
+static void no_such_override(const struct api_request *request, struct api_reply *reply)
+{
+	api_problem(reply, 404, "not-found", "there is no such override: \"%.200s/%.200s\"", request->params[0],
+		    request->params[1]);
+}
+
 void handle_override_get(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	api_reply_stored(ctx, reply, 200, MODEL_KIND_OVERRIDE, endpoint_of(request));
+	const char *endpoint = endpoint_of(request);
+	if (endpoint[0] == '\0')
+		no_such_override(request, reply);
+	else
+		api_reply_stored(ctx, reply, 200, MODEL_KIND_OVERRIDE, endpoint);
 }
 
 void handle_overrides_list(void *ctx, struct api_request *request, struct api_reply *reply)
@@ -221,7 +231,7 @@ void handle_override_delete(void *ctx, struct api_request *request, struct api_r
 	(void)directory_get(api->directory, MODEL_KIND_OVERRIDE, endpoint, copy_source, source);
 	int64_t current = api_revision_of(api, MODEL_KIND_OVERRIDE, endpoint);
 	if (current == 0) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		no_such_override(request, reply);
 	} else if (source[0] != '\0') {
 		api_problem(reply, 409, "in-use", "it belongs to %s: end that, or put another override in its place",
 			    source);

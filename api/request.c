@@ -79,8 +79,7 @@ static const char *title_of(int status)
 	}
 }
 
-/* What is quoted may be any bytes (a path), or was cut within a character: JSON takes neither. */
-static void make_utf8(char *text)
+void api_make_utf8(char *text)
 {
 	while (*text != '\0') {
 		size_t len = text_utf8_len(text);
@@ -95,7 +94,7 @@ static void reply_problem(struct api_reply *reply, int status, const char *slug,
 {
 	char type[96];
 	(void)snprintf(type, sizeof type, "urn:veer:problem:%s", slug);
-	make_utf8(detail);
+	api_make_utf8(detail);
 	json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", type, "title", title_of(status), "status", status,
 				    "detail", detail);
 	if (errors != NULL)
@@ -118,7 +117,7 @@ void api_problem_invalid(struct api_reply *reply, const struct veer_diag *diag)
 {
 	struct veer_diag copy = *diag;
 	json_t *errors = NULL;
-	make_utf8(copy.text);
+	api_make_utf8(copy.text);
 	const char *colon = strstr(copy.text, ": ");
 	if (colon != NULL && (copy.text[0] == '/' || colon == copy.text))
 		errors = json_pack("[{s:s%, s:s}]", "pointer", copy.text, (size_t)(colon - copy.text), "detail",

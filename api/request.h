@@ -56,7 +56,7 @@ struct api_pair {
 
 struct api_request {
 	const char *method;
-	const char *path;                     /* decoded, without the query */
+	const char *path;                     /* as it was sent, without the query */
 	const char *params[API_PARAMS_MAX];   /* what the {…} of the route matched, decoded */
 	struct api_pair query[API_QUERY_MAX]; /* decoded */
 	size_t query_count;
@@ -106,6 +106,8 @@ void api_reply_text(struct api_reply *reply, int status, const char *content_typ
  */
 void api_problem(struct api_reply *reply, int status, const char *slug, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* What is quoted may be any bytes, or was cut within a character, and JSON takes neither: such bytes become "?". */
+void api_make_utf8(char *text);
 /* 422 with the place: `diag` is "POINTER: what" as the JSON cursor and the model's readers write it. */
 void api_problem_invalid(struct api_reply *reply, const struct veer_diag *diag);
 /* The problem that fits a failed store call or the like. */

@@ -4,25 +4,29 @@
 #include <string.h>
 
 #include "api/connection.h"
+#include "api/uri.h"
+#include "base/text.h"
 
-/* Match one path against one pattern; parameters are copied into the arena. */
+/* Match one path as it was sent, its escapes valid, against one pattern; parameters are decoded into the arena. */
 static bool match(struct api_request *request, const char *pattern, const char *path)
 {
 	size_t params = 0;
 	while (*pattern != '\0') {
 		if (*pattern != '{') {
-			if (*pattern++ != *path++)
+			bool is_raw = *path != '%'; /* an escaped slash separates nothing */
+			if (*path == '\0' || api_uri_octet(&path) != *pattern || (*pattern == '/' && !is_raw))
 				return false;
+			pattern++;
 			continue;
 		}
 		bool takes_rest = strstr(pattern, "*}") == pattern + strcspn(pattern, "*");
 		size_t len = takes_rest ? strlen(path) : strcspn(path, "/");
 		if (len == 0 || params == API_PARAMS_MAX)
 			return false;
-		char *param = arena_dup(request->arena, path, len + 1);
+		char *param = arena_alloc(request->arena, len + 1);
 		if (param == NULL)
 			return false;
-		param[len] = '\0';
+		api_uri_decode(path, len, param);
 		request->params[params++] = param;
 		path += len;
 		pattern += strcspn(pattern, "}") + 1;
@@ -48,6 +52,42 @@ const struct api_route *api_route_find(struct api_server *server, struct api_exc
 	else
 		api_problem(&exchange->reply, 404, "not-found", "there is nothing at %s", request->path);
 	return NULL;
+}
+
+/* Does the route's list of parameters, which blanks separate, have this one? */
+static bool is_known(const char *list, const char *key)
+{
+	size_t len = strlen(key);
+	for (const char *at = list; at != NULL && *at != '\0'; at += strcspn(at, " ")) {
+		at += strspn(at, " ");
+		if (strcspn(at, " ") == len && len > 0 && strncmp(at, key, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool api_route_check_query(struct api_exchange *exchange)
+{
+	const struct api_request *request = &exchange->request;
+	const char *known = exchange->route->query;
+	for (size_t i = 0; i < request->query_count; i++) {
+		const char *key = request->query[i].key;
+		bool is_twice = false;
+		for (size_t j = 0; j < i; j++)
+			is_twice = is_twice || strcmp(request->query[j].key, key) == 0;
+		if (!is_known(known, key)) {
+			api_problem(&exchange->reply, 400, "unknown-parameter",
+				    known != NULL ? "there is no query parameter \"%.100s\" here; known are: %s"
+						  : "there is no query parameter \"%.100s\" here, and no other",
+				    key, known);
+			return false;
+		}
+		if (is_twice) {
+			api_problem(&exchange->reply, 400, "malformed", "the query parameter \"%s\" stands twice", key);
+			return false;
+		}
+	}
+	return true;
 }
 
 bool api_route_authorise(struct api_server *server, struct api_exchange *exchange)

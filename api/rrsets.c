@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "api/uri.h"
 #include "api/zone_data.h"
 #include "zones/rrtext.h"
 
@@ -65,25 +66,40 @@ static bool read_path(const struct api_request *request, const struct zone_ref *
 
 /* --- reading -------------------------------------------------------------------------------------------------- */
 
-/* As the API shows it, or NULL. */
-static json_t *show(const char *key_text, const char *value, size_t len, int64_t revision)
+/* As the API shows it. Errors: VEER_ENOMEM; any other: what is stored cannot be read, and the diag says why. */
+static enum veer_err show(const char *key_text, const char *value, size_t len, int64_t revision, json_t **shown,
+			  struct veer_diag *diag)
 {
 	struct rrset_key key;
-	json_t *object = NULL, *shown = NULL;
-	if (rrset_key_parse(key_text, strlen(key_text), &key, NULL) != VEER_OK ||
-	    veer_json_parse(value, len, STORE_VALUE_MAX, &object, NULL) != VEER_OK)
-		return NULL;
-	if (rrset_to_api(&key, object, &shown, NULL) == VEER_OK)
-		(void)json_object_set_new(shown, "revision", json_integer(revision));
+	json_t *object = NULL;
+	enum veer_err err = rrset_key_parse(key_text, strlen(key_text), &key, diag);
+	if (err == VEER_OK)
+		err = veer_json_parse(value, len, STORE_VALUE_MAX, &object, diag);
+	if (err == VEER_OK)
+		err = rrset_to_api(&key, object, shown, diag);
+	if (err == VEER_OK)
+		(void)json_object_set_new(*shown, "revision", json_integer(revision));
 	json_decref(object);
-	return shown;
+	return err;
 }
 
-static void reply_rrset(struct api_reply *reply, int status, const char *key_text, const char *value, size_t len,
-			int64_t revision)
+static void reply_rrset(struct api *api, struct api_reply *reply, int status, const char *key_text, const char *value,
+			size_t len, int64_t revision)
 {
-	(void)snprintf(reply->etag, sizeof reply->etag, "r%lld", (long long)revision);
-	api_reply_json(reply, status, show(key_text, value, len, revision));
+	struct veer_diag diag = {""};
+	json_t *shown = NULL;
+	enum veer_err err = show(key_text, value, len, revision, &shown, &diag);
+	if (err == VEER_OK) {
+		(void)snprintf(reply->etag, sizeof reply->etag, "r%lld", (long long)revision);
+		api_reply_json(reply, status, shown);
+	} else if (err == VEER_ENOMEM) {
+		api_problem_err(reply, err);
+	} else {
+		zone_note_unreadable(api, key_text, diag.text);
+		api_problem(reply, 500, "unreadable",
+			    "what is stored of this RRset cannot be read (%s): replace it with PUT, or delete it",
+			    diag.text);
+	}
 }
 
 static void no_such_rrset(struct api_reply *reply, const struct api_request *request)
@@ -108,7 +124,7 @@ void handle_rrset_get(void *ctx, struct api_request *request, struct api_reply *
 	(void)rrset_key_print(&key, key_text);
 	enum veer_err err = store_get(api->store, MODEL_KIND_RRSET, key_text, request->arena, &object);
 	if (err == VEER_OK)
-		reply_rrset(reply, 200, key_text, object.value, object.value_len, object.revision);
+		reply_rrset(api, reply, 200, key_text, object.value, object.value_len, object.revision);
 	else if (err == VEER_ENOTFOUND)
 		no_such_rrset(reply, request);
 	else
@@ -117,7 +133,9 @@ void handle_rrset_get(void *ctx, struct api_request *request, struct api_reply *
 
 /* A page under way. */
 struct rrset_page {
+	struct api *api;
 	json_t *items;
+	json_t *unreadable; /* {"rrset": OWNER/TYPE, "detail"} of what cannot be shown; NULL: none */
 	size_t prefix_len;
 	size_t limit;
 	size_t bytes;
@@ -126,6 +144,17 @@ struct rrset_page {
 	bool failed;
 };
 
+/* One that cannot be read is left out and named: it does not take the others along. */
+static void add_unreadable(struct rrset_page *page, const char *key, char *why)
+{
+	api_make_utf8(why);
+	zone_note_unreadable(page->api, key, why);
+	if (page->unreadable == NULL)
+		page->unreadable = json_array();
+	json_t *item = json_pack("{s:s, s:s}", "rrset", key + page->prefix_len, "detail", why);
+	page->failed = item == NULL || json_array_append_new(page->unreadable, item) != 0;
+}
+
 static bool add_to_page(void *ctx, const struct store_object *object)
 {
 	struct rrset_page *page = ctx;
@@ -133,8 +162,13 @@ static bool add_to_page(void *ctx, const struct store_object *object)
 		page->has_more = true;
 		return false;
 	}
-	json_t *item = show(object->key, object->value, object->value_len, object->revision);
-	page->failed = item == NULL || json_array_append_new(page->items, item) != 0;
+	struct veer_diag diag = {""};
+	json_t *item = NULL;
+	enum veer_err err = show(object->key, object->value, object->value_len, object->revision, &item, &diag);
+	if (err != VEER_OK && err != VEER_ENOMEM)
+		add_unreadable(page, object->key, diag.text);
+	else
+		page->failed = item == NULL || json_array_append_new(page->items, item) != 0;
 	page->bytes += object->value_len;
 	(void)snprintf(page->last, sizeof page->last, "%s", object->key);
 	return !page->failed;
@@ -157,6 +191,8 @@ void handle_rrsets_list(void *ctx, struct api_request *request, struct api_reply
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
+	page->api = api;
+	page->unreadable = NULL;
 	page->limit = (size_t)limit;
 	page->prefix_len = zone_prefix(&zone, prefix);
 	(void)snprintf(after, sizeof after, "%s%.*s", prefix, RRSET_KEY_SIZE - 1, after_text != NULL ? after_text : "");
@@ -166,6 +202,9 @@ void handle_rrsets_list(void *ctx, struct api_request *request, struct api_reply
 	json_t *answer = err == VEER_OK ? json_pack("{s:O}", "items", page->items) : NULL;
 	if (answer != NULL && page->has_more)
 		(void)json_object_set_new(answer, "next", json_string(page->last + page->prefix_len));
+	if (answer != NULL && page->unreadable != NULL)
+		(void)json_object_set(answer, "unreadable", page->unreadable);
+	json_decref(page->unreadable);
 	json_decref(page->items);
 	if (err != VEER_OK)
 		api_problem_err(reply, err);
@@ -377,6 +416,15 @@ static bool read_current(struct rrset_write *w, struct store_object *current)
 	w->current = err == VEER_OK ? current->revision : 0;
 	if (err == VEER_OK || err == VEER_ENOTFOUND)
 		err = zone_soa_get(w->api, &w->zone, w->request->arena, &w->soa);
+	if (err == VEER_ECORRUPT && w->key.type == RRTYPE_SOA && w->object != NULL) {
+		w->soa.serial = 0; /* the SOA is being replaced by a good one */
+		err = VEER_OK;
+	}
+	if (err == VEER_ECORRUPT) {
+		api_problem(w->reply, 500, "unreadable",
+			    "the zone's SOA record cannot be read: replace it first, with PUT .../rrsets/@/SOA");
+		return false;
+	}
 	if (err != VEER_OK) {
 		api_problem_err(w->reply, err);
 		return false;
@@ -439,14 +487,21 @@ static void reply_written(struct rrset_write *w, int64_t revision)
 		return; /* 204 */
 	if (w->is_create) {
 		char name[NAME_TEXT_SIZE], type[RRSET_TYPE_TEXT_SIZE];
-		(void)name_print_key(w->key.owner, name, sizeof name);
+		char *location = w->reply->location;
+		size_t size = sizeof w->reply->location;
+		(void)name_print(w->key.owner, name, sizeof name);
 		rrtype_print(w->key.type, type);
-		int len = snprintf(w->reply->location, sizeof w->reply->location, "/v1/zones/%s/rrsets/%s/%s",
-				   w->zone.text, name, type);
-		if (len < 0 || (size_t)len >= sizeof w->reply->location)
-			w->reply->location[0] = '\0'; /* too long to be said */
+		(void)snprintf(location, size, "/v1/zones/");
+		bool fits = api_uri_add_segment(w->zone.text, location, size) && strlen(location) + 10 < size;
+		if (fits)
+			(void)snprintf(location + strlen(location), size - strlen(location), "/rrsets/");
+		fits = fits && api_uri_add_segment(name, location, size) && strlen(location) + strlen(type) + 2 < size;
+		if (fits)
+			(void)snprintf(location + strlen(location), size - strlen(location), "/%s", type);
+		else
+			location[0] = '\0'; /* too long to be said */
 	}
-	reply_rrset(w->reply, w->current == 0 ? 201 : 200, w->key_text, value, strlen(value), revision);
+	reply_rrset(w->api, w->reply, w->current == 0 ? 201 : 200, w->key_text, value, strlen(value), revision);
 }
 
 /* One try. True: the reply is made; false: what was read has changed meanwhile, try again. */

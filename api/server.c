@@ -94,6 +94,14 @@ static enum veer_err open_socket(const struct veer_listen *listen_at, const char
 	return VEER_OK;
 }
 
+/* Paths and queries come to us as they were sent: a path is cut before it is decoded (uri.h). */
+static size_t keep_escapes(void *ctx, struct MHD_Connection *connection, char *text)
+{
+	(void)ctx;
+	(void)connection;
+	return strlen(text);
+}
+
 static struct MHD_Daemon *start_daemon(struct api_server *server, struct api_listener *listener, int fd, bool is_tls)
 {
 	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, server->cert},
@@ -109,7 +117,8 @@ static struct MHD_Daemon *start_daemon(struct api_server *server, struct api_lis
 				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S, MHD_OPTION_NOTIFY_COMPLETED,
 				api_exchange_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, api_connection_notify,
 				listener, MHD_OPTION_URI_LOG_CALLBACK, api_connection_uri, listener,
-				MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, is_tls ? tls : none, MHD_OPTION_END);
+				MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+				MHD_OPTION_ARRAY, is_tls ? tls : none, MHD_OPTION_END);
 }
 
 static uint16_t bound_port(int fd)

@@ -37,7 +37,8 @@ struct api_route {
 	enum api_scope scope;    /* what a token needs */
 	size_t body_limit_bytes; /* 0: no body wanted */
 	api_handler_fn *handler;
-	int arg; /* handed to the handler as request->arg: one handler for routes of the same shape */
+	int arg;           /* handed to the handler as request->arg: one handler for routes of the same shape */
+	const char *query; /* the query parameters that it knows, blanks between them; NULL: none. Others are refused */
 };
 
 /* Find out who asks: fills request->principal. Called by network threads, must not block. False: credentials are wrong.

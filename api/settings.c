@@ -185,7 +185,7 @@ void handle_maintenance_delete(void *ctx, struct api_request *request, struct ap
 	int64_t expect, revision;
 	int64_t current = api_revision_of(api, MODEL_KIND_MAINTENANCE, request->params[0]);
 	if (current == 0) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem_missing(reply, MODEL_KIND_MAINTENANCE, request->params[0]);
 	} else if (api_precondition(request, reply, current, &expect)) {
 		struct store_op op = {
 			.op = STORE_DEL, .kind = MODEL_KIND_MAINTENANCE, .key = request->params[0], .expect = expect};

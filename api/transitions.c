@@ -90,6 +90,8 @@ void handle_transition_get(void *ctx, struct api_request *request, struct api_re
 	json_t *transition = err == VEER_OK ? transition_of(api, &object) : NULL;
 	if (transition != NULL)
 		api_reply_json(reply, 200, transition);
+	else if (err == VEER_ENOTFOUND)
+		api_problem_missing(reply, MODEL_KIND_TRANSITION, request->params[0]);
 	else
 		api_problem_err(reply, err != VEER_OK ? err : VEER_ECORRUPT);
 }

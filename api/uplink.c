@@ -138,6 +138,8 @@ static enum veer_err check(const json_t *message, struct veer_diag *diag)
 	(void)veer_json_str_or(&c, "lineage", 64, "");
 	check_digest(&c);
 	check_quarantine(&c);
+	(void)veer_json_int_or(&c, "location_networks", 0, INT64_MAX, 0);
+	(void)veer_json_int_or(&c, "location_policies", 0, INT64_MAX, 0);
 	return c.err; /* a newer server may send more */
 }
 
@@ -293,9 +295,10 @@ void uplink_counts_read(struct uplink_table *table, struct uplink_counts *out)
 
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms)
 {
-	static const char *const fields[] = {"name",   "store_id",   "revision", "applied_us", "uptime_s",
-					     "zones",  "queries",    "answers",  "doubts",     "lineage",
-					     "digest", "quarantine", "degraded"};
+	static const char *const fields[] = {
+		"name",     "store_id",          "revision",         "applied_us", "uptime_s", "zones",
+		"queries",  "answers",           "doubts",           "lineage",    "digest",   "quarantine",
+		"degraded", "location_networks", "location_policies"};
 	json_t *list = json_array();
 	(void)pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < table->count; i++) {

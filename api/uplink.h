@@ -64,7 +64,8 @@ struct uplink_counts {
 void uplink_counts_read(struct uplink_table *table, struct uplink_counts *out);
 
 /* [{"id","name","revision","store_id","applied_us","heard_ms_ago","uptime_s","zones","queries","answers","doubts",
- * "lineage","digest","quarantine","content"}]; content: "same", "different", "unknown". The caller's. */
+ * "lineage","digest","quarantine","content","degraded","location_networks","location_policies"}]; content: "same",
+ * "different", "unknown". The caller's. */
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms);
 
 #endif

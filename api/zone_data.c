@@ -61,6 +61,11 @@ bool zone_need(struct api *api, struct api_request *request, struct api_reply *r
 	return false;
 }
 
+void zone_note_unreadable(struct api *api, const char *key, const char *why)
+{
+	log_warn(api->log, "rrset unreadable, left out", LOG_STR("key", key), LOG_STR("reason", why));
+}
+
 void zone_rrset_key(const struct zone_ref *zone, const uint8_t *owner, uint16_t type, char *out)
 {
 	struct rrset_key key = {.zone_len = zone->name_len,

@@ -44,6 +44,9 @@ enum veer_err zone_find(struct api *api, const char *text, struct arena *arena, 
 /* Same for handlers: false when the reply is a problem already. */
 bool zone_need(struct api *api, struct api_request *request, struct api_reply *reply, struct zone_ref *out);
 
+/* Log that what is stored under `key` cannot be read, and is left out. */
+void zone_note_unreadable(struct api *api, const char *key, const char *why);
+
 /* The key of an RRset of the zone's visible version, into `out` of RRSET_KEY_SIZE bytes. `owner` is in lower case. */
 void zone_rrset_key(const struct zone_ref *zone, const uint8_t *owner, uint16_t type, char *out);
 

@@ -71,7 +71,7 @@ void handle_zone_import_state(void *ctx, struct api_request *request, struct api
 	struct zone_ref zone = {.revision = 0};
 	struct zone_progress progress;
 	if (zone_name_parse(request->params[0], &zone, NULL) != VEER_OK) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem(reply, 404, "not-found", "there is no zone \"%.300s\"", request->params[0]);
 		return;
 	}
 	zone_progress_get(api->zones, &zone, &progress);
@@ -111,30 +111,45 @@ static void print_bound(const struct zone_ref *zone, const struct rrset_key *key
 	buf_printf(out, " %s bound to policy %s\n", type, policy);
 }
 
-static enum veer_err print_row(const struct zone_ref *zone, const char *key_text, const char *value, size_t len,
-			       struct buf *out)
+/* A comment for an RRset that cannot be read. */
+static void print_unreadable(struct api *api, const char *key, char *why, struct buf *out)
 {
+	api_make_utf8(why);
+	zone_note_unreadable(api, key, why);
+	buf_puts(out, "; left out, for it cannot be read: ");
+	for (; *key != '\0'; key++)
+		buf_putc(out, (unsigned char)*key >= ' ' && (unsigned char)*key < 0x7f ? *key : '?');
+	buf_printf(out, ": %s\n", why);
+}
+
+static enum veer_err print_row(struct api *api, const struct zone_ref *zone, const char *key_text, const char *value,
+			       size_t len, struct buf *out)
+{
+	struct veer_diag diag = {""};
 	struct rrset_key key;
 	struct rrset_view view;
 	const char *policy = NULL;
 	uint8_t *wire = NULL;
 	json_t *object = NULL;
-	enum veer_err err = rrset_key_parse(key_text, strlen(key_text), &key, NULL);
+	enum veer_err err = rrset_key_parse(key_text, strlen(key_text), &key, &diag);
 	if (err == VEER_OK)
-		err = veer_json_parse(value, len, STORE_VALUE_MAX, &object, NULL);
+		err = veer_json_parse(value, len, STORE_VALUE_MAX, &object, &diag);
 	if (err == VEER_OK)
-		err = rrset_object_read(&key, object, &policy, &wire, &view, NULL);
+		err = rrset_object_read(&key, object, &policy, &wire, &view, &diag);
 	if (err == VEER_OK && policy != NULL)
 		print_bound(zone, &key, policy, out);
 	else if (err == VEER_OK)
 		err = zonefile_print(&view, out);
 	free(wire);
 	json_decref(object);
-	return err;
+	if (err == VEER_OK || err == VEER_ENOMEM)
+		return err;
+	print_unreadable(api, key_text, diag.text, out);
+	return VEER_OK;
 }
 
 /* All rows; the SOA first, as people and some programs expect it. */
-static enum veer_err print_rows(const struct zone_ref *zone, const struct buf *rows, struct buf *out)
+static enum veer_err print_rows(struct api *api, const struct zone_ref *zone, const struct buf *rows, struct buf *out)
 {
 	char soa_key[RRSET_KEY_SIZE];
 	enum veer_err err = VEER_OK;
@@ -146,7 +161,7 @@ static enum veer_err print_rows(const struct zone_ref *zone, const struct buf *r
 			size_t len = strlen(value);
 			at = value + len + 1;
 			if ((strcmp(key, soa_key) == 0) == (pass == 0))
-				err = print_row(zone, key, value, len, out);
+				err = print_row(api, zone, key, value, len, out);
 			if (out->failed)
 				err = VEER_ENOMEM;
 		}
@@ -173,7 +188,7 @@ void handle_zone_export(void *ctx, struct api_request *request, struct api_reply
 	if (err == VEER_OK && e.rows.len == 0)
 		err = VEER_ECONFLICT; /* deleted or imported between the two reads */
 	if (err == VEER_OK)
-		err = print_rows(&zone, &e.rows, &text);
+		err = print_rows(api, &zone, &e.rows, &text);
 	buf_deinit(&e.rows);
 	size_t len = 0;
 	char *out = err == VEER_OK ? buf_take(&text, &len) : NULL;

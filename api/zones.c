@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "api/uri.h"
 #include "api/zone_data.h"
 #include "api/zone_keeper.h"
 #include "base/bytes.h"
@@ -48,9 +49,7 @@ static void read_name(struct json_cursor *c, const char *pointer, const char *te
 					 : veer_fail(&detail, VEER_EINVAL, "must be a string");
 	if (err == VEER_OK && (len == 1 || text[0] == '@'))
 		err = veer_fail(&detail, VEER_EINVAL, "must be a domain name");
-	if (err == VEER_OK)
-		name_lower(out, len);
-	else
+	if (err != VEER_OK)
 		c->err = veer_fail(c->diag, err, "/%s: %s", pointer, detail.text);
 }
 
@@ -93,8 +92,8 @@ static enum veer_err make_op(struct new_zone *z, size_t at, uint16_t type, const
 {
 	uint8_t *wire = NULL;
 	size_t wire_len;
-	enum veer_err err = rrset_compose(z->zone.name, type, type == RRTYPE_NS ? z->ns_ttl : z->soa_ttl, records, count,
-					   &wire, &wire_len, NULL);
+	enum veer_err err = rrset_compose(z->zone.name, type, type == RRTYPE_NS ? z->ns_ttl : z->soa_ttl, records,
+					  count, &wire, &wire_len, NULL);
 	if (err != VEER_OK)
 		return err;
 	json_t *object = rrset_object_from_wire(wire, wire_len);
@@ -157,14 +156,16 @@ static enum veer_err fill_new_zone(void *ctx, int64_t version, const struct stor
 static json_t *show_zone(struct api *api, const struct zone_ref *zone, struct arena *arena)
 {
 	struct zone_soa soa;
+	char name[NAME_TEXT_SIZE];
 	int64_t count = 0;
 	enum veer_err err = zone_soa_get(api, zone, arena, &soa);
 	if (err != VEER_OK && err != VEER_ENOTFOUND && err != VEER_ECORRUPT)
 		return NULL;
 	if (zone_count(api, zone, &count) != VEER_OK)
 		return NULL;
-	json_t *shown = json_pack("{s:s, s:I, s:I, s:I}", "name", zone->text, "version", (json_int_t)zone->version,
-				  "rrsets", (json_int_t)count, "revision", (json_int_t)zone->revision);
+	(void)name_print(zone->name, name, sizeof name);
+	json_t *shown = json_pack("{s:s, s:I, s:I, s:I}", "name", name, "version", (json_int_t)zone->version, "rrsets",
+				  (json_int_t)count, "revision", (json_int_t)zone->revision);
 	if (shown != NULL && err == VEER_OK)
 		(void)json_object_set_new(shown, "serial", json_integer(soa.serial));
 	return shown;
@@ -207,7 +208,9 @@ void handle_zone_create(void *ctx, struct api_request *request, struct api_reply
 	} else {
 		api_wait_for(api, revision);
 		z->zone.revision = revision;
-		(void)snprintf(reply->location, sizeof reply->location, "/v1/zones/%.200s", z->zone.text);
+		(void)snprintf(reply->location, sizeof reply->location, "/v1/zones/");
+		if (!api_uri_add_segment(z->zone.text, reply->location, sizeof reply->location))
+			reply->location[0] = '\0'; /* too long to be said */
 		reply_zone(api, request, reply, 201, &z->zone);
 	}
 }

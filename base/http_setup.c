@@ -90,6 +90,8 @@ static enum veer_err set_url(struct http_request *request, const struct http_spe
 	curl_url_cleanup(parsed);
 	if (is_valid)
 		code = curl_easy_setopt(request->easy, CURLOPT_URL, url.data);
+	if (is_valid && code == CURLE_OK) /* "/v1/zones/./export" is the root zone's */
+		code = curl_easy_setopt(request->easy, CURLOPT_PATH_AS_IS, 1L);
 	buf_deinit(&url);
 	if (!is_valid)
 		return veer_fail(diag, VEER_EINVAL, "'%.200s%.100s' is no usable URL", spec->url, path);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "dnsd/tsig.h"
 
 #define COUNTS_AT 6 /* ANCOUNT in the header; NSCOUNT and ARCOUNT follow */
 
@@ -206,6 +207,23 @@ size_t encode_answer(const struct query *q, const struct answer *answer, uint8_t
 	return byte_writer_len(&e.w);
 }
 
+/* Behind everything else; when it does not fit, the client may ask again over TCP (TC). */
+static void add_badkey(const struct query *q, struct byte_writer *w)
+{
+	struct tsig tsig;
+	uint8_t *start = w->pos;
+	if (!tsig_read(&tsig, q->packet, q->len, q->tsig_at))
+		return;
+	tsig_write_badkey(&tsig, w);
+	if (w->failed) {
+		w->failed = false;
+		w->pos = start;
+		w->base[2] |= DNS_FLAG_TC >> 8;
+		return;
+	}
+	byte_write_u16_at(w, COUNTS_AT + 4, q->edns.is_present ? 2 : 1);
+}
+
 size_t encode_error(const struct query *q, enum dns_rcode rcode, uint8_t *out, size_t limit)
 {
 	struct byte_writer w;
@@ -215,5 +233,7 @@ size_t encode_error(const struct query *q, enum dns_rcode rcode, uint8_t *out, s
 		edns_write(&q->edns, rcode, 0, &w);
 		byte_write_u16_at(&w, COUNTS_AT + 4, 1);
 	}
+	if (q->tsig_at != 0 && rcode == DNS_NOTAUTH)
+		add_badkey(q, &w);
 	return byte_writer_len(&w);
 }

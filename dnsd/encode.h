@@ -23,7 +23,10 @@ size_t encode_udp_limit(const struct query *q);
  */
 size_t encode_answer(const struct query *q, const struct answer *answer, uint8_t *out, size_t limit);
 
-/* A reply without records: header, the question if there was one, OPT if there was one. Returns its length. */
+/*
+ * A reply without records: header, the question if there was one, OPT if there was one; with NOTAUTH to a signed query
+ * its TSIG, as tsig.h says. Returns its length.
+ */
 size_t encode_error(const struct query *q, enum dns_rcode rcode, uint8_t *out, size_t limit);
 
 #endif

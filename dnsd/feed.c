@@ -310,14 +310,16 @@ static char *uplink_body(struct feed_client *c)
 	struct feed_counters n = {0};
 	replica_serving(c->config.replica, &at, &zones);
 	c->config.count(c->config.ctx, &n);
-	json_t *body = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}}",
-				 "format", 1, "name", c->name, "boot", c->boot, "store_id", at.store_id, "revision",
-				 (json_int_t)at.revision, "applied_us", (json_int_t)c->applied_us, "applied",
-				 applied_list(c), "doubts", (json_int_t)replica_doubts(c->config.replica), "uptime_s",
-				 (json_int_t)((loop_now_ms(c->config.loop) - c->started_ms) / 1000), "zones",
-				 (json_int_t)zones, "queries", (json_int_t)n.queries, "answers", "noerror",
-				 (json_int_t)n.noerror, "nxdomain", (json_int_t)n.nxdomain, "servfail",
-				 (json_int_t)n.servfail, "refused", (json_int_t)n.refused);
+	json_t *body =
+		json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}}",
+			  "format", 1, "name", c->name, "boot", c->boot, "store_id", at.store_id, "revision",
+			  (json_int_t)at.revision, "applied_us", (json_int_t)c->applied_us, "applied", applied_list(c),
+			  "doubts", (json_int_t)replica_doubts(c->config.replica), "uptime_s",
+			  (json_int_t)((loop_now_ms(c->config.loop) - c->started_ms) / 1000), "zones",
+			  (json_int_t)zones, "location_networks", (json_int_t)n.location_networks, "location_policies",
+			  (json_int_t)n.location_policies, "queries", (json_int_t)n.queries, "answers", "noerror",
+			  (json_int_t)n.noerror, "nxdomain", (json_int_t)n.nxdomain, "servfail", (json_int_t)n.servfail,
+			  "refused", (json_int_t)n.refused);
 	if (body != NULL) {
 		(void)json_object_set_new(body, "degraded", degraded_array(&n));
 		add_history(c, &at, body);

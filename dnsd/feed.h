@@ -27,6 +27,8 @@ struct feed_counters {
 	uint64_t refused;
 	const char *degraded[DEGRADED_PARTS]; /* parts that do not work */
 	size_t degraded_count;
+	uint64_t location_networks; /* in the location table; 0: there is none */
+	uint64_t location_policies; /* that ask where clients are */
 };
 
 struct feed_config {
@@ -39,7 +41,7 @@ struct feed_config {
 	const char *ca_file;   /* PEM bundle, or NULL */
 	void (*count)(void *ctx, struct feed_counters *out);
 	void (*failed)(void *ctx, const char *reason); /* enrolment was refused for good: end the program */
-	void (*heard)(void *ctx);  /* some of the feed has come, and was taken */
+	void (*heard)(void *ctx);                      /* some of the feed has come, and was taken */
 	void (*missed)(void *ctx); /* a control plane could not be reached, or has ended the stream */
 	void *ctx;
 };

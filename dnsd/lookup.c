@@ -149,7 +149,7 @@ static void add_targets(struct lookup *l, unsigned item_index, const uint8_t *ow
 		uint8_t name[NAME_WIRE_MAX];
 		bool owned = is_owner(rr, i);
 		size_t len = ready_target(rr, i, owner, l->zone->name, name);
-		name_lower(name, len); /* SVCB targets keep their case */
+		name_lower(name, len); /* names in RDATA keep their case */
 		nodes[i] = len > 0 ? find_addition(l, owned ? owner : name) : NULL;
 		bool is_new = nodes[i] != NULL;
 		for (unsigned j = 0; j < i && is_new; j++)
@@ -283,6 +283,8 @@ static enum step redirect(struct lookup *l, const struct plan_node *node)
 	if (dname < 0)
 		return STEP_DONE;
 	const uint8_t *target = dname_target(entry->rr);
+	uint8_t lower[NAME_WIRE_MAX];
+	name_lower_copy(lower, target, name_len(target));
 	if (kept + name_len(target) > NAME_WIRE_MAX) {
 		a->rcode = DNS_YXDOMAIN; /* RFC 6672 2.2 */
 		return STEP_DONE;
@@ -293,7 +295,7 @@ static enum step redirect(struct lookup *l, const struct plan_node *node)
 		return STEP_DONE;
 	item->made_of = (uint8_t)dname;
 	/* the CNAME is itself an answer, as one that stands in the zone is; and what leads below itself never ends */
-	if (l->q->qtype == RRTYPE_CNAME || name_is_under(target, node->name))
+	if (l->q->qtype == RRTYPE_CNAME || name_is_under(lower, node->name))
 		return STEP_DONE;
 	return STEP_FOLLOW;
 }

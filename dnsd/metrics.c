@@ -218,6 +218,10 @@ void metrics_write(const struct count_totals *totals, const struct metrics_facts
 	write_gauge("veer_zones", "Zones served.", (double)facts->zones, out);
 	write_gauge("veer_rrsets", "RRsets held, in all versions of zones.", (double)facts->rrsets, out);
 	write_gauge("veer_workers", "Threads that answer.", (double)facts->workers, out);
+	write_gauge("veer_location_networks", "Networks of which the location is known; 0 without --geoip.",
+		    (double)facts->location_networks, out);
+	write_gauge("veer_location_policies", "Policies whose rules ask where clients are.",
+		    (double)facts->location_policies, out);
 	if (facts->feed_age_s >= 0)
 		write_gauge("veer_feed_age_seconds", "Seconds since the control plane was heard.", facts->feed_age_s,
 			    out);

@@ -28,6 +28,8 @@ struct metrics_facts {
 	struct sockets_drops drops; /* by the kernel */
 	bool has_feed;              /* what follows is of a server with a feed */
 	bool quarantined[3];        /* a store is not followed: unknown, abandoned, zone_lost */
+	uint64_t location_networks; /* in the location table; 0: there is none */
+	uint64_t location_policies; /* that ask where clients are */
 	double feed_age_s;          /* since the feed was heard; negative: no feed, or never */
 };
 

@@ -3,6 +3,7 @@
 #include "dnsd/query.h"
 
 #include "base/bytes.h"
+#include "dnsd/tsig.h"
 #include "zones/rdata.h"
 
 /* Skip a name that may be compressed. Pointers are not followed. */
@@ -21,24 +22,38 @@ static bool skip_name(struct byte_reader *r)
 	}
 }
 
-static bool skip_record(struct byte_reader *r)
+/*
+ * Skip a record that is no OPT at the root. False when it is cut, or an OPT all the same (RFC 6891 6.1.2: "NAME: MUST
+ * be 0 (root domain)"), or a TSIG: of those the last record may be one, and nothing else (RFC 8945 5.1).
+ */
+static bool skip_record(struct query *q, struct byte_reader *r, bool is_last)
 {
-	if (!skip_name(r) || byte_read_span(r, 8) == NULL)
+	size_t at = (size_t)(r->pos - r->base);
+	if (!skip_name(r))
+		return false;
+	uint16_t type = byte_read_u16(r);
+	if (byte_read_span(r, 6) == NULL)
 		return false;
 	size_t len = byte_read_u16(r);
-	return !r->failed && byte_read_span(r, len) != NULL;
+	if (r->failed || byte_read_span(r, len) == NULL || type == RRTYPE_OPT)
+		return false;
+	if (type != RRTYPE_TSIG)
+		return true;
+	struct tsig tsig;
+	q->tsig_at = (uint16_t)at;
+	return is_last && tsig_read(&tsig, q->packet, q->len, at);
 }
 
-/* Records of a query: all skipped but one OPT, which must be owned by the root (RFC 6891 6.1.1). */
+/* Records of a query: all skipped but one OPT among the additional ones (RFC 6891 6.1.1), and the TSIG at the end. */
 static bool read_records(struct query *q, struct byte_reader *r, unsigned skipped, unsigned additional)
 {
 	for (unsigned i = 0; i < skipped; i++)
-		if (!skip_record(r))
+		if (!skip_record(q, r, false))
 			return false;
 	for (unsigned i = 0; i < additional; i++) {
 		bool is_opt = byte_reader_left(r) >= 3 && r->pos[1] == 0 && r->pos[2] == RRTYPE_OPT && r->pos[0] == 0;
 		if (!is_opt) {
-			if (!skip_record(r))
+			if (!skip_record(q, r, i + 1 == additional))
 				return false;
 			continue;
 		}
@@ -69,6 +84,7 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 	q->packet = packet;
 	q->len = len;
 	q->has_question = false;
+	q->tsig_at = 0;
 	q->edns = (struct edns){0};
 	byte_reader_init(&r, packet, len);
 	(void)byte_read_u16(&r);
@@ -84,7 +100,7 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 		return QUERY_REPLY;
 	*rcode = DNS_FORMERR;
 	if (questions == 0 && records == 0 && read_records(q, &r, 0, additional) && q->edns.cookie_len > 0) {
-		*rcode = DNS_NOERROR; /* somebody wants a cookie, no more (RFC 7873 5.4) */
+		*rcode = q->tsig_at == 0 ? DNS_NOERROR : DNS_NOTAUTH; /* somebody wants a cookie (RFC 7873 5.4) */
 		return QUERY_REPLY;
 	}
 	if (questions != 1 || !read_question(q, &r) || !read_records(q, &r, records, additional) ||
@@ -92,6 +108,9 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 		return QUERY_REPLY;
 	*rcode = DNS_BADVERS;
 	if (q->edns.is_present && q->edns.version != 0)
+		return QUERY_REPLY;
+	*rcode = DNS_NOTAUTH;
+	if (q->tsig_at != 0)
 		return QUERY_REPLY;
 	*rcode = DNS_REFUSED;
 	if (q->qclass != DNS_CLASS_IN)

@@ -26,7 +26,7 @@ enum dns_rcode {
 	DNS_NOTIMP = 4,
 	DNS_REFUSED = 5,
 	DNS_YXDOMAIN = 6, /* RFC 6672 2.2: a DNAME leads to a name that is too long */
-	DNS_NOTAUTH = 9,  /* RFC 5936 2.2.1: a transfer of what is not a zone here */
+	DNS_NOTAUTH = 9,  /* RFC 5936 2.2.1: a transfer of what is not a zone here; RFC 8945 5.2.1: an unknown key */
 	DNS_BADVERS = 16,
 	DNS_BADCOOKIE = 23, /* RFC 7873 8 */
 };
@@ -54,6 +54,7 @@ struct query {
 	uint16_t qclass;
 	uint8_t qname_len;
 	uint8_t qname[NAME_WIRE_MAX]; /* in lower case; as received it begins at packet + 12 */
+	uint16_t tsig_at;             /* where the packet has its TSIG record; 0: it is not signed */
 	struct edns edns;
 };
 
@@ -65,8 +66,8 @@ enum query_verdict {
 };
 
 /*
- * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class) or BADVERS;
- * NOERROR for no question but a cookie (RFC 7873 5.4). Types that
+ * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class), BADVERS, or NOTAUTH (it is
+ * signed, and we have no keys, RFC 8945 5.2.1); NOERROR for no question but a cookie (RFC 7873 5.4). Types that
  * only messages have are looked up like all others, and are nowhere. Dropped are packets shorter than a header and
  * responses (QR set).
  */

@@ -61,6 +61,20 @@ static enum veer_err check_sources(const struct server_options *o, struct veer_d
 	return VEER_OK;
 }
 
+/* What the plan knows of locations, and whether rules ask for what nobody knows: each client then has no place. */
+static void note_locations(struct server *s, const struct plan *plan)
+{
+	bool was_missing = s->location_policies > 0 && s->location_networks == 0;
+	s->location_networks = plan->geo != NULL ? geo_count(plan->geo) : 0;
+	s->location_policies = plan->located;
+	bool is_missing = s->location_policies > 0 && s->location_networks == 0;
+	if (is_missing && !was_missing)
+		log_warn(s->daemon->log, "location rules without a database", LOG_INT("policies", s->location_policies),
+			 LOG_STR("effect", "no rule matches, clients are given \"else\"; give --geoip"));
+	else if (was_missing && !is_missing)
+		log_notice(s->daemon->log, "location rules have a database, or are gone");
+}
+
 /* --- from zone files -------------------------------------------------------------------------------------- */
 
 static enum veer_err new_from_files(struct server *s, struct veer_diag *diag)
@@ -86,6 +100,7 @@ static enum veer_err publish_files(struct server *s, struct veer_diag *diag)
 	if (err != VEER_OK)
 		return veer_fail(diag, err, "no plan can be made: %s", veer_err_text(err));
 	s->revision++;
+	note_locations(s, plan);
 	return publisher_publish(s->publisher, plan, &s->retired, now_ns, diag);
 }
 
@@ -113,6 +128,7 @@ static void on_plan(void *ctx, const struct plan *plan, struct retire_list *reti
 	struct server *s = ctx;
 	/* the turn of the loop that brought the commit began when its bytes were there */
 	int64_t received_ns = loop_now_ms(s->daemon->loop) * 1000000;
+	note_locations(s, plan);
 	enum veer_err err = publisher_publish(s->publisher, plan, retired, received_ns, &s->failed_diag);
 	if (err == VEER_OK)
 		err = server_offer(s, &s->failed_diag);

@@ -21,6 +21,8 @@ struct server {
 	struct tap *tap;              /* NULL: queries are not written down */
 	struct zone_numbers *numbers; /* of zones that are counted; NULL: none are */
 	struct geo_table *geo;        /* until a builder or the replica has it */
+	size_t location_networks;     /* of the newest plan's table; 0: it has none */
+	uint32_t location_policies;   /* of the newest plan: that ask where clients are */
 	/* from zone files */
 	struct static_zones *zones;
 	struct plan_builder *builder;
@@ -45,9 +47,9 @@ struct server {
 	bool has_missed;       /* a control plane could not be reached */
 	int64_t wait_until_ms; /* 0: the feed was not begun yet */
 	struct loop_timer wait, doubt;
-	struct degraded degraded; /* the parts that do not work */
-	struct loop_timer parts;  /* until they are tried again */
-	unsigned tries;           /* of them */
+	struct degraded degraded;    /* the parts that do not work */
+	struct loop_timer parts;     /* until they are tried again */
+	unsigned tries;              /* of them */
 	char token[256];             /* secret; "" without */
 	enum veer_err no_token;      /* why it is missing, though there is no identity */
 	struct veer_diag token_diag; /* of no_token */

@@ -144,6 +144,8 @@ static void on_scrape(void *ctx, struct buf *out)
 		facts.age_s = (double)(now_ns - publisher_received_ns(s->publisher)) / 1e9;
 		facts.zones = plan->zones.count;
 		facts.rrsets = plan->rrset_count;
+		facts.location_networks = s->location_networks;
+		facts.location_policies = s->location_policies;
 	}
 	facts.has_feed = s->replica != NULL;
 	for (int why = REPLICA_UNKNOWN; s->replica != NULL && why <= REPLICA_ZONE_LOST; why++)
@@ -216,7 +218,9 @@ void server_count(void *ctx, struct feed_counters *out)
 				      .noerror = responses[DNS_NOERROR],
 				      .nxdomain = responses[DNS_NXDOMAIN],
 				      .servfail = responses[DNS_SERVFAIL],
-				      .refused = responses[DNS_REFUSED]};
+				      .refused = responses[DNS_REFUSED],
+				      .location_networks = s->location_networks,
+				      .location_policies = s->location_policies};
 	server_look_at_parts(s);
 	out->degraded_count = degraded_list(&s->degraded, out->degraded);
 }

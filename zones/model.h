@@ -22,9 +22,9 @@
 #define MODEL_ENDPOINT_KEY_MAX 127 /* POOL/NAME */
 #define MODEL_ENDPOINTS_MAX 1000   /* in one pool */
 #define MODEL_CHECKS_MAX 16        /* of one pool */
-#define MODEL_NODES_MAX 256        /* in one policy */
+#define MODEL_NODES_MAX 2048       /* in one policy: two lists of MODEL_LIST_MAX nodes fit */
 #define MODEL_DEPTH_MAX 8          /* of one policy's tree */
-#define MODEL_RULES_MAX 64         /* in one match node */
+#define MODEL_LIST_MAX 1024        /* elements of one list of a policy: children, rules, codes */
 #define MODEL_AGENTS_MAX 64        /* assigned to one check */
 #define MODEL_PARTS_MAX 16         /* of one calculated check */
 
@@ -237,9 +237,15 @@ enum veer_err model_check_parse(const json_t *object, struct arena *arena, struc
 /* Read a pool with its endpoints. */
 enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct model_pool *out,
 			       struct veer_diag *diag);
-/* Read a policy; its tree is bounded by MODEL_DEPTH_MAX and MODEL_NODES_MAX. */
+/* Read a policy; its tree is bounded by MODEL_DEPTH_MAX and MODEL_NODES_MAX, its lists by MODEL_LIST_MAX. */
 enum veer_err model_policy_parse(const json_t *object, struct arena *arena, struct model_policy *out,
 				 struct veer_diag *diag);
+/* The same for one that is written now: codes of countries must be countries' (what is stored is read with any). */
+enum veer_err model_policy_parse_new(const json_t *object, struct arena *arena, struct model_policy *out,
+				     struct veer_diag *diag);
+/* Does a rule in the tree ask where the client is? */
+bool model_node_uses_location(const struct model_node *node);
+
 /* Reads `endpoint`, `state` and `since_revision`; ignores the rest, which is for people. */
 enum veer_err model_verdict_parse(const json_t *object, struct arena *arena, struct model_verdict *out,
 				  struct veer_diag *diag);

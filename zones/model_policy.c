@@ -3,16 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "zones/geo.h"
 #include "zones/model.h"
 #include "zones/model_read.h"
 
-enum { CODES_MAX = 256, CHILDREN_MAX = 64, TTL_DEFAULT = 9, TTL_SUSPECT = 6 };
+enum { TTL_DEFAULT = 9, TTL_SUSPECT = 6 };
 
 /* What the recursive readers carry along. */
 struct tree_reader {
 	struct arena *arena;
 	struct veer_diag *diag;
 	uint32_t nodes; /* read so far, of MODEL_NODES_MAX */
+	bool is_new;    /* codes must be some place's */
 };
 
 static enum veer_err read_node(struct tree_reader *t, const json_t *value, const char *pointer, int depth,
@@ -42,7 +44,7 @@ static const char *pool_name(struct json_cursor *c, struct tree_reader *t, const
 	return model_read_copy(c, t->arena, text);
 }
 
-/* Children as an array in `key`: at least one, at most CHILDREN_MAX. NULL after an error. */
+/* Children as an array in `key`: at least one, at most MODEL_LIST_MAX. NULL after an error. */
 static struct model_node *new_children(struct json_cursor *c, struct tree_reader *t, const char *key,
 				       const json_t *array, size_t extra)
 {
@@ -57,7 +59,7 @@ static struct model_node *new_children(struct json_cursor *c, struct tree_reader
 
 static void read_failover(struct json_cursor *c, struct tree_reader *t, int depth, struct model_node *out)
 {
-	const json_t *array = veer_json_array(c, "failover", CHILDREN_MAX, true);
+	const json_t *array = veer_json_array(c, "failover", MODEL_LIST_MAX, true);
 	struct model_node *children = new_children(c, t, "failover", array, 0);
 	for (size_t i = 0; c->err == VEER_OK && i < json_array_size(array); i++)
 		c->err = read_child(t, json_array_get(array, i), c->pointer, "/failover", i, depth, &children[i]);
@@ -82,7 +84,7 @@ static enum veer_err read_weighted_child(struct tree_reader *t, const json_t *va
 
 static void read_weighted(struct json_cursor *c, struct tree_reader *t, int depth, struct model_node *out)
 {
-	const json_t *array = veer_json_array(c, "weighted", CHILDREN_MAX, true);
+	const json_t *array = veer_json_array(c, "weighted", MODEL_LIST_MAX, true);
 	struct model_node *children = new_children(c, t, "weighted", array, 0);
 	uint16_t *weights = model_read_array(c, t->arena, json_array_size(array), sizeof *weights);
 	uint32_t sum = 0;
@@ -100,10 +102,44 @@ static void read_weighted(struct json_cursor *c, struct tree_reader *t, int dept
 	out->child_count = (uint32_t)json_array_size(array);
 }
 
+/* What people write for a country that has another code, or none any more. */
+static const struct {
+	char code[3];
+	const char *hint;
+} not_countries[] = {
+	{"UK", "the United Kingdom is GB"},
+	{"EL", "Greece is GR"},
+	{"EU", "Europe is a continent: \"continents\": [\"EU\"]"},
+	{"AP", "Asia is a continent: \"continents\": [\"AS\"]"},
+	{"AN", "the Netherlands Antilles are CW, SX and BQ now; Antarctica is AQ"},
+	{"SU", "there are RU and others now"},
+	{"YU", "there are RS, ME and others now"},
+	{"CS", "there are RS and ME, or CZ and SK, now"},
+	{"TP", "Timor-Leste is TL"},
+	{"ZR", "the Congo is CD"},
+	{"BU", "Myanmar is MM"},
+	{"FX", "France is FR"},
+	{"DD", "Germany is DE"},
+};
+
+/* A code that no country has never matches a client. */
+static void check_country(struct json_cursor *c, const char *key, const char *text, uint16_t code)
+{
+	if (geo_continent_of_country(code) != GEO_CONTINENT_NONE)
+		return;
+	for (size_t i = 0; i < sizeof not_countries / sizeof not_countries[0]; i++)
+		if (strcmp(not_countries[i].code, text) == 0) {
+			veer_json_fail(c, key, VEER_EINVAL, "\"%s\" is no country's code (ISO 3166-1): %s", text,
+				       not_countries[i].hint);
+			return;
+		}
+	veer_json_fail(c, key, VEER_EINVAL, "\"%s\" is no country's code (ISO 3166-1 alpha-2)", text);
+}
+
 static const uint16_t *read_codes(struct json_cursor *c, struct tree_reader *t, const char *key, const char *allowed,
 				  uint32_t *count)
 {
-	const json_t *array = veer_json_array(c, key, CODES_MAX, false);
+	const json_t *array = veer_json_array(c, key, MODEL_LIST_MAX, false);
 	*count = array != NULL ? (uint32_t)json_array_size(array) : 0;
 	uint16_t *codes = model_read_array(c, t->arena, *count, sizeof *codes);
 	for (size_t i = 0; i < *count && c->err == VEER_OK; i++) {
@@ -118,6 +154,8 @@ static const uint16_t *read_codes(struct json_cursor *c, struct tree_reader *t, 
 			break;
 		}
 		codes[i] = (uint16_t)(text[0] << 8 | text[1]);
+		if (t->is_new && allowed == NULL)
+			check_country(c, key, text, codes[i]);
 	}
 	return codes;
 }
@@ -141,7 +179,7 @@ static enum veer_err read_rule(struct tree_reader *t, const json_t *value, const
 
 static void read_match(struct json_cursor *c, struct tree_reader *t, int depth, struct model_node *out)
 {
-	const json_t *array = veer_json_array(c, "match", MODEL_RULES_MAX, true);
+	const json_t *array = veer_json_array(c, "match", MODEL_LIST_MAX, true);
 	struct model_node *children = new_children(c, t, "match", array, 1);
 	struct model_rule *rules = model_read_array(c, t->arena, json_array_size(array) + 1, sizeof *rules);
 	size_t count = json_array_size(array);
@@ -221,8 +259,8 @@ static void read_all_down(struct json_cursor *c, struct arena *arena, struct mod
 	veer_json_fail(c, "when_all_down", VEER_EINVAL, "must be all, last, servfail or {\"pool\": NAME}");
 }
 
-enum veer_err model_policy_parse(const json_t *object, struct arena *arena, struct model_policy *out,
-				 struct veer_diag *diag)
+static enum veer_err parse_policy(const json_t *object, struct arena *arena, bool is_new, struct model_policy *out,
+				  struct veer_diag *diag)
 {
 	struct json_cursor c;
 	veer_json_begin(&c, object, "", diag);
@@ -237,7 +275,7 @@ enum veer_err model_policy_parse(const json_t *object, struct arena *arena, stru
 	struct model_node *tree = model_read_array(&c, arena, 1, sizeof *tree);
 	const json_t *value = veer_json_any(&c, "tree");
 	if (tree != NULL) {
-		struct tree_reader t = {.arena = arena, .diag = diag};
+		struct tree_reader t = {.arena = arena, .diag = diag, .is_new = is_new};
 		c.err = read_node(&t, value, "/tree", 1, tree);
 	}
 	policy.tree = tree;
@@ -245,6 +283,28 @@ enum veer_err model_policy_parse(const json_t *object, struct arena *arena, stru
 	if (err == VEER_OK)
 		*out = policy;
 	return err;
+}
+
+enum veer_err model_policy_parse(const json_t *object, struct arena *arena, struct model_policy *out,
+				 struct veer_diag *diag)
+{
+	return parse_policy(object, arena, false, out, diag);
+}
+
+enum veer_err model_policy_parse_new(const json_t *object, struct arena *arena, struct model_policy *out,
+				     struct veer_diag *diag)
+{
+	return parse_policy(object, arena, true, out, diag);
+}
+
+bool model_node_uses_location(const struct model_node *node)
+{
+	if (node->kind == MODEL_NODE_MATCH)
+		return true;
+	for (uint32_t i = 0; i < node->child_count; i++)
+		if (model_node_uses_location(&node->children[i]))
+			return true;
+	return false;
 }
 
 static bool visit_pools(const struct model_node *node, bool (*fn)(void *ctx, const char *pool), void *ctx)

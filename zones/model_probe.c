@@ -60,6 +60,16 @@ static void read_ranges(struct json_cursor *c, struct arena *arena, struct model
 	if (count == 0)
 		veer_json_fail(c, "expect_status", VEER_EINVAL, "must not be empty");
 	for (size_t i = 0; array != NULL && i < count && c->err == VEER_OK; i++) {
+		const json_t *number = json_array_get(array, i);
+		if (json_is_integer(number) && json_integer_value(number) >= 100 && json_integer_value(number) <= 599) {
+			ranges[i].first = ranges[i].last = (uint16_t)json_integer_value(number);
+			continue;
+		}
+		if (!json_is_string(number)) {
+			veer_json_fail(c, "expect_status", VEER_EINVAL,
+				       "element %zu must be a status (301) or a range (\"200-299\")", i);
+			return;
+		}
 		const char *text = model_read_string_at(c, "expect_status", array, i, 7);
 		if (c->err == VEER_OK && !parse_range(text, &ranges[i]))
 			veer_json_fail(c, "expect_status", VEER_EINVAL,
@@ -267,7 +277,7 @@ static void read_answer(struct json_cursor *c, struct arena *arena, struct model
 	struct veer_diag diag = {""};
 	uint8_t *rdata = NULL;
 	size_t len = 0;
-	enum veer_err err = rrtext_parse(dns->type, text, root, &rdata, &len, &diag);
+	enum veer_err err = rrtext_parse_line(dns->type, text, root, &rdata, &len, &diag);
 	if (err == VEER_OK) {
 		rdata_lower(dns->type, rdata, len);
 		copy_bytes(c, arena, rdata, len, out);

@@ -238,6 +238,7 @@ static struct plan *new_plan(const struct plan_builder *b, int64_t revision)
 			      .pages = pages,
 			      .page_count = b->page_count,
 			      .geo = b->geo,
+			      .located = b->located,
 			      .rrset_count = b->rrset_count};
 	memcpy(plan->store_id, b->store_id, sizeof plan->store_id);
 	memcpy(plan->lineage, b->lineage, sizeof plan->lineage);

@@ -52,6 +52,7 @@ struct build_policy {
 	size_t bindings;       /* RRsets bound to it */
 	uint32_t slot;         /* in the policy table, while it has bindings */
 	bool is_dirty;         /* on the list of policies to compile */
+	bool is_located;       /* it exists, and asks where clients are */
 };
 
 /* One version of one zone. */
@@ -107,6 +108,7 @@ struct plan_builder {
 	size_t free_slot_count;
 	size_t slot_size; /* capacity of `bound` and `free_slots` */
 	struct geo_table *geo;
+	uint32_t located;             /* policies that ask where clients are */
 	struct zone_numbers *numbers; /* borrowed; NULL: zones have none */
 	struct ready_builder *ready;
 	struct policy_compiler *compiler;

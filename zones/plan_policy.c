@@ -403,6 +403,8 @@ static void clear_policy(struct plan_builder *b, struct build_policy *policy)
 		drop_pool(b, pool);
 	}
 	policy->pools.count = 0;
+	b->located -= policy->is_located;
+	policy->is_located = false;
 	arena_free(&policy->arena);
 }
 
@@ -423,6 +425,8 @@ enum veer_err build_put_policy(struct plan_builder *b, const char *key, const js
 	clear_policy(b, policy);
 	policy->arena = arena;
 	policy->model = parsed;
+	policy->is_located = model_node_uses_location(parsed.tree);
+	b->located += policy->is_located;
 	struct mention m = {.b = b, .policy = policy};
 	model_node_pools(parsed.tree, mention_pool, &m);
 	if (!m.failed && parsed.when_all_down == MODEL_ALL_DOWN_POOL)

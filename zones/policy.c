@@ -404,6 +404,7 @@ static uint32_t all_down(struct policy_compiler *c)
 	return step != NO_STEP ? step : plain_step(c, POLICY_NODATA);
 }
 
+/* `country` 0: none is asked for; `continent` GEO_CONTINENT_NONE: likewise. */
 static bool rule_matches(const struct model_rule *rule, uint16_t country, unsigned continent)
 {
 	for (uint32_t i = 0; i < rule->country_count; i++)
@@ -431,11 +432,12 @@ static void mark_rules(const struct model_node *n, uint16_t country, unsigned co
 }
 
 /* The step for clients of one cell; cells with the same matching rules share it. */
-static uint32_t group_step(struct policy_compiler *c, uint16_t country, unsigned continent)
+static uint32_t group_step(struct policy_compiler *c, const struct rule_set *of_country,
+			   const struct rule_set *of_continent)
 {
-	struct rule_set set = {.bits = {0}};
-	unsigned rule = 0;
-	mark_rules(c->policy->tree, country, continent, &rule, &set);
+	struct rule_set set;
+	for (unsigned i = 0; i < RULES_WORDS; i++)
+		set.bits[i] = of_country->bits[i] | of_continent->bits[i];
 	for (unsigned i = 0; i < c->group_count; i++)
 		if (memcmp(&c->group_rules[i], &set, sizeof set) == 0)
 			return c->group_steps[i];
@@ -485,10 +487,18 @@ static void fill_cells(struct policy_compiler *c)
 	if (has_match(c->policy->tree))
 		add_countries(d, c->policy->tree);
 	qsort(d->countries, d->country_count, sizeof d->countries[0], compare_u16);
-	for (unsigned row = 0; row <= d->country_count && c->err == VEER_OK; row++)
+	/* a rule matches by country or by continent: each is looked for once, not once a cell */
+	struct rule_set of_continent[GEO_CONTINENT_COUNT] = {{{0}}};
+	for (unsigned continent = 0; continent < GEO_CONTINENT_COUNT; continent++)
+		mark_rules(c->policy->tree, 0, continent, &(unsigned){0}, &of_continent[continent]);
+	for (unsigned row = 0; row <= d->country_count && c->err == VEER_OK; row++) {
+		struct rule_set of_country = {{0}};
+		uint16_t country = row > 0 ? d->countries[row - 1] : 0;
+		mark_rules(c->policy->tree, country, GEO_CONTINENT_NONE, &(unsigned){0}, &of_country);
 		for (unsigned continent = 0; continent < GEO_CONTINENT_COUNT; continent++)
 			d->cells[row * GEO_CONTINENT_COUNT + continent] =
-				group_step(c, row > 0 ? d->countries[row - 1] : 0, continent);
+				group_step(c, &of_country, &of_continent[continent]);
+	}
 }
 
 enum veer_err policy_compile(struct policy_compiler *c, const struct model_policy *policy, uint16_t type,

@@ -5,8 +5,17 @@
 #include "zones/name.h"
 #include "zones/rdata.h"
 
-/* Keys of service parameters (RFC 9460 14.3.2). */
-enum { PARAM_MANDATORY, PARAM_ALPN, PARAM_NO_DEFAULT_ALPN, PARAM_PORT, PARAM_IPV4HINT, PARAM_ECH, PARAM_IPV6HINT };
+/* Keys of service parameters (RFC 9460 14.3.2, RFC 9540 7.1). */
+enum {
+	PARAM_MANDATORY,
+	PARAM_ALPN,
+	PARAM_NO_DEFAULT_ALPN,
+	PARAM_PORT,
+	PARAM_IPV4HINT,
+	PARAM_ECH,
+	PARAM_IPV6HINT,
+	PARAM_OHTTP = 8
+};
 
 #define LOC_OCTETS 16
 #define LOC_EQUATOR UINT32_C(0x80000000)
@@ -96,6 +105,9 @@ static bool is_param_fit(const struct param *p, const uint8_t *params, const uin
 	case PARAM_IPV6HINT:
 		*what = "\"ipv6hint\" needs addresses";
 		return p->len > 0 && p->len % 16 == 0;
+	case PARAM_OHTTP:
+		*what = "\"ohttp\" has no value"; /* RFC 9540 4 */
+		return p->len == 0;
 	default:
 		return true;
 	}

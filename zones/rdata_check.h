@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What must hold within RDATA beyond its layout (rdata.h), so that whoever asks for it can use it: the parameters of
- * SVCB and HTTPS, the prefixes of APL, the ranges of LOC. ldns makes all of these from text that says otherwise, and
- * the generic form says what it likes. For what is entered; what is stored already is served as it is.
+ * SVCB and HTTPS, the prefixes of APL, the ranges of LOC: what text or the generic form may say wrongly. For what is
+ * entered; what is stored already is served as it is.
  *
  * Threads: pure functions. Nothing here allocates.
  */

@@ -199,7 +199,9 @@ enum veer_err ready_from_view(struct ready_builder *b, const struct rrset_view *
 			      struct ready_rrset **out)
 {
 	struct rdata_span rdata;
-	ready_begin(b, view->type, ttl, view->owner, apex);
+	/* what is sent of a wildcard has the question's name for its owner, and that is not in the RDATA (RFC
+	 * 4592 3.3.1) */
+	ready_begin(b, view->type, ttl, name_is_wildcard(view->owner) ? NULL : view->owner, apex);
 	for (size_t pos = 0; rrset_next(view, &pos, &rdata);)
 		ready_add(b, rdata.data, rdata.len);
 	return ready_finish(b, out);

@@ -3,12 +3,12 @@
 #include "zones/rrset.h"
 
 #include <inttypes.h>
-#include <ldns/ldns.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "zones/rdata_form.h"
 
 #define RECORD_FIXED 10 /* type, class, TTL, RDLENGTH */
 #define CLASS_IN 1
@@ -46,18 +46,6 @@ static bool is_lower(const uint8_t *name, size_t len)
 	return true;
 }
 
-static enum veer_err check_rdata(uint16_t type, const struct rdata_span *rdata, struct veer_diag *diag)
-{
-	uint16_t at[RDATA_NAMES_MAX];
-	int names = rdata_names(type, rdata->data, rdata->len, at);
-	if (names < 0)
-		return veer_fail(diag, VEER_EINVAL, "malformed RDATA of type %u", type);
-	for (int i = 0; i < names && rdata_layout(type).is_lowered; i++)
-		if (!is_lower(rdata->data + at[i], name_len(rdata->data + at[i])))
-			return veer_fail(diag, VEER_EINVAL, "a name in RDATA is not in lower case");
-	return VEER_OK;
-}
-
 static enum veer_err check_first(const struct record *first, struct veer_diag *diag)
 {
 	if (first->class_ != CLASS_IN)
@@ -66,8 +54,6 @@ static enum veer_err check_first(const struct record *first, struct veer_diag *d
 		return veer_fail(diag, VEER_EINVAL, "records of type %u are never stored", first->type);
 	if (first->ttl > RRSET_TTL_MAX)
 		return veer_fail(diag, VEER_ERANGE, "TTL over 2147483647");
-	if (!is_lower(first->owner, first->owner_len))
-		return veer_fail(diag, VEER_EINVAL, "the owner name is not in lower case");
 	return VEER_OK;
 }
 
@@ -81,6 +67,7 @@ enum veer_err rrset_check(const uint8_t *wire, size_t len, struct rrset_view *ou
 {
 	struct byte_reader r;
 	struct record first = {0};
+	uint16_t at[RDATA_NAMES_MAX];
 	unsigned count = 0;
 	if (len > RRSET_WIRE_MAX)
 		return veer_fail(diag, VEER_ERANGE, "RRset of %zu bytes is over %d", len, RRSET_WIRE_MAX);
@@ -90,10 +77,10 @@ enum veer_err rrset_check(const uint8_t *wire, size_t len, struct rrset_view *ou
 		if (!read_record(&r, &record))
 			return veer_fail(diag, VEER_EINVAL, "RRset in wire format is cut short or malformed");
 		enum veer_err err = count == 0 ? check_first(&record, diag) : VEER_OK;
-		if (err == VEER_OK)
-			err = check_rdata(record.type, &record.rdata, diag);
 		if (err != VEER_OK)
 			return err;
+		if (rdata_names(record.type, record.rdata.data, record.rdata.len, at) < 0)
+			return veer_fail(diag, VEER_EINVAL, "malformed RDATA of type %u", record.type);
 		if (count == 0)
 			first = record;
 		else if (!same_set(&first, &record))
@@ -106,11 +93,11 @@ enum veer_err rrset_check(const uint8_t *wire, size_t len, struct rrset_view *ou
 		return veer_fail(diag, VEER_ERANGE, "more than %d records in one RRset", RRSET_RECORDS_MAX);
 	*out = (struct rrset_view){.wire = wire,
 				   .len = len,
-				   .owner = first.owner,
 				   .owner_len = first.owner_len,
 				   .type = first.type,
 				   .ttl = first.ttl,
 				   .count = count};
+	name_lower_copy(out->owner, first.owner, first.owner_len);
 	return VEER_OK;
 }
 
@@ -125,10 +112,16 @@ bool rrset_next(const struct rrset_view *rrset, size_t *pos, struct rdata_span *
 	return true;
 }
 
-static int compare_rdata(const void *a, const void *b)
+/* A record to be sorted: as it was given, and as it is compared, with the names in lower case that RFC 4034 6.2 says.
+ */
+struct sorting {
+	struct rdata_span given;
+	struct rdata_span canonical;
+	size_t index;
+};
+
+static int compare_rdata(const struct rdata_span *x, const struct rdata_span *y)
 {
-	const struct rdata_span *x = a;
-	const struct rdata_span *y = b;
 	size_t shorter = x->len < y->len ? x->len : y->len;
 	int diff = shorter > 0 ? memcmp(x->data, y->data, shorter) : 0;
 	if (diff != 0)
@@ -136,22 +129,29 @@ static int compare_rdata(const void *a, const void *b)
 	return (x->len > y->len) - (x->len < y->len);
 }
 
-/* Lower-cased copies of all RDATA, sorted, duplicates gone. `copy` has room for all bytes. Returns how many are left.
- */
-static size_t sort_records(uint16_t type, const struct rdata_span *records, size_t count, struct rdata_span *sorted,
+/* Of records that differ by case alone the one given first comes first. */
+static int compare_sorting(const void *a, const void *b)
+{
+	const struct sorting *x = a, *y = b;
+	int diff = compare_rdata(&x->canonical, &y->canonical);
+	return diff != 0 ? diff : (x->index > y->index) - (x->index < y->index);
+}
+
+/* All RDATA sorted, duplicates gone. `copy` has room for all bytes. Returns how many are left. */
+static size_t sort_records(uint16_t type, const struct rdata_span *records, size_t count, struct sorting *sorted,
 			   uint8_t *copy)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (records[i].len > 0)
 			memcpy(copy, records[i].data, records[i].len);
 		rdata_lower(type, copy, records[i].len);
-		sorted[i] = (struct rdata_span){.data = copy, .len = records[i].len};
+		sorted[i] = (struct sorting){records[i], {.data = copy, .len = records[i].len}, i};
 		copy += records[i].len;
 	}
-	qsort(sorted, count, sizeof *sorted, compare_rdata);
+	qsort(sorted, count, sizeof *sorted, compare_sorting);
 	size_t kept = 1;
 	for (size_t i = 1; i < count; i++)
-		if (compare_rdata(&sorted[kept - 1], &sorted[i]) != 0)
+		if (compare_rdata(&sorted[kept - 1].canonical, &sorted[i].canonical) != 0)
 			sorted[kept++] = sorted[i];
 	return kept;
 }
@@ -179,13 +179,13 @@ static enum veer_err check_input(uint16_t type, uint32_t ttl, const struct rdata
 	return VEER_OK;
 }
 
-static enum veer_err write_records(const uint8_t *owner, uint16_t type, uint32_t ttl, const struct rdata_span *sorted,
+static enum veer_err write_records(const uint8_t *owner, uint16_t type, uint32_t ttl, const struct sorting *sorted,
 				   size_t count, uint8_t **wire, size_t *wire_len, struct veer_diag *diag)
 {
 	size_t owner_len = name_len(owner);
 	size_t size = 0;
 	for (size_t i = 0; i < count; i++)
-		size += owner_len + RECORD_FIXED + sorted[i].len;
+		size += owner_len + RECORD_FIXED + sorted[i].given.len;
 	if (size > RRSET_WIRE_MAX)
 		return veer_fail(diag, VEER_ERANGE, "RRset of %zu bytes is over %d", size, RRSET_WIRE_MAX);
 	uint8_t *out = malloc(size);
@@ -194,14 +194,12 @@ static enum veer_err write_records(const uint8_t *owner, uint16_t type, uint32_t
 	struct byte_writer w;
 	byte_writer_init(&w, out, size);
 	for (size_t i = 0; i < count; i++) {
-		uint8_t *at = w.pos;
 		byte_write_span(&w, owner, owner_len);
-		name_lower(at, owner_len);
 		byte_write_u16(&w, type);
 		byte_write_u16(&w, CLASS_IN);
 		byte_write_u32(&w, ttl);
-		byte_write_u16(&w, (uint16_t)sorted[i].len);
-		byte_write_span(&w, sorted[i].data, sorted[i].len);
+		byte_write_u16(&w, (uint16_t)sorted[i].given.len);
+		byte_write_span(&w, sorted[i].given.data, sorted[i].given.len);
 	}
 	*wire = out;
 	*wire_len = size;
@@ -215,7 +213,7 @@ enum veer_err rrset_compose(const uint8_t *owner, uint16_t type, uint32_t ttl, c
 	enum veer_err err = check_input(type, ttl, records, count, &total, diag);
 	if (err != VEER_OK)
 		return err;
-	struct rdata_span *sorted = calloc(count, sizeof *sorted);
+	struct sorting *sorted = calloc(count, sizeof *sorted);
 	uint8_t *copy = malloc(total + 1);
 	if (sorted == NULL || copy == NULL) {
 		err = VEER_ENOMEM;
@@ -231,25 +229,11 @@ enum veer_err rrset_compose(const uint8_t *owner, uint16_t type, uint32_t ttl, c
 	return err;
 }
 
-/* The types of nearly every record, without a walk through ldns's table. */
-static const struct {
-	const char *text;
-	uint16_t type;
-} common_types[] = {
-	{"A", RRTYPE_A},     {"AAAA", RRTYPE_AAAA}, {"CNAME", RRTYPE_CNAME}, {"NS", RRTYPE_NS},   {"SOA", RRTYPE_SOA},
-	{"TXT", RRTYPE_TXT}, {"MX", RRTYPE_MX},     {"PTR", RRTYPE_PTR},     {"SRV", RRTYPE_SRV},
-};
-
 void rrtype_print(uint16_t type, char *out)
 {
-	for (size_t i = 0; i < sizeof common_types / sizeof common_types[0]; i++)
-		if (common_types[i].type == type) {
-			(void)snprintf(out, RRSET_TYPE_TEXT_SIZE, "%s", common_types[i].text);
-			return;
-		}
-	const ldns_rr_descriptor *d = ldns_rr_descript(type);
-	if (d != NULL && d->_name != NULL && (uint16_t)d->_type == type && strlen(d->_name) < RRSET_TYPE_TEXT_SIZE)
-		(void)snprintf(out, RRSET_TYPE_TEXT_SIZE, "%s", d->_name);
+	const struct rdata_form *form = rdata_form_of(type);
+	if (form != NULL && !form->is_alias)
+		(void)snprintf(out, RRSET_TYPE_TEXT_SIZE, "%s", form->name);
 	else
 		(void)snprintf(out, RRSET_TYPE_TEXT_SIZE, "TYPE%u", type);
 }
@@ -272,22 +256,10 @@ static bool parse_generic_type(const char *text, size_t len, uint16_t *type)
 
 bool rrtype_parse(const char *text, size_t len, uint16_t *type)
 {
-	char copy[RRSET_TYPE_TEXT_SIZE];
-	for (size_t i = 0; i < sizeof common_types / sizeof common_types[0]; i++)
-		if (strlen(common_types[i].text) == len && strncasecmp(common_types[i].text, text, len) == 0) {
-			*type = common_types[i].type;
-			return true;
-		}
-	if (parse_generic_type(text, len, type))
-		return true;
-	if (len == 0 || len >= sizeof copy || memchr(text, '\0', len) != NULL || strncasecmp(text, "TYPE", 4) == 0)
-		return false;
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	ldns_rr_type found = ldns_get_rr_type_by_name(copy);
-	if (found == 0)
-		return false;
-	*type = (uint16_t)found;
+	const struct rdata_form *form = rdata_form_named(text, len);
+	if (form == NULL)
+		return parse_generic_type(text, len, type);
+	*type = form->type;
 	return true;
 }
 

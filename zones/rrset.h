@@ -4,7 +4,9 @@
  * section 1, "rrset"), and the keys of stored RRsets.
  *
  * Canonical wire form: the records one after the other, each owner, type, class IN, TTL, RDLENGTH, RDATA, uncompressed;
- * owner and (where RFC 4034 6.2 says so) names in RDATA in lower case; sorted by RDATA, no duplicates.
+ * all with one owner, letter for letter. The case of names is kept as it was written (RFC 4343 4.1), but makes no
+ * difference: records are sorted by RDATA with the names in lower case that RFC 4034 6.2 says, and of those that are
+ * then the same there is one.
  *
  * Threads: pure functions.
  */
@@ -31,11 +33,11 @@ struct rdata_span {
 	size_t len;
 };
 
-/* A checked RRset in canonical wire form; everything points into `wire`, which is borrowed. */
+/* A checked RRset in canonical wire form; `wire`, which begins with the owner as it was written, is borrowed. */
 struct rrset_view {
 	const uint8_t *wire;
 	size_t len;
-	const uint8_t *owner; /* the first record's */
+	uint8_t owner[NAME_WIRE_MAX]; /* in lower case */
 	size_t owner_len;
 	uint16_t type;
 	uint32_t ttl;   /* seconds */
@@ -44,8 +46,8 @@ struct rrset_view {
 
 /*
  * Check `len` bytes from outside to be one RRset in canonical wire form, but for the order of records.
- * Errors: VEER_EINVAL (structure, mixed owners or types or TTLs, class, upper case, malformed RDATA, several SOA or
- * CNAME), VEER_ERANGE (limits).
+ * Errors: VEER_EINVAL (structure, mixed owners or types or TTLs, class, malformed RDATA, several SOA or CNAME),
+ * VEER_ERANGE (limits).
  */
 enum veer_err rrset_check(const uint8_t *wire, size_t len, struct rrset_view *out, struct veer_diag *diag);
 
@@ -53,7 +55,7 @@ enum veer_err rrset_check(const uint8_t *wire, size_t len, struct rrset_view *ou
 bool rrset_next(const struct rrset_view *rrset, size_t *pos, struct rdata_span *out);
 
 /*
- * Make the canonical wire form of records given as RDATA in any order and case, duplicates merged.
+ * Make the canonical wire form of records given as RDATA in any order, duplicates merged; case is kept.
  * Ownership: `*wire` is the caller's (free). Errors: VEER_EINVAL (RDATA malformed, none given, several of a single
  * type, a type that is never stored), VEER_ERANGE (TTL, size), VEER_ENOMEM.
  */

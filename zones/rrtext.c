@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RDATA as text through ldns, RRsets as JSON. See rrtext.h. */
+/* Records in JSON. See rrtext.h. */
 #include "zones/rrtext.h"
 
-#include <ldns/ldns.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/crypto.h"
 #include "zones/model.h"
-#include "zones/rdata_check.h"
-#include "zones/rrnumbers.h"
+#include "zones/rdata_form.h"
+#include "zones/rdata_text.h"
 #include "zones/zonefile_lines.h"
 
-/* A record must be one line: what ldns would take for the end of a record or of a line is refused before. */
+/* A record must be one line: what a zone file's reader would take for the end of one is refused before. */
 static bool is_one_line(const char *text)
 {
 	for (const char *c = text; *c != '\0'; c++)
@@ -22,147 +21,68 @@ static bool is_one_line(const char *text)
 	return text[0] != '\0';
 }
 
-static enum veer_err rdata_of(const ldns_rr *rr, uint8_t **rdata, size_t *rdata_len)
+/* Are there several words, and one of them without quotation marks? */
+static bool has_loose_words(const char *text)
 {
-	ldns_buffer *buffer = ldns_buffer_new(LDNS_MIN_BUFLEN);
-	if (buffer == NULL)
-		return VEER_ENOMEM;
-	enum veer_err err = VEER_EINVAL;
-	if (ldns_rr_rdata2buffer_wire(buffer, rr) == LDNS_STATUS_OK && ldns_buffer_position(buffer) <= UINT16_MAX) {
-		size_t len = ldns_buffer_position(buffer);
-		uint8_t *copy = malloc(len + 1);
-		err = copy != NULL ? VEER_OK : VEER_ENOMEM;
-		if (copy != NULL) {
-			memcpy(copy, ldns_buffer_begin(buffer), len);
-			*rdata = copy;
-			*rdata_len = len;
-		}
+	unsigned words = 0;
+	bool is_loose = false;
+	while (*(text += strspn(text, " \t")) != '\0') {
+		bool in_quote = *text == '"';
+		is_loose = is_loose || !in_quote;
+		words++;
+		for (text += in_quote; *text != '\0' && (in_quote ? *text != '"' : *text != ' ' && *text != '\t');
+		     text++)
+			if (*text == '\\' && text[1] != '\0')
+				text++;
+		text += in_quote && *text == '"';
 	}
-	ldns_buffer_free(buffer);
-	return err;
+	return words > 1 && is_loose;
 }
 
-static int hex_digit(char c)
+/* What a zone file would read without a word as less than was written, or as something else. */
+static enum veer_err check_for_loss(uint16_t type, const struct line_reader *r, struct veer_diag *diag)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The generic form for any type, "\# LENGTH HEX" with blanks anywhere in HEX (RFC 3597 5); `text` is behind the "\#".
- */
-static enum veer_err parse_generic(uint16_t type, const char *text, uint8_t **rdata, size_t *rdata_len,
-				   struct veer_diag *diag)
-{
-	char *end = NULL;
-	uint16_t at[RDATA_NAMES_MAX];
-	const char *what = "the octets behind \\# are malformed for their type";
-	text += strspn(text, " \t");
-	unsigned long len = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : UINT16_MAX + 1UL;
-	uint8_t *data = len <= UINT16_MAX ? malloc(len + 1) : NULL;
-	if (data == NULL)
-		return len <= UINT16_MAX ? VEER_ENOMEM : veer_fail(diag, VEER_EINVAL, "\\# needs a length up to 65535");
-	size_t digits = 0;
-	bool ok = true;
-	for (const char *c = end; ok && *c != '\0'; c++) {
-		if (*c == ' ' || *c == '\t')
-			continue;
-		int value = hex_digit(*c);
-		ok = value >= 0 && digits < 2 * len;
-		if (ok)
-			data[digits / 2] = (uint8_t)(digits % 2 == 0 ? value << 4 : data[digits / 2] | value);
-		digits++;
-	}
-	ok = ok && digits == 2 * len;
-	if (!ok)
-		what = "the digits behind \\# are not as many octets as it says";
-	if (!ok || rdata_names(type, data, len, at) < 0 || !rdata_check(type, data, len, &what)) {
-		free(data);
-		return veer_fail(diag, VEER_EINVAL, "%s", what);
-	}
-	*rdata = data;
-	*rdata_len = len;
+	const struct rdata_form *form = rdata_form_of(type);
+	const char *text = r->text.data + strspn(r->text.data, " \t");
+	if (r->has_comment)
+		return veer_fail(
+			diag, VEER_EINVAL,
+			"a semicolon outside of quotation marks begins a comment, which would be lost: put the "
+			"text into them, as in \"v=DMARC1; p=none\" (in JSON \"\\\"v=DMARC1; p=none\\\"\")");
+	if (form != NULL && form->fields[0] == FIELD_STRINGS && strncmp(text, "\\#", 2) != 0 && has_loose_words(text))
+		return veer_fail(diag, VEER_EINVAL,
+				 "text with blanks needs quotation marks, else each word is a string of its own: as in "
+				 "\"v=spf1 -all\" (in JSON \"\\\"v=spf1 -all\\\"\")");
 	return VEER_OK;
 }
 
-static char *print_generic(const uint8_t *rdata, size_t len)
-{
-	char *text = malloc(2 * len + 16);
-	if (text == NULL)
-		return NULL;
-	int at = snprintf(text, 16, len > 0 ? "\\# %zu " : "\\# %zu", len);
-	crypto_hex_encode(rdata, len, text + at);
-	return text;
-}
-
-/* Is the text a line of a zone file as it stands? ldns does not escape quotes in names. */
-static bool is_zone_line(const char *text)
-{
-	struct line_reader r;
-	bool same = line_reader_init(&r, -1, text, strlen(text)) == VEER_OK && line_reader_next(&r, NULL) == VEER_OK &&
-		    strcmp(r.text.data, text) == 0;
-	line_reader_deinit(&r);
-	return same;
-}
-
-/* Does the text mean exactly these octets? For some types ldns's own text does not. */
-static bool means(uint16_t type, const char *text, const uint8_t *rdata, size_t rdata_len)
-{
-	uint8_t *again = NULL;
-	size_t len;
-	if (!is_zone_line(text))
-		return false;
-	if (rrtext_parse(type, text, (const uint8_t *)"", &again, &len, NULL) != VEER_OK)
-		return false;
-	bool same = len == rdata_len && memcmp(again, rdata, len) == 0;
-	free(again);
-	return same;
-}
-
-/* `text` without comment and parentheses, as line_reader_next() leaves it. */
+/* `text` without parentheses, as line_reader_next() leaves it. */
 static enum veer_err parse_line(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata,
 				size_t *rdata_len, struct veer_diag *diag)
 {
 	char type_text[RRSET_TYPE_TEXT_SIZE];
-	size_t text_len = strlen(text);
-	size_t blanks = strspn(text, " \t");
-	if (strncmp(text + blanks, "\\#", 2) == 0)
-		return parse_generic(type, text + blanks + 2, rdata, rdata_len, diag);
-	rrtype_print(type, type_text);
-	size_t size = text_len + sizeof type_text + 16;
-	char *line = malloc(size);
-	ldns_rdf *origin_rdf = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name_len(origin), origin);
-	ldns_rr *rr = NULL;
-	const char *what;
-	enum veer_err err = VEER_ENOMEM;
-	if (line != NULL && origin_rdf != NULL) {
-		(void)snprintf(line, size, ". 0 IN %s %s", type_text, text);
-		ldns_status status = ldns_rr_new_frm_str(&rr, line, 0, origin_rdf, NULL);
-		if (status != LDNS_STATUS_OK || rr == NULL || (uint16_t)ldns_rr_get_type(rr) != type)
-			err = veer_fail(diag, VEER_EINVAL, "not a record of type %s: %s", type_text,
-					ldns_get_errorstr_by_id(status));
-		else if (!rrnumbers_fit(line, type, &what))
-			err = veer_fail(diag, VEER_EINVAL, "not a record of type %s: %s", type_text, what);
-		else
-			err = rdata_of(rr, rdata, rdata_len);
-		if (err == VEER_OK && !rdata_check(type, *rdata, *rdata_len, &what)) {
-			free(*rdata);
-			err = veer_fail(diag, VEER_EINVAL, "not a record of type %s: %s", type_text, what);
-		}
+	const char *what = NULL;
+	size_t len = 0;
+	uint8_t *data = malloc(RDATA_MAX);
+	if (data == NULL)
+		return VEER_ENOMEM;
+	enum veer_err err = rdata_from_text(type, text, origin, data, &len, &what);
+	if (err == VEER_OK)
+		err = rdata_check_form(type, data, len, &what);
+	if (err == VEER_OK) {
+		*rdata = data;
+		*rdata_len = len;
+		return VEER_OK;
 	}
-	ldns_rr_free(rr);
-	ldns_rdf_deep_free(origin_rdf);
-	free(line);
-	return err;
+	free(data);
+	rrtype_print(type, type_text);
+	return err == VEER_ENOMEM ? err : veer_fail(diag, err, "not a record of type %s: %s", type_text, what);
 }
 
-enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata, size_t *rdata_len,
-			   struct veer_diag *diag)
+static enum veer_err parse_text(uint16_t type, const char *text, const uint8_t *origin, bool may_lose, uint8_t **rdata,
+				size_t *rdata_len, struct veer_diag *diag)
 {
 	struct line_reader r;
-	uint8_t *read = NULL;
-	size_t read_len = 0;
 	size_t text_len = strnlen(text, RRTEXT_MAX + 1);
 	if (text_len > RRTEXT_MAX)
 		return veer_fail(diag, VEER_ERANGE, "record text over %d bytes", RRTEXT_MAX);
@@ -171,56 +91,39 @@ enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origi
 	enum veer_err err = line_reader_init(&r, -1, text, text_len);
 	if (err == VEER_OK)
 		err = line_reader_next(&r, diag);
+	if (err == VEER_OK && !may_lose)
+		err = check_for_loss(type, &r, diag);
 	if (err == VEER_OK)
-		err = parse_line(type, r.text.data, origin, &read, &read_len, diag);
+		err = parse_line(type, r.text.data, origin, rdata, rdata_len, diag);
 	else if (err == VEER_ENOTFOUND)
 		err = veer_fail(diag, VEER_EINVAL, "there is no record in the text");
 	line_reader_deinit(&r);
-	if (err != VEER_OK)
-		return err;
-	*rdata = read;
-	*rdata_len = read_len;
-	return VEER_OK;
+	return err;
+}
+
+enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata, size_t *rdata_len,
+			   struct veer_diag *diag)
+{
+	return parse_text(type, text, origin, false, rdata, rdata_len, diag);
+}
+
+enum veer_err rrtext_parse_line(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata,
+				size_t *rdata_len, struct veer_diag *diag)
+{
+	return parse_text(type, text, origin, true, rdata, rdata_len, diag);
 }
 
 enum veer_err rrtext_print(uint16_t type, const uint8_t *rdata, size_t rdata_len, char **text)
 {
-	if (rdata_len > UINT16_MAX)
-		return VEER_EINVAL;
-	uint8_t *wire = calloc(1, rdata_len + 11);
-	if (wire == NULL)
+	struct buf out;
+	buf_init(&out, (size_t)1 << 20);
+	rdata_to_text(type, rdata, rdata_len, &out);
+	char *taken = buf_take(&out, NULL);
+	buf_deinit(&out);
+	if (taken == NULL)
 		return VEER_ENOMEM;
-	/* owner ".", type, class IN, TTL 0, RDLENGTH */
-	wire[1] = (uint8_t)(type >> 8);
-	wire[2] = (uint8_t)type;
-	wire[4] = 1;
-	wire[9] = (uint8_t)(rdata_len >> 8);
-	wire[10] = (uint8_t)rdata_len;
-	if (rdata_len > 0)
-		memcpy(wire + 11, rdata, rdata_len);
-	ldns_rr *rr = NULL;
-	size_t pos = 0;
-	enum veer_err err = VEER_EINVAL;
-	if (ldns_wire2rr(&rr, wire, rdata_len + 11, &pos, LDNS_SECTION_ANSWER) == LDNS_STATUS_OK) {
-		char *line = ldns_rr2str_fmt(ldns_output_format_nocomments, rr);
-		char *at = line;
-		for (int tabs = 0; at != NULL && tabs < 4; tabs++) {
-			at = strchr(at, '\t');
-			at = at != NULL ? at + 1 : NULL;
-		}
-		char *copy = at != NULL ? strndup(at, strcspn(at, "\n")) : NULL;
-		free(line);
-		if (copy == NULL || !means(type, copy, rdata, rdata_len)) {
-			free(copy);
-			copy = print_generic(rdata, rdata_len);
-		}
-		err = copy != NULL ? VEER_OK : VEER_ENOMEM;
-		if (copy != NULL)
-			*text = copy;
-	}
-	ldns_rr_free(rr);
-	free(wire);
-	return err;
+	*text = taken;
+	return VEER_OK;
 }
 
 json_t *rrset_object_from_wire(const uint8_t *wire, size_t len)
@@ -240,7 +143,7 @@ json_t *rrset_object_from_wire(const uint8_t *wire, size_t len)
 
 /* The records of `array` as RDATA, composed into a stored object. */
 static enum veer_err object_from_records(struct json_cursor *c, const json_t *array, const struct rrset_key *key,
-					 uint32_t ttl, json_t **object)
+					 const uint8_t *owner, uint32_t ttl, json_t **object)
 {
 	size_t count = json_array_size(array);
 	struct rdata_span *records = calloc(count + 1, sizeof *records);
@@ -261,7 +164,7 @@ static enum veer_err object_from_records(struct json_cursor *c, const json_t *ar
 	}
 	if (err == VEER_OK) {
 		(void)snprintf(pointer, sizeof pointer, "records");
-		err = rrset_compose(key->owner, key->type, ttl, records, count, &wire, &wire_len, &detail);
+		err = rrset_compose(owner, key->type, ttl, records, count, &wire, &wire_len, &detail);
 	}
 	if (err == VEER_OK) {
 		*object = rrset_object_from_wire(wire, wire_len);
@@ -280,19 +183,20 @@ static enum veer_err object_from_records(struct json_cursor *c, const json_t *ar
 	return err;
 }
 
-static void read_name_and_type(struct json_cursor *c, struct rrset_key *key)
+/* `owner` becomes the name as it is written, the key's is in lower case. */
+static void read_name_and_type(struct json_cursor *c, struct rrset_key *key, uint8_t *owner)
 {
 	struct veer_diag detail;
 	const char *name = veer_json_str(c, "name", NAME_TEXT_SIZE);
 	const char *type = veer_json_str(c, "type", RRSET_TYPE_TEXT_SIZE);
 	if (c->err != VEER_OK)
 		return;
-	enum veer_err err = name_parse(name, strlen(name), key->zone, key->owner, &key->owner_len, &detail);
+	enum veer_err err = name_parse(name, strlen(name), key->zone, owner, &key->owner_len, &detail);
 	if (err != VEER_OK) {
 		veer_json_fail(c, "name", err, "%s", detail.text);
 		return;
 	}
-	name_lower(key->owner, key->owner_len);
+	name_lower_copy(key->owner, owner, key->owner_len);
 	if (!name_is_under(key->owner, key->zone))
 		veer_json_fail(c, "name", VEER_EINVAL, "is outside the zone");
 	if (!rrtype_parse(type, strlen(type), &key->type))
@@ -301,15 +205,22 @@ static void read_name_and_type(struct json_cursor *c, struct rrset_key *key)
 		veer_json_fail(c, "type", VEER_EINVAL, "records of this type are never stored");
 }
 
-static json_t *object_from_policy(struct json_cursor *c, const struct rrset_key *key, const char *policy)
+static json_t *object_from_policy(struct json_cursor *c, const struct rrset_key *key, const uint8_t *owner,
+				  const char *policy)
 {
+	char name[NAME_TEXT_SIZE];
 	if (veer_json_has(c, "records") || veer_json_has(c, "ttl"))
 		veer_json_fail(c, "policy", VEER_EINVAL, "excludes \"records\" and \"ttl\"");
 	if (!model_is_name(policy))
 		veer_json_fail(c, "policy", VEER_EINVAL, "must be a policy's name");
 	if (key->type != RRTYPE_A && key->type != RRTYPE_AAAA && key->type != RRTYPE_CNAME)
 		veer_json_fail(c, "type", VEER_EINVAL, "only A, AAAA and CNAME can be bound to a policy");
-	return c->err == VEER_OK ? json_pack("{s:s}", "policy", policy) : NULL;
+	if (c->err != VEER_OK)
+		return NULL;
+	if (memcmp(owner, key->owner, key->owner_len) == 0)
+		return json_pack("{s:s}", "policy", policy);
+	(void)name_print(owner, name, sizeof name);
+	return json_pack("{s:s, s:s}", "policy", policy, "owner", name);
 }
 
 enum veer_err rrset_from_api(const json_t *api, const uint8_t *zone, uint64_t version, struct rrset_key *key,
@@ -317,19 +228,20 @@ enum veer_err rrset_from_api(const json_t *api, const uint8_t *zone, uint64_t ve
 {
 	struct json_cursor c;
 	struct rrset_key read = {.version = version, .zone_len = name_len(zone)};
+	uint8_t owner[NAME_WIRE_MAX];
 	json_t *made = NULL;
 	memcpy(read.zone, zone, read.zone_len);
 	name_lower(read.zone, read.zone_len);
 	veer_json_begin(&c, api, "", diag);
-	read_name_and_type(&c, &read);
+	read_name_and_type(&c, &read, owner);
 	const char *policy = veer_json_str_or(&c, "policy", MODEL_NAME_MAX, NULL);
 	if (policy != NULL && c.err == VEER_OK) {
-		made = object_from_policy(&c, &read, policy);
+		made = object_from_policy(&c, &read, owner, policy);
 	} else if (c.err == VEER_OK) {
 		uint32_t ttl = (uint32_t)veer_json_int(&c, "ttl", 0, RRSET_TTL_MAX);
 		const json_t *records = veer_json_array(&c, "records", RRSET_RECORDS_MAX, true);
 		if (c.err == VEER_OK)
-			(void)object_from_records(&c, records, &read, ttl, &made);
+			(void)object_from_records(&c, records, &read, owner, ttl, &made);
 	}
 	enum veer_err err = veer_json_end(&c);
 	if (err == VEER_OK && made == NULL)
@@ -395,6 +307,19 @@ static enum veer_err add_records(const struct rrset_view *view, json_t *records)
 	return VEER_OK;
 }
 
+/* The owner as it was written, as text: a bound RRset says it where it is not in lower case. */
+static void print_owner(const struct rrset_key *key, const json_t *object, const struct rrset_view *view, char *out)
+{
+	uint8_t owner[NAME_WIRE_MAX];
+	size_t len;
+	const char *written = json_string_value(json_object_get(object, "owner"));
+	if (view != NULL)
+		memcpy(owner, view->wire, view->owner_len);
+	else if (written == NULL || name_parse(written, strlen(written), NULL, owner, &len, NULL) != VEER_OK)
+		memcpy(owner, key->owner, key->owner_len);
+	(void)name_print(owner, out, NAME_TEXT_SIZE);
+}
+
 enum veer_err rrset_to_api(const struct rrset_key *key, const json_t *object, json_t **api, struct veer_diag *diag)
 {
 	const char *policy;
@@ -405,7 +330,7 @@ enum veer_err rrset_to_api(const struct rrset_key *key, const json_t *object, js
 	enum veer_err err = rrset_object_read(key, object, &policy, &wire, &view, diag);
 	if (err != VEER_OK)
 		return err == VEER_ENOMEM ? err : VEER_ECORRUPT;
-	(void)name_print(key->owner, name, sizeof name);
+	print_owner(key, object, policy == NULL ? &view : NULL, name);
 	rrtype_print(key->type, type);
 	json_t *out;
 	if (policy != NULL) {

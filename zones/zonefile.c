@@ -1,478 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Zone files. Records are kept in an arena, in a list for each owner; owners are in a trie, which brings them into
- * canonical order and finds the owner of the next record as fast as names are looked up. See zonefile.h.
- */
+/* Zone files: reading them whole, and giving out their RRsets. See zonefile.h. */
 #include "zones/zonefile.h"
 
-#include <fcntl.h>
-#include <ldns/ldns.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/file.h"
-#include "zones/rdata_check.h"
-#include "zones/rrnumbers.h"
-#include "zones/rrtext.h"
-#include "zones/trie.h"
-#include "zones/zonefile_lines.h"
+#include "zones/rdata_text.h"
+#include "zones/zonefile_impl.h"
 
 #define MEMORY_MAX ((size_t)64 << 30)
-#define TTL_UNSTATED UINT32_C(0xfffffff3) /* no TTL can be that (RFC 2181 8) */
-#define OWNER_RECORDS_MAX 16384           /* at one name: bounds the work of grouping them */
-#define OWNER_TYPES_MAX 256               /* at one name: each is searched in order */
-#define SINGLES 3                         /* types that stand once at a name */
-#define TTL_FALLBACK 3600                 /* nothing says anything, not even an SOA */
-
-/* One record, in the order of the file. */
-struct record {
-	struct record *next; /* of the same owner */
-	uint32_t ttl;
-	uint32_t line;
-	uint16_t file; /* index of `paths` */
-	uint16_t type;
-	uint16_t len;
-	uint8_t rdata[];
-};
-
-/* An owner with its records. */
-struct owner {
-	struct record *first;
-	struct record *last;
-	unsigned count;
-	uint8_t name[];
-};
-
-struct zonefile {
-	struct arena *arena;
-	struct retire_list retired; /* of the trie; stays empty in one transaction */
-	struct trie owners;
-	size_t record_count;
-	const char *paths[ZONEFILE_FILES_MAX];
-	unsigned file_count;
-	uint8_t origin[NAME_WIRE_MAX];
-};
-
-/* What reading carries from line to line; $INCLUDE starts with a copy. */
-struct reading {
-	struct zonefile *zf;
-	char *directory;   /* real path that $INCLUDE may not leave; NULL: $INCLUDE is refused */
-	ldns_buffer *wire; /* scratch for RDATA */
-	uint32_t last_ttl; /* stated last, or TTL_UNSTATED */
-	uint32_t ttl;      /* $TTL, or TTL_UNSTATED */
-	uint32_t minimum;  /* the SOA's, or TTL_UNSTATED */
-	struct veer_diag *diag;
-};
-
-/* One file being read. */
-struct source {
-	struct reading *reading;
-	struct line_reader lines;
-	unsigned file; /* index of zf->paths */
-	unsigned depth;
-	ldns_rdf *origin;
-	uint8_t owner[NAME_WIRE_MAX]; /* of the record at hand; a line that begins with a blank has the one before */
-	size_t owner_len;             /* 0: none yet */
-};
-
-static enum veer_err place(const struct zonefile *zf, unsigned file, unsigned line, enum veer_err err, const char *what,
-			   struct veer_diag *diag)
-{
-	return veer_fail(diag, err, "%s:%u: %s", zf->paths[file], line, what);
-}
-
-static enum veer_err fail_here(const struct source *s, enum veer_err err, const char *what)
-{
-	return place(s->reading->zf, s->file, s->lines.first_line, err, what, s->reading->diag);
-}
-
-static struct owner *need_owner(struct zonefile *zf, const uint8_t *name, size_t len)
-{
-	struct trie_txn txn = {.id = 1, .retired = &zf->retired};
-	void *old;
-	struct owner *owner = trie_get(&zf->owners, name);
-	if (owner != NULL)
-		return owner;
-	owner = arena_alloc(zf->arena, sizeof *owner + len);
-	if (owner == NULL)
-		return NULL;
-	memcpy(owner->name, name, len);
-	return trie_set(&zf->owners, &txn, owner, &old) == VEER_OK ? owner : NULL;
-}
-
-static enum veer_err add_record(struct source *s, const uint8_t *name, size_t name_len_, uint16_t type, uint32_t ttl,
-				const uint8_t *rdata, size_t len)
-{
-	struct zonefile *zf = s->reading->zf;
-	if (zf->record_count >= ZONEFILE_RECORDS_MAX)
-		return fail_here(s, VEER_ELIMIT, "too many records");
-	struct owner *owner = need_owner(zf, name, name_len_);
-	if (owner != NULL && ++owner->count > OWNER_RECORDS_MAX)
-		return fail_here(s, VEER_ELIMIT, "too many records at one name");
-	struct record *r = owner != NULL ? arena_alloc(zf->arena, sizeof *r + len) : NULL;
-	if (r == NULL)
-		return VEER_ENOMEM;
-	r->ttl = ttl;
-	r->line = s->lines.first_line;
-	r->file = (uint16_t)s->file;
-	r->type = type;
-	r->len = (uint16_t)len;
-	if (len > 0)
-		memcpy(r->rdata, rdata, len);
-	if (owner->last != NULL)
-		owner->last->next = r;
-	else
-		owner->first = r;
-	owner->last = r;
-	zf->record_count++;
-	return VEER_OK;
-}
-
-static uint32_t soa_minimum(const uint8_t *rdata, size_t len)
-{
-	const uint8_t *m = rdata + len - 4;
-	return (uint32_t)m[0] << 24 | (uint32_t)m[1] << 16 | (uint32_t)m[2] << 8 | m[3];
-}
-
-/* The TTL of a record that states `ttl` or nothing. */
-static uint32_t effective_ttl(struct reading *r, uint32_t ttl)
-{
-	if (ttl != TTL_UNSTATED) {
-		r->last_ttl = ttl;
-		return ttl;
-	}
-	if (r->ttl != TTL_UNSTATED)
-		return r->ttl;
-	if (r->last_ttl != TTL_UNSTATED)
-		return r->last_ttl;
-	return r->minimum != TTL_UNSTATED ? r->minimum : TTL_FALLBACK;
-}
-
-static enum veer_err take_record(struct source *s, const ldns_rr *rr)
-{
-	struct reading *r = s->reading;
-	uint16_t at[RDATA_NAMES_MAX];
-	const char *what;
-	uint16_t type = (uint16_t)ldns_rr_get_type(rr);
-	if (!name_is_under(s->owner, r->zf->origin))
-		return fail_here(s, VEER_EINVAL, "the owner name is outside the zone");
-	if (ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN)
-		return fail_here(s, VEER_EINVAL, "only class IN is served");
-	if (rrtype_is_meta(type))
-		return fail_here(s, VEER_EINVAL, "records of this type cannot stand in a zone");
-	ldns_buffer_clear(r->wire);
-	if (ldns_rr_rdata2buffer_wire(r->wire, rr) != LDNS_STATUS_OK)
-		return VEER_ENOMEM;
-	uint8_t *rdata = ldns_buffer_begin(r->wire);
-	size_t len = ldns_buffer_position(r->wire);
-	if (len > RRSET_WIRE_MAX || rdata_names(type, rdata, len, at) < 0)
-		return fail_here(s, VEER_EINVAL, "malformed record data");
-	if (!rdata_check(type, rdata, len, &what))
-		return fail_here(s, VEER_EINVAL, what);
-	if (type == RRTYPE_SOA && r->minimum == TTL_UNSTATED)
-		r->minimum = soa_minimum(rdata, len);
-	uint32_t ttl = effective_ttl(r, ldns_rr_ttl(rr));
-	if (ttl > RRSET_TTL_MAX)
-		return fail_here(s, VEER_ERANGE, "TTL over 2147483647");
-	return add_record(s, s->owner, s->owner_len, type, ttl, rdata, len);
-}
-
-/* Characters to the first blank that is not escaped. */
-static size_t word_len(const char *text)
-{
-	size_t len = 0;
-	for (; text[len] != '\0' && text[len] != ' ' && text[len] != '\t'; len++)
-		if (text[len] == '\\' && text[len + 1] != '\0')
-			len++;
-	return len;
-}
-
-/*
- * Read the owner from the front of `*text`, and leave "." in its place for ldns: that takes no owner of more than 255
- * characters, and a name of 255 octets can have four times as many (RFC 1035 5.1).
- */
-static enum veer_err take_owner(struct source *s, char **text)
-{
-	struct veer_diag detail;
-	size_t len = word_len(*text);
-	if (len == 0)
-		return s->owner_len > 0 ? VEER_OK : fail_here(s, VEER_EINVAL, "the first record has no owner name");
-	enum veer_err err = name_parse(*text, len, ldns_rdf_data(s->origin), s->owner, &s->owner_len, &detail);
-	if (err != VEER_OK)
-		return fail_here(s, err, detail.text);
-	name_lower(s->owner, s->owner_len);
-	*text += len - 1;
-	**text = '.';
-	return VEER_OK;
-}
-
-static enum veer_err parse_record(struct source *s)
-{
-	ldns_rr *rr = NULL;
-	char *text = s->lines.text.data;
-	const char *what;
-	enum veer_err err = take_owner(s, &text);
-	if (err != VEER_OK)
-		return err;
-	rrnumbers_order(text);
-	ldns_status status = ldns_rr_new_frm_str(&rr, text, TTL_UNSTATED, s->origin, NULL);
-	if (status == LDNS_STATUS_MEM_ERR)
-		return VEER_ENOMEM;
-	if (status != LDNS_STATUS_OK || rr == NULL)
-		err = fail_here(s, VEER_EINVAL, ldns_get_errorstr_by_id(status));
-	else if (!rrnumbers_fit(text, (uint16_t)ldns_rr_get_type(rr), &what))
-		err = fail_here(s, VEER_ERANGE, what);
-	else
-		err = take_record(s, rr);
-	ldns_rr_free(rr);
-	return err;
-}
-
-/* --- directives ------------------------------------------------------------------------------------------- */
-
-/* Cut the next word from `*text`, or NULL. */
-static char *next_word(char **text)
-{
-	char *start = *text + strspn(*text, " \t");
-	size_t len = strcspn(start, " \t");
-	if (len == 0)
-		return NULL;
-	*text = start + len;
-	if (**text != '\0')
-		*(*text)++ = '\0';
-	return start;
-}
-
-/* A name, completed by the present origin, as ldns wants it. */
-static enum veer_err parse_origin(const struct source *s, const char *text, ldns_rdf **out)
-{
-	uint8_t name[NAME_WIRE_MAX];
-	size_t len;
-	struct veer_diag detail;
-	enum veer_err err = name_parse(text, strlen(text), ldns_rdf_data(s->origin), name, &len, &detail);
-	if (err != VEER_OK)
-		return fail_here(s, err, detail.text);
-	ldns_rdf *rdf = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, len, name);
-	if (rdf == NULL)
-		return VEER_ENOMEM;
-	*out = rdf;
-	return VEER_OK;
-}
-
-static enum veer_err take_ttl(struct source *s, const char *text)
-{
-	uint32_t ttl;
-	if (!rrnumbers_read_period(text, RRSET_TTL_MAX, &ttl))
-		return fail_here(s, VEER_EINVAL, "$TTL needs a number of seconds up to 2147483647");
-	s->reading->ttl = ttl;
-	return VEER_OK;
-}
-
-static enum veer_err read_source(struct reading *r, int fd, const char *data, size_t len, unsigned file, unsigned depth,
-				 const ldns_rdf *origin);
-
-static enum veer_err new_file(struct zonefile *zf, const char *path, unsigned *file)
-{
-	if (zf->file_count >= ZONEFILE_FILES_MAX)
-		return VEER_ELIMIT;
-	zf->paths[zf->file_count] = arena_strdup(zf->arena, path);
-	if (zf->paths[zf->file_count] == NULL)
-		return VEER_ENOMEM;
-	*file = zf->file_count++;
-	return VEER_OK;
-}
-
-/* Is `name` a relative path without ".."? */
-static bool is_plain_path(const char *name)
-{
-	if (name[0] == '/' || name[0] == '\0')
-		return false;
-	for (const char *part = name; part != NULL; part = strchr(part, '/')) {
-		part += *part == '/';
-		if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0'))
-			return false;
-	}
-	return true;
-}
-
-/* Open a regular file that really lies within the zone file's directory. */
-static enum veer_err open_included(const struct source *s, const char *name, char *real, int *out)
-{
-	const char *directory = s->reading->directory;
-	char path[PATH_MAX];
-	struct stat st;
-	if (directory == NULL)
-		return fail_here(s, VEER_EINVAL, "$INCLUDE is not possible here");
-	if (!is_plain_path(name))
-		return fail_here(s, VEER_EINVAL, "$INCLUDE takes a path within the zone file's directory");
-	int n = snprintf(path, sizeof path, "%s/%s", directory, name);
-	if (n < 0 || (size_t)n >= sizeof path || realpath(path, real) == NULL)
-		return fail_here(s, VEER_ENOTFOUND, "the file to include cannot be found");
-	size_t len = strlen(directory);
-	if (strncmp(real, directory, len) != 0 || (real[len] != '/' && strcmp(directory, "/") != 0))
-		return fail_here(s, VEER_EINVAL, "$INCLUDE leads out of the zone file's directory");
-	int fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		if (fd >= 0)
-			(void)close(fd);
-		return fail_here(s, VEER_EIO, "the file to include cannot be opened");
-	}
-	*out = fd;
-	return VEER_OK;
-}
-
-static enum veer_err take_include(struct source *s, const char *name, const char *origin_text)
-{
-	char real[PATH_MAX];
-	unsigned file = 0;
-	int fd = -1;
-	ldns_rdf *origin = NULL;
-	if (s->depth + 1 >= ZONEFILE_DEPTH_MAX)
-		return fail_here(s, VEER_ELIMIT, "$INCLUDE is nested too deep");
-	enum veer_err err = parse_origin(s, origin_text != NULL ? origin_text : "@", &origin);
-	if (err != VEER_OK)
-		return err;
-	err = open_included(s, name, real, &fd);
-	if (err == VEER_OK) {
-		err = new_file(s->reading->zf, real, &file);
-		if (err == VEER_ELIMIT)
-			err = fail_here(s, err, "too many included files");
-	}
-	if (err == VEER_OK)
-		err = read_source(s->reading, fd, NULL, 0, file, s->depth + 1, origin);
-	if (fd >= 0)
-		(void)close(fd);
-	ldns_rdf_deep_free(origin);
-	return err;
-}
-
-static enum veer_err take_directive(struct source *s)
-{
-	char *rest = s->lines.text.data;
-	const char *word = next_word(&rest);
-	const char *first = next_word(&rest);
-	const char *second = next_word(&rest);
-	bool is_include = strcasecmp(word, "$INCLUDE") == 0;
-	if (strcasecmp(word, "$TTL") != 0 && strcasecmp(word, "$ORIGIN") != 0 && !is_include)
-		return fail_here(s, VEER_EINVAL, "unknown directive; known are $ORIGIN, $TTL and $INCLUDE");
-	if (first == NULL)
-		return fail_here(s, VEER_EINVAL, "a directive needs a value");
-	if (next_word(&rest) != NULL || (second != NULL && !is_include))
-		return fail_here(s, VEER_EINVAL, "a directive has too many values");
-	if (strcasecmp(word, "$TTL") == 0)
-		return take_ttl(s, first);
-	if (is_include)
-		return take_include(s, first, second);
-	ldns_rdf *origin = NULL;
-	enum veer_err err = parse_origin(s, first, &origin);
-	if (err == VEER_OK) {
-		ldns_rdf_deep_free(s->origin);
-		s->origin = origin;
-	}
-	return err;
-}
-
-/* --- sources ---------------------------------------------------------------------------------------------- */
-
-static enum veer_err read_lines(struct source *s)
-{
-	struct veer_diag detail = {.text = ""};
-	for (;;) {
-		enum veer_err err = line_reader_next(&s->lines, &detail);
-		if (err == VEER_ENOTFOUND)
-			return VEER_OK;
-		if (err != VEER_OK)
-			return fail_here(s, err, detail.text[0] != '\0' ? detail.text : veer_err_text(err));
-		err = s->lines.text.data[0] == '$' ? take_directive(s) : parse_record(s);
-		if (err != VEER_OK)
-			return err;
-	}
-}
-
-static enum veer_err read_source(struct reading *r, int fd, const char *data, size_t len, unsigned file, unsigned depth,
-				 const ldns_rdf *origin)
-{
-	struct source s = {.reading = r, .file = file, .depth = depth, .origin = ldns_rdf_clone(origin)};
-	enum veer_err err = line_reader_init(&s.lines, fd, data, len);
-	if (err == VEER_OK && s.origin == NULL)
-		err = VEER_ENOMEM;
-	if (err == VEER_OK)
-		err = read_lines(&s);
-	line_reader_deinit(&s.lines);
-	ldns_rdf_deep_free(s.origin);
-	return err;
-}
-
-/* --- checks of the whole ---------------------------------------------------------------------------------- */
-
-struct check {
-	const struct zonefile *zf;
-	struct veer_diag *diag;
-	enum veer_err err;
-	unsigned soa_count;
-	unsigned ns_count;
-};
-
-/* Which of the types that stand once at a name; -1 for others. */
-static int single_index(uint16_t type)
-{
-	static const uint16_t types[SINGLES] = {RRTYPE_SOA, RRTYPE_CNAME, RRTYPE_DNAME};
-	for (int i = 0; i < SINGLES; i++)
-		if (types[i] == type)
-			return i;
-	return -1;
-}
-
-static enum veer_err check_record(struct check *c, const struct record *r, bool is_apex, const struct record **singles,
-				  bool *has_other)
-{
-	int single = single_index(r->type);
-	*has_other = *has_other || !rrtype_may_coexist(RRTYPE_CNAME, r->type);
-	if (r->type == RRTYPE_SOA && !is_apex)
-		return place(c->zf, r->file, r->line, VEER_EINVAL, "an SOA below the apex of the zone", c->diag);
-	c->ns_count += is_apex && r->type == RRTYPE_NS;
-	c->soa_count += r->type == RRTYPE_SOA;
-	if (single >= 0 && singles[single] != NULL &&
-	    (singles[single]->len != r->len || memcmp(singles[single]->rdata, r->rdata, r->len) != 0))
-		return place(c->zf, r->file, r->line, VEER_EINVAL, "there may be only one record of this type",
-			     c->diag);
-	if (single >= 0)
-		singles[single] = r;
-	if (*has_other && singles[1] != NULL)
-		return place(c->zf, r->file, r->line, VEER_EINVAL, "a CNAME and other data at one name", c->diag);
-	return VEER_OK;
-}
-
-static bool check_owner(void *ctx, void *value)
-{
-	struct check *c = ctx;
-	const struct owner *owner = value;
-	const struct record *singles[SINGLES] = {NULL};
-	bool has_other = false;
-	bool is_apex = name_equal(owner->name, c->zf->origin);
-	for (const struct record *r = owner->first; r != NULL && c->err == VEER_OK; r = r->next)
-		c->err = check_record(c, r, is_apex, singles, &has_other);
-	return c->err == VEER_OK;
-}
-
-static enum veer_err check_zone(const struct zonefile *zf, struct veer_diag *diag)
-{
-	struct check c = {.zf = zf, .diag = diag};
-	(void)trie_each(&zf->owners, check_owner, &c);
-	if (c.err != VEER_OK)
-		return c.err;
-	if (c.soa_count == 0)
-		return veer_fail(diag, VEER_EINVAL, "%s: the zone has no SOA record", zf->paths[0]);
-	if (c.ns_count == 0)
-		return veer_fail(diag, VEER_EINVAL, "%s: the zone has no NS record at its apex", zf->paths[0]);
-	return VEER_OK;
-}
-
-/* --- interface -------------------------------------------------------------------------------------------- */
+#define OWNER_TYPES_MAX 256 /* at one name: each is searched in order */
 
 static struct zonefile *zonefile_new(const uint8_t *origin)
 {
@@ -503,19 +42,17 @@ static enum veer_err read_all(struct zonefile *zf, int fd, const char *data, siz
 {
 	struct reading r = {.zf = zf,
 			    .directory = directory,
-			    .wire = ldns_buffer_new(LDNS_MAX_PACKETLEN),
-			    .last_ttl = TTL_UNSTATED,
-			    .ttl = TTL_UNSTATED,
-			    .minimum = TTL_UNSTATED,
+			    .rdata = malloc(RDATA_MAX),
+			    .last_ttl = ZONEFILE_TTL_UNSTATED,
+			    .ttl = ZONEFILE_TTL_UNSTATED,
+			    .minimum = ZONEFILE_TTL_UNSTATED,
 			    .diag = diag};
-	ldns_rdf *origin = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name_len(zf->origin), zf->origin);
 	enum veer_err err = VEER_ENOMEM;
-	if (r.wire != NULL && origin != NULL)
-		err = read_source(&r, fd, data, len, 0, 0, origin);
-	ldns_rdf_deep_free(origin);
-	ldns_buffer_free(r.wire);
+	if (r.rdata != NULL)
+		err = zonefile_read_source(&r, fd, data, len, 0, 0, zf->origin);
+	free(r.rdata);
 	if (err == VEER_OK)
-		err = check_zone(zf, diag);
+		err = zonefile_check(zf, diag);
 	if (err == VEER_ENOMEM)
 		(void)veer_fail(diag, err, "%s: out of memory", zf->paths[0]);
 	return err;
@@ -539,7 +76,7 @@ enum veer_err zonefile_read(const char *path, const uint8_t *origin, struct zone
 	int fd = -1;
 	if (zf == NULL)
 		return VEER_ENOMEM;
-	enum veer_err err = new_file(zf, path, &file);
+	enum veer_err err = zonefile_new_file(zf, path, &file);
 	if (err == VEER_OK) {
 		directory = directory_of(path);
 		err = directory != NULL ? file_open(path, &fd, diag)
@@ -564,7 +101,7 @@ enum veer_err zonefile_read_text(const char *text, size_t len, const char *label
 	struct zonefile *zf = zonefile_new(origin);
 	if (zf == NULL)
 		return VEER_ENOMEM;
-	enum veer_err err = new_file(zf, label, &file);
+	enum veer_err err = zonefile_new_file(zf, label, &file);
 	if (err == VEER_OK)
 		err = read_all(zf, -1, text, len, NULL, diag);
 	if (err == VEER_OK)
@@ -599,18 +136,19 @@ static enum veer_err each_rrset(struct each *e, const struct owner *owner, const
 		if (r->type != first->type)
 			continue;
 		if (count == RRSET_RECORDS_MAX)
-			return place(e->zf, r->file, r->line, VEER_ERANGE, "too many records in one RRset", e->diag);
+			return zonefile_fail_at(e->zf, owner, r, VEER_ERANGE, "too many records in one RRset", e->diag);
 		e->spans[count++] = (struct rdata_span){.data = r->rdata, .len = r->len};
 		ttl = r->ttl < ttl ? r->ttl : ttl;
 	}
 	uint8_t *wire = NULL;
 	size_t len;
 	struct rrset_view view;
-	enum veer_err err = rrset_compose(owner->name, first->type, ttl, e->spans, count, &wire, &len, &detail);
+	enum veer_err err =
+		rrset_compose(zonefile_written_name(owner), first->type, ttl, e->spans, count, &wire, &len, &detail);
 	if (err == VEER_OK)
 		err = rrset_check(wire, len, &view, &detail);
 	if (err != VEER_OK)
-		err = place(e->zf, first->file, first->line, err, detail.text, e->diag);
+		err = zonefile_fail_at(e->zf, owner, first, err, detail.text, e->diag);
 	else
 		err = e->fn(e->ctx, &view);
 	free(wire);
@@ -634,7 +172,7 @@ static bool each_owner(void *ctx, void *value)
 		if (is_done(e, r->type))
 			continue;
 		if (e->type_count == OWNER_TYPES_MAX) {
-			e->err = place(e->zf, r->file, r->line, VEER_ELIMIT, "too many types at one name", e->diag);
+			e->err = zonefile_fail_at(e->zf, owner, r, VEER_ELIMIT, "too many types at one name", e->diag);
 		} else {
 			e->types[e->type_count++] = r->type;
 			e->err = each_rrset(e, owner, r);
@@ -666,15 +204,12 @@ enum veer_err zonefile_print(const struct rrset_view *rrset, struct buf *out)
 	char name[NAME_TEXT_SIZE];
 	char type[RRSET_TYPE_TEXT_SIZE];
 	struct rdata_span rdata;
-	(void)name_print(rrset->owner, name, sizeof name);
+	(void)name_print(rrset->wire, name, sizeof name);
 	rrtype_print(rrset->type, type);
 	for (size_t pos = 0; rrset_next(rrset, &pos, &rdata);) {
-		char *text;
-		enum veer_err err = rrtext_print(rrset->type, rdata.data, rdata.len, &text);
-		if (err != VEER_OK)
-			return err;
-		buf_printf(out, "%s\t%u\tIN\t%s\t%s\n", name, rrset->ttl, type, text);
-		free(text);
+		buf_printf(out, "%s\t%u\tIN\t%s\t", name, rrset->ttl, type);
+		rdata_to_text(rrset->type, rdata.data, rdata.len, out);
+		buf_putc(out, '\n');
 	}
 	return VEER_OK;
 }

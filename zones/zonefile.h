@@ -3,7 +3,7 @@
  * Zone files (RFC 1035 5, RFC 2308 4 for $TTL, RFC 3597 5 for unknown types): read whole, checked, then given out RRset
  * by RRset; and written.
  *
- * Lines, $ORIGIN, $TTL and $INCLUDE are read here, records by ldns. Errors carry FILE:LINE. Decisions:
+ * Errors carry FILE:LINE and the record's text; RDATA is read by rdata_text.h. Decisions:
  *   - $INCLUDE takes a relative path within the zone file's own directory, never out of it (no "..", no symbolic link
  *     that leads out), at most 8 deep.
  *   - A record without a TTL gets $TTL; before any $TTL the TTL stated last, and where none was stated the SOA's

@@ -109,7 +109,7 @@ static enum veer_err take_special(struct line_reader *r, struct line_state *s, c
 		return VEER_OK;
 	}
 	if (c == ';')
-		s->in_comment = true;
+		s->in_comment = r->has_comment = true;
 	else if (c == '(' || c == ')')
 		return take_paren(r, s, c, diag);
 	else if (c == ' ' || c == '\t' || c == '\r' || c == '\f')
@@ -159,7 +159,7 @@ static enum veer_err at_end(const struct line_state *s, struct veer_diag *diag)
 	return s->has_text ? VEER_OK : VEER_ENOTFOUND;
 }
 
-/* A blank at the end means nothing, but ldns takes it for another word after the last quoted string of some types. */
+/* A blank at the end means nothing. */
 static void trim(struct line_reader *r, const struct line_state *s)
 {
 	if (s->has_text && s->is_blank && !r->text.failed)
@@ -171,6 +171,7 @@ enum veer_err line_reader_next(struct line_reader *r, struct veer_diag *diag)
 	struct line_state s = {0};
 	bool done = false;
 	buf_reset(&r->text);
+	r->has_comment = false;
 	r->first_line = r->line;
 	while (!done) {
 		enum veer_err err = r->len == 0 ? refill(r) : VEER_OK;

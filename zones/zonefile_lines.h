@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of zone files: logical lines. A logical line has its comments removed and its parentheses joined (RFC
- * 1035 5.1); quoted strings stay as they are. For zonefile*.c only.
+ * 1035 5.1); quoted strings stay as they are. For zones/ only.
  */
 #ifndef VEER_ZONES_ZONEFILE_LINES_H
 #define VEER_ZONES_ZONEFILE_LINES_H
@@ -21,6 +21,7 @@ struct line_reader {
 	char *block;         /* memory behind `data` when reading from `fd` */
 	unsigned line;       /* number of the line that is read next, from 1 */
 	unsigned first_line; /* where the logical line returned last began */
+	bool has_comment;    /* a comment was left out of it, or before it */
 	struct buf text;     /* the logical line */
 };
 

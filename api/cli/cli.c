@@ -208,8 +208,10 @@ void cli_say(const char *fmt, ...)
 
 void cli_encode_segment(struct buf *out, const char *text)
 {
+	/* whoever is between might take "." and ".." for steps in the path (RFC 3986 5.2.4) */
+	bool is_dots = strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
 	for (; *text != '\0'; text++) {
-		if (isalnum((unsigned char)*text) || strchr("-._~", *text) != NULL)
+		if (!is_dots && (isalnum((unsigned char)*text) || strchr("-._~", *text) != NULL))
 			buf_putc(out, *text);
 		else
 			buf_printf(out, "%%%02X", (unsigned char)*text);

@@ -146,6 +146,21 @@ static void print_nameservers(const json_t *servers, int64_t newest)
 	table_free(&t);
 }
 
+/* Which name servers have rules on locations, and no database to know any. */
+static void print_locations(const json_t *servers)
+{
+	size_t i;
+	json_t *s;
+	json_array_foreach((json_t *)(uintptr_t)servers, i, s)
+	{
+		if (int_of(s, "location_policies") > 0 && int_of(s, "location_networks") == 0)
+			cli_say("%s has no location database (--geoip): no location rule matches there, clients are "
+				"given "
+				"\"else\" (%lld policies)",
+				text_of(s, "name"), (long long)int_of(s, "location_policies"));
+	}
+}
+
 /* Policies that do not answer with what is up, and with what they do. */
 static void print_policies(const json_t *policies)
 {
@@ -218,6 +233,7 @@ static void print_status(const json_t *status, const struct status_filter *filte
 	print_agents(json_object_get(status, "agents"));
 	(void)putchar('\n');
 	print_nameservers(json_object_get(status, "nameservers"), int_of(status, "feed_revision"));
+	print_locations(json_object_get(status, "nameservers"));
 }
 
 static enum veer_err get_status(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,

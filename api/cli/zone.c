@@ -25,6 +25,16 @@ static void zone_path(struct buf *out, const char *zone, const char *what)
 	buf_puts(out, what);
 }
 
+/* "line 5: what" of the API, which does not know the file's name, as "FILE:5: what". */
+static void name_file(const char *file, struct veer_diag *diag)
+{
+	static const char word[] = "line ";
+	struct veer_diag said = *diag;
+	bool has_line = strncmp(said.text, word, sizeof word - 1) == 0;
+	(void)veer_fail(diag, VEER_EINVAL, "%s:%s%.400s", file, has_line ? "" : " ",
+			said.text + (has_line ? sizeof word - 1 : 0));
+}
+
 static enum veer_err import_zone(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
 				 struct veer_diag *diag)
 {
@@ -33,13 +43,16 @@ static enum veer_err import_zone(void *ctx, struct cli *cli, const struct args_l
 	char *text = NULL;
 	size_t len = 0;
 	struct buf path;
-	enum veer_err err = file_read_given(strcmp(file, "-") == 0 ? "/dev/stdin" : file, ZONE_TEXT_MAX, &text, &len, diag);
+	enum veer_err err =
+		file_read_given(strcmp(file, "-") == 0 ? "/dev/stdin" : file, ZONE_TEXT_MAX, &text, &len, diag);
 	if (err != VEER_OK)
 		return err;
 	zone_path(&path, words->items[0], "/import");
 	struct progress *progress = isatty(STDERR_FILENO) ? progress_start(cli, path.data) : NULL;
 	err = cli_call(cli, "PUT", path.data, text, len, "text/dns", reply, diag);
 	progress_stop(&progress);
+	if (err != VEER_OK && reply->status == 422)
+		name_file(file, diag);
 	buf_deinit(&path);
 	free(text);
 	return err;

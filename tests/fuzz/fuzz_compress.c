@@ -4,6 +4,8 @@
  * in, whatever the compression does (RFC 1035 4.1.4, RFC 3597 4). Goes through zones/ready.c and dnsd/encode.c, over
  * TCP and, for each size that a client may take, over UDP.
  *
+ * An RRset at a wildcard is also asked for by a name that the wildcard stands for.
+ *
  * Oracle: all of served.h (whole records, pointers backwards, sizes, ldns reads it). Each record of a reply is one that
  * was put in, under its owner; an RRset is there whole or not at all; the RRset asked for is there over TCP, and over
  * UDP unless TC says so. What types compress their names is said here anew.
@@ -93,6 +95,15 @@ static void make_name(struct zone *z, struct input *in, bool is_in_zone, uint8_t
 		memcpy(z->names[z->name_count++], out, name_len(out));
 }
 
+/* Each second record has its names in capitals: case is kept where it is written out, and makes no difference. */
+static void raise_name(uint8_t *name)
+{
+	for (; *name != 0; name += *name + 1U)
+		for (unsigned i = 1; i <= *name; i++)
+			if (name[i] >= 'a' && name[i] <= 'z')
+				name[i] = (uint8_t)(name[i] - 'a' + 'A');
+}
+
 /* RDATA of a type: what is fixed, strings, names, and what may follow. */
 static size_t make_rdata(struct zone *z, struct input *in, uint16_t type, unsigned number, uint8_t *out)
 {
@@ -111,6 +122,8 @@ static size_t make_rdata(struct zone *z, struct input *in, uint16_t type, unsign
 	}
 	for (unsigned i = 0; i < layout.names; i++) {
 		make_name(z, in, false, out + len);
+		if ((number & 1) != 0)
+			raise_name(out + len);
 		len += name_len(out + len);
 	}
 	size_t tail = layout.tail == 255 ? eat(in) : layout.tail;
@@ -253,14 +266,27 @@ static size_t expand(const uint8_t *reply, size_t len, const struct fuzz_record 
 	return out_len + (end - at);
 }
 
+/* Is what was put in what a reply has, whose names are in lower case where that means the same? */
+static bool is_same(uint16_t type, const struct rdata_span *put_in, const uint8_t *rdata, size_t len)
+{
+	static uint8_t copy[RRSET_WIRE_MAX];
+	if (put_in->len != len)
+		return false;
+	if (memcmp(put_in->data, rdata, len) == 0)
+		return true;
+	memcpy(copy, put_in->data, len);
+	rdata_lower(type, copy, len);
+	return memcmp(copy, rdata, len) == 0;
+}
+
 /* Is this RDATA in the RRset? `*pos` is where it most likely stands: behind the one before it. */
 static bool has(const struct rrset_view *view, size_t *pos, const uint8_t *rdata, size_t len)
 {
 	struct rdata_span span;
-	if (rrset_next(view, pos, &span) && span.len == len && memcmp(span.data, rdata, len) == 0)
+	if (rrset_next(view, pos, &span) && is_same(view->type, &span, rdata, len))
 		return true;
 	for (*pos = 0; rrset_next(view, pos, &span);)
-		if (span.len == len && memcmp(span.data, rdata, len) == 0)
+		if (is_same(view->type, &span, rdata, len))
 			return true;
 	return false;
 }
@@ -298,8 +324,9 @@ static bool is_made(const struct zone *z, const struct fuzz_record *record, cons
 		struct rdata_span target;
 		if (v->type != RRTYPE_DNAME || !name_is_under(record->owner, v->owner) || !rrset_next(v, &pos, &target))
 			continue;
+		const struct rdata_span end = {target.data, target.len};
 		if (name_len(rdata) == kept + target.len && memcmp(rdata, record->owner, kept) == 0 &&
-		    memcmp(rdata + kept, target.data, target.len) == 0)
+		    is_same(RRTYPE_DNAME, &end, rdata + kept, target.len))
 			return true;
 	}
 	return false;
@@ -343,12 +370,16 @@ static void check_records(const struct zone *z, const uint8_t *reply, size_t len
 	fuzz_check(open_left == 0);
 }
 
-static size_t make_query(const struct rrset_view *view, struct input *in, uint16_t udp_size, uint8_t *out)
+/* The query for an RRset; for one at a wildcard also (`is_below`) by a name that the wildcard stands for. */
+static size_t make_query(const struct rrset_view *view, bool is_below, struct input *in, uint16_t udp_size,
+			 uint8_t *out)
 {
 	static const uint8_t opt[] = {0, 0, RRTYPE_OPT, 0, 0, 0, 0, 0, 0, 0, 0};
 	unsigned flips = eat(in);
 	memcpy(out, "\x12\x34\1\0\0\1\0\0\0\0\0\1", 12);
 	memcpy(out + 12, view->owner, view->owner_len);
+	if (is_below)
+		out[13] = 'q';
 	for (size_t at = 12; out[at] != 0; at += out[at] + 1U) /* letters in any case */
 		for (size_t i = 1; i <= out[at]; i++)
 			if (out[at + i] >= 'a' && out[at + i] <= 'z' && (flips >> (i & 7) & 1) != 0)
@@ -364,13 +395,25 @@ static size_t make_query(const struct rrset_view *view, struct input *in, uint16
 	return 12 + view->owner_len + 4 + sizeof opt;
 }
 
+/* What is asked of a wildcard by a name below it has the wildcard's RDATA, whatever that names. */
+static void ask_below(struct served *s, const struct zone *z, const struct rrset_view *view, struct input *in,
+		      bool is_tcp)
+{
+	static const struct lookup_client client = {.is_ipv6 = false};
+	uint8_t query[512];
+	size_t query_len = make_query(view, true, in, 1232, query);
+	size_t len = served_ask(s, query, query_len, &client, is_tcp, 1);
+	served_check_reply(query, query_len, s->out, len, is_tcp);
+	check_records(z, s->out, len);
+}
+
 /* Ask for an RRset that was put in. */
 static void ask(struct served *s, const struct zone *z, const struct rrset_view *view, struct input *in, bool is_tcp)
 {
 	static const struct lookup_client client = {.is_ipv6 = false};
 	uint8_t query[512];
 	uint16_t udp_size = (uint16_t)(512 + eat(in) * 3);
-	size_t query_len = make_query(view, in, udp_size, query);
+	size_t query_len = make_query(view, false, in, udp_size, query);
 	size_t len = served_ask(s, query, query_len, &client, is_tcp, 1);
 	served_check_reply(query, query_len, s->out, len, is_tcp);
 	check_records(z, s->out, len);
@@ -395,6 +438,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < zone.rrset_count; i++) {
 		ask(s, &zone, &zone.rrsets[i].view, &in, true);
 		ask(s, &zone, &zone.rrsets[i].view, &in, false);
+		if (!name_is_wildcard(zone.rrsets[i].view.owner))
+			continue;
+		ask_below(s, &zone, &zone.rrsets[i].view, &in, true);
+		ask_below(s, &zone, &zone.rrsets[i].view, &in, false);
 	}
 	for (unsigned i = 0; i < zone.rrset_count; i++)
 		free(zone.rrsets[i].wire);

@@ -128,7 +128,7 @@ static void checks_are_read_or_refused_by_place(void **state)
 		{HTTP "}", NULL},
 		{TCP "}", NULL},
 		{HTTP ",\"port\":65535,\"method\":\"HEAD\",\"path\":\"/a?b\",\"host\":\"www.example.com\","
-		      "\"headers\":{\"X-Probe\":\"veer\"},\"expect_status\":[\"200-299\",\"301\"]}",
+		      "\"headers\":{\"X-Probe\":\"veer\"},\"expect_status\":[\"200-299\",\"301\",308]}",
 		 NULL},
 		{HTTPS
 		 ",\"sni\":\"a.b\",\"tls_verify\":false,\"ca_file\":\"/etc/ca.pem\",\"warning\":true,\"quorum\":64}",
@@ -159,7 +159,10 @@ static void checks_are_read_or_refused_by_place(void **state)
 		{HTTP ",\"headers\":{\"Host\":\"x\"}}", "/headers"},
 		{HTTP ",\"headers\":{\"\":\"x\"}}", "/headers"},
 		{HTTP ",\"expect_status\":[]}", "/expect_status"},
-		{HTTP ",\"expect_status\":[200]}", "/expect_status"},
+		{HTTP ",\"expect_status\":[99]}", "/expect_status"},
+		{HTTP ",\"expect_status\":[200,600]}", "/expect_status"},
+		{HTTP ",\"expect_status\":[200.5]}", "/expect_status"},
+		{HTTP ",\"expect_status\":[true]}", "/expect_status"},
 		{HTTP ",\"expect_status\":[\"99\"]}", "/expect_status"},
 		{HTTP ",\"expect_status\":[\"600\"]}", "/expect_status"},
 		{HTTP ",\"expect_status\":[\"299-200\"]}", "/expect_status"},
@@ -390,29 +393,88 @@ static enum veer_err read_nested(unsigned depth, struct veer_diag *diag)
 	return err;
 }
 
-static void trees_are_at_most_8_deep_and_256_nodes(void **state)
+static enum veer_err read_countries(const char *codes, bool is_new, struct veer_diag *diag)
+{
+	char text[256];
+	struct model_policy policy;
+	struct arena *arena = arena_new(ARENA_BYTES);
+	(void)snprintf(text, sizeof text, POLICY "{\"match\":[{\"countries\":[%s],\"node\":\"p\"}]}}", codes);
+	json_t *object = parse(text);
+	enum veer_err err = is_new ? model_policy_parse_new(object, arena, &policy, diag)
+				   : model_policy_parse(object, arena, &policy, diag);
+	json_decref(object);
+	arena_free(&arena);
+	return err;
+}
+
+/* A code that is no country's never matches: refused where it is written, read where it was stored. */
+static void codes_are_countries(void **state)
+{
+	struct veer_diag diag = {.text = ""};
+	(void)state;
+	assert_int_equal(read_countries("\"GB\",\"DE\",\"XK\",\"AQ\",\"SX\"", true, &diag), VEER_OK);
+	assert_int_equal(read_countries("\"GB\",\"UK\"", true, &diag), VEER_EINVAL);
+	assert_string_equal(diag.text, "/tree/match/0/countries: \"UK\" is no country's code (ISO 3166-1): the United "
+				       "Kingdom is GB");
+	assert_int_equal(read_countries("\"XX\"", true, &diag), VEER_EINVAL);
+	assert_int_equal(read_countries("\"EU\"", true, &diag), VEER_EINVAL);
+	assert_non_null(strstr(diag.text, "continents"));
+	assert_int_equal(read_countries("\"UK\",\"XX\"", false, &diag), VEER_OK);
+}
+
+static json_t *leaves(unsigned count)
+{
+	json_t *array = json_array();
+	for (unsigned i = 0; i < count; i++)
+		(void)json_array_append_new(array, json_string("p"));
+	return array;
+}
+
+static enum veer_err read_tree(json_t *tree, struct veer_diag *diag)
+{
+	struct model_policy policy;
+	struct arena *arena = arena_new(ARENA_BYTES);
+	json_t *object = json_pack("{s:s, s:o}", "name", "www", "tree", tree);
+	enum veer_err err = model_policy_parse(object, arena, &policy, diag);
+	json_decref(object);
+	arena_free(&arena);
+	return err;
+}
+
+static void lists_have_at_most_1024_elements(void **state)
 {
 	struct veer_diag diag;
-	struct model_policy policy;
+	(void)state;
+	for (unsigned extra = 0; extra < 2; extra++) {
+		enum veer_err wanted = extra == 0 ? VEER_OK : VEER_ERANGE;
+		json_t *rules = json_array(), *weighted = json_array(), *codes = json_array();
+		for (unsigned i = 0; i < 1024 + extra; i++) {
+			(void)json_array_append_new(rules, json_pack("{s:[s], s:s}", "countries", "DE", "node", "p"));
+			(void)json_array_append_new(weighted, json_pack("{s:i, s:s}", "weight", 1, "node", "p"));
+			(void)json_array_append_new(codes, json_string("FR"));
+		}
+		assert_int_equal(read_tree(json_pack("{s:o}", "failover", leaves(1024 + extra)), &diag), wanted);
+		assert_int_equal(read_tree(json_pack("{s:o, s:s}", "match", rules, "else", "q"), &diag), wanted);
+		assert_int_equal(read_tree(json_pack("{s:o}", "weighted", weighted), &diag), wanted);
+		assert_int_equal(
+			read_tree(json_pack("{s:[{s:o, s:s}]}", "match", "countries", codes, "node", "p"), &diag),
+			wanted);
+	}
+}
+
+static void trees_are_at_most_8_deep_and_2048_nodes(void **state)
+{
+	struct veer_diag diag;
 	(void)state;
 	assert_int_equal(read_nested(MODEL_DEPTH_MAX - 1, &diag), VEER_OK);
 	assert_int_equal(read_nested(MODEL_DEPTH_MAX, &diag), VEER_ERANGE);
 	for (unsigned extra = 0; extra < 2; extra++) {
-		/* 1 + 4 + 4 x 62 = 253 nodes, then 3 or 4 more */
-		struct arena *arena = arena_new(ARENA_BYTES);
-		json_t *top = json_array();
-		for (unsigned i = 0; i < 4; i++) {
-			json_t *inner = json_array();
-			for (unsigned j = 0; j < 62; j++)
-				(void)json_array_append_new(inner, json_string("p"));
-			(void)json_array_append_new(top, json_pack("{s:o}", "failover", inner));
-		}
-		for (unsigned j = 0; j < 3 + extra; j++)
-			(void)json_array_append_new(top, json_string("p"));
-		json_t *object = json_pack("{s:s, s:{s:o}}", "name", "www", "tree", "failover", top);
-		assert_int_equal(model_policy_parse(object, arena, &policy, &diag), extra == 0 ? VEER_OK : VEER_ERANGE);
-		json_decref(object);
-		arena_free(&arena);
+		/* 1 + 2 + 2 x 1022 nodes, then 1 or 2 more */
+		json_t *top = leaves(1 + extra);
+		for (unsigned i = 0; i < 2; i++)
+			(void)json_array_append_new(top, json_pack("{s:o}", "failover", leaves(1022)));
+		assert_int_equal(read_tree(json_pack("{s:o}", "failover", top), &diag),
+				 extra == 0 ? VEER_OK : VEER_ERANGE);
 	}
 }
 
@@ -482,7 +544,9 @@ int main(void)
 		cmocka_unit_test(policies_are_read_or_refused_by_place),
 		cmocka_unit_test(verdicts_are_read_leniently_but_never_wrongly),
 		cmocka_unit_test(defaults_are_those_of_the_formats),
-		cmocka_unit_test(trees_are_at_most_8_deep_and_256_nodes),
+		cmocka_unit_test(trees_are_at_most_8_deep_and_2048_nodes),
+		cmocka_unit_test(lists_have_at_most_1024_elements),
+		cmocka_unit_test(codes_are_countries),
 		cmocka_unit_test(pools_of_a_tree_are_visited_until_told_to_stop),
 		cmocka_unit_test(a_full_arena_is_an_error_and_no_crash),
 		cmocka_unit_test(kinds_have_names_both_ways),

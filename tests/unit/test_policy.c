@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "zones/policy.h"
 
 #define POOLS_MAX 8
@@ -293,6 +294,34 @@ static void match_falls_through_to_the_next_available_rule(void **state)
 		     strcmp(answer(w, "US", GEO_CONTINENT_NA, 1), "A 192.0.2.3") != 0);
 }
 
+/* As large as a policy gets: 1,024 rules, each for 26 codes, and as many weighted children for everybody else. */
+static void a_policy_of_1024_rules_and_children(void **state)
+{
+	struct world *w = *state;
+	struct buf text;
+	three_pools(w);
+	buf_init(&text, 1 << 20);
+	buf_puts(&text, "{\"name\":\"www\",\"ttl\":30,\"tree\":{\"match\":[");
+	for (unsigned i = 0; i < 1021; i++) {
+		buf_puts(&text, i > 0 ? ",{\"countries\":[" : "{\"countries\":[");
+		for (unsigned k = 0; k < 26; k++)
+			buf_printf(&text, "%s\"%c%c\"", k > 0 ? "," : "", 'A' + i % 26, 'A' + (k * 7 + i) % 26);
+		buf_printf(&text, "],\"node\":\"%s\"}", i % 26 == 3 ? "fra" : "iad");
+	}
+	buf_puts(&text, "],\"else\":{\"weighted\":[");
+	for (unsigned i = 0; i < 1024; i++)
+		buf_printf(&text, "%s{\"weight\":%u,\"node\":\"%s\"}", i > 0 ? "," : "", i == 1023,
+			   i == 1023 ? "sin" : "fra");
+	buf_puts(&text, "]}}}");
+	assert_false(text.failed);
+	set_policy(w, text.data);
+	compile(w, RRTYPE_A);
+	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
+	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.2");
+	assert_string_equal(answer(w, NULL, GEO_CONTINENT_NONE, 1), "A 192.0.2.3");
+	buf_deinit(&text);
+}
+
 static void a_match_without_a_rule_for_the_client_is_not_available(void **state)
 {
 	struct world *w = *state;
@@ -569,6 +598,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(failover_takes_the_first_available, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_policy_of_1024_rules_and_children, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_down_answers_as_if_all_were_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_down_servfail_is_not_for_missing_types, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_down_last_takes_the_last_set, setup, teardown),

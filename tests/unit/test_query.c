@@ -84,7 +84,13 @@ static void verdicts(void **state)
 		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\4\0\xff\0\0", QUERY_ANSWER,
 		     0), /* unknown option */
 		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\4\0\xff\0\1", QUERY_REPLY, DNS_FORMERR),
-		CASE(HEADER_OPT QUESTION "\1x\0\0\x29\x04\xd0\0\0\0\0\0\0", QUERY_ANSWER, 0), /* not the root's */
+		CASE(HEADER_OPT QUESTION "\1x\0\0\x29\x04\xd0\0\0\0\0\0\0", QUERY_REPLY,
+		     DNS_FORMERR), /* not the root's */
+		/* a TSIG of no key and no algorithm is whole, one with an octet less is not */
+		CASE(HEADER_OPT QUESTION "\0\0\xfa\0\xff\0\0\0\0\0\x11\0TTTTTTFF\0\0ii\0\0\0\0", QUERY_REPLY,
+		     DNS_NOTAUTH),
+		CASE(HEADER_OPT QUESTION "\0\0\xfa\0\xff\0\0\0\0\0\x10\0TTTTTTFF\0\0ii\0\0\0", QUERY_REPLY,
+		     DNS_FORMERR),
 		CASE("\x12\x34\x01\x00\0\1\0\0\0\0\0\2" QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\0"
 		     "\0\0\x29\x04\xd0\0\0\0\0\0\0",
 		     QUERY_REPLY, DNS_FORMERR), /* two OPT */

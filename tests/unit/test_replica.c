@@ -116,7 +116,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock", "lineages"};
+	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock", "lineages",
+					    "plan.base.old", "plan.journal.old"};
 	struct fixture *f = *state;
 	close_all(f);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -55,9 +55,15 @@ static void api_objects_survive_the_store(void **state)
 		"{\"name\":\"www.gslb.example.\",\"type\":\"A\",\"ttl\":300,\"records\":[\"192.0.2.1\",\"192.0.2.2\"]"
 		"}");
 	assert_stays("{\"name\":\"@\",\"type\":\"MX\",\"ttl\":0,\"records\":[\"10 Mail\"]}",
-		     "{\"name\":\"gslb.example.\",\"type\":\"MX\",\"ttl\":0,\"records\":[\"10 mail.gslb.example.\"]}");
+		     "{\"name\":\"gslb.example.\",\"type\":\"MX\",\"ttl\":0,\"records\":[\"10 Mail.gslb.example.\"]}");
 	assert_stays("{\"name\":\"WWW.gslb.example.\",\"type\":\"AAAA\",\"policy\":\"www\"}",
-		     "{\"name\":\"www.gslb.example.\",\"type\":\"AAAA\",\"policy\":\"www\"}");
+		     "{\"name\":\"WWW.gslb.example.\",\"type\":\"AAAA\",\"policy\":\"www\"}");
+	assert_stays("{\"name\":\"www\",\"type\":\"CNAME\",\"policy\":\"www\"}",
+		     "{\"name\":\"www.gslb.example.\",\"type\":\"CNAME\",\"policy\":\"www\"}");
+	assert_stays("{\"name\":\"Www\",\"type\":\"NS\",\"ttl\":1,\"records\":[\"b.Example.\",\"A.example.\",\"B."
+		     "example.\"]}",
+		     "{\"name\":\"Www.gslb.example.\",\"type\":\"NS\",\"ttl\":1,\"records\":[\"A.example.\",\"b."
+		     "Example.\"]}");
 	assert_stays(
 		"{\"name\":\"t\",\"type\":\"TYPE65280\",\"ttl\":5,\"records\":[\"\\\\# 4 c0000201\"]}",
 		"{\"name\":\"t.gslb.example.\",\"type\":\"TYPE65280\",\"ttl\":5,\"records\":[\"\\\\# 4 c0000201\"]}");
@@ -65,7 +71,7 @@ static void api_objects_survive_the_store(void **state)
 		"{\"name\":\"t\",\"type\":\"TXT\",\"ttl\":5,\"records\":[\"\\\"a;b c\\\" \\\"d\\\"\"]}",
 		"{\"name\":\"t.gslb.example.\",\"type\":\"TXT\",\"ttl\":5,\"records\":[\"\\\"a;b c\\\" \\\"d\\\"\"]}");
 	assert_stays("{\"name\":\"s\",\"type\":\"SRV\",\"ttl\":5,\"records\":[\"1 2 443 A.Example.\"]}",
-		     "{\"name\":\"s.gslb.example.\",\"type\":\"SRV\",\"ttl\":5,\"records\":[\"1 2 443 a.example.\"]}");
+		     "{\"name\":\"s.gslb.example.\",\"type\":\"SRV\",\"ttl\":5,\"records\":[\"1 2 443 A.Example.\"]}");
 }
 
 static void bad_api_objects_name_the_place(void **state)
@@ -195,20 +201,49 @@ static void text_is_read_as_zone_files_are(void **state)
 		uint16_t type;
 		const char *text, *plain; /* plain NULL: refused */
 	} cases[] = {
-		{RRTYPE_TXT, "\"a;b\" ; a comment", "\"a;b\""},
+		{RRTYPE_TXT, "\"a;b\"", "a\\;b"},
+		{RRTYPE_TXT, "(\"a\" \"b\" )", "\"a\" \"b\""},
+		/* nothing is lost: neither a comment, nor the blanks between words */
+		{RRTYPE_TXT, "\"a;b\" ; a comment", NULL},
+		{RRTYPE_TXT, "v=DMARC1; p=none", NULL},
+		{RRTYPE_TXT, "v=spf1 -all", NULL},
+		{RRTYPE_TXT, "v=DMARC1\\; p=none", NULL},
+		{RRTYPE_TXT, "\"a\" b", NULL},
+		{RRTYPE_MX, "10 mail ; primary", NULL},
+		{257, "0 issue letsencrypt.org; account=1", NULL},
 		{RRTYPE_TXT, "\"a\" ", "\"a\""},
-		{RRTYPE_HTTPS, "1 . alpn=h2 ; alpn=h3 is not yet there", "1 . alpn=h2"},
-		{RRTYPE_DS, "1 8 2 ( 9999 9999 99999999999999999999999999999999999999999999999999999999 ) ; abc",
+		{RRTYPE_HTTPS, "1 . alpn=h2 ; alpn=h3 is not yet there", NULL},
+		{RRTYPE_DS, "1 8 2 ( 9999 9999 99999999999999999999999999999999999999999999999999999999 )",
 		 "1 8 2 9999999999999999999999999999999999999999999999999999999999999999"},
 		{257, "0 issue \"x\" ", "0 issue \"x\""},
-		{65280, "\\# 2 abcd ; a comment", "\\# 2 abcd"},
+		{65280, "\\# 2 ab cd", "\\# 2 abcd"},
+		{65280, "\\# 2 abcd ; a comment", NULL},
 		{RRTYPE_A, "; nothing", NULL},
 		{RRTYPE_A, "192.0.2.1 (", NULL},
 		{RRTYPE_HTTPS, "1 . mandatory=port alpn=h2", NULL},
 		{RRTYPE_HTTPS, "\\# 7 0001 00 0002 0000", NULL},
 		{RRTYPE_LOC, "91 N 4 E 0m", NULL},
 		{RRTYPE_APL, "1:192.0.2.0/33", NULL},
-		{RRTYPE_IPSECKEY, "10 3 2 gw AQNR", NULL},
+		{RRTYPE_IPSECKEY, "10 3 2 gw AQNR", "10 3 2 gw.gslb.example. AQNR"},
+		{RRTYPE_LOC, "42 21 54 N 71 6 W 10m", "42 21 54.000 N 71 6 0.000 W 10.00m 1m 10000m 10m"},
+		{RRTYPE_CNAME, "\"b.example.org.\"", NULL},
+		{257, "0 issue letsencrypt.org", "0 issue \"letsencrypt.org\""},
+		{RRTYPE_SVCB, "1 . alpn=\"f\\\\\\\\oo\\\\,bar,h2\"",
+		 "\\# 19 0001 00 0001 000c 08665c6f6f2c626172 026832"},
+		/* RFC 3597 5: the generic form of a known type is checked as that type */
+		{RRTYPE_TXT, "\\# 2 0541", NULL},
+		{RRTYPE_TXT, "\\# 0", NULL},
+		{RRTYPE_TXT, "\\# 3 024142", "AB"},
+		{99, "\\# 2 0541", NULL},
+		{RRTYPE_HINFO, "\\# 2 0141", NULL},
+		{257, "\\# 2 00ff", NULL},
+		{RRTYPE_DS, "\\# 1 00", NULL},
+		{256, "\\# 1 00", NULL},
+		{44, "\\# 0", NULL},
+		{52, "\\# 1 00", NULL},
+		{48, "\\# 2 0100", NULL},
+		{RRTYPE_NSEC, "\\# 5 00 00 02 4000", NULL},
+		{RRTYPE_NAPTR, "\\# 9 0001 0001 00 00 00 0161", NULL},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct veer_diag diag = {.text = ""};

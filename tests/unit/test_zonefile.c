@@ -42,15 +42,19 @@ static void records_come_out_in_canonical_order(void **state)
 		       "60\nexample.\t300\tIN\tNS\tns1.example.\n"},
 		{HEAD "b 5 A 192.0.2.1\nA.B 7 IN A 192.0.2.2\n  A 192.0.2.1 ; the same owner\nb A 192.0.2.1\n",
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
-		 "b.example.\t5\tIN\tA\t192.0.2.1\na.b.example.\t7\tIN\tA\t192.0.2.1\na.b.example.\t7\tIN\tA\t192.0.2."
+		 "b.example.\t5\tIN\tA\t192.0.2.1\nA.B.example.\t7\tIN\tA\t192.0.2.1\nA.B.example.\t7\tIN\tA\t192.0.2."
 		 "2\n"},
+		/* RFC 4343 4.1: the case of a name as it was written first, and in RDATA; it makes no difference */
+		{HEAD "B.a MX 1 Mail.B.a\nb.A MX 1 mail.b.A\nc.a A 192.0.2.1\n",
+		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
+		 "B.a.example.\t300\tIN\tMX\t1 Mail.B.a.example.\nc.a.example.\t300\tIN\tA\t192.0.2.1\n"},
 		{"@ 9 ( SOA ns1 host ( 1 2\n3 ; a comment ) with brackets\n 4 ) 60 )\n\n   \n; nothing\n\tNS ns1\n",
 		 "example.\t9\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t9\tIN\tNS\tns1.example.\n"},
 		{"@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\n",
 		 "example.\t60\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t60\tIN\tNS\tns1.example.\n"},
 		{HEAD "$ORIGIN sub\nx TXT \"a;b (c\" d\\;e\n$TTL 1h\ny TYPE65280 \\# 2 abcd",
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
-		 "x.sub.example.\t300\tIN\tTXT\t\"a;b (c\" \"d\\;e\"\ny.sub.example.\t3600\tIN\tTYPE65280\t\\# 2 "
+		 "x.sub.example.\t300\tIN\tTXT\t\"a;b (c\" \"d;e\"\ny.sub.example.\t3600\tIN\tTYPE65280\t\\# 2 "
 		 "abcd\n"},
 		{HEAD "w 30 A 192.0.2.1\nw 10 A 192.0.2.2\n",
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
@@ -62,9 +66,7 @@ static void records_come_out_in_canonical_order(void **state)
 		buf_init(&out, 1 << 16);
 		if (read_text(cases[i].in, &out, &diag) != VEER_OK)
 			fail_msg("case %zu: %s", i, diag.text);
-		/* ldns writes a semicolon in a string without its backslash in some versions */
-		if (strstr(cases[i].in, "TXT") == NULL)
-			assert_string_equal(out.data, cases[i].out);
+		assert_string_equal(out.data, cases[i].out);
 		struct buf again;
 		buf_init(&again, 1 << 16);
 		assert_int_equal(read_text(out.data, &again, &diag), VEER_OK);
@@ -120,7 +122,7 @@ static void errors_name_file_and_line(void **state)
 		{HEAD "@ NAPTR 100 65536 \"u\" \"a b\" \"\" .\n", "z:4: a number"},
 		{HEAD "@ CAA 256 issue \"x\"\n", "z:4: a number"},
 		{HEAD "@ DS 65536 8 2 00\n", "z:4: a number"},
-		{HEAD "@ DS 1 264 2 00\n", "z:4: a number"},
+		{HEAD "@ DS 1 264 2 00\n", "z:4: an algorithm"},
 		{HEAD "@ HTTPS 65536 .\n", "z:4: a number"},
 		{HEAD "@ HTTPS 1 . port=65536\n", "z:4: a parameter"},
 		{HEAD "@ SVCB 1 a alpn=h2 port=\"-1\"\n", "z:4: a parameter"},
@@ -189,6 +191,7 @@ static void data_that_means_nothing_is_refused(void **state)
 		"LOC 90 0 0.001 N 4 53 32.000 E 0m",
 		"LOC 52 60 0 N 4 E 0m",
 		"LOC 52 22 60 N 4 E 0m",
+		"LOC 52 22 23.1239 N 4 E 0",
 		"LOC 52 22 N 181 E 0m",
 		"LOC 52 22 N 18 E -100001m",
 		"LOC 52 22 N 18 E 42849672.96m",
@@ -199,8 +202,9 @@ static void data_that_means_nothing_is_refused(void **state)
 		"APL 1:192.0.2.0/24 !2:2001:db8::/129",
 		"APL 2:2001:db8::/300",
 		"APL \\# 7 0001 21 03 c00002",
-		"IPSECKEY 10 3 2 gw AQNR",
-		"IPSECKEY 10 03 2 gw.other AQNR",
+		"IPSECKEY 10 3 2 gw",
+		"IPSECKEY 10 4 2 gw AQNR",
+		"IPSECKEY 10 1 2 gw AQNR",
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct veer_diag diag = {.text = ""};
@@ -226,10 +230,11 @@ static void data_at_its_limits_is_taken(void **state)
 			       "a SVCB 1 . alpn=\"h2,h3\" ipv4hint=192.0.2.1 ipv6hint=2001:db8::1 key700=x\n"
 			       "a LOC 90 N 180 W -100000.00m 90000000m 90000000.00m 0m\n"
 			       "a LOC 0 59 59.999 S 179 59 59.999 E 42849672.95\n"
-			       "a LOC 52 22 23.1239 N 4 E 0\n"
+			       "a LOC 52 22 23.123 N 4 E 0\n"
 			       "a APL\n"
 			       "a APL 1:192.0.2.1/32 !2:2001:db8::1/128 1:0.0.0.0/0\n"
 			       "a IPSECKEY 10 3 2 gw.example. AQNR\n"
+			       "a IPSECKEY 10 03 2 gw AQNR\n"
 			       "a IPSECKEY 10 3 2 . AQNR\n"
 			       "a IPSECKEY 10 1 2 192.0.2.1 AQNR\n"
 			       "a IPSECKEY 10 0 2 . AQNR\n",
@@ -251,7 +256,8 @@ static void a_name_has_at_most_256_types(void **state)
 		for (int i = 0; i < types; i++)
 			buf_printf(&text, "x TYPE%d \\# 0\n", 1000 + i);
 		assert_int_equal(read_text(text.data, &out, &diag), types == 256 ? VEER_OK : VEER_ELIMIT);
-		assert_string_equal(diag.text, types == 256 ? "" : "z:260: too many types at one name");
+		assert_string_equal(diag.text,
+				    types == 256 ? "" : "z:260: too many types at one name: x.example. TYPE1256");
 		buf_deinit(&text);
 		buf_deinit(&out);
 	}
@@ -263,17 +269,18 @@ static void numbers_at_their_limits_are_taken(void **state)
 	struct veer_diag diag = {.text = ""};
 	struct buf out;
 	buf_init(&out, 1 << 16);
-	enum veer_err err = read_text("@ 2147483647 SOA ns1 host 4294967295 1h 15m 1w2d 1h30m\n"
-				      "@ IN NS ns1\n"
-				      " 1h MX 65535 70000\n"
-				      "70000 60 A 192.0.2.1\n"
-				      "txt TXT 99999999999 \"70000 70000\" 4294967296\n"
-				      "caa CAA 255 issue \"70000\"\n"
-				      "ds DS 65535 255 2 99999999999999999999999999999999\n"
-				      "naptr NAPTR 65535 65535 \"99999\" \"99 999\" \"\" 99999.\n"
-				      "a\\ 99999\\; 5 A 192.0.2.2\n"
-				      "t TYPE65280 \\# 2 9999\n",
-				      &out, &diag);
+	enum veer_err err =
+		read_text("@ 2147483647 SOA ns1 host 4294967295 1h 15m 1w2d 1h30m\n"
+			  "@ IN NS ns1\n"
+			  " 1h MX 65535 70000\n"
+			  "70000 60 A 192.0.2.1\n"
+			  "txt TXT 99999999999 \"70000 70000\" 4294967296\n"
+			  "caa CAA 255 issue \"70000\"\n"
+			  "ds DS 65535 255 2 9999999999999999999999999999999999999999999999999999999999999999\n"
+			  "naptr NAPTR 65535 65535 \"99999\" \"99 999\" \"\" 99999.\n"
+			  "a\\ 99999\\; 5 A 192.0.2.2\n"
+			  "t TYPE65280 \\# 2 9999\n",
+			  &out, &diag);
 	if (err != VEER_OK)
 		fail_msg("%s", diag.text);
 	assert_non_null(strstr(out.data, "4294967295 3600 900 777600 5400"));
