@@ -17,10 +17,12 @@
 #include "api/directory.h"
 #include "api/hub.h"
 #include "api/server.h"
+#include "api/token_use.h"
 #include "api/uplink.h"
 #include "api/zone_turns.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "zones/store/store.h"
 
 #define API_BODY_OBJECT (256u << 10) /* bytes of one object in a request */
@@ -41,10 +43,12 @@ struct api {
 	struct uplink_table *uplinks;
 	struct trail *trail;
 	struct answers *answers;
+	struct token_uses *token_uses;
 	struct api_server *server;
 	struct zone_keeper *zones;
 	struct witness witness;
 	struct loop *loop;      /* the main thread's */
+	struct loop_timer uses; /* until uses of tokens are stored */
 	atomic_bool is_rewound; /* the loop was stopped because the store has gone back: start anew */
 	int64_t started_ms;
 	/*
@@ -60,6 +64,17 @@ const struct api_route *api_routes(size_t *count);
 
 /* auth.c: the server's hooks. `ctx` is the struct api. */
 bool api_authenticate(void *ctx, struct api_request *request);
+/* What a token may be limited to, beside its scopes. */
+enum api_limit { API_LIMIT_ENDPOINTS, API_LIMIT_CHECKS, API_LIMIT_ZONES, API_LIMITS };
+/*
+ * tokens.c: may whoever asks touch the object of this name (POOL/NAME, a check, an absolute zone name)? False: the
+ * reply is 403. The other one makes no reply.
+ */
+bool api_may_touch(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
+		   const char *name);
+bool api_may_touch_quietly(struct api *api, const struct api_request *request, enum api_limit limit, const char *name);
+/* Store when tokens were used last, where a day has passed. Blocks on the store. */
+void tokens_store_uses(struct api *api);
 /* Is whoever opened a stream still allowed to have it? False once the token, agent or name server is revoked. */
 bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope scope);
 

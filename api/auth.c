@@ -12,7 +12,9 @@
 enum { SECRET_MAX = 128 };
 
 struct credential {
-	char hash[CRYPTO_SHA256_HEX_SIZE]; /* "" when there is none, or it was revoked */
+	char hash[CRYPTO_SHA256_HEX_SIZE]; /* "" when there is none */
+	const char *why_not;               /* it was revoked, or has expired; NULL: it is good. Static */
+	int64_t now_s;
 	unsigned scopes;
 };
 
@@ -22,10 +24,13 @@ static bool read_credential(void *ctx, const struct directory_entry *entry)
 	const char *field = entry->kind == MODEL_KIND_TOKEN ? "secret_sha256" : "credential_sha256";
 	const char *hash = json_string_value(json_object_get(entry->object, field));
 	const char *state = json_string_value(json_object_get(entry->object, "state"));
-	bool is_valid = hash != NULL && strlen(hash) == CRYPTO_SHA256_HEX_SIZE - 1 &&
-			(entry->kind == MODEL_KIND_TOKEN || (state != NULL && strcmp(state, "enrolled") == 0));
-	if (is_valid)
+	int64_t expires_s = json_integer_value(json_object_get(entry->object, "expires_s"));
+	if (hash != NULL && strlen(hash) == CRYPTO_SHA256_HEX_SIZE - 1)
 		memcpy(credential->hash, hash, sizeof credential->hash);
+	if (entry->kind != MODEL_KIND_TOKEN && (state == NULL || strcmp(state, "enrolled") != 0))
+		credential->why_not = "it was revoked";
+	else if (entry->kind == MODEL_KIND_TOKEN && expires_s != 0 && credential->now_s >= expires_s)
+		credential->why_not = "it has expired";
 	size_t i;
 	json_t *scope;
 	json_array_foreach(json_object_get(entry->object, "scopes"), i, scope) if (json_is_string(scope))
@@ -67,7 +72,7 @@ bool api_authenticate(void *ctx, struct api_request *request)
 		return true;
 	}
 	char id[API_ID_SIZE] = "", hash[CRYPTO_SHA256_HEX_SIZE];
-	struct credential credential = {.hash = ""};
+	struct credential credential = {.now_s = veer_clock_wall_ns(api->clock) / 1000000000};
 	bool is_formed = split_bearer(request->authorization, id, sizeof id, &secret);
 	if (crypto_sha256_hex(secret, strlen(secret), hash) != VEER_OK)
 		return false;
@@ -77,6 +82,12 @@ bool api_authenticate(void *ctx, struct api_request *request)
 	(void)directory_get(api->directory, kinds[kind].kind, id, read_credential, &credential);
 	if (!crypto_equal(hash, credential.hash, sizeof hash) || !is_formed)
 		return false;
+	if (credential.why_not != NULL) { /* only whoever knows the secret is told */
+		request->why_refused = credential.why_not;
+		return false;
+	}
+	if (kinds[kind].role == API_ROLE_TOKEN)
+		token_use_note(api->token_uses, id, credential.now_s);
 	who->role = kinds[kind].role;
 	who->scopes = credential.scopes;
 	(void)snprintf(who->id, sizeof who->id, "%s", id);
@@ -85,21 +96,15 @@ bool api_authenticate(void *ctx, struct api_request *request)
 
 bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope scope)
 {
+	static const enum model_kind kinds[] = {[API_ROLE_TOKEN] = MODEL_KIND_TOKEN,
+						[API_ROLE_AGENT] = MODEL_KIND_AGENT,
+						[API_ROLE_NAMESERVER] = MODEL_KIND_NAMESERVER};
 	struct api *api = ctx;
-	struct credential credential = {.hash = ""};
-	switch (who->role) {
-	case API_ROLE_ANONYMOUS:
-	case API_ROLE_OWNER:
+	struct credential credential = {.now_s = veer_clock_wall_ns(api->clock) / 1000000000};
+	if (who->role == API_ROLE_ANONYMOUS || who->role == API_ROLE_OWNER)
 		return true;
-	case API_ROLE_TOKEN:
-		(void)directory_get(api->directory, MODEL_KIND_TOKEN, who->id, read_credential, &credential);
-		return credential.hash[0] != '\0' && (credential.scopes & ((unsigned)scope | API_SCOPE_ADMIN)) != 0;
-	case API_ROLE_AGENT:
-		(void)directory_get(api->directory, MODEL_KIND_AGENT, who->id, read_credential, &credential);
-		return credential.hash[0] != '\0';
-	case API_ROLE_NAMESERVER:
-		(void)directory_get(api->directory, MODEL_KIND_NAMESERVER, who->id, read_credential, &credential);
-		return credential.hash[0] != '\0';
-	}
-	return false;
+	(void)directory_get(api->directory, kinds[who->role], who->id, read_credential, &credential);
+	bool is_good = credential.hash[0] != '\0' && credential.why_not == NULL;
+	return is_good &&
+	       (who->role != API_ROLE_TOKEN || (credential.scopes & ((unsigned)scope | API_SCOPE_ADMIN)) != 0);
 }

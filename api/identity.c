@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Agents, name servers and API tokens: who may talk to us. Secrets are drawn here, shown once, and kept as hashes.
+ * Agents and name servers: who may talk to us.
  * An agent or name server is first announced by an administrator (a one-use enrolment token), then enrols itself.
  */
 #include <stdio.h>
@@ -10,52 +10,12 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/revocations.h"
-#include "base/crypto.h"
+#include "api/secrets.h"
 #include "probes/verdict.h"
 
-enum { SECRET_SIZE = 64, ENROLMENT_HOURS = 24, TOKEN_NAME_MAX = 63, SCOPES_MAX = 9, EXPIRED_AT_ONCE = 10 };
+enum { ENROLMENT_HOURS = 24, EXPIRED_AT_ONCE = 10, REPLACED_MAX = 8, REVOKED_KEPT_S = 30 * 86400 };
 
-/* PREFIX and 43 characters of base62, and its hash. */
-static bool draw_secret(const char *prefix, char *secret, char *hash)
-{
-	char random[CRYPTO_TOKEN_SIZE];
-	if (crypto_token(random) != VEER_OK)
-		return false;
-	(void)snprintf(secret, SECRET_SIZE, "%s%s", prefix, random);
-	return crypto_sha256_hex(secret, strlen(secret), hash) == VEER_OK;
-}
-
-/* PREFIX and six lower-case characters: ids are names, not secrets. */
-static bool draw_id(const char *prefix, char *id, size_t size)
-{
-	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz012345";
-	uint8_t random[8];
-	char text[sizeof random + 1];
-	if (crypto_random(random, sizeof random) != VEER_OK)
-		return false;
-	for (size_t i = 0; i < sizeof random; i++)
-		text[i] = alphabet[random[i] % 32];
-	text[sizeof random] = '\0';
-	(void)snprintf(id, size, "%s%s", prefix, text);
-	return true;
-}
-
-/* A put of `value` (taken) as `key`; the text lives in the request's arena. */
-static bool make_put(struct api_request *request, enum model_kind kind, const char *key, json_t *value, int64_t expect,
-		     struct store_op *op)
-{
-	char *text = value != NULL ? veer_json_dump(value) : NULL;
-	json_decref(value);
-	*op = (struct store_op){.op = STORE_PUT, .kind = kind, .key = key, .expect = expect};
-	if (text != NULL) {
-		op->value = arena_strdup(request->arena, text);
-		op->value_len = strlen(text);
-	}
-	free(text);
-	return op->value != NULL;
-}
-
-/* Announcements whose time is over: each new one takes some of them away, so that they do not pile up. */
+/* What nobody needs any more: each new announcement takes some of it away, so that it does not pile up. */
 struct expired {
 	struct arena *arena;
 	struct store_op ops[1 + EXPIRED_AT_ONCE]; /* the first is the caller's */
@@ -63,16 +23,28 @@ struct expired {
 	int64_t now_s;
 };
 
+static bool add_deletion(struct expired *e, const struct directory_entry *entry)
+{
+	char *key = arena_strdup(e->arena, entry->key);
+	if (key != NULL)
+		e->ops[e->count++] =
+			(struct store_op){.op = STORE_DEL, .kind = entry->kind, .key = key, .expect = STORE_ANY};
+	return key != NULL && e->count < 1 + EXPIRED_AT_ONCE;
+}
+
+/* An announcement whose time is over. */
 static bool add_expired(void *ctx, const struct directory_entry *entry)
 {
 	struct expired *e = ctx;
-	if (json_integer_value(json_object_get(entry->object, "expires_s")) >= e->now_s)
-		return true;
-	char *key = arena_strdup(e->arena, entry->key);
-	if (key != NULL)
-		e->ops[e->count++] = (struct store_op){
-			.op = STORE_DEL, .kind = MODEL_KIND_ENROLMENT, .key = key, .expect = STORE_ANY};
-	return key != NULL && e->count < 1 + EXPIRED_AT_ONCE;
+	return json_integer_value(json_object_get(entry->object, "expires_s")) >= e->now_s || add_deletion(e, entry);
+}
+
+/* An identity that was revoked a month ago. */
+static bool add_revoked(void *ctx, const struct directory_entry *entry)
+{
+	struct expired *e = ctx;
+	int64_t revoked_s = json_integer_value(json_object_get(entry->object, "revoked_s"));
+	return revoked_s == 0 || revoked_s + REVOKED_KEPT_S > e->now_s || add_deletion(e, entry);
 }
 
 static bool count_enrolled(void *ctx, const struct directory_entry *entry)
@@ -118,17 +90,21 @@ void handle_identity_create(void *ctx, struct api_request *request, struct api_r
 	struct expired e = {.arena = request->arena, .count = 1, .now_s = veer_clock_wall_ns(api->clock) / 1000000000};
 	int64_t revision;
 	directory_list(api->directory, MODEL_KIND_ENROLMENT, NULL, add_expired, &e);
+	if (e.count < 1 + EXPIRED_AT_ONCE)
+		directory_list(api->directory, is_agent ? MODEL_KIND_AGENT : MODEL_KIND_NAMESERVER, NULL, add_revoked,
+			       &e);
 	if (err != VEER_OK) {
 		api_problem_invalid(reply, &diag);
 	} else if (!has_room(api, reply, is_agent)) {
 		json_decref(body);
 		return;
-	} else if (!draw_secret("vre_", secret, hash) ||
-		   !make_put(request, MODEL_KIND_ENROLMENT, hash,
-			     json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:I}", "kind", is_agent ? "agent" : "nameserver",
-				       "name", name, "region", region, "site", site, "expires_at", expires, "expires_s",
-				       (json_int_t)(expires_ns / 1000000000)),
-			     STORE_ABSENT, &e.ops[0])) {
+	} else if (!secret_draw("vre_", secret, hash) ||
+		   !secret_put_op(request, MODEL_KIND_ENROLMENT, hash,
+				  json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:I}", "kind",
+					    is_agent ? "agent" : "nameserver", "name", name, "region", region, "site",
+					    site, "expires_at", expires, "expires_s",
+					    (json_int_t)(expires_ns / 1000000000)),
+				  STORE_ABSENT, &e.ops[0])) {
 		api_problem_err(reply, VEER_ENOMEM);
 	} else if (api_commit(api, reply, e.ops, e.count, &revision)) {
 		api_reply_json(reply, 201,
@@ -157,31 +133,74 @@ static const char *field(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-/* Exchange the announcement for an identity, in one transaction: the token works once. */
+/* Earlier identities of the same name: they end with the one that takes their place. */
+struct replaced {
+	const char *name;
+	struct arena *arena;
+	struct store_op ops[2 + REPLACED_MAX]; /* the first two are the caller's */
+	size_t count;
+};
+
+static bool add_replaced(void *ctx, const struct directory_entry *entry)
+{
+	struct replaced *r = ctx;
+	const char *name = field(entry->object, "name");
+	if (name == NULL || strcmp(name, r->name) != 0)
+		return true;
+	char *key = arena_strdup(r->arena, entry->key);
+	if (key != NULL)
+		r->ops[r->count++] =
+			(struct store_op){.op = STORE_DEL, .kind = entry->kind, .key = key, .expect = entry->revision};
+	return key != NULL && r->count < 2 + REPLACED_MAX;
+}
+
+static json_t *identity_json(struct api *api, struct api_request *request, const struct enrolment *enrolment,
+			     const char *id, const char *hash)
+{
+	return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s, s:s}", "id", id, "name", field(enrolment->object, "name"),
+			 "region", field(enrolment->object, "region"), "site", field(enrolment->object, "site"),
+			 "credential_sha256", hash, "state", "enrolled", "created_at",
+			 api_now_text(api, request->arena));
+}
+
+/* Say what has ended, also beside the store: one that is put back must not bring a credential to life again. */
+static void note_replaced(struct api *api, const struct replaced *r, const char *id)
+{
+	for (size_t i = 2; i < r->count; i++) {
+		revocations_note(api, r->ops[i].kind, r->ops[i].key);
+		log_notice(api->log, "replaced", LOG_STR("id", r->ops[i].key), LOG_STR("name", r->name),
+			   LOG_STR("by", id));
+	}
+}
+
+/*
+ * Exchange the announcement for an identity, in one transaction: the token works once. Whoever had the name before is
+ * gone, with its credential: two of a name would be one agent too many to ask.
+ */
 static void exchange(struct api *api, struct api_request *request, struct api_reply *reply,
 		     const struct enrolment *enrolment, const char *hash)
 {
 	bool is_agent = strcmp(field(enrolment->object, "kind"), "agent") == 0;
+	enum model_kind kind = is_agent ? MODEL_KIND_AGENT : MODEL_KIND_NAMESERVER;
 	char id[API_ID_SIZE], secret[SECRET_SIZE], secret_hash[CRYPTO_SHA256_HEX_SIZE];
-	struct store_op ops[2] = {
-		{.op = STORE_DEL, .kind = MODEL_KIND_ENROLMENT, .key = hash, .expect = enrolment->revision}};
-	if (!draw_id(is_agent ? "ag-" : "ns-", id, sizeof id) || !draw_secret("vrc_", secret, secret_hash) ||
-	    !make_put(request, is_agent ? MODEL_KIND_AGENT : MODEL_KIND_NAMESERVER, id,
-		      json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s, s:s}", "id", id, "name",
-				field(enrolment->object, "name"), "region", field(enrolment->object, "region"), "site",
-				field(enrolment->object, "site"), "credential_sha256", secret_hash, "state", "enrolled",
-				"created_at", api_now_text(api, request->arena)),
-		      STORE_ABSENT, &ops[1])) {
+	struct replaced r = {.name = field(enrolment->object, "name"), .arena = request->arena, .count = 2};
+	r.ops[0] = (struct store_op){
+		.op = STORE_DEL, .kind = MODEL_KIND_ENROLMENT, .key = hash, .expect = enrolment->revision};
+	if (!secret_draw_id(is_agent ? "ag-" : "ns-", id, sizeof id) || !secret_draw("vrc_", secret, secret_hash) ||
+	    !secret_put_op(request, kind, id, identity_json(api, request, enrolment, id, secret_hash), STORE_ABSENT,
+			   &r.ops[1])) {
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
 	int64_t revision;
-	if (!api_commit(api, reply, ops, 2, &revision))
+	directory_list(api->directory, kind, NULL, add_replaced, &r);
+	if (!api_commit(api, reply, r.ops, r.count, &revision))
 		return;
-	log_notice(api->log, "enrolled", LOG_STR("id", id), LOG_STR("name", field(enrolment->object, "name")));
+	log_notice(api->log, "enrolled", LOG_STR("id", id), LOG_STR("name", r.name));
+	note_replaced(api, &r, id);
 	api_reply_json(reply, 201,
-		       json_pack("{s:s, s:s, s:s, s:s?}", "id", id, "credential", secret, "name",
-				 field(enrolment->object, "name"), "region", field(enrolment->object, "region")));
+		       json_pack("{s:s, s:s, s:s, s:s?}", "id", id, "credential", secret, "name", r.name, "region",
+				 field(enrolment->object, "region")));
 }
 
 /* Is it there, for this kind, and not too old? */
@@ -241,7 +260,21 @@ void handle_identity_get(void *ctx, struct api_request *request, struct api_repl
 	api_reply_json(reply, 200, found.object);
 }
 
-/* Revoked identities stay as a record; their credential stops working with the commit. */
+/* A record of what was revoked is forgotten. */
+static void remove_revoked(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
+			   const struct enrolment *found)
+{
+	int64_t revision;
+	struct store_op op = {.op = STORE_DEL, .kind = kind, .key = request->params[0], .expect = found->revision};
+	if (api_commit(api, reply, &op, 1, &revision))
+		log_notice(api->log, "removed", LOG_STR("id", request->params[0]),
+			   LOG_STR("by", api_principal_name(api, request)));
+}
+
+/*
+ * The credential stops working with the commit; a record stays, until it is deleted in turn, or for 30 days. Whatever
+ * was revoked is also noted beside the store.
+ */
 void handle_identity_revoke(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
@@ -250,93 +283,29 @@ void handle_identity_revoke(void *ctx, struct api_request *request, struct api_r
 	struct store_op op;
 	int64_t revision;
 	if (directory_get(api->directory, kind, request->params[0], copy_object, &found) != VEER_OK) {
-		api_problem_missing(reply, kind, request->params[0]);
+		api_problem_err(reply, VEER_ENOTFOUND);
+		return;
+	}
+	const char *state = field(found.object, "state");
+	if (state != NULL && strcmp(state, "revoked") == 0) {
+		remove_revoked(api, request, reply, kind, &found);
+		json_decref(found.object);
 		return;
 	}
 	(void)json_object_set_new(found.object, "state", json_string("revoked"));
-	if (!make_put(request, kind, request->params[0], found.object, found.revision, &op)) {
+	(void)json_object_set_new(found.object, "revoked_s", json_integer(veer_clock_wall_ns(api->clock) / 1000000000));
+	if (!secret_put_op(request, kind, request->params[0], found.object, found.revision, &op)) {
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
 	if (!api_commit(api, reply, &op, 1, &revision))
 		return;
 	revocations_note(api, kind, request->params[0]);
-	log_notice(api->log, "revoked", LOG_STR("id", request->params[0]));
+	log_notice(api->log, "revoked", LOG_STR("id", request->params[0]),
+		   LOG_STR("by", api_principal_name(api, request)));
 }
 
 void handle_identities_list(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	api_list_directory(ctx, request, reply, (enum model_kind)request->arg, "credential_sha256");
-}
-
-void handle_tokens_list(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	api_list_directory(ctx, request, reply, MODEL_KIND_TOKEN, "secret_sha256");
-}
-
-/* The wanted scopes, each known and none that the asking token lacks itself. */
-static json_t *read_scopes(struct json_cursor *c, const struct api_principal *who)
-{
-	const json_t *wanted = veer_json_array(c, "scopes", SCOPES_MAX, true);
-	json_t *scopes = json_array();
-	size_t i;
-	json_t *element;
-	json_array_foreach((json_t *)(uintptr_t)wanted, i, element)
-	{
-		const char *text = json_string_value(element);
-		enum api_scope scope = text != NULL ? api_scope_from_text(text) : API_SCOPE_NONE;
-		if (scope == API_SCOPE_NONE)
-			veer_json_fail(c, "scopes", VEER_EINVAL, "\"%s\" is not a scope", text != NULL ? text : "?");
-		else if (who->role == API_ROLE_TOKEN && (who->scopes & ((unsigned)scope | API_SCOPE_ADMIN)) == 0)
-			veer_json_fail(c, "scopes", VEER_EAUTH, "a token cannot give the scope %s that it lacks", text);
-		else
-			(void)json_array_append_new(scopes, json_string(text));
-	}
-	if (c->err == VEER_OK && json_array_size(scopes) == 0)
-		veer_json_fail(c, "scopes", VEER_EINVAL, "must not be empty");
-	return scopes;
-}
-
-void handle_token_create(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	struct api *api = ctx;
-	json_t *body = NULL;
-	struct json_cursor c;
-	struct veer_diag diag = {""};
-	char id[API_ID_SIZE], secret[SECRET_SIZE], hash[CRYPTO_SHA256_HEX_SIZE];
-	struct store_op op;
-	int64_t revision;
-	if (api_body_json(request, reply, &body) != VEER_OK)
-		return;
-	veer_json_begin(&c, body, "", &diag);
-	const char *name = veer_json_str(&c, "name", TOKEN_NAME_MAX);
-	json_t *scopes = read_scopes(&c, &request->principal);
-	if (veer_json_end(&c) != VEER_OK) {
-		api_problem_invalid(reply, &diag);
-	} else if (!draw_id("t-", id, sizeof id) || !draw_secret("vrt_", secret, hash) ||
-		   !make_put(request, MODEL_KIND_TOKEN, id,
-			     json_pack("{s:s, s:s, s:O, s:s, s:s}", "id", id, "name", name, "scopes", scopes,
-				       "secret_sha256", hash, "created_at", api_now_text(api, request->arena)),
-			     STORE_ABSENT, &op)) {
-		api_problem_err(reply, VEER_ENOMEM);
-	} else if (api_commit(api, reply, &op, 1, &revision)) {
-		char token[API_ID_SIZE + SECRET_SIZE];
-		(void)snprintf(token, sizeof token, "%s.%s", id, secret);
-		api_reply_json(reply, 201, json_pack("{s:s, s:s, s:s}", "id", id, "name", name, "token", token));
-	}
-	json_decref(scopes);
-	json_decref(body);
-}
-
-void handle_token_delete(void *ctx, struct api_request *request, struct api_reply *reply)
-{
-	struct api *api = ctx;
-	int64_t revision = api_revision_of(api, MODEL_KIND_TOKEN, request->params[0]);
-	if (revision == 0) {
-		api_problem_missing(reply, MODEL_KIND_TOKEN, request->params[0]);
-		return;
-	}
-	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_TOKEN, .key = request->params[0], .expect = revision};
-	if (api_commit(api, reply, &op, 1, &revision))
-		revocations_note(api, MODEL_KIND_TOKEN, request->params[0]);
 }

@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "zones/geo.h"
 
-enum { PEM_MAX = 1 << 20 };
+enum { USES_MS = 10000, PEM_MAX = 1 << 20 };
 
 struct options {
 	struct args_list listen;
@@ -49,8 +49,8 @@ static void directory_of(const char *store_url, char *out, size_t size)
 }
 
 /*
- * Open the store and begin a lineage, before anything is written or fed. A store that is lost is not made anew without a
- * word; what goes with one that has gone back is done first.
+ * Open the store and begin a lineage, before anything is written or fed. A store that is lost is not made anew without
+ * a word; what goes with one that has gone back is done first.
  */
 static enum veer_err open_store(struct api *api, const struct options *o, struct veer_diag *diag)
 {
@@ -115,7 +115,9 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 	api->uplinks = uplink_table_new();
 	api->assignments = assignment_hub_new(store_id(api->store));
 	api->trail = trail_new();
-	if (api->directory == NULL || api->uplinks == NULL || api->assignments == NULL || api->trail == NULL)
+	api->token_uses = token_uses_new();
+	if (api->token_uses == NULL || api->directory == NULL || api->uplinks == NULL || api->assignments == NULL ||
+	    api->trail == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
 	uplink_table_follow(api->uplinks, api->trail, store_id(api->store));
 	err = hub_new(api->store, api->directory, dir, api->log, &api->hub, diag);
@@ -129,10 +131,8 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 					   .trail = api->trail,
 					   .history = (size_t)o->history};
 	if (err == VEER_OK) {
-		const struct hub_history history = {.witness = &api->witness,
-						    .on_rewound = on_rewound,
-						    .on_unsettled = on_unsettled,
-						    .ctx = api};
+		const struct hub_history history = {
+			.witness = &api->witness, .on_rewound = on_rewound, .on_unsettled = on_unsettled, .ctx = api};
 		config.feed = hub_feed(api->hub);
 		uplink_table_compare(api->uplinks, api->log, digest_at, api);
 		hub_watch_over(api->hub, &history);
@@ -194,6 +194,7 @@ static void close_parts(struct api *api)
 	assignment_hub_free(&api->assignments);
 	uplink_table_free(&api->uplinks);
 	trail_free(&api->trail);
+	token_uses_free(&api->token_uses);
 	directory_free(&api->directory);
 	store_close(&api->store);
 	witness_close(&api->witness);
@@ -210,6 +211,13 @@ static enum veer_err check_geoip(const struct args_list *files, struct veer_diag
 	enum veer_err err = geo_load((const char *const *)files->items, files->count, &table, diag);
 	geo_free(&table);
 	return err;
+}
+
+static void store_uses(void *ctx)
+{
+	struct api *api = ctx;
+	tokens_store_uses(api);
+	(void)loop_timer_set(api->loop, &api->uses, USES_MS, store_uses, api);
 }
 
 static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
@@ -231,7 +239,9 @@ static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
 		(void)snprintf(port, sizeof port, "%u", api_server_port(api.server));
 		daemon_ready(d, LOG_FIELDS(LOG_STR("store", o->store), LOG_STR("port", port),
 					   LOG_INT("revision", directory_revision(api.directory))));
+		(void)loop_timer_set(api.loop, &api.uses, USES_MS, store_uses, &api);
 		status = daemon_run(d, NULL, NULL);
+		loop_timer_cancel(api.loop, &api.uses);
 	} else {
 		status = daemon_fail(d, &diag);
 	}

@@ -395,6 +395,22 @@ static void commit_object(struct api *api, struct api_request *request, struct a
 	free(text);
 }
 
+/* What a token that is limited to some objects may write: its checks, and pools of its endpoints, and nothing that more
+ * hang on. */
+static bool may_write(struct api *api, const struct api_request *request, struct api_reply *reply, enum model_kind kind,
+		      const char *name)
+{
+	const char *as_endpoints = arena_printf(request->arena, "%s/", name);
+	if (as_endpoints == NULL) {
+		api_problem_err(reply, VEER_ENOMEM);
+		return false;
+	}
+	if (kind == MODEL_KIND_CHECK)
+		return api_may_touch(api, request, reply, API_LIMIT_CHECKS, name);
+	return api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS,
+			     kind == MODEL_KIND_POOL ? as_endpoints : "of policies and sites");
+}
+
 /* PUT (the name is in the path) and POST (it is in the body). */
 static void write_object(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
 			 bool is_create)
@@ -417,7 +433,7 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 			    name, request->params[0]);
 	else if (validate(api, kind, object, request->arena, &diag) != VEER_OK)
 		api_problem_invalid(reply, &diag);
-	else
+	else if (may_write(api, request, reply, kind, json_string_value(json_object_get(object, "name"))))
 		commit_object(api, request, reply, kind, object, is_create);
 	(void)pthread_mutex_unlock(&api->write_lock);
 	json_decref(object);

@@ -144,7 +144,8 @@ void handle_override_put(void *ctx, struct api_request *request, struct api_repl
 	int64_t current = api_revision_of(api, MODEL_KIND_OVERRIDE, endpoint);
 	if (err != VEER_OK) {
 		api_problem_invalid(reply, &diag);
-	} else if (api_precondition(request, reply, current, &expect)) {
+	} else if (api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, endpoint) &&
+		   api_precondition(request, reply, current, &expect)) {
 		if (request->if_match != NULL || request->if_none_match != NULL)
 			wish.expect = expect;
 		err = overrides_put(api->store, api->directory, &wish, request->arena, &revision, &loss, &diag);
@@ -199,6 +200,12 @@ void handle_overrides_create(void *ctx, struct api_request *request, struct api_
 		api_problem_invalid(reply, &diag);
 		json_decref(body);
 		return;
+	}
+	for (size_t i = 0; i < wish.count; i++) {
+		if (!api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, wish.endpoints[i])) {
+			json_decref(body);
+			return;
+		}
 	}
 	(void)pthread_mutex_lock(&api->write_lock);
 	err = overrides_put(api->store, api->directory, &wish, request->arena, &revision, &loss, &diag);

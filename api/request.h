@@ -70,7 +70,8 @@ struct api_request {
 	bool is_local;             /* over the Unix socket or from a loopback address */
 	bool is_owner;             /* over the Unix socket, as this server's own user or root */
 	struct api_principal principal;
-	int arg; /* of the route */
+	const char *why_refused; /* of credentials that are known and not good; static, NULL otherwise */
+	int arg;                 /* of the route */
 };
 
 struct api_stream_source;

@@ -95,7 +95,9 @@ bool api_route_authorise(struct api_server *server, struct api_exchange *exchang
 	const struct api_route *route = exchange->route;
 	struct api_principal *who = &exchange->request.principal;
 	if (!server->config.authenticate(server->config.ctx, &exchange->request)) {
-		api_problem(&exchange->reply, 401, "credentials", "the bearer token is not known, or was revoked");
+		const char *why = exchange->request.why_refused;
+		api_problem(&exchange->reply, 401, "credentials", "the credential is not good: %s",
+			    why != NULL ? why : "it is not known here, or its secret is another");
 		return false;
 	}
 	if (who->role == API_ROLE_OWNER)

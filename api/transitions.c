@@ -273,6 +273,9 @@ void handle_push(void *ctx, struct api_request *request, struct api_reply *reply
 	(void)snprintf(push.check, sizeof push.check, "%s", request->params[0]);
 	if (veer_json_end(&c) != VEER_OK)
 		api_problem_invalid(reply, &diag);
+	else if (!api_may_touch(api, request, reply, API_LIMIT_CHECKS, request->params[0]) ||
+		 !api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, endpoint))
+		; /* the reply is made */
 	else if (api_revision_of(api, MODEL_KIND_CHECK, request->params[0]) == 0)
 		api_problem(reply, 404, "not-found", "there is no check \"%s\"", request->params[0]);
 	else if (outlives_check(api, request, &push))

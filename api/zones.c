@@ -196,6 +196,8 @@ void handle_zone_create(void *ctx, struct api_request *request, struct api_reply
 			api_problem_invalid(reply, &diag);
 		return;
 	}
+	if (!api_may_touch(api, request, reply, API_LIMIT_ZONES, z->zone.text))
+		return;
 	/* The time as the first serial: a zone that is deleted and made again does not go back (RFC 1982). */
 	z->serial = (uint32_t)(veer_clock_wall_ns(api->clock) / 1000000000);
 	err = zone_keeper_create(api->zones, &z->zone, fill_new_zone, z, &revision);
@@ -281,8 +283,9 @@ void handle_zones_list(void *ctx, struct api_request *request, struct api_reply 
 	for (size_t i = 0; i < names.count && scratch != NULL && !failed; i++) {
 		struct zone_ref zone;
 		arena_reset(scratch);
-		if (zone_find(api, names.items[i], scratch, &zone) != VEER_OK)
-			continue; /* deleted meanwhile */
+		if (zone_find(api, names.items[i], scratch, &zone) != VEER_OK ||
+		    !api_may_touch_quietly(api, request, API_LIMIT_ZONES, zone.text))
+			continue; /* deleted meanwhile, or not for this token */
 		json_t *shown = show_zone(api, &zone, scratch);
 		failed = shown == NULL || json_array_append_new(items, shown) != 0;
 	}
