@@ -320,6 +320,8 @@ static void log_site(struct api *api, const struct api_request *request, enum mo
 			   LOG_STR("by", api_principal_name(api, request)));
 }
 
+enum { SILENT_SERVER_MS = 60000 }; /* a name server that was not heard for so long is not spoken of */
+
 /* Name servers that do not know where clients are, for a policy that asks; an empty array when all do. */
 static json_t *location_warnings(struct api *api)
 {
@@ -328,7 +330,9 @@ static json_t *location_warnings(struct api *api)
 	json_t *server;
 	json_array_foreach(servers, i, server)
 	{
-		if (json_integer_value(json_object_get(server, "location_networks")) == 0)
+		const json_t *networks = json_object_get(server, "location_networks");
+		bool is_gone = json_integer_value(json_object_get(server, "heard_ms_ago")) > SILENT_SERVER_MS;
+		if (networks != NULL && json_integer_value(networks) == 0 && !is_gone)
 			(void)json_array_append_new(
 				warnings,
 				json_sprintf(

@@ -54,6 +54,7 @@ static bool next_param(struct rdata_reader *r, struct param *out)
 	size_t len = strcspn(r->at, " \t=\"\\");
 	*out = (struct param){.key = r->at, .key_len = len, .has_value = r->at[len] == '='};
 	r->at += len + out->has_value;
+	out->value.text = r->at; /* empty unless there is more */
 	if (!out->has_value || *r->at == '\0' || *r->at == ' ' || *r->at == '\t')
 		return *r->at == '\0' || *r->at == ' ' || *r->at == '\t' ||
 		       rdata_fail(r, "a parameter is KEY, KEY=VALUE or KEY=\"VALUE\"");

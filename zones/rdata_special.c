@@ -21,7 +21,8 @@ static bool read_eui(struct rdata_reader *r, size_t octets)
 	for (size_t i = 0; ok && i < word.len; i += 3) {
 		int high = rdata_hex_digit(word.text[i]), low = rdata_hex_digit(word.text[i + 1]);
 		ok = high >= 0 && low >= 0 && (i + 2 == word.len || word.text[i + 2] == '-');
-		byte_write_u8(&r->w, (uint8_t)(high << 4 | low));
+		if (ok)
+			byte_write_u8(&r->w, (uint8_t)((unsigned)high << 4 | (unsigned)low));
 	}
 	return ok || rdata_fail(r, "pairs of hex digits are needed, with hyphens between");
 }
