@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The feed's insides; private to api/feed.c and api/feed_subscriber.c. */
+/* The feed's insides; private to api/feed*.c. */
 #ifndef VEER_API_FEED_IMPL_H
 #define VEER_API_FEED_IMPL_H
 
@@ -123,6 +123,17 @@ bool feed_write_line(struct buf *out, const struct store_object *object);
 void feed_doubt_release(struct feed_doubt *doubt);
 /* The same. */
 void feed_snapshot_release(struct feed_snapshot *snapshot);
+
+/* Say that an object of the store is left out of the feed. */
+void feed_complain(struct feed *feed, const struct store_object *object);
+/* Append a commit line. */
+void feed_write_commit_line(struct buf *out, int64_t revision);
+/* Forget all commits up to `revision`, and where everybody is. feed->lock is held. */
+void feed_lose_all(struct feed *feed, int64_t revision);
+/* Wake all subscribers. feed->lock is held. */
+void feed_wake_all(struct feed *feed);
+/* feed_snapshot.c: the thread. */
+void *feed_snapshot_main(void *ctx);
 
 /* What the change adds to the digest; takes off what it has replaced. */
 void feed_count_change(struct digest_pair *sum, const struct store_object *object);

@@ -239,55 +239,73 @@ static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
 	return status;
 }
 
-int main(int argc, char *argv[])
+/* Where it serves, and from what. */
+static void add_sources(struct args_table *t, struct options *o)
 {
-	struct options o = {.history = 10000};
-	const struct args_option table[] = {
+	const struct args_option options[] = {
 		{.name = "listen",
 		 .kind = ARGS_LIST,
-		 .target = &o.listen,
+		 .target = &o->listen,
 		 .value = "ADDR:PORT|unix:PATH",
 		 .required = true,
 		 .help = "serve HTTP here; may repeat; beyond loopback only with --tls-cert"},
 		{.name = "store",
 		 .kind = ARGS_STRING,
-		 .target = &o.store,
+		 .target = &o->store,
 		 .value = "sqlite:PATH",
 		 .required = true,
 		 .help = "where everything is kept"},
+		{.name = "create",
+		 .kind = ARGS_FLAG,
+		 .target = &o->create,
+		 .help = "begin an empty store where one is remembered that is not there",
+		 .cli_only = true},
+	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* How. */
+static void add_service(struct args_table *t, struct options *o)
+{
+	const struct args_option options[] = {
 		{.name = "tls-cert",
 		 .kind = ARGS_STRING,
-		 .target = &o.tls_cert,
+		 .target = &o->tls_cert,
 		 .value = "FILE",
 		 .help = "PEM certificate chain"},
 		{.name = "tls-key",
 		 .kind = ARGS_STRING,
-		 .target = &o.tls_key,
+		 .target = &o->tls_key,
 		 .value = "FILE",
 		 .help = "PEM private key"},
 		{.name = "geoip",
 		 .kind = ARGS_LIST,
-		 .target = &o.geoip,
+		 .target = &o->geoip,
 		 .value = "FILE.mmdb",
 		 .help = "the name servers' geo data, for explaining answers; may repeat"},
-		{.name = "create",
-		 .kind = ARGS_FLAG,
-		 .target = &o.create,
-		 .help = "begin an empty store where one is remembered that is not there",
-		 .cli_only = true},
 		{.name = "history",
 		 .kind = ARGS_INT,
-		 .target = &o.history,
+		 .target = &o->history,
 		 .value = "N",
 		 .min = 100,
 		 .max = 1000000,
 		 .help = "transitions that are kept (10000)"},
 	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+int main(int argc, char *argv[])
+{
+	struct options o = {.history = 10000};
+	struct args_table table = {.count = 0};
+	bool starts_anew = false;
+	add_sources(&table, &o);
+	add_service(&table, &o);
 	const struct args_spec spec = {
-		.usage = "veer-api [options]",
+		.usage = "veer-api [options] | veer-api restore FILE --store sqlite:PATH [--copy]",
 		.summary = "The control plane: REST, the feed of the name servers, and the controller that decides.",
-		.options = table,
-		.option_count = sizeof table / sizeof table[0],
+		.options = table.options,
+		.option_count = table.count,
 	};
 	struct daemon d;
 	if (argc > 1 && strcmp(argv[1], "restore") == 0)
@@ -295,7 +313,6 @@ int main(int argc, char *argv[])
 	int status = daemon_init(&d, "veer-api", &spec, argc, argv);
 	if (status >= 0)
 		return status;
-	bool starts_anew = false;
 	status = serve(&d, &o, &starts_anew);
 	daemon_deinit(&d);
 	if (starts_anew) /* what this process knows is of a history that is no more */
