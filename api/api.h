@@ -42,8 +42,8 @@ struct api {
 	struct api_server *server;
 	struct zone_keeper *zones;
 	struct witness witness;
-	struct loop *loop;        /* the main thread's */
-	atomic_bool is_rewound;   /* the loop was stopped because the store has gone back: start anew */
+	struct loop *loop;      /* the main thread's */
+	atomic_bool is_rewound; /* the loop was stopped because the store has gone back: start anew */
 	int64_t started_ms;
 	/*
 	 * Held by a worker from reading what an object refers to until its commit, so that two writes cannot break each

@@ -285,7 +285,8 @@ int64_t feed_revision(struct feed *feed)
 void feed_stats_read(struct feed *feed, struct feed_stats *out)
 {
 	(void)pthread_mutex_lock(&feed->lock);
-	*out = (struct feed_stats){.commits = feed->commits, .cut = feed->cut, .snapshots = feed->snapshots, .rewinds = feed->rewinds};
+	*out = (struct feed_stats){
+		.commits = feed->commits, .cut = feed->cut, .snapshots = feed->snapshots, .rewinds = feed->rewinds};
 	for (const struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
 		out->subscribers++;
 	(void)pthread_mutex_unlock(&feed->lock);

@@ -73,8 +73,8 @@ struct feed_subscriber {
 	size_t block_pos;
 	struct feed_doubt *doubt; /* on its way; NULL: none */
 	size_t doubt_pos;
-	uint64_t doubt_number;    /* of the one sent last, or on its way; 0: none yet */
-	struct buf line;          /* hello, reset or heartbeat on its way */
+	uint64_t doubt_number; /* of the one sent last, or on its way; 0: none yet */
+	struct buf line;       /* hello, reset or heartbeat on its way */
 	size_t line_pos;
 	int64_t sent_ms;
 };
@@ -92,18 +92,18 @@ struct feed {
 	uint64_t first;                               /* number of the oldest block kept */
 	size_t count;
 	size_t bytes;
-	int64_t floor_revision;   /* the ring holds all commits after this one */
-	int64_t revision;         /* the newest */
-	struct digest_pair sum;   /* of all changes up to it since the feed began */
+	int64_t floor_revision;       /* the ring holds all commits after this one */
+	int64_t revision;             /* the newest */
+	struct digest_pair sum;       /* of all changes up to it since the feed began */
 	struct digest_pair floor_sum; /* the same at floor_revision */
 	struct feed_anchor anchor;
 	struct history_ancestry ancestry; /* of the store; the last lineage is what is fed */
 	uint64_t era;                     /* counts lineages that were fed; who came in an earlier one is cut */
 	bool wants_rewind;                /* somebody has seen what the store does not have */
 	int64_t rewind_ms;                /* no rewind before this time */
-	int64_t fed_revision;     /* the newest that has lines; 0 before the first */
-	struct feed_doubt *doubt; /* in force; never NULL */
-	uint64_t doubt_number;    /* counts those that were */
+	int64_t fed_revision;             /* the newest that has lines; 0 before the first */
+	struct feed_doubt *doubt;         /* in force; never NULL */
+	uint64_t doubt_number;            /* counts those that were */
 	struct feed_snapshot *snapshot;
 	bool wants_snapshot; /* somebody waits for one */
 	bool wants_anchor;   /* the digest of the state is not known */

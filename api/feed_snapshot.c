@@ -104,8 +104,8 @@ static enum veer_err compute_anchor(struct feed *feed, int64_t *revision, struct
 {
 	struct snapshot_writer w = {.feed = feed, .fd = -1};
 	buf_init(&w.buf, 4 * SNAPSHOT_BUFFER_BYTES);
-	enum veer_err err = store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_END - 1, snapshot_object, &w,
-					   revision);
+	enum veer_err err =
+		store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_END - 1, snapshot_object, &w, revision);
 	buf_deinit(&w.buf);
 	*out = w.digest;
 	return err;
@@ -119,8 +119,9 @@ static void rewind_history(struct feed *feed)
 	(void)pthread_mutex_unlock(&feed->lock);
 	enum veer_err err = store_begin_lineage(feed->store, HISTORY_REWIND);
 	if (err == VEER_OK)
-		log_warn(feed->log, "a name server has seen more than the store has: the store has gone back, and a new "
-				    "lineage begins; all name servers start over");
+		log_warn(feed->log,
+			 "a name server has seen more than the store has: the store has gone back, and a new "
+			 "lineage begins; all name servers start over");
 	else
 		log_error(feed->log, "a new lineage cannot be begun", LOG_STR("why", veer_err_text(err)));
 	(void)pthread_mutex_lock(&feed->lock);

@@ -29,9 +29,9 @@ struct hub {
 	struct waiting *first, **last;
 	struct hub_history history; /* set before the thread starts */
 	int64_t watched_ms;         /* when it was looked at */
-	bool concerns_controller;  /* something it reads has changed in this batch */
-	bool has_override_changed; /* likewise */
-	bool has_transition;       /* the commit under way holds one */
+	bool concerns_controller;   /* something it reads has changed in this batch */
+	bool has_override_changed;  /* likewise */
+	bool has_transition;        /* the commit under way holds one */
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool is_stopping;

@@ -49,8 +49,8 @@ static void directory_of(const char *store_url, char *out, size_t size)
 }
 
 /*
- * Open the store and begin a lineage, before anything is written or fed. A store that is lost is not made anew without a
- * word; what goes with one that has gone back is done first.
+ * Open the store and begin a lineage, before anything is written or fed. A store that is lost is not made anew without
+ * a word; what goes with one that has gone back is done first.
  */
 static enum veer_err open_store(struct api *api, const struct options *o, struct veer_diag *diag)
 {
@@ -127,10 +127,8 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 					   .trail = api->trail,
 					   .history = (size_t)o->history};
 	if (err == VEER_OK) {
-		const struct hub_history history = {.witness = &api->witness,
-						    .on_rewound = on_rewound,
-						    .on_unsettled = on_unsettled,
-						    .ctx = api};
+		const struct hub_history history = {
+			.witness = &api->witness, .on_rewound = on_rewound, .on_unsettled = on_unsettled, .ctx = api};
 		config.feed = hub_feed(api->hub);
 		uplink_table_compare(api->uplinks, api->log, digest_at, api);
 		hub_watch_over(api->hub, &history);

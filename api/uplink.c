@@ -10,7 +10,7 @@ enum {
 	MESSAGE_MAX = 16384,
 	NAME_MAX_LEN = 255,
 	APPLIED_MAX = 256,
-	DIFFERENT_TWICE = 2,          /* messages in a row, before it is said */
+	DIFFERENT_TWICE = 2,         /* messages in a row, before it is said */
 	FULL_STATE_PAUSE_MS = 60000, /* between two full states for the same reason */
 };
 #define NUMBER_MAX (INT64_C(1) << 53)
@@ -19,10 +19,10 @@ struct uplink_server {
 	char id[NAME_MAX_LEN + 1];
 	json_t *message; /* as it came, checked */
 	int64_t heard_ms;
-	bool is_adopting;       /* tell it, with the next message */
-	bool is_compared;       /* what it has was compared with the store */
-	unsigned differences;   /* in a row; 0: it has what the store has */
-	int64_t full_state_ms;  /* when it was last told to start over; 0: never */
+	bool is_adopting;      /* tell it, with the next message */
+	bool is_compared;      /* what it has was compared with the store */
+	unsigned differences;  /* in a row; 0: it has what the store has */
+	int64_t full_state_ms; /* when it was last told to start over; 0: never */
 };
 
 struct uplink_table {
@@ -280,9 +280,8 @@ void uplink_counts_read(struct uplink_table *table, struct uplink_counts *out)
 
 json_t *uplink_list(struct uplink_table *table, int64_t now_ms)
 {
-	static const char *const fields[] = {"name",  "store_id", "revision", "applied_us", "uptime_s",
-					     "zones", "queries",  "answers",  "doubts",     "lineage",
-					     "digest", "quarantine"};
+	static const char *const fields[] = {"name",    "store_id", "revision", "applied_us", "uptime_s", "zones",
+					     "queries", "answers",  "doubts",   "lineage",    "digest",   "quarantine"};
 	json_t *list = json_array();
 	(void)pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < table->count; i++) {

@@ -44,11 +44,11 @@ struct feed_client {
 	struct backoff backoff;
 	struct loop_timer retry;
 	int64_t heard_ms;
-	int64_t connected_ms;       /* when the present stream was begun */
+	int64_t connected_ms;                 /* when the present stream was begun */
 	struct history_position connected_at; /* what was served then */
-	struct renewal renewal;     /* of the plan on disk */
-	bool wants_full_state;      /* the control plane has said that we need one */
-	bool is_renewing;           /* the next stream is to begin with a full state, for the disk */
+	struct renewal renewal;               /* of the plan on disk */
+	bool wants_full_state;                /* the control plane has said that we need one */
+	bool is_renewing;                     /* the next stream is to begin with a full state, for the disk */
 
 	struct http_request *uplink;
 	struct loop_timer uplink_timer;
@@ -102,8 +102,8 @@ static bool on_data(void *ctx, const void *data, size_t len)
 		return false;
 	if (is_proven(c))
 		backoff_reset(&c->backoff);
-	c->is_renewing = c->wants_full_state || renewal_is_due(&c->renewal, replica_needs_base(c->config.replica),
-							       has_room, c, c->heard_ms);
+	c->is_renewing = c->wants_full_state ||
+			 renewal_is_due(&c->renewal, replica_needs_base(c->config.replica), has_room, c, c->heard_ms);
 	return !c->is_renewing; /* start over */
 }
 
@@ -114,8 +114,9 @@ static void on_done(void *ctx, const struct http_result *result)
 	replica_stream_ended(c->config.replica);
 	if (c->is_renewing) {
 		log_notice(c->config.log,
-			   c->wants_full_state ? "what is served is not what the control plane has: reading the full state"
-					       : "the plan on disk is behind, and there is room: reading the full state",
+			   c->wants_full_state
+				   ? "what is served is not what the control plane has: reading the full state"
+				   : "the plan on disk is behind, and there is room: reading the full state",
 			   LOG_STR("url", c->link.urls[c->url]));
 		c->wants_full_state = false;
 		if (loop_timer_set(c->config.loop, &c->retry, 0, connect_feed, c) == VEER_OK)

@@ -269,8 +269,9 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 {
 	struct replica *r = ctx;
 	if (r->fresh == NULL)
-		return r->at.revision > 0 && !r->is_half ? hold(r, change, diag)
-						      : veer_fail(diag, VEER_EINVAL, "a change before any full state");
+		return r->at.revision > 0 && !r->is_half
+			       ? hold(r, change, diag)
+			       : veer_fail(diag, VEER_EINVAL, "a change before any full state");
 	if (change->is_del && !r->is_fresh_behind)
 		return veer_fail(diag, VEER_EINVAL, "a del within a full state");
 	if (r->config.disk != NULL && !r->is_fresh_behind)
@@ -405,8 +406,8 @@ size_t replica_doubts(const struct replica *r)
 
 const struct feed_sink *replica_sink(void)
 {
-	static const struct feed_sink sink = {on_hello, on_reset, on_change, on_commit,
-					       on_doubt, on_heartbeat, on_counted};
+	static const struct feed_sink sink = {on_hello, on_reset,     on_change, on_commit,
+					      on_doubt, on_heartbeat, on_counted};
 	return &sink;
 }
 

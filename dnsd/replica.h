@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "zones/name.h"
 #include "zones/feed_reader.h"
+#include "zones/name.h"
 #include "zones/plan_build.h"
 #include "zones/plan_disk.h"
 

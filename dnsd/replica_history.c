@@ -97,8 +97,8 @@ static void take_hello(struct replica *r, const struct feed_hello *hello)
 	s->revision = hello->revision;
 	s->has_digest = hello->has_digest;
 	s->ancestry = *hello->ancestry;
-	s->is_continuation = r->at.revision > 0 &&
-			     history_holds(&s->ancestry, r->at.lineage, r->at.revision, hello->revision);
+	s->is_continuation =
+		r->at.revision > 0 && history_holds(&s->ancestry, r->at.lineage, r->at.revision, hello->revision);
 	s->is_adopted = r->adopts_any || strcmp(r->adopted, hello->lineage) == 0;
 }
 

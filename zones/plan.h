@@ -72,8 +72,8 @@ struct plan {
 	struct trie zones; /* of struct plan_zone */
 	const struct plan_policy_page *const *pages;
 	uint32_t page_count;
-	const struct geo_table *geo; /* NULL: nobody's location is known */
-	size_t rrset_count;          /* of all versions held, visible or not */
+	const struct geo_table *geo;      /* NULL: nobody's location is known */
+	size_t rrset_count;               /* of all versions held, visible or not */
 	char lineage[PLAN_STORE_ID_SIZE]; /* of the store's history; "" when made from zone files */
 };
 

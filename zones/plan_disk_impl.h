@@ -37,7 +37,7 @@ struct plan_disk_job {
 	enum plan_disk_job_kind kind;
 	struct history_position at;
 	uint64_t count; /* records of the base so far */
-	char *data; /* owned */
+	char *data;     /* owned */
 	size_t len;
 };
 
@@ -59,7 +59,7 @@ struct plan_disk_files {
 	int journal_fd; /* -1: nothing to append to; a base is needed */
 	int64_t journal_len;
 	struct history_position at; /* the last one journalled, or the base's */
-	int base_fd;      /* the base under way; -1: none */
+	int base_fd;                /* the base under way; -1: none */
 	uint32_t base_crc;
 	int64_t base_under_way_len;
 };
@@ -77,7 +77,7 @@ struct plan_disk {
 	uint64_t base_bytes;     /* of its records so far */
 	uint64_t expected_bytes; /* what a base of the plan in use takes; 0: not known */
 	bool is_base_lost;       /* a part of the base under way could not be queued */
-	struct buf journal; /* operations of the commit under way */
+	struct buf journal;      /* operations of the commit under way */
 	uint32_t journal_count;
 
 	pthread_mutex_t lock; /* guards the queue */

@@ -118,8 +118,7 @@ static bool commit_base(struct plan_disk *disk, const struct history_position *a
 		return false;
 	plan_disk_path(disk, "plan.base.new", from);
 	plan_disk_path(disk, "plan.base", to);
-	if (!finish_base(disk, at, count) || rename(from, to) != 0 ||
-	    file_sync_dir_of(to, NULL) != VEER_OK) {
+	if (!finish_base(disk, at, count) || rename(from, to) != 0 || file_sync_dir_of(to, NULL) != VEER_OK) {
 		failed(disk, "finish a base");
 		close_base(disk);
 		return false;
@@ -316,8 +315,7 @@ static enum veer_err merge(struct compaction *c, struct history_position *at)
 	if (err != VEER_OK)
 		return err;
 	begin_base(disk);
-	err = disk->files.base_fd >= 0 ? plan_disk_read_base(disk, &f, &records, c, &base, &version, NULL)
-				       : VEER_EIO;
+	err = disk->files.base_fd >= 0 ? plan_disk_read_base(disk, &f, &records, c, &base, &version, NULL) : VEER_EIO;
 	plan_disk_file_close(&f);
 	return err == VEER_OK ? write_words(c) : err;
 }

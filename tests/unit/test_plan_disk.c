@@ -50,7 +50,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock", "copy", "lineages"};
+	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest",
+					    "lock",      "copy",          "lineages"};
 	struct fixture *f = *state;
 	plan_disk_close(&f->disk);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
