@@ -228,8 +228,8 @@ static void watch_over(struct hub *hub)
 			  LOG_INT("revision", hub->revision));
 		h->on_rewound(h->ctx);
 		h->on_rewound = NULL;
-	} else if (store_is_unsettled(hub->store)) {
-		h->on_unsettled(h->ctx);
+	} else {
+		h->on_watch(h->ctx);
 	}
 }
 

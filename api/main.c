@@ -91,9 +91,17 @@ static void on_rewound(void *ctx)
 	loop_stop(api->loop);
 }
 
-static void on_unsettled(void *ctx)
+static void on_watch(void *ctx)
 {
-	(void)settle_store(ctx);
+	struct api *api = ctx;
+	char zone[UPLINK_ZONE_SIZE];
+	uint32_t serial;
+	if (store_is_unsettled(api->store))
+		(void)settle_store(api);
+	while (uplink_next_serial(api->uplinks, zone, &serial))
+		if (settle_serial(api, zone, serial) == VEER_OK)
+			log_notice(api->log, "a name server has seen a higher serial: the zone's is raised above it",
+				   LOG_STR("zone", zone), LOG_INT("serial", serial));
 }
 
 static bool digest_at(void *ctx, const char *lineage, int64_t revision, struct digest_pair *out)
@@ -128,7 +136,7 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 					   .history = (size_t)o->history};
 	if (err == VEER_OK) {
 		const struct hub_history history = {
-			.witness = &api->witness, .on_rewound = on_rewound, .on_unsettled = on_unsettled, .ctx = api};
+			.witness = &api->witness, .on_rewound = on_rewound, .on_watch = on_watch, .ctx = api};
 		config.feed = hub_feed(api->hub);
 		uplink_table_compare(api->uplinks, api->log, digest_at, api);
 		hub_watch_over(api->hub, &history);
