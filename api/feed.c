@@ -222,6 +222,15 @@ void feed_tick(struct feed *feed)
 	(void)pthread_mutex_unlock(&feed->lock);
 }
 
+void feed_take_ancestry(struct feed *feed)
+{
+	store_ancestry(feed->store, &feed->ancestry);
+	json_t *array = history_write(&feed->ancestry);
+	free(feed->ancestry_text);
+	feed->ancestry_text = array != NULL ? veer_json_dump(array) : NULL;
+	json_decref(array);
+}
+
 struct feed *feed_new(struct store *store, const char *dir, int64_t revision, struct logger *log)
 {
 	struct feed *feed = calloc(1, sizeof *feed);
@@ -233,7 +242,7 @@ struct feed *feed_new(struct store *store, const char *dir, int64_t revision, st
 	feed->floor_revision = revision;
 	feed->anchor.revision = -1;
 	feed->wants_anchor = true;
-	store_ancestry(store, &feed->ancestry);
+	feed_take_ancestry(feed);
 	feed->dir = strdup(dir);
 	buf_init(&feed->under_way, FEED_BACKLOG_BYTES);
 	(void)pthread_mutex_init(&feed->lock, NULL);
@@ -269,6 +278,7 @@ void feed_free(struct feed **feed_ptr)
 	buf_deinit(&feed->under_way);
 	(void)pthread_cond_destroy(&feed->wanted);
 	(void)pthread_mutex_destroy(&feed->lock);
+	free(feed->ancestry_text);
 	free(feed->dir);
 	free(feed);
 	*feed_ptr = NULL;

@@ -98,6 +98,7 @@ struct feed {
 	struct digest_pair floor_sum; /* the same at floor_revision */
 	struct feed_anchor anchor;
 	struct history_ancestry ancestry; /* of the store; the last lineage is what is fed */
+	char *ancestry_text;              /* the same as it stands in hello; NULL: memory was out */
 	uint64_t era;                     /* counts lineages that were fed; who came in an earlier one is cut */
 	bool wants_rewind;                /* somebody has seen what the store does not have */
 	int64_t rewind_ms;                /* no rewind before this time */
@@ -132,6 +133,8 @@ void feed_write_commit_line(struct buf *out, int64_t revision);
 void feed_lose_all(struct feed *feed, int64_t revision);
 /* Wake all subscribers. feed->lock is held. */
 void feed_wake_all(struct feed *feed);
+/* Take the store's ancestry, as it is now. feed->lock is held, or nobody else is there yet. */
+void feed_take_ancestry(struct feed *feed);
 /* feed_snapshot.c: the thread. */
 void *feed_snapshot_main(void *ctx);
 

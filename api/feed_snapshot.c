@@ -126,7 +126,7 @@ static void rewind_history(struct feed *feed)
 		log_error(feed->log, "a new lineage cannot be begun", LOG_STR("why", veer_err_text(err)));
 	(void)pthread_mutex_lock(&feed->lock);
 	if (err == VEER_OK) {
-		store_ancestry(feed->store, &feed->ancestry);
+		feed_take_ancestry(feed);
 		feed_snapshot_release(feed->snapshot);
 		feed->snapshot = NULL;
 		feed_lose_all(feed, feed->revision);
