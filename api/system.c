@@ -66,8 +66,8 @@ static void feed_metrics(struct api *api, struct buf *out)
 		"Lineages begun because a name server had seen more than the store has.", stats.rewinds);
 	struct uplink_counts counts;
 	uplink_counts_read(api->uplinks, &counts);
-	gauge(out, "veer_nameservers_quarantined", "Name servers that do not follow a store, as far as they were heard.",
-	      (double)counts.quarantined);
+	gauge(out, "veer_nameservers_quarantined",
+	      "Name servers that do not follow a store, as far as they were heard.", (double)counts.quarantined);
 	gauge(out, "veer_nameservers_different", "Name servers whose content is not the store's.",
 	      (double)counts.different);
 }

@@ -303,6 +303,18 @@ static void add_history(const struct feed_client *c, const struct history_positi
 						    q->why == REPLICA_ZONE_LOST ? q->zone : ""));
 }
 
+/* Zones whose serials have gone back with the store, and what was served of them. */
+static void add_serials(const struct feed_client *c, json_t *body)
+{
+	struct replica_serial serials[REPLICA_SERIALS_MAX];
+	size_t count = replica_serials(c->config.replica, serials);
+	json_t *list = count > 0 ? json_array() : NULL;
+	for (size_t i = 0; i < count; i++)
+		(void)json_array_append_new(list, json_pack("[s, I]", serials[i].zone, (json_int_t)serials[i].serial));
+	if (list != NULL)
+		(void)json_object_set_new(body, "serials", list);
+}
+
 static char *uplink_body(struct feed_client *c)
 {
 	struct history_position at;
@@ -323,6 +335,7 @@ static char *uplink_body(struct feed_client *c)
 	if (body != NULL) {
 		(void)json_object_set_new(body, "degraded", degraded_array(&n));
 		add_history(c, &at, body);
+		add_serials(c, body);
 	}
 	char *text = body != NULL ? veer_json_dump(body) : NULL;
 	json_decref(body);

@@ -113,7 +113,8 @@ static bool prepare_writer(struct sqlite_store *s)
 		       " ON CONFLICT(kind, key) DO UPDATE SET revision=?3, lease=?4, value=?5",
 		       &s->put) &&
 	       prepare(s->writer, "DELETE FROM objects WHERE kind=?1 AND key=?2", &s->del) &&
-	       prepare(s->writer, "INSERT INTO changes(revision, seq, kind, key, value, was)"
+	       prepare(s->writer,
+		       "INSERT INTO changes(revision, seq, kind, key, value, was)"
 		       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 		       &s->log) &&
 	       prepare(s->writer, "UPDATE meta SET value=?1 WHERE key='revision'", &s->set_revision) &&
@@ -190,10 +191,10 @@ enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *dia
 
 static void finalize_all(struct sqlite_store *s)
 {
-	sqlite3_stmt *statements[] = {s->find,   s->put,      s->del,        s->log,      s->set_revision, s->begin,
-				      s->commit, s->rollback, s->compact,    s->get,      s->history,      s->oldest,
-				      s->list,   s->snapshot, s->bulk_begin, s->bulk_end, s->bulk_revision,
-				      s->newest, s->seen};
+	sqlite3_stmt *statements[] = {s->find,     s->put,           s->del,      s->log,      s->set_revision,
+				      s->begin,    s->commit,        s->rollback, s->compact,  s->get,
+				      s->history,  s->oldest,        s->list,     s->snapshot, s->bulk_begin,
+				      s->bulk_end, s->bulk_revision, s->newest,   s->seen};
 	for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
 		(void)sqlite3_finalize(statements[i]);
 }

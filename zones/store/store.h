@@ -25,9 +25,9 @@
 #include "zones/model.h"
 
 #define STORE_ID_LEN HISTORY_ID_LEN /* hex digits */
-#define STORE_COMMIT_OPS_MAX 100   /* operations in one commit, as etcd's default allows with room to spare */
-#define STORE_VALUE_MAX (1u << 20) /* bytes of one value */
-#define STORE_KEY_MAX 2200         /* ZONE/VERSION/OWNER/TYPE with every octet of two names escaped as \DDD */
+#define STORE_COMMIT_OPS_MAX 100    /* operations in one commit, as etcd's default allows with room to spare */
+#define STORE_VALUE_MAX (1u << 20)  /* bytes of one value */
+#define STORE_KEY_MAX 2200          /* ZONE/VERSION/OWNER/TYPE with every octet of two names escaped as \DDD */
 
 struct store;
 struct store_watch;
