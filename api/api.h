@@ -64,6 +64,8 @@ const struct api_route *api_routes(size_t *count);
 
 /* auth.c: the server's hooks. `ctx` is the struct api. */
 bool api_authenticate(void *ctx, struct api_request *request);
+/* The scopes of a token as it is stored: enum api_scope, together. */
+unsigned api_scopes_of(const json_t *token);
 /* What a token may be limited to, beside its scopes. */
 enum api_limit { API_LIMIT_ENDPOINTS, API_LIMIT_CHECKS, API_LIMIT_ZONES, API_LIMITS };
 /*
@@ -72,6 +74,8 @@ enum api_limit { API_LIMIT_ENDPOINTS, API_LIMIT_CHECKS, API_LIMIT_ZONES, API_LIM
  */
 bool api_may_touch(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
 		   const char *name);
+/* May it change what concerns all of them (sites, policies, settings)? False: the reply is 403. */
+bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply);
 bool api_may_touch_quietly(struct api *api, const struct api_request *request, enum api_limit limit, const char *name);
 /* Store when tokens were used last, where a day has passed. Blocks on the store. */
 void tokens_store_uses(struct api *api);

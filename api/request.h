@@ -84,6 +84,7 @@ struct api_reply {
 	size_t body_len;
 	char etag[32];                    /* "" for none; without the quotes */
 	char location[256];               /* "" for none */
+	char challenge[256];              /* of a 401: why, for WWW-Authenticate (RFC 6750 3); printable ASCII */
 	struct api_stream_source *source; /* a reply that does not end: see stream.h; taken over by the server */
 };
 

@@ -20,7 +20,6 @@
 #include "probes/target.h"
 
 #define PATH_SIZE 4096
-#define TOKEN_SIZE 256
 #define LIST_ARENA_BYTES ((size_t)256 * 1024 * 1024)
 
 /* A list on its way to the disk. */
@@ -38,7 +37,8 @@ struct agent {
 	struct logger *log;
 	struct agent_events events;
 	char state_dir[PATH_SIZE - 32];
-	char region[64]; /* asserted; "" when not */
+	char token_file[PATH_SIZE]; /* "": none */
+	char region[64];            /* asserted; "" when not */
 	int lock_fd;
 	struct identity identity;
 	struct link link;
@@ -240,29 +240,70 @@ static void run(struct agent *agent)
 	agent->events.enrolled(agent->events.ctx, agent->identity.id, agent->identity.region);
 }
 
-static void on_begin(void *ctx)
+/* A token was refused. With an identity of before the work goes on, and that token is not tried again. */
+static void on_enrolment_refused(struct agent *agent, const char *reason)
 {
-	run(ctx);
+	struct veer_diag diag = {""};
+	if (agent->identity.id[0] == '\0') {
+		fail(agent, reason);
+		return;
+	}
+	log_warn(agent->log, "the token is refused; the identity of before stays", LOG_STR("id", agent->identity.id),
+		 LOG_STR("reason", reason));
+	(void)snprintf(agent->identity.token_sha256, sizeof agent->identity.token_sha256, "%s",
+		       enrol_token_sha256(agent->enrol));
+	if (identity_save(agent->state_dir, &agent->identity, &diag) != VEER_OK)
+		log_warn(agent->log, "identity not kept", LOG_STR("reason", diag.text));
 }
 
 static void on_enrolled(void *ctx, const struct identity *identity, const char *reason)
 {
 	struct agent *agent = ctx;
 	struct veer_diag diag = {""};
+	bool is_first = agent->identity.id[0] == '\0';
 	if (identity != NULL)
 		agent->identity = *identity; /* before the enrolment that it may belong to goes */
+	else
+		on_enrolment_refused(agent, reason);
 	enrol_free(&agent->enrol);
-	if (identity == NULL) {
-		fail(agent, reason);
+	if (identity == NULL)
 		return;
-	}
 	if (identity_save(agent->state_dir, &agent->identity, &diag) != VEER_OK) {
 		fail(agent, diag.text);
 		return;
 	}
 	log_info(agent->log, "enrolled", LOG_STR("id", agent->identity.id), LOG_STR("name", agent->identity.name),
 		 LOG_STR("api", agent->identity.api));
-	run(agent);
+	identity_bearer(&agent->identity, agent->link.bearer);
+	if (is_first)
+		run(agent);
+	else
+		stream_start(agent->stream);
+}
+
+static struct enrol *start_enrolment(struct agent *agent, const char *token)
+{
+	return enrol_start(agent->loop, &agent->link, agent->log, token, "agent",
+			   agent->region[0] != '\0' ? agent->region : NULL, on_enrolled, agent);
+}
+
+/* There is an identity. Another token in its file means that another is wanted. */
+static void enrol_again(void *ctx)
+{
+	struct agent *agent = ctx;
+	char token[ENROL_TOKEN_SIZE];
+	if (agent->enrol != NULL || agent->token_file[0] == '\0' ||
+	    !enrol_token_is_new(agent->token_file, &agent->identity, token))
+		return;
+	log_notice(agent->log, "enrolling with the new token", LOG_STR("file", agent->token_file),
+		   LOG_STR("id", agent->identity.id));
+	agent->enrol = start_enrolment(agent, token);
+}
+
+static void on_begin(void *ctx)
+{
+	run(ctx);
+	enrol_again(ctx);
 }
 
 /* --- starting -------------------------------------------------------------------------------------------------- */
@@ -316,32 +357,31 @@ static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struc
 		agent->prober = prober_new(&agent->env, agent->log, &events);
 	if (agent->prober != NULL)
 		agent->reporter = reporter_new(agent->loop, &agent->link, agent->log, agent->prober, agent->references);
-	agent->stream = stream_new(agent->loop, &agent->link, agent->log, on_message, agent);
+	agent->stream = stream_new(agent->loop, &agent->link, agent->log, on_message, enrol_again, agent);
 	if (agent->reporter == NULL || agent->stream == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 	return VEER_OK;
 }
 
-static enum veer_err begin_enrolment(struct agent *agent, const char *token_file, struct veer_diag *diag)
+static enum veer_err begin_enrolment(struct agent *agent, struct veer_diag *diag)
 {
-	char token[TOKEN_SIZE];
-	if (token_file == NULL)
+	char token[ENROL_TOKEN_SIZE];
+	if (agent->token_file[0] == '\0')
 		return veer_fail(diag, VEER_ENOTFOUND,
 				 "%.200s holds no identity yet: --token-file with an enrolment token is needed",
 				 agent->state_dir);
-	enum veer_err err = file_read_line(token_file, token, sizeof token, diag);
+	enum veer_err err = file_read_line(agent->token_file, token, sizeof token, diag);
 	if (err != VEER_OK)
 		return err;
-	agent->enrol = enrol_start(agent->loop, &agent->link, agent->log, token, "agent",
-				   agent->region[0] != '\0' ? agent->region : NULL, on_enrolled, agent);
+	agent->enrol = start_enrolment(agent, token);
 	return agent->enrol != NULL ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 }
 
-static enum veer_err begin(struct agent *agent, const char *token_file, struct veer_diag *diag)
+static enum veer_err begin(struct agent *agent, struct veer_diag *diag)
 {
 	enum veer_err err = identity_load(agent->state_dir, &agent->identity, diag);
 	if (err == VEER_ENOTFOUND)
-		return begin_enrolment(agent, token_file, diag);
+		return begin_enrolment(agent, diag);
 	if (err != VEER_OK)
 		return err;
 	if (agent->region[0] != '\0' && strcmp(agent->region, agent->identity.region) != 0)
@@ -371,10 +411,14 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 	enum veer_err err = read_settings(settings, &agent->link, &agent->env.allowed_targets, diag);
 	if (err == VEER_OK && strlen(settings->state_dir) >= sizeof agent->state_dir)
 		err = veer_fail(diag, VEER_ERANGE, "the path of the state directory is too long");
+	if (err == VEER_OK && settings->token_file != NULL && strlen(settings->token_file) >= sizeof agent->token_file)
+		err = veer_fail(diag, VEER_ERANGE, "the path of the token's file is too long");
 	if (err == VEER_OK && settings->region != NULL && !model_is_name(settings->region))
 		err = veer_fail(diag, VEER_EINVAL, "'%.80s' is no region: 1 to 63 of a-z 0-9 -", settings->region);
 	if (err == VEER_OK) {
 		(void)snprintf(agent->state_dir, sizeof agent->state_dir, "%s", settings->state_dir);
+		(void)snprintf(agent->token_file, sizeof agent->token_file, "%s",
+			       settings->token_file != NULL ? settings->token_file : "");
 		(void)snprintf(agent->region, sizeof agent->region, "%s",
 			       settings->region != NULL ? settings->region : "");
 		err = lock_state(agent, diag);
@@ -384,7 +428,7 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 	if (err == VEER_OK)
 		err = set_references(agent, settings, diag);
 	if (err == VEER_OK)
-		err = begin(agent, settings->token_file, diag);
+		err = begin(agent, diag);
 	if (err != VEER_OK)
 		agent_free(&agent);
 	else
