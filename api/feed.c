@@ -219,6 +219,11 @@ void feed_tick(struct feed *feed)
 	for (struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
 		if (now - s->sent_ms >= FEED_HEARTBEAT_MS)
 			api_stream_wake(s->stream);
+	/* the ring moved on while the digest was computed: once more */
+	if (!feed->wants_anchor && feed->anchor.revision < feed->floor_revision) {
+		feed->wants_anchor = true;
+		(void)pthread_cond_signal(&feed->wanted);
+	}
 	(void)pthread_mutex_unlock(&feed->lock);
 }
 

@@ -183,14 +183,13 @@ static void renew_anchor(struct feed *feed)
 	int64_t revision = 0;
 	struct digest_pair digest;
 	uint64_t era = feed->era;
-	feed->wants_anchor = false;
 	(void)pthread_mutex_unlock(&feed->lock);
 	enum veer_err err = compute_anchor(feed, &revision, &digest);
 	(void)pthread_mutex_lock(&feed->lock);
 	if (err == VEER_OK && era == feed->era) {
+		feed->wants_anchor = false;
 		feed_set_anchor(feed, revision, &digest);
 	} else {
-		feed->wants_anchor = true;
 		feed->retry_ms = feed_now_ms() + FEED_RETRY_MS;
 	}
 }
