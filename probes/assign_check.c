@@ -108,8 +108,8 @@ static void put_http(json_t *object, const struct model_check_http *http, bool *
 	put_str_if(object, "body_contains", http->body_contains, failed);
 	put_str_if(object, "body_regex", http->body_regex, failed);
 	put_int_if(object, "follow_redirects", http->follow_redirects, failed);
-	if (http->version != MODEL_HTTP_ANY)
-		put(object, "http_version", json_string(http->version == MODEL_HTTP_2 ? "2" : "1.1"), failed);
+	if (http->version != MODEL_HTTP_1_1)
+		put(object, "http_version", json_string(http->version == MODEL_HTTP_2 ? "2" : "any"), failed);
 }
 
 static void put_tls(json_t *object, const struct model_check_tls *tls, bool *failed)

@@ -78,8 +78,8 @@ struct model_bytes {
 };
 
 enum model_http_version {
+	MODEL_HTTP_1_1, /* the default: HTTP/2 has more ways to fail, so it is for those who ask for it */
 	MODEL_HTTP_ANY, /* https: what both sides prefer, by ALPN; http: 1.1 */
-	MODEL_HTTP_1_1,
 	MODEL_HTTP_2, /* https: nothing else; http: with prior knowledge (RFC 9113 3.3) */
 };
 

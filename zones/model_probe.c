@@ -214,8 +214,8 @@ static void read_http(struct json_cursor *c, struct arena *arena, struct model_c
 	if (c->err == VEER_OK && method == 1 && (http->body_contains != NULL || http->body_regex != NULL))
 		veer_json_fail(c, NULL, VEER_EINVAL, "a reply to HEAD has no body to look into");
 	http->follow_redirects = (uint32_t)veer_json_int_or(c, "follow_redirects", 0, 5, 0);
-	int version = veer_json_enum_or(c, "http_version", versions, 3, MODEL_HTTP_ANY);
-	http->version = version < 0 ? MODEL_HTTP_ANY : (enum model_http_version)version;
+	int version = veer_json_enum_or(c, "http_version", versions, 3, MODEL_HTTP_1_1);
+	http->version = version < 0 ? MODEL_HTTP_1_1 : (enum model_http_version)version;
 	check->keeps_connection = veer_json_bool_or(c, "keep_connection", false);
 }
 
