@@ -263,7 +263,9 @@ SSL_CTX *tls_context_new(void)
 		return NULL;
 	(void)SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-	(void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+						SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_cert_verify_callback(context, verify, NULL);
 	return context;
 }

@@ -46,7 +46,10 @@ struct tls_peer {
 	char issuer[160];
 };
 
-/* A context for the clients' side of connections; NULL when memory is out. Caller frees with tls_context_free(). */
+/*
+ * A context for the clients' side of connections. A connection that ends without the closure alert has ended like one
+ * in clear: servers do that, and browsers take it so. NULL when memory is out. Caller frees with tls_context_free().
+ */
 struct ssl_ctx_st *tls_context_new(void);
 void tls_context_free(struct ssl_ctx_st **context);
 

@@ -7,6 +7,7 @@
 #include "base/tls.h"
 #include "probes/check.h"
 #include "probes/resolve.h"
+#include "probes/wire.h"
 
 struct check_probe {
 	const struct check_env *env;
@@ -64,6 +65,15 @@ bool probe_has_route(const struct check_probe *probe);
 /* What a failed connect(2), send(2) or recv(2) means. */
 enum probe_reason reason_of_errno(long errnum);
 
+/*
+ * Begin TLS on the wire, with what the check says of trust; `name` is the one to ask for, `protocols` as in wire.h.
+ * False: the probe ends later.
+ */
+bool probe_start_tls(struct check_probe *probe, struct wire *wire, const char *name, const char *protocols,
+		     struct tls_peer *peer);
+/* Why the handshake failed; writes the detail. */
+enum probe_reason probe_handshake_failed(struct check_probe *probe, const struct wire *wire,
+					 const struct tls_peer *peer);
 /* What is wrong with a certificate; `verify` is an X509_V_ERR_*. */
 enum probe_reason reason_of_certificate(int verify);
 /* The name that TLS asks for: sni, host without its port, or the address; into `out` of 256 bytes. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates: which name they must have, what is wrong with them, how long they last. */
+/* TLS of probes: whom to trust. Certificates: which name they must have, what is wrong with them, how long they last. */
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
 #include "probes/check_internal.h"
@@ -43,6 +44,46 @@ void probe_tls_name(const struct check_probe *probe, char *out)
 	if (len > 1 && name[len - 1] == '.')
 		len--; /* certificates and virtual hosts know names without the final dot */
 	(void)snprintf(out, NAME_SIZE, "%.*s", (int)len, name);
+}
+
+/* A check of another kind than these, which a redirect has led to TLS, says nothing of it: as by default. */
+static bool verifies(const struct model_check *check)
+{
+	return !check->tls.is_used || check->tls.verify;
+}
+
+bool probe_start_tls(struct check_probe *probe, struct wire *wire, const char *name, const char *protocols,
+		     struct tls_peer *peer)
+{
+	const struct model_check_tls *tls = &probe->check->tls;
+	struct veer_diag diag = {""};
+	struct wire_tls spec = {
+		.name = name, .verify = verifies(probe->check), .peer = peer, .protocols = protocols};
+	*peer = (struct tls_peer){.wants_names = probe->env->note != NULL};
+	if (tls_trust_store(probe->env->trust, tls->ca_file, tls->ca_pem, &spec.store, &diag) != VEER_OK) {
+		probe_finish_later(probe, PROBE_REASON_INTERNAL, probe_detail(probe, "%.180s", diag.text));
+		return false;
+	}
+	if (!wire_start_tls(wire, probe->env->tls, &spec)) {
+		probe_finish_later(probe, PROBE_REASON_INTERNAL, "TLS cannot be prepared");
+		return false;
+	}
+	return true;
+}
+
+enum probe_reason probe_handshake_failed(struct check_probe *probe, const struct wire *wire,
+					 const struct tls_peer *peer)
+{
+	unsigned long code = ERR_peek_last_error();
+	const char *why = code != 0 ? ERR_reason_error_string(code) : NULL;
+	if (peer->is_seen && peer->verify != X509_V_OK && verifies(probe->check)) {
+		(void)probe_detail(probe, "%s", X509_verify_cert_error_string(peer->verify));
+		return reason_of_certificate(peer->verify);
+	}
+	if (wire->error != 0)
+		why = strerrordesc_np(wire->error);
+	(void)probe_detail(probe, "in the handshake: %s", why != NULL ? why : "the connection ended");
+	return PROBE_REASON_TLS_FAILED;
 }
 
 static int64_t days_left(const struct check_probe *probe, const struct tls_peer *peer)
