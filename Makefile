@@ -12,7 +12,7 @@ B := $(if $(SANITIZE),build/$(MODE),build)
 O := $(B)/obj
 
 PACKAGES := gcc make pkg-config libldns-dev libmicrohttpd-dev libmaxminddb-dev libsqlite3-dev libjansson-dev \
-	libyaml-dev libcurl4-openssl-dev libssl-dev libre2-dev g++
+	libyaml-dev libcurl4-openssl-dev libssl-dev libnghttp2-dev libre2-dev g++
 TEST_PACKAGES := libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables
 
 CC := gcc
@@ -24,7 +24,7 @@ HAVE_FSTRM := $(shell pkg-config --exists libfstrm && echo yes)
 OTHER_DNSTAP := $(if $(HAVE_FSTRM),dnsd/dnstap_none.c,dnsd/dnstap.c)
 PKGS_tap := $(if $(HAVE_FSTRM),libfstrm)
 PKGS_base := jansson yaml-0.1 libcurl libssl libcrypto re2
-PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto re2 ldns libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
+PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto libnghttp2 re2 ldns libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
 
 CPPFLAGS := -D_GNU_SOURCE -I. -DVEER_VERSION='"$(VERSION)"'
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef \
@@ -175,7 +175,7 @@ link = @echo "  LD $@" && mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o 
 $(B)/veer-dnsd: $(call objs,dnsd/main.c) $(LIB_dnsd) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base) ldns libmaxminddb $(PKGS_tap)) -lm)
 $(B)/veer-probe: $(call objs,probes/main.c) $(LIB_probes) $(LIB_zones) $(LIB_base)
-	$(call link,$(call pc_libs,$(PKGS_base) ldns libmaxminddb) -lm)
+	$(call link,$(call pc_libs,$(PKGS_base) libnghttp2 ldns libmaxminddb) -lm)
 $(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
 $(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_probes) $(LIB_zones) $(LIB_base)

@@ -15,7 +15,6 @@
 #ifndef VEER_PROBES_CHECK_H
 #define VEER_PROBES_CHECK_H
 
-#include "base/http.h"
 #include "base/loop.h"
 #include "probes/jobs.h"
 #include "probes/report.h"
@@ -30,12 +29,13 @@ typedef void check_note_fn(void *ctx, const char *step, const char *text);
 /* What probes need from their agent. Made by check_env_open(); borrowed while any probe runs. */
 struct check_env {
 	struct loop *loop;
-	struct http_client *http;
 	struct jobs *quick; /* threads for names, and for starting programs */
 	struct jobs *slow;  /* threads for names that were slow before */
 	struct resolver *resolver;
 	struct tls_trust *trust;
 	struct ssl_ctx_st *tls;
+	struct places *places; /* of connections by TLS: each costs some 50 KiB while it is used */
+	struct http_kept *kept;
 	struct exec_pool *exec;   /* allows nothing until exec_pool_allow() */
 	unsigned allowed_targets; /* a mask of enum target_class; set by the owner */
 	bool is_by_hand;          /* connect to any address, and only say what an agent would refuse */

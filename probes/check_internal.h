@@ -19,12 +19,13 @@ struct check_probe {
 	int64_t started_ns;
 	struct loop_timer deadline;
 	struct check_timing timing;
-	struct resolve *resolve;      /* while it runs */
-	struct http_request *request; /* while it runs */
-	void *own;                    /* the kind's memory, freed by free_own */
+	struct resolve *resolve; /* while it runs */
+	void *own;               /* the kind's memory, freed by free_own */
 	void (*free_own)(struct check_probe *probe);
 	int fd;                  /* the socket, or -1; watched or not */
 	bool is_connected;       /* a connection stood: what failed later is no connect */
+	bool is_waiting;         /* for a place among those who use TLS */
+	const char *doing;       /* what it waits for, for the detail of a time-out: "in the TLS handshake"; or NULL */
 	bool has_warning;        /* a success is one with the reason `tls_expires_soon` */
 	enum probe_reason early; /* an outcome that was known before check_start() returned */
 	char detail[192];
@@ -37,8 +38,8 @@ void probe_finish_later(struct check_probe *probe, enum probe_reason reason, con
 /* Write the detail; the result is to be passed to one of those two. */
 const char *probe_detail(struct check_probe *probe, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Put the deadline off: something else guards the time now, and this only stands behind it. */
-void probe_extend(struct check_probe *probe, int64_t more_ms);
+/* So long the agent itself had it wait: move its start and its deadline. */
+void probe_give_time(struct check_probe *probe, int64_t us);
 /* Microseconds since the start, at least 1. */
 int64_t probe_now_us(const struct check_probe *probe);
 /* Tell who watches, if anybody does. */
@@ -56,6 +57,8 @@ bool probe_vet(struct check_probe *probe, const struct veer_addr *addr, const ch
  * later.
  */
 bool probe_connect(struct check_probe *probe, int type, int protocol);
+/* The same, to another address and port, which have been vetted. */
+bool probe_connect_to(struct check_probe *probe, int type, int protocol, const struct veer_addr *addr, uint16_t port);
 /* What became of the connecting socket: 0 or an errno. */
 int probe_socket_error(const struct check_probe *probe);
 /* Watch probe->fd. False: it ended, `internal`. */
@@ -65,12 +68,13 @@ bool probe_has_route(const struct check_probe *probe);
 /* What a failed connect(2), send(2) or recv(2) means. */
 enum probe_reason reason_of_errno(long errnum);
 
-/*
- * Begin TLS on the wire, with what the check says of trust; `name` is the one to ask for, `protocols` as in wire.h.
- * False: the probe ends later.
- */
+/* Whom the check trusts, borrowed until the next call; NULL unless `is_tls`. False: the probe ends later. */
+bool probe_trust(struct check_probe *probe, bool is_tls, struct x509_store_st **store);
+/* Does it refuse certificates that are not valid? */
+bool probe_verifies(const struct check_probe *probe);
+/* Begin TLS on the wire; `name` is the one to ask for, `protocols` as in wire.h. False: the probe ends later. */
 bool probe_start_tls(struct check_probe *probe, struct wire *wire, const char *name, const char *protocols,
-		     struct tls_peer *peer);
+		     struct x509_store_st *store, struct tls_peer *peer);
 /* Why the handshake failed; writes the detail. */
 enum probe_reason probe_handshake_failed(struct check_probe *probe, const struct wire *wire,
 					 const struct tls_peer *peer);

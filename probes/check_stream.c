@@ -78,9 +78,11 @@ static bool shake_hands(struct check_probe *probe)
 /* Make the connection's TLS. False: the probe ends later. */
 static bool prepare_tls(struct check_probe *probe, struct stream *stream)
 {
+	struct x509_store_st *store = NULL;
 	char name[256];
 	probe_tls_name(probe, name);
-	return probe_start_tls(probe, &stream->wire, name, NULL, &stream->peer);
+	return probe_trust(probe, true, &store) &&
+	       probe_start_tls(probe, &stream->wire, name, NULL, store, &stream->peer);
 }
 
 /* --- saying and hearing ---------------------------------------------------------------------------------------- */

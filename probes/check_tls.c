@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS of probes: whom to trust. Certificates: which name they must have, what is wrong with them, how long they last. */
+/* TLS of probes: whom to trust. Certificates: which name they must have, what is wrong with them, how long they last.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -46,29 +47,33 @@ void probe_tls_name(const struct check_probe *probe, char *out)
 	(void)snprintf(out, NAME_SIZE, "%.*s", (int)len, name);
 }
 
-/* A check of another kind than these, which a redirect has led to TLS, says nothing of it: as by default. */
-static bool verifies(const struct model_check *check)
+bool probe_verifies(const struct check_probe *probe)
 {
-	return !check->tls.is_used || check->tls.verify;
+	/* A check by HTTP that a redirect has led to TLS says nothing of certificates: as by default. */
+	return !probe->check->tls.is_used || probe->check->tls.verify;
 }
 
-bool probe_start_tls(struct check_probe *probe, struct wire *wire, const char *name, const char *protocols,
-		     struct tls_peer *peer)
+bool probe_trust(struct check_probe *probe, bool is_tls, struct x509_store_st **store)
 {
 	const struct model_check_tls *tls = &probe->check->tls;
 	struct veer_diag diag = {""};
-	struct wire_tls spec = {
-		.name = name, .verify = verifies(probe->check), .peer = peer, .protocols = protocols};
+	*store = NULL;
+	if (!is_tls || tls_trust_store(probe->env->trust, tls->ca_file, tls->ca_pem, store, &diag) == VEER_OK)
+		return true;
+	probe_finish_later(probe, PROBE_REASON_INTERNAL, probe_detail(probe, "%.180s", diag.text));
+	return false;
+}
+
+bool probe_start_tls(struct check_probe *probe, struct wire *wire, const char *name, const char *protocols,
+		     struct x509_store_st *store, struct tls_peer *peer)
+{
+	const struct wire_tls spec = {
+		.name = name, .verify = probe_verifies(probe), .store = store, .peer = peer, .protocols = protocols};
 	*peer = (struct tls_peer){.wants_names = probe->env->note != NULL};
-	if (tls_trust_store(probe->env->trust, tls->ca_file, tls->ca_pem, &spec.store, &diag) != VEER_OK) {
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, probe_detail(probe, "%.180s", diag.text));
-		return false;
-	}
-	if (!wire_start_tls(wire, probe->env->tls, &spec)) {
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, "TLS cannot be prepared");
-		return false;
-	}
-	return true;
+	if (wire_start_tls(wire, probe->env->tls, &spec))
+		return true;
+	probe_finish_later(probe, PROBE_REASON_INTERNAL, "TLS cannot be prepared");
+	return false;
 }
 
 enum probe_reason probe_handshake_failed(struct check_probe *probe, const struct wire *wire,
@@ -76,7 +81,7 @@ enum probe_reason probe_handshake_failed(struct check_probe *probe, const struct
 {
 	unsigned long code = ERR_peek_last_error();
 	const char *why = code != 0 ? ERR_reason_error_string(code) : NULL;
-	if (peer->is_seen && peer->verify != X509_V_OK && verifies(probe->check)) {
+	if (peer->is_seen && peer->verify != X509_V_OK && probe_verifies(probe)) {
 		(void)probe_detail(probe, "%s", X509_verify_cert_error_string(peer->verify));
 		return reason_of_certificate(peer->verify);
 	}

@@ -79,8 +79,8 @@ static void add_http_request(struct args_table *t, struct options *o)
 		{.name = "http-version",
 		 .kind = ARGS_STRING,
 		 .target = &o->http_version,
-		 .value = "1.1|any|2",
-		 .help = "http(s): what to speak (1.1)"},
+		 .value = "default|1.1|any|2",
+		 .help = "http(s): what to speak"},
 	};
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }

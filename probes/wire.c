@@ -84,6 +84,11 @@ bool wire_speaks(const struct wire *wire, const char *protocol)
 	return len == strlen(protocol) && memcmp(chosen, protocol, len) == 0;
 }
 
+bool wire_lacks_protocol(const struct wire *wire)
+{
+	return !wire->is_shaken && ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL;
+}
+
 enum wire_state wire_read(struct wire *wire, void *out, size_t size, size_t *got)
 {
 	if (wire->ssl != NULL) {

@@ -46,6 +46,9 @@ enum wire_state wire_shake_hands(struct wire *wire);
 /* Has the other side chosen this protocol by ALPN ("h2")? */
 bool wire_speaks(const struct wire *wire, const char *protocol);
 
+/* Has the handshake just failed because the other side speaks none of the protocols (RFC 7301 3.2)? */
+bool wire_lacks_protocol(const struct wire *wire);
+
 /* At most `size` bytes (which must fit an int) into `out`; with WIRE_OK at least one. */
 enum wire_state wire_read(struct wire *wire, void *out, size_t size, size_t *got);
 /* As much of `len` > 0 bytes as can be written now. After WIRE_WAIT_* the same bytes must come again first. */

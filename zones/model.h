@@ -78,9 +78,10 @@ struct model_bytes {
 };
 
 enum model_http_version {
-	MODEL_HTTP_1_1, /* the default: HTTP/2 has more ways to fail, so it is for those who ask for it */
-	MODEL_HTTP_ANY, /* https: what both sides prefer, by ALPN; http: 1.1 */
-	MODEL_HTTP_2, /* https: nothing else; http: with prior knowledge (RFC 9113 3.3) */
+	MODEL_HTTP_DEFAULT, /* 1.1; https to a server that speaks nothing but 2: that */
+	MODEL_HTTP_1_1,     /* nothing else */
+	MODEL_HTTP_2,       /* https: nothing else; http: with prior knowledge (RFC 9113 3.3) */
+	MODEL_HTTP_ANY,     /* https: what both sides prefer, by ALPN; http: 1.1 */
 };
 
 /* HTTP and HTTPS; of gRPC `host` only. */

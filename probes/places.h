@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How many may do at a time what costs memory: whoever wants to takes a place, or waits for one, first come first
+ * served.
+ *
+ * Threads: the loop's.
+ */
+#ifndef VEER_PROBES_PLACES_H
+#define VEER_PROBES_PLACES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+
+struct place;
+
+/* In the caller's memory: zero it, set the first part. */
+struct places {
+	struct loop *loop; /* borrowed */
+	uint32_t max;
+	/* Told that somebody has to wait, at most once a minute; NULL: nobody asks. */
+	void (*crowded)(void *ctx, uint32_t taken, uint32_t waiting);
+	void *crowded_ctx;
+
+	uint32_t taken;
+	uint32_t waiting;
+	struct place *first; /* of those that wait */
+	struct place *last;
+	struct loop_timer timer;
+	int64_t told_ms; /* when it was said last; 0: never */
+};
+
+/* One place, held, waited for, or neither. Zero it. Its owner gives it back before freeing it. */
+struct place {
+	struct places *of;
+	bool is_held;
+	bool is_waiting;
+	struct place *next;
+	struct place *prev;
+	void (*granted)(void *ctx);
+	void *ctx;
+};
+
+/*
+ * Take a place now (true), or wait for it (false): then `granted` is called from the loop once it is held. Waiting
+ * needs no memory.
+ */
+bool places_take(struct places *places, struct place *place, void (*granted)(void *ctx), void *ctx);
+/* Give it back, or do not wait any more; fine when it is neither held nor waited for. */
+void places_give(struct place *place);
+/* Nobody holds or waits any more. */
+void places_deinit(struct places *places);
+
+#endif
