@@ -35,14 +35,28 @@ void tls_trust_free(struct tls_trust **trust);
 enum veer_err tls_trust_store(struct tls_trust *trust, const char *ca_file, const char *pem, struct x509_store_st **out,
 			      struct veer_diag *diag);
 
+struct tls_chains;
+
+/*
+ * Chains that were found good: the certificates that a server shows, by their bytes, with the store that vouches for
+ * them, for as long as all of them are valid. So their signatures are checked once, not in each handshake; that the
+ * server has the key, the name, and the time are judged each time. Bounded: 16,384 chains, of which a new one takes the
+ * place of one that was not used for longer. NULL when memory is out.
+ */
+struct tls_chains *tls_chains_new(void);
+/* `*chains` may be NULL. */
+void tls_chains_free(struct tls_chains **chains);
+
 /* What the peer showed in a handshake. Zero it before. */
 struct tls_peer {
-	bool wants_names;    /* set by the caller: fill the texts too */
-	bool is_seen;        /* a certificate came; all below is about it */
-	int verify;          /* X509_V_OK, or why it is not trusted (the name is not looked at) */
-	int64_t not_after_s; /* seconds since 1970 */
-	char version[16];    /* "TLSv1.3" */
-	char subject[160];   /* "CN=www.example.com"; cut when longer; bytes beyond ASCII are escaped */
+	struct tls_chains *chains; /* set by the caller: remember there, and ask there first; NULL: each time anew */
+	bool wants_names;          /* set by the caller: fill the texts too */
+	bool is_seen;              /* a certificate came; all below is about it */
+	bool is_remembered;        /* its chain was found good before */
+	int verify;                /* X509_V_OK, or why it is not trusted (the name is not looked at) */
+	int64_t not_after_s;       /* seconds since 1970 */
+	char version[16];          /* "TLSv1.3" */
+	char subject[160];         /* "CN=www.example.com"; cut when longer; bytes beyond ASCII are escaped */
 	char issuer[160];
 };
 

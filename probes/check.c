@@ -33,11 +33,12 @@ enum veer_err check_env_open(struct check_env *env, struct loop *loop)
 	if (env->quick != NULL)
 		env->exec = exec_pool_new(loop, env->quick);
 	env->trust = tls_trust_new();
+	env->chains = tls_chains_new();
 	env->tls = tls_context_new();
 	env->kept = http_kept_new(loop, KEPT_CONNECTIONS);
 	env->places = calloc(1, sizeof *env->places);
-	if (env->resolver == NULL || env->exec == NULL || env->trust == NULL || env->tls == NULL || env->kept == NULL ||
-	    env->places == NULL) {
+	if (env->resolver == NULL || env->exec == NULL || env->trust == NULL || env->chains == NULL ||
+	    env->tls == NULL || env->kept == NULL || env->places == NULL) {
 		check_env_close(env);
 		return VEER_ENOMEM;
 	}
@@ -55,6 +56,7 @@ void check_env_close(struct check_env *env)
 	jobs_free(&env->quick, false); /* a resolver may take its time */
 	jobs_free(&env->slow, false);
 	tls_context_free(&env->tls);
+	tls_chains_free(&env->chains);
 	tls_trust_free(&env->trust);
 	if (env->places != NULL)
 		places_deinit(env->places);

@@ -33,6 +33,7 @@ struct check_env {
 	struct jobs *slow;  /* threads for names that were slow before */
 	struct resolver *resolver;
 	struct tls_trust *trust;
+	struct tls_chains *chains;
 	struct ssl_ctx_st *tls;
 	struct places *places; /* of connections by TLS: each costs some 50 KiB while it is used */
 	struct http_kept *kept;

@@ -69,7 +69,7 @@ bool probe_start_tls(struct check_probe *probe, struct wire *wire, const char *n
 {
 	const struct wire_tls spec = {
 		.name = name, .verify = probe_verifies(probe), .store = store, .peer = peer, .protocols = protocols};
-	*peer = (struct tls_peer){.wants_names = probe->env->note != NULL};
+	*peer = (struct tls_peer){.chains = probe->env->chains, .wants_names = probe->env->note != NULL};
 	if (wire_start_tls(wire, probe->env->tls, &spec))
 		return true;
 	probe_finish_later(probe, PROBE_REASON_INTERNAL, "TLS cannot be prepared");
