@@ -77,6 +77,8 @@ static void release(struct check_probe *probe)
 		loop_unwatch(probe->env->loop, probe->fd);
 		(void)close(probe->fd);
 	}
+	if (probe->place.of != NULL)
+		places_give(&probe->place);
 	probe->resolve = NULL;
 	probe->own = NULL;
 	probe->fd = -1;
@@ -190,7 +192,7 @@ static void on_deadline(void *ctx)
 			     "this host's resolver does not answer, for no other name either");
 	else if (probe->resolve != NULL)
 		probe_finish(probe, PROBE_REASON_DNS_FAILED, "the name was not resolved in time");
-	else if (probe->is_waiting)
+	else if (probe->place.is_waiting)
 		probe_finish(probe, PROBE_REASON_INTERNAL, "too many connections by TLS are under way");
 	else if (probe->is_connected && probe->doing != NULL)
 		probe_finish(probe, PROBE_REASON_TIMEOUT,
@@ -200,8 +202,17 @@ static void on_deadline(void *ctx)
 			     probe->is_connected ? "no answer in time" : "no connection in time");
 }
 
-void probe_give_time(struct check_probe *probe, int64_t us)
+bool probe_take_place(struct check_probe *probe, void (*granted)(void *ctx), void *ctx)
 {
+	if (places_take(probe->env->places, &probe->place, granted, ctx))
+		return true;
+	probe->waits_us = probe_now_us(probe);
+	return false;
+}
+
+void probe_has_place(struct check_probe *probe)
+{
+	int64_t us = probe_now_us(probe) - probe->waits_us;
 	probe->started_ns += us * 1000;
 	/* Set already, so that it needs no memory. */
 	(void)loop_timer_set_at(probe->env->loop, &probe->deadline, probe->deadline.due_ms + us / 1000, on_deadline,

@@ -6,6 +6,7 @@
 #include "base/addr.h"
 #include "base/tls.h"
 #include "probes/check.h"
+#include "probes/places.h"
 #include "probes/resolve.h"
 #include "probes/wire.h"
 
@@ -24,7 +25,8 @@ struct check_probe {
 	void (*free_own)(struct check_probe *probe);
 	int fd;                  /* the socket, or -1; watched or not */
 	bool is_connected;       /* a connection stood: what failed later is no connect */
-	bool is_waiting;         /* for a place among those who use TLS */
+	struct place place;      /* among those who use TLS: held, waited for, or neither */
+	int64_t waits_us;        /* since when it is waited for */
 	const char *doing;       /* what it waits for, for the detail of a time-out: "in the TLS handshake"; or NULL */
 	bool has_warning;        /* a success is one with the reason `tls_expires_soon` */
 	enum probe_reason early; /* an outcome that was known before check_start() returned */
@@ -38,10 +40,15 @@ void probe_finish_later(struct check_probe *probe, enum probe_reason reason, con
 /* Write the detail; the result is to be passed to one of those two. */
 const char *probe_detail(struct check_probe *probe, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* So long the agent itself had it wait: move its start and its deadline. */
-void probe_give_time(struct check_probe *probe, int64_t us);
 /* Microseconds since the start, at least 1. */
 int64_t probe_now_us(const struct check_probe *probe);
+/*
+ * Take a place among those who use TLS: true when there is one now. Otherwise the probe waits, and `granted(ctx)` is
+ * called when it has one. The time that this takes is not the endpoint's.
+ */
+bool probe_take_place(struct check_probe *probe, void (*granted)(void *ctx), void *ctx);
+/* Called first by `granted`. */
+void probe_has_place(struct check_probe *probe);
 /* Tell who watches, if anybody does. */
 void probe_note(const struct check_probe *probe, const char *step, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -208,23 +208,39 @@ static void on_ready(void *ctx, int fd, unsigned events)
 		hear(probe);
 }
 
+/* Connect; `stream` is NULL when nothing is said. */
+static void begin(struct check_probe *probe)
+{
+	struct stream *stream = probe->own;
+	if (!probe_connect(probe, SOCK_STREAM, 0))
+		return;
+	if (stream != NULL) {
+		stream->wire.fd = probe->fd;
+		if (probe->check->tls.is_used && !prepare_tls(probe, stream))
+			return;
+	}
+	(void)probe_watch(probe, LOOP_WRITE, on_ready);
+}
+
+static void on_place(void *ctx)
+{
+	struct check_probe *probe = ctx;
+	probe_has_place(probe);
+	begin(probe);
+}
+
 void probe_stream(struct check_probe *probe)
 {
 	const struct model_check *check = probe->check;
 	bool is_plain = !check->tls.is_used && check->exchange.send.data == NULL && check->exchange.expect.data == NULL;
-	if (!probe_connect(probe, SOCK_STREAM, 0))
-		return;
 	if (!is_plain) {
-		struct stream *stream = calloc(1, sizeof *stream);
-		probe->own = stream;
+		probe->own = calloc(1, sizeof(struct stream));
 		probe->free_own = stream_free;
-		if (stream == NULL) {
+		if (probe->own == NULL) {
 			probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(VEER_ENOMEM));
 			return;
 		}
-		stream->wire.fd = probe->fd;
-		if (check->tls.is_used && !prepare_tls(probe, stream))
-			return;
 	}
-	(void)probe_watch(probe, LOOP_WRITE, on_ready);
+	if (!check->tls.is_used || probe_take_place(probe, on_place, probe))
+		begin(probe);
 }

@@ -19,8 +19,8 @@ static void connect_anew(struct http_exchange *x);
 static void drop(struct http_exchange *x)
 {
 	http_conn_free(&x->conn, x->probe->env->loop);
-	if (x->place.of != NULL)
-		places_give(&x->place);
+	if (x->probe->place.of != NULL)
+		places_give(&x->probe->place);
 	if (x->has_reader)
 		http1_deinit(&x->reader);
 	x->has_reader = false;
@@ -111,8 +111,8 @@ static void finish(struct http_exchange *x, struct http_reply *reply)
 	note_status(probe, reply);
 	x->stage = HTTP_STAGE_NONE;
 	x->conn = NULL;
-	if (x->place.of != NULL)
-		places_give(&x->place);
+	if (probe->place.of != NULL)
+		places_give(&probe->place);
 	loop_unwatch(loop, conn->wire.fd);
 	/* A reply of HTTP/2 is the connection's, and must stay until it was heard; a redirect may want this one again.
 	 */
@@ -454,24 +454,17 @@ static void connect_now(struct http_exchange *x)
 	(void)watch(x, LOOP_WRITE);
 }
 
-/* A place is free. The time that it took was not the endpoint's. */
 static void on_place(void *ctx)
 {
 	struct http_exchange *x = ctx;
-	x->probe->is_waiting = false;
-	probe_give_time(x->probe, probe_now_us(x->probe) - x->waits_us);
+	probe_has_place(x->probe);
 	connect_now(x);
 }
 
 static void connect_anew(struct http_exchange *x)
 {
-	struct check_probe *probe = x->probe;
-	if (!x->aim.is_tls || places_take(probe->env->places, &x->place, on_place, x)) {
+	if (!x->aim.is_tls || probe_take_place(x->probe, on_place, x))
 		connect_now(x);
-		return;
-	}
-	probe->is_waiting = true;
-	x->waits_us = probe_now_us(probe);
 }
 
 /* Ask on a kept connection. It is watched only, for nothing may end before the start has returned. */

@@ -16,7 +16,6 @@
 #include "probes/check_internal.h"
 #include "probes/http1.h"
 #include "probes/http_conn.h"
-#include "probes/places.h"
 
 #define HTTP_TRIES_MAX 3
 
@@ -56,8 +55,6 @@ struct http_exchange {
 	enum http_stage stage;
 	enum model_http_version version; /* what is tried now: the aim's, or what the server turned out to want */
 	struct http_conn *conn;
-	struct place place; /* of a connection by TLS: waited for, or held as long as it is ours */
-	int64_t waits_us;   /* since when it is waited for */
 	struct http1_reader reader;
 	bool has_reader;
 	struct buf request; /* of HTTP/1 */

@@ -25,6 +25,8 @@ static void hold(struct places *places, struct place *place)
 {
 	place->is_held = true;
 	places->taken++;
+	if (places->taken > places->peak)
+		places->peak = places->taken;
 }
 
 /* From the loop, so that who gives a place back is not called into. */

@@ -24,6 +24,7 @@ struct places {
 	void *crowded_ctx;
 
 	uint32_t taken;
+	uint32_t peak; /* the most that were taken since the owner has set it to 0 */
 	uint32_t waiting;
 	struct place *first; /* of those that wait */
 	struct place *last;
