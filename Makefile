@@ -63,7 +63,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench steady detect load sim sim-mutants clean help deps test-deps install tests
+.PHONY: all run test unit functional differential abuse lint format fuzz fuzz-run bench steady detect load replies http2 sim sim-mutants clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -112,6 +112,17 @@ detect: all  ## measure the time from a site's death to the first answer without
 
 load: all $(TOOL_BINS)  ## measure what 10 agents with 10,000 endpoints cost the control plane, all well and all failing
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/bench/load.py
+
+REPLIES ?= 100000
+# What has been played through these readers: an interrupted run goes on, a changed one begins anew.
+REPLIES_STATE = build/replies/$(shell cat probes/http*.[ch] probes/wire.[ch] probes/check*.[ch] tests/unit/*repl*.[ch] | sha256sum | cut -c1-12)
+replies: $(B)/tests/test_reply_paths  ## play REPLIES= mutated HTTP replies in clear, by TLS, kept and behind a redirect: one verdict; adds up over runs
+	@mkdir -p $(REPLIES_STATE); next=$$(cat $(REPLIES_STATE)/next 2>/dev/null || echo 0); \
+	while [ $$next -lt $(REPLIES) ]; do \
+		VEER_REPLIES_FROM=$$next VEER_REPLIES=1000 $(B)/tests/test_reply_paths >$(REPLIES_STATE)/log 2>&1 || \
+			{ cat $(REPLIES_STATE)/log; exit 1; }; \
+		next=$$((next + 1000)); echo $$next >$(REPLIES_STATE)/next; \
+	done; echo "$$next replies, one verdict of each"
 
 unit: $(UNIT_BINS) $(REPLAY_BINS) $(SIM_BIN)  ## build and run the C unit tests only
 	@/usr/bin/python3 tests/run.py --build $(B) --unit-only

@@ -2,6 +2,8 @@
 #include "probes/http_exchange.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -394,6 +396,13 @@ static bool shake_hands(struct http_exchange *x)
 	return ask(x, is_http2);
 }
 
+/* Whoever writes more than once must not wait each time until the other side has acknowledged what came before. */
+static void send_at_once(int fd)
+{
+	const int yes = 1;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+}
+
 /* True when the connection stands and the next stage has begun; otherwise the probe has ended, or will. */
 static bool on_connected(struct http_exchange *x)
 {
@@ -408,6 +417,8 @@ static bool on_connected(struct http_exchange *x)
 	}
 	probe->is_connected = true;
 	probe->timing.connect_us = probe_now_us(probe);
+	if (x->aim.is_tls || probe->check->keeps_connection)
+		send_at_once(x->conn->wire.fd);
 	if (!x->aim.is_tls)
 		return ask(x, x->version == MODEL_HTTP_2);
 	probe->doing = "in the TLS handshake";
