@@ -70,7 +70,7 @@ export DNS_PORT API_PORT SITE_PORT
 all: $(PROGRAMS)  ## build the four programs below build/
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 	@echo '  SANITIZE=address,undefined or SANITIZE=thread builds and tests with sanitizers'
 
 deps:
@@ -95,6 +95,10 @@ differential: all  ## ask veer-dnsd, Knot and NSD 200,000 questions about 350 zo
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --handwritten --questions 1000
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --zones 200 --questions 600
+
+http2: tests  ## probe 30,000 replies of all sizes from real servers of HTTP/1.1 and 2, fresh and kept: none may fail; adds up over runs
+	@tests/tools/fetch-peers build/peers
+	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/http_peers.py
 
 bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a bare echo
 	@tests/tools/fetch-peers build/peers
