@@ -28,6 +28,7 @@ struct http2 {
 	int head_status;  /* of the head that is being read */
 	size_t head_bytes;
 	size_t empty_frames;
+	size_t pieces;      /* CONTINUATION frames of the head that is being read */
 	const uint8_t *out; /* nghttp2's, to be sent */
 	size_t out_len;
 	const uint8_t *body; /* of the request */
@@ -170,7 +171,9 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 {
 	struct http2 *h = ctx;
 	(void)session;
-	(void)hd;
+	h->pieces = hd->type == NGHTTP2_CONTINUATION ? h->pieces + 1 : 0;
+	if (h->pieces > HTTP2_HEAD_PIECES_MAX)
+		return give_up(h, "the head of the reply is in too many pieces");
 	if (++h->empty_frames > HTTP2_EMPTY_FRAMES_MAX)
 		return give_up(h, "the server floods the connection with frames that bring nothing");
 	return 0;
@@ -367,6 +370,8 @@ static nghttp2_session *session_new(struct http2 *h)
 		nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
 		nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
 		nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+		/* It counts one as often as it comes in parts; we count frames. */
+		nghttp2_option_set_max_continuations(option, 10 * HTTP2_HEAD_PIECES_MAX);
 		nghttp2_option_set_max_outbound_ack(option, ACKS_MAX);
 		nghttp2_option_set_max_settings(option, SETTINGS_MAX);
 		nghttp2_option_set_no_closed_streams(option, 1);

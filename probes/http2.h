@@ -20,6 +20,7 @@
 #define HTTP2_HEAD_MAX_BYTES                                                                                           \
 	((size_t)64 * 1024)         /* header fields and trailers of all heads of a reply, as in http1.h               \
 				     */
+#define HTTP2_HEAD_PIECES_MAX 128   /* CONTINUATION frames of one head */
 #define HTTP2_EMPTY_FRAMES_MAX 1000 /* of those that bring nothing of a reply: for one request, or idle */
 
 enum http2_state {
