@@ -147,8 +147,8 @@ class Health(grpc.GenericRpcHandler):
 
 
 class GrpcServer:
-    def __init__(self, pki):
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), handlers=(Health(),))
+    def __init__(self, pki, options=()):
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), handlers=(Health(),), options=options)
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         with open(pki.path("good.key"), "rb") as key, open(pki.path("good.pem"), "rb") as cert:
             credentials = grpc.ssl_server_credentials([(key.read(), cert.read())])
