@@ -121,9 +121,9 @@ REPLIES ?= 100000
 # What has been played through these readers: an interrupted run goes on, a changed one begins anew.
 REPLIES_STATE = build/replies/$(shell cat probes/http*.[ch] probes/wire.[ch] probes/check*.[ch] tests/unit/*repl*.[ch] | sha256sum | cut -c1-12)
 replies: $(B)/tests/test_reply_paths  ## play REPLIES= mutated HTTP replies in clear, by TLS, kept and behind a redirect: one verdict; adds up over runs
-	@mkdir -p $(REPLIES_STATE); next=$$(cat $(REPLIES_STATE)/next 2>/dev/null || echo 0); \
+	@mkdir -p $(REPLIES_STATE) && cp -u $(B)/tests/test_reply_paths $(REPLIES_STATE)/play; next=$$(cat $(REPLIES_STATE)/next 2>/dev/null || echo 0); \
 	while [ $$next -lt $(REPLIES) ]; do \
-		VEER_REPLIES_FROM=$$next VEER_REPLIES=1000 $(B)/tests/test_reply_paths >$(REPLIES_STATE)/log 2>&1 || \
+		VEER_REPLIES_FROM=$$next VEER_REPLIES=1000 $(REPLIES_STATE)/play >$(REPLIES_STATE)/log 2>&1 || \
 			{ cat $(REPLIES_STATE)/log; exit 1; }; \
 		next=$$((next + 1000)); echo $$next >$(REPLIES_STATE)/next; \
 	done; echo "$$next replies, one verdict of each"

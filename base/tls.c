@@ -249,7 +249,7 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
 	if (peer == NULL)
 		return X509_verify_cert(ctx);
 	if (peer->chains != NULL)
-		ok = tls_chains_verify(peer->chains, ctx, &peer->is_remembered);
+		ok = tls_chains_verify(peer->chains, ctx, peer);
 	else
 		ok = X509_verify_cert(ctx);
 	const X509 *certificate = X509_STORE_CTX_get0_cert(ctx);
@@ -269,7 +269,10 @@ SSL_CTX *tls_context_new(void)
 	/* SHA-256 is a good deal faster than SHA-384 where the processor knows it, and a handshake is mostly that. */
 	(void)SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
 						"TLS_CHACHA20_POLY1305_SHA256");
-	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	/* Where sessions are kept is the connection's affair. */
+	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL |
+							      SSL_SESS_CACHE_NO_AUTO_CLEAR);
+	SSL_CTX_sess_set_new_cb(context, tls_sessions_on_new);
 	(void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 						SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);

@@ -47,16 +47,37 @@ struct tls_chains *tls_chains_new(void);
 /* `*chains` may be NULL. */
 void tls_chains_free(struct tls_chains **chains);
 
+struct tls_sessions;
+
+#define TLS_SESSION_KEY_SIZE 400
+
+/*
+ * Sessions to be resumed (RFC 8446 2.2): the latest of each key, at most `max` (some 15 KiB each), of which the one
+ * that was noted longest ago goes first. One is offered only as long as the chain is valid that was verified when it
+ * began, and only once in TLS 1.3. NULL when memory is out.
+ */
+struct tls_sessions *tls_sessions_new(uint32_t max);
+/* `*sessions` may be NULL. */
+void tls_sessions_free(struct tls_sessions **sessions);
+
 /* What the peer showed in a handshake. Zero it before. */
 struct tls_peer {
 	struct tls_chains *chains; /* set by the caller: remember there, and ask there first; NULL: each time anew */
-	bool wants_names;          /* set by the caller: fill the texts too */
-	bool is_seen;              /* a certificate came; all below is about it */
-	bool is_remembered;        /* its chain was found good before */
-	int verify;                /* X509_V_OK, or why it is not trusted (the name is not looked at) */
-	int64_t not_after_s;       /* seconds since 1970 */
-	char version[16];          /* "TLSv1.3" */
-	char subject[160];         /* "CN=www.example.com"; cut when longer; bytes beyond ASCII are escaped */
+	struct tls_sessions *sessions; /* set by the caller: resume one, and note new ones; NULL: neither */
+	/* Set by the caller, where there are sessions: with whom, and how that one is judged. Of the same key all is.
+	 */
+	char session_key[TLS_SESSION_KEY_SIZE];
+	struct x509_store_st *store; /* set by tls_connection_resume(); the connection counts it */
+	bool is_resumed;             /* a session is resumed: no certificate comes */
+	int64_t valid_from_s;        /* the chain that was verified is valid from then (since 1970), 0: it was not */
+	int64_t valid_until_s;
+	bool wants_names;    /* set by the caller: fill the texts too */
+	bool is_seen;        /* a certificate came; all below is about it */
+	bool is_remembered;  /* its chain was found good before */
+	int verify;          /* X509_V_OK, or why it is not trusted (the name is not looked at) */
+	int64_t not_after_s; /* seconds since 1970 */
+	char version[16];    /* "TLSv1.3" */
+	char subject[160];   /* "CN=www.example.com"; cut when longer; bytes beyond ASCII are escaped */
 	char issuer[160];
 };
 
@@ -73,6 +94,8 @@ void tls_context_free(struct ssl_ctx_st **context);
  */
 void tls_context_use(struct ssl_ctx_st *context, struct x509_store_st *store, struct tls_peer *peer);
 void tls_connection_use(struct ssl_st *ssl, struct x509_store_st *store, struct tls_peer *peer);
+/* Offer a session of the peer's key, if there is one. After tls_connection_use(), whose peer must outlive the `ssl`. */
+void tls_connection_resume(struct ssl_st *ssl, struct x509_store_st *store, struct tls_peer *peer);
 
 /* Whole days from `now_s` (since 1970) until `not_after_s`, negative when it is over. */
 int64_t tls_days_left(int64_t not_after_s, int64_t now_s);

@@ -79,7 +79,7 @@ static struct remembered *find(struct tls_chains *chains, const uint8_t digest[D
 }
 
 /* The chain that the verification has built is good: note it, with the time in which all of it is valid. */
-static void remember(struct tls_chains *chains, X509_STORE_CTX *ctx, const uint8_t digest[DIGEST_BYTES])
+static struct remembered *remember(struct tls_chains *chains, X509_STORE_CTX *ctx, const uint8_t digest[DIGEST_BYTES])
 {
 	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
 	struct remembered *set = &chains->places[(size_t)(digest[0] | (digest[1] & 15) << 8) * WAYS];
@@ -100,9 +100,10 @@ static void remember(struct tls_chains *chains, X509_STORE_CTX *ctx, const uint8
 		if (set[i].used < place->used)
 			place = &set[i];
 	if (made.store == NULL || X509_STORE_up_ref(made.store) != 1)
-		return;
+		return NULL;
 	X509_STORE_free(place->store);
 	*place = made;
+	return place;
 }
 
 /* The certificate must be for the name that was asked for: the error, or X509_V_OK. As OpenSSL judges it. */
@@ -121,23 +122,31 @@ static int judge_name(X509_STORE_CTX *ctx)
 	return error;
 }
 
-int tls_chains_verify(struct tls_chains *chains, X509_STORE_CTX *ctx, bool *is_remembered)
+static void tell(struct tls_peer *peer, const struct remembered *chain)
+{
+	peer->valid_from_s = chain->from_s;
+	peer->valid_until_s = chain->until_s;
+}
+
+int tls_chains_verify(struct tls_chains *chains, X509_STORE_CTX *ctx, struct tls_peer *peer)
 {
 	uint8_t digest[DIGEST_BYTES];
 	int64_t now_s = (int64_t)time(NULL);
-	*is_remembered = false;
 	if (!digest_of(ctx, digest))
 		return X509_verify_cert(ctx);
 	struct remembered *known = find(chains, digest, X509_STORE_CTX_get0_store(ctx));
 	if (known != NULL && now_s >= known->from_s && now_s <= known->until_s) {
 		int error = judge_name(ctx);
 		known->used = ++chains->turn;
-		*is_remembered = true;
+		peer->is_remembered = true;
+		tell(peer, known);
 		X509_STORE_CTX_set_error(ctx, error);
 		return error == X509_V_OK;
 	}
 	int ok = X509_verify_cert(ctx);
 	if (ok == 1 && X509_STORE_CTX_get_error(ctx) == X509_V_OK && known == NULL)
-		remember(chains, ctx, digest);
+		known = remember(chains, ctx, digest);
+	if (ok == 1 && known != NULL)
+		tell(peer, known);
 	return ok;
 }

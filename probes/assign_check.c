@@ -117,6 +117,7 @@ static void put_tls(json_t *object, const struct model_check_tls *tls, bool *fai
 {
 	put_str_if(object, "sni", tls->sni, failed);
 	put(object, "tls_verify", json_boolean(tls->verify), failed);
+	put_bool_if(object, "tls_resume", tls->resumes, failed);
 	put_str_if(object, "ca_file", tls->ca_file, failed);
 	put_str_if(object, "ca_pem", tls->ca_pem, failed);
 	put_int_if(object, "cert_warn_days", tls->cert_warn_days, failed);

@@ -19,6 +19,7 @@
 #define SLOW_THREADS 32
 #define JOBS_WAITING 4096
 #define KEPT_CONNECTIONS 1024
+#define SESSIONS 1024
 #define TLS_CONNECTIONS 2048 /* under way at a time; one costs some 50 KiB */
 
 /* --- what all probes share ------------------------------------------------------------------------------------- */
@@ -34,11 +35,12 @@ enum veer_err check_env_open(struct check_env *env, struct loop *loop)
 		env->exec = exec_pool_new(loop, env->quick);
 	env->trust = tls_trust_new();
 	env->chains = tls_chains_new();
+	env->sessions = tls_sessions_new(SESSIONS);
 	env->tls = tls_context_new();
 	env->kept = http_kept_new(loop, KEPT_CONNECTIONS);
 	env->places = calloc(1, sizeof *env->places);
 	if (env->resolver == NULL || env->exec == NULL || env->trust == NULL || env->chains == NULL ||
-	    env->tls == NULL || env->kept == NULL || env->places == NULL) {
+	    env->sessions == NULL || env->tls == NULL || env->kept == NULL || env->places == NULL) {
 		check_env_close(env);
 		return VEER_ENOMEM;
 	}
@@ -56,6 +58,7 @@ void check_env_close(struct check_env *env)
 	jobs_free(&env->quick, false); /* a resolver may take its time */
 	jobs_free(&env->slow, false);
 	tls_context_free(&env->tls);
+	tls_sessions_free(&env->sessions);
 	tls_chains_free(&env->chains);
 	tls_trust_free(&env->trust);
 	if (env->places != NULL)

@@ -34,6 +34,7 @@ struct check_env {
 	struct resolver *resolver;
 	struct tls_trust *trust;
 	struct tls_chains *chains;
+	struct tls_sessions *sessions;
 	struct ssl_ctx_st *tls;
 	struct places *places; /* of connections by TLS: each costs some 50 KiB while it is used */
 	struct http_kept *kept;

@@ -80,8 +80,8 @@ bool probe_trust(struct check_probe *probe, bool is_tls, struct x509_store_st **
 /* Does it refuse certificates that are not valid? */
 bool probe_verifies(const struct check_probe *probe);
 /* Begin TLS on the wire; `name` is the one to ask for, `protocols` as in wire.h. False: the probe ends later. */
-bool probe_start_tls(struct check_probe *probe, struct wire *wire, const char *name, const char *protocols,
-		     struct x509_store_st *store, struct tls_peer *peer);
+bool probe_start_tls(struct check_probe *probe, struct wire *wire, uint16_t port, const char *name,
+		     const char *protocols, struct x509_store_st *store, struct tls_peer *peer);
 /* Why the handshake failed; writes the detail. */
 enum probe_reason probe_handshake_failed(struct check_probe *probe, const struct wire *wire,
 					 const struct tls_peer *peer);

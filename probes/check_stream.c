@@ -82,7 +82,7 @@ static bool prepare_tls(struct check_probe *probe, struct stream *stream)
 	char name[256];
 	probe_tls_name(probe, name);
 	return probe_trust(probe, true, &store) &&
-	       probe_start_tls(probe, &stream->wire, name, NULL, store, &stream->peer);
+	       probe_start_tls(probe, &stream->wire, probe->check->port, name, NULL, store, &stream->peer);
 }
 
 /* --- saying and hearing ---------------------------------------------------------------------------------------- */

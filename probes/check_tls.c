@@ -64,12 +64,24 @@ bool probe_trust(struct check_probe *probe, bool is_tls, struct x509_store_st **
 	return false;
 }
 
-bool probe_start_tls(struct check_probe *probe, struct wire *wire, const char *name, const char *protocols,
-		     struct x509_store_st *store, struct tls_peer *peer)
+/* All on which it depends with whom a session is, and whether it may be used. */
+static void set_sessions(const struct check_probe *probe, uint16_t port, const char *name, struct tls_peer *peer)
+{
+	char address[VEER_ADDR_TEXT_SIZE];
+	veer_addr_print(&probe->target, address);
+	peer->sessions = probe->env->sessions;
+	(void)snprintf(peer->session_key, sizeof peer->session_key, "%s %u %d %s", address, port, probe_verifies(probe),
+		       name);
+}
+
+bool probe_start_tls(struct check_probe *probe, struct wire *wire, uint16_t port, const char *name,
+		     const char *protocols, struct x509_store_st *store, struct tls_peer *peer)
 {
 	const struct wire_tls spec = {
 		.name = name, .verify = probe_verifies(probe), .store = store, .peer = peer, .protocols = protocols};
 	*peer = (struct tls_peer){.chains = probe->env->chains, .wants_names = probe->env->note != NULL};
+	if (probe->check->tls.resumes)
+		set_sessions(probe, port, name, peer);
 	if (wire_start_tls(wire, probe->env->tls, &spec))
 		return true;
 	probe_finish_later(probe, PROBE_REASON_INTERNAL, "TLS cannot be prepared");
@@ -111,6 +123,8 @@ enum probe_reason probe_judge_certificate(struct check_probe *probe, const struc
 
 void probe_note_peer(const struct check_probe *probe, const struct tls_peer *peer)
 {
+	if (peer->is_resumed)
+		probe_note(probe, "tls", "an earlier session is resumed");
 	if (!peer->is_seen)
 		return;
 	probe_note(probe, "tls", "%s%s", peer->version,

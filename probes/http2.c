@@ -162,8 +162,12 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	}
 	if (is_headers && h->empty_frames > 0)
 		h->empty_frames--; /* its size is counted elsewhere */
-	if ((is_headers || frame->hd.type == NGHTTP2_DATA) && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+	bool is_end =
+		(is_headers || frame->hd.type == NGHTTP2_DATA) && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+	if (is_end && h->has_head)
 		h->reply.state = HTTP2_DONE;
+	else if (is_end)
+		fail(h, HTTP2_BAD, "the reply has no status");
 	return 0;
 }
 

@@ -423,8 +423,8 @@ static bool on_connected(struct http_exchange *x)
 		return ask(x, x->version == MODEL_HTTP_2);
 	probe->doing = "in the TLS handshake";
 	x->stage = HTTP_STAGE_SHAKE;
-	if (probe_start_tls(probe, &x->conn->wire, x->aim.host, protocols_of(x->version), x->conn->aim.store,
-			    &x->conn->peer))
+	if (probe_start_tls(probe, &x->conn->wire, x->aim.port, x->aim.host, protocols_of(x->version),
+			    x->conn->aim.store, &x->conn->peer))
 		return true;
 	drop(x);
 	return false;

@@ -37,6 +37,8 @@ bool wire_start_tls(struct wire *wire, SSL_CTX *context, const struct wire_tls *
 		return false;
 	}
 	tls_connection_use(ssl, tls->store, tls->peer);
+	if (tls->peer->sessions != NULL)
+		tls_connection_resume(ssl, tls->store, tls->peer);
 	SSL_set_verify(ssl, tls->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	SSL_set_connect_state(ssl);
 	wire->ssl = ssl;
@@ -71,6 +73,8 @@ enum wire_state wire_shake_hands(struct wire *wire)
 	if (rc != 1)
 		return state_of(wire, rc, errno);
 	wire->is_shaken = true;
+	if (SSL_session_reused(wire->ssl) == 1)
+		((struct tls_peer *)SSL_get_app_data(wire->ssl))->is_resumed = true;
 	return WIRE_OK;
 }
 

@@ -104,6 +104,7 @@ struct model_check_tls {
 	bool is_used;
 	const char *sni; /* NULL: host, else the endpoint's address */
 	bool verify;
+	bool resumes;            /* sessions of earlier probes */
 	const char *ca_file;     /* a PEM bundle on the agent's host; with ca_pem NULL too: the system's */
 	const char *ca_pem;      /* a PEM bundle in the check itself */
 	uint32_t cert_warn_days; /* 0: off; the certificate ends in less: a warning */

@@ -243,10 +243,16 @@ static void read_tls(struct json_cursor *c, struct arena *arena, struct model_ch
 	if (c->err == VEER_OK && tls->sni != NULL && strpbrk(tls->sni, " /@?#\\") != NULL)
 		veer_json_fail(c, "sni", VEER_EINVAL, "\"%s\" is not a host name", tls->sni);
 	tls->verify = veer_json_bool_or(c, "tls_verify", true);
+	tls->resumes = veer_json_bool_or(c, "tls_resume", false);
 	read_authorities(c, arena, tls);
 	tls->cert_warn_days = (uint32_t)veer_json_int_or(c, "cert_warn_days", 0, CERT_DAYS_MAX, 0);
 	tls->cert_fail_days = (uint32_t)veer_json_int_or(c, "cert_fail_days", 0, CERT_DAYS_MAX, 0);
-	if (c->err == VEER_OK && check->keeps_connection && (tls->cert_warn_days > 0 || tls->cert_fail_days > 0))
+	bool wants_days = tls->cert_warn_days > 0 || tls->cert_fail_days > 0;
+	if (c->err == VEER_OK && tls->resumes && wants_days)
+		veer_json_fail(c, "tls_resume", VEER_EINVAL,
+			       "a certificate is not seen when a session is resumed: not with cert_warn_days or "
+			       "cert_fail_days");
+	if (c->err == VEER_OK && check->keeps_connection && wants_days)
 		veer_json_fail(c, "keep_connection", VEER_EINVAL,
 			       "a certificate is seen when a connection begins: not with cert_warn_days or "
 			       "cert_fail_days");

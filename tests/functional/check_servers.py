@@ -80,7 +80,7 @@ class Pki:
 LOCATIONS = """
     default_type text/plain;
     location / { return 200 "{\\"status\\": \\"healthy\\"}"; }
-    location /echo { return 200 "$request_method $server_protocol host=$http_host sni=$ssl_server_name probe=$http_x_probe"; }
+    location /echo { return 200 "$request_method $server_protocol host=$http_host sni=$ssl_server_name probe=$http_x_probe reused=$ssl_session_reused"; }
     location /status/500 { return 500 "broken"; }
     location /status/204 { return 204; }
     location /moved { return 302 /echo; }

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from check_servers import GrpcServer, Hostile, Pki, answers, free_port
+from check_servers import PEERS, GrpcServer, Hostile, Nginx, Pki, answers, free_port
 from http_peers import Probes
 from veer_util import SLOW, wait_until
 
@@ -100,6 +100,25 @@ def test_grpc_is_kept_and_drained(probes, pki, tls, options):
             assert probes.run({**check, "keep_connection": is_kept}, 150) == (150, 0, "")
         good, bad, text = probes.run({**check, "keep_connection": True, "service": "cellar"}, 3)
         assert (good, bad, text) == (0, 3, "grpc_status: NOT_SERVING")
+    finally:
+        server.close()
+
+
+@pytest.mark.skipif(not os.path.exists(os.path.join(PEERS, "usr/sbin/nginx")), reason="tests/tools/fetch-peers was not run")
+def test_sessions_are_resumed_where_the_check_says_so(probes, pki, tmp_path):
+    server = Nginx(tmp_path / "nginx", pki)
+    check = {"kind": "https", "port": server.ports["good"], "path": "/echo", "host": "www.example.test", "ca_pem": pki.text("ca.pem")}
+    try:
+        for _ in range(3):
+            assert probes.run({**check, "body_contains": "reused=."}) == (1, 0, "")
+        assert probes.run({**check, "tls_resume": True, "body_contains": "reused=."}) == (1, 0, "")
+        for version in ("1.1", "2", "1.1"):
+            assert probes.run({**check, "tls_resume": True, "http_version": version, "body_contains": "reused=r"}) == (1, 0, "")
+        # Another name, another trust, and no trust at all are other sessions.
+        assert probes.run({**check, "tls_resume": True, "host": "other.example.test"})[2].startswith("tls_name")
+        assert probes.run({**check, "tls_resume": True, "ca_pem": pki.text("self.pem")})[2].startswith("tls_untrusted")
+        assert probes.run({**check, "tls_resume": True, "tls_verify": False, "body_contains": "reused=."}) == (1, 0, "")
+        assert probes.run({**check, "body_contains": "reused=."}) == (1, 0, "")
     finally:
         server.close()
 

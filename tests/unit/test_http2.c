@@ -288,6 +288,13 @@ static void w_101(struct buf *to)
 	put_head(to, 1, 0, "101", NULL, NULL);
 }
 
+static void w_no_status(struct buf *to)
+{
+	put_settings(to);
+	put_head(to, 1, 0, "073", NULL, NULL);
+	put_frame(to, DATA, END_STREAM, 1, "ok", 2);
+}
+
 static void w_pings(struct buf *to)
 {
 	put_settings(to);
@@ -371,6 +378,7 @@ static const struct reply_case cases[] = {
 	{"garbage", w_garbage, HTTP2_BAD, 0, "", false},
 	{"pushes", w_push, HTTP2_BAD, 0, "", false},
 	{"switches protocols", w_101, HTTP2_BAD, 0, "", true},
+	{"a status that is none", w_no_status, HTTP2_BAD, 0, "ok", true},
 	{"pings for ever", w_pings, HTTP2_BAD, 0, "", false},
 	{"settings for ever", w_many_settings, HTTP2_BAD, 0, "", false},
 	{"empty frames for ever", w_empty_data, HTTP2_BAD, 200, "", false},

@@ -25,6 +25,8 @@ struct world {
 	SSL_CTX *client;
 	struct tls_trust *trust;
 	struct tls_chains *chains;
+	struct tls_sessions *sessions; /* NULL: none are resumed */
+	SSL_CTX *server;               /* NULL: a new one for each handshake, which knows no tickets of others */
 };
 
 static int setup(void **state)
@@ -58,7 +60,7 @@ static int teardown(void **state)
 /* A handshake with a server that has the certificate; true when the client accepts it. */
 static bool shake(struct world *w, const char *name, const char *trusted, struct tls_peer *peer)
 {
-	SSL_CTX *server = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *server = w->server != NULL ? w->server : SSL_CTX_new(TLS_server_method());
 	struct x509_store_st *store = NULL;
 	char *pem = NULL;
 	size_t pem_len = 0;
@@ -75,9 +77,12 @@ static bool shake(struct world *w, const char *name, const char *trusted, struct
 	assert_int_equal(BIO_new_bio_pair(&near, 65536, &far, 65536), 1);
 	SSL_set_bio(ours, near, near);
 	SSL_set_bio(theirs, far, far);
-	*peer = (struct tls_peer){.chains = w->chains};
+	*peer = (struct tls_peer){.chains = w->chains, .sessions = w->sessions};
+	(void)snprintf(peer->session_key, sizeof peer->session_key, "%s", name);
 	assert_int_equal(SSL_set1_host(ours, name), 1);
 	tls_connection_use(ours, store, peer);
+	if (w->sessions != NULL)
+		tls_connection_resume(ours, store, peer);
 	SSL_set_verify(ours, SSL_VERIFY_PEER, NULL);
 	SSL_set_connect_state(ours);
 	SSL_set_accept_state(theirs);
@@ -86,9 +91,16 @@ static bool shake(struct world *w, const char *name, const char *trusted, struct
 		done = SSL_do_handshake(ours);
 		(void)SSL_do_handshake(theirs);
 	}
+	/* What comes after the handshake is read with what is said first: tickets. */
+	char byte = 'x';
+	(void)SSL_write(theirs, &byte, 1);
+	(void)SSL_read(ours, &byte, 1);
+	peer->is_resumed = SSL_session_reused(ours) == 1;
+	(void)SSL_shutdown(ours); /* whoever ends without it spoils the session */
 	SSL_free(ours);
 	SSL_free(theirs);
-	SSL_CTX_free(server);
+	if (server != w->server)
+		SSL_CTX_free(server);
 	return done == 1;
 }
 
@@ -152,6 +164,30 @@ static void a_remembered_chain_expires(void **state)
 	assert_int_equal(peer.verify, X509_V_ERR_CERT_HAS_EXPIRED);
 }
 
+static void a_session_is_resumed_with_its_key_until_the_chain_ends(void **state)
+{
+	struct world *w = *state;
+	struct tls_peer peer;
+	int64_t end_ms = veer_clock_monotonic_ms(veer_clock_system()) + 10000;
+	w->sessions = tls_sessions_new(2);
+	w->server = SSL_CTX_new(TLS_server_method());
+	assert_true(tiny_http_make_cert("www.example.com", 2, w->cert, w->key));
+	assert_true(shake(w, "www.example.com", w->cert, &peer));
+	assert_false(peer.is_resumed);
+	assert_true(shake(w, "www.example.com", w->cert, &peer));
+	assert_true(peer.is_resumed && !peer.is_seen);
+	assert_false(shake(w, "other.example.com", w->cert, &peer));
+	assert_false(peer.is_resumed);
+	/* The certificate ends: a session that began with it does not outlive it. */
+	while (shake(w, "www.example.com", w->cert, &peer)) {
+		assert_true(veer_clock_monotonic_ms(veer_clock_system()) < end_ms);
+		(void)usleep(50000);
+	}
+	assert_true(!peer.is_resumed && peer.verify == X509_V_ERR_CERT_HAS_EXPIRED);
+	tls_sessions_free(&w->sessions);
+	SSL_CTX_free(w->server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +195,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_chain_is_good_only_for_whom_vouched_for_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_chain_that_is_not_good_is_not_remembered, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_remembered_chain_expires, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_session_is_resumed_with_its_key_until_the_chain_ends, setup,
+						teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
