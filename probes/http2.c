@@ -28,6 +28,7 @@ struct http2 {
 	int head_status;  /* of the head that is being read */
 	size_t head_bytes;
 	size_t empty_frames;
+	size_t bytes;
 	size_t pieces;      /* CONTINUATION frames of the head that is being read */
 	const uint8_t *out; /* nghttp2's, to be sent */
 	size_t out_len;
@@ -291,7 +292,7 @@ enum veer_err http2_ask(struct http2 *h, const struct http_ask *ask, size_t body
 	h->body = ask->body;
 	h->body_len = ask->body_len;
 	h->has_head = false;
-	h->head_bytes = h->empty_frames = 0;
+	h->head_bytes = h->empty_frames = h->bytes = 0;
 	int32_t stream =
 		nghttp2_submit_request(h->session, NULL, fields, count, ask->body_len > 0 ? &provider : NULL, NULL);
 	free(names);
@@ -336,6 +337,11 @@ void http2_feed(struct http2 *h, const void *data, size_t len)
 	h->has_begun = true;
 	if (h->is_over)
 		return;
+	h->bytes += len;
+	if (h->bytes > HTTP2_BYTES_MAX) {
+		(void)give_up(h, "the server floods the connection");
+		return;
+	}
 	ssize_t taken = nghttp2_session_mem_recv(h->session, data, len);
 	if (taken < 0)
 		(void)give_up(h, taken == NGHTTP2_ERR_FLOODED ? "the server floods the connection"

@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -84,6 +85,50 @@ def test_a_server_that_refuses_each_request_or_resets_it_fails(probes, node):
     assert (good, bad) == (0, 1) and text.startswith("http_protocol: the server takes no requests"), text
     good, bad, text = probes.run({**node, "path": "/reset"})
     assert (good, bad) == (0, 1) and text.startswith("http_protocol: the request was given up: INTERNAL_ERROR"), text
+
+
+def frame(kind, flags, stream, data=b""):
+    return len(data).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + data
+
+
+HEAD = frame(1, 4, 1, b"\x88")
+
+
+@pytest.mark.parametrize("first, again", [
+    (b"", frame(6, 0, 0, b"12345678") * 100), (b"", frame(4, 0, 0) * 100), (HEAD, frame(0, 0, 1) * 100),
+    (HEAD, frame(0, 8, 1, b"\x03\0\0\0") * 100), (frame(1, 0, 1, b"\x88"), frame(9, 0, 1) * 100), (b"", frame(1, 4, 1, b"\x08\x03103") * 100),
+    (b"", frame(200, 0, 0, b"x" * 1000)), (b"", frame(8, 0, 0, b"\0\0\0\1") * 100), (b"", frame(2, 0, 1, b"\0\0\0\0\1") * 100),
+    (b"", frame(4, 0, 0, b"\0\3\0\0\0\1" * 60) * 10)],
+    ids=["ping", "settings", "empty data", "padding", "continuation", "interim", "unknown", "window", "priority", "long settings"])
+def test_floods_end_soon(probes, first, again):
+    """Whatever a server says without end: some hundred kilobytes of it are read at most, and then it has failed."""
+    def behave(server, connection, _):
+        server.send(connection, frame(4, 0, 0) + first)
+        while not server.is_over:
+            server.send(connection, again)
+    server = Hostile(behave)
+    try:
+        good, bad, text = probes.run({"kind": "http", "port": server.port, "http_version": "2", "timeout_ms": 3000 * SLOW})
+        assert (good, bad) == (0, 1) and text.startswith(("http_protocol", "reset")), text
+        assert server.sent < 4_000_000
+    finally:
+        server.close()
+
+
+def test_a_trickle_ends_at_the_deadline(probes):
+    def behave(server, connection, _):
+        server.send(connection, frame(4, 0, 0) + HEAD)
+        while not server.is_over:
+            server.send(connection, frame(0, 0, 1, b"x"))
+            time.sleep(0.02)
+    server = Hostile(behave)
+    try:
+        began = time.monotonic()
+        good, bad, text = probes.run({"kind": "http", "port": server.port, "http_version": "2", "timeout_ms": 400 * SLOW})
+        assert (good, bad) == (0, 1) and text.startswith("timeout: not done after"), text
+        assert time.monotonic() - began < 1.5 * SLOW
+    finally:
+        server.close()
 
 
 @pytest.mark.parametrize("tls", [False, True])
