@@ -244,7 +244,8 @@ static void note_certificate(struct tls_peer *peer, const X509 *certificate)
 static int verify(X509_STORE_CTX *ctx, void *arg)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls_peer *peer = arg != NULL ? arg : SSL_get_app_data(ssl);
+	struct tls_peer *peer = SSL_get_app_data(ssl);
+	(void)arg;
 	int ok = 0;
 	if (peer == NULL)
 		return X509_verify_cert(ctx);
@@ -284,12 +285,6 @@ void tls_context_free(SSL_CTX **context)
 {
 	SSL_CTX_free(*context);
 	*context = NULL;
-}
-
-void tls_context_use(SSL_CTX *context, X509_STORE *store, struct tls_peer *peer)
-{
-	SSL_CTX_set1_cert_store(context, store);
-	SSL_CTX_set_cert_verify_callback(context, verify, peer);
 }
 
 void tls_connection_use(SSL *ssl, X509_STORE *store, struct tls_peer *peer)

@@ -2,7 +2,7 @@
 /*
  * TLS for those who judge the other side's certificate: whom to trust, kept between handshakes, and what the peer
  * showed. Versions below TLS 1.2 are refused. Whether the certificate is for the right name is asked by who makes the
- * connection (SSL_set1_host(), or curl).
+ * connection (SSL_set1_host()).
  *
  * Threads: a tls_trust belongs to one thread; the rest are pure functions.
  */
@@ -89,10 +89,9 @@ struct ssl_ctx_st *tls_context_new(void);
 void tls_context_free(struct ssl_ctx_st **context);
 
 /*
- * Have a context of somebody else's, used for one connection, or a connection of tls_context_new()'s trust `store`,
- * which is counted, and note in `peer` what the other side shows; that is borrowed as long as a handshake runs.
+ * Have a connection of tls_context_new()'s trust `store`, which is counted, and note in `peer` what the other side
+ * shows; that is borrowed as long as the connection.
  */
-void tls_context_use(struct ssl_ctx_st *context, struct x509_store_st *store, struct tls_peer *peer);
 void tls_connection_use(struct ssl_st *ssl, struct x509_store_st *store, struct tls_peer *peer);
 /* Offer a session of the peer's key, if there is one. After tls_connection_use(), whose peer must outlive the `ssl`. */
 void tls_connection_resume(struct ssl_st *ssl, struct x509_store_st *store, struct tls_peer *peer);
