@@ -87,6 +87,39 @@ def test_a_server_that_refuses_each_request_or_resets_it_fails(probes, node):
     assert (good, bad) == (0, 1) and text.startswith("http_protocol: the request was given up: INTERNAL_ERROR"), text
 
 
+CHOOSY = """
+const http2 = require('http2'), fs = require('fs');
+const [, dir, old, young] = process.argv;
+const tls = { key: fs.readFileSync(dir + '/good.key'), cert: fs.readFileSync(dir + '/good.pem') };
+const both = http2.createSecureServer({ ...tls, allowHTTP1: true }, (req, res) => {
+  if (req.httpVersionMajor === 2) res.stream.close(http2.constants.NGHTTP2_HTTP_1_1_REQUIRED); else res.end('old');
+});
+both.listen(+old, '127.0.0.1');
+http2.createSecureServer(tls, (req, res) => res.end('young')).listen(+young, '127.0.0.1');
+"""
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_the_server_may_choose_the_version(probes, pki, is_kept):
+    """One wants HTTP/1.1 for what it is asked, another one knows nothing but HTTP/2."""
+    if shutil.which("node") is None:
+        pytest.skip("node is not here")
+    old, young = free_port(), free_port()
+    process = subprocess.Popen(["node", "-e", CHOOSY, pki.dir, str(old), str(young)])
+    check = {"kind": "https", "host": "www.example.test", "ca_pem": pki.text("ca.pem"), "keep_connection": is_kept}
+    try:
+        wait_until(lambda: answers(old) and answers(young), 20, "node answers")
+        for version in ("any", "1.1", "default"):
+            assert probes.run({**check, "port": old, "http_version": version, "body_contains": "old"}, 3) == (3, 0, "")
+        assert probes.run({**check, "port": old, "http_version": "2"})[2] == "http_protocol: the server wants HTTP/1.1"
+        for version in ("any", "2", "default"):
+            assert probes.run({**check, "port": young, "http_version": version, "body_contains": "young"}, 3) == (3, 0, "")
+        assert probes.run({**check, "port": young, "http_version": "1.1"})[2].startswith("tls_failed: in the handshake")
+    finally:
+        process.kill()
+        process.wait()
+
+
 def frame(kind, flags, stream, data=b""):
     return len(data).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + data
 
