@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "probes/http_exchange.h"
-
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+/* The request, the reply, and how it ends. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "probes/http_exchange_internal.h"
 
 #define REQUEST_MAX_BYTES ((size_t)64 * 1024 + MODEL_BODY_MAX)
 #define READ_BYTES 16384
 #define READS_A_TURN 8 /* a flood does not keep the others waiting */
 
-static void on_ready(void *ctx, int fd, unsigned events);
-static void connect_anew(struct http_exchange *x);
-
 /* --- the end --------------------------------------------------------------------------------------------------- */
 
-static void drop(struct http_exchange *x)
+void http_exchange_drop(struct http_exchange *x)
 {
 	http_conn_free(&x->conn, x->probe->env->loop);
 	if (x->probe->place.of != NULL)
@@ -33,14 +26,14 @@ static void drop(struct http_exchange *x)
 
 void http_exchange_stop(struct http_exchange *x)
 {
-	drop(x);
+	http_exchange_drop(x);
 }
 
-static void fail(struct http_exchange *x, enum probe_reason reason, const char *detail)
+void http_exchange_fail(struct http_exchange *x, enum probe_reason reason, const char *detail)
 {
 	struct check_probe *probe = x->probe;
 	(void)probe_detail(probe, "%.180s", detail);
-	drop(x);
+	http_exchange_drop(x);
 	probe_finish(probe, reason, probe->detail);
 }
 
@@ -48,19 +41,15 @@ static void fail(struct http_exchange *x, enum probe_reason reason, const char *
 static void retry_or_fail(struct http_exchange *x, enum probe_reason reason, const char *why)
 {
 	if (x->tries >= HTTP_TRIES_MAX) {
-		fail(x, reason, why);
+		http_exchange_fail(x, reason, why);
 		return;
 	}
 	probe_note(x->probe, "again", "%s: on a new connection", why);
-	drop(x);
-	connect_anew(x);
+	http_exchange_drop(x);
+	http_exchange_connect(x);
 }
 
-/*
- * A check that does not say what it speaks offers HTTP/1.1 alone. Has the server answered that with an alert, or with
- * nothing or nonsense, and did it not choose HTTP/1.1 either? Then it may be one that knows nothing but HTTP/2.
- */
-static bool wants_http2(const struct http_exchange *x)
+bool http_exchange_wants_http2(const struct http_exchange *x)
 {
 	const struct wire *wire = &x->conn->wire;
 	if (x->version != MODEL_HTTP_DEFAULT || wire->ssl == NULL)
@@ -70,7 +59,7 @@ static bool wants_http2(const struct http_exchange *x)
 	return x->conn->h2 == NULL && x->reader.status == 0 && !wire_speaks(wire, "http/1.1");
 }
 
-static void offer_http2(struct http_exchange *x)
+void http_exchange_offer_http2(struct http_exchange *x)
 {
 	x->version = MODEL_HTTP_ANY;
 	retry_or_fail(x, PROBE_REASON_HTTP_PROTOCOL, "the server does not take HTTP/1.1");
@@ -82,12 +71,12 @@ static void fail_connection(struct http_exchange *x, int error)
 	const char *why = error != 0     ? strerrordesc_np(error)
 			  : x->has_bytes ? "the connection ended within the reply"
 					 : "the connection ended without a reply";
-	if (wants_http2(x))
-		offer_http2(x);
+	if (http_exchange_wants_http2(x))
+		http_exchange_offer_http2(x);
 	else if (x->is_reused && !x->has_bytes)
 		retry_or_fail(x, PROBE_REASON_RESET, "the kept connection has ended");
 	else
-		fail(x, PROBE_REASON_RESET, why);
+		http_exchange_fail(x, PROBE_REASON_RESET, why);
 }
 
 static void note_status(const struct check_probe *probe, const struct http_reply *reply)
@@ -148,10 +137,10 @@ static void settle_http1(struct http_exchange *x)
 		finish(x, &reply);
 		return;
 	case HTTP1_BAD:
-		if (wants_http2(x))
-			offer_http2(x);
+		if (http_exchange_wants_http2(x))
+			http_exchange_offer_http2(x);
 		else
-			fail(x, PROBE_REASON_HTTP_PROTOCOL, reader->error);
+			http_exchange_fail(x, PROBE_REASON_HTTP_PROTOCOL, reader->error);
 		return;
 	}
 }
@@ -186,7 +175,7 @@ static void settle_http2(struct http_exchange *x)
 		return;
 	case HTTP2_FALL_BACK:
 		if (x->version == MODEL_HTTP_2) {
-			fail(x, PROBE_REASON_HTTP_PROTOCOL, x->error);
+			http_exchange_fail(x, PROBE_REASON_HTTP_PROTOCOL, x->error);
 			return;
 		}
 		x->version = MODEL_HTTP_1_1;
@@ -196,7 +185,7 @@ static void settle_http2(struct http_exchange *x)
 		fail_connection(x, 0);
 		return;
 	case HTTP2_BAD:
-		fail(x, PROBE_REASON_HTTP_PROTOCOL, x->error);
+		http_exchange_fail(x, PROBE_REASON_HTTP_PROTOCOL, x->error);
 		return;
 	}
 }
@@ -231,15 +220,15 @@ static void feed(struct http_exchange *x, const char *data, size_t len)
 
 /* --- talking --------------------------------------------------------------------------------------------------- */
 
-static bool watch(struct http_exchange *x, unsigned events)
+bool http_exchange_watch(struct http_exchange *x, unsigned events)
 {
 	if (x->watched == events)
 		return true;
 	x->watched = events;
-	if (loop_watch(x->probe->env->loop, x->conn->wire.fd, events, on_ready, x) == VEER_OK)
+	if (loop_watch(x->probe->env->loop, x->conn->wire.fd, events, http_exchange_on_ready, x) == VEER_OK)
 		return true;
 	struct check_probe *probe = x->probe;
-	drop(x);
+	http_exchange_drop(x);
 	probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(VEER_ENOMEM));
 	return false;
 }
@@ -294,7 +283,7 @@ static void on_end(struct http_exchange *x, enum wire_state state)
 	}
 }
 
-static void talk(struct http_exchange *x)
+void http_exchange_talk(struct http_exchange *x)
 {
 	char data[READ_BYTES];
 	for (int i = 0; i < READS_A_TURN; i++) {
@@ -306,12 +295,12 @@ static void talk(struct http_exchange *x)
 			return;
 		}
 		if (has_said && i == 0) { /* the reply takes its time */
-			(void)watch(x, events);
+			(void)http_exchange_watch(x, events);
 			return;
 		}
 		enum wire_state state = wire_read(&x->conn->wire, data, sizeof data, &got);
 		if (state == WIRE_WAIT_READ || state == WIRE_WAIT_WRITE) {
-			(void)watch(x, events | (state == WIRE_WAIT_WRITE ? (unsigned)LOOP_WRITE : 0));
+			(void)http_exchange_watch(x, events | (state == WIRE_WAIT_WRITE ? (unsigned)LOOP_WRITE : 0));
 			return;
 		}
 		if (state != WIRE_OK) {
@@ -325,11 +314,10 @@ static void talk(struct http_exchange *x)
 		}
 	}
 	/* What TLS has read already makes no socket readable; so come back as soon as it can be written. */
-	(void)watch(x, LOOP_READ | LOOP_WRITE);
+	(void)http_exchange_watch(x, LOOP_READ | LOOP_WRITE);
 }
 
-/* Write the request for the protocol that is spoken. False: the probe has ended, or will. */
-static bool ask(struct http_exchange *x, bool is_http2)
+bool http_exchange_ask(struct http_exchange *x, bool is_http2)
 {
 	struct check_probe *probe = x->probe;
 	struct http_ask ask = {.method = "GET"};
@@ -353,163 +341,7 @@ static bool ask(struct http_exchange *x, bool is_http2)
 	x->stage = HTTP_STAGE_TALK;
 	if (err == VEER_OK)
 		return true;
-	drop(x);
+	http_exchange_drop(x);
 	probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(err));
 	return false;
-}
-
-/* --- connecting ------------------------------------------------------------------------------------------------ */
-
-/* The protocols of ALPN, each with its length before it (RFC 7301 3.1). */
-static const char *protocols_of(enum model_http_version version)
-{
-	return version == MODEL_HTTP_1_1 || version == MODEL_HTTP_DEFAULT ? "\x08http/1.1" : "\x02h2\x08http/1.1";
-}
-
-/* True when it is done; otherwise it waits, or the probe has ended. */
-static bool shake_hands(struct http_exchange *x)
-{
-	struct check_probe *probe = x->probe;
-	struct http_conn *conn = x->conn;
-	enum wire_state state = wire_shake_hands(&conn->wire);
-	if (state == WIRE_WAIT_READ || state == WIRE_WAIT_WRITE) {
-		(void)watch(x, state == WIRE_WAIT_READ ? LOOP_READ : LOOP_WRITE);
-		return false;
-	}
-	if (state != WIRE_OK && wants_http2(x)) {
-		offer_http2(x);
-		return false;
-	}
-	probe_note_peer(probe, &conn->peer);
-	if (state != WIRE_OK) {
-		enum probe_reason reason = probe_handshake_failed(probe, &conn->wire, &conn->peer);
-		drop(x);
-		probe_finish(probe, reason, probe->detail);
-		return false;
-	}
-	probe->timing.tls_us = probe_now_us(probe);
-	bool is_http2 = wire_speaks(&conn->wire, "h2");
-	if (x->version == MODEL_HTTP_2 && !is_http2) {
-		fail(x, PROBE_REASON_HTTP_PROTOCOL, "the server does not speak HTTP/2");
-		return false;
-	}
-	return ask(x, is_http2);
-}
-
-/* Whoever writes more than once must not wait each time until the other side has acknowledged what came before. */
-static void send_at_once(int fd)
-{
-	const int yes = 1;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-}
-
-/* True when the connection stands and the next stage has begun; otherwise the probe has ended, or will. */
-static bool on_connected(struct http_exchange *x)
-{
-	struct check_probe *probe = x->probe;
-	int error = 0;
-	socklen_t len = sizeof error;
-	if (getsockopt(x->conn->wire.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-		error = errno;
-	if (error != 0) {
-		fail(x, reason_of_errno(error), strerrordesc_np(error));
-		return false;
-	}
-	probe->is_connected = true;
-	probe->timing.connect_us = probe_now_us(probe);
-	if (x->aim.is_tls || probe->check->keeps_connection)
-		send_at_once(x->conn->wire.fd);
-	if (!x->aim.is_tls)
-		return ask(x, x->version == MODEL_HTTP_2);
-	probe->doing = "in the TLS handshake";
-	x->stage = HTTP_STAGE_SHAKE;
-	if (probe_start_tls(probe, &x->conn->wire, x->aim.port, x->aim.host, protocols_of(x->version),
-			    x->conn->aim.store, &x->conn->peer))
-		return true;
-	drop(x);
-	return false;
-}
-
-static void on_ready(void *ctx, int fd, unsigned events)
-{
-	struct http_exchange *x = ctx;
-	(void)fd;
-	(void)events;
-	if (x->stage == HTTP_STAGE_CONNECT && !on_connected(x))
-		return;
-	if (x->stage == HTTP_STAGE_SHAKE && !shake_hands(x))
-		return;
-	talk(x);
-}
-
-static void connect_now(struct http_exchange *x)
-{
-	struct check_probe *probe = x->probe;
-	struct http_aim aim = x->aim;
-	probe->is_connected = false;
-	probe->doing = NULL;
-	if (!probe_trust(probe, x->aim.is_tls, &aim.store))
-		return;
-	if (!probe_connect_to(probe, SOCK_STREAM, 0, &aim.address, aim.port))
-		return;
-	int fd = probe->fd;
-	probe->fd = -1;
-	x->conn = http_conn_new(&aim, fd);
-	if (x->conn == NULL) {
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(VEER_ENOMEM));
-		return;
-	}
-	x->stage = HTTP_STAGE_CONNECT;
-	x->is_reused = false;
-	x->watched = 0;
-	(void)watch(x, LOOP_WRITE);
-}
-
-static void on_place(void *ctx)
-{
-	struct http_exchange *x = ctx;
-	probe_has_place(x->probe);
-	connect_now(x);
-}
-
-static void connect_anew(struct http_exchange *x)
-{
-	if (!x->aim.is_tls || probe_take_place(x->probe, on_place, x))
-		connect_now(x);
-}
-
-/* Ask on a kept connection. It is watched only, for nothing may end before the start has returned. */
-static void reuse(struct http_exchange *x, struct http_conn *conn)
-{
-	struct check_probe *probe = x->probe;
-	x->conn = conn;
-	x->is_reused = true;
-	x->watched = 0;
-	probe->is_connected = true;
-	probe->timing.connect_us = probe_now_us(probe);
-	probe->timing.tls_us = conn->aim.is_tls ? probe->timing.connect_us : -1;
-	probe_note(probe, "connection", "one that was kept");
-	if (ask(x, conn->h2 != NULL))
-		(void)watch(x, LOOP_READ | LOOP_WRITE);
-}
-
-void http_exchange_start(struct http_exchange *x)
-{
-	struct check_probe *probe = x->probe;
-	struct http_conn *conn = NULL;
-	drop(x);
-	x->aim.verify = probe_verifies(probe);
-	struct http_aim aim = x->aim;
-	x->tries = 0;
-	x->version = x->aim.version;
-	probe->timing.connect_us = probe->timing.tls_us = probe->timing.first_byte_us = -1;
-	if (probe->check->keeps_connection) {
-		if (!probe_trust(probe, aim.is_tls, &aim.store))
-			return;
-		conn = http_kept_take(probe->env->kept, &aim);
-	}
-	if (conn != NULL)
-		reuse(x, conn);
-	else
-		connect_anew(x);
 }
