@@ -8,6 +8,8 @@
 #include "probes/grpc_health.h"
 #include "probes/http_exchange.h"
 
+#define GRPC_DEADLINE_EXCEEDED 4 /* of grpc-status */
+
 /* What a probe of gRPC owns. */
 struct grpc_probe {
 	struct http_exchange exchange;
@@ -31,6 +33,12 @@ static int64_t grpc_status(const struct http_reply *reply)
 	return text != NULL && text_to_int(text, 0, 1000, &status) ? status : -1;
 }
 
+/* The server was told the deadline too, and may say that it has passed before we say so ourselves. */
+static bool is_late(const struct check_probe *probe, int64_t status)
+{
+	return status == GRPC_DEADLINE_EXCEEDED && probe_now_us(probe) >= (int64_t)probe->check->timeout_ms * 1000;
+}
+
 static enum probe_reason judge(struct check_probe *probe, const struct http_reply *reply)
 {
 	uint64_t serving = GRPC_UNKNOWN;
@@ -48,7 +56,7 @@ static enum probe_reason judge(struct check_probe *probe, const struct http_repl
 		const char *message = reply->grpc_message;
 		(void)probe_detail(probe, "grpc-status %lld%s%.100s", (long long)status, message != NULL ? ": " : "",
 				   message != NULL ? message : "");
-		return PROBE_REASON_GRPC_STATUS;
+		return is_late(probe, status) ? PROBE_REASON_TIMEOUT : PROBE_REASON_GRPC_STATUS;
 	}
 	if (reply->is_cut || grpc_health_parse((const uint8_t *)reply->body, reply->body_len, &serving) != VEER_OK) {
 		(void)probe_detail(probe, "no HealthCheckResponse");
