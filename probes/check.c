@@ -207,7 +207,8 @@ static void on_deadline(void *ctx)
 
 bool probe_take_place(struct check_probe *probe, void (*granted)(void *ctx), void *ctx)
 {
-	if (places_take(probe->env->places, &probe->place, granted, ctx))
+	if (places_take(probe->env->places, &probe->place, probe->has_failed ? PLACE_SLOW : PLACE_ORDINARY, granted,
+			ctx))
 		return true;
 	probe->waits_us = probe_now_us(probe);
 	return false;
@@ -307,13 +308,18 @@ static void begin(struct check_probe *probe)
 }
 
 enum veer_err check_start(const struct check_env *env, const struct model_check *check, const char *address,
-			  check_done_fn *done, void *ctx, struct check_probe **out)
+			  bool has_failed, check_done_fn *done, void *ctx, struct check_probe **out)
 {
 	struct check_probe *probe = calloc(1, sizeof *probe);
 	if (probe == NULL)
 		return VEER_ENOMEM;
-	*probe = (struct check_probe){
-		.env = env, .check = check, .address = address, .done = done, .ctx = ctx, .fd = -1};
+	*probe = (struct check_probe){.env = env,
+				      .check = check,
+				      .address = address,
+				      .has_failed = has_failed,
+				      .done = done,
+				      .ctx = ctx,
+				      .fd = -1};
 	probe->timing = (struct check_timing){-1, -1, -1, -1, -1};
 	probe->started_ns = veer_clock_monotonic_ns(loop_clock(env->loop));
 	if (loop_timer_set(env->loop, &probe->deadline, check->timeout_ms, on_deadline, probe) != VEER_OK) {

@@ -78,10 +78,11 @@ typedef void check_done_fn(void *ctx, const struct check_outcome *outcome);
 
 /*
  * Start a probe. `env`, `check` and `address` (a literal or an absolute host name) are borrowed until `done` or cancel.
- * Errors: VEER_ENOMEM. Everything else that goes wrong is an outcome.
+ * `has_failed`: the one before did, so that this one may take its time too, and stands behind others where room is
+ * short. Errors: VEER_ENOMEM. Everything else that goes wrong is an outcome.
  */
 enum veer_err check_start(const struct check_env *env, const struct model_check *check, const char *address,
-			  check_done_fn *done, void *ctx, struct check_probe **out);
+			  bool has_failed, check_done_fn *done, void *ctx, struct check_probe **out);
 /* No callback follows. */
 void check_cancel(struct check_probe *probe);
 

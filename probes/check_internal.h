@@ -25,6 +25,7 @@ struct check_probe {
 	void (*free_own)(struct check_probe *probe);
 	int fd;                  /* the socket, or -1; watched or not */
 	bool is_connected;       /* a connection stood: what failed later is no connect */
+	bool has_failed;         /* the probe before did */
 	struct place place;      /* among those who use TLS: held, waited for, or neither */
 	int64_t waits_us;        /* since when it is waited for */
 	const char *doing;       /* what it waits for, for the detail of a time-out: "in the TLS handshake"; or NULL */

@@ -234,7 +234,7 @@ static bool run(struct hand *hand, const struct model_check *check, const char *
 	(void)printf("%s\n", title);
 	print_step("check", model_check_kind_text(check->kind));
 	print_expectation(check);
-	if (check_start(&hand->env, check, address, on_done, hand, &probe) != VEER_OK) {
+	if (check_start(&hand->env, check, address, false, on_done, hand, &probe) != VEER_OK) {
 		print_step("result", "UNKNOWN, internal: out of memory");
 		return false;
 	}

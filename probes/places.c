@@ -6,17 +6,24 @@
 
 #define TELL_MS 60000
 
+static bool has_room(const struct places *places, enum place_class class)
+{
+	uint32_t max_slow = places->max - places->max / 4;
+	return places->taken < places->max && (class == PLACE_ORDINARY || places->queues[PLACE_SLOW].taken < max_slow);
+}
+
 static void remove_waiting(struct place *place)
 {
 	struct places *places = place->of;
+	struct place_queue *queue = &places->queues[place->class];
 	if (place->prev != NULL)
 		place->prev->next = place->next;
 	else
-		places->first = place->next;
+		queue->first = place->next;
 	if (place->next != NULL)
 		place->next->prev = place->prev;
 	else
-		places->last = place->prev;
+		queue->last = place->prev;
 	place->is_waiting = false;
 	places->waiting--;
 }
@@ -24,6 +31,7 @@ static void remove_waiting(struct place *place)
 static void hold(struct places *places, struct place *place)
 {
 	place->is_held = true;
+	places->queues[place->class].taken++;
 	places->taken++;
 	if (places->taken > places->peak)
 		places->peak = places->taken;
@@ -33,11 +41,14 @@ static void hold(struct places *places, struct place *place)
 static void serve(void *ctx)
 {
 	struct places *places = ctx;
-	while (places->first != NULL && places->taken < places->max) {
-		struct place *place = places->first;
-		remove_waiting(place);
-		hold(places, place);
-		place->granted(place->ctx);
+	for (enum place_class class = PLACE_ORDINARY; class < PLACE_CLASS_COUNT; class ++) {
+		struct place_queue *queue = &places->queues[class];
+		while (queue->first != NULL && has_room(places, class)) {
+			struct place *place = queue->first;
+			remove_waiting(place);
+			hold(places, place);
+			place->granted(place->ctx);
+		}
 	}
 }
 
@@ -50,21 +61,23 @@ static void tell(struct places *places)
 	places->crowded(places->crowded_ctx, places->taken, places->waiting);
 }
 
-bool places_take(struct places *places, struct place *place, void (*granted)(void *ctx), void *ctx)
+bool places_take(struct places *places, struct place *place, enum place_class class, void (*granted)(void *ctx),
+		 void *ctx)
 {
+	struct place_queue *queue = &places->queues[class];
 	assert(!place->is_held && !place->is_waiting);
-	*place = (struct place){.of = places, .granted = granted, .ctx = ctx};
-	if (places->taken < places->max && places->first == NULL) {
+	*place = (struct place){.of = places, .class = class, .granted = granted, .ctx = ctx};
+	if (queue->first == NULL && has_room(places, class)) {
 		hold(places, place);
 		return true;
 	}
 	place->is_waiting = true;
-	place->prev = places->last;
-	if (places->last != NULL)
-		places->last->next = place;
+	place->prev = queue->last;
+	if (queue->last != NULL)
+		queue->last->next = place;
 	else
-		places->first = place;
-	places->last = place;
+		queue->first = place;
+	queue->last = place;
 	places->waiting++;
 	tell(places);
 	return false;
@@ -78,10 +91,11 @@ void places_give(struct place *place)
 	if (!place->is_held)
 		return;
 	place->is_held = false;
-	assert(places->taken > 0);
+	assert(places->taken > 0 && places->queues[place->class].taken > 0);
 	places->taken--;
+	places->queues[place->class].taken--;
 	/* Without memory for the timer the next one that gives its place back sets it. */
-	if (places->first != NULL && places->timer.heap_index == 0)
+	if (places->waiting > 0 && places->timer.heap_index == 0)
 		(void)loop_timer_set(places->loop, &places->timer, 0, serve, places);
 }
 

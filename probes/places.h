@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How many may do at a time what costs memory: whoever wants to takes a place, or waits for one, first come first
- * served.
+ * served. Those of whom it is known that they hold their places for long have a quarter less of them: they must not
+ * hold up the others.
  *
  * Threads: the loop's.
  */
@@ -15,6 +16,15 @@
 
 struct place;
 
+/* Those that wait, in two queues. */
+enum place_class { PLACE_ORDINARY, PLACE_SLOW, PLACE_CLASS_COUNT };
+
+struct place_queue {
+	struct place *first;
+	struct place *last;
+	uint32_t taken; /* places that are held by such */
+};
+
 /* In the caller's memory: zero it, set the first part. */
 struct places {
 	struct loop *loop; /* borrowed */
@@ -26,8 +36,7 @@ struct places {
 	uint32_t taken;
 	uint32_t peak; /* the most that were taken since the owner has set it to 0 */
 	uint32_t waiting;
-	struct place *first; /* of those that wait */
-	struct place *last;
+	struct place_queue queues[PLACE_CLASS_COUNT];
 	struct loop_timer timer;
 	int64_t told_ms; /* when it was said last; 0: never */
 };
@@ -35,6 +44,7 @@ struct places {
 /* One place, held, waited for, or neither. Zero it. Its owner gives it back before freeing it. */
 struct place {
 	struct places *of;
+	enum place_class class;
 	bool is_held;
 	bool is_waiting;
 	struct place *next;
@@ -47,7 +57,8 @@ struct place {
  * Take a place now (true), or wait for it (false): then `granted` is called from the loop once it is held. Waiting
  * needs no memory.
  */
-bool places_take(struct places *places, struct place *place, void (*granted)(void *ctx), void *ctx);
+bool places_take(struct places *places, struct place *place, enum place_class class, void (*granted)(void *ctx),
+		 void *ctx);
 /* Give it back, or do not wait any more; fine when it is neither held nor waited for. */
 void places_give(struct place *place);
 /* Nobody holds or waits any more. */

@@ -51,7 +51,7 @@ static void on_done(void *ctx, const struct check_outcome *outcome)
 static void begin(struct run *run)
 {
 	struct check_probe *probe = NULL;
-	if (check_start(&run->env, run->check, run->address, on_done, run, &probe) != VEER_OK)
+	if (check_start(&run->env, run->check, run->address, false, on_done, run, &probe) != VEER_OK)
 		exit(1);
 }
 
