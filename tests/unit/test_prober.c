@@ -61,7 +61,7 @@ static void probes_that_got_no_place_hide_none_that_did(void **state)
 	check->tls.is_used = true;
 	check->interval_ms = 100;
 	check->timeout_ms = 500;
-	check->fall = 2;
+	check->fall = 6;
 	*item = (struct assign_item){.endpoint = "p/e", .address = "127.0.0.1"};
 	const struct assignments list = {
 		.revision = 1, .report_ms = 1000, .checks = check, .check_count = 1, .items = item, .item_count = 1};
