@@ -13,6 +13,7 @@
 #include "base/enrol.h"
 #include "base/file.h"
 #include "probes/exec.h"
+#include "probes/places.h"
 #include "probes/prober.h"
 #include "probes/reference.h"
 #include "probes/reporter.h"
@@ -20,6 +21,8 @@
 #include "probes/target.h"
 
 #define PATH_SIZE 4096
+#define TRIM_MS 10000
+#define CROWD 64 /* connections by TLS: what fewer have used is not worth the trouble */
 #define LIST_ARENA_BYTES ((size_t)256 * 1024 * 1024)
 
 /* A list on its way to the disk. */
@@ -52,6 +55,7 @@ struct agent {
 	struct stream *stream;
 	struct enrol *enrol;
 	struct loop_timer begin;
+	struct loop_timer trim;
 	struct saving *saving; /* being written, or NULL */
 	struct saving *next;   /* to be written after it, or NULL */
 	char reason[1024];     /* why it failed */
@@ -338,6 +342,29 @@ static enum veer_err lock_state(struct agent *agent, struct veer_diag *diag)
 	return VEER_OK;
 }
 
+/* --- memory ---------------------------------------------------------------------------------------------------- */
+
+static void on_crowded(void *ctx, uint32_t taken, uint32_t waiting)
+{
+	const struct agent *agent = ctx;
+	log_warn(agent->log, "probes wait: too many connections by TLS are under way", LOG_INT("taken", taken),
+		 LOG_INT("waiting", waiting));
+}
+
+/* What a crowd of connections has used goes back to the system once it is over. */
+static void on_trim(void *ctx)
+{
+	struct agent *agent = ctx;
+	struct places *places = agent->env.places;
+	if (places->peak > CROWD && places->peak > 2 * places->taken)
+		(void)malloc_trim(0);
+	places->peak = places->taken;
+	/* Its place in the heap exists already. */
+	(void)loop_timer_set(agent->loop, &agent->trim, TRIM_MS, on_trim, agent);
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------ */
+
 static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struct veer_diag *diag)
 {
 	const struct prober_events events = {
@@ -348,6 +375,10 @@ static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struc
 	bool is_open = check_env_open(&agent->env, agent->loop) == VEER_OK;
 	agent->env.allowed_targets = allowed_targets;
 	if (!is_open || agent->http == NULL || agent->disk == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+	agent->env.places->crowded = on_crowded;
+	agent->env.places->crowded_ctx = agent;
+	if (loop_timer_set(agent->loop, &agent->trim, TRIM_MS, on_trim, agent) != VEER_OK)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 	agent->link.http = agent->http;
 	if (exec_pool_allow(agent->env.exec, exec_dir, diag) != VEER_OK)
@@ -442,6 +473,7 @@ void agent_free(struct agent **agent_ptr)
 	if (agent == NULL)
 		return;
 	loop_timer_cancel(agent->loop, &agent->begin);
+	loop_timer_cancel(agent->loop, &agent->trim);
 	enrol_free(&agent->enrol);
 	stream_free(&agent->stream);
 	reporter_free(&agent->reporter);
