@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "api/backup.h"
 #include "api/revocations.h"
 #include "api/settle.h"
+#include "api/store_tools.h"
 #include "api/zone_keeper.h"
 #include "base/daemon.h"
 #include "base/file.h"
@@ -318,6 +318,16 @@ static void add_service(struct args_table *t, struct options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
+/* What is not serving. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char *argv[], int first);
+} tools[] = {
+	{"restore", store_tool_restore},
+	{"store-check", store_tool_check},
+	{"store-repair", store_tool_repair},
+};
+
 int main(int argc, char *argv[])
 {
 	struct options o = {.history = 10000};
@@ -326,14 +336,16 @@ int main(int argc, char *argv[])
 	add_sources(&table, &o);
 	add_service(&table, &o);
 	const struct args_spec spec = {
-		.usage = "veer-api [options] | veer-api restore FILE --store sqlite:PATH [--copy]",
+		.usage = "veer-api [options] | veer-api restore FILE --store sqlite:PATH [--copy] | veer-api "
+			 "store-check|store-repair --store sqlite:PATH",
 		.summary = "The control plane: REST, the feed of the name servers, and the controller that decides.",
 		.options = table.options,
 		.option_count = table.count,
 	};
 	struct daemon d;
-	if (argc > 1 && strcmp(argv[1], "restore") == 0)
-		return backup_restore(argc, argv, 2);
+	for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof tools[0]; i++)
+		if (strcmp(argv[1], tools[i].name) == 0)
+			return tools[i].run(argc, argv, 2);
 	int status = daemon_init(&d, "veer-api", &spec, argc, argv);
 	if (status >= 0)
 		return status;
