@@ -13,12 +13,14 @@
 
 #include "api/answers.h"
 #include "api/assignments.h"
+#include "api/audit.h"
 #include "api/controller.h"
 #include "api/directory.h"
 #include "api/hub.h"
 #include "api/server.h"
 #include "api/token_use.h"
 #include "api/uplink.h"
+#include "api/write_gate.h"
 #include "api/zone_turns.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -55,8 +57,9 @@ struct api {
 	 * Held by a worker from reading what an object refers to until its commit, so that two writes cannot break each
 	 * other's references. Verdicts do not take it.
 	 */
-	pthread_mutex_t write_lock;
-	struct zone_turns zone_turns; /* taken before write_lock */
+	struct write_gate write_gate;
+	struct zone_turns zone_turns; /* taken before write_gate */
+	struct audit audit;
 };
 
 /* The routes of all modules, in one array of static storage. */
@@ -64,6 +67,11 @@ const struct api_route *api_routes(size_t *count);
 
 /* auth.c: the server's hooks. `ctx` is the struct api. */
 bool api_authenticate(void *ctx, struct api_request *request);
+/* streams.c: what a body may be, by what its sender is: an agent's report by its assignments. */
+size_t api_body_limit(void *ctx, const struct api_request *request, const struct api_route *route);
+/* audit.c: a line for each change, and for each credential that was not good. */
+void api_audit_done(void *ctx, const struct api_request *request, const struct api_reply *reply);
+void api_audit_refused(void *ctx, const struct api_request *request, int status);
 /* What a token may be limited to, beside its scopes. */
 enum api_limit { API_LIMIT_ENDPOINTS, API_LIMIT_CHECKS, API_LIMIT_ZONES, API_LIMITS };
 /*

@@ -50,7 +50,7 @@ static bool pull(struct client *c, size_t size)
 static void set(struct assignment_hub *hub, const char *agent, const char *line)
 {
 	char *copy = strdup(line);
-	assert_int_equal(assignment_hub_set(hub, agent, copy, strlen(copy)), VEER_OK);
+	assert_int_equal(assignment_hub_set(hub, agent, copy, strlen(copy), 1), VEER_OK);
 }
 
 /* What came since, and forget it. */
