@@ -88,8 +88,28 @@ static struct MHD_Response *make_response(struct api_exchange *x)
 	return response;
 }
 
+/* The principal's or everybody's share is taken: 429 or 503, and the connection is closed. Always false. */
+static bool refuse_share(struct api_exchange *x, enum api_share share, enum shares_answer answer)
+{
+	atomic_fetch_add(&x->server->refused_busy, answer == SHARES_ALL_FULL);
+	shares_refuse(&x->server->shares, x->account, share, answer, &x->reply);
+	return false;
+}
+
+/* A reply that does not end takes one of its principal's places for those. False: the reply is made. */
+static bool take_stream(struct api_exchange *x)
+{
+	enum shares_answer answer = shares_take(&x->server->shares, x->account, API_SHARE_STREAMS, 1);
+	x->has_stream_share = answer == SHARES_TAKEN;
+	return x->has_stream_share || refuse_share(x, API_SHARE_STREAMS, answer);
+}
+
 static enum MHD_Result send_reply(struct api_exchange *x)
 {
+	if (x->reply.source != NULL && !x->has_stream_share && !take_stream(x)) { /* a file that is sent, as a backup */
+		x->reply.source->close(x->reply.source);
+		x->reply.source = NULL;
+	}
 	bool is_stream = x->reply.source != NULL;
 	api_connection_phase(x->server, x->peer, is_stream ? API_PHASE_STREAM : API_PHASE_REPLY, x->reply.body_len);
 	struct MHD_Response *response = make_response(x);
@@ -104,14 +124,6 @@ static enum MHD_Result send_reply(struct api_exchange *x)
 	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->reply.status, response);
 	MHD_destroy_response(response);
 	return result;
-}
-
-/* The principal's or everybody's share is taken: 429 or 503, and the connection is closed. Always false. */
-static bool refuse_share(struct api_exchange *x, enum api_share share, enum shares_answer answer)
-{
-	atomic_fetch_add(&x->server->refused_busy, answer == SHARES_ALL_FULL);
-	shares_refuse(&x->server->shares, x->account, share, answer, &x->reply);
-	return false;
 }
 
 /* Whose request it is: from here on what it takes is taken from somebody's share. False: the reply is made. */
@@ -188,13 +200,7 @@ static bool check_request(struct api_exchange *x)
 		return false;
 	if (is_barred(x) || !check_length(x))
 		return false;
-	enum shares_answer answer = x->route->class == API_CLASS_STREAM
-					    ? shares_take(&x->server->shares, x->account, API_SHARE_STREAMS, 1)
-					    : SHARES_TAKEN;
-	if (answer != SHARES_TAKEN)
-		return refuse_share(x, API_SHARE_STREAMS, answer);
-	x->has_stream_share = x->route->class == API_CLASS_STREAM;
-	return true;
+	return x->route->class != API_CLASS_STREAM || take_stream(x);
 }
 
 static struct api_exchange *exchange_new(struct api_listener *listener, struct MHD_Connection *connection,
@@ -287,7 +293,8 @@ static bool check_body(struct api_exchange *x)
 		return refuse_length(x);
 	x->is_body_malformed = x->is_body_malformed || api_headers_have_trailers(x);
 	if (x->is_body_malformed)
-		api_problem(&x->reply, 400, "malformed", "the body begins with a NUL, or has trailers");
+		api_problem(&x->reply, 400, "malformed", "%s",
+			    x->body.len > 0 ? "trailers are not taken" : "the header ends with a bare LF");
 	return !x->is_body_malformed;
 }
 
@@ -325,7 +332,7 @@ static void take_body(struct api_exchange *x, const char *data, size_t len)
 		x->over_bytes += len;
 		return;
 	}
-	x->is_body_malformed = before == 0 && data[0] == '\0'; /* it would hide how the head ends: headers.c */
+	x->is_body_malformed = before == 0 && api_headers_end_before(x, data);
 	size_t more = before + len > x->body_taken_bytes ? before + len - x->body_taken_bytes : 0;
 	x->is_body_over = before + len > x->body_limit_bytes;
 	if (x->is_body_over || x->is_body_malformed)

@@ -127,6 +127,7 @@ bool api_headers_check(struct api_exchange *x, const char *method, const char *v
 		(void)MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, check_header, &head);
 	if (head.why == NULL && head.next != NULL && !is_line_end(head.next))
 		head.why = "the header ends with a bare LF";
+	x->head_end = head.next != NULL ? head.next + 2 : NULL;
 	if (head.why == NULL)
 		check_framing(&head, version);
 	if (head.why != NULL) {
@@ -138,6 +139,12 @@ bool api_headers_check(struct api_exchange *x, const char *method, const char *v
 		return false;
 	}
 	return true;
+}
+
+/* A body's NULs behind a bare LF look like the NULs of line ends. */
+bool api_headers_end_before(const struct api_exchange *x, const char *body)
+{
+	return x->head_end != NULL && body < x->head_end && x->head_end - body <= 2;
 }
 
 static enum MHD_Result note_trailer(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
