@@ -88,14 +88,13 @@ struct api_exchange {
 	struct buf body;
 	size_t body_limit_bytes; /* what this one may send here */
 	size_t body_taken_bytes; /* of its share of bodies */
-	const char *head_end;    /* where the body should begin in the library's buffer; NULL: unknown */
 	size_t over_bytes;       /* of the body that came after it was refused */
 	size_t query_dropped;
 	bool is_query_malformed;
 	bool has_stream_share;     /* of streams, until a stream has it */
 	bool is_refused;           /* the reply was made before the body came; the body is thrown away */
 	bool is_body_over;         /* the body is longer than it may be */
-	bool is_body_malformed;    /* the head before it, or what is behind it */
+	bool has_trailers;         /* fields came behind a chunked body */
 	enum shares_answer crowded_out; /* SHARES_TAKEN while there is room for the body */
 	bool is_done;              /* the handler has run */
 	struct api_exchange *next; /* in its lane's queue */
@@ -200,8 +199,6 @@ bool api_headers_are_placed(void);
 void api_headers_note_uri(struct api_connection *peer, const char *uri);
 /* Is the head what RFC 9112 calls one? False: the reply is made, and the connection must be closed. */
 bool api_headers_check(struct api_exchange *exchange, const char *method, const char *version);
-/* Does the body begin before where the head, as it was read, ends? */
-bool api_headers_end_before(const struct api_exchange *exchange, const char *body);
 /* Did fields come behind a chunked body? */
 bool api_headers_have_trailers(struct api_exchange *exchange);
 

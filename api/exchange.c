@@ -118,7 +118,7 @@ static enum MHD_Result send_reply(struct api_exchange *x)
 	if (is_stream)
 		x->reply.status = 200;
 	add_headers(response, &x->reply);
-	if (x->is_refused || x->is_body_over || x->is_body_malformed || x->crowded_out != SHARES_TAKEN)
+	if (x->is_refused || x->is_body_over || x->has_trailers || x->crowded_out != SHARES_TAKEN)
 		(void)MHD_add_response_header(response, "Connection", "close");
 	count_reply(x->server, x->reply.status);
 	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->reply.status, response);
@@ -291,11 +291,10 @@ static bool check_body(struct api_exchange *x)
 		return refuse_share(x, API_SHARE_BODIES, x->crowded_out);
 	if (x->is_body_over)
 		return refuse_length(x);
-	x->is_body_malformed = x->is_body_malformed || api_headers_have_trailers(x);
-	if (x->is_body_malformed)
-		api_problem(&x->reply, 400, "malformed", "%s",
-			    x->body.len > 0 ? "trailers are not taken" : "the header ends with a bare LF");
-	return !x->is_body_malformed;
+	x->has_trailers = api_headers_have_trailers(x);
+	if (x->has_trailers)
+		api_problem(&x->reply, 400, "malformed", "fields behind a chunked body (trailers) are not taken");
+	return !x->has_trailers;
 }
 
 static enum MHD_Result run_handler(struct api_exchange *x)
@@ -320,7 +319,7 @@ static enum MHD_Result run_handler(struct api_exchange *x)
 /* The reply is made, or will be without it. */
 static bool is_thrown_away(const struct api_exchange *x)
 {
-	return x->is_refused || x->crowded_out != SHARES_TAKEN || x->is_body_over || x->is_body_malformed ||
+	return x->is_refused || x->crowded_out != SHARES_TAKEN || x->is_body_over ||
 	       x->account == NULL;
 }
 
@@ -332,10 +331,9 @@ static void take_body(struct api_exchange *x, const char *data, size_t len)
 		x->over_bytes += len;
 		return;
 	}
-	x->is_body_malformed = before == 0 && api_headers_end_before(x, data);
 	size_t more = before + len > x->body_taken_bytes ? before + len - x->body_taken_bytes : 0;
 	x->is_body_over = before + len > x->body_limit_bytes;
-	if (x->is_body_over || x->is_body_malformed)
+	if (x->is_body_over)
 		return;
 	if (more > 0)
 		x->crowded_out = shares_take(&x->server->shares, x->account, API_SHARE_BODIES, more);

@@ -7,7 +7,8 @@
  * Names and values come by the library's iterator. What it has swallowed shows in where they lie: libmicrohttpd 0.9.75
  * cuts the head in place, so that method, target, version, names and values are consecutive in one buffer, each line
  * end two NULs (CR LF) or one (a bare LF), and a folded value lies elsewhere. The check of places is made for that
- * version only; others are said in the log at the start.
+ * version only; others are said in the log at the start. Where the head ends is the library's word, so that what is
+ * behind it cannot pass for a line end.
  */
 #include <string.h>
 #include <strings.h>
@@ -117,6 +118,14 @@ static void check_framing(struct head *head, const char *version)
 		head->why = "Transfer-Encoding needs HTTP/1.1";
 }
 
+/* How long the head is, to the end of its empty line, as the library has read it. */
+static size_t head_size(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	return info != NULL ? info->header_size : 0;
+}
+
 bool api_headers_check(struct api_exchange *x, const char *method, const char *version)
 {
 	struct head head = {.next = NULL};
@@ -125,9 +134,8 @@ bool api_headers_check(struct api_exchange *x, const char *method, const char *v
 	check_request_line(&head, x->peer, method, version);
 	if (head.why == NULL)
 		(void)MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, check_header, &head);
-	if (head.why == NULL && head.next != NULL && !is_line_end(head.next))
-		head.why = "the header ends with a bare LF";
-	x->head_end = head.next != NULL ? head.next + 2 : NULL;
+	if (head.why == NULL && head.next != NULL && method + head_size(x->connection) != head.next + 2)
+		head.why = "a line of the header ends with a bare LF or has a NUL";
 	if (head.why == NULL)
 		check_framing(&head, version);
 	if (head.why != NULL) {
@@ -139,12 +147,6 @@ bool api_headers_check(struct api_exchange *x, const char *method, const char *v
 		return false;
 	}
 	return true;
-}
-
-/* A body's NULs behind a bare LF look like the NULs of line ends. */
-bool api_headers_end_before(const struct api_exchange *x, const char *body)
-{
-	return x->head_end != NULL && body < x->head_end && x->head_end - body <= 2;
 }
 
 static enum MHD_Result note_trailer(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
