@@ -40,7 +40,26 @@ def bearer(token, **more):
 
 
 def flood_reports(port, token, body):
-    hammer(port, lambda: ("POST", "/v1/agents/self/reports", body, bearer(token)), 16)
+    """By bare sockets: what an attacker pays for a request is little."""
+    request = (f"POST /v1/agents/self/reports HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+               f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+    def post():
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=30) as s:
+                    while True:
+                        s.sendall(request)
+                        if b"close" in s.recv(4096):
+                            break
+            except OSError:
+                pass
+            time.sleep(0.005)
+    threads = [threading.Thread(target=post, daemon=True) for _ in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def flood_exports(port, token, zone):
