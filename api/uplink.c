@@ -8,7 +8,7 @@
 
 enum {
 	MESSAGE_MAX = 16384,
-	NODES_MAX = 1024, /* JSON values in it: it is read by a network thread */
+	NODES_MAX = 2048, /* JSON values in it: it is read by a network thread */
 	NAME_MAX_LEN = 255,
 	APPLIED_MAX = 256,
 	DEGRADED_MAX = 32,
