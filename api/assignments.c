@@ -21,9 +21,9 @@ struct line {
 struct agent_entry {
 	struct agent_entry *next;
 	char *id;
-	struct line *line; /* NULL until the controller has worked it out */
+	struct line *line;            /* NULL until the controller has worked it out */
 	uint32_t items, items_before; /* of the line, and of the one before */
-	bool is_removed;   /* its streams are to end; the entry goes with the last of them */
+	bool is_removed;              /* its streams are to end; the entry goes with the last of them */
 	unsigned streams;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A line in the log for each change by the API and for each credential that was not good: who, what, from where. Of the
- * latter at most AUDIT_REFUSED_MAX in AUDIT_WINDOW_MS are written, and then how many were not: whoever tries credentials
- * must not fill the disk. Reports, uplinks and pushes change no configuration and are left out.
+ * latter at most AUDIT_REFUSED_MAX in AUDIT_WINDOW_MS are written, and then how many were not: whoever tries
+ * credentials must not fill the disk. Reports, uplinks and pushes change no configuration and are left out.
  *
  * Threads: a network or worker thread of the server calls; the log blocks for at most 50 ms.
  */

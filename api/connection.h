@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server's insides: private to api/server.c, exchange.c, connection.c, crowd.c, headers.c, lanes.c, route.c and
- * stream.c. Order of locks: a stream's, connections_lock or pool_lock, the shares'.
+ * The server's insides: private to api/server.c, admit.c, connection.c, crowd.c, exchange.c, headers.c, lanes.c,
+ * route.c and stream.c. Order of locks: connections_lock or pool_lock, then a stream's, then the shares'.
  */
 #ifndef VEER_API_CONNECTION_H
 #define VEER_API_CONNECTION_H
@@ -17,7 +17,7 @@
 
 enum {
 	API_LISTENERS_MAX = 8,
-	API_CONNECTIONS_MAX = 8192, /* of all listeners, or what descriptors allow */
+	API_CONNECTIONS_MAX = 8192,     /* of all listeners, or what descriptors allow */
 	API_DEADLINE_CROWDED_MS = 2000, /* instead of the next two, of those without a request, while half are taken */
 	API_ARENA_BYTES = 4 << 20,
 	API_DEADLINE_FIRST_MS = 15000, /* the request line on a new connection */
@@ -37,11 +37,11 @@ struct api_connection {
 	int fd; /* borrowed from the library, valid while in the list */
 	bool is_local;
 	bool is_owner;
-	int64_t due_ms;            /* cut when the monotonic clock passes it; 0: never */
-	int64_t since_ms;          /* in its phase */
-	bool is_idle;              /* it has sent no whole request header since then */
-	struct api_stream *stream; /* the stream it carries, to end it at shutdown */
-	char from[API_FROM_SIZE];  /* who is at the other end, for people */
+	int64_t due_ms;                       /* cut when the monotonic clock passes it; 0: never */
+	int64_t since_ms;                     /* in its phase */
+	bool is_idle;                         /* it has sent no whole request header since then */
+	struct api_stream *stream;            /* the stream it carries, to end it at shutdown */
+	char from[API_FROM_SIZE];             /* who is at the other end, for people */
 	struct api_account *address;          /* of that place */
 	struct api_account *holder;           /* whose connection it is, once it has shown a credential */
 	struct api_connection *older, *newer; /* among the silent ones of its crowd */
@@ -91,13 +91,13 @@ struct api_exchange {
 	size_t over_bytes;       /* of the body that came after it was refused */
 	size_t query_dropped;
 	bool is_query_malformed;
-	bool has_stream_share;     /* of streams, until a stream has it */
-	bool is_refused;           /* the reply was made before the body came; the body is thrown away */
-	bool is_body_over;         /* the body is longer than it may be */
-	bool has_trailers;         /* fields came behind a chunked body */
+	bool has_stream_share;          /* of streams, until a stream has it */
+	bool is_refused;                /* the reply was made before the body came; the body is thrown away */
+	bool is_body_over;              /* the body is longer than it may be */
+	bool has_trailers;              /* fields came behind a chunked body */
 	enum shares_answer crowded_out; /* SHARES_TAKEN while there is room for the body */
-	bool is_done;              /* the handler has run */
-	struct api_exchange *next; /* in its lane's queue */
+	bool is_done;                   /* the handler has run */
+	struct api_exchange *next;      /* in its lane's queue */
 };
 
 struct api_listener {
@@ -192,6 +192,15 @@ enum shares_answer api_crowd_prove(struct api_server *server, struct api_connect
 				   struct api_account *account);
 /* It is closed; connections_lock is held. */
 void api_crowd_leave(struct api_server *server, struct api_connection *connection);
+
+/* admit.c: what the head says, before any of the body is read. False: the reply is made. */
+bool api_admit(struct api_exchange *exchange);
+/* A reply that does not end takes one of its principal's places for those. False: the reply is made. */
+bool api_admit_stream(struct api_exchange *exchange);
+/* The principal's or everybody's share is taken: the reply is 429 or 503. Always false. */
+bool api_refuse_share(struct api_exchange *exchange, enum api_share share, enum shares_answer answer);
+/* The body is longer than it may be: the reply is 413. Always false. */
+bool api_refuse_length(struct api_exchange *exchange);
 
 /* headers.c: does the library put headers where the checks expect them? */
 bool api_headers_are_placed(void);

@@ -23,12 +23,13 @@ void api_crowd_init(struct api_server *server)
 {
 	struct rlimit limit = {.rlim_cur = 1024};
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	size_t descriptors = limit.rlim_cur < API_CONNECTIONS_MAX + DESCRIPTORS_OWN ? (size_t)limit.rlim_cur
-										    : API_CONNECTIONS_MAX + DESCRIPTORS_OWN;
+	size_t descriptors = limit.rlim_cur < API_CONNECTIONS_MAX + DESCRIPTORS_OWN
+				     ? (size_t)limit.rlim_cur
+				     : API_CONNECTIONS_MAX + DESCRIPTORS_OWN;
 	size_t own = descriptors < 4 * DESCRIPTORS_OWN ? descriptors / 4 : DESCRIPTORS_OWN;
 	server->connections_max = descriptors - own;
-	server->silent_of_address = server->connections_max / 8 > OF_ADDRESS_MIN ? server->connections_max / 8
-										 : OF_ADDRESS_MIN;
+	server->silent_of_address =
+		server->connections_max / 8 > OF_ADDRESS_MIN ? server->connections_max / 8 : OF_ADDRESS_MIN;
 	server->crowds[API_CROWD_REMOTE].max = server->connections_max / 2;
 	server->crowds[API_CROWD_LOCAL].max = server->connections_max / 4;
 }

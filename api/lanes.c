@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Worker threads for handlers that may block on the store or take long, so that the network threads never do. Each lane
- * has its own queue and threads: what an administrator does in an emergency waits for no bulk edit, export or report. In
- * a lane no principal has all threads or all places, and the last places are for those on this host, the very last for
- * the owner at the Unix socket.
+ * has its own queue and threads: what an administrator does in an emergency waits for no bulk edit, export or report.
+ * In a lane no principal has all threads or all places, and the last places are for those on this host, the very last
+ * for the owner at the Unix socket.
  */
 #include <stdlib.h>
 #include <sys/resource.h>

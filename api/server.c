@@ -45,8 +45,7 @@ struct api_server *api_server_new(const struct api_server_config *config)
 		server->key = config->tls_key_pem != NULL ? strdup(config->tls_key_pem) : NULL;
 		ok = server->cert != NULL && server->key != NULL;
 	}
-	ok = ok && api_lanes_start(server, config->workers) &&
-	     api_janitor_start(server);
+	ok = ok && api_lanes_start(server, config->workers) && api_janitor_start(server);
 	if (!ok)
 		api_server_free(&server);
 	return server;
@@ -117,15 +116,15 @@ static struct MHD_Daemon *start_daemon(struct api_server *server, struct api_lis
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
 			 (is_tls ? MHD_USE_TLS : 0);
-	return MHD_start_daemon(flags, 0, NULL, NULL, api_exchange_access, listener, MHD_OPTION_EXTERNAL_LOGGER,
-				log_library, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-				(unsigned)NETWORK_THREADS, MHD_OPTION_CONNECTION_LIMIT, NETWORK_THREADS * 2 * (unsigned)API_CONNECTIONS_MAX,
-				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S, MHD_OPTION_NOTIFY_COMPLETED,
-				api_exchange_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, api_connection_notify,
-				listener, MHD_OPTION_URI_LOG_CALLBACK, api_connection_uri, listener,
-				MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-				MHD_OPTION_ARRAY, is_tls ? tls : none, MHD_OPTION_END);
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, api_exchange_access, listener, MHD_OPTION_EXTERNAL_LOGGER, log_library, server,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)NETWORK_THREADS,
+		MHD_OPTION_CONNECTION_LIMIT, NETWORK_THREADS * 2 * (unsigned)API_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)INACTIVITY_S, MHD_OPTION_NOTIFY_COMPLETED, api_exchange_completed, listener,
+		MHD_OPTION_NOTIFY_CONNECTION, api_connection_notify, listener, MHD_OPTION_URI_LOG_CALLBACK,
+		api_connection_uri, listener, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, is_tls ? tls : none, MHD_OPTION_END);
 }
 
 static uint16_t bound_port(int fd)

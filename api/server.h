@@ -4,9 +4,10 @@
  * libmicrohttpd (with its private header connection.h).
  *
  * Limits: each principal has a share of all that is shared (shares.h), each class of request its own queue and threads
- * (lanes.c), and connections that have shown no credential give way (crowd.c). Deadlines are absolute, whatever trickles in: a request line within 15 s of the connection (60 s when kept
- * alive), headers within 5 s of it, the body within 30 s, the reply sent within 60 s; large ones have a second more for
- * each 128 kB. What RFC 9112 does not allow in a head is refused (headers.c).
+ * (lanes.c), and connections that have shown no credential give way (crowd.c). Deadlines are absolute, whatever
+ * trickles in: a request line within 15 s of the connection (60 s when kept alive), headers within 5 s of it, the body
+ * within 30 s, the reply sent within 60 s; large ones have a second more for each 128 kB. What RFC 9112 does not allow
+ * in a head is refused (headers.c).
  */
 #ifndef VEER_API_SERVER_H
 #define VEER_API_SERVER_H
@@ -56,7 +57,8 @@ typedef bool api_revalidate_fn(void *ctx, const struct api_principal *who, enum 
 /* How much of the route's body_limit_bytes this one may send, once the headers are there. Must not block. */
 typedef size_t api_body_limit_fn(void *ctx, const struct api_request *request, const struct api_route *route);
 
-/* A request has been answered by its handler (not: refused before). By any thread of the server; must not block long. */
+/* A request has been answered by its handler (not: refused before). By any thread of the server; must not block long.
+ */
 typedef void api_done_fn(void *ctx, const struct api_request *request, const struct api_reply *reply);
 
 /* A credential was not good, or not for this. Called by network threads, must not block. */
@@ -71,7 +73,7 @@ struct api_server_config {
 	api_body_limit_fn *body_limit; /* NULL: what the route says */
 	api_done_fn *done;             /* may be NULL */
 	api_refused_fn *refused;       /* may be NULL */
-	const char *tls_cert_pem; /* contents, or NULL for clear text; copied */
+	const char *tls_cert_pem;      /* contents, or NULL for clear text; copied */
 	const char *tls_key_pem;
 	unsigned workers; /* threads for ordinary requests, default 4 */
 	struct logger *log;
@@ -79,13 +81,13 @@ struct api_server_config {
 
 /* Counters since start, for /metrics. */
 struct api_server_stats {
-	uint64_t requests;     /* finished ones */
-	uint64_t by_class[6];  /* answered with 1xx … 5xx at [1] … [5] */
-	uint64_t refused_busy; /* 503 because a limit was reached */
+	uint64_t requests;            /* finished ones */
+	uint64_t by_class[6];         /* answered with 1xx … 5xx at [1] … [5] */
+	uint64_t refused_busy;        /* 503 because a limit was reached */
 	uint64_t refused[API_SHARES]; /* by the share of a principal or of all that was taken: 429, 503, or cut */
-	uint64_t cut_deadline; /* connections cut by a deadline, or to make room */
-	uint64_t connections;  /* open now */
-	uint64_t streams;      /* open now */
+	uint64_t cut_deadline;        /* connections cut by a deadline, or to make room */
+	uint64_t connections;         /* open now */
+	uint64_t streams;             /* open now */
 };
 
 /* A server that listens nowhere yet. NULL when memory or threads are out. */

@@ -233,7 +233,7 @@ void shares_refused(struct shares *shares, uint64_t out[API_SHARES])
 
 static const char *const texts[API_SHARES] = {
 	[API_SHARE_STREAMS] = "streams", [API_SHARE_BODIES] = "bodies", [API_SHARE_CONNECTIONS] = "connections",
-	[API_SHARE_SILENT] = "silent",	 [API_SHARE_PLACES] = "places", [API_SHARE_INPUT] = "input",
+	[API_SHARE_SILENT] = "silent",   [API_SHARE_PLACES] = "places", [API_SHARE_INPUT] = "input",
 };
 
 const char *shares_text(enum api_share share)

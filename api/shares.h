@@ -2,8 +2,8 @@
 /*
  * What one principal may have of what all share: streams, bodies being received, connections. A principal is a token,
  * an agent, a name server, the owner at the Unix socket, or, without a credential, an address. Each has a share of its
- * own, tokens together have a part of the whole, and the owner a reserve that nobody else gets: so no credential, stolen
- * or gone wild, takes what others need, and the administrator always gets in.
+ * own, tokens together have a part of the whole, and the owner a reserve that nobody else gets: so no credential,
+ * stolen or gone wild, takes what others need, and the administrator always gets in.
  *
  * Ownership: an account lives while somebody holds a reference to it, and while it is remembered for what it sent.
  * Threads: all functions may be called from any thread; none blocks but on a short lock. That lock is taken after all
@@ -20,9 +20,9 @@
 
 enum {
 	SHARES_KEY_SIZE = API_ID_SIZE + 64,
-	SHARES_BAD_MAX = 3,         /* so many inputs that cannot be read … */
+	SHARES_BAD_MAX = 3,           /* so many inputs that cannot be read … */
 	SHARES_BAD_WINDOW_MS = 10000, /* … within this time close the door … */
-	SHARES_PENALTY_MS = 10000,  /* … for this time */
+	SHARES_PENALTY_MS = 10000,    /* … for this time */
 };
 
 /* What is shared. */

@@ -14,8 +14,7 @@ size_t api_body_limit(void *ctx, const struct api_request *request, const struct
 {
 	struct api *api = ctx;
 	uint32_t items;
-	if (route->handler != handle_reports ||
-	    !assignment_hub_items(api->assignments, request->principal.id, &items))
+	if (route->handler != handle_reports || !assignment_hub_items(api->assignments, request->principal.id, &items))
 		return route->body_limit_bytes;
 	size_t limit = (size_t)items * REPORT_ITEM_MAX + REPORT_REST_MAX;
 	return limit < route->body_limit_bytes ? limit : route->body_limit_bytes;

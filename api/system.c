@@ -49,7 +49,8 @@ static void server_metrics(struct api *api, struct buf *out)
 		metrics_sample_u64(out, "veer_api_responses_total", METRICS_LABELS(METRICS_LABEL("class", classes[i])),
 				   stats.by_class[i]);
 	counter(out, "veer_api_busy_total", "Requests refused because a limit was reached.", stats.refused_busy);
-	counter(out, "veer_api_cut_total", "Connections cut by an absolute deadline, or to make room for others.", stats.cut_deadline);
+	counter(out, "veer_api_cut_total", "Connections cut by an absolute deadline, or to make room for others.",
+		stats.cut_deadline);
 	metrics_family(out, "veer_api_refused_total", METRICS_COUNTER,
 		       "What was refused because a principal, or all together, had its share already, by share.");
 	for (unsigned i = 0; i < API_SHARES; i++)
@@ -72,8 +73,8 @@ static void feed_metrics(struct api *api, struct buf *out)
 		"Lineages begun because a name server had seen more than the store has.", stats.rewinds);
 	struct uplink_counts counts;
 	uplink_counts_read(api->uplinks, &counts);
-	gauge(out, "veer_nameservers_quarantined", "Name servers that do not follow a store, as far as they were heard.",
-	      (double)counts.quarantined);
+	gauge(out, "veer_nameservers_quarantined",
+	      "Name servers that do not follow a store, as far as they were heard.", (double)counts.quarantined);
 	gauge(out, "veer_nameservers_different", "Name servers whose content is not the store's.",
 	      (double)counts.different);
 }

@@ -255,7 +255,8 @@ static void a_report_may_be_for_the_list_in_force_or_the_one_before(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_report_may_be_for_the_list_in_force_or_the_one_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_report_may_be_for_the_list_in_force_or_the_one_before, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(hello_comes_first_then_the_line_in_force, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_new_line_is_sent_once_and_the_same_again_not_at_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_line_on_its_way_is_finished_before_the_next, setup, teardown),
