@@ -17,7 +17,7 @@ from veer_util import SLOW, Api, wait_until
 
 BULK = "bulk.example."
 QUIET = 4
-ATTACK_S = 3
+ATTACK_S = float(os.environ.get("VEER_ATTACK_S", "3"))
 DRAIN_S = 0.2
 NO_REPORT = json.dumps({f"k{i}": 0 for i in range(250000)}, separators=(",", ":"))
 
