@@ -8,6 +8,8 @@
 #include "api/connection.h"
 #include "api/uri.h"
 
+enum { REPLY_SHORT_BYTES = 65536 };
+
 /* The principal's or everybody's share is taken: 429 or 503, and the connection is closed. Always false. */
 bool api_refuse_share(struct api_exchange *x, enum api_share share, enum shares_answer answer)
 {
@@ -22,6 +24,22 @@ bool api_admit_stream(struct api_exchange *x)
 	enum shares_answer answer = shares_take(&x->server->shares, x->account, API_SHARE_STREAMS, 1);
 	x->has_stream_share = answer == SHARES_TAKEN;
 	return x->has_stream_share || api_refuse_share(x, API_SHARE_STREAMS, answer);
+}
+
+bool api_admit_reply(struct api_exchange *x)
+{
+	struct shares *shares = &x->server->shares;
+	if (x->reply.body_len <= REPLY_SHORT_BYTES || x->account == NULL)
+		return true;
+	size_t most = shares_limit(shares, x->account, API_SHARE_REPLIES);
+	if (x->account->role == API_ROLE_OWNER)
+		most = x->reply.body_len;
+	size_t bytes = x->reply.body_len < most ? x->reply.body_len : most; /* one reply may be longer than the share */
+	enum shares_answer answer = shares_take(shares, x->account, API_SHARE_REPLIES, bytes);
+	if (answer != SHARES_TAKEN)
+		return api_refuse_share(x, API_SHARE_REPLIES, answer);
+	x->reply_taken_bytes = bytes;
+	return true;
 }
 
 /* Whose request it is: from here on what it takes is taken from somebody's share. False: the reply is made. */

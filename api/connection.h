@@ -86,9 +86,10 @@ struct api_exchange {
 	struct api_account *account; /* of who asks; NULL until that is known */
 	enum api_lane lane;
 	struct buf body;
-	size_t body_limit_bytes; /* what this one may send here */
-	size_t body_taken_bytes; /* of its share of bodies */
-	size_t over_bytes;       /* of the body that came after it was refused */
+	size_t body_limit_bytes;  /* what this one may send here */
+	size_t body_taken_bytes;  /* of its share of bodies */
+	size_t reply_taken_bytes; /* of its share of replies */
+	size_t over_bytes;        /* of the body that came after it was refused */
 	size_t query_dropped;
 	bool is_query_malformed;
 	bool has_stream_share;          /* of streams, until a stream has it */
@@ -199,6 +200,8 @@ bool api_admit(struct api_exchange *exchange);
 bool api_admit_stream(struct api_exchange *exchange);
 /* The principal's or everybody's share is taken: the reply is 429 or 503. Always false. */
 bool api_refuse_share(struct api_exchange *exchange, enum api_share share, enum shares_answer answer);
+/* A long reply takes of its principal's share of those until it is sent. False: it is another reply now. */
+bool api_admit_reply(struct api_exchange *exchange);
 /* The body is longer than it may be: the reply is 413. Always false. */
 bool api_refuse_length(struct api_exchange *exchange);
 

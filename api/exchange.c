@@ -96,6 +96,7 @@ static enum MHD_Result send_reply(struct api_exchange *x)
 		x->reply.source = NULL;
 	}
 	bool is_stream = x->reply.source != NULL;
+	(void)api_admit_reply(x);
 	api_connection_phase(x->server, x->peer, is_stream ? API_PHASE_STREAM : API_PHASE_REPLY, x->reply.body_len);
 	struct MHD_Response *response = make_response(x);
 	if (response == NULL)
@@ -285,6 +286,7 @@ void api_exchange_completed(void *ctx, struct MHD_Connection *connection, void *
 	free(x->reply.body);
 	if (x->account != NULL) {
 		shares_put_back(&x->server->shares, x->account, API_SHARE_BODIES, x->body_taken_bytes);
+		shares_put_back(&x->server->shares, x->account, API_SHARE_REPLIES, x->reply_taken_bytes);
 		if (x->has_stream_share)
 			shares_put_back(&x->server->shares, x->account, API_SHARE_STREAMS, 1);
 		shares_give(&x->server->shares, x->account);

@@ -23,7 +23,7 @@ struct lane_rules {
 static const struct lane_rules rules[API_LANES] = {
 	[API_LANE_ORDINARY] = {4, 256, 64, 2, 0},
 	[API_LANE_URGENT] = {2, 64, 16, 1, 0},
-	[API_LANE_BULK] = {2, 64, 16, 1, 10},
+	[API_LANE_BULK] = {2, 64, 16, 1, 5},
 	[API_LANE_REPORTS] = {1, 64, 1, 1, 10},
 };
 
@@ -61,22 +61,37 @@ enum shares_answer api_lane_push(struct api_server *server, struct api_exchange 
 	return answer;
 }
 
-/* Take the first one whose principal has a thread left out of the queue; NULL when there is none. pool_lock is held. */
-static struct api_exchange *take_first(struct api_lane_queue *lane, enum api_lane which)
+/* The one before the first that may run, NULL for the head; `*found` is NULL when there is none. */
+static struct api_exchange *find_first(struct api_lane_queue *lane, bool owners, struct api_exchange **found)
 {
 	struct api_exchange *before = NULL;
-	for (struct api_exchange *x = lane->head; x != NULL; before = x, x = x->next) {
-		if (x->account->running[which] >= rules[which].workers_of_one)
-			continue;
-		*(before != NULL ? &before->next : &lane->head) = x->next;
-		if (lane->tail == x)
-			lane->tail = before;
-		lane->len--;
-		x->account->waiting[which]--;
-		x->account->running[which]++;
-		return x;
+	for (*found = lane->head; *found != NULL; before = *found, *found = (*found)->next) {
+		const struct api_account *account = (*found)->account;
+		if (account->running[lane->which] < rules[lane->which].workers_of_one &&
+		    (!owners || account->role == API_ROLE_OWNER))
+			break;
 	}
-	return NULL;
+	return before;
+}
+
+/*
+ * Take one whose principal has a thread left out of the queue, the owner's first; NULL when there is none. pool_lock is
+ * held.
+ */
+static struct api_exchange *take_next(struct api_lane_queue *lane)
+{
+	struct api_exchange *x, *before = find_first(lane, true, &x);
+	if (x == NULL)
+		before = find_first(lane, false, &x);
+	if (x == NULL)
+		return NULL;
+	*(before != NULL ? &before->next : &lane->head) = x->next;
+	if (lane->tail == x)
+		lane->tail = before;
+	lane->len--;
+	x->account->waiting[lane->which]--;
+	x->account->running[lane->which]++;
+	return x;
 }
 
 /* The next exchange, or NULL when the server stops and the queue is empty. */
@@ -85,7 +100,7 @@ static struct api_exchange *pop(struct api_server *server, enum api_lane which)
 	struct api_lane_queue *lane = &server->lanes[which];
 	struct api_exchange *x;
 	(void)pthread_mutex_lock(&server->pool_lock);
-	while ((x = take_first(lane, which)) == NULL && !(server->is_stopping && lane->head == NULL))
+	while ((x = take_next(lane)) == NULL && !(server->is_stopping && lane->head == NULL))
 		(void)pthread_cond_wait(&lane->filled, &server->pool_lock);
 	(void)pthread_mutex_unlock(&server->pool_lock);
 	return x;

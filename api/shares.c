@@ -16,7 +16,8 @@ enum {
 };
 
 static const size_t bodies_all = (size_t)1 << 30, bodies_of_token = (size_t)512 << 20, bodies_of_node = (size_t)8 << 20,
-		    bodies_of_others = (size_t)1 << 20;
+		    bodies_of_others = (size_t)1 << 20, replies_of_one = (size_t)64 << 20,
+		    replies_all = (size_t)1 << 30;
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -42,6 +43,14 @@ void shares_init(struct shares *shares, size_t connections)
 		.of_token = bodies_of_token,
 		.of_node = bodies_of_node,
 		.of_others = bodies_of_others,
+	};
+	shares->rooms[API_SHARE_REPLIES] = (struct shares_room){
+		.all = replies_all,
+		.reserve = replies_all / 16,
+		.tokens = replies_all / 4 * 3,
+		.of_token = replies_of_one,
+		.of_node = replies_of_one,
+		.of_others = replies_of_one,
 	};
 	shares->rooms[API_SHARE_CONNECTIONS] = (struct shares_room){
 		.all = connections,
@@ -232,8 +241,10 @@ void shares_refused(struct shares *shares, uint64_t out[API_SHARES])
 }
 
 static const char *const texts[API_SHARES] = {
-	[API_SHARE_STREAMS] = "streams", [API_SHARE_BODIES] = "bodies", [API_SHARE_CONNECTIONS] = "connections",
-	[API_SHARE_SILENT] = "silent",   [API_SHARE_PLACES] = "places", [API_SHARE_INPUT] = "input",
+	[API_SHARE_STREAMS] = "streams", [API_SHARE_BODIES] = "bodies",
+	[API_SHARE_REPLIES] = "replies", [API_SHARE_CONNECTIONS] = "connections",
+	[API_SHARE_SILENT] = "silent",   [API_SHARE_PLACES] = "places",
+	[API_SHARE_INPUT] = "input",
 };
 
 const char *shares_text(enum api_share share)
@@ -247,6 +258,7 @@ void shares_refuse(struct shares *shares, const struct api_account *account, enu
 	static const char *const what[API_SHARES] = {
 		[API_SHARE_STREAMS] = "open streams",
 		[API_SHARE_BODIES] = "bytes of bodies at once",
+		[API_SHARE_REPLIES] = "bytes of replies at once",
 		[API_SHARE_CONNECTIONS] = "connections",
 		[API_SHARE_SILENT] = "connections without a credential",
 		[API_SHARE_PLACES] = "waiting requests of this kind",

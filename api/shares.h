@@ -29,6 +29,7 @@ enum {
 enum api_share {
 	API_SHARE_STREAMS,     /* feeds and assignments that are open */
 	API_SHARE_BODIES,      /* bytes of bodies that are being received or worked on */
+	API_SHARE_REPLIES,     /* bytes of long replies that are being sent */
 	API_SHARE_CONNECTIONS, /* connections that have shown a credential */
 	API_SHARE_SILENT,      /* connections that have shown none; of an address */
 	API_SHARE_PLACES,      /* places in the queues of requests */
@@ -97,7 +98,7 @@ enum shares_answer {
 /* Take some of a share, or nothing; refusals are counted. What was taken is put back with shares_put_back(). */
 enum shares_answer shares_take(struct shares *shares, struct api_account *account, enum api_share share, size_t amount);
 void shares_put_back(struct shares *shares, struct api_account *account, enum api_share share, size_t amount);
-/* What one like this may have. */
+/* What one like this may have of it in all. */
 size_t shares_limit(const struct shares *shares, const struct api_account *account, enum api_share share);
 
 /* It has sent something that cannot be read. */
