@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Heads that RFC 9112 does not allow, byte for byte: 400 and the end of the connection, whatever a library makes of them."""
 import socket
+import ssl
+import subprocess
 
 import pytest
 
@@ -77,41 +79,64 @@ def api(tmp_path_factory):
     made.stop()
 
 
-def say(api, text, in_pieces=False):
-    """The first reply, and whether the server closes then."""
-    with socket.create_connection(("127.0.0.1", api.port), timeout=5 * SLOW) as s:
-        try:
-            for piece in [text[i:i + 1] for i in range(len(text))] if in_pieces else [text]:
-                s.sendall(piece)
-        except OSError:
-            pass  # refused before all was sent
-        reply = s.recv(65536)
-        is_closed = b"Connection: close" in reply
-        return int(reply.split()[1]), is_closed
+@pytest.fixture(scope="module")
+def tls_api(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("tls")
+    cert, key = str(directory / "cert.pem"), str(directory / "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+                    "-out", cert, "-days", "2", "-subj", "/CN=localhost"], check=True, capture_output=True)
+    made = Api(directory, "--tls-cert", cert, "--tls-key", key).start()
+    yield made
+    made.stop()
 
 
-@pytest.mark.parametrize("in_pieces", [False, True], ids=["whole", "in pieces"])
+@pytest.fixture(params=["whole", "in pieces", "over TLS"])
+def say(request):
+    """Sends bytes; returns the status of the reply and whether the server closes then."""
+    api = request.getfixturevalue("tls_api" if request.param == "over TLS" else "api")
+
+    def speak(text):
+        with connect(api, request.param == "over TLS") as s:
+            try:
+                for piece in [text[i:i + 1] for i in range(len(text))] if request.param == "in pieces" else [text]:
+                    s.sendall(piece)
+            except OSError:
+                pass  # refused before all was sent
+            reply = s.recv(65536)
+            return int(reply.split()[1]), b"Connection: close" in reply
+    return speak
+
+
+def connect(api, is_tls=False):
+    s = socket.create_connection(("127.0.0.1", api.port), timeout=5 * SLOW)
+    if not is_tls:
+        return s
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(s)
+
+
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused(api, name, in_pieces):
-    status, is_closed = say(api, REFUSED[name], in_pieces)
+def test_it_is_refused(say, name):
+    status, is_closed = say(REFUSED[name])
     assert status == 400
-    assert is_closed or name == "escaped NUL"
+    assert is_closed or name == "escaped NUL"  # the head is whole, only the path means nothing
 
 
 @pytest.mark.parametrize("coding", UNKNOWN)
-def test_an_unknown_coding_is_said_to_be_so(api, coding):
-    assert say(api, GET + b"Host: x\r\nTransfer-Encoding: " + coding + b"\r\n\r\n") == (501, True)
+def test_an_unknown_coding_is_said_to_be_so(say, coding):
+    assert say(GET + b"Host: x\r\nTransfer-Encoding: " + coding + b"\r\n\r\n") == (501, True)
 
 
-@pytest.mark.parametrize("in_pieces", [False, True], ids=["whole", "in pieces"])
 @pytest.mark.parametrize("name", TAKEN)
-def test_it_is_taken(api, name, in_pieces):
-    assert say(api, TAKEN[name], in_pieces)[0] == 200
+def test_it_is_taken(say, name):
+    assert say(TAKEN[name])[0] == 200
 
 
-def test_requests_behind_each_other_are_each_checked(api):
+@pytest.mark.parametrize("is_tls", [False, True], ids=["in clear", "over TLS"])
+def test_requests_behind_each_other_are_each_checked(request, is_tls):
     body = b"POST /v1/enrol HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
-    with socket.create_connection(("127.0.0.1", api.port), timeout=5 * SLOW) as s:
+    with connect(request.getfixturevalue("tls_api" if is_tls else "api"), is_tls) as s:
         s.sendall(TAKEN["plain"] + body + TAKEN["plain"] + REFUSED["bare LF last"] + TAKEN["plain"])
         text = b""
         while True:
