@@ -12,7 +12,7 @@ B := $(if $(SANITIZE),build/$(MODE),build)
 O := $(B)/obj
 
 PACKAGES := gcc make pkg-config libmicrohttpd-dev libmaxminddb-dev libsqlite3-dev libjansson-dev \
-	libyaml-dev libcurl4-openssl-dev libssl-dev libre2-dev g++
+	libyaml-dev libcurl4-openssl-dev libssl-dev libnghttp2-dev libre2-dev g++
 TEST_PACKAGES := libldns-dev libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables
 
 CC := gcc
@@ -24,7 +24,7 @@ HAVE_FSTRM := $(shell pkg-config --exists libfstrm && echo yes)
 OTHER_DNSTAP := $(if $(HAVE_FSTRM),dnsd/dnstap_none.c,dnsd/dnstap.c)
 PKGS_tap := $(if $(HAVE_FSTRM),libfstrm)
 PKGS_base := jansson yaml-0.1 libcurl libssl libcrypto re2
-PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto re2 libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
+PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto libnghttp2 re2 libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
 # tests read what we write with another's reader
 PKGS_test := $(PKGS_all) ldns
 
@@ -65,14 +65,14 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench steady detect load sim sim-mutants histories clean help deps test-deps install tests
+.PHONY: all run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: $(PROGRAMS)  ## build the four programs below build/
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 	@echo '  SANITIZE=address,undefined or SANITIZE=thread builds and tests with sanitizers'
 
 deps:
@@ -102,6 +102,10 @@ differential-text: all $(TOOL_BINS)  ## read 100,000 generated lines of zone fil
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/functional/text_differential.py --build $(B)
 
+http2: tests  ## probe 30,000 replies of all sizes from real servers of HTTP/1.1 and 2, fresh and kept: none may fail; adds up over runs
+	@tests/tools/fetch-peers build/peers
+	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/http_peers.py
+
 bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a bare echo
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/bench/bench.py --build $(B)
@@ -122,6 +126,17 @@ detect: all  ## measure the time from a site's death to the first answer without
 
 load: all $(TOOL_BINS)  ## measure what 10 agents with 10,000 endpoints cost the control plane, all well and all failing
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/bench/load.py
+
+REPLIES ?= 100000
+# What has been played through these readers: an interrupted run goes on, a changed one begins anew.
+REPLIES_STATE = build/replies/$(shell cat probes/http*.[ch] probes/wire.[ch] probes/check*.[ch] tests/unit/*repl*.[ch] | sha256sum | cut -c1-12)
+replies: $(B)/tests/test_reply_paths  ## play REPLIES= mutated HTTP replies in clear, by TLS, kept and behind a redirect: one verdict; adds up over runs
+	@mkdir -p $(REPLIES_STATE) && cp -u $(B)/tests/test_reply_paths $(REPLIES_STATE)/play; next=$$(cat $(REPLIES_STATE)/next 2>/dev/null || echo 0); \
+	while [ $$next -lt $(REPLIES) ]; do \
+		VEER_REPLIES_FROM=$$next VEER_REPLIES=1000 $(REPLIES_STATE)/play >$(REPLIES_STATE)/log 2>&1 || \
+			{ cat $(REPLIES_STATE)/log; exit 1; }; \
+		next=$$((next + 1000)); echo $$next >$(REPLIES_STATE)/next; \
+	done; echo "$$next replies, one verdict of each"
 
 unit: $(UNIT_BINS) $(REPLAY_BINS) $(SIM_BIN)  ## build and run the C unit tests only
 	@/usr/bin/python3 tests/run.py --build $(B) --unit-only
@@ -191,7 +206,7 @@ link = @echo "  LD $@" && mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o 
 $(B)/veer-dnsd: $(call objs,dnsd/main.c) $(LIB_dnsd) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base) libmaxminddb $(PKGS_tap)) -lm)
 $(B)/veer-probe: $(call objs,probes/main.c) $(LIB_probes) $(LIB_zones) $(LIB_base)
-	$(call link,$(call pc_libs,$(PKGS_base) libmaxminddb) -lm)
+	$(call link,$(call pc_libs,$(PKGS_base) libnghttp2 libmaxminddb) -lm)
 $(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
 $(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_probes) $(LIB_zones) $(LIB_base)

@@ -16,6 +16,7 @@
 #include "api/audit.h"
 #include "api/controller.h"
 #include "api/directory.h"
+#include "api/health.h"
 #include "api/hub.h"
 #include "api/server.h"
 #include "api/token_use.h"
@@ -49,6 +50,7 @@ struct api {
 	struct api_server *server;
 	struct zone_keeper *zones;
 	struct witness witness;
+	struct health health;
 	struct loop *loop;      /* the main thread's */
 	struct loop_timer uses; /* until uses of tokens are stored */
 	atomic_bool is_rewound; /* the loop was stopped because the store has gone back: start anew */
@@ -72,6 +74,8 @@ size_t api_body_limit(void *ctx, const struct api_request *request, const struct
 /* audit.c: a line for each change, and for each credential that was not good. */
 void api_audit_done(void *ctx, const struct api_request *request, const struct api_reply *reply);
 void api_audit_refused(void *ctx, const struct api_request *request, int status);
+/* The scopes of a token as it is stored: enum api_scope, together. */
+unsigned api_scopes_of(const json_t *token);
 /* What a token may be limited to, beside its scopes. */
 enum api_limit { API_LIMIT_ENDPOINTS, API_LIMIT_CHECKS, API_LIMIT_ZONES, API_LIMITS };
 /*
@@ -80,6 +84,8 @@ enum api_limit { API_LIMIT_ENDPOINTS, API_LIMIT_CHECKS, API_LIMIT_ZONES, API_LIM
  */
 bool api_may_touch(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
 		   const char *name);
+/* May it change what concerns all of them (sites, policies, settings)? False: the reply is 403. */
+bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply);
 bool api_may_touch_quietly(struct api *api, const struct api_request *request, enum api_limit limit, const char *name);
 /* Store when tokens were used last, where a day has passed. Blocks on the store. */
 void tokens_store_uses(struct api *api);

@@ -18,6 +18,16 @@ struct credential {
 	unsigned scopes;
 };
 
+unsigned api_scopes_of(const json_t *token)
+{
+	size_t i;
+	json_t *scope;
+	unsigned scopes = 0;
+	json_array_foreach(json_object_get(token, "scopes"), i, scope) if (json_is_string(scope)) scopes |=
+		api_scope_from_text(json_string_value(scope));
+	return scopes;
+}
+
 static bool read_credential(void *ctx, const struct directory_entry *entry)
 {
 	struct credential *credential = ctx;
@@ -31,10 +41,7 @@ static bool read_credential(void *ctx, const struct directory_entry *entry)
 		credential->why_not = "it was revoked";
 	else if (entry->kind == MODEL_KIND_TOKEN && expires_s != 0 && credential->now_s >= expires_s)
 		credential->why_not = "it has expired";
-	size_t i;
-	json_t *scope;
-	json_array_foreach(json_object_get(entry->object, "scopes"), i, scope) if (json_is_string(scope))
-		credential->scopes |= api_scope_from_text(json_string_value(scope));
+	credential->scopes = api_scopes_of(entry->object);
 	return true;
 }
 

@@ -52,15 +52,21 @@ static void count_reply(struct api_server *server, int status)
 
 static void add_headers(struct MHD_Response *response, const struct api_reply *reply)
 {
-	char quoted[40];
+	char quoted[40], challenge[sizeof reply->challenge + 64];
 	(void)MHD_add_response_header(response, "Cache-Control", "no-store");
 	(void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	if (reply->content_type != NULL)
 		(void)MHD_add_response_header(response, "Content-Type", reply->content_type);
 	if (reply->location[0] != '\0')
 		(void)MHD_add_response_header(response, "Location", reply->location);
-	if (reply->status == 401)
-		(void)MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+	if (reply->status == 401) {
+		/* streams' clients do not collect bodies: the reason stands here too */
+		(void)snprintf(challenge, sizeof challenge,
+			       reply->challenge[0] != '\0' ? "Bearer error=\"invalid_token\", error_description=\"%s\""
+							   : "Bearer%s",
+			       reply->challenge);
+		(void)MHD_add_response_header(response, "WWW-Authenticate", challenge);
+	}
 	if (reply->status == 503 || reply->retry_after_s > 0) {
 		char seconds[16];
 		(void)snprintf(seconds, sizeof seconds, "%d", reply->retry_after_s > 0 ? reply->retry_after_s : 1);

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ring of commits, and the thread that writes full states. The subscribers' side is feed_subscriber.c. */
+/* The ring of commits. The subscribers' side is feed_subscriber.c; feed_snapshot.c has the thread that writes full
+ * states. */
 #include "api/feed.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/feed_impl.h"
 #include "base/crypto.h"
 #include "base/json.h"
 
-enum { SNAPSHOT_BUFFER_BYTES = 1 << 20, ENVELOPE_BYTES = 128, LINE_BYTES_MAX = 1 << 20 };
+enum { ENVELOPE_BYTES = 192, LINE_BYTES_MAX = 1 << 20 };
 
 /*
  * One line that a reader refuses would end every name server's stream, again and again. So what the store holds is not
@@ -67,13 +66,13 @@ bool feed_write_line(struct buf *out, const struct store_object *object)
 	return true;
 }
 
-static void complain(struct feed *feed, const struct store_object *object)
+void feed_complain(struct feed *feed, const struct store_object *object)
 {
 	log_error(feed->log, "an object in the store is unreadable: name servers are not told",
 		  LOG_STR("kind", model_kind_text(object->kind)), LOG_STR("key", object->key));
 }
 
-static void write_commit_line(struct buf *out, int64_t revision)
+void feed_write_commit_line(struct buf *out, int64_t revision)
 {
 	buf_printf(out, "{\"type\":\"commit\",\"revision\":%lld}\n", (long long)revision);
 }
@@ -98,7 +97,7 @@ static void make_room(struct feed *feed, size_t bytes)
 }
 
 /* Forget all commits up to `revision`, and where everybody is. feed->lock is held. */
-static void lose_all(struct feed *feed, int64_t revision)
+void feed_lose_all(struct feed *feed, int64_t revision)
 {
 	feed->first += feed->count + 1;
 	for (size_t i = 0; i < FEED_BACKLOG_COMMITS; i++) {
@@ -115,7 +114,7 @@ static void lose_all(struct feed *feed, int64_t revision)
 	make_room(feed, 0);
 }
 
-static void wake_all(struct feed *feed)
+void feed_wake_all(struct feed *feed)
 {
 	for (struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
 		api_stream_wake(s->stream);
@@ -130,7 +129,7 @@ void feed_change(struct feed *feed, const struct store_object *object)
 	if (feed_write_line(&feed->under_way, object))
 		feed_count_change(&feed->under_way_added, object);
 	else
-		complain(feed, object);
+		feed_complain(feed, object);
 }
 
 void feed_abandon(struct feed *feed)
@@ -142,8 +141,8 @@ void feed_abandon(struct feed *feed)
 void feed_restart(struct feed *feed, int64_t revision)
 {
 	(void)pthread_mutex_lock(&feed->lock);
-	lose_all(feed, revision);
-	wake_all(feed);
+	feed_lose_all(feed, revision);
+	feed_wake_all(feed);
 	(void)pthread_mutex_unlock(&feed->lock);
 }
 
@@ -153,7 +152,7 @@ void feed_commit(struct feed *feed, int64_t revision)
 	if (revision <= feed->revision)
 		return;
 	if (has_lines)
-		write_commit_line(&feed->under_way, revision);
+		feed_write_commit_line(&feed->under_way, revision);
 	bool failed = feed->under_way.failed;
 	size_t len = 0;
 	char *text = has_lines && !failed ? buf_take(&feed->under_way, &len) : NULL;
@@ -170,12 +169,12 @@ void feed_commit(struct feed *feed, int64_t revision)
 		feed->commits++;
 	} else if (has_lines) {
 		/* Memory is out: nobody can be told this commit, so everybody starts anew from a full state. */
-		lose_all(feed, revision);
+		feed_lose_all(feed, revision);
 	}
 	feed->revision = revision;
 	if (has_lines) {
 		feed->fed_revision = revision;
-		wake_all(feed);
+		feed_wake_all(feed);
 	}
 	(void)pthread_mutex_unlock(&feed->lock);
 }
@@ -209,7 +208,7 @@ void feed_set_doubt(struct feed *feed, char *line, size_t len, int64_t after_rev
 	feed_doubt_release(feed->doubt);
 	feed->doubt = doubt;
 	feed->doubt_number++;
-	wake_all(feed);
+	feed_wake_all(feed);
 	(void)pthread_mutex_unlock(&feed->lock);
 }
 
@@ -220,206 +219,21 @@ void feed_tick(struct feed *feed)
 	for (struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
 		if (now - s->sent_ms >= FEED_HEARTBEAT_MS)
 			api_stream_wake(s->stream);
-	(void)pthread_mutex_unlock(&feed->lock);
-}
-
-/* What writing a full state carries along. */
-struct snapshot_writer {
-	struct feed *feed;
-	struct buf buf;
-	int fd; /* -1: only its digest is wanted */
-	bool failed;
-	int64_t len;
-	struct digest_pair digest;
-};
-
-static void snapshot_flush(struct snapshot_writer *w)
-{
-	if (w->buf.failed || file_write_all(w->fd, w->buf.data, w->buf.len) != VEER_OK)
-		w->failed = true;
-	w->len += (int64_t)w->buf.len;
-	buf_reset(&w->buf);
-}
-
-static bool snapshot_object(void *ctx, const struct store_object *object)
-{
-	struct snapshot_writer *w = ctx;
-	if (!model_kind_is_fed(object->kind))
-		return true;
-	if (feed_write_line(&w->buf, object))
-		feed_count_change(&w->digest, object);
-	else
-		complain(w->feed, object);
-	if (w->fd < 0)
-		buf_reset(&w->buf);
-	else if (w->buf.len > SNAPSHOT_BUFFER_BYTES || w->buf.failed)
-		snapshot_flush(w);
-	return !w->failed;
-}
-
-static int open_unlinked(const char *dir)
-{
-	char name[4096];
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return fd;
-	int len = snprintf(name, sizeof name, "%s/feed-XXXXXX", dir);
-	if (len < 0 || (size_t)len >= sizeof name)
-		return -1;
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd >= 0)
-		(void)unlink(name);
-	return fd;
-}
-
-/* Write the whole state at its newest revision. NULL when the disk or memory is full. */
-static struct feed_snapshot *snapshot_make(struct feed *feed)
-{
-	struct feed_snapshot *snapshot = calloc(1, sizeof *snapshot);
-	struct snapshot_writer w = {.feed = feed, .fd = open_unlinked(feed->dir)};
-	if (snapshot == NULL || w.fd < 0) {
-		free(snapshot);
-		if (w.fd >= 0)
-			(void)close(w.fd);
-		return NULL;
-	}
-	buf_init(&w.buf, 4 * SNAPSHOT_BUFFER_BYTES);
-	enum veer_err err = store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_END - 1, snapshot_object, &w,
-					   &snapshot->revision);
-	if (err == VEER_OK) {
-		write_commit_line(&w.buf, snapshot->revision);
-		snapshot_flush(&w);
-	}
-	buf_deinit(&w.buf);
-	snapshot->fd = w.fd;
-	snapshot->len = w.len;
-	snapshot->digest = w.digest;
-	snapshot->references = 1;
-	if (err == VEER_OK && !w.failed)
-		return snapshot;
-	(void)close(w.fd);
-	free(snapshot);
-	return NULL;
-}
-
-void feed_snapshot_release(struct feed_snapshot *snapshot)
-{
-	if (snapshot == NULL || --snapshot->references > 0)
-		return;
-	(void)close(snapshot->fd);
-	free(snapshot);
-}
-
-/* The digest of the whole state, without writing it anywhere. The lock is not held. */
-static enum veer_err compute_anchor(struct feed *feed, int64_t *revision, struct digest_pair *out)
-{
-	struct snapshot_writer w = {.feed = feed, .fd = -1};
-	buf_init(&w.buf, 4 * SNAPSHOT_BUFFER_BYTES);
-	enum veer_err err = store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_END - 1, snapshot_object, &w,
-					   revision);
-	buf_deinit(&w.buf);
-	*out = w.digest;
-	return err;
-}
-
-/* A name server has had more of the present lineage than the store has: what comes from now on is another history. The
- * lock is held, and let go meanwhile. */
-static void rewind_history(struct feed *feed)
-{
-	feed->wants_rewind = false;
-	feed->rewind_ms = feed_now_ms() + FEED_REWIND_MS;
-	(void)pthread_mutex_unlock(&feed->lock);
-	enum veer_err err = store_begin_lineage(feed->store, HISTORY_REWIND);
-	if (err == VEER_OK)
-		log_warn(feed->log, "a name server has seen more than the store has: the store has gone back, and a new "
-				    "lineage begins; all name servers start over");
-	else
-		log_error(feed->log, "a new lineage cannot be begun", LOG_STR("why", veer_err_text(err)));
-	(void)pthread_mutex_lock(&feed->lock);
-	if (err == VEER_OK) {
-		store_ancestry(feed->store, &feed->ancestry);
-		feed_snapshot_release(feed->snapshot);
-		feed->snapshot = NULL;
-		lose_all(feed, feed->revision);
-		feed->era++;
-		feed->rewinds++;
-	}
-	wake_all(feed);
-}
-
-/* Wait until somebody wants something that it is time for. False when closing. feed->lock is held. */
-static bool wait_for_wish(struct feed *feed)
-{
-	while (!feed->is_closing) {
-		const struct timespec until = {.tv_sec = feed->retry_ms / 1000,
-					       .tv_nsec = feed->retry_ms % 1000 * 1000000};
-		if (feed->wants_rewind)
-			return true;
-		if (!feed->wants_snapshot && !feed->wants_anchor)
-			(void)pthread_cond_wait(&feed->wanted, &feed->lock);
-		else if (feed_now_ms() < feed->retry_ms)
-			(void)pthread_cond_timedwait(&feed->wanted, &feed->lock, &until);
-		else
-			return true;
-	}
-	return false;
-}
-
-/* Write a full state and publish it. The lock is held, and let go meanwhile. */
-static void renew_snapshot(struct feed *feed)
-{
-	uint64_t era = feed->era;
-	(void)pthread_mutex_unlock(&feed->lock);
-	struct feed_snapshot *snapshot = snapshot_make(feed);
-	if (snapshot == NULL)
-		log_error(feed->log, "the full state cannot be written", LOG_STR("dir", feed->dir));
-	(void)pthread_mutex_lock(&feed->lock);
-	feed->wants_snapshot = false; /* who still waits says so again when woken */
-	if (snapshot != NULL && era == feed->era) {
-		feed_snapshot_release(feed->snapshot);
-		feed->snapshot = snapshot;
-		feed->snapshots++;
-		feed->wants_anchor = false;
-		feed_set_anchor(feed, snapshot->revision, &snapshot->digest);
-	} else {
-		feed_snapshot_release(snapshot);
-		feed->retry_ms = feed_now_ms() + FEED_RETRY_MS;
-	}
-	wake_all(feed);
-}
-
-static void renew_anchor(struct feed *feed)
-{
-	int64_t revision = 0;
-	struct digest_pair digest;
-	uint64_t era = feed->era;
-	feed->wants_anchor = false;
-	(void)pthread_mutex_unlock(&feed->lock);
-	enum veer_err err = compute_anchor(feed, &revision, &digest);
-	(void)pthread_mutex_lock(&feed->lock);
-	if (err == VEER_OK && era == feed->era) {
-		feed_set_anchor(feed, revision, &digest);
-	} else {
+	/* the ring moved on while the digest was computed: once more */
+	if (!feed->wants_anchor && feed->anchor.revision < feed->floor_revision) {
 		feed->wants_anchor = true;
-		feed->retry_ms = feed_now_ms() + FEED_RETRY_MS;
-	}
-}
-
-/* On demand. What fails is tried again after a second, if still wanted. */
-static void *snapshot_main(void *ctx)
-{
-	struct feed *feed = ctx;
-	(void)pthread_mutex_lock(&feed->lock);
-	while (wait_for_wish(feed)) {
-		if (feed->wants_rewind)
-			rewind_history(feed);
-		else if (feed->wants_snapshot)
-			renew_snapshot(feed);
-		else
-			renew_anchor(feed);
+		(void)pthread_cond_signal(&feed->wanted);
 	}
 	(void)pthread_mutex_unlock(&feed->lock);
-	return NULL;
+}
+
+void feed_take_ancestry(struct feed *feed)
+{
+	store_ancestry(feed->store, &feed->ancestry);
+	json_t *array = history_write(&feed->ancestry);
+	free(feed->ancestry_text);
+	feed->ancestry_text = array != NULL ? veer_json_dump(array) : NULL;
+	json_decref(array);
 }
 
 struct feed *feed_new(struct store *store, const char *dir, int64_t revision, struct logger *log)
@@ -433,7 +247,7 @@ struct feed *feed_new(struct store *store, const char *dir, int64_t revision, st
 	feed->floor_revision = revision;
 	feed->anchor.revision = -1;
 	feed->wants_anchor = true;
-	store_ancestry(store, &feed->ancestry);
+	feed_take_ancestry(feed);
 	feed->dir = strdup(dir);
 	buf_init(&feed->under_way, FEED_BACKLOG_BYTES);
 	(void)pthread_mutex_init(&feed->lock, NULL);
@@ -445,7 +259,7 @@ struct feed *feed_new(struct store *store, const char *dir, int64_t revision, st
 	feed->doubt = doubt_new(strdup(no_doubt), sizeof no_doubt - 1, 0);
 	feed->doubt_number = 1;
 	feed->has_thread = feed->dir != NULL && feed->doubt != NULL &&
-			   pthread_create(&feed->thread, NULL, snapshot_main, feed) == 0;
+			   pthread_create(&feed->thread, NULL, feed_snapshot_main, feed) == 0;
 	if (!feed->has_thread)
 		feed_free(&feed);
 	return feed;
@@ -469,6 +283,7 @@ void feed_free(struct feed **feed_ptr)
 	buf_deinit(&feed->under_way);
 	(void)pthread_cond_destroy(&feed->wanted);
 	(void)pthread_mutex_destroy(&feed->lock);
+	free(feed->ancestry_text);
 	free(feed->dir);
 	free(feed);
 	*feed_ptr = NULL;
@@ -485,7 +300,8 @@ int64_t feed_revision(struct feed *feed)
 void feed_stats_read(struct feed *feed, struct feed_stats *out)
 {
 	(void)pthread_mutex_lock(&feed->lock);
-	*out = (struct feed_stats){.commits = feed->commits, .cut = feed->cut, .snapshots = feed->snapshots, .rewinds = feed->rewinds};
+	*out = (struct feed_stats){
+		.commits = feed->commits, .cut = feed->cut, .snapshots = feed->snapshots, .rewinds = feed->rewinds};
 	for (const struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
 		out->subscribers++;
 	(void)pthread_mutex_unlock(&feed->lock);

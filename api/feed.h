@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The feed's sending half (docs/formats.md, section 2): a ring of recent commits that all subscribers share, and the
- * full state as a file for those who need it from the start, never older than the revision that their hello named. A subscriber is a position, no queue: one that does not
- * read costs nothing, and is cut when the ring has left it behind.
+ * full state as a file for those who need it from the start, never older than the revision that their hello named. A
+ * subscriber is a position, no queue: one that does not read costs nothing, and is cut when the ring has left it
+ * behind.
  *
  * Threads: one thread feeds (begin … commit, tick); subscribers pull from any.
  */

@@ -71,8 +71,8 @@ void feed_raise_floor(struct feed *feed, int64_t revision, const struct digest_p
 bool feed_digest_at(struct feed *feed, const char *lineage, int64_t revision, struct digest_pair *out)
 {
 	(void)pthread_mutex_lock(&feed->lock);
-	bool is_known = history_holds(&feed->ancestry, lineage, revision, feed->revision) &&
-			look_up(feed, revision, out);
+	bool is_known =
+		history_holds(&feed->ancestry, lineage, revision, feed->revision) && look_up(feed, revision, out);
 	(void)pthread_mutex_unlock(&feed->lock);
 	return is_known;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The feed's insides; private to api/feed.c and api/feed_subscriber.c. */
+/* The feed's insides; private to api/feed*.c. */
 #ifndef VEER_API_FEED_IMPL_H
 #define VEER_API_FEED_IMPL_H
 
@@ -73,8 +73,8 @@ struct feed_subscriber {
 	size_t block_pos;
 	struct feed_doubt *doubt; /* on its way; NULL: none */
 	size_t doubt_pos;
-	uint64_t doubt_number;    /* of the one sent last, or on its way; 0: none yet */
-	struct buf line;          /* hello, reset or heartbeat on its way */
+	uint64_t doubt_number; /* of the one sent last, or on its way; 0: none yet */
+	struct buf line;       /* hello, reset or heartbeat on its way */
 	size_t line_pos;
 	int64_t sent_ms;
 	bool is_caught_up; /* it was told once, since hello, that there is no more */
@@ -93,18 +93,19 @@ struct feed {
 	uint64_t first;                               /* number of the oldest block kept */
 	size_t count;
 	size_t bytes;
-	int64_t floor_revision;   /* the ring holds all commits after this one */
-	int64_t revision;         /* the newest */
-	struct digest_pair sum;   /* of all changes up to it since the feed began */
+	int64_t floor_revision;       /* the ring holds all commits after this one */
+	int64_t revision;             /* the newest */
+	struct digest_pair sum;       /* of all changes up to it since the feed began */
 	struct digest_pair floor_sum; /* the same at floor_revision */
 	struct feed_anchor anchor;
 	struct history_ancestry ancestry; /* of the store; the last lineage is what is fed */
+	char *ancestry_text;              /* the same as it stands in hello; NULL: memory was out */
 	uint64_t era;                     /* counts lineages that were fed; who came in an earlier one is cut */
 	bool wants_rewind;                /* somebody has seen what the store does not have */
 	int64_t rewind_ms;                /* no rewind before this time */
-	int64_t fed_revision;     /* the newest that has lines; 0 before the first */
-	struct feed_doubt *doubt; /* in force; never NULL */
-	uint64_t doubt_number;    /* counts those that were */
+	int64_t fed_revision;             /* the newest that has lines; 0 before the first */
+	struct feed_doubt *doubt;         /* in force; never NULL */
+	uint64_t doubt_number;            /* counts those that were */
 	struct feed_snapshot *snapshot;
 	bool wants_snapshot; /* somebody waits for one */
 	bool wants_anchor;   /* the digest of the state is not known */
@@ -124,6 +125,19 @@ bool feed_write_line(struct buf *out, const struct store_object *object);
 void feed_doubt_release(struct feed_doubt *doubt);
 /* The same. */
 void feed_snapshot_release(struct feed_snapshot *snapshot);
+
+/* Say that an object of the store is left out of the feed. */
+void feed_complain(struct feed *feed, const struct store_object *object);
+/* Append a commit line. */
+void feed_write_commit_line(struct buf *out, int64_t revision);
+/* Forget all commits up to `revision`, and where everybody is. feed->lock is held. */
+void feed_lose_all(struct feed *feed, int64_t revision);
+/* Wake all subscribers. feed->lock is held. */
+void feed_wake_all(struct feed *feed);
+/* Take the store's ancestry, as it is now. feed->lock is held, or nobody else is there yet. */
+void feed_take_ancestry(struct feed *feed);
+/* feed_snapshot.c: the thread. */
+void *feed_snapshot_main(void *ctx);
 
 /* What the change adds to the digest; takes off what it has replaced. */
 void feed_count_change(struct digest_pair *sum, const struct store_object *object);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "api/feed_impl.h"
-#include "base/json.h"
 
 int64_t feed_now_ms(void)
 {
@@ -54,19 +53,15 @@ static void say_hello(struct feed_subscriber *s)
 	struct feed *feed = s->feed;
 	bool can_resume = s->lineage[0] != '\0' && s->since >= feed->floor_revision &&
 			  history_holds(&feed->ancestry, s->lineage, s->since, feed->revision);
-	json_t *ancestry = history_write(&feed->ancestry);
-	char *text = ancestry != NULL ? veer_json_dump(ancestry) : NULL;
-	json_decref(ancestry);
 	s->promised_revision = feed->revision;
 	buf_printf(&s->line, "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":%lld,",
 		   store_id(feed->store), (long long)feed->revision);
 	buf_printf(&s->line, "\"lineage\":\"%s\",\"digest\":true,\"ancestry\":",
 		   feed->ancestry.lineages[feed->ancestry.count - 1].id);
-	buf_puts(&s->line, text != NULL ? text : "");
+	buf_puts(&s->line, feed->ancestry_text != NULL ? feed->ancestry_text : "");
 	buf_puts(&s->line, "}\n");
 	buf_puts(&s->line, can_resume ? "" : "{\"type\":\"reset\"}\n");
-	s->line.failed = s->line.failed || text == NULL;
-	free(text);
+	s->line.failed = s->line.failed || feed->ancestry_text == NULL;
 	s->phase = can_resume ? FEED_PHASE_RING : FEED_PHASE_WAIT;
 	if (can_resume)
 		s->block = block_after(feed, s->since);

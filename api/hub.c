@@ -29,9 +29,9 @@ struct hub {
 	struct waiting *first, **last;
 	struct hub_history history; /* set before the thread starts */
 	int64_t watched_ms;         /* when it was looked at */
-	bool concerns_controller;  /* something it reads has changed in this batch */
-	bool has_override_changed; /* likewise */
-	bool has_transition;       /* the commit under way holds one */
+	bool concerns_controller;   /* something it reads has changed in this batch */
+	bool has_override_changed;  /* likewise */
+	bool has_transition;        /* the commit under way holds one */
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool is_stopping;
@@ -228,8 +228,8 @@ static void watch_over(struct hub *hub)
 			  LOG_INT("revision", hub->revision));
 		h->on_rewound(h->ctx);
 		h->on_rewound = NULL;
-	} else if (store_is_unsettled(hub->store)) {
-		h->on_unsettled(h->ctx);
+	} else {
+		h->on_watch(h->ctx);
 	}
 }
 

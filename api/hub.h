@@ -26,9 +26,9 @@ enum veer_err hub_new(struct store *store, struct directory *directory, const ch
 void hub_follow(struct hub *hub, struct trail *trail);
 /* What is to be done with what the hub sees of the store's history; from its thread. */
 struct hub_history {
-	struct witness *witness;          /* kept up to date; borrowed */
-	void (*on_rewound)(void *ctx);    /* once: the store has gone back behind our back, and our memory is void */
-	void (*on_unsettled)(void *ctx);  /* a rewind is to have its consequences (store_is_unsettled()) */
+	struct witness *witness;       /* kept up to date; borrowed */
+	void (*on_rewound)(void *ctx); /* once: the store has gone back behind our back, and our memory is void */
+	void (*on_watch)(void *ctx);   /* each time, unless it has: see to the consequences of a rewind or restore */
 	void *ctx;
 };
 

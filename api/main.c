@@ -75,6 +75,7 @@ static enum veer_err open_store(struct api *api, const struct options *o, struct
 	struct veer_diag why = {""};
 	if (witness_write(w, api->store, &why) != VEER_OK)
 		log_error(api->log, "the store cannot be remembered beside it", LOG_STR("why", why.text));
+	health_start(&api->health, api->store, api->loop, api->log);
 	err = revocations_apply(api);
 	if (err != VEER_OK)
 		return veer_fail(diag, err, "%s: what was revoked cannot be kept so: %s", o->store, veer_err_text(err));
@@ -91,9 +92,17 @@ static void on_rewound(void *ctx)
 	loop_stop(api->loop);
 }
 
-static void on_unsettled(void *ctx)
+static void on_watch(void *ctx)
 {
-	(void)settle_store(ctx);
+	struct api *api = ctx;
+	char zone[UPLINK_ZONE_SIZE];
+	uint32_t serial;
+	if (store_is_unsettled(api->store))
+		(void)settle_store(api);
+	while (uplink_next_serial(api->uplinks, zone, &serial))
+		if (settle_serial(api, zone, serial) == VEER_OK)
+			log_notice(api->log, "a name server has seen a higher serial: the zone's is raised above it",
+				   LOG_STR("zone", zone), LOG_INT("serial", serial));
 }
 
 static bool digest_at(void *ctx, const char *lineage, int64_t revision, struct digest_pair *out)
@@ -132,7 +141,7 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 					   .history = (size_t)o->history};
 	if (err == VEER_OK) {
 		const struct hub_history history = {
-			.witness = &api->witness, .on_rewound = on_rewound, .on_unsettled = on_unsettled, .ctx = api};
+			.witness = &api->witness, .on_rewound = on_rewound, .on_watch = on_watch, .ctx = api};
 		config.feed = hub_feed(api->hub);
 		uplink_table_compare(api->uplinks, api->log, digest_at, api);
 		hub_watch_over(api->hub, &history);
@@ -199,6 +208,8 @@ static void close_parts(struct api *api)
 	trail_free(&api->trail);
 	token_uses_free(&api->token_uses);
 	directory_free(&api->directory);
+	if (api->health.store != NULL)
+		health_stop(&api->health);
 	store_close(&api->store);
 	witness_close(&api->witness);
 }
@@ -257,55 +268,73 @@ static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
 	return status;
 }
 
-int main(int argc, char *argv[])
+/* Where it serves, and from what. */
+static void add_sources(struct args_table *t, struct options *o)
 {
-	struct options o = {.history = 10000};
-	const struct args_option table[] = {
+	const struct args_option options[] = {
 		{.name = "listen",
 		 .kind = ARGS_LIST,
-		 .target = &o.listen,
+		 .target = &o->listen,
 		 .value = "ADDR:PORT|unix:PATH",
 		 .required = true,
 		 .help = "serve HTTP here; may repeat; beyond loopback only with --tls-cert"},
 		{.name = "store",
 		 .kind = ARGS_STRING,
-		 .target = &o.store,
+		 .target = &o->store,
 		 .value = "sqlite:PATH",
 		 .required = true,
 		 .help = "where everything is kept"},
+		{.name = "create",
+		 .kind = ARGS_FLAG,
+		 .target = &o->create,
+		 .help = "begin an empty store where one is remembered that is not there",
+		 .cli_only = true},
+	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* How. */
+static void add_service(struct args_table *t, struct options *o)
+{
+	const struct args_option options[] = {
 		{.name = "tls-cert",
 		 .kind = ARGS_STRING,
-		 .target = &o.tls_cert,
+		 .target = &o->tls_cert,
 		 .value = "FILE",
 		 .help = "PEM certificate chain"},
 		{.name = "tls-key",
 		 .kind = ARGS_STRING,
-		 .target = &o.tls_key,
+		 .target = &o->tls_key,
 		 .value = "FILE",
 		 .help = "PEM private key"},
 		{.name = "geoip",
 		 .kind = ARGS_LIST,
-		 .target = &o.geoip,
+		 .target = &o->geoip,
 		 .value = "FILE.mmdb",
 		 .help = "the name servers' geo data, for explaining answers; may repeat"},
-		{.name = "create",
-		 .kind = ARGS_FLAG,
-		 .target = &o.create,
-		 .help = "begin an empty store where one is remembered that is not there",
-		 .cli_only = true},
 		{.name = "history",
 		 .kind = ARGS_INT,
-		 .target = &o.history,
+		 .target = &o->history,
 		 .value = "N",
 		 .min = 100,
 		 .max = 1000000,
 		 .help = "transitions that are kept (10000)"},
 	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+int main(int argc, char *argv[])
+{
+	struct options o = {.history = 10000};
+	struct args_table table = {.count = 0};
+	bool starts_anew = false;
+	add_sources(&table, &o);
+	add_service(&table, &o);
 	const struct args_spec spec = {
-		.usage = "veer-api [options]",
+		.usage = "veer-api [options] | veer-api restore FILE --store sqlite:PATH [--copy]",
 		.summary = "The control plane: REST, the feed of the name servers, and the controller that decides.",
-		.options = table,
-		.option_count = sizeof table / sizeof table[0],
+		.options = table.options,
+		.option_count = table.count,
 	};
 	struct daemon d;
 	if (argc > 1 && strcmp(argv[1], "restore") == 0)
@@ -313,7 +342,6 @@ int main(int argc, char *argv[])
 	int status = daemon_init(&d, "veer-api", &spec, argc, argv);
 	if (status >= 0)
 		return status;
-	bool starts_anew = false;
 	status = serve(&d, &o, &starts_anew);
 	daemon_deinit(&d);
 	if (starts_anew) /* what this process knows is of a history that is no more */

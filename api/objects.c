@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "api/handlers.h"
+#include "api/mask.h"
 #include "api/overrides.h"
 #include "zones/rrtext.h"
 
@@ -258,6 +259,25 @@ static bool copy_text(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
+/* A reply that holds checks, for whoever may not see what they send. */
+static void mask_reply(const struct api_request *request, struct api_reply *reply, enum model_kind kind)
+{
+	json_t *value = NULL, *items;
+	size_t i;
+	json_t *check;
+	if (kind != MODEL_KIND_CHECK || reply->status != 200 || !mask_is_needed(&request->principal))
+		return;
+	if (veer_json_parse(reply->body, reply->body_len, reply->body_len + 1, &value, NULL) != VEER_OK) {
+		api_problem_err(reply, VEER_ENOMEM);
+		return;
+	}
+	items = json_object_get(value, "items");
+	json_array_foreach(items, i, check) mask_check(check);
+	if (items == NULL)
+		mask_check(value);
+	api_reply_json(reply, 200, value);
+}
+
 void handle_object_get(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
@@ -271,6 +291,7 @@ void handle_object_get(void *ctx, struct api_request *request, struct api_reply 
 	else
 		api_reply_object(reply, 200, found.text, strlen(found.text), found.revision);
 	free(found.text);
+	mask_reply(request, reply, kind);
 }
 
 static void refuse_loss(struct api_request *request, struct api_reply *reply, const struct safety_loss *loss,
@@ -411,8 +432,9 @@ static bool may_write(struct api *api, const struct api_request *request, struct
 	}
 	if (kind == MODEL_KIND_CHECK)
 		return api_may_touch(api, request, reply, API_LIMIT_CHECKS, name);
-	return api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS,
-			     kind == MODEL_KIND_POOL ? as_endpoints : "of policies and sites");
+	if (kind == MODEL_KIND_POOL)
+		return api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, as_endpoints);
+	return api_may_change_all(api, request, reply);
 }
 
 /* PUT (the name is in the path) and POST (it is in the body). */
@@ -435,7 +457,8 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 	if (!is_create && name != NULL && strcmp(name, request->params[0]) != 0)
 		api_problem(reply, 422, "invalid", "/name: is \"%s\", but the path says \"%s\": names do not change",
 			    name, request->params[0]);
-	else if (validate(api, kind, object, request->arena, &diag) != VEER_OK)
+	else if ((kind == MODEL_KIND_CHECK && mask_refuse(object, &diag) != VEER_OK) ||
+		 validate(api, kind, object, request->arena, &diag) != VEER_OK)
 		api_problem_invalid(reply, &diag);
 	else if (may_write(api, request, reply, kind, json_string_value(json_object_get(object, "name"))))
 		commit_object(api, request, reply, kind, object, is_create);
@@ -455,7 +478,7 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 	int64_t current = api_revision_of(api, kind, name);
 	if (current == 0) {
 		api_problem_missing(reply, kind, name);
-	} else if (!api_precondition(request, reply, current, &expect)) {
+	} else if (!may_write(api, request, reply, kind, name) || !api_precondition(request, reply, current, &expect)) {
 		/* the reply is made */
 	} else if ((err = find_users(api, kind, name, &diag)) == VEER_EBUSY) {
 		api_problem(reply, 409, "in-use", "%s: change that first", diag.text);
@@ -471,6 +494,7 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 void handle_objects_list(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	api_list_directory(ctx, request, reply, (enum model_kind)request->arg, NULL);
+	mask_reply(request, reply, (enum model_kind)request->arg);
 }
 
 void handle_object_create(void *ctx, struct api_request *request, struct api_reply *reply)

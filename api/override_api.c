@@ -166,7 +166,9 @@ static const char **read_endpoints(struct json_cursor *c, const struct api_reque
 {
 	const json_t *array = veer_json_array(c, "endpoints", OVERRIDES_AT_ONCE, true);
 	const char **names = arena_calloc(request->arena, OVERRIDES_AT_ONCE, sizeof *names);
-	*count = json_array_size(array);
+	*count = names != NULL ? json_array_size(array) : 0;
+	if (names == NULL)
+		veer_json_fail(c, "endpoints", VEER_ENOMEM, "cannot be read: out of memory");
 	for (size_t i = 0; names != NULL && c->err == VEER_OK && i < *count; i++) {
 		names[i] = json_string_value(json_array_get(array, i));
 		if (names[i] == NULL || !model_is_endpoint_key(names[i]))
@@ -242,7 +244,8 @@ void handle_override_delete(void *ctx, struct api_request *request, struct api_r
 	} else if (source[0] != '\0') {
 		api_problem(reply, 409, "in-use", "it belongs to %s: end that, or put another override in its place",
 			    source);
-	} else if (api_precondition(request, reply, current, &expect)) {
+	} else if (api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, endpoint) &&
+		   api_precondition(request, reply, current, &expect)) {
 		struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_OVERRIDE, .key = endpoint, .expect = expect};
 		if (api_commit(api, reply, &op, 1, &revision))
 			log_notice(api->log, "override released", LOG_STR("endpoint", endpoint),

@@ -29,11 +29,13 @@ enum veer_err api_body_json(const struct api_request *request, struct api_reply 
 
 void api_reply_text(struct api_reply *reply, int status, const char *content_type, char *text, size_t len)
 {
+	free(reply->body);
+	reply->body = NULL;
+	reply->body_len = 0;
 	if (text == NULL) {
 		reply->status = 500;
 		return;
 	}
-	free(reply->body);
 	reply->status = status;
 	reply->content_type = content_type;
 	reply->body = text;
@@ -107,6 +109,17 @@ static void reply_problem(struct api_reply *reply, int status, const char *slug,
 	reply->content_type = "application/problem+json";
 }
 
+/* What a quoted string of a header may hold (RFC 9110 5.6.4, without what would need a backslash). */
+static void note_challenge(struct api_reply *reply, const char *detail)
+{
+	size_t len = 0;
+	for (; *detail != '\0' && len + 1 < sizeof reply->challenge; detail++)
+		reply->challenge[len++] = *detail < ' ' || *detail > '~'      ? '?'
+					  : *detail == '"' || *detail == '\\' ? '\''
+									      : *detail;
+	reply->challenge[len] = '\0';
+}
+
 void api_problem(struct api_reply *reply, int status, const char *slug, const char *fmt, ...)
 {
 	char detail[1024];
@@ -114,6 +127,8 @@ void api_problem(struct api_reply *reply, int status, const char *slug, const ch
 	va_start(ap, fmt);
 	(void)vsnprintf(detail, sizeof detail, fmt, ap);
 	va_end(ap);
+	if (status == 401)
+		note_challenge(reply, detail);
 	reply_problem(reply, status, slug, detail, NULL);
 }
 

@@ -85,10 +85,11 @@ struct api_reply {
 	const char *content_type; /* default application/json; static storage */
 	char *body;               /* heap; taken over by the server */
 	size_t body_len;
-	char etag[32];      /* "" for none; without the quotes */
-	char location[256]; /* "" for none */
-	int retry_after_s;  /* 0: not said, but a second with 503 */
-	bool wants_worker;  /* there is no reply yet: this is not for a network thread; call again by a worker */
+	char etag[32];       /* "" for none; without the quotes */
+	char location[256];  /* "" for none */
+	char challenge[256]; /* of a 401: why, for WWW-Authenticate (RFC 6750 3); printable ASCII */
+	int retry_after_s;   /* 0: not said, but a second with 503 */
+	bool wants_worker;   /* there is no reply yet: this is not for a network thread; call again by a worker */
 	struct api_stream_source *source; /* a reply that does not end: see stream.h; taken over by the server */
 };
 

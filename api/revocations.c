@@ -20,7 +20,8 @@ static void path_of(const struct api *api, char out[WITNESS_PATH_SIZE])
 {
 	const char *witness = api->witness.path, *slash = strrchr(witness, '/');
 	int dir_len = slash != NULL ? (int)(slash - witness) + 1 : 0;
-	(void)snprintf(out, WITNESS_PATH_SIZE, "%.*srevoked-%s", dir_len, witness, witness + dir_len + sizeof "witness-" - 1);
+	(void)snprintf(out, WITNESS_PATH_SIZE, "%.*srevoked-%s", dir_len, witness,
+		       witness + dir_len + sizeof "witness-" - 1);
 }
 
 void revocations_note(struct api *api, enum model_kind kind, const char *id)

@@ -103,7 +103,7 @@ bool api_route_authorise(struct api_server *server, struct api_exchange *exchang
 	if (!server->config.authenticate(server->config.ctx, &exchange->request)) {
 		note_refused(server, exchange, 401);
 		const char *why = exchange->request.why_refused;
-		api_problem(&exchange->reply, 401, "credentials", "the credential is not good: %s",
+		api_problem(&exchange->reply, 401, "credentials", "the token is not good: %s",
 			    why != NULL ? why : "it is not known here, or its secret is another");
 		return false;
 	}
@@ -115,10 +115,11 @@ bool api_route_authorise(struct api_server *server, struct api_exchange *exchang
 	if (may)
 		return true;
 	note_refused(server, exchange, who->role == API_ROLE_ANONYMOUS ? 401 : 403);
-	if (who->role == API_ROLE_ANONYMOUS)
+	if (who->role == API_ROLE_ANONYMOUS) {
 		api_problem(&exchange->reply, 401, "credentials",
 			    "send \"Authorization: Bearer ID.SECRET\"; make a token with: veer token create");
-	else if (who->role == API_ROLE_TOKEN && api_scope_text(route->scope) != NULL)
+		exchange->reply.challenge[0] = '\0'; /* RFC 6750 3.1: no error where nothing was shown */
+	} else if (who->role == API_ROLE_TOKEN && api_scope_text(route->scope) != NULL)
 		api_problem(&exchange->reply, 403, "scope", "the token lacks the scope %s",
 			    api_scope_text(route->scope));
 	else

@@ -88,7 +88,9 @@ void handle_settings_put(void *ctx, struct api_request *request, struct api_repl
 	if (json_is_object(body))
 		(void)json_object_del(body, "revision"); /* as it was read: not part of the object */
 	dress_freeze(api, request, body);
-	if (model_settings_parse(body, request->arena, &settings, &diag) != VEER_OK)
+	if (!api_may_change_all(api, request, reply))
+		; /* the reply is made */
+	else if (model_settings_parse(body, request->arena, &settings, &diag) != VEER_OK)
 		api_problem_invalid(reply, &diag);
 	else if (put_object(api, request, reply, MODEL_KIND_SETTINGS, settings_key, body))
 		log_notice(api->log, "settings", LOG_STR("freeze", settings.is_frozen ? "on" : "off"),
@@ -143,7 +145,7 @@ void handle_maintenance_put(void *ctx, struct api_request *request, struct api_r
 	json_t *body = NULL;
 	struct veer_diag diag = {""};
 	struct model_maintenance m;
-	if (api_body_json(request, reply, &body) != VEER_OK)
+	if (!api_may_change_all(api, request, reply) || api_body_json(request, reply, &body) != VEER_OK)
 		return;
 	const char *name = json_string_value(json_object_get(body, "name"));
 	if (json_is_object(body)) {
@@ -186,7 +188,7 @@ void handle_maintenance_delete(void *ctx, struct api_request *request, struct ap
 	int64_t current = api_revision_of(api, MODEL_KIND_MAINTENANCE, request->params[0]);
 	if (current == 0) {
 		api_problem_missing(reply, MODEL_KIND_MAINTENANCE, request->params[0]);
-	} else if (api_precondition(request, reply, current, &expect)) {
+	} else if (api_may_change_all(api, request, reply) && api_precondition(request, reply, current, &expect)) {
 		struct store_op op = {
 			.op = STORE_DEL, .kind = MODEL_KIND_MAINTENANCE, .key = request->params[0], .expect = expect};
 		if (api_commit(api, reply, &op, 1, &revision))

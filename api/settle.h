@@ -15,7 +15,8 @@
 /* Do what the store is owed (store_is_unsettled()), and note it. Errors: those of a commit; it can be called again. */
 enum veer_err settle_store(struct api *api);
 
-/* Raise the serial of one zone above `seen` (RFC 1982 3.2), if it is not. Errors: those of a commit, VEER_ENOTFOUND. */
+/* Raise the serial of one zone above `seen` (RFC 1982 3.2), if it is not; of one that is not there, nothing. Errors:
+ * those of a commit. */
 enum veer_err settle_serial(struct api *api, const char *zone, uint32_t seen);
 
 #endif

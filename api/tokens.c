@@ -84,6 +84,17 @@ bool api_may_touch(struct api *api, const struct api_request *request, struct ap
 	return false;
 }
 
+bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply)
+{
+	/* no name holds a blank: only the pattern of all matches it */
+	static const char of_all[] = "all of them";
+	if (api_may_touch_quietly(api, request, API_LIMIT_ENDPOINTS, of_all) &&
+	    api_may_touch_quietly(api, request, API_LIMIT_CHECKS, of_all))
+		return true;
+	api_problem(reply, 403, "object", "the token is limited to some endpoints or checks, and this concerns others");
+	return false;
+}
+
 /* --- making ------------------------------------------------------------------------------------------------ */
 
 /* The wanted scopes, each known and none that the asking token lacks itself. */
@@ -109,11 +120,18 @@ static json_t *read_scopes(struct json_cursor *c, const struct api_principal *wh
 	return scopes;
 }
 
+static bool has_limits(const json_t *token)
+{
+	bool has = false;
+	for (size_t i = 0; i < API_LIMITS; i++)
+		has = has || json_object_get(token, limit_names[i]) != NULL;
+	return has;
+}
+
 /* The token that asks has limits of its own: what it gives must not go beyond them, and patterns are not compared. */
 static bool is_limited(void *ctx, const struct directory_entry *entry)
 {
-	for (size_t i = 0; i < API_LIMITS; i++)
-		*(bool *)ctx = *(bool *)ctx || json_object_get(entry->object, limit_names[i]) != NULL;
+	*(bool *)ctx = has_limits(entry->object);
 	return true;
 }
 
@@ -173,6 +191,10 @@ static enum veer_err read_token(struct api *api, struct api_request *request, co
 	read_expiry(api, &c, token);
 	if (request->principal.role == API_ROLE_TOKEN)
 		(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, is_limited, &asks_limited);
+	if ((api_scopes_of(token) & (API_SCOPE_ADMIN | API_SCOPE_TOKENS | API_SCOPE_AGENTS | API_SCOPE_FEED)) != 0 &&
+	    has_limits(token) && c.err == VEER_OK)
+		veer_json_fail(&c, "scopes", VEER_EINVAL,
+			       "admin, tokens, agents and feed:read cannot be limited to some objects");
 	if (asks_limited && c.err == VEER_OK)
 		veer_json_fail(&c, "scopes", VEER_EAUTH, "a token that is limited to some objects cannot make others");
 	return veer_json_end(&c);

@@ -12,6 +12,7 @@ enum {
 	NAME_MAX_LEN = 255,
 	APPLIED_MAX = 256,
 	DEGRADED_MAX = 32,
+	SERIALS_MAX = 64,            /* that wait to be raised */
 	DIFFERENT_TWICE = 2,         /* messages in a row, before it is said */
 	FULL_STATE_PAUSE_MS = 60000, /* between two full states for the same reason */
 };
@@ -27,10 +28,18 @@ struct uplink_server {
 	int64_t full_state_ms; /* when it was last told to start over; 0: never */
 };
 
+/* A zone's serial that a name server has seen, beyond the store's. */
+struct seen_serial {
+	char zone[UPLINK_ZONE_SIZE];
+	uint32_t serial;
+};
+
 struct uplink_table {
 	pthread_mutex_t lock; /* guards the rest */
 	struct uplink_server servers[UPLINK_SERVERS_MAX];
 	size_t count;
+	struct seen_serial serials[SERIALS_MAX];
+	size_t serial_count;
 	struct trail *trail; /* set once, before the first message, as is what follows */
 	struct logger *log;
 	uplink_digest_fn *digest_at;
@@ -110,6 +119,19 @@ static void check_digest(struct json_cursor *c)
 		veer_json_fail(c, "digest", VEER_EINVAL, "must have \"content\" and \"state\", 32 hex digits each");
 }
 
+/* [[zone, serial], …] */
+static void check_serials(struct json_cursor *c)
+{
+	const json_t *serials = veer_json_array(c, "serials", SERIALS_MAX, false);
+	for (size_t i = 0; c->err == VEER_OK && i < json_array_size(serials); i++) {
+		const json_t *one = json_array_get(serials, i), *zone = json_array_get(one, 0),
+			     *serial = json_array_get(one, 1);
+		if (!json_is_string(zone) || json_string_length(zone) >= UPLINK_ZONE_SIZE || !json_is_integer(serial) ||
+		    json_integer_value(serial) < 0 || json_integer_value(serial) > UINT32_MAX)
+			veer_json_fail(c, "serials", VEER_EINVAL, "element %zu must be a zone and its serial", i);
+	}
+}
+
 static void check_quarantine(struct json_cursor *c)
 {
 	const json_t *quarantine = json_object_get(c->object, "quarantine");
@@ -141,6 +163,7 @@ static enum veer_err check(const json_t *message, struct veer_diag *diag)
 	check_quarantine(&c);
 	(void)veer_json_int_or(&c, "location_networks", 0, INT64_MAX, 0);
 	(void)veer_json_int_or(&c, "location_policies", 0, INT64_MAX, 0);
+	check_serials(&c);
 	return c.err; /* a newer server may send more */
 }
 
@@ -224,6 +247,38 @@ static void tell_trail(struct uplink_table *table, const char *id, const json_t 
 	}
 }
 
+/* The lock is held. What there is no room for comes again with the next message. */
+static void keep_serials(struct uplink_table *table, const json_t *message)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach(json_object_get(message, "serials"), i, one)
+	{
+		const char *zone = json_string_value(json_array_get(one, 0));
+		bool is_there = false;
+		for (size_t k = 0; k < table->serial_count; k++)
+			is_there = is_there || strcmp(table->serials[k].zone, zone) == 0;
+		if (is_there || table->serial_count == SERIALS_MAX)
+			continue;
+		struct seen_serial *seen = &table->serials[table->serial_count++];
+		(void)snprintf(seen->zone, sizeof seen->zone, "%s", zone);
+		seen->serial = (uint32_t)json_integer_value(json_array_get(one, 1));
+	}
+}
+
+bool uplink_next_serial(struct uplink_table *table, char *zone, uint32_t *serial)
+{
+	(void)pthread_mutex_lock(&table->lock);
+	bool is_there = table->serial_count > 0;
+	if (is_there) {
+		const struct seen_serial *seen = &table->serials[--table->serial_count];
+		memcpy(zone, seen->zone, sizeof seen->zone);
+		*serial = seen->serial;
+	}
+	(void)pthread_mutex_unlock(&table->lock);
+	return is_there;
+}
+
 enum veer_err uplink_take(struct uplink_table *table, const char *id, const char *text, size_t len, int64_t now_us,
 			  struct uplink_answer *answer, struct veer_diag *diag)
 {
@@ -250,6 +305,7 @@ enum veer_err uplink_take(struct uplink_table *table, const char *id, const char
 		server->message = message;
 		server->heard_ms = now_ms;
 		compare(table, server, message);
+		keep_serials(table, message);
 		answer_to(table, server, now_ms, answer);
 	}
 	(void)pthread_mutex_unlock(&table->lock);

@@ -56,6 +56,13 @@ enum uplink_adoption {
 	UPLINK_UNHEARD,
 } uplink_adopt(struct uplink_table *table, const char *id_or_name);
 
+/*
+ * One of the zones whose serials name servers have seen further than the store now is, into `zone` of UPLINK_ZONE_SIZE
+ * bytes; false when there is none (more).
+ */
+#define UPLINK_ZONE_SIZE 1032
+bool uplink_next_serial(struct uplink_table *table, char *zone, uint32_t *serial);
+
 /* How name servers stand, as far as they were heard. */
 struct uplink_counts {
 	uint64_t quarantined; /* that do not follow a store that is offered to them */

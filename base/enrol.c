@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/file.h"
 
 #define ENROL_PATH "/v1/enrol"
 #define TIMEOUT_MS 5000
@@ -16,6 +16,7 @@ struct enrol {
 	const struct link *link;
 	struct logger *log;
 	char *body;
+	char token_sha256[CRYPTO_SHA256_HEX_SIZE];
 	enrol_done_fn *done;
 	void *ctx;
 	struct http_request *request; /* NULL between tries */
@@ -30,23 +31,6 @@ static void try_now(void *ctx);
 static bool may_change(int status)
 {
 	return status == 408 || status == 429 || status >= 500;
-}
-
-/* The "detail" of a problem (RFC 9457), else its title, else the status. */
-static void explain(const struct http_result *result, char *out, size_t size)
-{
-	json_t *root = NULL;
-	const char *text = NULL;
-	if (veer_json_parse(result->body, result->body_len, IDENTITY_TEXT_MAX, &root, NULL) == VEER_OK) {
-		text = json_string_value(json_object_get(root, "detail"));
-		if (text == NULL)
-			text = json_string_value(json_object_get(root, "title"));
-	}
-	if (text != NULL)
-		(void)snprintf(out, size, "%.300s (status %d)", text, result->status);
-	else
-		(void)snprintf(out, size, "status %d", result->status);
-	json_decref(root);
 }
 
 static void retry_later(struct enrol *enrol, const char *reason)
@@ -73,7 +57,7 @@ static void on_done(void *ctx, const struct http_result *result)
 		return;
 	}
 	if (result->status != 201) {
-		explain(result, why, sizeof why);
+		link_why(result, why, sizeof why);
 		(void)snprintf(reason, sizeof reason, "%.200s refuses the enrolment: %s", url, why);
 		enrol->done(enrol->ctx, NULL, reason);
 		return;
@@ -85,6 +69,7 @@ static void on_done(void *ctx, const struct http_result *result)
 		return;
 	}
 	(void)snprintf(identity.api, sizeof identity.api, "%s", url);
+	memcpy(identity.token_sha256, enrol->token_sha256, sizeof identity.token_sha256);
 	enrol->done(enrol->ctx, &identity, NULL);
 }
 
@@ -94,6 +79,7 @@ static void try_now(void *ctx)
 	struct veer_diag diag = {""};
 	struct http_spec spec = link_spec(enrol->link, enrol->url, ENROL_PATH);
 	spec.method = "POST";
+	spec.bearer = NULL; /* the token counts, whatever became of an identity of before */
 	spec.body = enrol->body;
 	spec.body_len = strlen(enrol->body);
 	spec.timeout_ms = TIMEOUT_MS;
@@ -110,9 +96,24 @@ struct enrol *enrol_start(struct loop *loop, const struct link *link, struct log
 		return NULL;
 	*enrol = (struct enrol){.loop = loop, .link = link, .log = log, .done = done, .ctx = ctx};
 	enrol->body = identity_request(token, kind, region);
-	if (enrol->body == NULL || loop_timer_set(loop, &enrol->retry, 0, try_now, enrol) != VEER_OK)
+	if (enrol->body == NULL || crypto_sha256_hex(token, strlen(token), enrol->token_sha256) != VEER_OK ||
+	    loop_timer_set(loop, &enrol->retry, 0, try_now, enrol) != VEER_OK)
 		enrol_free(&enrol);
 	return enrol;
+}
+
+bool enrol_token_is_new(const char *token_file, const struct identity *identity, char token[ENROL_TOKEN_SIZE])
+{
+	char hash[CRYPTO_SHA256_HEX_SIZE];
+	if (token_file == NULL || file_read_line(token_file, token, ENROL_TOKEN_SIZE, NULL) != VEER_OK)
+		return false;
+	return token[0] != '\0' && crypto_sha256_hex(token, strlen(token), hash) == VEER_OK &&
+	       strcmp(hash, identity->token_sha256) != 0;
+}
+
+const char *enrol_token_sha256(const struct enrol *enrol)
+{
+	return enrol->token_sha256;
 }
 
 void enrol_free(struct enrol **enrol_ptr)

@@ -26,6 +26,17 @@ typedef void enrol_done_fn(void *ctx, const struct identity *identity, const cha
  */
 struct enrol *enrol_start(struct loop *loop, const struct link *link, struct logger *log, const char *token,
 			  const char *kind, const char *region, enrol_done_fn *done, void *ctx);
+/* Of the token that is being exchanged, in hex; lives as long as the enrolment. */
+const char *enrol_token_sha256(const struct enrol *enrol);
+
+#define ENROL_TOKEN_SIZE 256
+/*
+ * Whoever has an identity and is given another token is to enrol again, as another. Does `token_file` (NULL: no) hold a
+ * token that was neither exchanged for this identity nor refused since? Then it is in `token`. Reads the disk; a file
+ * that cannot be read holds none.
+ */
+bool enrol_token_is_new(const char *token_file, const struct identity *identity, char token[ENROL_TOKEN_SIZE]);
+
 /* Also ends a try that runs. May be called from `done`. */
 void enrol_free(struct enrol **enrol);
 

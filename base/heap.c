@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 enum {
-	HUGE_PAGE = 2 << 20,      /* of x86-64 and of arm64 with pages of 4 KiB; elsewhere the advice covers less */
-	PIECE = 96 << 10,         /* below the allocator's threshold for mappings of their own (mallopt(3)) */
-	PIECES = 64               /* together more than a young process has free before its heap must grow */
+	HUGE_PAGE = 2 << 20, /* of x86-64 and of arm64 with pages of 4 KiB; elsewhere the advice covers less */
+	PIECE = 96 << 10,    /* below the allocator's threshold for mappings of their own (mallopt(3)) */
+	PIECES = 64          /* together more than a young process has free before its heap must grow */
 };
 
 /* Let the heap grow by what M_TOP_PAD says: it does when a piece no longer fits. */

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include <openssl/x509.h>
-
 #include "base/http_internal.h"
 
 #define REQUESTS_MAX 16384
@@ -38,7 +36,6 @@ static void request_free(struct http_request *request)
 		request->next->prev = request->prev;
 	client->request_count--;
 	give_back(client, request->easy);
-	X509_STORE_free(request->store);
 	curl_slist_free_all(request->headers);
 	curl_slist_free_all(request->connect_to);
 	free(request->sent_body);
@@ -360,11 +357,6 @@ struct http_client *http_client_new(struct loop *loop)
 	(void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client);
 	(void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 64L);
 	return client;
-}
-
-void http_client_keep(struct http_client *client, long connections)
-{
-	(void)curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, connections);
 }
 
 void http_client_free(struct http_client **client_ptr)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP client on the event loop: the only home of libcurl. Requests run side by side, without blocking; each has an
- * absolute deadline and a bound on what it will read.
+ * HTTP client on the event loop, for HTTP/1.1: the only home of libcurl. Requests run side by side, without blocking;
+ * each has an absolute deadline and a bound on what it will read.
  *
  * URLs: http://, https://, and unix:/path/to/socket (then `path` is asked of the socket over plain HTTP). Redirects are
  * not followed, proxies in the environment are ignored.
@@ -16,7 +16,6 @@
 
 #include "base/err.h"
 #include "base/loop.h"
-#include "base/tls.h"
 
 struct http_client;
 struct http_request;
@@ -62,14 +61,6 @@ struct http_result {
 
 /* A header of the reply by its name, any case; NULL when it did not come. Borrowed for the callback. */
 const char *http_result_header(const struct http_result *result, const char *name);
-/* The same of the trailers, which come after the body (RFC 9110 6.5). */
-const char *http_result_trailer(const struct http_result *result, const char *name);
-
-enum http_version {
-	HTTP_VERSION_1_1, /* the default */
-	HTTP_VERSION_ANY, /* https: 2 or 1.1, by ALPN; http: 1.1 */
-	HTTP_VERSION_2,   /* https: offer 2 (and 1.1: look at the result); http: 2 without asking (RFC 9113 3.3) */
-};
 
 /* All strings are copied at start; zero/NULL means the default. */
 struct http_spec {
@@ -86,19 +77,10 @@ struct http_spec {
 	int64_t idle_timeout_ms;    /* streams: no byte for this long ends it with VEER_ETIMEOUT; 0: none */
 	size_t body_limit_bytes;    /* default 1 MiB; does not bound what on_data gets */
 	const char *ca_file;        /* PEM bundle instead of the system's */
-	const char *ca_pem;         /* the same, as text */
 	bool insecure;              /* skip certificate checks: only for health checks that say so */
 	/* For health checks: the address really connected to, Host and SNI apart from it. */
 	const char *connect_address; /* IPv4 or IPv6 literal; NULL: resolve the URL's host */
 	bool fresh_connection;       /* no reuse, neither before nor after, nor of a TLS session */
-	enum http_version version;
-	/*
-	 * Trust these instead of ca_file's (base/tls.h), and note here what the peer showed. Borrowed while the request
-	 * runs; the store is counted. Only with fresh_connection: a kept one would be judged by who made it.
-	 */
-	struct x509_store_st *store;
-	struct tls_peer *peer;
-	size_t buffer_bytes; /* for reading, 1,024 to 16,384 (default): what a waiting request costs */
 };
 
 /*
@@ -137,8 +119,5 @@ struct http_url {
  * `base` apart. Errors: VEER_EINVAL (no URL, or neither http nor https, or with a user or password), VEER_ERANGE.
  */
 enum veer_err http_url_follow(const char *base, const char *location, char *out, struct http_url *parts);
-
-/* Keep at most so many unused connections open for reuse; 64 unless set. */
-void http_client_keep(struct http_client *client, long connections);
 
 #endif

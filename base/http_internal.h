@@ -50,8 +50,6 @@ struct http_request {
 	bool body_cut;
 	bool is_head_too_long;
 	size_t head_bytes;           /* header lines and trailers so far */
-	struct x509_store_st *store; /* counted, or NULL */
-	struct tls_peer *peer;       /* borrowed */
 	int socket_errno;            /* why there was no socket, else 0 */
 	char error[CURL_ERROR_SIZE];
 };

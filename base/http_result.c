@@ -71,22 +71,12 @@ static int64_t not_after_s(CURL *easy)
 	return 0;
 }
 
-static const char *find_header(const struct http_result *result, const char *name, unsigned origin)
-{
-	struct curl_header *header = NULL;
-	if (result->handle == NULL || curl_easy_header(result->handle, name, 0, origin, -1, &header) != CURLHE_OK)
-		return NULL;
-	return header->value;
-}
-
 const char *http_result_header(const struct http_result *result, const char *name)
 {
-	return find_header(result, name, CURLH_HEADER);
-}
-
-const char *http_result_trailer(const struct http_result *result, const char *name)
-{
-	return find_header(result, name, CURLH_TRAILER);
+	struct curl_header *header = NULL;
+	if (result->handle == NULL || curl_easy_header(result->handle, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return NULL;
+	return header->value;
 }
 
 static int version_of(CURL *easy)
@@ -114,8 +104,7 @@ static void collect_common(struct http_request *request, struct http_result *res
 		result->os_errno = request->socket_errno;
 	result->status = (int)status;
 	result->version = version_of(request->easy);
-	result->certificate_not_after_s =
-		request->peer != NULL ? request->peer->not_after_s : not_after_s(request->easy);
+	result->certificate_not_after_s = not_after_s(request->easy);
 	result->handle = request->easy;
 	result->error = "";
 	result->body = request->body.data;

@@ -171,57 +171,18 @@ static enum veer_err set_method(struct http_request *request, const struct http_
 											  : out_of_memory(diag);
 }
 
-/* curl has made the context of a connection: trust whom the caller trusts, and note whom we meet. */
-static CURLcode on_tls_context(CURL *easy, void *context, void *ctx)
-{
-	struct http_request *request = ctx;
-	(void)easy;
-	tls_context_use(context, request->store, request->peer);
-	return CURLE_OK;
-}
-
-static CURLcode set_trust(struct http_request *request, const struct http_spec *spec)
-{
-	CURL *easy = request->easy;
-	CURLcode code = CURLE_OK;
-	if (spec->store == NULL) {
-		struct curl_blob blob = {.flags = CURL_BLOB_COPY};
-		if (spec->ca_file != NULL)
-			code = curl_easy_setopt(easy, CURLOPT_CAINFO, spec->ca_file);
-		if (code == CURLE_OK && spec->ca_pem != NULL) {
-			blob.data = (void *)(uintptr_t)spec->ca_pem; /* it is only copied */
-			blob.len = strlen(spec->ca_pem);
-			code = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
-		}
-		return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L) : code;
-	}
-	X509_STORE_up_ref(spec->store);
-	request->store = spec->store;
-	request->peer = spec->peer;
-	/* curl reads no bundle of its own: ten milliseconds a time for the system's. */
-	code = curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-	/* Otherwise curl keeps our store as if it were its own bundle, and has the next connection trust that. */
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request);
-	return code;
-}
-
 static enum veer_err set_tls(struct http_request *request, const struct http_spec *spec, struct veer_diag *diag)
 {
 	CURL *easy = request->easy;
 	struct stat st;
 	/* curl opens it with each connection, and would wait for whoever writes to a pipe */
-	if (spec->store == NULL && spec->ca_file != NULL && stat(spec->ca_file, &st) == 0 && !S_ISREG(st.st_mode))
+	if (spec->ca_file != NULL && stat(spec->ca_file, &st) == 0 && !S_ISREG(st.st_mode))
 		return veer_fail(diag, VEER_EIO, "%.200s: is no regular file", spec->ca_file);
 	CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (code == CURLE_OK && spec->ca_file != NULL)
+		code = curl_easy_setopt(easy, CURLOPT_CAINFO, spec->ca_file);
 	if (code == CURLE_OK)
-		code = set_trust(request, spec);
+		code = curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
 	if (code == CURLE_OK && spec->fresh_connection)
 		code = curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	if (code == CURLE_OK && spec->insecure)
@@ -231,33 +192,18 @@ static enum veer_err set_tls(struct http_request *request, const struct http_spe
 	return code == CURLE_OK ? VEER_OK : out_of_memory(diag);
 }
 
-static long version_option(const struct http_spec *spec)
-{
-	switch (spec->version) {
-	case HTTP_VERSION_1_1:
-		return CURL_HTTP_VERSION_1_1;
-	case HTTP_VERSION_ANY:
-		return CURL_HTTP_VERSION_2TLS;
-	case HTTP_VERSION_2:
-		return strncasecmp(spec->url, "https:", 6) == 0 ? CURL_HTTP_VERSION_2TLS
-								: CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-	}
-	return CURL_HTTP_VERSION_1_1;
-}
-
 static enum veer_err set_limits(struct http_request *request, const struct http_spec *spec, struct veer_diag *diag)
 {
 	CURL *easy = request->easy;
 	int64_t connect_ms = spec->connect_timeout_ms > 0 ? spec->connect_timeout_ms : HTTP_CONNECT_TIMEOUT_MS;
-	long buffer_bytes = spec->buffer_bytes > 0 ? (long)spec->buffer_bytes : 16384;
 	const struct {
 		CURLoption option;
 		long value;
 	} numbers[] = {
 		{CURLOPT_NOSIGNAL, 1},
 		{CURLOPT_FOLLOWLOCATION, 0},
-		{CURLOPT_HTTP_VERSION, version_option(spec)},
-		{CURLOPT_BUFFERSIZE, buffer_bytes},
+		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+		{CURLOPT_BUFFERSIZE, 16384},
 		{CURLOPT_CONNECTTIMEOUT_MS, connect_ms < INT_MAX ? (long)connect_ms : INT_MAX},
 		{CURLOPT_FRESH_CONNECT, spec->fresh_connection},
 		{CURLOPT_FORBID_REUSE, spec->fresh_connection},

@@ -31,6 +31,7 @@ enum veer_err identity_parse(const char *text, size_t len, struct identity *out,
 	copy_str(&c, "region", identity.region, sizeof identity.region, false); /* a name server has none */
 	copy_str(&c, "store_id", identity.store_id, sizeof identity.store_id, false);
 	copy_str(&c, "api", identity.api, sizeof identity.api, false);
+	copy_str(&c, "token_sha256", identity.token_sha256, sizeof identity.token_sha256, false);
 	if (c.err == VEER_OK && (identity.id[0] == '\0' || identity.credential[0] == '\0'))
 		veer_json_fail(&c, "id", VEER_EINVAL, "and the credential must not be empty");
 	json_decref(root); /* a newer server may say more: keys that nobody asked for are no error */
@@ -48,9 +49,10 @@ static char *dump_and_free(json_t *value)
 
 char *identity_write(const struct identity *identity)
 {
-	char *text = dump_and_free(json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "id", identity->id, "credential",
+	char *text = dump_and_free(json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "id", identity->id, "credential",
 					     identity->credential, "name", identity->name, "region", identity->region,
-					     "store_id", identity->store_id, "api", identity->api));
+					     "store_id", identity->store_id, "api", identity->api, "token_sha256",
+					     identity->token_sha256));
 	size_t len = text != NULL ? strlen(text) : 0;
 	char *line = text != NULL ? realloc(text, len + 2) : NULL;
 	if (line == NULL) {

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+#include "base/crypto.h"
 #include "base/err.h"
 
 #define IDENTITY_TEXT_MAX 16384
@@ -21,6 +22,8 @@ struct identity {
 	char region[64];
 	char store_id[64]; /* "" until the first stream said it */
 	char api[512];     /* the URL that enrolled it */
+	/* SHA-256 in hex of the last token that was exchanged, or was refused; "": not known */
+	char token_sha256[CRYPTO_SHA256_HEX_SIZE];
 };
 
 /* Read DIR/identity.json. Errors: VEER_ENOTFOUND (not enrolled yet); VEER_ECORRUPT (there, but no identity); VEER_EIO …

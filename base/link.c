@@ -6,10 +6,12 @@
 
 #include "base/addr.h"
 #include "base/crypto.h"
+#include "base/json.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_STEPS 6 /* 100 … 5,000 ms */
 #define BACKOFF_MOST_MS 5000
+#define REASON_MAX 300
 
 /* "127.0.0.1:80/x" -> is the host a loopback address, or called localhost? */
 static bool is_local_host(const char *host)
@@ -27,7 +29,7 @@ static bool is_local_host(const char *host)
 	return veer_addr_parse(name, &addr) == VEER_OK && veer_addr_is_loopback(&addr);
 }
 
-static enum veer_err url_check(const char *url, struct veer_diag *diag)
+enum veer_err link_url_check(const char *url, struct veer_diag *diag)
 {
 	if (strncmp(url, "unix:/", 6) == 0)
 		return VEER_OK;
@@ -53,7 +55,7 @@ enum veer_err link_urls_parse(const char *text, struct link *link, struct veer_d
 					 LINK_URL_SIZE - 1);
 		memcpy(urls[count], word, kept);
 		urls[count][kept] = '\0';
-		enum veer_err err = url_check(urls[count], diag);
+		enum veer_err err = link_url_check(urls[count], diag);
 		if (err != VEER_OK)
 			return err;
 		count++;
@@ -75,6 +77,41 @@ struct http_spec link_spec(const struct link *link, uint32_t url, const char *pa
 		.bearer = link->bearer[0] != '\0' ? link->bearer : NULL,
 		.ca_file = link->ca_file[0] != '\0' ? link->ca_file : NULL,
 	};
+}
+
+/* error_description="…" of a WWW-Authenticate header; false: it says nothing. */
+static bool read_description(const char *header, char *out, size_t size)
+{
+	static const char key[] = "error_description=\"";
+	const char *text = header != NULL ? strstr(header, key) : NULL;
+	if (text == NULL)
+		return false;
+	text += sizeof key - 1;
+	size_t len = strcspn(text, "\"");
+	(void)snprintf(out, size, "%.*s", (int)(len < REASON_MAX ? len : REASON_MAX), text);
+	return len > 0;
+}
+
+void link_why(const struct http_result *result, char *out, size_t size)
+{
+	json_t *root = NULL;
+	char text[REASON_MAX + 1] = "";
+	if (result->err != VEER_OK) {
+		(void)snprintf(out, size, "%s", result->error);
+		return;
+	}
+	if (result->body_len > 0)
+		(void)veer_json_parse(result->body, result->body_len, IDENTITY_TEXT_MAX, &root, NULL);
+	const char *detail = json_string_value(json_object_get(root, "detail"));
+	if (detail == NULL)
+		detail = json_string_value(json_object_get(root, "title"));
+	if (detail == NULL && read_description(http_result_header(result, "WWW-Authenticate"), text, sizeof text))
+		detail = text;
+	if (detail != NULL)
+		(void)snprintf(out, size, "%.*s (status %d)", REASON_MAX, detail, result->status);
+	else
+		(void)snprintf(out, size, "status %d", result->status);
+	json_decref(root);
 }
 
 int64_t backoff_next_ms(struct backoff *backoff)

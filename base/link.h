@@ -33,8 +33,18 @@ struct link {
  */
 enum veer_err link_urls_parse(const char *text, struct link *link, struct veer_diag *diag);
 
+/* One such URL. Errors: VEER_EINVAL. */
+enum veer_err link_url_check(const char *url, struct veer_diag *diag);
+
 /* What all requests on the link have in common. `path` is borrowed until the request is started. */
 struct http_spec link_spec(const struct link *link, uint32_t url, const char *path);
+
+/*
+ * Why an exchange did not succeed, for people: what kept it from ending, or what the control plane said: in the problem
+ * (RFC 9457) that is the body, in error_description (RFC 6750 3) where a stream has taken the body, or by the status
+ * alone. Cut to `size` bytes.
+ */
+void link_why(const struct http_result *result, char *out, size_t size);
 
 /* Waiting between tries that failed: doubles from 100 ms to 5 s, each drawn from its upper half, so that many agents
  * that lost one control plane do not come back at once. Zeroed is the beginning. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/tls.h"
+#include "base/tls_internal.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -240,14 +240,19 @@ static void note_certificate(struct tls_peer *peer, const X509 *certificate)
 	print_name(X509_get_issuer_name(certificate), peer->issuer, sizeof peer->issuer);
 }
 
-/* In place of OpenSSL's own verification: the same, and a note of what came. */
+/* In place of OpenSSL's own verification: the same, what is known of it, and a note of what came. */
 static int verify(X509_STORE_CTX *ctx, void *arg)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls_peer *peer = arg != NULL ? arg : SSL_get_app_data(ssl);
-	int ok = X509_verify_cert(ctx);
+	struct tls_peer *peer = SSL_get_app_data(ssl);
+	(void)arg;
+	int ok = 0;
 	if (peer == NULL)
-		return ok;
+		return X509_verify_cert(ctx);
+	if (peer->chains != NULL)
+		ok = tls_chains_verify(peer->chains, ctx, peer);
+	else
+		ok = X509_verify_cert(ctx);
 	const X509 *certificate = X509_STORE_CTX_get0_cert(ctx);
 	if (certificate != NULL)
 		note_certificate(peer, certificate);
@@ -262,8 +267,16 @@ SSL_CTX *tls_context_new(void)
 	if (context == NULL)
 		return NULL;
 	(void)SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-	(void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+	/* SHA-256 is a good deal faster than SHA-384 where the processor knows it, and a handshake is mostly that. */
+	(void)SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+						"TLS_CHACHA20_POLY1305_SHA256");
+	/* Where sessions are kept is the connection's affair. */
+	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL |
+							      SSL_SESS_CACHE_NO_AUTO_CLEAR);
+	SSL_CTX_sess_set_new_cb(context, tls_sessions_on_new);
+	(void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+						SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_cert_verify_callback(context, verify, NULL);
 	return context;
 }
@@ -272,12 +285,6 @@ void tls_context_free(SSL_CTX **context)
 {
 	SSL_CTX_free(*context);
 	*context = NULL;
-}
-
-void tls_context_use(SSL_CTX *context, X509_STORE *store, struct tls_peer *peer)
-{
-	SSL_CTX_set1_cert_store(context, store);
-	SSL_CTX_set_cert_verify_callback(context, verify, peer);
 }
 
 void tls_connection_use(SSL *ssl, X509_STORE *store, struct tls_peer *peer)

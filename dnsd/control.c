@@ -160,8 +160,8 @@ static void judge(struct control *c)
 	bool has_lineages = other->lineage[0] != '\0' && ours->lineage[0] != '\0';
 	bool is_same = has_lineages ? strcmp(other->lineage, ours->lineage) == 0
 				    : strcmp(other->store_id, ours->store_id) == 0;
-	bool is_behind = is_same ? other->revision < ours->revision
-				 : !other->is_heard || c->host.is_behind(c->host.ctx, other);
+	bool is_behind =
+		is_same ? other->revision < ours->revision : !other->is_heard || c->host.is_behind(c->host.ctx, other);
 	if (is_comparable && is_behind) {
 		c->is_waiting = false;
 		if (begin_step(c))

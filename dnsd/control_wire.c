@@ -67,11 +67,11 @@ static json_t *secrets_json(const struct cookie_secrets *secrets)
 static char *text_of(const struct control_message *m)
 {
 	const struct control_position *p = &m->position;
-	json_t *o =
-		json_pack("{s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:b, s:o, s:s}", "format", CONTROL_FORMAT, "type",
-			  kinds[m->kind], "role", roles[m->role], "from", (json_int_t)m->from, "total",
-			  (json_int_t)m->total, "store_id", p->store_id, "lineage", p->lineage, "revision",
-			  (json_int_t)p->revision, "heard", (int)p->is_heard, "cookie_secrets", secrets_json(&m->secrets), "reason", m->reason);
+	json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:b, s:o, s:s}", "format", CONTROL_FORMAT,
+			      "type", kinds[m->kind], "role", roles[m->role], "from", (json_int_t)m->from, "total",
+			      (json_int_t)m->total, "store_id", p->store_id, "lineage", p->lineage, "revision",
+			      (json_int_t)p->revision, "heard", (int)p->is_heard, "cookie_secrets",
+			      secrets_json(&m->secrets), "reason", m->reason);
 	char *text = o != NULL ? veer_json_dump(o) : NULL;
 	json_decref(o);
 	return text;

@@ -66,6 +66,7 @@ struct feed_client {
 
 static void connect_feed(void *ctx);
 static void send_uplink(void *ctx);
+static void enrol_again(struct feed_client *c);
 
 /* `is_cheap`: trying costs the other end next to nothing, so that one that comes back is not waited for long. */
 static void retry_later(struct feed_client *c, bool is_cheap)
@@ -103,7 +104,8 @@ static bool on_data(void *ctx, const void *data, size_t len)
 		return false;
 	if (is_proven(c))
 		backoff_reset(&c->backoff);
-	c->config.heard(c->config.ctx);
+	if (feed_reader_has_hello(c->reader)) /* what a refusal says is no feed */
+		c->config.heard(c->config.ctx);
 	c->is_renewing = c->wants_full_state ||
 			 renewal_is_due(&c->renewal, replica_needs_base(c->config.replica), has_room, c, c->heard_ms);
 	return !c->is_renewing; /* start over */
@@ -112,6 +114,11 @@ static bool on_data(void *ctx, const void *data, size_t len)
 static void on_done(void *ctx, const struct http_result *result)
 {
 	struct feed_client *c = ctx;
+	char why[512];
+	if (result->err == VEER_OK && result->status == 200)
+		(void)snprintf(why, sizeof why, "the stream ended");
+	else
+		link_why(result, why, sizeof why);
 	c->stream = NULL;
 	replica_stream_ended(c->config.replica);
 	if (c->is_renewing) {
@@ -129,10 +136,11 @@ static void on_done(void *ctx, const struct http_result *result)
 			  LOG_STR("why", c->why.text));
 	else
 		log_warn(c->config.log, "the feed has ended; what is served stays",
-			 LOG_STR("url", c->link.urls[c->url]), LOG_INT("status", result->status),
-			 LOG_STR("why", result->error));
+			 LOG_STR("url", c->link.urls[c->url]), LOG_INT("status", result->status), LOG_STR("why", why));
 	/* nobody answered, or hello was enough to see that it is not to be followed */
 	retry_later(c, result->status == 0 || replica_quarantine(c->config.replica)->why != REPLICA_FOLLOWS);
+	if (result->status == 401)
+		enrol_again(c);
 }
 
 /* A control plane that knows no lineages ignores them, and sends the full state. */
@@ -186,11 +194,31 @@ static void keep_identity(void *ctx)
 	(void)loop_timer_set(c->config.loop, &c->save, SAVE_MS, keep_identity, c);
 }
 
+/* Does it know who it is, or need not? */
+static bool is_known(const struct feed_client *c)
+{
+	return c->identity.id[0] != '\0' || c->enrol == NULL;
+}
+
+/* A token was refused. With an identity of before that goes on, and the token is not tried again. */
+static void on_enrolment_refused(struct feed_client *c, const char *reason)
+{
+	if (c->identity.id[0] == '\0') {
+		c->config.failed(c->config.ctx, reason);
+		return;
+	}
+	log_warn(c->config.log, "the token is refused; the identity of before stays", LOG_STR("id", c->identity.id),
+		 LOG_STR("why", reason));
+	(void)snprintf(c->identity.token_sha256, sizeof c->identity.token_sha256, "%s", enrol_token_sha256(c->enrol));
+	enrol_free(&c->enrol);
+	keep_identity(c);
+}
+
 static void on_enrolled(void *ctx, const struct identity *identity, const char *reason)
 {
 	struct feed_client *c = ctx;
 	if (identity == NULL) {
-		c->config.failed(c->config.ctx, reason);
+		on_enrolment_refused(c, reason);
 		return;
 	}
 	c->identity = *identity;
@@ -199,8 +227,22 @@ static void on_enrolled(void *ctx, const struct identity *identity, const char *
 	(void)snprintf(c->name, sizeof c->name, "%s", identity->name);
 	log_notice(c->config.log, "enrolled", LOG_STR("id", identity->id), LOG_STR("name", identity->name));
 	enrol_free(&c->enrol);
-	connect_feed(c);
+	loop_timer_cancel(c->config.loop, &c->retry);
+	if (c->stream == NULL) /* one of the identity of before is ended by the control plane */
+		connect_feed(c);
 	send_uplink(c);
+}
+
+/* There is an identity. Another token in its file means that another is wanted. */
+static void enrol_again(struct feed_client *c)
+{
+	char token[ENROL_TOKEN_SIZE];
+	if (c->enrol != NULL || c->identity.id[0] == '\0' ||
+	    !enrol_token_is_new(c->config.token_file, &c->identity, token))
+		return;
+	log_notice(c->config.log, "enrolling with the new token", LOG_STR("file", c->config.token_file),
+		   LOG_STR("id", c->identity.id));
+	c->enrol = enrol_start(c->config.loop, &c->link, c->config.log, token, "nameserver", NULL, on_enrolled, c);
 }
 
 /* The control plane knows of these now. */
@@ -255,7 +297,7 @@ static void take_answer(struct feed_client *c, const struct http_result *result)
 		log_notice(c->config.log, "told to follow the store that is quarantined", LOG_STR("lineage", lineage));
 		replica_adopt(c->config.replica, lineage);
 		backoff_reset(&c->backoff);
-		if (c->stream == NULL && c->enrol == NULL)
+		if (c->stream == NULL && is_known(c))
 			(void)loop_timer_set(c->config.loop, &c->retry, 0, connect_feed, c);
 	}
 	json_decref(answer);
@@ -303,6 +345,18 @@ static void add_history(const struct feed_client *c, const struct history_positi
 						    q->why == REPLICA_ZONE_LOST ? q->zone : ""));
 }
 
+/* Zones whose serials have gone back with the store, and what was served of them. */
+static void add_serials(const struct feed_client *c, json_t *body)
+{
+	struct replica_serial serials[REPLICA_SERIALS_MAX];
+	size_t count = replica_serials(c->config.replica, serials);
+	json_t *list = count > 0 ? json_array() : NULL;
+	for (size_t i = 0; i < count; i++)
+		(void)json_array_append_new(list, json_pack("[s, I]", serials[i].zone, (json_int_t)serials[i].serial));
+	if (list != NULL)
+		(void)json_object_set_new(body, "serials", list);
+}
+
 static char *uplink_body(struct feed_client *c)
 {
 	struct history_position at;
@@ -323,6 +377,7 @@ static char *uplink_body(struct feed_client *c)
 	if (body != NULL) {
 		(void)json_object_set_new(body, "degraded", degraded_array(&n));
 		add_history(c, &at, body);
+		add_serials(c, body);
 	}
 	char *text = body != NULL ? veer_json_dump(body) : NULL;
 	json_decref(body);
@@ -399,9 +454,10 @@ enum veer_err feed_client_new(const struct feed_config *config, struct feed_clie
 		feed_client_free(&c);
 		return err;
 	}
-	if (c->enrol == NULL) {
+	if (is_known(c)) {
 		connect_feed(c);
 		send_uplink(c);
+		enrol_again(c);
 	}
 	*out = c;
 	return VEER_OK;
@@ -426,7 +482,7 @@ void feed_client_applied(struct feed_client *c, int64_t revision, int64_t applie
 {
 	remember_applied(c, revision, applied_us);
 	c->applied_us = applied_us;
-	if (c->name[0] != '\0' && c->enrol == NULL)
+	if (c->name[0] != '\0' && is_known(c))
 		send_uplink(c);
 }
 

@@ -35,10 +35,11 @@ struct feed_config {
 	struct loop *loop; /* borrowed, like all of these */
 	struct logger *log;
 	struct replica *replica;
-	const char *urls;      /* "unix:PATH" or "https://HOST:PORT", comma-separated */
-	const char *state_dir; /* for identity.json; NULL: none, then only unix: works */
-	const char *token;     /* one-use enrolment token, or NULL */
-	const char *ca_file;   /* PEM bundle, or NULL */
+	const char *urls;       /* "unix:PATH" or "https://HOST:PORT", comma-separated */
+	const char *state_dir;  /* for identity.json; NULL: none, then only unix: works */
+	const char *token;      /* one-use enrolment token, or NULL; looked at where there is no identity */
+	const char *token_file; /* where another token would mean to enrol again, or NULL */
+	const char *ca_file;    /* PEM bundle, or NULL */
 	void (*count)(void *ctx, struct feed_counters *out);
 	void (*failed)(void *ctx, const char *reason); /* enrolment was refused for good: end the program */
 	void (*heard)(void *ctx);                      /* some of the feed has come, and was taken */

@@ -23,7 +23,7 @@ struct lineages {
 	struct {
 		char id[HISTORY_ID_SIZE];
 		bool is_abandoned; /* another history was followed that does not contain it */
-	} marks[LINEAGES_MAX]; /* in the order in which they were first served */
+	} marks[LINEAGES_MAX];     /* in the order in which they were first served */
 };
 
 enum lineages_judgement {

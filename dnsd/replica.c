@@ -115,6 +115,8 @@ static enum veer_err switch_builder(struct replica *r, const struct history_posi
 		undo_switch(r, &retired);
 		return err;
 	}
+	if (is_offered && !r->stream.is_continuation)
+		replica_note_serials(r, plan_builder_newest(r->builder), plan);
 	/* The commit may have used the reserved place. */
 	struct plan_builder *old = r->builder;
 	if (retire_reserve(&retired, 1) == VEER_OK)

@@ -106,6 +106,16 @@ bool replica_has_room(const struct replica *replica);
 /* The plan in use: zeroed before the first. */
 void replica_serving(const struct replica *replica, struct history_position *at, size_t *zones);
 
+#define REPLICA_SERIALS_MAX 8 /* that are told at a time; of more zones the first ones */
+
+/* A zone whose serial has gone back with its store (RFC 1982): what was served of it before. */
+struct replica_serial {
+	char zone[NAME_TEXT_SIZE];
+	uint32_t serial;
+};
+/* Those that are not settled yet, into `out`; returns how many. */
+size_t replica_serials(struct replica *replica, struct replica_serial out[REPLICA_SERIALS_MAX]);
+
 /* Is (lineage, revision) a part of the history of what is served, as the control plane last told it? */
 bool replica_has_had(const struct replica *replica, const char *lineage, int64_t revision);
 

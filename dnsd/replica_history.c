@@ -97,8 +97,8 @@ static void take_hello(struct replica *r, const struct feed_hello *hello)
 	s->revision = hello->revision;
 	s->has_digest = hello->has_digest;
 	s->ancestry = *hello->ancestry;
-	s->is_continuation = r->at.revision > 0 &&
-			     history_holds(&s->ancestry, r->at.lineage, r->at.revision, hello->revision);
+	s->is_continuation =
+		r->at.revision > 0 && history_holds(&s->ancestry, r->at.lineage, r->at.revision, hello->revision);
 	s->is_reached = s->is_continuation && r->at.revision >= hello->revision;
 	s->is_adopted = r->adopts_any || strcmp(r->adopted, hello->lineage) == 0;
 }
@@ -206,4 +206,68 @@ void replica_wish(const struct replica *r, bool from_start, struct replica_wish 
 	out->seen = strcmp(r->highest.lineage, r->at.lineage) == 0 ? r->highest.revision : 0;
 	out->lineage = r->at.lineage;
 	out->since = r->at.revision;
+}
+
+/* --- serials that have gone back ----------------------------------------------------------------------------- */
+
+enum {
+	SOA_NUMBERS = 20
+}; /* octets behind the SOA's names: serial, refresh, retry, expire, minimum (RFC 1035 3.3.13) */
+
+static bool read_serial(const struct plan_zone *zone, uint32_t *serial)
+{
+	if (zone == NULL || zone->soa == NULL || zone->soa->len < SOA_NUMBERS)
+		return false;
+	const uint8_t *p = zone->soa->data + zone->soa->len - SOA_NUMBERS;
+	*serial = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	return true;
+}
+
+/* Is the zone of the plan at this serial or beyond (RFC 1982 3.2)? One that is gone cannot go back. */
+static bool has_reached(const struct plan *plan, const uint8_t *name, uint32_t serial)
+{
+	uint32_t now;
+	return !read_serial(trie_get(&plan->zones, name), &now) || now - serial < UINT32_C(0x80000000);
+}
+
+struct serial_search {
+	struct replica *replica;
+	const struct plan *next;
+};
+
+static bool look_for_serial(void *ctx, void *value)
+{
+	struct serial_search *s = ctx;
+	struct replica *r = s->replica;
+	const struct plan_zone *zone = value;
+	uint32_t serial;
+	if (!read_serial(zone, &serial) || has_reached(s->next, zone->name, serial))
+		return true;
+	memcpy(r->serials[r->serial_count].name, zone->name, zone->name_len);
+	r->serials[r->serial_count++].serial = serial;
+	return r->serial_count < REPLICA_SERIALS_MAX;
+}
+
+void replica_note_serials(struct replica *r, const struct plan *old, const struct plan *next)
+{
+	struct serial_search search = {r, next};
+	r->serial_count = 0;
+	if (old != NULL)
+		(void)trie_each(&old->zones, look_for_serial, &search);
+}
+
+size_t replica_serials(struct replica *r, struct replica_serial out[REPLICA_SERIALS_MAX])
+{
+	const struct plan *plan = plan_builder_newest(r->builder);
+	size_t left = 0;
+	for (size_t i = 0; i < r->serial_count && plan != NULL; i++) {
+		if (has_reached(plan, r->serials[i].name, r->serials[i].serial))
+			continue;
+		r->serials[left] = r->serials[i];
+		(void)name_print(r->serials[left].name, out[left].zone, sizeof out[left].zone);
+		out[left].serial = r->serials[left].serial;
+		left++;
+	}
+	r->serial_count = left;
+	return left;
 }

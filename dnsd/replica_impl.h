@@ -38,6 +38,11 @@ struct replica {
 	struct digest_pair added; /* by what is pending, or by the full state so far */
 	struct lineages lineages; /* that were served */
 	struct replica_quarantine quarantine;
+	struct {
+		uint8_t name[NAME_WIRE_MAX]; /* of a zone */
+		uint32_t serial;
+	} serials[REPLICA_SERIALS_MAX]; /* that have gone back */
+	size_t serial_count;
 	char adopted[HISTORY_ID_SIZE]; /* the lineage that is to be followed whatever it is; "" for none */
 	bool adopts_any;               /* the next store is to be followed whatever it is */
 	/* The set of endpoints in doubt as last told; not of any revision, and never on disk. */
@@ -63,5 +68,8 @@ void replica_set_position(struct replica *replica, const struct history_position
  */
 enum veer_err replica_check_zones(struct replica *replica, const struct plan *old, const struct plan *plan,
 				  int64_t revision, struct veer_diag *diag);
+
+/* The plan `next` takes the place of `old` (may be NULL), in another history: note the serials that go back. */
+void replica_note_serials(struct replica *replica, const struct plan *old, const struct plan *next);
 
 #endif

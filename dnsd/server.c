@@ -232,6 +232,7 @@ enum veer_err server_follow(struct server *s, struct veer_diag *diag)
 				     .urls = o->feed,
 				     .state_dir = o->state,
 				     .token = s->token[0] != '\0' ? s->token : NULL,
+				     .token_file = o->token_file,
 				     .ca_file = o->ca_file,
 				     .count = server_count,
 				     .failed = on_refused,

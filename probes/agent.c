@@ -13,6 +13,7 @@
 #include "base/enrol.h"
 #include "base/file.h"
 #include "probes/exec.h"
+#include "probes/places.h"
 #include "probes/prober.h"
 #include "probes/reference.h"
 #include "probes/reporter.h"
@@ -20,7 +21,8 @@
 #include "probes/target.h"
 
 #define PATH_SIZE 4096
-#define TOKEN_SIZE 256
+#define TRIM_MS 10000
+#define CROWD 64 /* connections by TLS: what fewer have used is not worth the trouble */
 #define LIST_ARENA_BYTES ((size_t)256 * 1024 * 1024)
 
 /* A list on its way to the disk. */
@@ -38,7 +40,8 @@ struct agent {
 	struct logger *log;
 	struct agent_events events;
 	char state_dir[PATH_SIZE - 32];
-	char region[64]; /* asserted; "" when not */
+	char token_file[PATH_SIZE]; /* "": none */
+	char region[64];            /* asserted; "" when not */
 	int lock_fd;
 	struct identity identity;
 	struct link link;
@@ -52,6 +55,7 @@ struct agent {
 	struct stream *stream;
 	struct enrol *enrol;
 	struct loop_timer begin;
+	struct loop_timer trim;
 	struct saving *saving; /* being written, or NULL */
 	struct saving *next;   /* to be written after it, or NULL */
 	char reason[1024];     /* why it failed */
@@ -240,29 +244,70 @@ static void run(struct agent *agent)
 	agent->events.enrolled(agent->events.ctx, agent->identity.id, agent->identity.region);
 }
 
-static void on_begin(void *ctx)
+/* A token was refused. With an identity of before the work goes on, and that token is not tried again. */
+static void on_enrolment_refused(struct agent *agent, const char *reason)
 {
-	run(ctx);
+	struct veer_diag diag = {""};
+	if (agent->identity.id[0] == '\0') {
+		fail(agent, reason);
+		return;
+	}
+	log_warn(agent->log, "the token is refused; the identity of before stays", LOG_STR("id", agent->identity.id),
+		 LOG_STR("reason", reason));
+	(void)snprintf(agent->identity.token_sha256, sizeof agent->identity.token_sha256, "%s",
+		       enrol_token_sha256(agent->enrol));
+	if (identity_save(agent->state_dir, &agent->identity, &diag) != VEER_OK)
+		log_warn(agent->log, "identity not kept", LOG_STR("reason", diag.text));
 }
 
 static void on_enrolled(void *ctx, const struct identity *identity, const char *reason)
 {
 	struct agent *agent = ctx;
 	struct veer_diag diag = {""};
+	bool is_first = agent->identity.id[0] == '\0';
 	if (identity != NULL)
 		agent->identity = *identity; /* before the enrolment that it may belong to goes */
+	else
+		on_enrolment_refused(agent, reason);
 	enrol_free(&agent->enrol);
-	if (identity == NULL) {
-		fail(agent, reason);
+	if (identity == NULL)
 		return;
-	}
 	if (identity_save(agent->state_dir, &agent->identity, &diag) != VEER_OK) {
 		fail(agent, diag.text);
 		return;
 	}
 	log_info(agent->log, "enrolled", LOG_STR("id", agent->identity.id), LOG_STR("name", agent->identity.name),
 		 LOG_STR("api", agent->identity.api));
-	run(agent);
+	identity_bearer(&agent->identity, agent->link.bearer);
+	if (is_first)
+		run(agent);
+	else
+		stream_start(agent->stream);
+}
+
+static struct enrol *start_enrolment(struct agent *agent, const char *token)
+{
+	return enrol_start(agent->loop, &agent->link, agent->log, token, "agent",
+			   agent->region[0] != '\0' ? agent->region : NULL, on_enrolled, agent);
+}
+
+/* There is an identity. Another token in its file means that another is wanted. */
+static void enrol_again(void *ctx)
+{
+	struct agent *agent = ctx;
+	char token[ENROL_TOKEN_SIZE];
+	if (agent->enrol != NULL || agent->token_file[0] == '\0' ||
+	    !enrol_token_is_new(agent->token_file, &agent->identity, token))
+		return;
+	log_notice(agent->log, "enrolling with the new token", LOG_STR("file", agent->token_file),
+		   LOG_STR("id", agent->identity.id));
+	agent->enrol = start_enrolment(agent, token);
+}
+
+static void on_begin(void *ctx)
+{
+	run(ctx);
+	enrol_again(ctx);
 }
 
 /* --- starting -------------------------------------------------------------------------------------------------- */
@@ -297,6 +342,29 @@ static enum veer_err lock_state(struct agent *agent, struct veer_diag *diag)
 	return VEER_OK;
 }
 
+/* --- memory ---------------------------------------------------------------------------------------------------- */
+
+static void on_crowded(void *ctx, uint32_t taken, uint32_t waiting)
+{
+	const struct agent *agent = ctx;
+	log_warn(agent->log, "probes wait: too many connections by TLS are under way", LOG_INT("taken", taken),
+		 LOG_INT("waiting", waiting));
+}
+
+/* What a crowd of connections has used goes back to the system once it is over. */
+static void on_trim(void *ctx)
+{
+	struct agent *agent = ctx;
+	struct places *places = agent->env.places;
+	if (places->peak > CROWD && places->peak > 2 * places->taken)
+		(void)malloc_trim(0);
+	places->peak = places->taken;
+	/* Its place in the heap exists already. */
+	(void)loop_timer_set(agent->loop, &agent->trim, TRIM_MS, on_trim, agent);
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------ */
+
 static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struct veer_diag *diag)
 {
 	const struct prober_events events = {
@@ -308,6 +376,10 @@ static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struc
 	agent->env.allowed_targets = allowed_targets;
 	if (!is_open || agent->http == NULL || agent->disk == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+	agent->env.places->crowded = on_crowded;
+	agent->env.places->crowded_ctx = agent;
+	if (loop_timer_set(agent->loop, &agent->trim, TRIM_MS, on_trim, agent) != VEER_OK)
+		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 	agent->link.http = agent->http;
 	if (exec_pool_allow(agent->env.exec, exec_dir, diag) != VEER_OK)
 		return VEER_EINVAL;
@@ -316,32 +388,31 @@ static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struc
 		agent->prober = prober_new(&agent->env, agent->log, &events);
 	if (agent->prober != NULL)
 		agent->reporter = reporter_new(agent->loop, &agent->link, agent->log, agent->prober, agent->references);
-	agent->stream = stream_new(agent->loop, &agent->link, agent->log, on_message, agent);
+	agent->stream = stream_new(agent->loop, &agent->link, agent->log, on_message, enrol_again, agent);
 	if (agent->reporter == NULL || agent->stream == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 	return VEER_OK;
 }
 
-static enum veer_err begin_enrolment(struct agent *agent, const char *token_file, struct veer_diag *diag)
+static enum veer_err begin_enrolment(struct agent *agent, struct veer_diag *diag)
 {
-	char token[TOKEN_SIZE];
-	if (token_file == NULL)
+	char token[ENROL_TOKEN_SIZE];
+	if (agent->token_file[0] == '\0')
 		return veer_fail(diag, VEER_ENOTFOUND,
 				 "%.200s holds no identity yet: --token-file with an enrolment token is needed",
 				 agent->state_dir);
-	enum veer_err err = file_read_line(token_file, token, sizeof token, diag);
+	enum veer_err err = file_read_line(agent->token_file, token, sizeof token, diag);
 	if (err != VEER_OK)
 		return err;
-	agent->enrol = enrol_start(agent->loop, &agent->link, agent->log, token, "agent",
-				   agent->region[0] != '\0' ? agent->region : NULL, on_enrolled, agent);
+	agent->enrol = start_enrolment(agent, token);
 	return agent->enrol != NULL ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 }
 
-static enum veer_err begin(struct agent *agent, const char *token_file, struct veer_diag *diag)
+static enum veer_err begin(struct agent *agent, struct veer_diag *diag)
 {
 	enum veer_err err = identity_load(agent->state_dir, &agent->identity, diag);
 	if (err == VEER_ENOTFOUND)
-		return begin_enrolment(agent, token_file, diag);
+		return begin_enrolment(agent, diag);
 	if (err != VEER_OK)
 		return err;
 	if (agent->region[0] != '\0' && strcmp(agent->region, agent->identity.region) != 0)
@@ -371,10 +442,14 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 	enum veer_err err = read_settings(settings, &agent->link, &agent->env.allowed_targets, diag);
 	if (err == VEER_OK && strlen(settings->state_dir) >= sizeof agent->state_dir)
 		err = veer_fail(diag, VEER_ERANGE, "the path of the state directory is too long");
+	if (err == VEER_OK && settings->token_file != NULL && strlen(settings->token_file) >= sizeof agent->token_file)
+		err = veer_fail(diag, VEER_ERANGE, "the path of the token's file is too long");
 	if (err == VEER_OK && settings->region != NULL && !model_is_name(settings->region))
 		err = veer_fail(diag, VEER_EINVAL, "'%.80s' is no region: 1 to 63 of a-z 0-9 -", settings->region);
 	if (err == VEER_OK) {
 		(void)snprintf(agent->state_dir, sizeof agent->state_dir, "%s", settings->state_dir);
+		(void)snprintf(agent->token_file, sizeof agent->token_file, "%s",
+			       settings->token_file != NULL ? settings->token_file : "");
 		(void)snprintf(agent->region, sizeof agent->region, "%s",
 			       settings->region != NULL ? settings->region : "");
 		err = lock_state(agent, diag);
@@ -384,7 +459,7 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 	if (err == VEER_OK)
 		err = set_references(agent, settings, diag);
 	if (err == VEER_OK)
-		err = begin(agent, settings->token_file, diag);
+		err = begin(agent, diag);
 	if (err != VEER_OK)
 		agent_free(&agent);
 	else
@@ -398,6 +473,7 @@ void agent_free(struct agent **agent_ptr)
 	if (agent == NULL)
 		return;
 	loop_timer_cancel(agent->loop, &agent->begin);
+	loop_timer_cancel(agent->loop, &agent->trim);
 	enrol_free(&agent->enrol);
 	stream_free(&agent->stream);
 	reporter_free(&agent->reporter);

@@ -98,6 +98,8 @@ static json_t *texts_json(const char *const *texts, uint32_t count, bool *failed
 
 static void put_http(json_t *object, const struct model_check_http *http, bool *failed)
 {
+	static const char *const versions[] = {
+		[MODEL_HTTP_DEFAULT] = NULL, [MODEL_HTTP_1_1] = "1.1", [MODEL_HTTP_2] = "2", [MODEL_HTTP_ANY] = "any"};
 	put(object, "method", json_string(http->method), failed);
 	put(object, "path", json_string(http->path), failed);
 	put_str_if(object, "host", http->host, failed);
@@ -108,14 +110,14 @@ static void put_http(json_t *object, const struct model_check_http *http, bool *
 	put_str_if(object, "body_contains", http->body_contains, failed);
 	put_str_if(object, "body_regex", http->body_regex, failed);
 	put_int_if(object, "follow_redirects", http->follow_redirects, failed);
-	if (http->version != MODEL_HTTP_ANY)
-		put(object, "http_version", json_string(http->version == MODEL_HTTP_2 ? "2" : "1.1"), failed);
+	put_str_if(object, "http_version", versions[http->version], failed);
 }
 
 static void put_tls(json_t *object, const struct model_check_tls *tls, bool *failed)
 {
 	put_str_if(object, "sni", tls->sni, failed);
 	put(object, "tls_verify", json_boolean(tls->verify), failed);
+	put_bool_if(object, "tls_resume", tls->resumes, failed);
 	put_str_if(object, "ca_file", tls->ca_file, failed);
 	put_str_if(object, "ca_pem", tls->ca_pem, failed);
 	put_int_if(object, "cert_warn_days", tls->cert_warn_days, failed);

@@ -163,6 +163,7 @@ static json_t *known_fields(const json_t *check)
 					    "http_version",
 					    "sni",
 					    "tls_verify",
+					    "tls_resume",
 					    "follow_redirects",
 					    "keep_connection",
 					    "ca_file",

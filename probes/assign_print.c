@@ -47,6 +47,8 @@ static uint64_t add_tls(uint64_t hash, const struct model_check_tls *tls)
 {
 	hash = add_text(add_text(add_text(hash, tls->sni), tls->ca_file), tls->ca_pem);
 	hash = add_number(add_number(hash, tls->verify), tls->is_used);
+	if (tls->resumes)
+		hash = add_number(hash, 1); /* without it the hash is as it was before there was such a thing */
 	return add_number(add_number(hash, tls->cert_warn_days), tls->cert_fail_days);
 }
 

@@ -2,6 +2,7 @@
 /* The life of a probe: find the address, vet it, hand over to the kind, end at the deadline. */
 #include "probes/check.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,19 +11,22 @@
 
 #include "probes/check_internal.h"
 #include "probes/exec.h"
+#include "probes/http_conn.h"
+#include "probes/places.h"
 #include "probes/target.h"
 
 #define QUICK_THREADS 32
 #define SLOW_THREADS 32
 #define JOBS_WAITING 4096
 #define KEPT_CONNECTIONS 1024
+#define SESSIONS 1024
+#define TLS_CONNECTIONS 2048 /* under way at a time; one costs some 50 KiB */
 
 /* --- what all probes share ------------------------------------------------------------------------------------- */
 
 enum veer_err check_env_open(struct check_env *env, struct loop *loop)
 {
 	*env = (struct check_env){.loop = loop};
-	env->http = http_client_new(loop);
 	env->quick = jobs_new(loop, QUICK_THREADS, JOBS_WAITING);
 	env->slow = jobs_new(loop, SLOW_THREADS, JOBS_WAITING);
 	if (env->quick != NULL && env->slow != NULL)
@@ -30,12 +34,19 @@ enum veer_err check_env_open(struct check_env *env, struct loop *loop)
 	if (env->quick != NULL)
 		env->exec = exec_pool_new(loop, env->quick);
 	env->trust = tls_trust_new();
+	env->chains = tls_chains_new();
+	env->sessions = tls_sessions_new(SESSIONS);
 	env->tls = tls_context_new();
-	if (env->http == NULL || env->resolver == NULL || env->exec == NULL || env->trust == NULL || env->tls == NULL) {
+	env->kept = http_kept_new(loop, KEPT_CONNECTIONS);
+	env->places = calloc(1, sizeof *env->places);
+	if (env->resolver == NULL || env->exec == NULL || env->trust == NULL || env->chains == NULL ||
+	    env->sessions == NULL || env->tls == NULL || env->kept == NULL || env->places == NULL) {
 		check_env_close(env);
 		return VEER_ENOMEM;
 	}
-	http_client_keep(env->http, KEPT_CONNECTIONS);
+	*env->places = (struct places){.loop = loop, .max = TLS_CONNECTIONS};
+	/* What TLS writes to a connection that its other side has closed would raise it. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	return VEER_OK;
 }
 
@@ -43,11 +54,17 @@ void check_env_close(struct check_env *env)
 {
 	exec_pool_free(&env->exec);
 	resolver_free(&env->resolver);
-	http_client_free(&env->http);
+	http_kept_free(&env->kept);
 	jobs_free(&env->quick, false); /* a resolver may take its time */
 	jobs_free(&env->slow, false);
 	tls_context_free(&env->tls);
+	tls_sessions_free(&env->sessions);
+	tls_chains_free(&env->chains);
 	tls_trust_free(&env->trust);
+	if (env->places != NULL)
+		places_deinit(env->places);
+	free(env->places);
+	env->places = NULL;
 }
 
 /* --- the end ---------------------------------------------------------------------------------------------------- */
@@ -57,16 +74,15 @@ static void release(struct check_probe *probe)
 	loop_timer_cancel(probe->env->loop, &probe->deadline);
 	if (probe->resolve != NULL)
 		resolve_cancel(probe->resolve);
-	if (probe->request != NULL)
-		http_request_cancel(probe->request);
 	if (probe->own != NULL)
 		probe->free_own(probe);
 	if (probe->fd >= 0) {
 		loop_unwatch(probe->env->loop, probe->fd);
 		(void)close(probe->fd);
 	}
+	if (probe->place.of != NULL)
+		places_give(&probe->place);
 	probe->resolve = NULL;
-	probe->request = NULL;
 	probe->own = NULL;
 	probe->fd = -1;
 }
@@ -179,15 +195,31 @@ static void on_deadline(void *ctx)
 			     "this host's resolver does not answer, for no other name either");
 	else if (probe->resolve != NULL)
 		probe_finish(probe, PROBE_REASON_DNS_FAILED, "the name was not resolved in time");
+	else if (probe->place.is_waiting)
+		probe_finish(probe, PROBE_REASON_INTERNAL, "too many connections by TLS are under way");
+	else if (probe->is_connected && probe->doing != NULL)
+		probe_finish(probe, PROBE_REASON_TIMEOUT,
+			     probe_detail(probe, "not done after %u ms, %s", probe->check->timeout_ms, probe->doing));
 	else
 		probe_finish(probe, probe->is_connected ? PROBE_REASON_TIMEOUT : PROBE_REASON_CONNECT_TIMEOUT,
 			     probe->is_connected ? "no answer in time" : "no connection in time");
 }
 
-void probe_extend(struct check_probe *probe, int64_t more_ms)
+bool probe_take_place(struct check_probe *probe, void (*granted)(void *ctx), void *ctx)
 {
+	if (places_take(probe->env->places, &probe->place, probe->has_failed ? PLACE_SLOW : PLACE_ORDINARY, granted,
+			ctx))
+		return true;
+	probe->waits_us = probe_now_us(probe);
+	return false;
+}
+
+void probe_has_place(struct check_probe *probe)
+{
+	int64_t us = probe_now_us(probe) - probe->waits_us;
+	probe->started_ns += us * 1000;
 	/* Set already, so that it needs no memory. */
-	(void)loop_timer_set_at(probe->env->loop, &probe->deadline, probe->deadline.due_ms + more_ms, on_deadline,
+	(void)loop_timer_set_at(probe->env->loop, &probe->deadline, probe->deadline.due_ms + us / 1000, on_deadline,
 				probe);
 }
 
@@ -276,13 +308,18 @@ static void begin(struct check_probe *probe)
 }
 
 enum veer_err check_start(const struct check_env *env, const struct model_check *check, const char *address,
-			  check_done_fn *done, void *ctx, struct check_probe **out)
+			  bool has_failed, check_done_fn *done, void *ctx, struct check_probe **out)
 {
 	struct check_probe *probe = calloc(1, sizeof *probe);
 	if (probe == NULL)
 		return VEER_ENOMEM;
-	*probe = (struct check_probe){
-		.env = env, .check = check, .address = address, .done = done, .ctx = ctx, .fd = -1};
+	*probe = (struct check_probe){.env = env,
+				      .check = check,
+				      .address = address,
+				      .has_failed = has_failed,
+				      .done = done,
+				      .ctx = ctx,
+				      .fd = -1};
 	probe->timing = (struct check_timing){-1, -1, -1, -1, -1};
 	probe->started_ns = veer_clock_monotonic_ns(loop_clock(env->loop));
 	if (loop_timer_set(env->loop, &probe->deadline, check->timeout_ms, on_deadline, probe) != VEER_OK) {

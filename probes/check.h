@@ -15,7 +15,6 @@
 #ifndef VEER_PROBES_CHECK_H
 #define VEER_PROBES_CHECK_H
 
-#include "base/http.h"
 #include "base/loop.h"
 #include "probes/jobs.h"
 #include "probes/report.h"
@@ -30,12 +29,15 @@ typedef void check_note_fn(void *ctx, const char *step, const char *text);
 /* What probes need from their agent. Made by check_env_open(); borrowed while any probe runs. */
 struct check_env {
 	struct loop *loop;
-	struct http_client *http;
 	struct jobs *quick; /* threads for names, and for starting programs */
 	struct jobs *slow;  /* threads for names that were slow before */
 	struct resolver *resolver;
 	struct tls_trust *trust;
+	struct tls_chains *chains;
+	struct tls_sessions *sessions;
 	struct ssl_ctx_st *tls;
+	struct places *places; /* of connections by TLS: each costs some 50 KiB while it is used */
+	struct http_kept *kept;
 	struct exec_pool *exec;   /* allows nothing until exec_pool_allow() */
 	unsigned allowed_targets; /* a mask of enum target_class; set by the owner */
 	bool is_by_hand;          /* connect to any address, and only say what an agent would refuse */
@@ -76,10 +78,11 @@ typedef void check_done_fn(void *ctx, const struct check_outcome *outcome);
 
 /*
  * Start a probe. `env`, `check` and `address` (a literal or an absolute host name) are borrowed until `done` or cancel.
- * Errors: VEER_ENOMEM. Everything else that goes wrong is an outcome.
+ * `has_failed`: the one before did, so that this one may take its time too, and stands behind others where room is
+ * short. Errors: VEER_ENOMEM. Everything else that goes wrong is an outcome.
  */
 enum veer_err check_start(const struct check_env *env, const struct model_check *check, const char *address,
-			  check_done_fn *done, void *ctx, struct check_probe **out);
+			  bool has_failed, check_done_fn *done, void *ctx, struct check_probe **out);
 /* No callback follows. */
 void check_cancel(struct check_probe *probe);
 

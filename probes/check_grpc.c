@@ -4,35 +4,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/text.h"
-#include "probes/check_http_internal.h"
 #include "probes/grpc_health.h"
+#include "probes/http_exchange.h"
 
-#define TIMEOUT_SIZE 40
+#define GRPC_DEADLINE_EXCEEDED 4 /* of grpc-status */
+
+/* What a probe of gRPC owns. */
+struct grpc_probe {
+	struct http_exchange exchange;
+	char timeout[24]; /* as the protocol has it */
+	size_t request_len;
+	uint8_t request[GRPC_REQUEST_MAX];
+};
 
 static void grpc_free(struct check_probe *probe)
 {
-	free(probe->own);
+	struct grpc_probe *own = probe->own;
+	http_exchange_stop(&own->exchange);
+	free(own);
 }
 
 /* grpc-status comes in the trailers, or in the header of a reply that has nothing else; -1 when it did not. */
-static int64_t grpc_status(const struct http_result *result)
+static int64_t grpc_status(const struct http_reply *reply)
 {
 	int64_t status = -1;
-	const char *text = http_result_trailer(result, "grpc-status");
-	if (text == NULL)
-		text = http_result_header(result, "grpc-status");
+	const char *text = reply->grpc_status;
 	return text != NULL && text_to_int(text, 0, 1000, &status) ? status : -1;
 }
 
-static enum probe_reason judge(struct check_probe *probe, const struct http_result *result)
+/* The server was told the deadline too, and may say that it has passed before we say so ourselves. */
+static bool is_late(const struct check_probe *probe, int64_t status)
+{
+	return status == GRPC_DEADLINE_EXCEEDED && probe_now_us(probe) >= (int64_t)probe->check->timeout_ms * 1000;
+}
+
+static enum probe_reason judge(struct check_probe *probe, const struct http_reply *reply)
 {
 	uint64_t serving = GRPC_UNKNOWN;
-	int64_t status = grpc_status(result);
-	const char *type = http_result_header(result, "content-type");
-	if (result->status != 200) {
-		(void)probe_detail(probe, "HTTP status %d", result->status);
+	int64_t status = grpc_status(reply);
+	const char *type = reply->content_type;
+	if (reply->status != 200) {
+		(void)probe_detail(probe, "HTTP status %d", reply->status);
 		return PROBE_REASON_HTTP_STATUS;
 	}
 	if (type == NULL || strncmp(type, "application/grpc", 16) != 0 || status < 0) {
@@ -40,15 +53,12 @@ static enum probe_reason judge(struct check_probe *probe, const struct http_resu
 		return PROBE_REASON_HTTP_PROTOCOL;
 	}
 	if (status != 0) {
-		const char *message = http_result_trailer(result, "grpc-message");
-		if (message == NULL)
-			message = http_result_header(result, "grpc-message");
+		const char *message = reply->grpc_message;
 		(void)probe_detail(probe, "grpc-status %lld%s%.100s", (long long)status, message != NULL ? ": " : "",
 				   message != NULL ? message : "");
-		return PROBE_REASON_GRPC_STATUS;
+		return is_late(probe, status) ? PROBE_REASON_TIMEOUT : PROBE_REASON_GRPC_STATUS;
 	}
-	if (result->body_cut ||
-	    grpc_health_parse((const uint8_t *)result->body, result->body_len, &serving) != VEER_OK) {
+	if (reply->is_cut || grpc_health_parse((const uint8_t *)reply->body, reply->body_len, &serving) != VEER_OK) {
 		(void)probe_detail(probe, "no HealthCheckResponse");
 		return PROBE_REASON_HTTP_PROTOCOL;
 	}
@@ -56,73 +66,56 @@ static enum probe_reason judge(struct check_probe *probe, const struct http_resu
 	return serving == GRPC_SERVING ? PROBE_REASON_OK : PROBE_REASON_GRPC_STATUS;
 }
 
-static void on_done(void *ctx, const struct http_result *result)
+static void on_reply(struct check_probe *probe, const struct http_reply *reply)
 {
-	struct check_probe *probe = ctx;
-	const struct tls_peer *peer = probe->own;
-	bool is_tls = probe->check->tls.is_used;
-	probe->request = NULL;
-	probe_http_seen(probe, result, peer);
-	if (result->err != VEER_OK && !result->body_cut) {
-		(void)probe_detail(probe, "%.180s", result->error);
-		probe_finish(probe, probe_http_reason(probe, result, is_tls), probe->detail);
-		return;
-	}
-	enum probe_reason reason = judge(probe, result);
-	probe_note(probe, "grpc", "grpc-status %lld: %s", (long long)grpc_status(result), probe->detail);
+	enum probe_reason reason = judge(probe, reply);
+	probe_note(probe, "grpc", "grpc-status %lld: %s", (long long)grpc_status(reply), probe->detail);
 	if (reason == PROBE_REASON_OK) {
 		probe->detail[0] = '\0';
-		reason = probe_judge_certificate(probe, peer);
+		reason = probe_judge_certificate(probe, reply->peer);
 	}
 	probe_finish(probe, reason, reason == PROBE_REASON_OK ? "" : probe->detail);
 }
 
-static void write_url(const struct check_probe *probe, bool is_tls, struct buf *url)
+static void describe(struct check_probe *probe, struct http_ask *ask)
 {
-	char name[256];
-	probe_tls_name(probe, name);
-	bool is_v6 = strchr(name, ':') != NULL;
-	buf_printf(url, "%s://%s%s%s:%u/grpc.health.v1.Health/Check", is_tls ? "https" : "http", is_v6 ? "[" : "", name,
-		   is_v6 ? "]" : "", probe->check->port);
-}
-
-static void start(struct check_probe *probe, const char *url, struct tls_peer *peer)
-{
-	const struct model_check *check = probe->check;
-	uint8_t request[GRPC_REQUEST_MAX];
-	char address[VEER_ADDR_TEXT_SIZE];
-	char timeout[TIMEOUT_SIZE];
-	char host[300];
-	const char *headers[4] = {"te: trailers", timeout, NULL, NULL};
-	(void)snprintf(timeout, sizeof timeout, "grpc-timeout: %um", check->timeout_ms);
-	if (check->http.host != NULL) {
-		(void)snprintf(host, sizeof host, "Host: %s", check->http.host);
-		headers[2] = host;
-	}
-	struct http_spec spec = {
-		.url = url,
-		.method = "POST",
-		.headers = headers,
-		.body = request,
-		.body_len = grpc_health_write(check->grpc_service, request),
-		.content_type = "application/grpc",
-		.version = HTTP_VERSION_2,
-	};
-	if (probe_http_spec(probe, check->tls.is_used, peer, address, &spec))
-		probe_http_start(probe, &spec, on_done);
+	const struct grpc_probe *own = probe->own;
+	const struct http_aim *aim = &own->exchange.aim;
+	const char *host = probe->check->http.host;
+	ask->method = "POST";
+	ask->path = "/grpc.health.v1.Health/Check";
+	ask->is_tls = aim->is_tls;
+	if (host != NULL)
+		(void)snprintf(ask->authority, sizeof ask->authority, "%s", host);
+	else
+		http_ask_set_authority(ask, aim->host, aim->port);
+	http_ask_put(ask, "te", "trailers");
+	http_ask_put(ask, "content-type", "application/grpc");
+	http_ask_put(ask, "grpc-timeout", own->timeout);
+	http_ask_put(ask, "user-agent", "veer/" VEER_VERSION);
+	ask->body = own->request;
+	ask->body_len = own->request_len;
 }
 
 void probe_grpc(struct check_probe *probe)
 {
-	struct tls_peer *peer = calloc(1, sizeof *peer);
-	struct buf url;
-	probe->own = peer;
-	probe->free_own = grpc_free;
-	buf_init(&url, HTTP_URL_MAX);
-	write_url(probe, probe->check->tls.is_used, &url);
-	if (peer == NULL || url.failed)
+	const struct model_check *check = probe->check;
+	struct grpc_probe *own = calloc(1, sizeof *own);
+	if (own == NULL) {
 		probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(VEER_ENOMEM));
-	else
-		start(probe, url.data, peer);
-	buf_deinit(&url);
+		return;
+	}
+	probe->own = own;
+	probe->free_own = grpc_free;
+	(void)snprintf(own->timeout, sizeof own->timeout, "%um", check->timeout_ms);
+	own->request_len = grpc_health_write(check->grpc_service, own->request);
+	own->exchange = (struct http_exchange){.probe = probe,
+					       .aim = {.address = probe->target,
+						       .port = check->port,
+						       .is_tls = check->tls.is_used,
+						       .version = MODEL_HTTP_2},
+					       .describe = describe,
+					       .done = on_reply};
+	probe_tls_name(probe, own->exchange.aim.host);
+	http_exchange_start(&own->exchange);
 }

@@ -3,18 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/buf.h"
+#include "base/http.h"
 #include "base/regex.h"
 #include "probes/check_http_internal.h"
-
-#define HEADERS_MAX 18 /* the check's 16, Host, and the end */
 
 static void http_free(struct check_probe *probe)
 {
 	struct http_probe *own = probe->own;
-	http_plain_deinit(&own->plain);
+	http_exchange_stop(&own->exchange);
 	free(own->url);
 	free(own);
 }
@@ -30,13 +28,13 @@ static bool is_expected(const struct model_check_http *http, int status)
 	return false;
 }
 
-static enum probe_reason judge_regex(struct check_probe *probe, const struct http_result *result)
+static enum probe_reason judge_regex(struct check_probe *probe, const struct http_reply *reply)
 {
 	struct regex *regex = NULL;
 	/* It was compiled when the check was read; a few microseconds, against memory for each check. */
 	if (regex_new(probe->check->http.body_regex, &regex, NULL) != VEER_OK)
 		return PROBE_REASON_INTERNAL;
-	bool matches = regex_matches(regex, result->body, result->body_len);
+	bool matches = regex_matches(regex, reply->body, reply->body_len);
 	regex_free(&regex);
 	probe_note(probe, "body", "%s the regular expression", matches ? "matches" : "does not match");
 	if (matches)
@@ -45,257 +43,112 @@ static enum probe_reason judge_regex(struct check_probe *probe, const struct htt
 	return PROBE_REASON_BODY;
 }
 
-static enum probe_reason judge_body(struct check_probe *probe, const struct http_result *result)
+static enum probe_reason judge_body(struct check_probe *probe, const struct http_reply *reply)
 {
 	const char *text = probe->check->http.body_contains;
 	if (text != NULL) {
-		bool is_there = memmem(result->body, result->body_len, text, strlen(text)) != NULL;
+		bool is_there = memmem(reply->body, reply->body_len, text, strlen(text)) != NULL;
 		probe_note(probe, "body", "%s \"%.100s\"", is_there ? "holds" : "does not hold", text);
 		if (!is_there) {
 			(void)probe_detail(probe, "the body does not hold \"%.100s\"", text);
 			return PROBE_REASON_BODY;
 		}
 	}
-	return probe->check->http.body_regex != NULL ? judge_regex(probe, result) : PROBE_REASON_OK;
+	return probe->check->http.body_regex != NULL ? judge_regex(probe, reply) : PROBE_REASON_OK;
 }
 
-static enum probe_reason judge(struct check_probe *probe, const struct http_result *result)
+static enum probe_reason judge(struct check_probe *probe, const struct http_reply *reply)
 {
 	const struct model_check_http *http = &probe->check->http;
-	const struct http_probe *own = probe->own;
-	if (http->version == MODEL_HTTP_2 && result->version != 20) {
+	if (http->version == MODEL_HTTP_2 && reply->version != 20) {
 		(void)probe_detail(probe, "the server does not speak HTTP/2");
 		return PROBE_REASON_HTTP_PROTOCOL;
 	}
-	if (!is_expected(http, result->status)) {
-		(void)probe_detail(probe, "status %d", result->status);
+	if (!is_expected(http, reply->status)) {
+		(void)probe_detail(probe, "status %d", reply->status);
 		return PROBE_REASON_HTTP_STATUS;
 	}
-	enum probe_reason reason = judge_body(probe, result);
-	return reason == PROBE_REASON_OK ? probe_judge_certificate(probe, &own->peer) : reason;
+	enum probe_reason reason = judge_body(probe, reply);
+	return reason == PROBE_REASON_OK ? probe_judge_certificate(probe, reply->peer) : reason;
 }
 
 /* --- one request ----------------------------------------------------------------------------------------------- */
 
-static void on_done(void *ctx, const struct http_result *result);
+/* These say how long their body is even when it is empty (RFC 9110 8.6). */
+static bool says_length(const char *method)
+{
+	return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+}
 
-/* The check's own headers, where they belong. */
-static void list_headers(const struct check_probe *probe, char *host, size_t host_size, const char **headers)
+/* The check's own headers and host, where they belong. */
+static void describe(struct check_probe *probe, struct http_ask *ask)
 {
 	const struct model_check_http *http = &probe->check->http;
 	const struct http_probe *own = probe->own;
-	size_t count = 0;
-	if (!own->is_endpoint)
+	const struct http_aim *aim = &own->exchange.aim;
+	ask->method = own->method;
+	ask->path = own->path;
+	ask->is_tls = aim->is_tls;
+	if (own->is_endpoint && http->host != NULL)
+		(void)snprintf(ask->authority, sizeof ask->authority, "%s", http->host);
+	else
+		http_ask_set_authority(ask, aim->host, aim->port);
+	for (size_t i = 0; own->is_endpoint && http->headers[i] != NULL; i++)
+		http_ask_put_line(ask, http->headers[i]);
+	if (!http_ask_has(ask, "User-Agent"))
+		http_ask_put(ask, "User-Agent", "veer/" VEER_VERSION);
+	if (!http_ask_has(ask, "Accept"))
+		http_ask_put(ask, "Accept", "*/*");
+	ask->has_length = own->has_body || says_length(own->method);
+	if (!own->has_body)
 		return;
-	if (http->host != NULL) {
-		(void)snprintf(host, host_size, "Host: %s", http->host);
-		headers[count++] = host;
-	}
-	for (size_t i = 0; http->headers[i] != NULL && count < HEADERS_MAX - 1; i++)
-		headers[count++] = http->headers[i];
+	ask->body = http->body.data;
+	ask->body_len = http->body.len;
+	if (ask->body_len > 0 && !http_ask_has(ask, "Content-Type"))
+		http_ask_put(ask, "Content-Type", "application/octet-stream");
 }
 
-/* Unless the check has a header for it; the client adds one that is not empty. */
-static const char *content_type(const struct model_check_http *http)
+void http_probe_request(struct check_probe *probe)
 {
-	for (const char *const *header = http->headers; *header != NULL; header++) {
-		if (strncasecmp(*header, "content-type:", 13) == 0)
-			return "";
-	}
-	return "application/octet-stream";
-}
-
-static enum http_version version_of(const struct model_check_http *http)
-{
-	switch (http->version) {
-	case MODEL_HTTP_ANY:
-		return HTTP_VERSION_ANY;
-	case MODEL_HTTP_1_1:
-		return HTTP_VERSION_1_1;
-	case MODEL_HTTP_2:
-		return HTTP_VERSION_2;
-	}
-	return HTTP_VERSION_ANY;
-}
-
-static void request(struct check_probe *probe)
-{
-	const struct model_check_http *http = &probe->check->http;
 	struct http_probe *own = probe->own;
-	const char *headers[HEADERS_MAX] = {NULL};
-	char address[VEER_ADDR_TEXT_SIZE];
-	char host[300];
+	if (probe->env->note != NULL && own->url == NULL && !http_probe_write_url(probe))
+		return;
 	probe_note(probe, "request", "%s %s", own->method, own->url);
-	if (http_plain_suffices(probe->check)) {
-		http_plain_start(probe, on_done);
-		return;
-	}
-	list_headers(probe, host, sizeof host, headers);
-	struct http_spec spec = {
-		.url = own->url,
-		.method = own->method,
-		.headers = headers,
-		.body = own->has_body ? http->body.data : NULL,
-		.body_len = own->has_body ? http->body.len : 0,
-		.content_type = content_type(http),
-		.version = version_of(http),
-	};
-	if (probe_http_spec(probe, own->is_tls, &own->peer, address, &spec))
-		probe_http_start(probe, &spec, on_done);
+	http_exchange_start(&own->exchange);
 }
 
-/* --- redirects ------------------------------------------------------------------------------------------------- */
-
-static void fail_redirect(struct check_probe *probe, const char *why)
-{
-	/* It is the endpoint that leads there: its failure, whatever the reason. */
-	char text[sizeof probe->detail];
-	(void)snprintf(text, sizeof text, "redirects: %.160s", why);
-	probe_finish_later(probe, PROBE_REASON_HTTP_REDIRECT, text);
-}
-
-static void on_hop_resolved(void *ctx, const struct resolve_result *result)
-{
-	struct check_probe *probe = ctx;
-	const struct http_probe *own = probe->own;
-	probe->resolve = NULL;
-	if (result->err != VEER_OK && result->err != VEER_ENOTFOUND) {
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, result->error);
-		return;
-	}
-	if (result->err != VEER_OK) {
-		fail_redirect(probe, result->error);
-		return;
-	}
-	for (uint32_t i = 0; i < result->count; i++) {
-		if (probe_vet(probe, &result->addresses[i], own->name)) {
-			probe->target = result->addresses[i];
-			request(probe);
-			return;
-		}
-	}
-	fail_redirect(probe, probe->detail);
-}
-
-/* Is `host` a name of the endpoint that is probed? Then its address is asked again, whoever the name leads to. */
-static bool is_endpoint_name(const struct check_probe *probe, const char *host)
-{
-	const char *own_host = probe->check->http.host;
-	char tls_name[256];
-	probe_tls_name(probe, tls_name);
-	if (strcasecmp(host, tls_name) == 0 || strcasecmp(host, probe->address) == 0)
-		return true;
-	size_t len = own_host != NULL ? strcspn(own_host, ":") : 0;
-	return len > 0 && strlen(host) == len && strncasecmp(host, own_host, len) == 0;
-}
-
-/* Find the address of the next hop, and vet it. */
-static void go_to(struct check_probe *probe, const char *host)
+bool http_probe_write_url(struct check_probe *probe)
 {
 	struct http_probe *own = probe->own;
-	struct veer_addr literal;
-	bool is_literal = veer_addr_parse(host, &literal) == VEER_OK;
-	if (is_endpoint_name(probe, host)) {
-		literal = own->endpoint;
-		is_literal = true;
-	}
-	if (is_literal && !probe_vet(probe, &literal, NULL)) {
-		fail_redirect(probe, probe->detail);
-		return;
-	}
-	if (is_literal) {
-		probe->target = literal;
-		request(probe);
-		return;
-	}
-	(void)snprintf(own->name, sizeof own->name, "%s.", host);
-	enum veer_err err = resolve_start(probe->env->resolver, own->name, on_hop_resolved, probe, &probe->resolve);
-	if (err != VEER_OK)
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(err));
+	const struct http_aim *aim = &own->exchange.aim;
+	struct buf url;
+	bool is_v6 = strchr(aim->host, ':') != NULL;
+	buf_init(&url, HTTP_URL_MAX);
+	buf_printf(&url, "%s://%s%s%s:%u%s", aim->is_tls ? "https" : "http", is_v6 ? "[" : "", aim->host,
+		   is_v6 ? "]" : "", aim->port, own->path);
+	own->url = buf_take(&url, NULL);
+	buf_deinit(&url);
+	if (own->url == NULL)
+		probe_finish_later(probe, PROBE_REASON_INTERNAL, "the URL is too long");
+	return own->url != NULL;
 }
 
-/* What to ask there (RFC 9110 15.4): 303 always GET, 301 and 302 in place of POST as everybody does. */
-static void choose_method(struct http_probe *own, int status)
-{
-	bool is_head = strcmp(own->method, "HEAD") == 0;
-	if ((status == 303 && !is_head) || ((status == 301 || status == 302) && strcmp(own->method, "POST") == 0)) {
-		own->method = "GET";
-		own->has_body = false;
-	}
-}
-
-static void follow(struct check_probe *probe, const char *location, int status)
-{
-	struct http_probe *own = probe->own;
-	struct http_url before;
-	struct http_url after;
-	char *url = malloc(HTTP_URL_MAX);
-	if (url == NULL) {
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(VEER_ENOMEM));
-		return;
-	}
-	if (http_url_follow(own->url, NULL, url, &before) != VEER_OK ||
-	    http_url_follow(own->url, location, url, &after) != VEER_OK) {
-		free(url);
-		fail_redirect(probe, "to no usable URL");
-		return;
-	}
-	probe_note(probe, "redirect", "%d to %s", status, url);
-	free(own->url);
-	own->url = url;
-	/* What the check says in its headers is for its endpoint, and may be secret. */
-	own->is_endpoint = own->is_endpoint && is_endpoint_name(probe, after.host) && after.port == before.port &&
-			   after.is_https == before.is_https;
-	own->is_tls = after.is_https;
-	choose_method(own, status);
-	go_to(probe, after.host);
-}
+/* --- the life -------------------------------------------------------------------------------------------------- */
 
 static bool is_redirect(int status)
 {
 	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/* --- the life -------------------------------------------------------------------------------------------------- */
-
-static void on_done(void *ctx, const struct http_result *result)
+static void on_reply(struct check_probe *probe, const struct http_reply *reply)
 {
-	struct check_probe *probe = ctx;
 	const struct model_check_http *http = &probe->check->http;
-	struct http_probe *own = probe->own;
-	probe->request = NULL;
-	probe_http_seen(probe, result, &own->peer);
-	if (result->err != VEER_OK && !result->body_cut) {
-		(void)probe_detail(probe, "%.180s", result->error);
-		probe_finish(probe, probe_http_reason(probe, result, own->is_tls), probe->detail);
+	if (http->follow_redirects > 0 && is_redirect(reply->status) && !is_expected(http, reply->status)) {
+		http_probe_redirect(probe, reply);
 		return;
 	}
-	if (http->follow_redirects > 0 && is_redirect(result->status) && !is_expected(http, result->status)) {
-		const char *location = http_result_header(result, "Location");
-		if (location == NULL)
-			fail_redirect(probe, "without saying where to");
-		else if (own->hops++ == http->follow_redirects)
-			fail_redirect(probe, "more often than the check follows");
-		else
-			follow(probe, location, result->status);
-		return;
-	}
-	enum probe_reason reason = judge(probe, result);
+	enum probe_reason reason = judge(probe, reply);
 	probe_finish(probe, reason, reason == PROBE_REASON_OK ? "" : probe->detail);
-}
-
-static char *first_url(const struct check_probe *probe, bool is_tls)
-{
-	struct buf url;
-	char name[256];
-	probe_tls_name(probe, name);
-	bool is_v6 = strchr(name, ':') != NULL;
-	buf_init(&url, HTTP_URL_MAX);
-	buf_printf(&url, "%s://%s%s%s:%u%s", is_tls ? "https" : "http", is_v6 ? "[" : "", name, is_v6 ? "]" : "",
-		   probe->check->port, probe->check->http.path);
-	char *text = buf_take(&url, NULL);
-	buf_deinit(&url);
-	return text;
 }
 
 void probe_http(struct check_probe *probe)
@@ -310,16 +163,16 @@ void probe_http(struct check_probe *probe)
 	probe->free_own = http_free;
 	own->endpoint = probe->target;
 	own->method = http->method;
+	own->path = http->path;
 	own->has_body = http->body.data != NULL;
-	own->is_tls = probe->check->kind == MODEL_CHECK_HTTPS;
 	own->is_endpoint = true;
-	if (http_plain_suffices(probe->check) && probe->env->note == NULL) { /* nobody asks for its URL */
-		http_plain_start(probe, on_done);
-		return;
-	}
-	own->url = first_url(probe, own->is_tls);
-	if (own->url == NULL)
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, "the URL is too long");
-	else
-		request(probe);
+	own->exchange = (struct http_exchange){.probe = probe,
+					       .aim = {.address = probe->target,
+						       .port = probe->check->port,
+						       .is_tls = probe->check->kind == MODEL_CHECK_HTTPS,
+						       .version = http->version},
+					       .describe = describe,
+					       .done = on_reply};
+	probe_tls_name(probe, own->exchange.aim.host);
+	http_probe_request(probe);
 }

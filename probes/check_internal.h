@@ -6,7 +6,9 @@
 #include "base/addr.h"
 #include "base/tls.h"
 #include "probes/check.h"
+#include "probes/places.h"
 #include "probes/resolve.h"
+#include "probes/wire.h"
 
 struct check_probe {
 	const struct check_env *env;
@@ -18,12 +20,15 @@ struct check_probe {
 	int64_t started_ns;
 	struct loop_timer deadline;
 	struct check_timing timing;
-	struct resolve *resolve;      /* while it runs */
-	struct http_request *request; /* while it runs */
-	void *own;                    /* the kind's memory, freed by free_own */
+	struct resolve *resolve; /* while it runs */
+	void *own;               /* the kind's memory, freed by free_own */
 	void (*free_own)(struct check_probe *probe);
 	int fd;                  /* the socket, or -1; watched or not */
 	bool is_connected;       /* a connection stood: what failed later is no connect */
+	bool has_failed;         /* the probe before did */
+	struct place place;      /* among those who use TLS: held, waited for, or neither */
+	int64_t waits_us;        /* since when it is waited for */
+	const char *doing;       /* what it waits for, for the detail of a time-out: "in the TLS handshake"; or NULL */
 	bool has_warning;        /* a success is one with the reason `tls_expires_soon` */
 	enum probe_reason early; /* an outcome that was known before check_start() returned */
 	char detail[192];
@@ -36,10 +41,15 @@ void probe_finish_later(struct check_probe *probe, enum probe_reason reason, con
 /* Write the detail; the result is to be passed to one of those two. */
 const char *probe_detail(struct check_probe *probe, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Put the deadline off: something else guards the time now, and this only stands behind it. */
-void probe_extend(struct check_probe *probe, int64_t more_ms);
 /* Microseconds since the start, at least 1. */
 int64_t probe_now_us(const struct check_probe *probe);
+/*
+ * Take a place among those who use TLS: true when there is one now. Otherwise the probe waits, and `granted(ctx)` is
+ * called when it has one. The time that this takes is not the endpoint's.
+ */
+bool probe_take_place(struct check_probe *probe, void (*granted)(void *ctx), void *ctx);
+/* Called first by `granted`. */
+void probe_has_place(struct check_probe *probe);
 /* Tell who watches, if anybody does. */
 void probe_note(const struct check_probe *probe, const char *step, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -55,6 +65,8 @@ bool probe_vet(struct check_probe *probe, const struct veer_addr *addr, const ch
  * later.
  */
 bool probe_connect(struct check_probe *probe, int type, int protocol);
+/* The same, to another address and port, which have been vetted. */
+bool probe_connect_to(struct check_probe *probe, int type, int protocol, const struct veer_addr *addr, uint16_t port);
 /* What became of the connecting socket: 0 or an errno. */
 int probe_socket_error(const struct check_probe *probe);
 /* Watch probe->fd. False: it ended, `internal`. */
@@ -64,6 +76,16 @@ bool probe_has_route(const struct check_probe *probe);
 /* What a failed connect(2), send(2) or recv(2) means. */
 enum probe_reason reason_of_errno(long errnum);
 
+/* Whom the check trusts, borrowed until the next call; NULL unless `is_tls`. False: the probe ends later. */
+bool probe_trust(struct check_probe *probe, bool is_tls, struct x509_store_st **store);
+/* Does it refuse certificates that are not valid? */
+bool probe_verifies(const struct check_probe *probe);
+/* Begin TLS on the wire; `name` is the one to ask for, `protocols` as in wire.h. False: the probe ends later. */
+bool probe_start_tls(struct check_probe *probe, struct wire *wire, uint16_t port, const char *name,
+		     const char *protocols, struct x509_store_st *store, struct tls_peer *peer);
+/* Why the handshake failed; writes the detail. */
+enum probe_reason probe_handshake_failed(struct check_probe *probe, const struct wire *wire,
+					 const struct tls_peer *peer);
 /* What is wrong with a certificate; `verify` is an X509_V_ERR_*. */
 enum probe_reason reason_of_certificate(int verify);
 /* The name that TLS asks for: sni, host without its port, or the address; into `out` of 256 bytes. */

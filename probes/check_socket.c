@@ -33,8 +33,13 @@ enum probe_reason reason_of_errno(long errnum)
 
 bool probe_connect(struct check_probe *probe, int type, int protocol)
 {
+	return probe_connect_to(probe, type, protocol, &probe->target, probe->check->port);
+}
+
+bool probe_connect_to(struct check_probe *probe, int type, int protocol, const struct veer_addr *addr, uint16_t port)
+{
 	struct veer_listen to;
-	veer_listen_from_addr(&probe->target, probe->check->port, &to);
+	veer_listen_from_addr(addr, port, &to);
 	probe->fd = socket(to.storage.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 	if (probe->fd < 0) {
 		probe_finish_later(probe, PROBE_REASON_INTERNAL, strerrordesc_np(errno));

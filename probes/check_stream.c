@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TCP and TLS: connect, shake hands, say something, and look for something in what comes back. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include "probes/check_internal.h"
 
@@ -17,9 +11,8 @@
 
 /* What a probe needs beyond a socket. */
 struct stream {
-	SSL *ssl; /* NULL: TCP */
+	struct wire wire;
 	struct tls_peer peer;
-	bool is_shaken; /* the handshake is done */
 	uint32_t sent;
 	uint8_t *reply; /* CHECK_BODY_MAX_BYTES; NULL until something is expected */
 	size_t reply_len;
@@ -30,10 +23,7 @@ static void on_ready(void *ctx, int fd, unsigned events);
 static void stream_free(struct check_probe *probe)
 {
 	struct stream *stream = probe->own;
-	if (stream->ssl != NULL && stream->is_shaken)
-		(void)SSL_shutdown(stream->ssl); /* says goodbye, and does not wait */
-	SSL_free(stream->ssl);
-	ERR_clear_error();
+	wire_close(&stream->wire);
 	free(stream->reply);
 	free(stream);
 }
@@ -57,87 +47,42 @@ static void fail_errno(struct check_probe *probe, int error)
 
 /* --- TLS ------------------------------------------------------------------------------------------------------- */
 
-static void fail_handshake(struct check_probe *probe, int ssl_error)
+/* Wait for what the wire waits for, if it does. */
+static bool waits(struct check_probe *probe, enum wire_state state)
 {
-	struct stream *stream = probe->own;
-	unsigned long code = ERR_peek_last_error();
-	const char *why = code != 0 ? ERR_reason_error_string(code) : NULL;
-	int error = errno;
-	probe_note_peer(probe, &stream->peer);
-	if (stream->peer.is_seen && stream->peer.verify != X509_V_OK && probe->check->tls.verify)
-		probe_finish(probe, reason_of_certificate(stream->peer.verify),
-			     X509_verify_cert_error_string(stream->peer.verify));
-	else if (ssl_error == SSL_ERROR_SYSCALL && error != 0)
-		probe_finish(probe, PROBE_REASON_TLS_FAILED,
-			     probe_detail(probe, "in the handshake: %s", strerrordesc_np(error)));
-	else
-		probe_finish(probe, PROBE_REASON_TLS_FAILED,
-			     probe_detail(probe, "in the handshake: %s", why != NULL ? why : "the connection ended"));
-}
-
-/* What the operation waits for, or 0 when it failed. */
-static unsigned wanted_events(int ssl_error)
-{
-	if (ssl_error == SSL_ERROR_WANT_READ)
-		return LOOP_READ;
-	return ssl_error == SSL_ERROR_WANT_WRITE ? LOOP_WRITE : 0;
+	if (state != WIRE_WAIT_READ && state != WIRE_WAIT_WRITE)
+		return false;
+	(void)probe_watch(probe, state == WIRE_WAIT_READ ? LOOP_READ : LOOP_WRITE, on_ready);
+	return true;
 }
 
 /* True when it is done; otherwise it waits or the probe has ended. */
 static bool shake_hands(struct check_probe *probe)
 {
 	struct stream *stream = probe->own;
-	ERR_clear_error();
-	errno = 0;
-	int rc = SSL_do_handshake(stream->ssl);
-	if (rc == 1) {
-		stream->is_shaken = true;
-		probe->timing.tls_us = probe_now_us(probe);
-		probe_note_peer(probe, &stream->peer);
-		enum probe_reason reason = probe_judge_certificate(probe, &stream->peer);
-		if (reason != PROBE_REASON_OK)
-			probe_finish(probe, reason, probe->detail);
-		return reason == PROBE_REASON_OK;
+	enum wire_state state = wire_shake_hands(&stream->wire);
+	if (waits(probe, state))
+		return false;
+	probe_note_peer(probe, &stream->peer);
+	if (state != WIRE_OK) {
+		probe_finish(probe, probe_handshake_failed(probe, &stream->wire, &stream->peer), probe->detail);
+		return false;
 	}
-	int ssl_error = SSL_get_error(stream->ssl, rc);
-	unsigned events = wanted_events(ssl_error);
-	if (events == 0)
-		fail_handshake(probe, ssl_error);
-	else
-		(void)probe_watch(probe, events, on_ready);
-	return false;
-}
-
-static bool set_name(SSL *ssl, const char *name)
-{
-	struct veer_addr literal;
-	if (veer_addr_parse(name, &literal) == VEER_OK)
-		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
-	return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
+	probe->timing.tls_us = probe_now_us(probe);
+	enum probe_reason reason = probe_judge_certificate(probe, &stream->peer);
+	if (reason != PROBE_REASON_OK)
+		probe_finish(probe, reason, probe->detail);
+	return reason == PROBE_REASON_OK;
 }
 
 /* Make the connection's TLS. False: the probe ends later. */
 static bool prepare_tls(struct check_probe *probe, struct stream *stream)
 {
-	const struct model_check_tls *tls = &probe->check->tls;
 	struct x509_store_st *store = NULL;
-	struct veer_diag diag = {""};
 	char name[256];
 	probe_tls_name(probe, name);
-	if (tls_trust_store(probe->env->trust, tls->ca_file, tls->ca_pem, &store, &diag) != VEER_OK) {
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, diag.text);
-		return false;
-	}
-	stream->ssl = SSL_new(probe->env->tls);
-	if (stream->ssl == NULL || !set_name(stream->ssl, name) || SSL_set_fd(stream->ssl, probe->fd) != 1) {
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, "TLS cannot be prepared");
-		return false;
-	}
-	stream->peer.wants_names = probe->env->note != NULL;
-	tls_connection_use(stream->ssl, store, &stream->peer);
-	SSL_set_verify(stream->ssl, tls->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-	SSL_set_connect_state(stream->ssl);
-	return true;
+	return probe_trust(probe, true, &store) &&
+	       probe_start_tls(probe, &stream->wire, probe->check->port, name, NULL, store, &stream->peer);
 }
 
 /* --- saying and hearing ---------------------------------------------------------------------------------------- */
@@ -148,23 +93,14 @@ static bool say(struct check_probe *probe)
 	struct stream *stream = probe->own;
 	const struct model_bytes *bytes = &probe->check->exchange.send;
 	while (stream->sent < bytes->len) {
-		const uint8_t *rest = bytes->data + stream->sent;
-		int left = (int)(bytes->len - stream->sent);
-		ERR_clear_error();
-		int rc = stream->ssl != NULL ? SSL_write(stream->ssl, rest, left)
-					     : (int)send(probe->fd, rest, (size_t)left, MSG_NOSIGNAL);
-		int error = errno;
-		if (rc > 0) {
-			stream->sent += (uint32_t)rc;
+		size_t put = 0;
+		enum wire_state state =
+			wire_write(&stream->wire, bytes->data + stream->sent, bytes->len - stream->sent, &put);
+		stream->sent += (uint32_t)put;
+		if (state == WIRE_OK)
 			continue;
-		}
-		unsigned events = stream->ssl != NULL ? wanted_events(SSL_get_error(stream->ssl, rc))
-				  : error == EAGAIN   ? (unsigned)LOOP_WRITE
-						      : 0;
-		if (events == 0)
+		if (!waits(probe, state))
 			probe_finish(probe, PROBE_REASON_RESET, "the connection ended before all was sent");
-		else
-			(void)probe_watch(probe, events, on_ready);
 		return false;
 	}
 	return true;
@@ -191,21 +127,12 @@ static bool hear_once(struct check_probe *probe)
 	struct stream *stream = probe->own;
 	size_t room = CHECK_BODY_MAX_BYTES - stream->reply_len;
 	size_t from = stream->reply_len;
-	int want = (int)(room < READ_BYTES ? room : READ_BYTES);
-	ERR_clear_error();
-	int rc = stream->ssl != NULL ? SSL_read(stream->ssl, stream->reply + from, want)
-				     : (int)recv(probe->fd, stream->reply + from, (size_t)want, 0);
-	int error = errno;
-	unsigned events = 0;
-	if (rc <= 0)
-		events = stream->ssl != NULL         ? wanted_events(SSL_get_error(stream->ssl, rc))
-			 : rc < 0 && error == EAGAIN ? (unsigned)LOOP_READ
-						     : 0;
-	if (events != 0) {
-		(void)probe_watch(probe, events, on_ready);
+	size_t got = 0;
+	enum wire_state state =
+		wire_read(&stream->wire, stream->reply + from, room < READ_BYTES ? room : READ_BYTES, &got);
+	if (waits(probe, state))
 		return false;
-	}
-	if (rc <= 0) {
+	if (state != WIRE_OK) {
 		if (stream->reply_len > 0)
 			fail_reply(probe, "ended without what is expected");
 		else
@@ -214,7 +141,7 @@ static bool hear_once(struct check_probe *probe)
 	}
 	if (from == 0)
 		probe->timing.first_byte_us = probe_now_us(probe);
-	stream->reply_len += (size_t)rc;
+	stream->reply_len += got;
 	if (holds_expected(stream, &probe->check->exchange.expect, from)) {
 		probe_note(probe, "reply", "holds what is expected, within %zu bytes", stream->reply_len);
 		succeed(probe);
@@ -244,7 +171,7 @@ static void hear(struct check_probe *probe)
 		if (!hear_once(probe))
 			return;
 	}
-	/* What TLS has read already makes no socket ready; writable it is. */
+	/* What TLS has read already makes no socket readable; so come back as soon as it can be written. */
 	(void)probe_watch(probe, LOOP_READ | LOOP_WRITE, on_ready);
 }
 
@@ -275,28 +202,45 @@ static void on_ready(void *ctx, int fd, unsigned events)
 		on_connected(probe);
 		return;
 	}
-	if (stream->ssl != NULL && !stream->is_shaken && !shake_hands(probe))
+	if (stream->wire.ssl != NULL && !stream->wire.is_shaken && !shake_hands(probe))
 		return;
 	if (say(probe))
 		hear(probe);
+}
+
+/* Connect; `stream` is NULL when nothing is said. */
+static void begin(struct check_probe *probe)
+{
+	struct stream *stream = probe->own;
+	if (!probe_connect(probe, SOCK_STREAM, 0))
+		return;
+	if (stream != NULL) {
+		stream->wire.fd = probe->fd;
+		if (probe->check->tls.is_used && !prepare_tls(probe, stream))
+			return;
+	}
+	(void)probe_watch(probe, LOOP_WRITE, on_ready);
+}
+
+static void on_place(void *ctx)
+{
+	struct check_probe *probe = ctx;
+	probe_has_place(probe);
+	begin(probe);
 }
 
 void probe_stream(struct check_probe *probe)
 {
 	const struct model_check *check = probe->check;
 	bool is_plain = !check->tls.is_used && check->exchange.send.data == NULL && check->exchange.expect.data == NULL;
-	if (!probe_connect(probe, SOCK_STREAM, 0))
-		return;
 	if (!is_plain) {
-		struct stream *stream = calloc(1, sizeof *stream);
-		probe->own = stream;
+		probe->own = calloc(1, sizeof(struct stream));
 		probe->free_own = stream_free;
-		if (stream == NULL) {
+		if (probe->own == NULL) {
 			probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(VEER_ENOMEM));
 			return;
 		}
-		if (check->tls.is_used && !prepare_tls(probe, stream))
-			return;
 	}
-	(void)probe_watch(probe, LOOP_WRITE, on_ready);
+	if (!check->tls.is_used || probe_take_place(probe, on_place, probe))
+		begin(probe);
 }

@@ -13,8 +13,9 @@
 #define FLAG_RD 0x0100
 #define OPCODE_MASK 0x7800
 #define RCODE_MASK 0x000f
-#define RDATA_COPY_MAX 1536 /* RDATA with names, uncompressed: SOA has two and 20 octets, NAPTR three strings and one  \
-			     */
+#define RDATA_COPY_MAX                                                                                                 \
+	1536 /* RDATA with names, uncompressed: SOA has two and 20 octets, NAPTR three strings and one                 \
+	      */
 
 size_t dns_query_write(const struct model_check_dns *dns, uint16_t id, uint8_t out[DNS_QUERY_MAX])
 {

@@ -79,7 +79,7 @@ static void add_http_request(struct args_table *t, struct options *o)
 		{.name = "http-version",
 		 .kind = ARGS_STRING,
 		 .target = &o->http_version,
-		 .value = "any|1.1|2",
+		 .value = "default|1.1|any|2",
 		 .help = "http(s): what to speak"},
 	};
 	args_table_add(t, options, sizeof options / sizeof options[0]);
@@ -234,7 +234,7 @@ static bool run(struct hand *hand, const struct model_check *check, const char *
 	(void)printf("%s\n", title);
 	print_step("check", model_check_kind_text(check->kind));
 	print_expectation(check);
-	if (check_start(&hand->env, check, address, on_done, hand, &probe) != VEER_OK) {
+	if (check_start(&hand->env, check, address, false, on_done, hand, &probe) != VEER_OK) {
 		print_step("result", "UNKNOWN, internal: out of memory");
 		return false;
 	}

@@ -94,7 +94,9 @@ static void on_probe(void *ctx, const struct check_outcome *outcome)
 	const struct streak_probe probe = {
 		.reason = outcome->reason, .is_success = outcome->is_success, .rtt_us = outcome->rtt_us};
 	if (!is_old) {
-		item->ended = attempt->number;
+		/* What says nothing makes nothing older that does, and that may have waited for a place. */
+		if (outcome->reason != PROBE_REASON_INTERNAL)
+			item->ended = attempt->number;
 		bool is_news = streak_add(&item->streak, item->check->fall, item->check->rise, &probe,
 					  loop_now_ms(prober->env->loop));
 		if (is_news) {
@@ -123,8 +125,8 @@ void prober_probe_now(struct prober_item *item)
 	item->attempts = attempt;
 	item->attempt_count++;
 	prober->attempt_count++;
-	if (check_start(prober->env, item->check, item->assigned->address, on_probe, attempt, &attempt->probe) !=
-	    VEER_OK)
+	if (check_start(prober->env, item->check, item->assigned->address, item->is_failing, on_probe, attempt,
+			&attempt->probe) != VEER_OK)
 		attempt_remove(attempt);
 }
 

@@ -169,7 +169,7 @@ static void round_begin(void *ctx)
 	references->round_ms = loop_now_ms(references->env.loop);
 	for (size_t i = 0; i < references->count; i++) {
 		struct reference *reference = &references->items[i];
-		if (check_start(&references->env, &reference->check, reference->host, on_probe, reference,
+		if (check_start(&references->env, &reference->check, reference->host, false, on_probe, reference,
 				&reference->probe) == VEER_OK)
 			references->running++;
 	}

@@ -70,15 +70,18 @@ static void on_done(void *ctx, const struct http_result *result)
 	struct receiver *receiver = ctx;
 	struct reporter *reporter = receiver->reporter;
 	int status = result->err == VEER_OK ? result->status : 0;
+	char why[512];
 	receiver->underway--;
 	if (status == receiver->last_status)
 		return;
 	receiver->last_status = status;
 	if (status == 204)
 		log_info(reporter->log, "reports are taken", LOG_STR("api", reporter->link->urls[receiver->url]));
-	else if (status != 409) /* the assignments are about to change */
-		log_warn(reporter->log, "reports are not taken", LOG_STR("api", reporter->link->urls[receiver->url]),
-			 LOG_INT("status", status), LOG_STR("reason", result->error));
+	if (status == 204 || status == 409) /* 409: the assignments are about to change */
+		return;
+	link_why(result, why, sizeof why);
+	log_warn(reporter->log, "reports are not taken", LOG_STR("api", reporter->link->urls[receiver->url]),
+		 LOG_INT("status", status), LOG_STR("reason", why));
 }
 
 static void send_to(struct receiver *receiver, const char *text, size_t len)

@@ -16,6 +16,7 @@ struct stream {
 	const struct link *link;
 	struct logger *log;
 	stream_message_fn *fn;
+	stream_refused_fn *refused;
 	void *ctx;
 	struct http_request *request; /* NULL between tries */
 	struct loop_timer retry;
@@ -23,7 +24,8 @@ struct stream {
 	struct buf line; /* what has come of the present line */
 	uint32_t url;    /* the one in use, or to be tried next */
 	bool is_connected;
-	bool was_complaining; /* the failure in progress is in the log already */
+	bool was_complaining; /* the failure in progress is in the log already, */
+	int complained_of;    /* with this status */
 	char broken[128];     /* why we ended the connection ourselves, or "" */
 };
 
@@ -39,24 +41,27 @@ static const char *reason_of(const struct stream *stream, const struct http_resu
 {
 	if (stream->broken[0] != '\0')
 		return stream->broken;
-	if (result->err != VEER_OK)
-		return result->error;
-	(void)snprintf(out, size, result->status == 200 ? "the stream ended" : "status %d", result->status);
+	if (result->err == VEER_OK && result->status == 200)
+		return "the stream ended";
+	link_why(result, out, size);
 	return out;
 }
 
 static void on_done(void *ctx, const struct http_result *result)
 {
 	struct stream *stream = ctx;
-	char text[64];
+	char text[512];
 	const char *reason = reason_of(stream, result, text, sizeof text);
 	stream->request = NULL;
-	if (!stream->was_complaining || stream->is_connected)
+	if (!stream->was_complaining || stream->is_connected || result->status != stream->complained_of)
 		log_warn(stream->log, "no assignments", LOG_STR("api", stream->link->urls[stream->url]),
 			 LOG_STR("reason", reason), LOG_INT("status", result->status));
 	stream->was_complaining = true;
+	stream->complained_of = result->status;
 	stream->is_connected = false;
 	retry_later(stream);
+	if (result->status == 401)
+		stream->refused(stream->ctx);
 }
 
 static bool give_up(struct stream *stream, const char *what, const char *why)
@@ -128,12 +133,12 @@ static void connect_now(void *ctx)
 }
 
 struct stream *stream_new(struct loop *loop, const struct link *link, struct logger *log, stream_message_fn *fn,
-			  void *ctx)
+			  stream_refused_fn *refused, void *ctx)
 {
 	struct stream *stream = calloc(1, sizeof *stream);
 	if (stream == NULL)
 		return NULL;
-	*stream = (struct stream){.loop = loop, .link = link, .log = log, .fn = fn, .ctx = ctx};
+	*stream = (struct stream){.loop = loop, .link = link, .log = log, .fn = fn, .refused = refused, .ctx = ctx};
 	buf_init(&stream->line, ASSIGN_LINE_MAX);
 	return stream;
 }

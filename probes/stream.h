@@ -22,9 +22,12 @@ struct stream;
 typedef void stream_message_fn(void *ctx, const struct assign_message *message, const char *line, size_t len,
 			       struct arena *arena);
 
+/* The control plane does not take our credential; it is tried again all the same. May not free the stream. */
+typedef void stream_refused_fn(void *ctx);
+
 /* A stream that has not started. `loop`, `link` and `log` are borrowed. NULL when memory is out. */
 struct stream *stream_new(struct loop *loop, const struct link *link, struct logger *log, stream_message_fn *fn,
-			  void *ctx);
+			  stream_refused_fn *refused, void *ctx);
 void stream_free(struct stream **stream);
 
 /* Connect now, or again: after the link has changed. */

@@ -19,13 +19,14 @@ MAY_INCLUDE = {
 # Library header -> the folder that may include it.
 HOMES = {
     "jansson.h": ["base/json.h"],
-    "curl/curl.h": ["base/http", "probes/"],
+    "curl/curl.h": ["base/http"],
     "yaml.h": ["base/"],
     "sqlite3.h": ["zones/store/"],
     "microhttpd.h": ["api/"],
     "maxminddb.h": ["zones/"],
     "ldns/": ["tests/"],
     "openssl/": ["base/", "probes/"],
+    "nghttp2/": ["probes/http2.c"],
     "fstrm": ["dnsd/dnstap.c"],
     "re2/": ["base/regex.cc"],
 }

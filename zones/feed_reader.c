@@ -32,6 +32,11 @@ struct feed_reader *feed_reader_new(const struct feed_sink *sink, void *ctx)
 	return reader;
 }
 
+bool feed_reader_has_hello(const struct feed_reader *reader)
+{
+	return reader->has_hello;
+}
+
 void feed_reader_free(struct feed_reader **reader)
 {
 	if (*reader == NULL)

@@ -63,6 +63,8 @@ struct feed_reader;
 /* A reader for one stream. `sink` (static) and `ctx` are borrowed. NULL when memory is out. */
 struct feed_reader *feed_reader_new(const struct feed_sink *sink, void *ctx);
 void feed_reader_free(struct feed_reader **reader);
+/* Has a hello come, and was it taken? */
+bool feed_reader_has_hello(const struct feed_reader *reader);
 
 /*
  * The next bytes of the stream. Errors: VEER_EINVAL, VEER_ERANGE (a line too long), VEER_EUNSUPPORTED (another format),

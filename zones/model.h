@@ -78,9 +78,10 @@ struct model_bytes {
 };
 
 enum model_http_version {
-	MODEL_HTTP_ANY, /* https: what both sides prefer, by ALPN; http: 1.1 */
-	MODEL_HTTP_1_1,
-	MODEL_HTTP_2, /* https: nothing else; http: with prior knowledge (RFC 9113 3.3) */
+	MODEL_HTTP_DEFAULT, /* 1.1; https to a server that speaks nothing but 2: that */
+	MODEL_HTTP_1_1,     /* nothing else */
+	MODEL_HTTP_2,       /* https: nothing else; http: with prior knowledge (RFC 9113 3.3) */
+	MODEL_HTTP_ANY,     /* https: what both sides prefer, by ALPN; http: 1.1 */
 };
 
 /* HTTP and HTTPS; of gRPC `host` only. */
@@ -103,6 +104,7 @@ struct model_check_tls {
 	bool is_used;
 	const char *sni; /* NULL: host, else the endpoint's address */
 	bool verify;
+	bool resumes;            /* sessions of earlier probes */
 	const char *ca_file;     /* a PEM bundle on the agent's host; with ca_pem NULL too: the system's */
 	const char *ca_pem;      /* a PEM bundle in the check itself */
 	uint32_t cert_warn_days; /* 0: off; the certificate ends in less: a warning */

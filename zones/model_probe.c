@@ -206,8 +206,10 @@ static void read_expected_body(struct json_cursor *c, struct arena *arena, struc
 static void read_http(struct json_cursor *c, struct arena *arena, struct model_check *check)
 {
 	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-	static const char *const versions[] = {
-		[MODEL_HTTP_ANY] = "any", [MODEL_HTTP_1_1] = "1.1", [MODEL_HTTP_2] = "2"};
+	static const char *const versions[] = {[MODEL_HTTP_DEFAULT] = "default",
+					       [MODEL_HTTP_1_1] = "1.1",
+					       [MODEL_HTTP_2] = "2",
+					       [MODEL_HTTP_ANY] = "any"};
 	struct model_check_http *http = &check->http;
 	int method = veer_json_enum_or(c, "method", methods, sizeof methods / sizeof methods[0], 0);
 	http->method = methods[method < 0 ? 0 : method];
@@ -224,8 +226,7 @@ static void read_http(struct json_cursor *c, struct arena *arena, struct model_c
 	if (c->err == VEER_OK && method == 1 && (http->body_contains != NULL || http->body_regex != NULL))
 		veer_json_fail(c, NULL, VEER_EINVAL, "a reply to HEAD has no body to look into");
 	http->follow_redirects = (uint32_t)veer_json_int_or(c, "follow_redirects", 0, 5, 0);
-	int version = veer_json_enum_or(c, "http_version", versions, 3, MODEL_HTTP_ANY);
-	http->version = version < 0 ? MODEL_HTTP_ANY : (enum model_http_version)version;
+	http->version = (enum model_http_version)veer_json_enum_or(c, "http_version", versions, 4, MODEL_HTTP_DEFAULT);
 	check->keeps_connection = veer_json_bool_or(c, "keep_connection", false);
 }
 
@@ -252,10 +253,16 @@ static void read_tls(struct json_cursor *c, struct arena *arena, struct model_ch
 	if (c->err == VEER_OK && tls->sni != NULL && strpbrk(tls->sni, " /@?#\\") != NULL)
 		veer_json_fail(c, "sni", VEER_EINVAL, "\"%s\" is not a host name", tls->sni);
 	tls->verify = veer_json_bool_or(c, "tls_verify", true);
+	tls->resumes = veer_json_bool_or(c, "tls_resume", false);
 	read_authorities(c, arena, tls);
 	tls->cert_warn_days = (uint32_t)veer_json_int_or(c, "cert_warn_days", 0, CERT_DAYS_MAX, 0);
 	tls->cert_fail_days = (uint32_t)veer_json_int_or(c, "cert_fail_days", 0, CERT_DAYS_MAX, 0);
-	if (c->err == VEER_OK && check->keeps_connection && (tls->cert_warn_days > 0 || tls->cert_fail_days > 0))
+	bool wants_days = tls->cert_warn_days > 0 || tls->cert_fail_days > 0;
+	if (c->err == VEER_OK && tls->resumes && wants_days)
+		veer_json_fail(c, "tls_resume", VEER_EINVAL,
+			       "a certificate is not seen when a session is resumed: not with cert_warn_days or "
+			       "cert_fail_days");
+	if (c->err == VEER_OK && check->keeps_connection && wants_days)
 		veer_json_fail(c, "keep_connection", VEER_EINVAL,
 			       "a certificate is seen when a connection begins: not with cert_warn_days or "
 			       "cert_fail_days");

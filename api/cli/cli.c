@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/http.h"
+#include "base/link.h"
 #include "base/loop.h"
 
 enum { REPLY_MAX = 1 << 30, CALL_TIMEOUT_MS = 600000, LINE = 512 };
@@ -26,12 +28,45 @@ void cli_options(struct cli *cli, struct args_option out[CLI_OPTION_COUNT])
 				      .target = &cli->token,
 				      .value = "TOKEN",
 				      .help = "API token (default: $VEER_TOKEN; not needed on the socket)"};
-	out[2] = (struct args_option){.name = "ca",
+	out[2] = (struct args_option){
+		.name = "token-file",
+		.kind = ARGS_STRING,
+		.target = &cli->token_file,
+		.value = "FILE",
+		.help = "read the API token from a file, which other users of this host do not see"};
+	out[3] = (struct args_option){.name = "ca",
 				      .kind = ARGS_STRING,
 				      .target = &cli->ca,
 				      .value = "FILE",
 				      .help = "PEM certificates to trust instead of the system's"};
-	out[3] = (struct args_option){.name = "json", .kind = ARGS_FLAG, .target = &cli->as_json, .help = "print JSON"};
+	out[4] = (struct args_option){.name = "json", .kind = ARGS_FLAG, .target = &cli->as_json, .help = "print JSON"};
+}
+
+/* The list of processes shows arguments: the token's is overwritten as soon as it was read. */
+static enum veer_err hold_token(struct cli *cli, struct veer_diag *diag)
+{
+	if (cli->token != NULL && cli->token_file != NULL)
+		return veer_fail(diag, VEER_EINVAL, "--token and --token-file go not together");
+	if (cli->token_file != NULL) {
+		enum veer_err err = file_read_line(cli->token_file, cli->held, sizeof cli->held, diag);
+		cli->token = cli->held;
+		return err;
+	}
+	if (cli->token == NULL)
+		return VEER_OK;
+	size_t len = strlen(cli->token);
+	if (len >= sizeof cli->held)
+		return veer_fail(diag, VEER_ERANGE, "--token is longer than %zu characters", sizeof cli->held - 1);
+	memcpy(cli->held, cli->token, len + 1);
+	memset((char *)(uintptr_t)cli->token, 'x', len);
+	cli->token = cli->held;
+	return VEER_OK;
+}
+
+/* A token must not travel in the clear. */
+static enum veer_err check_url(const char *url, struct veer_diag *diag)
+{
+	return strncmp(url, "http://", 7) == 0 ? link_url_check(url, diag) : VEER_OK;
 }
 
 int cli_parse(struct cli *cli, struct args *args, struct args_spec *spec, struct args_option *table, size_t own,
@@ -59,6 +94,10 @@ int cli_parse(struct cli *cli, struct args *args, struct args_spec *spec, struct
 	}
 	if (err == VEER_OK)
 		err = args_check_required(args, &diag);
+	if (err == VEER_OK)
+		err = hold_token(cli, &diag);
+	if (err == VEER_OK && cli_find_api(cli) != NULL)
+		err = check_url(cli_find_api(cli), &diag);
 	if (err == VEER_OK)
 		return -1;
 	(void)fprintf(stderr, "veer: %s\n", diag.text);

@@ -18,17 +18,19 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* The options that every command which talks to the API takes. */
 struct cli {
-	const char *api;    /* URL or unix:PATH; NULL: found by cli_find_api() */
-	const char *token;  /* bearer; NULL: $VEER_TOKEN */
+	const char *api;   /* URL or unix:PATH; NULL: found by cli_find_api() */
+	const char *token; /* bearer; NULL: that of token_file, or $VEER_TOKEN */
+	const char *token_file;
 	const char *ca;     /* PEM bundle for https */
 	bool as_json;       /* --json */
 	char condition[64]; /* a header with the condition of the next calls (If-Match); "": none */
 	bool is_misused;    /* by a command: what failed is wrong as it was typed, so the program ends with CLI_USAGE */
 	char found[4096];
+	char held[256]; /* what `token` points at */
 };
 
-#define CLI_OPTION_COUNT 4
-/* `--api`, `--token`, `--ca` and `--json` for a command's table of options. */
+#define CLI_OPTION_COUNT 5
+/* `--api`, `--token`, `--token-file`, `--ca` and `--json` for a command's table of options. */
 void cli_options(struct cli *cli, struct args_option out[CLI_OPTION_COUNT]);
 
 /*
@@ -83,7 +85,8 @@ void cli_print_maintenance(const json_t *windows);
 typedef int cli_command_fn(int argc, char *argv[], int first);
 
 cli_command_fn cli_why, cli_transitions, cli_drain, cli_force_up, cli_force_down, cli_release, cli_freeze;
-cli_command_fn cli_nameserver_adopt, cli_backup, cli_restore;
+cli_command_fn cli_nameserver_adopt, cli_nameserver_enrol, cli_nameserver_list, cli_nameserver_revoke;
+cli_command_fn cli_token_list, cli_token_revoke, cli_agent_list, cli_agent_revoke, cli_backup, cli_restore;
 cli_command_fn cli_maintenance_add, cli_maintenance_list, cli_maintenance_end;
 cli_command_fn cli_run, cli_status, cli_zone_import, cli_zone_export, cli_zone_list, cli_token_create, cli_agent_enrol,
 	cli_demo_run, cli_demo_stop, cli_demo_start, cli_demo_seed, cli_demo_site;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/cli/command.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "api/cli/fields.h"
 
 static int finish(const struct cli_command *command, const struct cli *cli, const struct args_list *words,
 		  const struct cli_reply *reply)
@@ -46,6 +49,30 @@ enum veer_err cli_call_path(struct cli *cli, const char *method, struct buf *pat
 {
 	enum veer_err err = cli_call_json(cli, method, path->data, body, reply, diag);
 	buf_deinit(path);
+	return err;
+}
+
+enum veer_err cli_call_pages(struct cli *cli, const char *path, struct cli_reply *reply, struct veer_diag *diag)
+{
+	json_t *all = json_array();
+	char after[2200] = "";
+	enum veer_err err;
+	do {
+		struct buf page;
+		buf_init(&page, 16384);
+		buf_printf(&page, "%s?limit=1000", path);
+		if (after[0] != '\0') {
+			buf_puts(&page, "&after=");
+			cli_encode_segment(&page, after);
+		}
+		cli_reply_deinit(reply);
+		err = cli_call_path(cli, "GET", &page, NULL, reply, diag);
+		(void)snprintf(after, sizeof after, "%s", text_of(reply->json, "next"));
+		if (err == VEER_OK)
+			(void)json_array_extend(all, json_object_get(reply->json, "items"));
+	} while (err == VEER_OK && after[0] != '\0');
+	json_decref(reply->json);
+	reply->json = all;
 	return err;
 }
 

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veer token create, veer agent enrol, veer nameserver adopt. */
+/* veer token create, veer agent enrol, veer nameserver enrol and adopt. */
 #include <stdio.h>
+#include <string.h>
 
 #include "api/cli/command.h"
 #include "api/cli/fields.h"
 #include "base/file.h"
 
+enum { TOKEN_LIMITS = 3 };
+static const char *const limit_keys[TOKEN_LIMITS] = {"endpoints", "checks", "zones"};
+
 struct token_args {
 	const char *name;
-	struct args_list scopes;
+	const char *ttl;
+	struct args_list scopes, limits[TOKEN_LIMITS];
 };
 
 static enum veer_err create_token(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
@@ -19,8 +24,19 @@ static enum veer_err create_token(void *ctx, struct cli *cli, const struct args_
 	json_t *scopes = cli_names_json(&a->scopes);
 	if (a->scopes.count == 0)
 		(void)json_array_append_new(scopes, json_string("admin"));
-	return cli_call_json(cli, "POST", "/v1/tokens", json_pack("{s:s, s:o}", "name", a->name, "scopes", scopes),
-			     reply, diag);
+	json_t *body = json_pack("{s:s, s:o}", "name", a->name, "scopes", scopes);
+	for (size_t i = 0; i < TOKEN_LIMITS; i++)
+		if (a->limits[i].count > 0)
+			(void)json_object_set_new(body, limit_keys[i], cli_names_json(&a->limits[i]));
+	int64_t ttl_s = 0;
+	if (a->ttl != NULL && !cli_duration_s(a->ttl, &ttl_s)) {
+		json_decref(body);
+		cli->is_misused = true;
+		return veer_fail(diag, VEER_EINVAL, "--ttl %s: say it as 12h, 90d or 1w, at most 366d", a->ttl);
+	}
+	if (a->ttl != NULL)
+		(void)json_object_set_new(body, "ttl_s", json_integer(ttl_s));
+	return cli_call_json(cli, "POST", "/v1/tokens", body, reply, diag);
 }
 
 static int report_token(void *ctx, const struct args_list *words, const struct cli_reply *reply)
@@ -47,9 +63,30 @@ int cli_token_create(int argc, char *argv[], int first)
 		 .help = "admin (default), zones:read, zones:write, health:read, health:write, health:push, agents, "
 			 "tokens, "
 			 "feed:read; may repeat"},
+		{.name = "ttl",
+		 .kind = ARGS_STRING,
+		 .target = &a.ttl,
+		 .value = "DURATION",
+		 .help = "how long it is good: 12h, 90d (default: until it is revoked)"},
+		{.name = "endpoint",
+		 .kind = ARGS_LIST,
+		 .target = &a.limits[0],
+		 .value = "POOL/ENDPOINT",
+		 .help = "it may drain, force, and push for these only; * stands for anything; may repeat"},
+		{.name = "check",
+		 .kind = ARGS_LIST,
+		 .target = &a.limits[1],
+		 .value = "CHECK",
+		 .help = "it may push to these checks only; may repeat"},
+		{.name = "zone",
+		 .kind = ARGS_LIST,
+		 .target = &a.limits[2],
+		 .value = "ZONE",
+		 .help = "it may read and change these zones only; may repeat"},
 	};
 	const struct cli_command command = {
-		.usage = "veer token create --name NAME [--scope SCOPE]...",
+		.usage = "veer token create --name NAME [--scope SCOPE]... [--ttl DURATION] [--endpoint|--check|--zone "
+			 "PATTERN]...",
 		.summary = "Makes a token for the REST API. It is printed once and cannot be read again.",
 		.options = options,
 		.option_count = sizeof options / sizeof options[0],
@@ -60,16 +97,14 @@ int cli_token_create(int argc, char *argv[], int first)
 }
 
 /* The token into a file that only its owner reads, or onto stdout with the way to use it. */
-static int hand_out(const char *token, const char *region, const char *file)
+static int hand_out(const char *token, const char *how, const char *file)
 {
 	struct veer_diag diag = {""};
 	if (file == NULL) {
 		(void)printf("%s\n", token);
 		(void)fprintf(stderr,
-			      "The token works once, for 24 hours. On the agent's host, put it into a file and run:\n"
-			      "  veer-probe --api https://THIS-HOST:PORT --token-file FILE --state /var/lib/veer-probe "
-			      "--region %s\n",
-			      region);
+			      "The token works once, for 24 hours. On its host, put it into a file and run:\n  %s\n",
+			      how);
 		return CLI_OK;
 	}
 	char line[256];
@@ -77,6 +112,7 @@ static int hand_out(const char *token, const char *region, const char *file)
 	return file_write_atomic(file, line, (size_t)len, 0600, &diag) == VEER_OK ? CLI_OK : cli_fail(&diag);
 }
 
+/* Of an agent; without a region of a name server. */
 struct enrol_args {
 	const char *name, *region, *site, *out;
 };
@@ -86,15 +122,25 @@ static enum veer_err enrol(void *ctx, struct cli *cli, const struct args_list *w
 {
 	(void)words;
 	const struct enrol_args *a = ctx;
-	json_t *body = json_pack("{s:s, s:s, s:s*}", "name", a->name, "region", a->region, "site", a->site);
-	return cli_call_json(cli, "POST", "/v1/agents", body, reply, diag);
+	json_t *body = json_pack("{s:s, s:s*, s:s*}", "name", a->name, "region", a->region, "site", a->site);
+	return cli_call_json(cli, "POST", a->region != NULL ? "/v1/agents" : "/v1/nameservers", body, reply, diag);
 }
 
 static int report_enrolment(void *ctx, const struct args_list *words, const struct cli_reply *reply)
 {
 	(void)words;
 	const struct enrol_args *a = ctx;
-	return hand_out(text_of(reply->json, "token"), a->region, a->out);
+	char how[256];
+	if (a->region != NULL)
+		(void)snprintf(how, sizeof how,
+			       "veer-probe --api https://THIS-HOST:PORT --token-file FILE --state /var/lib/veer-probe "
+			       "--region %.63s",
+			       a->region);
+	else
+		(void)snprintf(how, sizeof how,
+			       "veer-dnsd --listen ADDRESS@53 --feed https://THIS-HOST:PORT --token-file FILE --state "
+			       "/var/lib/veer-dnsd");
+	return hand_out(text_of(reply->json, "token"), how, a->out);
 }
 
 int cli_agent_enrol(int argc, char *argv[], int first)
@@ -127,6 +173,33 @@ int cli_agent_enrol(int argc, char *argv[], int first)
 	const struct cli_command command = {.usage = "veer agent enrol --name NAME --region REGION [--out FILE]",
 					    .summary =
 						    "Announces a probe agent: makes the one-use token it enrols with.",
+					    .options = options,
+					    .option_count = sizeof options / sizeof options[0],
+					    .ctx = &a,
+					    .call = enrol,
+					    .report = report_enrolment};
+	return cli_command_run(&command, argc, argv, first);
+}
+
+int cli_nameserver_enrol(int argc, char *argv[], int first)
+{
+	struct enrol_args a = {0};
+	const struct args_option options[] = {
+		{.name = "name",
+		 .kind = ARGS_STRING,
+		 .target = &a.name,
+		 .value = "NAME",
+		 .required = true,
+		 .help = "the name server's name"},
+		{.name = "out",
+		 .kind = ARGS_STRING,
+		 .target = &a.out,
+		 .value = "FILE",
+		 .help = "write the token here instead of printing it"},
+	};
+	const struct cli_command command = {.usage = "veer nameserver enrol --name NAME [--out FILE]",
+					    .summary =
+						    "Announces a name server: makes the one-use token it enrols with.",
 					    .options = options,
 					    .option_count = sizeof options / sizeof options[0],
 					    .ctx = &a,

@@ -133,32 +133,12 @@ static void print_zones(const json_t *zones)
 	table_free(&t);
 }
 
-/* All pages of the list, as one array. */
 static enum veer_err list_zones(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
 				struct veer_diag *diag)
 {
 	(void)ctx;
 	(void)words;
-	json_t *all = json_array();
-	char after[2200] = "";
-	enum veer_err err;
-	do {
-		struct buf path;
-		buf_init(&path, 16384);
-		buf_puts(&path, "/v1/zones?limit=1000");
-		if (after[0] != '\0') {
-			buf_puts(&path, "&after=");
-			cli_encode_segment(&path, after);
-		}
-		cli_reply_deinit(reply);
-		err = cli_call_path(cli, "GET", &path, NULL, reply, diag);
-		(void)snprintf(after, sizeof after, "%s", text_of(reply->json, "next"));
-		if (err == VEER_OK)
-			(void)json_array_extend(all, json_object_get(reply->json, "items"));
-	} while (err == VEER_OK && after[0] != '\0');
-	json_decref(reply->json);
-	reply->json = all;
-	return err;
+	return cli_call_pages(cli, "/v1/zones", reply, diag);
 }
 
 static int report_zones(void *ctx, const struct args_list *words, const struct cli_reply *reply)

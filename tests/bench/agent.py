@@ -35,8 +35,8 @@ def endpoint(number):
 class Target:
     """probe_target on the other core, before everything else there: how late it notes a connection must not count as the agent's lateness."""
 
-    def __init__(self, build, kind):
-        self.process = subprocess.Popen(["taskset", "-c", OTHER_CORE, "nice", "-n", "-15", os.path.join(build, "tests/probe_target"), kind],
+    def __init__(self, build, *what):
+        self.process = subprocess.Popen(["taskset", "-c", OTHER_CORE, "nice", "-n", "-15", os.path.join(build, "tests/probe_target"), *what],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
@@ -117,9 +117,9 @@ def lateness_ms(seen, begun, ended, interval_ms):
     return late
 
 
-def run(args, directory, check, seconds):
+def run(args, directory, check, seconds, what=None):
     """(CPU in percent, MiB, lateness of each start in ms, starts a second) of ENDPOINTS checks."""
-    target = Target(args.build, check["kind"])
+    target = Target(args.build, *(what or (check["kind"],)))
     rig = None
     try:
         rig = Rig(args.build, directory, {**check, "port": target.port})
@@ -139,6 +139,47 @@ def run(args, directory, check, seconds):
     return cpu, rss, late, len(late) / (ended - begun)
 
 
+def make_certificates(directory):
+    """An authority and a certificate of it for www.example.test, with keys of P-256: the paths of authority, certificate and key."""
+    ca, ca_key, cert, key, request = (os.path.join(directory, name) for name in ("ca.pem", "ca.key", "cert.pem", "key.pem", "request.pem"))
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    for argv in (["req", "-x509", *curve, "-subj", "/CN=Bench CA", "-days", "9", "-keyout", ca_key, "-out", ca],
+                 ["req", *curve, "-subj", "/CN=www.example.test", "-addext", "subjectAltName=DNS:www.example.test", "-keyout", key, "-out", request],
+                 ["x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-days", "8", "-copy_extensions", "copyall", "-out", cert]):
+        subprocess.run(["openssl", *argv], check=True, capture_output=True)
+    return ca, cert, key
+
+
+def bench_https(args, directory, bars):
+    """Full handshakes, each with a server that answers, then with one that takes connections and says nothing."""
+    ca, cert, key = make_certificates(directory)
+    with open(ca, encoding="ascii") as f:
+        check = {"kind": "https", "host": "www.example.test", "ca_pem": f.read(), "hold_s": 0}
+    print(f"One agent, {ENDPOINTS} https checks every 20 s", flush=True)
+    sub = os.path.join(directory, "https")
+    os.mkdir(sub)
+    cpu, rss, _, rate = run(args, sub, {**check, "interval_ms": 20000, "timeout_ms": 2000}, 30, ("https", cert, key))
+    print(f"  {cpu * 10000 / rate:.0f} us of CPU a check", flush=True)
+    bars.at_most("https: RSS", rss, 60, " MiB")
+    print(f"One agent, {ENDPOINTS} https checks every 5 s with 5 s of time, all of which hang", flush=True)
+    sub = os.path.join(directory, "hanging")
+    os.mkdir(sub)
+    target, rig = Target(args.build, "silent"), None
+    try:
+        rig = Rig(args.build, sub, {**check, "interval_ms": 5000, "timeout_ms": 5000, "port": target.port})
+        time.sleep(20)
+        rss = rss_kb(rig.pid) / 1024
+    finally:
+        if rig is not None:
+            rig.close()
+        target.seen()
+    with open(os.path.join(sub, "agent.log"), encoding="utf-8") as f:
+        is_said = "too many connections by TLS" in f.read()
+    print(f"  RSS {rss:.1f} MiB, {'said' if is_said else 'not said'}", flush=True)
+    bars.at_most("https, hanging: RSS", rss, 150, " MiB")
+    bars.at_most("https, hanging: silence about it", int(not is_said), 0)
+
+
 def bench(args, directory, bars):
     for name, interval_ms, seconds in (("http", 10000, 20), ("tcp", 1000, 10)):
         print(f"One agent, {ENDPOINTS} {name} checks every {interval_ms // 1000} s", flush=True)
@@ -150,3 +191,4 @@ def bench(args, directory, bars):
         bars.at_most(f"{name}: RSS", rss, 60, " MiB")
         bars.at_most(f"{name}: starts missed of those due", max(0.0, 1 - rate * interval_ms / 1000 / ENDPOINTS), 0.002)
         bars.at_most(f"{name}: from their place, p99", percentile(late, 0.99), 20, " ms")
+    bench_https(args, directory, bars)

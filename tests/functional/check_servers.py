@@ -80,7 +80,7 @@ class Pki:
 LOCATIONS = """
     default_type text/plain;
     location / { return 200 "{\\"status\\": \\"healthy\\"}"; }
-    location /echo { return 200 "$request_method $server_protocol host=$http_host sni=$ssl_server_name probe=$http_x_probe"; }
+    location /echo { return 200 "$request_method $server_protocol host=$http_host sni=$ssl_server_name probe=$http_x_probe reused=$ssl_session_reused"; }
     location /status/500 { return 500 "broken"; }
     location /status/204 { return 204; }
     location /moved { return 302 /echo; }
@@ -147,8 +147,8 @@ class Health(grpc.GenericRpcHandler):
 
 
 class GrpcServer:
-    def __init__(self, pki):
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), handlers=(Health(),))
+    def __init__(self, pki, options=()):
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), handlers=(Health(),), options=options)
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         with open(pki.path("good.key"), "rb") as key, open(pki.path("good.pem"), "rb") as cert:
             credentials = grpc.ssl_server_credentials([(key.read(), cert.read())])

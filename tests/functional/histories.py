@@ -162,8 +162,8 @@ def expected(api):
 
 class History:
     def __init__(self, seed, steps, directory):
+        self.seed, self.steps, self.directory = seed, steps, directory
         self.rng = random.Random(seed)
-        self.steps, self.directory = steps, directory
         self.places = [Place(f"{directory}/a"), Place(f"{directory}/b")]
         self.servers = [Server(directory, i) for i in range(2)]
         self.copies = []
@@ -449,14 +449,18 @@ class History:
             server.point(self.places[0])
             server.start()
         self.check()
-        for _ in range(self.steps):
+        for i in range(self.steps):
+            # what is done depends on the seed alone, not on what came of it
+            self.rng = random.Random(self.seed * 1000 + i)
             step = self.rng.choice(self.STEPS)
             self.told.append(step.__name__[5:])
             step(self)
             self.check()
             if self.rng.random() < 0.5:
+                self.told.append("adopt")
                 self.adopt_quarantined()
                 self.check()
+            self.told[-1] += "!" if self.may_part else ""
             if not any(s.quarantined() for s in self.servers) and all(s.place is self.places[0] for s in self.servers):
                 self.may_part = False
 

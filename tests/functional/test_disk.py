@@ -244,3 +244,33 @@ def test_an_identity_that_the_disk_did_not_take_is_kept_later(disk, tmp_path):
             assert d.stop() == 0
     finally:
         api.kill()
+
+
+def test_with_room_again_the_plan_on_disk_is_made_good(disk, tmp_path):
+    api = Api(tmp_path).start()
+    assert api.post("/v1/zones", {"name": "e.test.", "nameservers": ["ns1.e.test."]}).status == 201
+    api.subscribe().until("commit")  # a full state that grows old
+    args = ["--feed", f"unix:{api.unix}", "--state", f"{disk}/ns"]
+
+    def put(address, size=0):
+        assert api.put("/v1/zones/e.test./rrsets/www/A", {"ttl": 60, "records": [address]}).status in (200, 201)
+        for i in range(size):
+            assert api.put(f"/v1/zones/e.test./rrsets/f{i}/TXT", {"ttl": 60, "records": ['"%s"' % ("x" * 250)]}).status in (200, 201)
+
+    with Dnsd(*args) as d:
+        d.ready()
+        fill(disk)
+        put("192.0.2.1", 100)
+        d.wait_log("the plan cannot be written")
+        put("192.0.2.2")
+        wait_until(lambda: d.ask("www.e.test.") == ["192.0.2.2"], 5)
+        empty(disk)
+        d.wait_log("the plan on disk is behind, and there is room", 45)
+        put("192.0.2.3")
+        wait_until(lambda: d.ask("www.e.test.") == ["192.0.2.3"], 5)
+        assert "refused" not in d.log(), d.log()
+        d.kill()
+    api.stop()
+    with Dnsd(*args) as d:  # alone
+        d.ready()
+        assert d.ask("www.e.test.") == ["192.0.2.3"]

@@ -514,3 +514,19 @@ def test_a_name_server_with_another_content_is_found_and_mended(tmp_path, api):
         assert api.delete(f"/v1/zones/{ZONE}").status == 204
         wait_until(lambda: in_sync(api), 5, lambda: api.get("/v1/status").json)
     link.close()
+
+
+def test_a_serial_that_was_served_is_never_fallen_short_of(tmp_path, api, server):
+    copy_store(api.store, tmp_path / "copy")
+    wait_until(lambda: server.ask(ZONE, "SOA"), 5)
+    high = serial_of(server) + 10_000_000  # a zone file's, say
+    text = f"$ORIGIN {ZONE}\n@ 300 SOA ns1 h {high} 2 3 4 5\n@ 300 NS ns1\n"
+    assert api.call("PUT", f"/v1/zones/{ZONE}/import", text, headers={"Content-Type": "text/dns"}).status == 200
+    wait_until(lambda: serial_of(server) == high, 5)
+    api.stop()
+    put_back(api, tmp_path / "copy")
+    api.start()
+    wait_until(lambda: serial_of(server) > high, 5, server.log)
+    assert serial_of(server) == high + 1
+    assert "a name server has seen a higher serial" in api.said()
+    wait_until(lambda: in_sync(api), 3)

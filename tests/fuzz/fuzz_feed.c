@@ -99,8 +99,8 @@ static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t co
 
 static uint32_t hear(const uint8_t *data, size_t size, size_t piece, enum veer_err *err)
 {
-	static const struct feed_sink sink = {on_hello,	on_reset,     on_change, on_commit,
-					       on_doubt, on_heartbeat, on_counted};
+	static const struct feed_sink sink = {on_hello, on_reset,     on_change, on_commit,
+					      on_doubt, on_heartbeat, on_counted};
 	struct heard h = {.crc = 0};
 	crc32c_init(&h.tables);
 	struct feed_reader *reader = feed_reader_new(&sink, &h);

@@ -4,7 +4,9 @@
  * and to which address. Ends at the end of its standard input, and writes what it noted: "ADDRESS MICROSECONDS" a line
  * (the last two octets as a number; wall clock).
  *
- *   probe_target tcp|http
+ *   probe_target tcp|http|silent|https CERT.pem KEY.pem
+ *
+ * `silent` takes connections and says nothing. What is asked by https is answered once a connection.
  *
  * Its first line is the port.
  */
@@ -12,6 +14,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +23,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <openssl/ssl.h>
 
 enum { EVENTS = 256, SEEN_MAX = 4 << 20, BACKLOG = 4096 };
 
@@ -53,63 +58,142 @@ static int open_listener(void)
 	return fd;
 }
 
-/* All that wait. Those of a mere connect are closed at once. */
-static size_t take(int listener, int epoll_fd, bool is_http, struct seen *seen, size_t count)
+/* What is done with a connection. */
+enum kind { KIND_TCP, KIND_HTTP, KIND_SILENT, KIND_HTTPS };
+
+struct target {
+	enum kind kind;
+	int listener;
+	int epoll_fd;
+	SSL_CTX *tls;
+	struct seen *seen;
+	size_t count;
+};
+
+/* An accepted connection: its own address in epoll's data. */
+struct connection {
+	int fd;
+	SSL *ssl;
+};
+
+static void end(struct connection *connection)
+{
+	SSL_free(connection->ssl);
+	(void)close(connection->fd);
+	free(connection);
+}
+
+/* Those of a mere connect are closed at once. */
+static void begin(struct target *target, int fd)
+{
+	struct connection *connection = calloc(1, sizeof *connection);
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+	if (connection == NULL) {
+		(void)close(fd);
+		return;
+	}
+	connection->fd = fd;
+	if (target->kind == KIND_HTTPS) {
+		connection->ssl = SSL_new(target->tls);
+		SSL_set_fd(connection->ssl, fd);
+		SSL_set_accept_state(connection->ssl);
+	}
+	if (target->kind == KIND_TCP || epoll_ctl(target->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+		end(connection);
+}
+
+/* All that wait. */
+static void take(struct target *target)
 {
 	for (;;) {
 		struct sockaddr_in at = {0};
 		socklen_t len = sizeof at;
-		int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+		int fd = accept4(target->listener, NULL, NULL, SOCK_NONBLOCK);
 		if (fd < 0)
-			return count;
+			return;
 		int64_t at_us = now_us();
-		if (getsockname(fd, (struct sockaddr *)&at, &len) == 0 && count < SEEN_MAX)
-			seen[count++] = (struct seen){ntohl(at.sin_addr.s_addr) & 0xffff, at_us};
-		struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-		if (!is_http || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-			(void)close(fd);
+		if (getsockname(fd, (struct sockaddr *)&at, &len) == 0 && target->count < SEEN_MAX)
+			target->seen[target->count++] = (struct seen){ntohl(at.sin_addr.s_addr) & 0xffff, at_us};
+		begin(target, fd);
 	}
 }
 
-/* A request fits into one segment on the loopback. */
-static void answer(int fd)
+static void answer_tls(struct connection *connection)
 {
 	char request[4096];
-	ssize_t got = recv(fd, request, sizeof request, 0);
+	int got = SSL_read(connection->ssl, request, sizeof request);
+	if (got <= 0 && SSL_get_error(connection->ssl, got) == SSL_ERROR_WANT_READ)
+		return;
+	if (got > 0) {
+		(void)SSL_write(connection->ssl, reply, sizeof reply - 1);
+		(void)SSL_shutdown(connection->ssl);
+	}
+	end(connection);
+}
+
+/* A request fits into one segment on the loopback. */
+static void answer(const struct target *target, struct connection *connection)
+{
+	char request[4096];
+	if (target->kind == KIND_HTTPS) {
+		answer_tls(connection);
+		return;
+	}
+	ssize_t got = recv(connection->fd, request, sizeof request, 0);
 	if (got < 0 && errno == EAGAIN)
 		return;
+	if (got > 0 && target->kind == KIND_SILENT)
+		return;
 	if (got > 0)
-		(void)send(fd, reply, sizeof reply - 1, MSG_NOSIGNAL);
-	(void)close(fd);
+		(void)send(connection->fd, reply, sizeof reply - 1, MSG_NOSIGNAL);
+	end(connection);
+}
+
+static bool read_arguments(struct target *target, int argc, char *argv[])
+{
+	static const char *const kinds[] = {"tcp", "http", "silent", "https"};
+	for (size_t i = 0; argc > 1 && i < sizeof kinds / sizeof kinds[0]; i++) {
+		if (strcmp(argv[1], kinds[i]) != 0)
+			continue;
+		target->kind = (enum kind)i;
+		if (target->kind != KIND_HTTPS)
+			return argc == 2;
+		target->tls = SSL_CTX_new(TLS_server_method());
+		return argc == 4 && target->tls != NULL &&
+		       SSL_CTX_use_certificate_chain_file(target->tls, argv[2]) == 1 &&
+		       SSL_CTX_use_PrivateKey_file(target->tls, argv[3], SSL_FILETYPE_PEM) == 1;
+	}
+	return false;
 }
 
 int main(int argc, char *argv[])
 {
 	struct epoll_event events[EVENTS];
-	struct seen *seen = calloc(SEEN_MAX, sizeof *seen);
-	size_t count = 0;
-	if (argc != 2 || seen == NULL)
+	struct target target = {.seen = calloc(SEEN_MAX, sizeof(struct seen))};
+	if (target.seen == NULL || !read_arguments(&target, argc, argv))
 		return 2;
-	bool is_http = strcmp(argv[1], "http") == 0;
-	int listener = open_listener(), epoll_fd = epoll_create1(0);
-	struct epoll_event on_listener = {.events = EPOLLIN, .data.fd = listener};
-	struct epoll_event on_input = {.events = EPOLLIN, .data.fd = STDIN_FILENO};
-	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &on_listener) != 0 ||
-	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &on_input) != 0)
+	(void)signal(SIGPIPE, SIG_IGN);
+	target.listener = open_listener();
+	target.epoll_fd = epoll_create1(0);
+	struct epoll_event on_listener = {.events = EPOLLIN, .data.ptr = &target.listener};
+	struct epoll_event on_input = {.events = EPOLLIN, .data.ptr = NULL};
+	if (epoll_ctl(target.epoll_fd, EPOLL_CTL_ADD, target.listener, &on_listener) != 0 ||
+	    epoll_ctl(target.epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &on_input) != 0)
 		return 1;
 	for (bool is_over = false; !is_over;) {
-		int ready = epoll_wait(epoll_fd, events, EVENTS, -1);
+		int ready = epoll_wait(target.epoll_fd, events, EVENTS, -1);
 		for (int i = 0; i < ready; i++) {
-			if (events[i].data.fd == listener)
-				count = take(listener, epoll_fd, is_http, seen, count);
-			else if (events[i].data.fd == STDIN_FILENO)
+			if (events[i].data.ptr == &target.listener)
+				take(&target);
+			else if (events[i].data.ptr == NULL)
 				is_over = true;
 			else
-				answer(events[i].data.fd);
+				answer(&target, events[i].data.ptr);
 		}
 	}
-	for (size_t i = 0; i < count; i++)
-		(void)printf("%" PRIu32 " %" PRId64 "\n", seen[i].address, seen[i].at_us);
-	free(seen);
+	for (size_t i = 0; i < target.count; i++)
+		(void)printf("%" PRIu32 " %" PRId64 "\n", target.seen[i].address, target.seen[i].at_us);
+	SSL_CTX_free(target.tls);
+	free(target.seen);
 	return 0;
 }

@@ -71,7 +71,7 @@ struct check_probe *check_bench_begin(struct check_bench *b, const struct model_
 	*ended = (struct check_ended){.bench = b};
 	ended->started_ms = veer_clock_monotonic_ms(veer_clock_system());
 	b->running++;
-	assert_int_equal(check_start(&b->env, check, address, on_done, ended, &probe), VEER_OK);
+	assert_int_equal(check_start(&b->env, check, address, b->has_failed, on_done, ended, &probe), VEER_OK);
 	assert_int_equal(ended->count, 0);
 	return probe;
 }

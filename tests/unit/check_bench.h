@@ -16,6 +16,7 @@ struct check_bench {
 	struct tiny_http *server;
 	char dir[64];     /* empty, and to be so again at the end */
 	unsigned running; /* the loop stops at 0 */
+	bool has_failed;  /* what is said of the probes before */
 };
 
 /* How a probe ended: a copy. */

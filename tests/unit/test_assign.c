@@ -166,7 +166,7 @@ static void an_agents_list_is_in_the_order_of_the_engines_items(void **state)
 static void a_fingerprint_follows_what_is_probed_only(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 9; i++) {
+	for (int i = 0; i < 11; i++) {
 		static const char *const header[] = {"X-Probe: veer", NULL};
 		static const struct model_status_range other = {200, 204};
 		struct arena *arena = new_arena();
@@ -196,6 +196,12 @@ static void a_fingerprint_follows_what_is_probed_only(void **state)
 		case 7:
 			changed.tls.verify = true;
 			break;
+		case 8:
+			changed.tls.resumes = true;
+			break;
+		case 9:
+			changed.http.version = MODEL_HTTP_ANY;
+			break;
 		default: /* how it is judged is not what is probed */
 			changed.interval_ms = 700;
 			changed.fall = 5;
@@ -210,7 +216,7 @@ static void a_fingerprint_follows_what_is_probed_only(void **state)
 			assert_int_equal(assign_plan_make(&input, arena, &plan, NULL), VEER_OK);
 			prints[k] = plan->config.checks[0].fingerprint;
 		}
-		assert_int_equal(prints[0] == prints[1], i == 8);
+		assert_int_equal(prints[0] == prints[1], i == 10);
 		arena_free(&arena);
 	}
 }
@@ -429,6 +435,8 @@ static void every_field_of_a_check_survives_the_way(void **state)
 					 .http.expect_status_count = 2,
 					 .tls.verify = false,
 					 .tls.is_used = true,
+					 .tls.resumes = true,
+					 .http.version = MODEL_HTTP_ANY,
 					 .tls.ca_file = "/etc/ca.pem",
 					 .interval_ms = 1500,
 					 .timeout_ms = 700,
@@ -456,6 +464,8 @@ static void every_field_of_a_check_survives_the_way(void **state)
 	assert_int_equal(read->http.expect_status_count, 2);
 	assert_int_equal(read->http.expect_status[1].last, 301);
 	assert_false(read->tls.verify);
+	assert_true(read->tls.resumes);
+	assert_int_equal(read->http.version, MODEL_HTTP_ANY);
 	assert_string_equal(read->tls.ca_file, full.tls.ca_file);
 	assert_int_equal(read->interval_ms, 1500);
 	assert_int_equal(read->quorum, 2);

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "probes/places.h"
 #include "probes/resolve.h"
 #include "probes/target.h"
 #include "tests/unit/check_bench.h"
@@ -265,6 +266,62 @@ static void certificates_are_verified(void **state)
 			print_error("case %zu: %s\n", i, probe_reason_text(reason));
 		assert_int_equal(reason, cases[i].reason);
 	}
+}
+
+/* One connection by TLS at a time: who waits for the others does not fail for that, and has all of its time. */
+static void who_waits_for_a_place_loses_no_time(void **state)
+{
+	enum { COUNT = 5 };
+	struct check_bench *b = *state;
+	struct check_ended ended[COUNT];
+	char cert[128];
+	char key[128];
+	path_in(b, "cert.pem", cert);
+	path_in(b, "key.pem", key);
+	assert_true(tiny_http_make_cert("www.example.com", 3600, cert, key));
+	struct tiny_http *server = tiny_http_start(&(struct tiny_http_spec){.cert_file = cert, .key_file = key});
+	struct model_check good = check_bench_http(tiny_http_port(server), "/hello");
+	good.kind = MODEL_CHECK_HTTPS;
+	good.http.host = "www.example.com";
+	good.tls.ca_file = cert;
+	good.tls.is_used = true;
+	good.timeout_ms = 3000;
+	struct model_check hanging = good;
+	hanging.http.path = "/silent";
+	hanging.timeout_ms = 300;
+	b->env.places->max = 1;
+	for (int i = 0; i < COUNT; i++)
+		(void)check_bench_begin(b, i == 0 ? &hanging : &good, "127.0.0.1", &ended[i]);
+	assert_int_equal(loop_run(b->loop), VEER_OK);
+	assert_int_equal(ended[0].reason, PROBE_REASON_TIMEOUT);
+	for (int i = 1; i < COUNT; i++) {
+		assert_int_equal(ended[i].reason, PROBE_REASON_OK);
+		assert_true(ended[i].took_ms >= 290 && ended[i].rtt_us < 290000); /* the wait is not the endpoint's */
+	}
+	tiny_http_stop(&server);
+}
+
+/* And who gets none before its deadline says nothing of its endpoint. */
+static void who_gets_no_place_says_nothing(void **state)
+{
+	struct check_bench *b = *state;
+	struct check_ended ended[3];
+	struct model_check first = check_bench_http(tiny_http_port(b->server), "/silent");
+	first.kind = MODEL_CHECK_HTTPS; /* of a server that waits for a line in clear */
+	first.tls.is_used = true;
+	first.timeout_ms = 500;
+	struct model_check second = first;
+	second.timeout_ms = 200;
+	struct model_check stream = second;
+	stream.kind = MODEL_CHECK_TLS;
+	b->env.places->max = 1;
+	(void)check_bench_begin(b, &first, "127.0.0.1", &ended[0]);
+	(void)check_bench_begin(b, &second, "127.0.0.1", &ended[1]);
+	(void)check_bench_begin(b, &stream, "127.0.0.1", &ended[2]);
+	assert_int_equal(loop_run(b->loop), VEER_OK);
+	assert_int_equal(ended[1].reason, PROBE_REASON_INTERNAL);
+	assert_int_equal(ended[2].reason, PROBE_REASON_INTERNAL);
+	assert_int_equal(ended[0].reason, PROBE_REASON_TIMEOUT);
 }
 
 /* Answers in the clear, whatever it is asked. */
@@ -594,6 +651,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tcp_needs_a_connection_and_nothing_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(certificates_are_verified, setup, teardown),
 		cmocka_unit_test_setup_teardown(https_to_a_server_without_tls_fails_in_tls, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_waits_for_a_place_loses_no_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_gets_no_place_says_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(special_addresses_are_refused_unless_allowed, setup, teardown),
 		cmocka_unit_test(allowed_classes_are_read_strictly),
 		cmocka_unit_test_setup_teardown(a_host_name_is_resolved_and_then_vetted, setup, teardown),

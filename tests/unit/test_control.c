@@ -206,7 +206,10 @@ static void one_that_is_behind_and_hangs_is_dropped(void **state)
 	struct fixture *f = *state;
 	ask(f, &(struct control_message){.kind = CONTROL_LOAD}, CONTROL_LEFT);
 	f->now_ns += INT64_C(1000000) * (CONTROL_STEP_MS - 1);
-	ask(f, &(struct control_message){.kind = CONTROL_READY, .position = {.store_id = STORE, .revision = 6, .is_heard = true}}, CONTROL_WAIT);
+	ask(f,
+	    &(struct control_message){.kind = CONTROL_READY,
+				      .position = {.store_id = STORE, .revision = 6, .is_heard = true}},
+	    CONTROL_WAIT);
 	assert_is_dropped_in_time(f);
 	assert_int_equal(f->resumed, 1);
 }

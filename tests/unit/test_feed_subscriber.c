@@ -240,7 +240,8 @@ static void a_newcomer_gets_the_whole_state_then_commits(void **state)
 	pull_until(&c, "\"heartbeat\"");
 	expect_text(
 		&c,
-		"{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":3" HISTORY "}\n{\"type\":\"reset\"}\n"
+		"{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":3" HISTORY
+		"}\n{\"type\":\"reset\"}\n"
 		"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"fra\",\"revision\":1,\"object\":{\"region\":\"eu\"}}\n"
 		"{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"z./1/z./"
 		"A\",\"revision\":2,\"object\":{\"policy\":\"p\"}}\n"

@@ -40,8 +40,9 @@ static void a_position_is_held_only_within_its_range(void **state)
 		int64_t revision;
 		bool is_held;
 	} cases[] = {
-		{'a', 0, true},   {'a', 10, true}, {'a', 11, false}, {'a', -1, false}, {'b', 9, false}, {'b', 10, true},
-		{'b', 20, true},  {'b', 21, false}, {'c', 20, true}, {'c', 25, true}, {'c', 26, false}, {'d', 5, false},
+		{'a', 0, true},  {'a', 10, true}, {'a', 11, false}, {'a', -1, false},
+		{'b', 9, false}, {'b', 10, true}, {'b', 20, true},  {'b', 21, false},
+		{'c', 20, true}, {'c', 25, true}, {'c', 26, false}, {'d', 5, false},
 	};
 	struct history_ancestry a = {.count = 0};
 	(void)state;

@@ -10,75 +10,11 @@
 #include <cmocka.h>
 
 #include "probes/http1.h"
+#include "tests/unit/http_replies.h"
 
 enum { BODY_MAX = 65536 };
 
-/* A reply, what is to be read from it, and how it ends. */
-struct reply_case {
-	const char *text;
-	enum http1_state fed;   /* after all bytes */
-	enum http1_state ended; /* after the end of the connection */
-	int status;
-	int version;
-	const char *body;
-};
-
-static const struct reply_case replies[] = {
-	{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", HTTP1_DONE, HTTP1_DONE, 200, 11, "ok"},
-	{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokay", HTTP1_DONE, HTTP1_DONE, 200, 11, "ok"},
-	{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", HTTP1_MORE, HTTP1_MORE, 200, 11, "ok"},
-	{"HTTP/1.1 200 OK\r\ncontent-length:0\r\n\r\n", HTTP1_DONE, HTTP1_DONE, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nok", HTTP1_DONE, HTTP1_DONE, 200, 11,
-	 "ok"},
-	{"HTTP/1.0 404 Not here\r\n\r\ngone", HTTP1_MORE, HTTP1_DONE, 404, 10, "gone"},
-	{"HTTP/1.1 503\n\nbare", HTTP1_MORE, HTTP1_DONE, 503, 11, "bare"},
-	{"HTTP/1.1 204 No Content\r\n\r\n", HTTP1_DONE, HTTP1_DONE, 204, 11, ""},
-	{"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", HTTP1_DONE, HTTP1_DONE, 304, 11, ""},
-	{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
-	 "1\r\n\r\nx",
-	 HTTP1_DONE, HTTP1_DONE, 200, 11, "x"},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nTrailer: "
-	 "t\r\n\r\n",
-	 HTTP1_DONE, HTTP1_DONE, 200, 11, "hello world"},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked,\r\n\r\n2\r\nok\r\n0\r\n\r\n", HTTP1_DONE, HTTP1_DONE, 200, 11,
-	 "ok"},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: , chunked ,,\r\n\r\n2\r\nok\r\n0\r\n\r\n", HTTP1_DONE, HTTP1_DONE, 200,
-	 11, "ok"},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: ,\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked,x\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	/* chunked goes before a length (RFC 9112 6.3) */
-	{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: Chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n",
-	 HTTP1_DONE, HTTP1_DONE, 200, 11, "0123456789"},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", HTTP1_MORE, HTTP1_MORE, 200, 11,
-	 "hello"},
-	/* a size of fixed width (RFC 9112 7.1: any number of digits) */
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: "
-	 "chunked\r\n\r\n000000000000000000000002\r\nok\r\n0000000000000000\r\n\r\n",
-	 HTTP1_DONE, HTTP1_DONE, 200, 11, "ok"},
-	{"HTTP/1.1 200 OK\r\nConten", HTTP1_MORE, HTTP1_MORE, 200, 11, ""},
-	{"", HTTP1_MORE, HTTP1_MORE, 0, 0, ""},
-	/* what is no HTTP/1 */
-	{"HTTP/2 200 OK\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 0, 0, ""},
-	{"HTTP/1.1 20 OK\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 0, 0, ""},
-	{"HTTP/1.1 2000 OK\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 0, 0, ""},
-	{"HTTP/1.1 099 OK\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 0, 0, ""},
-	{"<html>\n", HTTP1_BAD, HTTP1_BAD, 0, 0, ""},
-	{"\r\nHTTP/1.1 200 OK\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 0, 0, ""},
-	{"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, "a"},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1111111111111111\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11,
-	 ""},
-};
-
-static void check_case(const struct reply_case *c, size_t piece)
+static void check_case(const struct http_reply_case *c, size_t piece)
 {
 	struct http1_reader reader;
 	size_t len = strlen(c->text);
@@ -97,8 +33,10 @@ static void check_case(const struct reply_case *c, size_t piece)
 
 static void replies_are_read_however_they_are_split(void **state)
 {
+	size_t count = 0;
+	const struct http_reply_case *replies = http_reply_cases(&count);
 	(void)state;
-	for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++) {
+	for (size_t i = 0; i < count; i++) {
 		check_case(&replies[i], 1);
 		check_case(&replies[i], 7);
 		check_case(&replies[i], SIZE_MAX / 2);
@@ -185,6 +123,51 @@ static void a_nul_in_a_header_is_refused(void **state)
 	http1_deinit(&reader);
 }
 
+/* Each with whether the connection may be used again (RFC 9112 9.3). */
+static void a_connection_is_kept_only_after_an_end_without_doubt(void **state)
+{
+	static const struct {
+		const char *text;
+		bool can_be_kept;
+	} cases[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", true},
+		{"HTTP/1.1 204 No Content\r\n\r\n", true},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", true},
+		{"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 1\r\n\r\nx", true},
+		{"HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 1\r\n\r\nx", false},
+		{"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", false},
+		{"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", false},
+		{"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 200 OK", false},
+		{"HTTP/1.1 101 Switching Protocols\r\n\r\n", false},
+		{"HTTP/1.1 200 OK\r\n\r\nx", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct http1_reader reader;
+		http1_init(&reader, false, BODY_MAX);
+		(void)http1_feed(&reader, cases[i].text, strlen(cases[i].text));
+		assert_int_equal(http1_end(&reader), HTTP1_DONE);
+		if (http1_can_be_kept(&reader) != cases[i].can_be_kept)
+			fail_msg("%s", cases[i].text);
+		http1_deinit(&reader);
+	}
+}
+
+static void the_first_location_of_the_last_head_counts(void **state)
+{
+	static const char text[] =
+		"HTTP/1.1 103 Early\r\nLocation: /early\r\n\r\nHTTP/1.1 302 Found\r\nlocation : /a\r\n  b\r\n"
+		"Location: /c\r\nContent-Length: 0\r\n\r\n";
+	struct http1_reader reader;
+	(void)state;
+	http1_init(&reader, false, BODY_MAX);
+	assert_int_equal(http1_feed(&reader, text, sizeof text - 1), HTTP1_DONE);
+	assert_string_equal(reader.location.data, "/a  b");
+	http1_deinit(&reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +176,8 @@ int main(void)
 		cmocka_unit_test(long_lines_are_passed_over),
 		cmocka_unit_test(a_reply_to_head_has_no_body),
 		cmocka_unit_test(a_nul_in_a_header_is_refused),
+		cmocka_unit_test(a_connection_is_kept_only_after_an_end_without_doubt),
+		cmocka_unit_test(the_first_location_of_the_last_head_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

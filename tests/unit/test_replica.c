@@ -26,8 +26,8 @@
 #define BEGINS(lineage_, from_, cause_) "[\"" lineage_ "\",\"" STORE "\"," from_ ",\"" cause_ "\"]"
 /* A hello with an ancestry, whose last lineage is `lineage_`. */
 #define OF_STORE(lineage_, revision_, ancestry_)                                                                       \
-	"{\"type\":\"hello\",\"format\":1,\"store_id\":\"" STORE "\",\"revision\":" revision_ ",\"lineage\":\"" lineage_      \
-	"\",\"ancestry\":[" ancestry_ "]}\n"
+	"{\"type\":\"hello\",\"format\":1,\"store_id\":\"" STORE "\",\"revision\":" revision_                          \
+	",\"lineage\":\"" lineage_ "\",\"ancestry\":[" ancestry_ "]}\n"
 #define OF(lineage_, revision_) OF_STORE(lineage_, revision_, BEGINS(lineage_, "0", "created"))
 #define RESET "{\"type\":\"reset\"}\n"
 #define COMMIT(revision_) "{\"type\":\"commit\",\"revision\":" revision_ "}\n"
@@ -116,8 +116,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal", "highest", "lock", "lineages",
-					    "plan.base.old", "plan.journal.old"};
+	static const char *const names[] = {"plan.base", "plan.base.new", "plan.journal",  "highest",
+					    "lock",      "lineages",      "plan.base.old", "plan.journal.old"};
 	struct fixture *f = *state;
 	close_all(f);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -348,8 +348,7 @@ static void another_store_is_quarantined_until_it_is_adopted(void **state)
 }
 
 /* The store was put back from a copy of revision 4, and its lineages part there. */
-#define PUT_BACK(revision_)                                                                                            \
-	OF_STORE(SECOND, revision_, BEGINS(FIRST, "0", "created") "," BEGINS(SECOND, "4", "start"))
+#define PUT_BACK(revision_) OF_STORE(SECOND, revision_, BEGINS(FIRST, "0", "created") "," BEGINS(SECOND, "4", "start"))
 
 static void a_store_that_was_put_back_is_a_new_order(void **state)
 {
@@ -403,12 +402,13 @@ static void a_restore_confirms_what_it_takes_away(void **state)
 	struct fixture *f = *state;
 	hear_all(f, OF(FIRST, "9") RESET ZONE("a.") ZONE("b.") COMMIT("9"));
 	hear_all(f, OF_STORE(THIRD, "5",
-			     BEGINS(FIRST, "0", "created") "," BEGINS(SECOND, "4", "restore") ","
-			     BEGINS(THIRD, "4", "start")) RESET ZONE("a.") COMMIT("5"));
+			     BEGINS(FIRST, "0", "created") "," BEGINS(SECOND, "4", "restore") "," BEGINS(
+				     THIRD, "4", "start")) RESET ZONE("a.") COMMIT("5"));
 	assert_serving(f, STORE, 5, 1);
 	/* and what was left for it comes back by another one only */
-	assert_int_equal(hear(f, OF_STORE(FOURTH, "10", BEGINS(FIRST, "0", "created") "," BEGINS(FOURTH, "9", "start"))),
-			 VEER_OK);
+	assert_int_equal(
+		hear(f, OF_STORE(FOURTH, "10", BEGINS(FIRST, "0", "created") "," BEGINS(FOURTH, "9", "start"))),
+		VEER_OK);
 	end_stream(f);
 }
 
@@ -417,7 +417,7 @@ static void a_rewind_ends_what_was_before(void **state)
 	struct fixture *f = *state;
 	hear_all(f, OF(FIRST, "9") RESET ZONE("a.") COMMIT("9"));
 	assert_int_equal(hear(f, OF_STORE(SECOND, "12", BEGINS(FIRST, "0", "created") "," BEGINS(SECOND, "9", "rewind"))
-				      ZONE("b.") COMMIT("12")),
+					 ZONE("b.") COMMIT("12")),
 			 VEER_EINVAL);
 	end_stream(f);
 	assert_serving(f, STORE, 9, 1);

@@ -49,7 +49,88 @@ static void the_golden_message_is_taken_and_shown(void **state)
 	assert_int_equal(json_integer_value(json_object_get(server, "zones")), 3);
 	assert_int_equal(json_integer_value(json_object_get(server, "doubts")), 1);
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(server, "answers"), "refused")), 56);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(server, "quarantine"), "why")),
+			    "zone_lost");
+	assert_string_equal(json_string_value(json_object_get(server, "content")), "unknown");
 	json_decref(list);
+	char zone[UPLINK_ZONE_SIZE];
+	uint32_t serial = 0;
+	assert_true(uplink_next_serial(table, zone, &serial));
+	assert_string_equal(zone, "a.example.");
+	assert_int_equal(serial, 2026112801);
+	assert_false(uplink_next_serial(table, zone, &serial));
+	uplink_table_free(&table);
+}
+
+static bool digest_at(void *ctx, const char *lineage, int64_t revision, struct digest_pair *out)
+{
+	*out = *(const struct digest_pair *)ctx;
+	return strcmp(lineage, "l") == 0 && revision == 7;
+}
+
+static void who_has_another_content_twice_is_told_to_start_over(void **state)
+{
+	static const struct {
+		int revision;
+		const char *content;
+		int64_t now_ms;
+		bool is_told;
+	} steps[] = {
+		{7, "01000000000000000000000000000000", 1, false}, /* the same */
+		{7, "02000000000000000000000000000000", 2, false}, /* once is no sign */
+		{7, "01000000000000000000000000000000", 3, false},
+		{7, "02000000000000000000000000000000", 4, false},
+		{8, "03000000000000000000000000000000", 5, false}, /* of what is not known, nothing is said */
+		{7, "02000000000000000000000000000000", 6, true},
+		{7, "02000000000000000000000000000000", 7, false},
+		{7, "02000000000000000000000000000000", 60005, false},
+		{7, "02000000000000000000000000000000", 60006, true},
+		{7, "01000000000000000000000000000000", 60007, false},
+	};
+	const struct digest_pair expected = {.content = {.low = 1}, .state = {.low = 2}};
+	struct uplink_table *table = uplink_table_new();
+	struct uplink_counts counts;
+	(void)state;
+	assert_non_null(table);
+	uplink_table_compare(table, NULL, digest_at, (void *)(uintptr_t)&expected);
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		char text[512];
+		struct uplink_answer answer;
+		(void)snprintf(text, sizeof text,
+			       "{\"format\":1,\"name\":\"n\",\"boot\":\"5f\",\"store_id\":\"0b\",\"revision\":%d,"
+			       "\"applied_us\":1,\"uptime_s\":1,\"zones\":1,\"queries\":1,\"answers\":{},\"lineage\":"
+			       "\"l\",\"digest\":{\"content\":\"%s\",\"state\":\"02000000000000000000000000000000\"}}",
+			       steps[i].revision, steps[i].content);
+		assert_int_equal(uplink_take(table, "", text, strlen(text), steps[i].now_ms * 1000, &answer, NULL),
+				 VEER_OK);
+		assert_int_equal(answer.needs_full_state, steps[i].is_told);
+		uplink_counts_read(table, &counts);
+		assert_int_equal(counts.different, i >= 5 && i < 9);
+	}
+	uplink_table_free(&table);
+}
+
+static void a_server_is_told_to_adopt_while_it_keeps_a_store_in_quarantine(void **state)
+{
+	char text[512];
+	struct uplink_table *table = uplink_table_new();
+	struct uplink_answer answer;
+	(void)state;
+	assert_int_equal(uplink_adopt(table, "ns1"), UPLINK_UNHEARD);
+	make(text, sizeof text, "ns1", 1);
+	assert_int_equal(take(table, "ns-7", text, 1), VEER_OK);
+	assert_int_equal(uplink_adopt(table, "ns1"), UPLINK_FOLLOWS);
+	size_t len = strlen(text);
+	(void)snprintf(text + len - 1, sizeof text - len, ",\"quarantine\":{\"why\":\"unknown\"}}");
+	assert_int_equal(take(table, "ns-7", text, 2), VEER_OK);
+	assert_int_equal(uplink_adopt(table, "ns-7"), UPLINK_ADOPTS);
+	for (int i = 0; i < 2; i++) { /* until it does */
+		assert_int_equal(uplink_take(table, "ns-7", text, strlen(text), 3000, &answer, NULL), VEER_OK);
+		assert_true(answer.adopts);
+	}
+	make(text, sizeof text, "ns1", 2);
+	assert_int_equal(uplink_take(table, "ns-7", text, strlen(text), 4000, &answer, NULL), VEER_OK);
+	assert_false(answer.adopts);
 	uplink_table_free(&table);
 }
 
@@ -172,6 +253,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_golden_message_is_taken_and_shown),
+		cmocka_unit_test(who_has_another_content_twice_is_told_to_start_over),
+		cmocka_unit_test(a_server_is_told_to_adopt_while_it_keeps_a_store_in_quarantine),
 		cmocka_unit_test(the_newest_word_of_each_counts),
 		cmocka_unit_test(hostile_messages_are_refused_and_change_nothing),
 		cmocka_unit_test(what_a_newer_server_adds_is_ignored),

@@ -20,8 +20,8 @@ enum { PARTS = 3 };
 
 /* What a restore has in hand. */
 struct restore {
-	const char *path;               /* of the database */
-	char fresh[RESTORE_PATH_SIZE];  /* the backup's copy beside it */
+	const char *path;              /* of the database */
+	char fresh[RESTORE_PATH_SIZE]; /* the backup's copy beside it */
 	char fresh_url[RESTORE_PATH_SIZE + 16];
 	struct store *old, *new;
 	struct arena *arena;
@@ -125,10 +125,9 @@ static enum veer_err compare(struct restore *r, const char *url, struct veer_dia
 	if (r->arena == NULL)
 		return VEER_OK;
 	r->loss->store_revision = store_revision(r->old);
-	r->loss->is_known = store_snapshot(r->old, MODEL_KIND_NONE + 1, MODEL_KIND_COUNT - 1, compare_old, r, NULL) ==
-				    VEER_OK &&
-			    store_snapshot(r->new, MODEL_KIND_NONE + 1, MODEL_KIND_COUNT - 1, compare_new, r, NULL) ==
-				    VEER_OK;
+	r->loss->is_known =
+		store_snapshot(r->old, MODEL_KIND_NONE + 1, MODEL_KIND_COUNT - 1, compare_old, r, NULL) == VEER_OK &&
+		store_snapshot(r->new, MODEL_KIND_NONE + 1, MODEL_KIND_COUNT - 1, compare_new, r, NULL) == VEER_OK;
 	return VEER_OK;
 }
 

@@ -15,7 +15,7 @@
 
 /* How the backup differs from the store that it takes the place of. */
 struct restore_loss {
-	bool is_known;          /* there was a store, and it could be read */
+	bool is_known; /* there was a store, and it could be read */
 	int64_t backup_revision;
 	int64_t store_revision; /* of the store that was there */
 	uint64_t lost;          /* objects that the backup does not have */

@@ -20,8 +20,8 @@ static bool meta_int(struct sqlite_store *s, const char *key, int64_t *out)
 {
 	sqlite3_stmt *stmt = NULL;
 	bool ok = sqlite3_prepare_v2(s->writer, "SELECT value FROM meta WHERE key=?1", -1, &stmt, NULL) == SQLITE_OK &&
-		  sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC) == SQLITE_OK &&
-		  sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_INTEGER;
+		  sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW &&
+		  sqlite3_column_type(stmt, 0) == SQLITE_INTEGER;
 	if (ok)
 		*out = sqlite3_column_int64(stmt, 0);
 	(void)sqlite3_finalize(stmt);
@@ -278,8 +278,8 @@ enum veer_err sqlite_store_backup(void *self, const char *path)
 		code = sqlite3_step(stmt);
 	(void)sqlite3_finalize(stmt);
 	(void)sqlite3_close(db);
-	return code == SQLITE_DONE   ? VEER_OK
-	       : code == SQLITE_FULL ? VEER_ESPACE
+	return code == SQLITE_DONE    ? VEER_OK
+	       : code == SQLITE_FULL  ? VEER_ESPACE
 	       : code == SQLITE_NOMEM ? VEER_ENOMEM
 				      : VEER_EIO;
 }
