@@ -171,6 +171,9 @@ static enum veer_err open_server(struct api *api, const struct options *o, struc
 		struct api_server_config config = {.ctx = api,
 						   .authenticate = api_authenticate,
 						   .revalidate = api_revalidate,
+						   .body_limit = api_body_limit,
+						   .done = api_audit_done,
+						   .refused = api_audit_refused,
 						   .tls_cert_pem = cert,
 						   .tls_key_pem = key,
 						   .log = api->log};
@@ -235,7 +238,8 @@ static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
 {
 	struct veer_diag diag = {""};
 	struct api api = {.clock = veer_clock_system(), .log = d->log, .loop = d->loop, .witness = {.fd = -1}};
-	(void)pthread_mutex_init(&api.write_lock, NULL);
+	write_gate_init(&api.write_gate);
+	audit_init(&api.audit);
 	zone_turns_init(&api.zone_turns);
 	api.started_ms = veer_clock_monotonic_ms(api.clock);
 	raise_descriptor_limit();
@@ -259,7 +263,8 @@ static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
 	*starts_anew = atomic_load(&api.is_rewound);
 	close_parts(&api);
 	zone_turns_deinit(&api.zone_turns);
-	(void)pthread_mutex_destroy(&api.write_lock);
+	audit_deinit(&api.audit);
+	write_gate_deinit(&api.write_gate);
 	return status;
 }
 
