@@ -21,6 +21,7 @@ struct agent_settings {
 	const char *state_dir;
 	const char *region;            /* NULL: whatever enrolment says */
 	const char *allow_targets;     /* NULL: none of the special ones */
+	const char *deny_targets;      /* prefixes, or NULL */
 	const char *allow_exec;        /* a directory of programs; NULL: none are run */
 	const char *const *references; /* texts (reference.h); `reference_count` of them */
 	size_t reference_count;

@@ -19,6 +19,7 @@
 #include "base/loop.h"
 #include "probes/jobs.h"
 #include "probes/report.h"
+#include "probes/target.h"
 #include "zones/model.h"
 
 #define CHECK_LATE_MS 500          /* so long behind its deadline a probe must have ended, or the agent was held up */
@@ -37,7 +38,8 @@ struct check_env {
 	struct tls_trust *trust;
 	struct ssl_ctx_st *tls;
 	struct exec_pool *exec;   /* allows nothing until exec_pool_allow() */
-	unsigned allowed_targets; /* a mask of enum target_class; set by the owner */
+	struct target_rules targets; /* set by the owner */
+	struct target_own *own;      /* this host's addresses; NULL: they are as any other */
 	bool is_by_hand;          /* connect to any address, and only say what an agent would refuse */
 	check_note_fn *note;      /* told of each step; NULL: nobody asks */
 	void *note_ctx;

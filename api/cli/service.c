@@ -41,10 +41,11 @@ static const struct config_schema dnsd_schema = {dnsd_fields, 8};
 static const struct config_field probe_fields[] = {
 	{.key = "name", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
 	{.key = "region", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
-	{.key = "allow_targets", .type = CONFIG_STRING, .min = 1, .max = 255},
+	{.key = "allow_targets", .type = CONFIG_STRING, .min = 1, .max = 1023},
+	{.key = "deny_targets", .type = CONFIG_STRING, .min = 1, .max = 1023},
 	{.key = "reference", .type = CONFIG_STRINGS, .max = REFERENCES_MAX},
 };
-static const struct config_schema probe_schema = {probe_fields, 4};
+static const struct config_schema probe_schema = {probe_fields, 5};
 
 static const struct config_field service_fields[] = {
 	{.key = "state", .type = CONFIG_STRING, .required = true, .min = 1, .max = SERVICE_PATH_SIZE - 64},
@@ -169,14 +170,14 @@ static void check_dnsd(struct checker *c, const json_t *dnsd)
 	check_exempt(c, json_object_get(dnsd, "rrl_exempt"));
 }
 
-static void check_targets(struct checker *c, size_t probe, const char *targets)
+static void check_targets(struct checker *c, size_t probe, const char *key, const char *targets, bool is_denied)
 {
 	char pointer[64];
-	unsigned allowed;
+	struct target_rules rules;
 	struct veer_diag why = {""};
-	(void)snprintf(pointer, sizeof pointer, "/probes/%zu/allow_targets", probe);
-	if (targets != NULL && target_allow_parse(targets, &allowed, &why) != VEER_OK)
-		refuse(c, pointer, "allow_targets: %.300s", why.text);
+	(void)snprintf(pointer, sizeof pointer, "/probes/%zu/%s", probe, key);
+	if (target_rules_parse(is_denied ? NULL : targets, is_denied ? targets : NULL, &rules, &why) != VEER_OK)
+		refuse(c, pointer, "%s: %.300s", key, why.text);
 }
 
 static void check_references(struct checker *c, size_t probe, const json_t *texts)
@@ -206,7 +207,8 @@ static void check_probes(struct checker *c, const json_t *probes)
 		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/region", i);
 		if (!model_is_name(region))
 			refuse(c, pointer, "region: \"%s\" is not a name (1 to 63 of a-z 0-9 -)", region);
-		check_targets(c, i, text(json_array_get(probes, i), "allow_targets"));
+		check_targets(c, i, "allow_targets", text(json_array_get(probes, i), "allow_targets"), false);
+		check_targets(c, i, "deny_targets", text(json_array_get(probes, i), "deny_targets"), true);
 		check_references(c, i, json_object_get(json_array_get(probes, i), "reference"));
 	}
 }
@@ -386,6 +388,7 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 	add(&c, "%s/token", dir);
 	add_text(&c, "--region", region);
 	add_text(&c, "--allow-targets", text(probe, "allow_targets"));
+	add_text(&c, "--deny-targets", text(probe, "deny_targets"));
 	for (size_t i = 0; i < json_array_size(json_object_get(probe, "reference")); i++)
 		add_text(&c, "--reference", json_string_value(json_array_get(json_object_get(probe, "reference"), i)));
 	const struct supervise_spec spec = {.name = child, .needs = needs_enrolment ? enrolled_first : NULL};
