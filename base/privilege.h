@@ -29,6 +29,7 @@
 struct privilege_names {
 	const char *user;
 	const char *group;
+	const char *option; /* what the first is called, where it is not --user */
 };
 
 /* Add the two options to a program's. */

@@ -231,6 +231,12 @@ static void on_outage(void *ctx, uint32_t failing)
 			 LOG_INT("items", (int64_t)failing));
 }
 
+static void on_runner_lost(void *ctx)
+{
+	struct agent *agent = ctx;
+	log_error(agent->log, "the process that runs programs has ended: checks of kind exec are unknown until a restart");
+}
+
 /* There is an identity: serve. */
 static void run(struct agent *agent)
 {
@@ -338,7 +344,7 @@ static enum veer_err lock_state(struct agent *agent, struct veer_diag *diag)
 	return VEER_OK;
 }
 
-static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struct veer_diag *diag)
+static enum veer_err make_parts(struct agent *agent, const struct agent_settings *settings, struct veer_diag *diag)
 {
 	const struct prober_events events = {
 		.changed = on_change, .failing = on_failing, .outage = on_outage, .ctx = agent};
@@ -350,7 +356,9 @@ static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struc
 	if (!is_open || agent->http == NULL || agent->disk == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 	agent->link.http = agent->http;
-	if (exec_pool_allow(agent->env.exec, exec_dir, diag) != VEER_OK)
+	if (exec_pool_use(agent->env.exec, settings->runner_fd, settings->runner, on_runner_lost, agent) != VEER_OK)
+		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+	if (exec_pool_allow(agent->env.exec, settings->allow_exec, diag) != VEER_OK)
 		return VEER_EINVAL;
 	agent->references = references_new(&agent->env, agent->log, on_change, agent);
 	if (agent->references != NULL)
@@ -424,7 +432,7 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 		err = lock_state(agent, diag);
 	}
 	if (err == VEER_OK)
-		err = make_parts(agent, settings->allow_exec, diag);
+		err = make_parts(agent, settings, diag);
 	if (err == VEER_OK)
 		err = set_references(agent, settings, diag);
 	if (err == VEER_OK)

@@ -27,8 +27,7 @@ enum veer_err check_env_open(struct check_env *env, struct loop *loop)
 	env->slow = jobs_new(loop, SLOW_THREADS, JOBS_WAITING);
 	if (env->quick != NULL && env->slow != NULL)
 		env->resolver = resolver_new(loop, env->quick, env->slow);
-	if (env->quick != NULL)
-		env->exec = exec_pool_new(loop, env->quick);
+	env->exec = exec_pool_new(loop);
 	env->own = target_own_new();
 	env->trust = tls_trust_new();
 	env->tls = tls_context_new();

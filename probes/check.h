@@ -32,7 +32,7 @@ typedef void check_note_fn(void *ctx, const char *step, const char *text);
 struct check_env {
 	struct loop *loop;
 	struct http_client *http;
-	struct jobs *quick; /* threads for names, and for starting programs */
+	struct jobs *quick; /* threads for names */
 	struct jobs *slow;  /* threads for names that were slow before */
 	struct resolver *resolver;
 	struct tls_trust *trust;

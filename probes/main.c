@@ -7,7 +7,9 @@
 #include "base/daemon.h"
 #include "base/privilege.h"
 #include "probes/agent.h"
+#include "probes/exec.h"
 #include "probes/hand.h"
+#include "probes/runner.h"
 
 struct options {
 	struct agent_settings settings;
@@ -156,6 +158,41 @@ static void raise_limits(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* In the runner: where programs may be is the operator's word, not the agent's. */
+static bool reload_exec_dir(void *ctx, char dir[RUNNER_DIR_SIZE])
+{
+	struct program *p = ctx;
+	struct daemon_options fresh;
+	struct options o;
+	struct args_table table;
+	struct args_spec spec = spec_for(&o, &table);
+	enum veer_err err = daemon_options_parse(&fresh, &spec, p->argc, p->argv, NULL);
+	if (err == VEER_OK && o.settings.allow_exec == NULL)
+		dir[0] = '\0';
+	else if (err == VEER_OK)
+		err = exec_dir_check(o.settings.allow_exec, dir, NULL);
+	daemon_options_deinit(&fresh);
+	return err == VEER_OK;
+}
+
+/* Only where programs are allowed, or may be by another configuration file. */
+static enum veer_err start_runner(struct program *p, const struct privilege_user *user, struct veer_diag *diag)
+{
+	char dir[RUNNER_DIR_SIZE] = "";
+	struct agent_settings *settings = &p->options.settings;
+	const struct privilege_names names = {.user = p->options.exec_user, .option = "--exec-user"};
+	struct privilege_user own;
+	settings->runner_fd = -1;
+	if (settings->allow_exec == NULL && p->daemon.options.config_path == NULL)
+		return VEER_OK;
+	enum veer_err err = privilege_find(&names, &own, diag);
+	if (err == VEER_OK && settings->allow_exec != NULL)
+		err = exec_dir_check(settings->allow_exec, dir, diag);
+	const struct runner_config config = {
+		.dir = dir, .reload = reload_exec_dir, .ctx = p, .user = own.is_set ? &own : user};
+	return err == VEER_OK ? runner_start(&config, &settings->runner_fd, &settings->runner, diag) : err;
+}
+
 /* Everything that needs root comes before this, and everything that reads what strangers send after it. */
 static enum veer_err give_up_privileges(struct program *p, struct veer_diag *diag)
 {
@@ -163,6 +200,8 @@ static enum veer_err give_up_privileges(struct program *p, struct veer_diag *dia
 	enum veer_err err = privilege_find(&p->options.names, &user, diag);
 	if (err == VEER_OK)
 		err = privilege_give_dir(p->options.settings.state_dir, &user, diag);
+	if (err == VEER_OK)
+		err = start_runner(p, &user, diag);
 	if (err == VEER_OK)
 		err = privilege_drop(&user, PRIVILEGE_PING, diag);
 	if (err == VEER_OK)
