@@ -108,7 +108,7 @@ void probe_exec(struct check_probe *probe)
 		return;
 	}
 	if (exec_pool_lost(probe->env->exec) != NULL) {
-		probe_finish_later(probe, PROBE_REASON_INTERNAL, exec_pool_lost(probe->env->exec));
+		probe_finish_later(probe, PROBE_REASON_EXEC_REFUSED, exec_pool_lost(probe->env->exec));
 		return;
 	}
 	struct exec_probe *own = calloc(1, sizeof *own);
