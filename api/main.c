@@ -27,6 +27,8 @@ struct options {
 	int64_t history;
 	bool create;
 	struct privilege_names names;
+	const char *feed_user;
+	bool is_socket_open;
 };
 
 /* 2,000 subscribers and as many clients need descriptors. */
@@ -165,6 +167,9 @@ static enum veer_err open_server(struct api *api, const struct options *o, const
 					   .revalidate = api_revalidate,
 					   .tls_cert_pem = startup->cert,
 					   .tls_key_pem = startup->key,
+					   .has_feed_user = startup->feed_user.is_set,
+					   .feed_uid = startup->feed_user.uid,
+					   .is_socket_open = o->is_socket_open,
 					   .log = api->log};
 	enum veer_err err = VEER_OK;
 	config.routes = api_routes(&config.route_count);
@@ -232,7 +237,8 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 					      .tls_cert = o->tls_cert,
 					      .tls_key = o->tls_key,
 					      .dir = dir,
-					      .names = &o->names};
+					      .names = &o->names,
+					      .feed_user = o->feed_user};
 	enum veer_err err = startup_open(startup, &wishes, d->log, &diag);
 	if (err == VEER_OK)
 		err = check_geoip(&o->geoip, &diag);
@@ -314,6 +320,23 @@ static void add_service(struct args_table *t, struct options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
+/* Who may use the Unix sockets, beside the owner and root. */
+static void add_peers(struct args_table *t, struct options *o)
+{
+	const struct args_option options[] = {
+		{.name = "feed-user",
+		 .kind = ARGS_STRING,
+		 .target = &o->feed_user,
+		 .value = "NAME",
+		 .help = "over a Unix socket this user is a name server, and needs no token"},
+		{.name = "open-socket",
+		 .kind = ARGS_FLAG,
+		 .target = &o->is_socket_open,
+		 .help = "let every user of this host connect to Unix sockets; they need tokens, as over TCP"},
+	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
 /* One life of the service, as long as its history holds. */
 static int live(int argc, char *argv[], struct startup *startup, bool *starts_anew)
 {
@@ -322,6 +345,7 @@ static int live(int argc, char *argv[], struct startup *startup, bool *starts_an
 	*starts_anew = false;
 	add_sources(&table, &o);
 	add_service(&table, &o);
+	add_peers(&table, &o);
 	privilege_options_add(&table, &o.names);
 	const struct args_spec spec = {
 		.usage = "veer-api [options] | veer-api restore FILE --store sqlite:PATH [--copy]",

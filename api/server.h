@@ -57,6 +57,9 @@ struct api_server_config {
 	void *ctx; /* for handlers, authenticate and revalidate */
 	api_authenticate_fn *authenticate;
 	api_revalidate_fn *revalidate;
+	bool has_feed_user;       /* `feed_uid`, over a Unix socket, is a name server */
+	uid_t feed_uid;
+	bool is_socket_open;      /* every user of this host may connect to Unix sockets, and then needs a token */
 	const char *tls_cert_pem; /* contents, or NULL for clear text; copied */
 	const char *tls_key_pem;
 	unsigned workers; /* worker threads, default 4 */

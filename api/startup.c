@@ -43,6 +43,8 @@ enum veer_err startup_open(struct startup *s, const struct startup_wishes *w, st
 		return VEER_OK;
 	enum veer_err err = privilege_find(w->names, &user, diag);
 	if (err == VEER_OK)
+		err = privilege_look_up(w->feed_user, "--feed-user", &s->feed_user, diag);
+	if (err == VEER_OK)
 		err = read_pems(s, w, diag);
 	if (err == VEER_OK)
 		err = bind_all(s, w->listen, diag);

@@ -23,6 +23,7 @@ struct startup_wishes {
 	const char *tls_key;
 	const char *dir; /* of the store */
 	const struct privilege_names *names;
+	const char *feed_user; /* or NULL */
 };
 
 struct startup {
@@ -31,6 +32,7 @@ struct startup {
 	char *key;
 	int fds[API_LISTENERS_MAX]; /* bound, not listening; -1: the server opens it itself, as a Unix socket's */
 	size_t count;
+	struct privilege_user feed_user;
 };
 
 /*

@@ -53,26 +53,38 @@ void privilege_options_add(struct args_table *table, struct privilege_names *nam
 	args_table_add(table, options, sizeof options / sizeof options[0]);
 }
 
-enum veer_err privilege_find(const struct privilege_names *names, struct privilege_user *out, struct veer_diag *diag)
+enum veer_err privilege_look_up(const char *user, const char *option, struct privilege_user *out,
+				struct veer_diag *diag)
 {
-	const char *user = names->user, *group = names->group;
-	const char *option = names->option != NULL ? names->option : "--user";
 	struct privilege_user found = {.is_set = true, .group_count = PRIVILEGE_GROUPS_MAX};
 	*out = (struct privilege_user){.is_set = false};
 	if (user == NULL)
-		return group == NULL ? VEER_OK : veer_fail(diag, VEER_EINVAL, "--group needs --user");
+		return VEER_OK;
 	const struct passwd *entry = getpwnam(user);
 	if (entry == NULL)
 		return veer_fail(diag, VEER_ENOTFOUND, "%s %.60s: there is no such user", option, user);
 	(void)snprintf(found.name, sizeof found.name, "%s", user);
 	found.uid = entry->pw_uid;
 	found.gid = entry->pw_gid;
-	if (geteuid() != 0 && geteuid() != found.uid)
-		return veer_fail(diag, VEER_EAUTH, "%s %.60s: only root can become another user", option, user);
 	if (getgrouplist(user, found.gid, found.groups, &found.group_count) < 0)
 		return veer_fail(diag, VEER_ELIMIT, "%s %.60s: it is a member of more than %d groups", option, user,
 				 PRIVILEGE_GROUPS_MAX);
-	enum veer_err err = group != NULL ? find_group(group, &found, diag) : VEER_OK;
+	*out = found;
+	return VEER_OK;
+}
+
+enum veer_err privilege_find(const struct privilege_names *names, struct privilege_user *out, struct veer_diag *diag)
+{
+	struct privilege_user found;
+	const char *option = names->option != NULL ? names->option : "--user";
+	*out = (struct privilege_user){.is_set = false};
+	if (names->user == NULL && names->group != NULL)
+		return veer_fail(diag, VEER_EINVAL, "--group needs --user");
+	enum veer_err err = privilege_look_up(names->user, option, &found, diag);
+	if (err == VEER_OK && found.is_set && geteuid() != 0 && geteuid() != found.uid)
+		err = veer_fail(diag, VEER_EAUTH, "%s %.60s: only root can become another user", option, names->user);
+	if (err == VEER_OK && names->group != NULL)
+		err = find_group(names->group, &found, diag);
 	if (err == VEER_OK)
 		*out = found;
 	return err;

@@ -52,8 +52,12 @@ enum privilege_keep {
 	PRIVILEGE_PING = 1 << 1, /* CAP_NET_RAW, unless the kernel lets the user ping without it */
 };
 
+/* Look a user up, as who is not to become it. `user` NULL: none. `option` names it in errors. Errors: as below. */
+enum veer_err privilege_look_up(const char *user, const char *option, struct privilege_user *out,
+				struct veer_diag *diag);
+
 /*
- * Look a user up. Without a group it has its own, with all groups that it is a member of; with one, only that one.
+ * Look up who we are to be. Without a group it has its own, with all groups that it is a member of; with one, only that one.
  * Without a user: stay who we are. Errors (diag): VEER_ENOTFOUND, VEER_ELIMIT (a member of
  * too many groups), VEER_EINVAL (a group without a user), VEER_EAUTH (we are not root, and it is another user).
  */

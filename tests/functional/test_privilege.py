@@ -351,6 +351,75 @@ def test_a_unit_exposes_little(name, most):
     assert float(level.group(1)) <= most, done.stdout
 
 
+# --- veer run ----------------------------------------------------------------------------------------------------------------------
+
+def children_of(pid):
+    """The programs by name."""
+    found = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            status = status_of(entry)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if status["PPid"] == str(pid):
+            found[status["Name"]] = int(entry)
+    return found
+
+
+@needs_root
+def test_each_program_of_veer_run_has_its_own_user(run, place):
+    bin_user = pwd.getpwnam("bin")
+    state, config = os.path.join(place, "state"), os.path.join(place, "veer.yaml")
+    with open(config, "w", encoding="utf-8") as f:
+        f.write(f"state: {state}\napi:\n  user: nobody\ndnsd:\n  listen: [\"127.53.0.6@53\"]\n  workers: 1\n  user: {OTHER.pw_name}\n"
+                f"probes:\n  - {{name: p, region: eu, allow_targets: loopback, user: {bin_user.pw_name}}}\n")
+    service = run(Program, place, ["veer", "run", config]).start(ready=False)
+    wait_until(lambda: 'event=ready program="veer run"' in service.said(), 30, service.said)
+    programs = children_of(service.process.pid)
+    is_confined(programs["veer-api"], NOBODY, 0)
+    is_confined(programs["veer-dnsd"], OTHER, NET_BIND_SERVICE)
+    is_confined(programs["veer-probe"], bin_user, 0 if can_ping() else NET_RAW)
+    assert stat.S_IMODE(os.stat(state).st_mode) == 0o711
+    owners = {name: os.stat(os.path.join(state, name)).st_uid for name in ("veer.db", "dnsd", "probe-p", "probe-p/identity.json")}
+    assert owners == {"veer.db": NOBODY.pw_uid, "dnsd": OTHER.pw_uid, "probe-p": bin_user.pw_uid, "probe-p/identity.json": bin_user.pw_uid}
+    # the name server follows the feed by its user's word, and the control plane hears of it
+    api = Api(state)
+    assert api.post("/v1/zones", {"name": "e.test.", "nameservers": ["ns.e.test."]}).status == 201
+
+    def answers():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(1)
+            s.sendto(bytes.fromhex("0001000000010000000000000165047465737400") + b"\x00\x06\x00\x01", ("127.53.0.6", 53))
+            reply = s.recv(512)
+            return reply[3] & 15 == 0 and reply[7] == 1
+    wait_until(answers, 10, service.said)
+    wait_until(lambda: api.get("/v1/status").json["nameservers"], 10)
+    # anybody else is nobody in particular, and the name server's user may do nothing but that
+    as_other = ["setpriv", "--reuid", "mail", "--regid", "mail", "--clear-groups", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
+                "--unix-socket", f"{state}/api.sock"]
+    as_feeder = [OTHER.pw_name if word == "mail" else word for word in as_other]
+    for who, path, code in ((as_other, "healthz", "200"), (as_other, "v1/zones", "401"), (as_feeder, "v1/zones", "403"),
+                            (as_feeder, "v1/status", "403")):
+        assert subprocess.run([*who, f"http://veer/{path}"], capture_output=True, text=True, timeout=20).stdout == code, (who, path)
+    # the supervisor's death is still heard of, though the kernel forgets that with a change of user
+    service.kill()
+    wait_until(lambda: not any(os.path.exists(f"/proc/{programs[name]}") for name in ("veer-api", "veer-probe")), 10)
+    assert answers()
+    again = run(Program, place, ["veer", "run", config], "log2").start(ready=False)
+    wait_until(lambda: 'event=ready program="veer run"' in again.said(), 30, again.said)
+    wait_until(lambda: not os.path.exists(f"/proc/{programs['veer-dnsd']}"), 10)
+    assert answers()
+    again.stop()
+
+
+def test_a_user_that_is_none_is_refused_with_its_line(place):
+    config = os.path.join(place, "veer.yaml")
+    with open(config, "w", encoding="utf-8") as f:
+        f.write(f"state: {place}/state\napi:\n  user: nosuchuser\n")
+    done = subprocess.run([os.path.join(BUILD, "veer"), "run", "--check-config", config], capture_output=True, text=True, timeout=20 * SLOW)
+    assert done.returncode == 2 and f"{config}:3: user nosuchuser: there is no such user" in done.stderr
+
+
 # --- system calls ------------------------------------------------------------------------------------------------------------------
 
 @needs_root
