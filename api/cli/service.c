@@ -407,13 +407,32 @@ static enum veer_err add_dnsd(const struct service *s, struct supervisor *superv
 	return add_child(s, supervisor, &c, (struct supervise_spec){.name = "veer-dnsd", .outlives = true});
 }
 
+/* The step that writes an agent's token, for the user that the agent will be. */
+static enum veer_err add_enrolment(const struct service *s, struct supervisor *supervisor, struct arena *arena,
+				   const json_t *probe, const char *dir, const char *step)
+{
+	static const char *const api_first[] = {"veer-api", NULL};
+	struct command c = {.arena = arena};
+	add(&c, "/proc/self/exe");
+	add(&c, "agent");
+	add(&c, "enrol");
+	add_text(&c, "--name", text(probe, "name"));
+	add_text(&c, "--region", text(probe, "region"));
+	add_text(&c, "--api", s->socket);
+	add(&c, "--out");
+	add(&c, "%s/token", dir);
+	add_text(&c, "--owner", text(probe, "user"));
+	return add_child(s, supervisor, &c,
+			 (struct supervise_spec){.name = step, .is_once = true, .needs = api_first});
+}
+
 /* An agent that has no identity yet is enrolled first. */
 static enum veer_err add_probe(const struct service *s, struct supervisor *supervisor, struct arena *arena,
 			       const json_t *probe)
 {
-	static const char *const api_first[] = {"veer-api", NULL};
 	char identity[3 * SERVICE_PATH_SIZE], dir[2 * SERVICE_PATH_SIZE], child[96], step[96];
-	const char *name = text(probe, "name"), *region = text(probe, "region");
+	const char *name = text(probe, "name");
+	const json_t *references = json_object_get(probe, "reference");
 	(void)snprintf(dir, sizeof dir, "%s/probe-%s", s->state, name);
 	(void)snprintf(identity, sizeof identity, "%s/identity.json", dir);
 	(void)snprintf(child, sizeof child, "veer-probe-%s", name);
@@ -422,33 +441,20 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 	bool needs_enrolment = access(identity, F_OK) != 0;
 	enum veer_err err = VEER_OK;
 	/* the agent says what is wrong with it */
-	(void)(make_user_dir(dir, text(probe, "user"), NULL));
-	if (needs_enrolment) {
-		struct command c = {.arena = arena};
-		add(&c, "/proc/self/exe");
-		add(&c, "agent");
-		add(&c, "enrol");
-		add_text(&c, "--name", name);
-		add_text(&c, "--region", region);
-		add_text(&c, "--api", s->socket);
-		add(&c, "--out");
-		add(&c, "%s/token", dir);
-		add_text(&c, "--owner", text(probe, "user"));
-		err = add_child(s, supervisor, &c,
-				(struct supervise_spec){.name = step, .is_once = true, .needs = api_first});
-	}
+	(void)make_user_dir(dir, text(probe, "user"), NULL);
+	if (needs_enrolment)
+		err = add_enrolment(s, supervisor, arena, probe, dir, step);
 	struct command c = {.arena = arena};
 	add(&c, "%s/veer-probe", s->programs);
 	add_text(&c, "--api", s->socket);
 	add_text(&c, "--state", dir);
 	add(&c, "--token-file");
 	add(&c, "%s/token", dir);
-	add_text(&c, "--region", region);
+	add_text(&c, "--region", text(probe, "region"));
 	add_text(&c, "--allow-targets", text(probe, "allow_targets"));
 	add_text(&c, "--deny-targets", text(probe, "deny_targets"));
 	add_text(&c, "--user", text(probe, "user"));
-	for (size_t i = 0; i < json_array_size(json_object_get(probe, "reference")); i++)
-		add_text(&c, "--reference", json_string_value(json_array_get(json_object_get(probe, "reference"), i)));
+	add_list(&c, "--reference", references);
 	const struct supervise_spec spec = {.name = child, .needs = needs_enrolment ? enrolled_first : NULL};
 	return err == VEER_OK ? add_child(s, supervisor, &c, spec) : err;
 }
