@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who asks: the Unix socket's owner by the kernel's word, others by "Authorization: Bearer ID.SECRET". The store keeps
- * SHA-256 of secrets (256 random bits need no slow hash); an unknown id costs the same comparison as a known one.
+ * Who asks: the Unix socket's owner, and the name server's user if it has one, by the kernel's word, others by
+ * "Authorization: Bearer ID.SECRET". The store keeps SHA-256 of secrets (256 random bits need no slow hash); an unknown
+ * id costs the same comparison as a known one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -75,7 +76,9 @@ bool api_authenticate(void *ctx, struct api_request *request)
 	struct api_principal *who = &request->principal;
 	const char *secret = "";
 	if (request->authorization == NULL) {
-		who->role = request->is_owner ? API_ROLE_OWNER : API_ROLE_ANONYMOUS;
+		who->role = request->is_owner    ? API_ROLE_OWNER
+			    : request->is_feeder ? API_ROLE_NAMESERVER
+						 : API_ROLE_ANONYMOUS;
 		return true;
 	}
 	char id[API_ID_SIZE] = "", hash[CRYPTO_SHA256_HEX_SIZE];
@@ -109,6 +112,8 @@ bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope s
 	struct api *api = ctx;
 	struct credential credential = {.now_s = veer_clock_wall_ns(api->clock) / 1000000000};
 	if (who->role == API_ROLE_ANONYMOUS || who->role == API_ROLE_OWNER)
+		return true;
+	if (who->role == API_ROLE_NAMESERVER && who->id[0] == '\0') /* by its user: nothing of that can be revoked */
 		return true;
 	(void)directory_get(api->directory, kinds[who->role], who->id, read_credential, &credential);
 	bool is_good = credential.hash[0] != '\0' && credential.why_not == NULL;

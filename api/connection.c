@@ -60,8 +60,10 @@ static void identify(struct api_connection *c, const struct api_listener *listen
 		struct ucred peer = {.uid = (uid_t)-1};
 		socklen_t len = sizeof peer;
 		c->is_local = true;
-		c->is_owner = getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-			      (peer.uid == geteuid() || peer.uid == 0);
+		bool is_known = getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0;
+		const struct api_server_config *config = &listener->server->config;
+		c->is_owner = is_known && (peer.uid == geteuid() || peer.uid == 0);
+		c->is_feeder = is_known && !c->is_owner && config->has_feed_user && peer.uid == config->feed_uid;
 		(void)snprintf(c->from, sizeof c->from, "unix uid=%u", (unsigned)peer.uid);
 		return;
 	}

@@ -37,6 +37,7 @@ struct api_connection {
 	int fd; /* borrowed from the library, valid while in the list */
 	bool is_local;
 	bool is_owner;
+	bool is_feeder;                       /* the user of --feed-user */
 	int64_t due_ms;                       /* cut when the monotonic clock passes it; 0: never */
 	int64_t since_ms;                     /* in its phase */
 	bool is_idle;                         /* it has sent no whole request header since then */

@@ -144,6 +144,7 @@ static struct api_exchange *exchange_new(struct api_listener *listener, struct M
 	x->request.is_local = x->peer != NULL && x->peer->is_local;
 	x->request.is_owner = x->peer != NULL && x->peer->is_owner;
 	x->request.from = x->peer != NULL ? x->peer->from : "";
+	x->request.is_feeder = x->peer != NULL && x->peer->is_feeder;
 	(void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, x);
 	return x;
 }

@@ -9,13 +9,14 @@
 #include "api/api.h"
 #include "api/revocations.h"
 #include "api/settle.h"
+#include "api/startup.h"
 #include "api/store_tools.h"
 #include "api/zone_keeper.h"
 #include "base/daemon.h"
 #include "base/file.h"
 #include "zones/geo.h"
 
-enum { USES_MS = 10000, PEM_MAX = 1 << 20 };
+enum { USES_MS = 10000 };
 
 struct options {
 	struct args_list listen;
@@ -25,6 +26,9 @@ struct options {
 	struct args_list geoip;
 	int64_t history;
 	bool create;
+	struct privilege_names names;
+	const char *feed_user;
+	bool is_socket_open;
 };
 
 /* 2,000 subscribers and as many clients need descriptors. */
@@ -156,38 +160,29 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 	return err;
 }
 
-static enum veer_err open_server(struct api *api, const struct options *o, struct veer_diag *diag)
+static enum veer_err open_server(struct api *api, const struct options *o, const struct startup *startup,
+				 struct veer_diag *diag)
 {
-	char *cert = NULL, *key = NULL;
-	size_t len;
+	struct api_server_config config = {.ctx = api,
+					   .authenticate = api_authenticate,
+					   .revalidate = api_revalidate,
+					   .body_limit = api_body_limit,
+					   .done = api_audit_done,
+					   .refused = api_audit_refused,
+					   .tls_cert_pem = startup->cert,
+					   .tls_key_pem = startup->key,
+					   .has_feed_user = startup->feed_user.is_set,
+					   .feed_uid = startup->feed_user.uid,
+					   .is_socket_open = o->is_socket_open,
+					   .log = api->log};
 	enum veer_err err = VEER_OK;
-	if ((o->tls_cert == NULL) != (o->tls_key == NULL))
-		return veer_fail(diag, VEER_EINVAL, "--tls-cert and --tls-key go together");
-	if (o->tls_cert != NULL)
-		err = file_read(o->tls_cert, PEM_MAX, &cert, &len, diag);
-	if (err == VEER_OK && o->tls_key != NULL)
-		err = file_read(o->tls_key, PEM_MAX, &key, &len, diag);
-	if (err == VEER_OK) {
-		struct api_server_config config = {.ctx = api,
-						   .authenticate = api_authenticate,
-						   .revalidate = api_revalidate,
-						   .body_limit = api_body_limit,
-						   .done = api_audit_done,
-						   .refused = api_audit_refused,
-						   .tls_cert_pem = cert,
-						   .tls_key_pem = key,
-						   .log = api->log};
-		config.routes = api_routes(&config.route_count);
-		api->server = api_server_new(&config);
-		if (api->server == NULL)
-			err = veer_fail(diag, VEER_ENOMEM, "the HTTP server does not start: memory or threads are out");
-	}
+	config.routes = api_routes(&config.route_count);
+	api->server = api_server_new(&config);
+	if (api->server == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "the HTTP server does not start: memory or threads are out");
 	for (size_t i = 0; i < o->listen.count && err == VEER_OK; i++)
-		err = api_server_listen(api->server, o->listen.items[i], diag);
-	if (key != NULL)
-		explicit_bzero(key, strlen(key));
-	free(cert);
-	free(key);
+		err = api_server_listen(api->server, o->listen.items[i], i < startup->count ? startup->fds[i] : -1,
+					diag);
 	return err;
 }
 
@@ -234,7 +229,7 @@ static void store_uses(void *ctx)
 	(void)loop_timer_set(api->loop, &api->uses, USES_MS, store_uses, api);
 }
 
-static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
+static int serve(struct daemon *d, const struct options *o, struct startup *startup, bool *starts_anew)
 {
 	struct veer_diag diag = {""};
 	struct api api = {.clock = veer_clock_system(), .log = d->log, .loop = d->loop, .witness = {.fd = -1}};
@@ -243,11 +238,21 @@ static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
 	zone_turns_init(&api.zone_turns);
 	api.started_ms = veer_clock_monotonic_ms(api.clock);
 	raise_descriptor_limit();
-	enum veer_err err = check_geoip(&o->geoip, &diag);
+	char dir[4096];
+	directory_of(o->store, dir, sizeof dir);
+	const struct startup_wishes wishes = {.listen = &o->listen,
+					      .tls_cert = o->tls_cert,
+					      .tls_key = o->tls_key,
+					      .dir = dir,
+					      .names = &o->names,
+					      .feed_user = o->feed_user};
+	enum veer_err err = startup_open(startup, &wishes, d->log, &diag);
+	if (err == VEER_OK)
+		err = check_geoip(&o->geoip, &diag);
 	if (err == VEER_OK)
 		err = open_parts(&api, o, &diag);
 	if (err == VEER_OK)
-		err = open_server(&api, o, &diag);
+		err = open_server(&api, o, startup, &diag);
 	int status;
 	if (err == VEER_OK) {
 		char port[16];
@@ -333,13 +338,33 @@ static const struct {
 	{"store-repair", store_tool_repair},
 };
 
-int main(int argc, char *argv[])
+/* Who may use the Unix sockets, beside the owner and root. */
+static void add_peers(struct args_table *t, struct options *o)
+{
+	const struct args_option options[] = {
+		{.name = "feed-user",
+		 .kind = ARGS_STRING,
+		 .target = &o->feed_user,
+		 .value = "NAME",
+		 .help = "over a Unix socket this user is a name server, and needs no token"},
+		{.name = "open-socket",
+		 .kind = ARGS_FLAG,
+		 .target = &o->is_socket_open,
+		 .help = "let every user of this host connect to Unix sockets; they need tokens, as over TCP"},
+	};
+	args_table_add(t, options, sizeof options / sizeof options[0]);
+}
+
+/* One life of the service, as long as its history holds. */
+static int live(int argc, char *argv[], struct startup *startup, bool *starts_anew)
 {
 	struct options o = {.history = 10000};
 	struct args_table table = {.count = 0};
-	bool starts_anew = false;
+	*starts_anew = false;
 	add_sources(&table, &o);
 	add_service(&table, &o);
+	add_peers(&table, &o);
+	privilege_options_add(&table, &o.names);
 	const struct args_spec spec = {
 		.usage = "veer-api [options] | veer-api restore FILE --store sqlite:PATH [--copy] | veer-api "
 			 "store-check|store-repair --store sqlite:PATH",
@@ -348,15 +373,25 @@ int main(int argc, char *argv[])
 		.option_count = table.count,
 	};
 	struct daemon d;
-	for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof tools[0]; i++)
-		if (strcmp(argv[1], tools[i].name) == 0)
-			return tools[i].run(argc, argv, 2);
 	int status = daemon_init(&d, "veer-api", &spec, argc, argv);
 	if (status >= 0)
 		return status;
-	status = serve(&d, &o, &starts_anew);
+	status = serve(&d, &o, startup, starts_anew);
 	daemon_deinit(&d);
-	if (starts_anew) /* what this process knows is of a history that is no more */
-		(void)execv("/proc/self/exe", argv);
-	return starts_anew ? DAEMON_EXIT_FAILED : status;
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	struct startup startup = {.is_done = false};
+	bool starts_anew;
+	int status;
+	for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof tools[0]; i++)
+		if (strcmp(argv[1], tools[i].name) == 0)
+			return tools[i].run(argc, argv, 2);
+	do /* again, when what is known is of a history that is no more; no program can be executed any more */
+		status = live(argc, argv, &startup, &starts_anew);
+	while (starts_anew);
+	startup_close(&startup);
+	return status;
 }

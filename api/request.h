@@ -70,6 +70,7 @@ struct api_request {
 	const char *if_none_match; /* header or NULL */
 	bool is_local;             /* over the Unix socket or from a loopback address */
 	bool is_owner;             /* over the Unix socket, as this server's own user or root */
+	bool is_feeder;            /* over the Unix socket, as the user that name servers run as (--feed-user) */
 	struct api_principal principal;
 	const char *why_refused; /* of credentials that are known and not good; static, NULL otherwise */
 	int arg;                 /* of the route */

@@ -3,6 +3,7 @@
 #include "api/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,8 @@ static enum veer_err clear_stale_socket(const struct veer_listen *listen_at, con
 	return VEER_OK;
 }
 
-static enum veer_err open_socket(const struct veer_listen *listen_at, const char *address, int *out,
+/* `is_open`: all may connect. Who may do what is judged by SO_PEERCRED and tokens. */
+static enum veer_err open_socket(const struct veer_listen *listen_at, const char *address, bool is_open, int *out,
 				 struct veer_diag *diag)
 {
 	const int on = 1;
@@ -84,14 +86,14 @@ static enum veer_err open_socket(const struct veer_listen *listen_at, const char
 	int fd = socket(listen_at->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return veer_fail(diag, VEER_EIO, "listen %s: %s", address, strerror(errno));
-	mode_t old = umask(0117); /* a Unix socket: owner and group; who may do what is judged by SO_PEERCRED */
+	mode_t old = umask(is_open ? 0111 : 0117);
 	int bound = 0;
 	if (!listen_at->is_unix)
 		bound = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (bound == 0)
 		bound = bind(fd, (const struct sockaddr *)&listen_at->storage, listen_at->len);
 	(void)umask(old);
-	if (bound != 0 || listen(fd, BACKLOG) != 0) {
+	if (bound != 0) {
 		int errnum = errno;
 		(void)close(fd);
 		return veer_fail(diag, veer_err_from_errno(errnum), "listen %s: %s", address, strerror(errnum));
@@ -135,7 +137,34 @@ static uint16_t bound_port(int fd)
 	return veer_listen_port(&at);
 }
 
-enum veer_err api_server_listen(struct api_server *server, const char *address, struct veer_diag *diag)
+enum veer_err api_server_bind(const char *address, int *out, struct veer_diag *diag)
+{
+	struct veer_listen at;
+	enum veer_err err = veer_listen_parse_http(address, &at, diag);
+	return err == VEER_OK ? open_socket(&at, address, false, out, diag) : err;
+}
+
+/* `bound` or, without it, a socket of our own begins to listen. */
+static enum veer_err begin_listening(const struct veer_listen *listen_at, const char *address, bool is_open, int bound,
+				     int *out, struct veer_diag *diag)
+{
+	int fd = bound >= 0 ? fcntl(bound, F_DUPFD_CLOEXEC, 0) : -1;
+	enum veer_err err = VEER_OK;
+	if (bound < 0)
+		err = open_socket(listen_at, address, is_open, &fd, diag);
+	if (err != VEER_OK)
+		return err;
+	if (fd >= 0 && listen(fd, BACKLOG) == 0) {
+		*out = fd;
+		return VEER_OK;
+	}
+	err = veer_fail(diag, veer_err_from_errno(errno), "listen %s: %s", address, strerror(errno));
+	if (fd >= 0)
+		(void)close(fd);
+	return err;
+}
+
+enum veer_err api_server_listen(struct api_server *server, const char *address, int bound, struct veer_diag *diag)
 {
 	struct veer_listen listen_at;
 	int fd = -1;
@@ -147,7 +176,7 @@ enum veer_err api_server_listen(struct api_server *server, const char *address, 
 	if (!veer_listen_is_local(&listen_at) && server->cert == NULL)
 		return veer_fail(diag, VEER_EAUTH,
 				 "listen %s: beyond loopback only over TLS: give --tls-cert and --tls-key", address);
-	err = open_socket(&listen_at, address, &fd, diag);
+	err = begin_listening(&listen_at, address, server->config.is_socket_open, bound, &fd, diag);
 	if (err != VEER_OK)
 		return err;
 	struct api_listener *listener = &server->listeners[server->listener_count];

@@ -70,6 +70,9 @@ struct api_server_config {
 	void *ctx; /* for handlers, authenticate and revalidate */
 	api_authenticate_fn *authenticate;
 	api_revalidate_fn *revalidate;
+	bool has_feed_user; /* `feed_uid`, over a Unix socket, is a name server */
+	uid_t feed_uid;
+	bool is_socket_open;           /* every user of this host may connect to Unix sockets, and then needs a token */
 	api_body_limit_fn *body_limit; /* NULL: what the route says */
 	api_done_fn *done;             /* may be NULL */
 	api_refused_fn *refused;       /* may be NULL */
@@ -94,10 +97,17 @@ struct api_server_stats {
 struct api_server *api_server_new(const struct api_server_config *config);
 
 /*
- * Listen on one more address. TCP beyond loopback needs TLS. A stale Unix socket at the path is replaced.
+ * A socket bound to an address, for api_server_listen() later: while the program may still use ports below 1024.
+ * Ownership: `*out` is the caller's. Errors: VEER_EIO and the like; the diag names the address.
+ */
+enum veer_err api_server_bind(const char *address, int *out, struct veer_diag *diag);
+
+/*
+ * Listen on one more address, with the socket `bound` to it (borrowed; -1: open one). TCP beyond loopback needs TLS. A
+ * stale Unix socket at the path is replaced.
  * Errors: VEER_EAUTH (clear text beyond loopback), VEER_EIO and the like; the diag names the address.
  */
-enum veer_err api_server_listen(struct api_server *server, const char *address, struct veer_diag *diag);
+enum veer_err api_server_listen(struct api_server *server, const char *address, int bound, struct veer_diag *diag);
 
 /* The TCP port of the first TCP listener (for port 0); 0 without one. */
 uint16_t api_server_port(const struct api_server *server);

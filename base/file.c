@@ -161,10 +161,13 @@ enum veer_err file_sync_dir_of(const char *path, struct veer_diag *diag)
 }
 
 /* Fill the temporary file and make sure that it is on the disk. Closes `fd`. */
-static enum veer_err fill(int fd, const char *temp, const void *data, size_t len, mode_t mode, struct veer_diag *diag)
+static enum veer_err fill(int fd, const char *temp, const void *data, size_t len, mode_t mode,
+			  const struct file_owner *owner, struct veer_diag *diag)
 {
 	enum veer_err err = VEER_OK;
-	if (fchmod(fd, mode) < 0)
+	if (owner != NULL && fchown(fd, owner->uid, owner->gid) < 0)
+		err = fail_errno(diag, temp, "cannot be given to its owner");
+	else if (fchmod(fd, mode) < 0)
 		err = fail_errno(diag, temp, "cannot set the mode");
 	else if (file_write_all(fd, data, len) != VEER_OK)
 		err = fail_errno(diag, temp, "cannot write");
@@ -177,6 +180,12 @@ static enum veer_err fill(int fd, const char *temp, const void *data, size_t len
 
 enum veer_err file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct veer_diag *diag)
 {
+	return file_write_atomic_for(path, data, len, mode, NULL, diag);
+}
+
+enum veer_err file_write_atomic_for(const char *path, const void *data, size_t len, mode_t mode,
+				    const struct file_owner *owner, struct veer_diag *diag)
+{
 	char temp[PATH_MAX];
 	int n = snprintf(temp, sizeof temp, "%s.tmp.XXXXXX", path);
 	if (n < 0 || (size_t)n >= sizeof temp)
@@ -184,7 +193,7 @@ enum veer_err file_write_atomic(const char *path, const void *data, size_t len, 
 	int fd = mkostemp(temp, O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(diag, path, "cannot create a file beside it");
-	enum veer_err err = fill(fd, temp, data, len, mode, diag);
+	enum veer_err err = fill(fd, temp, data, len, mode, owner, diag);
 	if (err == VEER_OK && rename(temp, path) < 0)
 		err = fail_errno(diag, path, "cannot replace");
 	if (err != VEER_OK) {

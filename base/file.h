@@ -44,6 +44,14 @@ enum veer_err file_read_line(const char *path, char *out, size_t size, struct ve
  */
 enum veer_err file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct veer_diag *diag);
 
+/* The same, and the file is another user's, which only root can make it; NULL: ours. Errors: also VEER_EAUTH. */
+struct file_owner {
+	uid_t uid;
+	gid_t gid;
+};
+enum veer_err file_write_atomic_for(const char *path, const void *data, size_t len, mode_t mode,
+				    const struct file_owner *owner, struct veer_diag *diag);
+
 /* Make the directory and its missing parents, 0700 each; fine when it is there. Errors as file_write_atomic. */
 enum veer_err file_make_dirs(const char *path, struct veer_diag *diag);
 

@@ -17,11 +17,31 @@ static bool is_alive(void *ctx)
 	return server_is_alive(ctx);
 }
 
+/*
+ * Before any file is read: what root alone may read could not be read again with SIGHUP. Ports below 1024 are bound later,
+ * when there is a plan, and by a process that takes our place, so that capability stays.
+ */
+static enum veer_err give_up_privileges(const struct daemon *daemon, const struct server_options *options,
+					struct veer_diag *diag)
+{
+	struct privilege_user user;
+	enum veer_err err = privilege_find(&options->names, &user, diag);
+	if (err == VEER_OK && !options->check_config)
+		err = privilege_give_dir(options->state, &user, diag);
+	if (err == VEER_OK)
+		err = privilege_drop(&user, PRIVILEGE_BIND, diag);
+	if (err == VEER_OK)
+		privilege_seal(daemon->log);
+	return err;
+}
+
 static int serve(struct daemon *daemon, const struct server_options *options)
 {
 	struct server *server = NULL;
 	struct veer_diag diag = {.text = ""};
 	int status = DAEMON_EXIT_USAGE;
+	if (give_up_privileges(daemon, options, &diag) != VEER_OK)
+		return daemon_fail(daemon, &diag);
 	if (options->check_config)
 		return server_check(daemon, options, &diag) == VEER_OK ? DAEMON_EXIT_OK : daemon_fail(daemon, &diag);
 	enum veer_err err = server_new(daemon, options, &server, &diag);
@@ -217,6 +237,7 @@ int main(int argc, char *argv[])
 	add_service(&table, &o);
 	add_admission(&table, &o);
 	add_views(&table, &o);
+	privilege_options_add(&table, &o.names);
 	const struct args_spec spec = {
 		.usage = "veer-dnsd --listen ADDR@PORT (--zone ORIGIN=FILE ... | --feed URL --state DIR) [options]",
 		.summary = "Answers DNS authoritatively, and hands out only what works.",

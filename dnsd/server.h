@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/daemon.h"
+#include "base/privilege.h"
 #include "dnsd/admission.h"
 
 /* What the command line and the configuration file say. Zero it, set the defaults by server_options_default(). */
@@ -37,6 +38,7 @@ struct server_options {
 	int64_t zone_metrics; /* zones with counters of their own */
 	int64_t workers;
 	struct admission_options admission;
+	struct privilege_names names; /* who to be; main() has seen to it */
 };
 
 struct server;

@@ -235,6 +235,13 @@ static void on_outage(void *ctx, uint32_t failing)
 			 LOG_INT("items", (int64_t)failing));
 }
 
+static void on_runner_lost(void *ctx)
+{
+	struct agent *agent = ctx;
+	log_error(agent->log,
+		  "the process that runs programs has ended: checks of kind exec are unknown until a restart");
+}
+
 /* There is an identity: serve. */
 static void run(struct agent *agent)
 {
@@ -312,14 +319,14 @@ static void on_begin(void *ctx)
 
 /* --- starting -------------------------------------------------------------------------------------------------- */
 
-static enum veer_err read_settings(const struct agent_settings *settings, struct link *link, unsigned *allowed,
-				   struct veer_diag *diag)
+static enum veer_err read_settings(const struct agent_settings *settings, struct link *link,
+				   struct target_rules *targets, struct veer_diag *diag)
 {
 	enum veer_err err = link_urls_parse(settings->api, link, diag);
 	if (err == VEER_OK && settings->api_ca != NULL && strlen(settings->api_ca) >= sizeof link->ca_file)
 		err = veer_fail(diag, VEER_ERANGE, "the path of the CA file is too long");
-	if (err == VEER_OK && settings->allow_targets != NULL)
-		err = target_allow_parse(settings->allow_targets, allowed, diag);
+	if (err == VEER_OK)
+		err = target_rules_parse(settings->allow_targets, settings->deny_targets, targets, diag);
 	if (err == VEER_OK)
 		(void)snprintf(link->ca_file, sizeof link->ca_file, "%s",
 			       settings->api_ca != NULL ? settings->api_ca : "");
@@ -365,15 +372,15 @@ static void on_trim(void *ctx)
 
 /* --- life ------------------------------------------------------------------------------------------------------ */
 
-static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struct veer_diag *diag)
+static enum veer_err make_parts(struct agent *agent, const struct agent_settings *settings, struct veer_diag *diag)
 {
 	const struct prober_events events = {
 		.changed = on_change, .failing = on_failing, .outage = on_outage, .ctx = agent};
 	agent->http = http_client_new(agent->loop);
 	agent->disk = jobs_new(agent->loop, 1, 4);
-	unsigned allowed_targets = agent->env.allowed_targets;
+	const struct target_rules targets = agent->env.targets;
 	bool is_open = check_env_open(&agent->env, agent->loop) == VEER_OK;
-	agent->env.allowed_targets = allowed_targets;
+	agent->env.targets = targets;
 	if (!is_open || agent->http == NULL || agent->disk == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 	agent->env.places->crowded = on_crowded;
@@ -381,7 +388,9 @@ static enum veer_err make_parts(struct agent *agent, const char *exec_dir, struc
 	if (loop_timer_set(agent->loop, &agent->trim, TRIM_MS, on_trim, agent) != VEER_OK)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 	agent->link.http = agent->http;
-	if (exec_pool_allow(agent->env.exec, exec_dir, diag) != VEER_OK)
+	if (exec_pool_use(agent->env.exec, settings->runner_fd, settings->runner, on_runner_lost, agent) != VEER_OK)
+		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+	if (exec_pool_allow(agent->env.exec, settings->allow_exec, diag) != VEER_OK)
 		return VEER_EINVAL;
 	agent->references = references_new(&agent->env, agent->log, on_change, agent);
 	if (agent->references != NULL)
@@ -439,7 +448,7 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 	agent->log = log;
 	agent->events = *events;
 	agent->lock_fd = -1;
-	enum veer_err err = read_settings(settings, &agent->link, &agent->env.allowed_targets, diag);
+	enum veer_err err = read_settings(settings, &agent->link, &agent->env.targets, diag);
 	if (err == VEER_OK && strlen(settings->state_dir) >= sizeof agent->state_dir)
 		err = veer_fail(diag, VEER_ERANGE, "the path of the state directory is too long");
 	if (err == VEER_OK && settings->token_file != NULL && strlen(settings->token_file) >= sizeof agent->token_file)
@@ -455,7 +464,7 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 		err = lock_state(agent, diag);
 	}
 	if (err == VEER_OK)
-		err = make_parts(agent, settings->allow_exec, diag);
+		err = make_parts(agent, settings, diag);
 	if (err == VEER_OK)
 		err = set_references(agent, settings, diag);
 	if (err == VEER_OK)
@@ -493,8 +502,8 @@ void agent_free(struct agent **agent_ptr)
 enum veer_err agent_reload(struct agent *agent, const struct agent_settings *settings, struct veer_diag *diag)
 {
 	struct link link = agent->link;
-	unsigned allowed = 0;
-	enum veer_err err = read_settings(settings, &link, &allowed, diag);
+	struct target_rules targets;
+	enum veer_err err = read_settings(settings, &link, &targets, diag);
 	if (err != VEER_OK)
 		return err;
 	if (strcmp(settings->state_dir, agent->state_dir) != 0 ||
@@ -508,7 +517,7 @@ enum veer_err agent_reload(struct agent *agent, const struct agent_settings *set
 	if (err != VEER_OK)
 		return VEER_EINVAL;
 	agent->link = link;
-	agent->env.allowed_targets = allowed;
+	agent->env.targets = targets;
 	if (agent->enrol == NULL)
 		stream_start(agent->stream);
 	return VEER_OK;

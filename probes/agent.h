@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+#include <sys/types.h>
+
 #include "base/log.h"
 #include "base/loop.h"
 
@@ -21,6 +23,9 @@ struct agent_settings {
 	const char *state_dir;
 	const char *region;            /* NULL: whatever enrolment says */
 	const char *allow_targets;     /* NULL: none of the special ones */
+	const char *deny_targets;      /* prefixes, or NULL */
+	int runner_fd;                 /* of the runner that was started for us (runner.h); -1: none */
+	pid_t runner;                  /* its number */
 	const char *allow_exec;        /* a directory of programs; NULL: none are run */
 	const char *const *references; /* texts (reference.h); `reference_count` of them */
 	size_t reference_count;

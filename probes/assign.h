@@ -8,9 +8,9 @@
  * rendezvous hash of (check, agent), so that an agent that comes or goes moves only its own share.
  *
  * The parts of a calculated check are items of every endpoint whose pool lists it, whether the pool lists them or not.
- * A part that is not there is unknown for good; so is one that has no room among VERDICT_ITEMS_MAX, and so are all parts
- * of a check that is calculated in a loop or nested too deep: these the API refuses, but a store may hold them. Threads:
- * pure functions.
+ * A part that is not there is unknown for good; so is one that has no room among VERDICT_ITEMS_MAX, and so are all
+ * parts of a check that is calculated in a loop or nested too deep: these the API refuses, but a store may hold them.
+ * Threads: pure functions.
  */
 #ifndef VEER_PROBES_ASSIGN_H
 #define VEER_PROBES_ASSIGN_H

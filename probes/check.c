@@ -31,16 +31,17 @@ enum veer_err check_env_open(struct check_env *env, struct loop *loop)
 	env->slow = jobs_new(loop, SLOW_THREADS, JOBS_WAITING);
 	if (env->quick != NULL && env->slow != NULL)
 		env->resolver = resolver_new(loop, env->quick, env->slow);
-	if (env->quick != NULL)
-		env->exec = exec_pool_new(loop, env->quick);
+	env->exec = exec_pool_new(loop);
+	env->own = target_own_new();
 	env->trust = tls_trust_new();
 	env->chains = tls_chains_new();
 	env->sessions = tls_sessions_new(SESSIONS);
 	env->tls = tls_context_new();
 	env->kept = http_kept_new(loop, KEPT_CONNECTIONS);
 	env->places = calloc(1, sizeof *env->places);
-	if (env->resolver == NULL || env->exec == NULL || env->trust == NULL || env->chains == NULL ||
-	    env->sessions == NULL || env->tls == NULL || env->kept == NULL || env->places == NULL) {
+	if (env->resolver == NULL || env->exec == NULL || env->own == NULL || env->trust == NULL ||
+	    env->chains == NULL || env->sessions == NULL || env->tls == NULL || env->kept == NULL ||
+	    env->places == NULL) {
 		check_env_close(env);
 		return VEER_ENOMEM;
 	}
@@ -57,6 +58,7 @@ void check_env_close(struct check_env *env)
 	http_kept_free(&env->kept);
 	jobs_free(&env->quick, false); /* a resolver may take its time */
 	jobs_free(&env->slow, false);
+	target_own_free(&env->own);
 	tls_context_free(&env->tls);
 	tls_sessions_free(&env->sessions);
 	tls_chains_free(&env->chains);
@@ -263,8 +265,12 @@ static void connect_to(struct check_probe *probe)
 bool probe_vet(struct check_probe *probe, const struct veer_addr *addr, const char *name)
 {
 	char text[VEER_ADDR_TEXT_SIZE];
-	const char *class = veer_addr_class_text(veer_addr_classify(addr));
-	bool is_allowed = target_is_allowed(addr, probe->env->allowed_targets);
+	struct target_own *own = probe->env->own;
+	bool is_own = own != NULL && target_own_has(own, addr, loop_now_ms(probe->env->loop));
+	bool is_loopback = veer_addr_is_loopback(addr);
+	bool is_allowed = target_is_allowed(addr, &probe->env->targets, is_own);
+	const char *class = is_own && !is_loopback ? "an address of this host, which counts as loopback"
+						   : veer_addr_class_text(veer_addr_classify(addr));
 	veer_addr_print(addr, text);
 	if (!is_allowed)
 		(void)probe_detail(probe, "%s is %s, which this agent does not allow", text, class);

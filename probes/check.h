@@ -18,6 +18,7 @@
 #include "base/loop.h"
 #include "probes/jobs.h"
 #include "probes/report.h"
+#include "probes/target.h"
 #include "zones/model.h"
 
 #define CHECK_LATE_MS 500          /* so long behind its deadline a probe must have ended, or the agent was held up */
@@ -29,7 +30,7 @@ typedef void check_note_fn(void *ctx, const char *step, const char *text);
 /* What probes need from their agent. Made by check_env_open(); borrowed while any probe runs. */
 struct check_env {
 	struct loop *loop;
-	struct jobs *quick; /* threads for names, and for starting programs */
+	struct jobs *quick; /* threads for names */
 	struct jobs *slow;  /* threads for names that were slow before */
 	struct resolver *resolver;
 	struct tls_trust *trust;
@@ -38,10 +39,11 @@ struct check_env {
 	struct ssl_ctx_st *tls;
 	struct places *places; /* of connections by TLS: each costs some 50 KiB while it is used */
 	struct http_kept *kept;
-	struct exec_pool *exec;   /* allows nothing until exec_pool_allow() */
-	unsigned allowed_targets; /* a mask of enum target_class; set by the owner */
-	bool is_by_hand;          /* connect to any address, and only say what an agent would refuse */
-	check_note_fn *note;      /* told of each step; NULL: nobody asks */
+	struct exec_pool *exec;      /* allows nothing until exec_pool_allow() */
+	struct target_rules targets; /* set by the owner */
+	struct target_own *own;      /* this host's addresses; NULL: they are as any other */
+	bool is_by_hand;             /* connect to any address, and only say what an agent would refuse */
+	check_note_fn *note;         /* told of each step; NULL: nobody asks */
 	void *note_ctx;
 };
 

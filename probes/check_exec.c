@@ -107,6 +107,10 @@ void probe_exec(struct check_probe *probe)
 		probe_finish_later(probe, PROBE_REASON_EXEC_REFUSED, "this agent runs no programs (--allow-exec)");
 		return;
 	}
+	if (exec_pool_lost(probe->env->exec) != NULL) {
+		probe_finish_later(probe, PROBE_REASON_EXEC_REFUSED, exec_pool_lost(probe->env->exec));
+		return;
+	}
 	struct exec_probe *own = calloc(1, sizeof *own);
 	probe->own = own;
 	probe->free_own = exec_free;

@@ -3,202 +3,124 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <signal.h>
-#include <spawn.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGUMENTS_BYTES 65536 /* of all arguments and the environment */
 #define READS_A_TURN 16
+#define FAREWELL_MS 1000 /* for the runner to end */
+
+enum { MESSAGE_BYTES = sizeof(struct runner_request) + RUNNER_STRINGS_BYTES };
+
+static const char lost_text[] = "the process that runs programs has ended: restart the agent";
 
 enum run_state {
-	RUN_WAITS,    /* for a place */
-	RUN_STARTING, /* in a thread */
-	RUN_RUNS,
-	RUN_ENDED, /* never started, or gone */
+	RUN_WAITS, /* for a place */
+	RUN_RUNS,  /* the runner has been asked to start it */
 };
 
 struct exec_run {
-	struct exec_pool *pool; /* NULL: the pool is gone, and nobody waits */
+	struct exec_pool *pool;
 	struct exec_run *next;  /* in the pool's list, oldest first */
 	struct exec_run **link; /* what points here */
 	enum run_state state;
 	exec_done_fn *done; /* NULL: cancelled */
 	void *ctx;
-	char **argv; /* with the environment and all strings one allocation */
-	char **environment;
-	char *dir; /* a copy: the thread reads it */
+	struct runner_request request;
+	char *strings; /* the arguments and the environment, each with its NUL */
+	size_t strings_len;
 	int64_t began_ms;
-	pid_t pid;      /* 0: none */
-	int pidfd;      /* -1: none */
-	int output_fd;  /* our end of its output, or -1 */
-	size_t written; /* by it, so far */
+	int output_fd;   /* our end of its output, or -1 */
+	size_t written;  /* by it, so far */
+	bool needs_kill; /* the runner has not been told yet */
+	bool is_failing; /* it ends in the next turn of the loop */
 	struct exec_result result;
-	char error[160];
+	char error[RUNNER_TEXT_SIZE];
 	char output[EXEC_OUTPUT_KEPT];
 };
 
 struct exec_pool {
 	struct loop *loop;
-	struct jobs *threads;
 	char *dir; /* without final slashes; NULL: nothing is allowed */
 	struct exec_run *runs;
 	struct exec_run **last; /* where the next one goes */
 	uint32_t running;       /* that have a place */
+	uint32_t next_id;
+	int runner_fd; /* -1: there is none */
+	pid_t runner;  /* its number */
+	bool is_given; /* the runner was, and cannot be made again */
+	bool is_lost;  /* the runner has ended */
+	void (*on_lost)(void *ctx);
+	void *lost_ctx;
+	char message[MESSAGE_BYTES];
 };
 
-/* --- in the thread --------------------------------------------------------------------------------------------- */
+static void start_waiting(struct exec_pool *pool);
+static void on_reply(void *ctx, int fd, unsigned events);
+
+/* --- orders to the runner -------------------------------------------------------------------------------------- */
+
+/* Never waits for the runner. False: it takes nothing now, or has gone. */
+static bool tell(struct exec_pool *pool, const struct runner_request *request, const char *strings, size_t len,
+		 int descriptor)
+{
+	char control[CMSG_SPACE(sizeof descriptor)] = {0};
+	memcpy(pool->message, request, sizeof *request);
+	if (len > 0)
+		memcpy(pool->message + sizeof *request, strings, len);
+	struct iovec iov = {pool->message, sizeof *request + len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (descriptor >= 0) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof control;
+		struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
+		h->cmsg_level = SOL_SOCKET;
+		h->cmsg_type = SCM_RIGHTS;
+		h->cmsg_len = CMSG_LEN(sizeof descriptor);
+		memcpy(CMSG_DATA(h), &descriptor, sizeof descriptor);
+	}
+	ssize_t sent;
+	do
+		sent = sendmsg(pool->runner_fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent >= 0;
+}
+
+/* Kill all that is left of it. Its end is heard of by the runner's word. */
+static void kill_run(struct exec_run *run)
+{
+	const struct runner_request order = {.kind = RUNNER_KILL, .id = run->request.id};
+	run->needs_kill = !tell(run->pool, &order, NULL, 0, -1);
+}
+
+/* --- runs ------------------------------------------------------------------------------------------------------ */
 
 static void refuse(struct exec_run *run, enum veer_err err, const char *what, int error)
 {
 	run->result.err = err;
-	(void)snprintf(run->error, sizeof run->error, "%.80s %s%s%s", run->argv[0], what, error != 0 ? ": " : "",
+	(void)snprintf(run->error, sizeof run->error, "%s%s%s", what, error != 0 ? ": " : "",
 		       error != 0 ? strerrordesc_np(error) : "");
-}
-
-/* Is it a file below the directory, whatever symbolic links it is reached by? The kernel says so. */
-static bool is_allowed(struct exec_run *run)
-{
-	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-	size_t len = strlen(run->dir);
-	struct stat st = {0};
-	if (strncmp(run->argv[0], run->dir, len) != 0 || run->argv[0][len] != '/') {
-		refuse(run, VEER_EAUTH, "is not below the directory that this agent allows", 0);
-		return false;
-	}
-	const char *rest = run->argv[0] + len + strspn(run->argv[0] + len, "/");
-	int dir_fd = open(run->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = dir_fd >= 0 ? (int)syscall(SYS_openat2, dir_fd, rest, &how, sizeof how) : -1;
-	int error = errno;
-	bool is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-	if (fd >= 0)
-		(void)close(fd);
-	if (dir_fd >= 0)
-		(void)close(dir_fd);
-	if (fd < 0 && error == EXDEV)
-		refuse(run, VEER_EAUTH, "leads out of the directory that this agent allows", 0);
-	else if (fd < 0)
-		refuse(run, VEER_EIO, "cannot be opened", error);
-	else if (!is_file)
-		refuse(run, VEER_EAUTH, "is no program", 0);
-	return is_file;
-}
-
-/* A descriptor less than all that are open, so that nothing leaks into it: not even what others open meanwhile. */
-static int set_actions(posix_spawn_file_actions_t *actions, int output)
-{
-	int rc = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(actions, output, 1);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(actions, output, 2);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addclosefrom_np(actions, 3);
-	return rc == 0 ? posix_spawn_file_actions_addchdir_np(actions, "/") : rc;
-}
-
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-	sigset_t none, all;
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	int rc = posix_spawnattr_setflags(attributes,
-					  POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	if (rc == 0)
-		rc = posix_spawnattr_setpgroup(attributes, 0);
-	if (rc == 0)
-		rc = posix_spawnattr_setsigmask(attributes, &none);
-	return rc == 0 ? posix_spawnattr_setsigdefault(attributes, &all) : rc;
-}
-
-/* posix_spawn(3) shares our memory until the program runs: no copy, however large the agent is. */
-static int spawn(struct exec_run *run, int output)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int rc = posix_spawn_file_actions_init(&actions);
-	if (rc != 0)
-		return rc;
-	rc = posix_spawnattr_init(&attributes);
-	if (rc == 0) {
-		rc = set_actions(&actions, output);
-		if (rc == 0)
-			rc = set_attributes(&attributes);
-		if (rc == 0)
-			rc = posix_spawn(&run->pid, run->argv[0], &actions, &attributes, run->argv, run->environment);
-		(void)posix_spawnattr_destroy(&attributes);
-	}
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (rc != 0)
-		run->pid = 0;
-	return rc;
-}
-
-/* Kill all that is left of it. It is not reaped yet, so that its number is still its own. */
-static void kill_group(const struct exec_run *run)
-{
-	(void)kill(-run->pid, SIGKILL);
-}
-
-static void work(void *ctx)
-{
-	struct exec_run *run = ctx;
-	int ends[2] = {-1, -1};
-	if (!is_allowed(run))
-		return;
-	int error = pipe2(ends, O_CLOEXEC) != 0 ? errno : 0;
-	if (error == 0)
-		error = fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0 ? errno : 0;
-	if (error == 0)
-		error = spawn(run, ends[1]);
-	if (error == 0) {
-		run->pidfd = pidfd_open(run->pid, 0); /* ours, and not reaped: it cannot be another's */
-		error = run->pidfd < 0 ? errno : 0;
-	}
-	if (ends[1] >= 0)
-		(void)close(ends[1]);
-	run->output_fd = ends[0];
-	if (error == 0)
-		return;
-	refuse(run, VEER_EIO, "cannot be started", error);
-	if (run->pid > 0) {
-		kill_group(run);
-		(void)waitpid(run->pid, NULL, 0);
-		run->pid = 0;
-	}
-}
-
-/* --- in the loop ----------------------------------------------------------------------------------------------- */
-
-static void start_waiting(struct exec_pool *pool);
-
-static void detach(struct exec_run *run)
-{
-	struct exec_pool *pool = run->pool;
-	*run->link = run->next;
-	if (run->next != NULL)
-		run->next->link = run->link;
-	else
-		pool->last = run->link;
 }
 
 static void run_free(struct exec_run *run)
 {
-	if (run->pool != NULL)
-		detach(run);
+	struct exec_pool *pool = run->pool;
+	if (run->link != NULL) {
+		*run->link = run->next;
+		if (run->next != NULL)
+			run->next->link = run->link;
+		else
+			pool->last = run->link;
+	}
 	if (run->output_fd >= 0)
 		(void)close(run->output_fd);
-	if (run->pidfd >= 0)
-		(void)close(run->pidfd);
-	free(run->argv);
-	free(run->dir);
+	free(run->strings);
 	free(run);
 }
 
@@ -208,11 +130,8 @@ static void end(struct exec_run *run)
 	struct exec_pool *pool = run->pool;
 	if (run->output_fd >= 0)
 		loop_unwatch(pool->loop, run->output_fd);
-	if (run->pidfd >= 0)
-		loop_unwatch(pool->loop, run->pidfd);
 	if (run->state != RUN_WAITS)
 		pool->running--;
-	run->state = RUN_ENDED;
 	run->result.error = run->error;
 	run->result.output = run->output;
 	if (run->done != NULL)
@@ -252,55 +171,45 @@ static void on_output(void *ctx, int fd, unsigned events)
 		return;
 	loop_unwatch(run->pool->loop, fd);
 	if (run->result.is_cut)
-		kill_group(run);
+		kill_run(run);
 }
 
-static void on_end(void *ctx, int fd, unsigned events)
+static void on_not_started(void *ctx)
 {
-	struct exec_run *run = ctx;
-	siginfo_t info = {0};
-	(void)events;
-	kill_group(run); /* what it left behind; before it is reaped, while its number is its own */
-	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
-		return;
-	run->pid = 0;
-	if (!run->result.is_cut)
-		(void)read_output(run);
-	run->result.is_killed = info.si_code != CLD_EXITED;
-	run->result.code = info.si_status;
-	end(run);
+	end(ctx);
 }
 
-/* The thread has done its part. */
-static void on_started(void *ctx)
+/* In a turn of its own: nobody is called back before exec_start() returns. */
+static void fail_soon(struct exec_run *run, const char *what, int error)
 {
-	struct exec_run *run = ctx;
-	if (run->pool == NULL) { /* the pool went meanwhile */
-		if (run->pid > 0) {
-			kill_group(run);
-			(void)waitpid(run->pid, NULL, 0);
-		}
-		run_free(run);
-		return;
-	}
-	if (run->pid == 0) {
-		end(run);
-		return;
-	}
+	refuse(run, VEER_EIO, what, error);
+	run->is_failing = true;
+	if (loop_post(run->pool->loop, on_not_started, run) != VEER_OK)
+		run->done = NULL; /* memory is out: its owner has a deadline */
+}
+
+/* Ask for it to be started. It has a place from here on, also if that fails. */
+static void begin(struct exec_run *run)
+{
+	struct exec_pool *pool = run->pool;
+	int ends[2] = {-1, -1};
 	run->state = RUN_RUNS;
-	run->began_ms = loop_now_ms(run->pool->loop);
-	struct loop *loop = run->pool->loop;
-	if (run->done == NULL)
-		kill_group(run);
-	if (loop_watch(loop, run->pidfd, LOOP_READ, on_end, run) == VEER_OK &&
-	    loop_watch(loop, run->output_fd, LOOP_READ, on_output, run) == VEER_OK)
+	run->began_ms = loop_now_ms(pool->loop);
+	pool->running++;
+	int error = pipe2(ends, O_CLOEXEC) != 0 ? errno : 0;
+	if (error == 0)
+		error = fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0 ? errno : 0;
+	run->output_fd = ends[0];
+	if (error == 0 && loop_watch(pool->loop, ends[0], LOOP_READ, on_output, run) != VEER_OK)
+		error = ENOMEM;
+	bool is_told = error == 0 && tell(pool, &run->request, run->strings, run->strings_len, ends[1]);
+	if (error == 0 && !is_told)
+		error = errno;
+	if (ends[1] >= 0)
+		(void)close(ends[1]);
+	if (error == 0)
 		return;
-	/* Nobody would tell us of its end. */
-	kill_group(run);
-	(void)waitpid(run->pid, NULL, 0);
-	run->pid = 0;
-	run->result.err = VEER_ENOMEM;
-	end(run);
+	fail_soon(run, pool->is_lost ? lost_text : "the program cannot be started", pool->is_lost ? 0 : error);
 }
 
 static void start_waiting(struct exec_pool *pool)
@@ -308,41 +217,104 @@ static void start_waiting(struct exec_pool *pool)
 	struct exec_run *run = pool->runs;
 	while (run != NULL && pool->running < EXEC_RUNNING_MAX) {
 		struct exec_run *next = run->next;
-		if (run->state == RUN_WAITS && jobs_add(pool->threads, work, on_started, run) == VEER_OK) {
-			run->state = RUN_STARTING;
-			pool->running++;
-		}
+		if (run->state == RUN_WAITS)
+			begin(run);
 		run = next;
 	}
 }
 
-/* One allocation of pointers and strings. */
-static bool copy_vectors(struct exec_run *run, const char *const *argv, const char *const *environment)
+/* --- the runner's word ----------------------------------------------------------------------------------------- */
+
+static struct exec_run *find(struct exec_pool *pool, uint32_t id)
 {
-	size_t count = 2;
-	size_t bytes = 0;
-	for (size_t i = 0; argv[i] != NULL; i++, count++)
-		bytes += strlen(argv[i]) + 1;
-	for (size_t i = 0; environment[i] != NULL; i++, count++)
-		bytes += strlen(environment[i]) + 1;
-	if (bytes > ARGUMENTS_BYTES)
-		return false;
-	run->argv = malloc(count * sizeof *run->argv + bytes);
-	if (run->argv == NULL)
-		return false;
-	char **at = run->argv;
-	char *text = (char *)(run->argv + count);
-	for (int part = 0; part < 2; part++) {
-		const char *const *from = part == 0 ? argv : environment;
-		if (part == 1)
-			run->environment = at;
-		for (size_t i = 0; from[i] != NULL; i++) {
-			size_t size = strlen(from[i]) + 1;
-			*at++ = memcpy(text, from[i], size);
-			text += size;
+	struct exec_run *run = pool->runs;
+	while (run != NULL && (run->state != RUN_RUNS || run->request.id != id))
+		run = run->next;
+	return run;
+}
+
+static void hear(struct exec_pool *pool, struct runner_reply *reply)
+{
+	struct exec_run *run = find(pool, reply->id);
+	reply->text[sizeof reply->text - 1] = '\0';
+	if (run == NULL || run->is_failing)
+		return;
+	if (reply->kind == RUNNER_REFUSED)
+		refuse(run, reply->code == VEER_EAUTH ? VEER_EAUTH : VEER_EIO, reply->text, 0);
+	if (reply->kind != RUNNER_ENDED)
+		return;
+	if (!run->result.is_cut && run->result.err == VEER_OK)
+		(void)read_output(run);
+	run->result.is_killed = reply->is_killed != 0;
+	run->result.code = reply->code;
+	end(run);
+}
+
+/* It has ended, or speaks nonsense: nothing can be run any more, and what ran was killed. */
+static void lose(struct exec_pool *pool)
+{
+	pool->is_lost = true;
+	loop_unwatch(pool->loop, pool->runner_fd);
+	(void)close(pool->runner_fd);
+	pool->runner_fd = -1;
+	(void)waitpid(pool->runner, NULL, WNOHANG);
+	for (struct exec_run *run = pool->runs; run != NULL; run = run->next)
+		if (run->state == RUN_RUNS && !run->is_failing)
+			fail_soon(run, lost_text, 0);
+	if (pool->on_lost != NULL)
+		pool->on_lost(pool->lost_ctx);
+}
+
+static void tell_again(struct exec_pool *pool)
+{
+	for (struct exec_run *run = pool->runs; run != NULL; run = run->next)
+		if (run->needs_kill)
+			kill_run(run);
+}
+
+static void on_reply(void *ctx, int fd, unsigned events)
+{
+	struct exec_pool *pool = ctx;
+	(void)events;
+	for (int i = 0; i < READS_A_TURN; i++) {
+		struct runner_reply reply;
+		ssize_t len = recv(fd, &reply, sizeof reply, MSG_DONTWAIT);
+		if (len < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (len != (ssize_t)sizeof reply) {
+			lose(pool);
+			return;
 		}
-		*at++ = NULL;
+		hear(pool, &reply);
 	}
+	tell_again(pool);
+}
+
+/* --- from the outside ------------------------------------------------------------------------------------------ */
+
+static bool copy_strings(struct exec_run *run, const char *const *argv, const char *const *environment)
+{
+	size_t bytes = 0;
+	uint32_t counts[2] = {0, 0};
+	const char *const *const lists[2] = {argv, environment};
+	for (int part = 0; part < 2; part++)
+		for (; lists[part][counts[part]] != NULL; counts[part]++)
+			bytes += strlen(lists[part][counts[part]]) + 1;
+	if (bytes > RUNNER_STRINGS_BYTES || counts[0] > RUNNER_ARGUMENTS_MAX || counts[1] > RUNNER_ARGUMENTS_MAX)
+		return false;
+	char *at = run->strings = malloc(bytes + 1);
+	if (at == NULL)
+		return false;
+	for (int part = 0; part < 2; part++) {
+		for (uint32_t i = 0; i < counts[part]; i++) {
+			size_t size = strlen(lists[part][i]) + 1;
+			memcpy(at, lists[part][i], size);
+			at += size;
+		}
+	}
+	run->strings_len = bytes;
+	run->request.argc = counts[0];
+	run->request.envc = counts[1];
 	return true;
 }
 
@@ -354,18 +326,18 @@ enum veer_err exec_start(struct exec_pool *pool, const char *const *argv, const 
 	struct exec_run *run = calloc(1, sizeof *run);
 	if (run == NULL)
 		return VEER_ENOMEM;
-	*run = (struct exec_run){.done = done, .ctx = ctx, .pidfd = -1, .output_fd = -1};
-	run->dir = strdup(pool->dir);
-	if (run->dir == NULL || !copy_vectors(run, argv, environment)) {
+	*run = (struct exec_run){.pool = pool, .done = done, .ctx = ctx, .output_fd = -1};
+	run->request.kind = RUNNER_START;
+	run->request.id = ++pool->next_id;
+	if (!copy_strings(run, argv, environment)) {
 		run_free(run);
 		return VEER_ENOMEM;
 	}
-	run->pool = pool;
 	run->link = pool->last;
 	*pool->last = run;
 	pool->last = &run->next;
-	start_waiting(pool);
 	*out = run;
+	start_waiting(pool);
 	return VEER_OK;
 }
 
@@ -379,35 +351,105 @@ void exec_cancel(struct exec_run *run)
 	run->done = NULL;
 	if (run->state == RUN_WAITS)
 		run_free(run);
-	else if (run->state == RUN_RUNS)
-		kill_group(run); /* its end is heard of by the pidfd */
+	else if (run->pool->runner_fd >= 0)
+		kill_run(run);
 }
 
 /* --- the pool -------------------------------------------------------------------------------------------------- */
 
-struct exec_pool *exec_pool_new(struct loop *loop, struct jobs *threads)
+struct exec_pool *exec_pool_new(struct loop *loop)
 {
 	struct exec_pool *pool = calloc(1, sizeof *pool);
 	if (pool == NULL)
 		return NULL;
-	*pool = (struct exec_pool){.loop = loop, .threads = threads};
+	pool->loop = loop;
+	pool->runner_fd = -1;
 	pool->last = &pool->runs;
 	return pool;
 }
 
-enum veer_err exec_pool_allow(struct exec_pool *pool, const char *dir, struct veer_diag *diag)
+enum veer_err exec_pool_use(struct exec_pool *pool, int fd, pid_t runner, void (*on_lost)(void *ctx), void *ctx)
+{
+	enum veer_err err = fd >= 0 ? loop_watch(pool->loop, fd, LOOP_READ, on_reply, pool) : VEER_OK;
+	if (err != VEER_OK)
+		return err;
+	pool->runner_fd = fd;
+	pool->runner = runner;
+	pool->is_given = true;
+	pool->on_lost = on_lost;
+	pool->lost_ctx = ctx;
+	return VEER_OK;
+}
+
+/* It ends when its socket is closed. */
+static void dismiss(struct exec_pool *pool)
+{
+	if (pool->runner_fd < 0)
+		return;
+	loop_unwatch(pool->loop, pool->runner_fd);
+	(void)close(pool->runner_fd);
+	pool->runner_fd = -1;
+	struct pollfd end = {.fd = pidfd_open(pool->runner, 0), .events = POLLIN};
+	if (end.fd >= 0) {
+		(void)poll(&end, 1, FAREWELL_MS);
+		(void)close(end.fd);
+	}
+	(void)waitpid(pool->runner, NULL, WNOHANG);
+}
+
+/* The runner that was given reads the configuration itself; one of our own is made anew, and what it ran is killed. */
+static enum veer_err point_runner(struct exec_pool *pool, const char *dir, struct veer_diag *diag)
+{
+	const struct runner_request order = {.kind = RUNNER_RELOAD};
+	const struct runner_config config = {.dir = dir};
+	if (pool->is_given)
+		return pool->runner_fd < 0 || tell(pool, &order, NULL, 0, -1)
+			       ? VEER_OK
+			       : veer_fail(diag, VEER_EIO, "the process for programs does not listen");
+	if (pool->dir != NULL && strcmp(pool->dir, dir) == 0 && !pool->is_lost)
+		return VEER_OK;
+	int fd;
+	pid_t runner;
+	enum veer_err err = runner_start(&config, &fd, &runner, diag);
+	if (err != VEER_OK)
+		return err;
+	dismiss(pool);
+	pool->runner_fd = fd;
+	pool->runner = runner;
+	pool->is_lost = false;
+	return loop_watch(pool->loop, fd, LOOP_READ, on_reply, pool);
+}
+
+enum veer_err exec_dir_check(const char *dir, char out[RUNNER_DIR_SIZE], struct veer_diag *diag)
 {
 	struct stat st;
-	size_t len = dir != NULL ? strlen(dir) : 0;
-	char *copy = NULL;
-	if (dir != NULL && dir[0] != '/')
+	size_t len = strlen(dir);
+	if (dir[0] != '/')
 		return veer_fail(diag, VEER_EINVAL, "'%.200s' is no absolute path", dir);
-	if (dir != NULL && (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)))
+	if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
 		return veer_fail(diag, VEER_ENOTFOUND, "'%.200s' is no directory", dir);
 	while (len > 1 && dir[len - 1] == '/')
 		len--;
-	if (dir != NULL && (copy = strndup(dir, len)) == NULL)
-		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+	if (len >= RUNNER_DIR_SIZE)
+		return veer_fail(diag, VEER_ERANGE, "'%.200s...' is too long", dir);
+	memcpy(out, dir, len);
+	out[len] = '\0';
+	return VEER_OK;
+}
+
+enum veer_err exec_pool_allow(struct exec_pool *pool, const char *dir, struct veer_diag *diag)
+{
+	char path[RUNNER_DIR_SIZE];
+	enum veer_err err = dir != NULL ? exec_dir_check(dir, path, diag) : VEER_OK;
+	if (err == VEER_OK && dir != NULL && pool->is_given && pool->runner_fd < 0 && !pool->is_lost)
+		err = veer_fail(diag, VEER_EAUTH, "--allow-exec needs a restart");
+	if (err == VEER_OK && (dir != NULL || pool->is_given))
+		err = point_runner(pool, dir != NULL ? path : "", diag);
+	char *copy = err == VEER_OK && dir != NULL ? strdup(path) : NULL;
+	if (err == VEER_OK && dir != NULL && copy == NULL)
+		err = veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
+	if (err != VEER_OK)
+		return err;
 	free(pool->dir);
 	pool->dir = copy;
 	return VEER_OK;
@@ -418,28 +460,21 @@ bool exec_pool_is_open(const struct exec_pool *pool)
 	return pool->dir != NULL;
 }
 
-static void abandon(struct exec_run *run)
+const char *exec_pool_lost(const struct exec_pool *pool)
 {
-	if (run->state == RUN_STARTING) { /* on_started() frees it */
-		detach(run);
-		run->pool = NULL;
-		return;
-	}
-	if (run->pid > 0) {
-		loop_unwatch(run->pool->loop, run->pidfd);
-		loop_unwatch(run->pool->loop, run->output_fd);
-		kill_group(run);
-		(void)waitid(P_PIDFD, (id_t)run->pidfd, &(siginfo_t){0}, WEXITED | WNOHANG);
-	}
-	run_free(run);
+	return pool->is_lost ? lost_text : NULL;
 }
 
 void exec_pool_free(struct exec_pool **pool)
 {
 	if (*pool == NULL)
 		return;
-	while ((*pool)->runs != NULL)
-		abandon((*pool)->runs);
+	while ((*pool)->runs != NULL) {
+		if ((*pool)->runs->output_fd >= 0)
+			loop_unwatch((*pool)->loop, (*pool)->runs->output_fd);
+		run_free((*pool)->runs);
+	}
+	dismiss(*pool);
 	free((*pool)->dir);
 	free(*pool);
 	*pool = NULL;

@@ -22,6 +22,7 @@ enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 2 };
 struct options {
 	const char *file;
 	const char *allow_targets;
+	const char *deny_targets;
 	const char *allow_exec;
 	const char *ca_file;
 	const char *method;
@@ -131,8 +132,13 @@ static void add_limits(struct args_table *t, struct options *o)
 		{.name = "allow-targets",
 		 .kind = ARGS_STRING,
 		 .target = &o->allow_targets,
-		 .value = "CLASS[,CLASS...]",
+		 .value = "CLASS|PREFIX[,...]",
 		 .help = "what the agent is run with: says whether it would probe this"},
+		{.name = "deny-targets",
+		 .kind = ARGS_STRING,
+		 .target = &o->deny_targets,
+		 .value = "PREFIX[,...]",
+		 .help = "likewise"},
 		{.name = "allow-exec",
 		 .kind = ARGS_STRING,
 		 .target = &o->allow_exec,
@@ -333,12 +339,11 @@ static int run_all(struct hand *hand, const struct args_list *targets, struct ar
 
 static enum veer_err prepare(struct hand *hand, struct veer_diag *diag)
 {
-	enum veer_err err = VEER_OK;
+	enum veer_err err;
 	hand->loop = loop_new(veer_clock_system());
 	if (hand->loop == NULL || check_env_open(&hand->env, hand->loop) != VEER_OK)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
-	if (hand->options.allow_targets != NULL)
-		err = target_allow_parse(hand->options.allow_targets, &hand->env.allowed_targets, diag);
+	err = target_rules_parse(hand->options.allow_targets, hand->options.deny_targets, &hand->env.targets, diag);
 	if (err == VEER_OK)
 		err = exec_pool_allow(hand->env.exec, hand->options.allow_exec, diag);
 	hand->env.note = on_note;

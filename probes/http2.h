@@ -18,12 +18,13 @@
 #include "probes/http_ask.h"
 
 #define HTTP2_HEAD_MAX_BYTES                                                                                           \
-	((size_t)64 * 1024)               /* header fields and trailers of all heads of a reply, as in http1.h         \
-					   */
-#define HTTP2_HEAD_PIECES_MAX 128         /* CONTINUATION frames of one head */
-#define HTTP2_EMPTY_FRAMES_MAX 1000       /* of those that bring nothing of a reply: for one request, or idle */
-#define HTTP2_BYTES_MAX ((size_t)2 << 20) /* of all that comes for one request, or idle: padding, frames nobody knows  \
-					   */
+	((size_t)64 * 1024)         /* header fields and trailers of all heads of a reply, as in http1.h               \
+				     */
+#define HTTP2_HEAD_PIECES_MAX 128   /* CONTINUATION frames of one head */
+#define HTTP2_EMPTY_FRAMES_MAX 1000 /* of those that bring nothing of a reply: for one request, or idle */
+#define HTTP2_BYTES_MAX                                                                                                \
+	((size_t)2 << 20) /* of all that comes for one request, or idle: padding, frames nobody knows                  \
+			   */
 
 enum http2_state {
 	HTTP2_MORE,      /* the reply goes on */

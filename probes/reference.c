@@ -203,7 +203,8 @@ struct references *references_new(const struct check_env *env, struct logger *lo
 	if (references == NULL)
 		return NULL;
 	*references = (struct references){.env = *env, .log = log, .changed = changed, .ctx = ctx};
-	references->env.allowed_targets = ~0u;
+	references->env.targets = (struct target_rules){.classes = ~0u};
+	references->env.own = NULL;
 	return references;
 }
 

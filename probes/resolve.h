@@ -28,9 +28,10 @@
 
 #define RESOLVE_ADDRESSES_MAX 16 /* of one name; the rest is ignored */
 #define RESOLVE_SLOW_MS 250      /* longer is slow */
-#define RESOLVE_UNPROVEN_MAX 16  /* names that were never quick, in the quick pool at a time; the rest go to the slow  \
-				  */
-#define RESOLVE_ATTEMPT_MS 1000  /* who asks within so long of another takes part in the same attempt */
+#define RESOLVE_UNPROVEN_MAX                                                                                           \
+	16                      /* names that were never quick, in the quick pool at a time; the rest go to the slow   \
+				 */
+#define RESOLVE_ATTEMPT_MS 1000 /* who asks within so long of another takes part in the same attempt */
 
 struct resolve_result {
 	/* VEER_OK; VEER_ENOTFOUND: the name's failure; VEER_ETIMEOUT: perhaps this host's resolver; VEER_EIO: this host

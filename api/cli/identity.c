@@ -6,6 +6,7 @@
 #include "api/cli/command.h"
 #include "api/cli/fields.h"
 #include "base/file.h"
+#include "base/privilege.h"
 
 enum { TOKEN_LIMITS = 3 };
 static const char *const limit_keys[TOKEN_LIMITS] = {"endpoints", "checks", "zones"};
@@ -97,8 +98,10 @@ int cli_token_create(int argc, char *argv[], int first)
 }
 
 /* The token into a file that only its owner reads, or onto stdout with the way to use it. */
-static int hand_out(const char *token, const char *how, const char *file)
+static int hand_out(const char *token, const char *how, const char *file, const char *owner)
 {
+	const struct privilege_names names = {.user = owner, .option = "--owner"};
+	struct privilege_user user;
 	struct veer_diag diag = {""};
 	if (file == NULL) {
 		(void)printf("%s\n", token);
@@ -109,12 +112,16 @@ static int hand_out(const char *token, const char *how, const char *file)
 	}
 	char line[256];
 	int len = snprintf(line, sizeof line, "%s\n", token);
-	return file_write_atomic(file, line, (size_t)len, 0600, &diag) == VEER_OK ? CLI_OK : cli_fail(&diag);
+	enum veer_err err = privilege_find(&names, &user, &diag);
+	const struct file_owner to = {user.uid, user.gid};
+	if (err == VEER_OK)
+		err = file_write_atomic_for(file, line, (size_t)len, 0600, user.is_set ? &to : NULL, &diag);
+	return err == VEER_OK ? CLI_OK : cli_fail(&diag);
 }
 
 /* Of an agent; without a region of a name server. */
 struct enrol_args {
-	const char *name, *region, *site, *out;
+	const char *name, *region, *site, *out, *owner;
 };
 
 static enum veer_err enrol(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
@@ -140,7 +147,7 @@ static int report_enrolment(void *ctx, const struct args_list *words, const stru
 		(void)snprintf(how, sizeof how,
 			       "veer-dnsd --listen ADDRESS@53 --feed https://THIS-HOST:PORT --token-file FILE --state "
 			       "/var/lib/veer-dnsd");
-	return hand_out(text_of(reply->json, "token"), how, a->out);
+	return hand_out(text_of(reply->json, "token"), how, a->out, a->owner);
 }
 
 int cli_agent_enrol(int argc, char *argv[], int first)
@@ -169,6 +176,11 @@ int cli_agent_enrol(int argc, char *argv[], int first)
 		 .target = &a.out,
 		 .value = "FILE",
 		 .help = "write the token here instead of printing it"},
+		{.name = "owner",
+		 .kind = ARGS_STRING,
+		 .target = &a.owner,
+		 .value = "NAME",
+		 .help = "whose file that is to be: the user that reads it (default: ours)"},
 	};
 	const struct cli_command command = {.usage = "veer agent enrol --name NAME --region REGION [--out FILE]",
 					    .summary =
@@ -196,6 +208,11 @@ int cli_nameserver_enrol(int argc, char *argv[], int first)
 		 .target = &a.out,
 		 .value = "FILE",
 		 .help = "write the token here instead of printing it"},
+		{.name = "owner",
+		 .kind = ARGS_STRING,
+		 .target = &a.owner,
+		 .value = "NAME",
+		 .help = "whose file that is to be: the user that reads it (default: ours)"},
 	};
 	const struct cli_command command = {.usage = "veer nameserver enrol --name NAME [--out FILE]",
 					    .summary =

@@ -36,7 +36,7 @@ static int supervise(struct running *r, const char *path)
 		service_deinit(&service);
 		return DAEMON_EXIT_OK;
 	}
-	enum veer_err err = file_make_dirs(service.state, &diag);
+	enum veer_err err = service_make_state(&service, &diag);
 	if (err == VEER_OK)
 		err = supervisor_new(r->daemon.loop, r->daemon.log, service.state, &r->supervisor, &diag);
 	if (err == VEER_OK)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/file.h"
+#include "base/privilege.h"
 #include "probes/reference.h"
 #include "probes/target.h"
 #include "zones/model.h"
@@ -23,8 +25,9 @@ static const struct config_field api_fields[] = {
 	{.key = "listen", .type = CONFIG_STRINGS, .max = 8},
 	{.key = "tls_cert", .type = CONFIG_STRING, .max = SERVICE_PATH_SIZE},
 	{.key = "tls_key", .type = CONFIG_STRING, .max = SERVICE_PATH_SIZE},
+	{.key = "user", .type = CONFIG_STRING, .min = 1, .max = PRIVILEGE_NAME_SIZE - 1},
 };
-static const struct config_schema api_schema = {api_fields, 3};
+static const struct config_schema api_schema = {api_fields, 4};
 
 static const struct config_field dnsd_fields[] = {
 	{.key = "listen", .type = CONFIG_STRINGS, .required = true, .min = 1, .max = 16},
@@ -35,16 +38,19 @@ static const struct config_field dnsd_fields[] = {
 	{.key = "rrl_exempt", .type = CONFIG_STRINGS, .max = 16},
 	{.key = "tcp_max", .type = CONFIG_INTEGER, .max = 1000000},
 	{.key = "tcp_max_prefix", .type = CONFIG_INTEGER, .max = 1000000},
+	{.key = "user", .type = CONFIG_STRING, .min = 1, .max = PRIVILEGE_NAME_SIZE - 1},
 };
-static const struct config_schema dnsd_schema = {dnsd_fields, 8};
+static const struct config_schema dnsd_schema = {dnsd_fields, 9};
 
 static const struct config_field probe_fields[] = {
 	{.key = "name", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
 	{.key = "region", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
-	{.key = "allow_targets", .type = CONFIG_STRING, .min = 1, .max = 255},
+	{.key = "allow_targets", .type = CONFIG_STRING, .min = 1, .max = 1023},
+	{.key = "deny_targets", .type = CONFIG_STRING, .min = 1, .max = 1023},
 	{.key = "reference", .type = CONFIG_STRINGS, .max = REFERENCES_MAX},
+	{.key = "user", .type = CONFIG_STRING, .min = 1, .max = PRIVILEGE_NAME_SIZE - 1},
 };
-static const struct config_schema probe_schema = {probe_fields, 4};
+static const struct config_schema probe_schema = {probe_fields, 6};
 
 static const struct config_field service_fields[] = {
 	{.key = "state", .type = CONFIG_STRING, .required = true, .min = 1, .max = SERVICE_PATH_SIZE - 64},
@@ -134,6 +140,18 @@ static void check_listen(struct checker *c, const char *section, const json_t *l
 	}
 }
 
+/* The child would refuse it, too. */
+static void check_user(struct checker *c, const char *section, const json_t *object)
+{
+	char pointer[64];
+	const struct privilege_names names = {.user = text(object, "user"), .option = "user"};
+	struct privilege_user user;
+	struct veer_diag why = {""};
+	(void)snprintf(pointer, sizeof pointer, "%s/user", section);
+	if (privilege_find(&names, &user, &why) != VEER_OK)
+		refuse(c, pointer, "%.300s", why.text);
+}
+
 static void check_api(struct checker *c, const json_t *api)
 {
 	const char *cert = text(api, "tls_cert"), *key = text(api, "tls_key");
@@ -142,6 +160,7 @@ static void check_api(struct checker *c, const json_t *api)
 	check_file(c, "/api/tls_cert", "tls_cert", cert);
 	check_file(c, "/api/tls_key", "tls_key", key);
 	check_listen(c, "api", json_object_get(api, "listen"), cert != NULL, false);
+	check_user(c, "/api", api);
 }
 
 static void check_exempt(struct checker *c, const json_t *prefixes)
@@ -167,16 +186,17 @@ static void check_dnsd(struct checker *c, const json_t *dnsd)
 		check_file(c, pointer, "geoip", json_string_value(json_array_get(files, i)));
 	}
 	check_exempt(c, json_object_get(dnsd, "rrl_exempt"));
+	check_user(c, "/dnsd", dnsd);
 }
 
-static void check_targets(struct checker *c, size_t probe, const char *targets)
+static void check_targets(struct checker *c, size_t probe, const char *key, const char *targets, bool is_denied)
 {
 	char pointer[64];
-	unsigned allowed;
+	struct target_rules rules;
 	struct veer_diag why = {""};
-	(void)snprintf(pointer, sizeof pointer, "/probes/%zu/allow_targets", probe);
-	if (targets != NULL && target_allow_parse(targets, &allowed, &why) != VEER_OK)
-		refuse(c, pointer, "allow_targets: %.300s", why.text);
+	(void)snprintf(pointer, sizeof pointer, "/probes/%zu/%s", probe, key);
+	if (target_rules_parse(is_denied ? NULL : targets, is_denied ? targets : NULL, &rules, &why) != VEER_OK)
+		refuse(c, pointer, "%s: %.300s", key, why.text);
 }
 
 static void check_references(struct checker *c, size_t probe, const json_t *texts)
@@ -206,8 +226,11 @@ static void check_probes(struct checker *c, const json_t *probes)
 		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/region", i);
 		if (!model_is_name(region))
 			refuse(c, pointer, "region: \"%s\" is not a name (1 to 63 of a-z 0-9 -)", region);
-		check_targets(c, i, text(json_array_get(probes, i), "allow_targets"));
+		check_targets(c, i, "allow_targets", text(json_array_get(probes, i), "allow_targets"), false);
+		check_targets(c, i, "deny_targets", text(json_array_get(probes, i), "deny_targets"), true);
 		check_references(c, i, json_object_get(json_array_get(probes, i), "reference"));
+		(void)snprintf(pointer, sizeof pointer, "/probes/%zu", i);
+		check_user(c, pointer, json_array_get(probes, i));
 	}
 }
 
@@ -310,6 +333,35 @@ static enum veer_err add_child(const struct service *s, struct supervisor *super
 	return c->failed ? VEER_ERANGE : supervisor_add(supervisor, &spec);
 }
 
+/* Are there programs with users of their own? */
+static bool has_users(const struct service *s)
+{
+	const json_t *probes = json_object_get(s->config, "probes");
+	bool has = text(json_object_get(s->config, "api"), "user") != NULL ||
+		   text(json_object_get(s->config, "dnsd"), "user") != NULL;
+	for (size_t i = 0; i < json_array_size(probes); i++)
+		has = has || text(json_array_get(probes, i), "user") != NULL;
+	return has;
+}
+
+static enum veer_err make_user_dir(const char *dir, const char *name, struct veer_diag *diag)
+{
+	struct privilege_user user;
+	enum veer_err err = privilege_look_up(name, "user", &user, diag);
+	if (err == VEER_OK && user.is_set)
+		err = privilege_give_dir(dir, &user, diag);
+	return err == VEER_OK ? file_make_dirs(dir, diag) : err;
+}
+
+/* It is the control plane's, and its socket and the other programs' directories are in it: those go through. */
+enum veer_err service_make_state(const struct service *s, struct veer_diag *diag)
+{
+	enum veer_err err = make_user_dir(s->state, text(json_object_get(s->config, "api"), "user"), diag);
+	if (err == VEER_OK && has_users(s) && chmod(s->state, 0711) != 0)
+		err = veer_fail(diag, veer_err_from_errno(errno), "%s: %s", s->state, strerror(errno));
+	return err;
+}
+
 static enum veer_err add_api(const struct service *s, struct supervisor *supervisor, struct arena *arena)
 {
 	struct command c = {.arena = arena};
@@ -321,6 +373,10 @@ static enum veer_err add_api(const struct service *s, struct supervisor *supervi
 	add_list(&c, "--listen", json_object_get(api, "listen"));
 	add_text(&c, "--tls-cert", text(api, "tls_cert"));
 	add_text(&c, "--tls-key", text(api, "tls_key"));
+	add_text(&c, "--user", text(api, "user"));
+	add_text(&c, "--feed-user", text(json_object_get(s->config, "dnsd"), "user"));
+	if (has_users(s))
+		add(&c, "--open-socket");
 	return add_child(s, supervisor, &c, (struct supervise_spec){.name = "veer-api"});
 }
 
@@ -347,16 +403,36 @@ static enum veer_err add_dnsd(const struct service *s, struct supervisor *superv
 	add_integer(&c, "--rrl-slip", json_object_get(dnsd, "rrl_slip"));
 	add_integer(&c, "--tcp-max", json_object_get(dnsd, "tcp_max"));
 	add_integer(&c, "--tcp-max-prefix", json_object_get(dnsd, "tcp_max_prefix"));
+	add_text(&c, "--user", text(dnsd, "user"));
 	return add_child(s, supervisor, &c, (struct supervise_spec){.name = "veer-dnsd", .outlives = true});
+}
+
+/* The step that writes an agent's token, for the user that the agent will be. */
+static enum veer_err add_enrolment(const struct service *s, struct supervisor *supervisor, struct arena *arena,
+				   const json_t *probe, const char *dir, const char *step)
+{
+	static const char *const api_first[] = {"veer-api", NULL};
+	struct command c = {.arena = arena};
+	add(&c, "/proc/self/exe");
+	add(&c, "agent");
+	add(&c, "enrol");
+	add_text(&c, "--name", text(probe, "name"));
+	add_text(&c, "--region", text(probe, "region"));
+	add_text(&c, "--api", s->socket);
+	add(&c, "--out");
+	add(&c, "%s/token", dir);
+	add_text(&c, "--owner", text(probe, "user"));
+	return add_child(s, supervisor, &c,
+			 (struct supervise_spec){.name = step, .is_once = true, .needs = api_first});
 }
 
 /* An agent that has no identity yet is enrolled first. */
 static enum veer_err add_probe(const struct service *s, struct supervisor *supervisor, struct arena *arena,
 			       const json_t *probe)
 {
-	static const char *const api_first[] = {"veer-api", NULL};
 	char identity[3 * SERVICE_PATH_SIZE], dir[2 * SERVICE_PATH_SIZE], child[96], step[96];
-	const char *name = text(probe, "name"), *region = text(probe, "region");
+	const char *name = text(probe, "name");
+	const json_t *references = json_object_get(probe, "reference");
 	(void)snprintf(dir, sizeof dir, "%s/probe-%s", s->state, name);
 	(void)snprintf(identity, sizeof identity, "%s/identity.json", dir);
 	(void)snprintf(child, sizeof child, "veer-probe-%s", name);
@@ -364,30 +440,21 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 	const char *const enrolled_first[] = {step, NULL};
 	bool needs_enrolment = access(identity, F_OK) != 0;
 	enum veer_err err = VEER_OK;
-	(void)file_make_dirs(dir, NULL); /* the agent says what is wrong with it */
-	if (needs_enrolment) {
-		struct command c = {.arena = arena};
-		add(&c, "/proc/self/exe");
-		add(&c, "agent");
-		add(&c, "enrol");
-		add_text(&c, "--name", name);
-		add_text(&c, "--region", region);
-		add_text(&c, "--api", s->socket);
-		add(&c, "--out");
-		add(&c, "%s/token", dir);
-		err = add_child(s, supervisor, &c,
-				(struct supervise_spec){.name = step, .is_once = true, .needs = api_first});
-	}
+	/* the agent says what is wrong with it */
+	(void)make_user_dir(dir, text(probe, "user"), NULL);
+	if (needs_enrolment)
+		err = add_enrolment(s, supervisor, arena, probe, dir, step);
 	struct command c = {.arena = arena};
 	add(&c, "%s/veer-probe", s->programs);
 	add_text(&c, "--api", s->socket);
 	add_text(&c, "--state", dir);
 	add(&c, "--token-file");
 	add(&c, "%s/token", dir);
-	add_text(&c, "--region", region);
+	add_text(&c, "--region", text(probe, "region"));
 	add_text(&c, "--allow-targets", text(probe, "allow_targets"));
-	for (size_t i = 0; i < json_array_size(json_object_get(probe, "reference")); i++)
-		add_text(&c, "--reference", json_string_value(json_array_get(json_object_get(probe, "reference"), i)));
+	add_text(&c, "--deny-targets", text(probe, "deny_targets"));
+	add_text(&c, "--user", text(probe, "user"));
+	add_list(&c, "--reference", references);
 	const struct supervise_spec spec = {.name = child, .needs = needs_enrolment ? enrolled_first : NULL};
 	return err == VEER_OK ? add_child(s, supervisor, &c, spec) : err;
 }

@@ -95,7 +95,7 @@ int main(void)
 	bool is_good = true;
 	if (run.loop == NULL || line == NULL || check_env_open(&run.env, run.loop) != VEER_OK)
 		return 1;
-	run.env.allowed_targets = TARGET_LOOPBACK;
+	run.env.targets.classes = TARGET_LOOPBACK;
 	while (is_good && fgets(line, (int)LINE_BYTES, stdin) != NULL)
 		is_good = play(&run, line);
 	check_env_close(&run.env);

@@ -19,7 +19,7 @@ void check_bench_open(struct check_bench *b)
 	b->server = tiny_http_start(&(struct tiny_http_spec){0});
 	assert_true(b->loop != NULL && b->server != NULL);
 	assert_int_equal(check_env_open(&b->env, b->loop), VEER_OK);
-	b->env.allowed_targets = TARGET_LOOPBACK;
+	b->env.targets.classes = TARGET_LOOPBACK;
 }
 
 void check_bench_close(struct check_bench *b)

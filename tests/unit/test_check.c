@@ -379,7 +379,7 @@ static void special_addresses_are_refused_unless_allowed(void **state)
 	struct check_bench *b = *state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct model_check check = check_bench_http(tiny_http_port(b->server), "/hello");
-		b->env.allowed_targets = cases[i].allowed;
+		b->env.targets.classes = cases[i].allowed;
 		struct check_ended e = check_bench_run(b, &check, cases[i].address);
 		assert_int_equal(e.reason == PROBE_REASON_REFUSED_TARGET, cases[i].is_refused);
 		if (cases[i].is_refused)
@@ -389,16 +389,72 @@ static void special_addresses_are_refused_unless_allowed(void **state)
 
 static void allowed_classes_are_read_strictly(void **state)
 {
-	unsigned mask = 99;
+	struct target_rules rules = {.classes = 99};
 	struct veer_diag diag = {""};
 	(void)state;
-	assert_int_equal(target_allow_parse("", &mask, &diag), VEER_OK);
-	assert_int_equal(mask, 0);
-	assert_int_equal(target_allow_parse("loopback,link-local", &mask, &diag), VEER_OK);
-	assert_int_equal(mask, TARGET_LOOPBACK | TARGET_LINK_LOCAL);
-	assert_int_equal(target_allow_parse("loopback,all", &mask, &diag), VEER_EINVAL);
+	assert_int_equal(target_rules_parse("", NULL, &rules, &diag), VEER_OK);
+	assert_int_equal(rules.classes, 0);
+	assert_int_equal(target_rules_parse("loopback,link-local", NULL, &rules, &diag), VEER_OK);
+	assert_int_equal(rules.classes, TARGET_LOOPBACK | TARGET_LINK_LOCAL);
+	assert_int_equal(target_rules_parse("loopback,all", NULL, &rules, &diag), VEER_EINVAL);
 	assert_non_null(strstr(diag.text, "'all'"));
-	assert_int_equal(mask, TARGET_LOOPBACK | TARGET_LINK_LOCAL);
+	assert_int_equal(rules.classes, TARGET_LOOPBACK | TARGET_LINK_LOCAL);
+	assert_int_equal(target_rules_parse("private,10.0.0.1/8", NULL, &rules, &diag), VEER_EINVAL);
+	assert_int_equal(target_rules_parse(NULL, "loopback", &rules, &diag), VEER_EINVAL);
+	assert_non_null(strstr(diag.text, "'loopback' is no prefix"));
+	assert_int_equal(target_rules_parse("metadata,10.0.0.0/8,2001:db8::/32", "10.1.0.0/16,192.0.2.1", &rules, &diag),
+			 VEER_OK);
+	assert_int_equal(rules.allowed.count, 2);
+	assert_int_equal(rules.denied.count, 2);
+}
+
+static void prefixes_allow_and_deny(void **state)
+{
+	static const struct {
+		const char *allow, *deny, *address;
+		bool is_own, is_allowed;
+	} cases[] = {
+		{"10.0.0.0/8", NULL, "10.1.2.3", false, true},
+		{"10.0.0.0/8", NULL, "192.168.0.1", false, false},
+		{"10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", false, false},
+		{"private", "10.1.0.0/16", "10.1.2.3", false, false},
+		{"private", "10.1.0.0/16", "10.2.0.1", false, true},
+		{NULL, "8.8.8.0/24", "8.8.8.8", false, false},
+		{NULL, "8.8.8.0/24", "8.8.4.4", false, true},
+		{"fd00::/16", NULL, "fd00::1", false, true},
+		{"fd00::/16", "fd00::1", "fd00::1", false, false},
+		{"127.0.0.0/8", NULL, "127.0.0.1", true, true},
+		{"0.0.0.0/0,::/0", NULL, "224.0.0.1", false, false},
+		{"0.0.0.0/0,::/0", NULL, "::ffff:127.0.0.1", false, false},
+		{NULL, NULL, "203.0.113.10", true, false},
+		{"loopback", NULL, "203.0.113.10", true, true},
+		{"private", NULL, "10.0.0.1", true, false},
+		{"private,10.0.0.0/8", NULL, "10.0.0.1", true, false},
+		{"10.0.0.1", NULL, "10.0.0.1", true, true},
+		{"loopback", "10.0.0.1", "10.0.0.1", true, false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct target_rules rules;
+		struct veer_addr addr;
+		assert_int_equal(target_rules_parse(cases[i].allow, cases[i].deny, &rules, NULL), VEER_OK);
+		assert_int_equal(veer_addr_parse(cases[i].address, &addr), VEER_OK);
+		if (target_is_allowed(&addr, &rules, cases[i].is_own) != cases[i].is_allowed)
+			fail_msg("case %zu: %s", i, cases[i].address);
+	}
+}
+
+static void own_addresses_are_known(void **state)
+{
+	struct target_own *own = target_own_new();
+	struct veer_addr addr;
+	(void)state;
+	assert_non_null(own);
+	assert_int_equal(veer_addr_parse("127.1.2.3", &addr), VEER_OK);
+	assert_true(target_own_has(own, &addr, 0));
+	assert_int_equal(veer_addr_parse("192.0.2.77", &addr), VEER_OK);
+	assert_false(target_own_has(own, &addr, 100000));
+	target_own_free(&own);
 }
 
 static void a_host_name_is_resolved_and_then_vetted(void **state)
@@ -655,6 +711,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_gets_no_place_says_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(special_addresses_are_refused_unless_allowed, setup, teardown),
 		cmocka_unit_test(allowed_classes_are_read_strictly),
+		cmocka_unit_test(prefixes_allow_and_deny),
+		cmocka_unit_test(own_addresses_are_known),
 		cmocka_unit_test_setup_teardown(a_host_name_is_resolved_and_then_vetted, setup, teardown),
 		cmocka_unit_test_setup_teardown(whose_name_is_not_answered_is_down_only_if_others_are, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_name_that_hangs_is_down_only_if_others_are_answered, setup, teardown),

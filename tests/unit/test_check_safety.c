@@ -138,10 +138,12 @@ static void each_address_needs_its_own_permission(void **state)
 			bool expected = literals[i].needed == 0 || (classes[k] & literals[i].needed & all) != 0;
 			if (literals[i].needed == NEVER)
 				expected = false;
-			if (target_is_allowed(&addr, classes[k]) != expected)
+			const struct target_rules rules = {.classes = classes[k]};
+			if (target_is_allowed(&addr, &rules, false) != expected)
 				fail_msg("%s with %#x", literals[i].address, classes[k]);
 		}
-		assert_int_equal(target_is_allowed(&addr, all), literals[i].needed != NEVER);
+		const struct target_rules everything = {.classes = all};
+		assert_int_equal(target_is_allowed(&addr, &everything, false), literals[i].needed != NEVER);
 	}
 }
 
@@ -166,7 +168,7 @@ static void every_kind_refuses_what_is_not_allowed(void **state)
 	unsigned before = tiny_http_connections(b->server);
 	check.dns.name = name;
 	check.exec = (struct model_check_exec){argv, 1};
-	b->env.allowed_targets = TARGET_PRIVATE;
+	b->env.targets.classes = TARGET_PRIVATE;
 	assert_int_equal(exec_pool_allow(b->env.exec, "/bin", NULL), VEER_OK);
 	for (int inverted = 0; inverted < 2; inverted++) {
 		check.is_inverted = inverted == 1;
@@ -223,7 +225,7 @@ static void a_redirect_to_a_name_is_resolved_and_vetted(void **state)
 	struct model_check check = patient_check(b, path);
 	check.http.follow_redirects = 1;
 	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_OK);
-	b->env.allowed_targets = 0;
+	b->env.targets.classes = 0;
 	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_REFUSED_TARGET);
 }
 
