@@ -14,6 +14,7 @@
 #include "api/answers.h"
 #include "api/assignments.h"
 #include "api/audit.h"
+#include "api/certificate.h"
 #include "api/controller.h"
 #include "api/directory.h"
 #include "api/health.h"
@@ -51,6 +52,7 @@ struct api {
 	struct zone_keeper *zones;
 	struct witness witness;
 	struct health health;
+	struct certificate_watch certificate;
 	struct loop *loop;      /* the main thread's */
 	struct loop_timer uses; /* until uses of tokens are stored */
 	atomic_bool is_rewound; /* the loop was stopped because the store has gone back: start anew */

@@ -102,8 +102,15 @@ struct api_exchange {
 	struct api_exchange *next;      /* in its lane's queue */
 };
 
+/* Certificates of before that connections may still use, and connections that wait to be accepted. */
+enum { API_RETIRED_MAX = 8, API_BACKLOG = 1024 };
+
 struct api_listener {
-	struct MHD_Daemon *daemon;
+	struct MHD_Daemon *daemon; /* NULL: it is to speak TLS, and there is no certificate yet */
+	int fd;                    /* of TCP: its socket, for the next daemon; -1 otherwise */
+	struct MHD_Daemon
+		*retired[API_RETIRED_MAX]; /* with certificates of before, until their connections have ended */
+	size_t retired_count;
 	char unix_path[108]; /* "" for TCP */
 	uint16_t port;
 	bool is_unix;
@@ -221,5 +228,8 @@ const struct api_route *api_route_find(struct api_server *server, struct api_exc
 bool api_route_check_query(struct api_exchange *exchange);
 /* Run authentication and authorisation; on failure the reply is 401 or 403 already. */
 bool api_route_authorise(struct api_server *server, struct api_exchange *exchange);
+
+/* server.c: a daemon of the library on the listening socket `fd`, which becomes its. NULL: it does not start. */
+struct MHD_Daemon *api_listener_start(struct api_server *server, struct api_listener *listener, int fd, bool is_tls);
 
 #endif

@@ -169,8 +169,9 @@ static enum veer_err open_server(struct api *api, const struct options *o, const
 					   .body_limit = api_body_limit,
 					   .done = api_audit_done,
 					   .refused = api_audit_refused,
-					   .tls_cert_pem = startup->cert,
-					   .tls_key_pem = startup->key,
+					   .tls_cert_pem = startup->pair.cert,
+					   .tls_key_pem = startup->pair.key,
+					   .wants_tls = o->tls_cert != NULL,
 					   .has_feed_user = startup->feed_user.is_set,
 					   .feed_uid = startup->feed_user.uid,
 					   .is_socket_open = o->is_socket_open,
@@ -222,6 +223,29 @@ static enum veer_err check_geoip(const struct args_list *files, struct veer_diag
 	return err;
 }
 
+static bool use_certificate(void *ctx, const struct certificate_pair *pair)
+{
+	struct api *api = ctx;
+	return api_server_set_certificate(api->server, pair->cert, pair->key);
+}
+
+static void on_reload(void *ctx)
+{
+	struct api *api = ctx;
+	certificate_watch_reload(&api->certificate);
+}
+
+static void watch_certificate(struct api *api, const struct options *o, const struct startup *startup)
+{
+	api->certificate = (struct certificate_watch){.cert_path = o->tls_cert,
+						      .key_path = o->tls_key,
+						      .loop = api->loop,
+						      .log = api->log,
+						      .use = use_certificate,
+						      .ctx = api};
+	certificate_watch_start(&api->certificate, startup->pair.cert != NULL ? &startup->pair : NULL);
+}
+
 static void store_uses(void *ctx)
 {
 	struct api *api = ctx;
@@ -260,7 +284,9 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 		daemon_ready(d, LOG_FIELDS(LOG_STR("store", o->store), LOG_STR("port", port),
 					   LOG_INT("revision", directory_revision(api.directory))));
 		(void)loop_timer_set(api.loop, &api.uses, USES_MS, store_uses, &api);
-		status = daemon_run(d, NULL, NULL);
+		watch_certificate(&api, o, startup);
+		status = daemon_run(d, o->tls_cert != NULL ? on_reload : NULL, &api);
+		certificate_watch_stop(&api.certificate);
 		loop_timer_cancel(api.loop, &api.uses);
 	} else {
 		status = daemon_fail(d, &diag);

@@ -13,7 +13,7 @@
 
 #include "api/connection.h"
 
-enum { NETWORK_THREADS = 2, CONNECTION_MEMORY = 32768, BACKLOG = 1024, INACTIVITY_S = 90 };
+enum { NETWORK_THREADS = 2, CONNECTION_MEMORY = 32768, INACTIVITY_S = 90 };
 
 static void log_library(void *ctx, const char *fmt, va_list ap)
 {
@@ -110,10 +110,14 @@ static size_t keep_escapes(void *ctx, struct MHD_Connection *connection, char *t
 	return strlen(text);
 }
 
-static struct MHD_Daemon *start_daemon(struct api_server *server, struct api_listener *listener, int fd, bool is_tls)
+/* TLS 1.2 and 1.3, and only exchanges of keys that do not help whoever gets hold of the key later. */
+static char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-3DES-CBC:%SERVER_PRECEDENCE";
+
+struct MHD_Daemon *api_listener_start(struct api_server *server, struct api_listener *listener, int fd, bool is_tls)
 {
 	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, server->cert},
 				       {MHD_OPTION_HTTPS_MEM_KEY, 0, server->key},
+				       {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities},
 				       {MHD_OPTION_END, 0, NULL}};
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
@@ -146,7 +150,7 @@ enum veer_err api_server_bind(const char *address, int *out, struct veer_diag *d
 
 /* `bound` or, without it, a socket of our own begins to listen. */
 static enum veer_err begin_listening(const struct veer_listen *listen_at, const char *address, bool is_open, int bound,
-				     int *out, struct veer_diag *diag)
+				     bool listens, int *out, struct veer_diag *diag)
 {
 	int fd = bound >= 0 ? fcntl(bound, F_DUPFD_CLOEXEC, 0) : -1;
 	enum veer_err err = VEER_OK;
@@ -154,7 +158,7 @@ static enum veer_err begin_listening(const struct veer_listen *listen_at, const 
 		err = open_socket(listen_at, address, is_open, &fd, diag);
 	if (err != VEER_OK)
 		return err;
-	if (fd >= 0 && listen(fd, BACKLOG) == 0) {
+	if (fd >= 0 && (!listens || listen(fd, API_BACKLOG) == 0)) {
 		*out = fd;
 		return VEER_OK;
 	}
@@ -173,10 +177,11 @@ enum veer_err api_server_listen(struct api_server *server, const char *address, 
 		return err;
 	if (server->listener_count == API_LISTENERS_MAX)
 		return veer_fail(diag, VEER_ELIMIT, "listen %s: at most %d addresses", address, API_LISTENERS_MAX);
-	if (!veer_listen_is_local(&listen_at) && server->cert == NULL)
+	if (!veer_listen_is_local(&listen_at) && server->cert == NULL && !server->config.wants_tls)
 		return veer_fail(diag, VEER_EAUTH,
 				 "listen %s: beyond loopback only over TLS: give --tls-cert and --tls-key", address);
-	err = begin_listening(&listen_at, address, server->config.is_socket_open, bound, &fd, diag);
+	err = begin_listening(&listen_at, address, server->config.is_socket_open, bound,
+			      listen_at.is_unix || server->cert != NULL || !server->config.wants_tls, &fd, diag);
 	if (err != VEER_OK)
 		return err;
 	struct api_listener *listener = &server->listeners[server->listener_count];
@@ -185,9 +190,15 @@ enum veer_err api_server_listen(struct api_server *server, const char *address, 
 		(void)snprintf(listener->unix_path, sizeof listener->unix_path, "%s", veer_listen_path(&listen_at));
 	else
 		listener->port = bound_port(fd);
-	listener->daemon = start_daemon(server, listener, fd, !listen_at.is_unix && server->cert != NULL);
-	if (listener->daemon == NULL) {
+	bool is_tls = !listen_at.is_unix && (server->cert != NULL || server->config.wants_tls);
+	listener->fd = is_tls ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	/* without a certificate nobody is to wait for an answer: it is bound, and refuses connections */
+	if (is_tls && server->cert == NULL)
 		(void)close(fd);
+	else if ((listener->daemon = api_listener_start(server, listener, fd, is_tls)) == NULL) {
+		(void)close(fd);
+		if (listener->fd >= 0)
+			(void)close(listener->fd);
 		return veer_fail(diag, VEER_EIO,
 				 "listen %s: the HTTP server does not start (is the TLS key the certificate's?)",
 				 address);
@@ -223,6 +234,8 @@ void api_server_free(struct api_server **server_ptr)
 		return;
 	/* Nothing may stay suspended when the library stops: workers finish their queue, streams end. */
 	for (size_t i = 0; i < server->listener_count; i++) {
+		if (server->listeners[i].daemon == NULL)
+			continue;
 		MHD_socket fd = MHD_quiesce_daemon(server->listeners[i].daemon);
 		if (fd != MHD_INVALID_SOCKET)
 			(void)close(fd);
@@ -230,7 +243,13 @@ void api_server_free(struct api_server **server_ptr)
 	api_lanes_stop(server);
 	api_connections_end_streams(server);
 	for (size_t i = 0; i < server->listener_count; i++) {
-		MHD_stop_daemon(server->listeners[i].daemon);
+		struct api_listener *l = &server->listeners[i];
+		for (size_t k = 0; k < l->retired_count; k++)
+			MHD_stop_daemon(l->retired[k]);
+		if (l->daemon != NULL)
+			MHD_stop_daemon(l->daemon);
+		if (l->fd >= 0)
+			(void)close(l->fd);
 		if (server->listeners[i].unix_path[0] != '\0')
 			(void)unlink(server->listeners[i].unix_path);
 	}

@@ -78,6 +78,7 @@ struct api_server_config {
 	api_refused_fn *refused;       /* may be NULL */
 	const char *tls_cert_pem;      /* contents, or NULL for clear text; copied */
 	const char *tls_key_pem;
+	bool wants_tls;   /* TCP waits for api_server_set_certificate() when there is none yet */
 	unsigned workers; /* threads for ordinary requests, default 4 */
 	struct logger *log;
 };
@@ -110,6 +111,12 @@ enum veer_err api_server_bind(const char *address, int *out, struct veer_diag *d
 enum veer_err api_server_listen(struct api_server *server, const char *address, int bound, struct veer_diag *diag);
 
 /* The TCP port of the first TCP listener (for port 0); 0 without one. */
+/*
+ * Show this certificate from now on; connections of before go on. False: not every address could take it, and those
+ * show the one of before; call it again.
+ */
+bool api_server_set_certificate(struct api_server *server, const char *cert_pem, const char *key_pem);
+
 uint16_t api_server_port(const struct api_server *server);
 
 /* From any thread; the numbers need not be of the same moment. */

@@ -7,27 +7,39 @@
 #include <unistd.h>
 
 #include "base/addr.h"
-#include "base/file.h"
 
-enum { PEM_MAX = 1 << 20 };
-
-static enum veer_err read_pems(struct startup *s, const struct startup_wishes *w, struct veer_diag *diag)
+static bool has_unix(const struct args_list *listen)
 {
+	for (size_t i = 0; i < listen->count; i++)
+		if (strncmp(listen->items[i], "unix:", 5) == 0)
+			return true;
+	return false;
+}
+
+/* A certificate that is missing or bad keeps TCP waiting for a better one; over the Unix socket there is service. */
+static enum veer_err read_pems(struct startup *s, const struct startup_wishes *w, struct logger *log,
+			       struct veer_diag *diag)
+{
+	struct veer_diag why = {""};
 	if ((w->tls_cert == NULL) != (w->tls_key == NULL))
 		return veer_fail(diag, VEER_EINVAL, "--tls-cert and --tls-key go together");
-	enum veer_err err = w->tls_cert != NULL ? file_read(w->tls_cert, PEM_MAX, &s->cert, NULL, diag) : VEER_OK;
-	return err == VEER_OK && w->tls_key != NULL ? file_read(w->tls_key, PEM_MAX, &s->key, NULL, diag) : err;
+	enum veer_err err = w->tls_cert != NULL ? certificate_read(w->tls_cert, w->tls_key, &s->pair, &why) : VEER_OK;
+	if (err != VEER_OK && !has_unix(w->listen))
+		return veer_fail(diag, err, "%s", why.text);
+	if (err != VEER_OK)
+		log_error(log, "the certificate cannot be used: TCP waits for a better one", LOG_STR("why", why.text));
+	return VEER_OK;
 }
 
 /* What the server would refuse is left to it; Unix sockets are to be the user's, and are opened as that user. */
-static enum veer_err bind_all(struct startup *s, const struct args_list *listen, struct veer_diag *diag)
+static enum veer_err bind_all(struct startup *s, const struct args_list *listen, bool wants_tls, struct veer_diag *diag)
 {
 	enum veer_err err = VEER_OK;
 	for (size_t i = 0; i < listen->count && i < API_LISTENERS_MAX && err == VEER_OK; i++) {
 		struct veer_listen at;
 		s->fds[s->count++] = -1;
 		if (veer_listen_parse_http(listen->items[i], &at, NULL) != VEER_OK || at.is_unix ||
-		    (!veer_listen_is_local(&at) && s->cert == NULL))
+		    (!veer_listen_is_local(&at) && !wants_tls))
 			continue;
 		err = api_server_bind(listen->items[i], &s->fds[i], diag);
 	}
@@ -44,9 +56,9 @@ enum veer_err startup_open(struct startup *s, const struct startup_wishes *w, st
 	if (err == VEER_OK)
 		err = privilege_look_up(w->feed_user, "--feed-user", &s->feed_user, diag);
 	if (err == VEER_OK)
-		err = read_pems(s, w, diag);
+		err = read_pems(s, w, log, diag);
 	if (err == VEER_OK)
-		err = bind_all(s, w->listen, diag);
+		err = bind_all(s, w->listen, w->tls_cert != NULL, diag);
 	if (err == VEER_OK)
 		err = privilege_give_dir(w->dir, &user, diag);
 	if (err == VEER_OK)
@@ -62,9 +74,6 @@ void startup_close(struct startup *s)
 	for (size_t i = 0; i < s->count; i++)
 		if (s->fds[i] >= 0)
 			(void)close(s->fds[i]);
-	if (s->key != NULL)
-		explicit_bzero(s->key, strlen(s->key));
-	free(s->cert);
-	free(s->key);
+	certificate_pair_deinit(&s->pair);
 	*s = (struct startup){.is_done = false};
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "api/certificate.h"
 #include "api/connection.h"
 #include "base/args.h"
 #include "base/err.h"
@@ -28,9 +29,8 @@ struct startup_wishes {
 
 struct startup {
 	bool is_done;
-	char *cert; /* PEM, or NULL */
-	char *key;
-	int fds[API_LISTENERS_MAX]; /* bound, not listening; -1: the server opens it itself, as a Unix socket's */
+	struct certificate_pair pair; /* its texts are NULL when there is none, or none that is good */
+	int fds[API_LISTENERS_MAX];   /* bound, not listening; -1: the server opens it itself, as a Unix socket's */
 	size_t count;
 	struct privilege_user feed_user;
 };

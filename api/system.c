@@ -64,6 +64,13 @@ static void server_metrics(struct api *api, struct buf *out)
 	gauge(out, "veer_api_streams", "Open streams: feeds and assignments.", (double)stats.streams);
 }
 
+static void certificate_metrics(struct api *api, struct buf *out)
+{
+	double days;
+	if (certificate_days_left(&api->certificate, &days))
+		gauge(out, "veer_api_certificate_days_left", "Until the certificate ends.", days);
+}
+
 static void store_metrics(struct api *api, struct buf *out)
 {
 	struct health_view view;
@@ -199,6 +206,7 @@ void handle_metrics(void *ctx, struct api_request *request, struct api_reply *re
 	gauge(&out, "veer_store_revision", "The newest revision.", (double)directory_revision(api->directory));
 	server_metrics(api, &out);
 	store_metrics(api, &out);
+	certificate_metrics(api, &out);
 	feed_metrics(api, &out);
 	controller_metrics(api, &out);
 	engine_metrics(api, &out);

@@ -21,6 +21,12 @@ struct x509_store_st; /* X509_STORE */
 /* Is `pem` a bundle of at least one certificate, and nothing that cannot be read? Errors: VEER_EINVAL (diag). */
 enum veer_err tls_pem_check(const char *pem, struct veer_diag *diag);
 
+/*
+ * Is `key_pem` the key of the first certificate in `cert_pem`? `*not_after_s` becomes when that one ends, in seconds
+ * since 1970 (0: it cannot be read). Errors: VEER_EINVAL, with what is wrong.
+ */
+enum veer_err tls_pair_check(const char *cert_pem, const char *key_pem, int64_t *not_after_s, struct veer_diag *diag);
+
 struct tls_trust;
 
 /* Sets of certificate authorities, by where they come from; the latest 64 are kept. NULL when memory is out. */
