@@ -12,6 +12,7 @@
 #include "api/handlers.h"
 #include "api/mask.h"
 #include "api/overrides.h"
+#include "api/policy_warnings.h"
 #include "zones/rrtext.h"
 
 /* One reference that was not found, or one object that is in the way of a deletion. */
@@ -341,34 +342,6 @@ static void log_site(struct api *api, const struct api_request *request, enum mo
 			   LOG_STR("by", api_principal_name(api, request)));
 }
 
-enum { SILENT_SERVER_MS = 60000 }; /* a name server that was not heard for so long is not spoken of */
-
-/* Name servers that do not know where clients are, for a policy that asks; an empty array when all do. */
-static json_t *location_warnings(struct api *api)
-{
-	json_t *servers = uplink_list(api->uplinks, veer_clock_monotonic_ms(api->clock)), *warnings = json_array();
-	size_t i;
-	json_t *server;
-	json_array_foreach(servers, i, server)
-	{
-		const json_t *networks = json_object_get(server, "location_networks");
-		bool is_gone = json_integer_value(json_object_get(server, "heard_ms_ago")) > SILENT_SERVER_MS;
-		if (networks != NULL && json_integer_value(networks) == 0 && !is_gone)
-			(void)json_array_append_new(
-				warnings,
-				json_sprintf(
-					"the name server \"%s\" has no location database (--geoip): no rule matches "
-					"there, its clients are given \"else\"",
-					json_string_value(json_object_get(server, "name"))));
-	}
-	if (json_array_size(servers) == 0)
-		(void)json_array_append_new(
-			warnings, json_string("no name server has said yet whether it has a location database "
-					      "(--geoip): without one no rule matches"));
-	json_decref(servers);
-	return warnings;
-}
-
 /* The object as it is stored now, with what is to be said of it. */
 static void reply_committed(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
 			    const json_t *object, const char *text, int status, int64_t revision)
@@ -376,10 +349,9 @@ static void reply_committed(struct api *api, struct api_request *request, struct
 	struct model_policy policy;
 	api_reply_object(reply, status, text, strlen(text), revision);
 	if (kind != MODEL_KIND_POLICY || reply->body == NULL ||
-	    model_policy_parse(object, request->arena, &policy, NULL) != VEER_OK ||
-	    !model_node_uses_location(policy.tree))
+	    model_policy_parse(object, request->arena, &policy, NULL) != VEER_OK)
 		return;
-	json_t *shown = NULL, *warnings = location_warnings(api);
+	json_t *shown = NULL, *warnings = policy_warnings(api, &policy);
 	if (json_array_size(warnings) > 0 &&
 	    veer_json_parse(reply->body, reply->body_len, STORE_VALUE_MAX, &shown, NULL) == VEER_OK) {
 		(void)json_object_set(shown, "warnings", warnings);

@@ -275,6 +275,8 @@ def test_location_rules_without_a_database_are_said_everywhere(api):
         assert said()[0]["name"] in warning
         assert "has no location database" in cli(api, "status").stdout
         assert api.put("/v1/policies/plain", {"tree": "p"}).json.get("warnings") is None
+        warning, = api.put("/v1/policies/plain", {"tree": "p", "when_all_down": "servfail"}).json["warnings"]
+        assert "resolver" in warning
     finally:
         server.stop()
         assert api.delete("/v1/policies/geo").status == 204
