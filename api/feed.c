@@ -114,10 +114,20 @@ void feed_lose_all(struct feed *feed, int64_t revision)
 	make_room(feed, 0);
 }
 
+/*
+ * Wake who is told first; and the others, unless they are a crowd that was woken just now: what each commit costs must
+ * not be multiplied by as many streams as a token can open.
+ */
 void feed_wake_all(struct feed *feed)
 {
-	for (struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
-		api_stream_wake(s->stream);
+	int64_t now = feed_now_ms();
+	feed->guests_wait = feed->guests > FEED_GUESTS && now - feed->guests_woken_ms < FEED_GUESTS_MS;
+	unsigned ranks = feed->guests_wait ? 1 : FEED_RANKS;
+	if (!feed->guests_wait)
+		feed->guests_woken_ms = now;
+	for (unsigned rank = 0; rank < ranks; rank++)
+		for (struct feed_subscriber *s = feed->subscribers[rank]; s != NULL; s = s->next)
+			api_stream_wake(s->stream);
 }
 
 void feed_change(struct feed *feed, const struct store_object *object)
@@ -216,9 +226,12 @@ void feed_tick(struct feed *feed)
 {
 	int64_t now = feed_now_ms();
 	(void)pthread_mutex_lock(&feed->lock);
-	for (struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
-		if (now - s->sent_ms >= FEED_HEARTBEAT_MS)
-			api_stream_wake(s->stream);
+	if (feed->guests_wait && now - feed->guests_woken_ms >= FEED_GUESTS_MS)
+		feed_wake_all(feed);
+	for (unsigned rank = 0; rank < FEED_RANKS; rank++)
+		for (struct feed_subscriber *s = feed->subscribers[rank]; s != NULL; s = s->next)
+			if (now - s->sent_ms >= FEED_HEARTBEAT_MS)
+				api_stream_wake(s->stream);
 	/* the ring moved on while the digest was computed: once more */
 	if (!feed->wants_anchor && feed->anchor.revision < feed->floor_revision) {
 		feed->wants_anchor = true;
@@ -302,7 +315,8 @@ void feed_stats_read(struct feed *feed, struct feed_stats *out)
 	(void)pthread_mutex_lock(&feed->lock);
 	*out = (struct feed_stats){
 		.commits = feed->commits, .cut = feed->cut, .snapshots = feed->snapshots, .rewinds = feed->rewinds};
-	for (const struct feed_subscriber *s = feed->subscribers; s != NULL; s = s->next)
-		out->subscribers++;
+	for (unsigned rank = 0; rank < FEED_RANKS; rank++)
+		for (const struct feed_subscriber *s = feed->subscribers[rank]; s != NULL; s = s->next)
+			out->subscribers++;
 	(void)pthread_mutex_unlock(&feed->lock);
 }

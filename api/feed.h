@@ -54,6 +54,7 @@ struct feed_position {
 	const char *lineage; /* NULL: nothing */
 	int64_t since;       /* up to this revision */
 	int64_t seen;        /* it has served this one of the same lineage, though it may have lost it since */
+	bool is_by_token;    /* no name server of ours: told after those */
 };
 
 /*

@@ -14,6 +14,9 @@ enum {
 	FEED_HEARTBEAT_MS = 1000,
 	FEED_HELLO_MAX = 1 << 16, /* bytes of the first line, ancestry and all */
 	FEED_RETRY_MS = 1000,
+	FEED_RANKS = 2,         /* name servers and the owner; tokens */
+	FEED_GUESTS = 64,       /* streams of tokens; if there are more, those … */
+	FEED_GUESTS_MS = 100,   /* … are told of new commits only so often */
 	FEED_REWIND_MS = 10000, /* between two rewinds that subscribers cause */
 };
 
@@ -60,6 +63,7 @@ struct feed_subscriber {
 	struct api_stream_source source; /* must be first */
 	struct feed *feed;
 	struct feed_subscriber *next, *prev;
+	unsigned rank; /* below FEED_RANKS: in whose list it is */
 	struct api_stream *stream;
 	enum feed_phase phase;
 	char lineage[HISTORY_ID_SIZE]; /* of what it has; "" for nothing */
@@ -111,7 +115,10 @@ struct feed {
 	bool wants_anchor;   /* the digest of the state is not known */
 	int64_t retry_ms;    /* no new try to write one before this time */
 	bool is_closing;
-	struct feed_subscriber *subscribers;
+	struct feed_subscriber *subscribers[FEED_RANKS]; /* name servers are told before others */
+	size_t guests;                                   /* of the second rank */
+	int64_t guests_woken_ms;
+	bool guests_wait; /* there is news that they were not woken for */
 	uint64_t commits, cut, snapshots, rewinds;
 	pthread_t thread;
 	bool has_thread;

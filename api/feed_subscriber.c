@@ -222,10 +222,11 @@ static void subscriber_open(struct api_stream_source *self, struct api_stream *s
 	struct feed *feed = s->feed;
 	s->stream = stream;
 	(void)pthread_mutex_lock(&feed->lock);
-	s->next = feed->subscribers;
+	s->next = feed->subscribers[s->rank];
 	if (s->next != NULL)
 		s->next->prev = s;
-	feed->subscribers = s;
+	feed->subscribers[s->rank] = s;
+	feed->guests += s->rank > 0;
 	(void)pthread_mutex_unlock(&feed->lock);
 }
 
@@ -235,10 +236,11 @@ static void subscriber_close(struct api_stream_source *self)
 	struct feed *feed = s->feed;
 	(void)pthread_mutex_lock(&feed->lock);
 	if (s->stream != NULL) {
+		feed->guests -= s->rank > 0;
 		if (s->prev != NULL)
 			s->prev->next = s->next;
 		else
-			feed->subscribers = s->next;
+			feed->subscribers[s->rank] = s->next;
 		if (s->next != NULL)
 			s->next->prev = s->prev;
 	}
@@ -259,6 +261,7 @@ struct api_stream_source *feed_subscribe(struct feed *feed, const struct feed_po
 	buf_init(&s->line, FEED_HELLO_MAX);
 	if (position->lineage != NULL && history_is_id(position->lineage))
 		memcpy(s->lineage, position->lineage, sizeof s->lineage);
+	s->rank = position->is_by_token;
 	s->since = position->since;
 	s->seen = position->seen;
 	(void)pthread_mutex_lock(&feed->lock);

@@ -13,7 +13,7 @@
 
 #include "api/connection.h"
 
-enum { NETWORK_THREADS = 2, CONNECTION_MEMORY = 32768, INACTIVITY_S = 90 };
+enum { NETWORK_THREADS = 4, CONNECTION_MEMORY = 32768, INACTIVITY_S = 90 };
 
 static void log_library(void *ctx, const char *fmt, va_list ap)
 {
@@ -125,7 +125,7 @@ struct MHD_Daemon *api_listener_start(struct api_server *server, struct api_list
 	return MHD_start_daemon(
 		flags, 0, NULL, NULL, api_exchange_access, listener, MHD_OPTION_EXTERNAL_LOGGER, log_library, server,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)NETWORK_THREADS,
-		MHD_OPTION_CONNECTION_LIMIT, NETWORK_THREADS * 2 * (unsigned)API_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_LIMIT, NETWORK_THREADS * (unsigned)API_CONNECTIONS_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)INACTIVITY_S, MHD_OPTION_NOTIFY_COMPLETED, api_exchange_completed, listener,
 		MHD_OPTION_NOTIFY_CONNECTION, api_connection_notify, listener, MHD_OPTION_URI_LOG_CALLBACK,

@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-	STREAMS_ALL = 2500,
-	STREAMS_OF_TOKEN = 64,
+	STREAMS_ALL = 5000, /* half of them for agents and name servers, whatever tokens do */
+	STREAMS_RESERVE = 64,
 	STREAMS_OF_NODE = 8,
 	CONNECTIONS_OF_ONE_MIN = 16,
 	RETRY_S = 1,
@@ -31,9 +31,9 @@ void shares_init(struct shares *shares, size_t connections)
 	(void)pthread_mutex_init(&shares->lock, NULL);
 	shares->rooms[API_SHARE_STREAMS] = (struct shares_room){
 		.all = streams,
-		.reserve = streams / 16,
+		.reserve = smaller(STREAMS_RESERVE, streams / 16),
 		.tokens = streams / 2,
-		.of_token = smaller(STREAMS_OF_TOKEN, streams / 8),
+		.of_token = streams / 2 * 5 / 6, /* a fleet may share one, and leaves something to others */
 		.of_node = STREAMS_OF_NODE,
 	};
 	shares->rooms[API_SHARE_BODIES] = (struct shares_room){
@@ -56,7 +56,7 @@ void shares_init(struct shares *shares, size_t connections)
 		.all = connections,
 		.reserve = 0, /* the crowd keeps one (crowd.c) */
 		.tokens = connections / 2,
-		.of_token = of_one,
+		.of_token = connections / 8 * 3, /* for its streams, too */
 		.of_node = smaller(of_one, 64),
 		.of_others = of_one,
 	};

@@ -23,7 +23,7 @@ size_t api_body_limit(void *ctx, const struct api_request *request, const struct
 void handle_feed(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
-	struct feed_position position = {.lineage = NULL};
+	struct feed_position position = {.is_by_token = request->principal.role == API_ROLE_TOKEN};
 	const char *since = api_query(request, "since"), *seen = api_query(request, "seen");
 	if ((since != NULL && !text_to_int(since, 0, INT64_MAX, &position.since)) ||
 	    (seen != NULL && !text_to_int(seen, 0, INT64_MAX, &position.seen))) {

@@ -8,6 +8,7 @@ import http.client
 import json
 import multiprocessing
 import os
+import select
 import signal
 import socket
 import threading
@@ -111,6 +112,28 @@ def hold_silent(port, count, sources):
             kept.append(s)
         held = kept
         time.sleep(0.05)
+
+
+def hold_streams(port, count, token):
+    """Feeds by one token, each read; refused ones are asked for again."""
+    request = f"GET /v1/feed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+    held = {}
+    poll = select.epoll()
+    while True:
+        while len(held) < count:
+            s = socket.create_connection(("127.0.0.1", port), timeout=10)
+            s.sendall(request)
+            s.setblocking(False)
+            held[s.fileno()] = s
+            poll.register(s.fileno(), select.EPOLLIN)
+        for fd, _ in poll.poll(0.05):
+            try:
+                data = held[fd].recv(65536)
+            except OSError:
+                data = b""
+            if not data or data.startswith(b"HTTP/1.1 4"):
+                poll.unregister(fd)
+                held.pop(fd).close()
 
 
 @contextlib.contextmanager

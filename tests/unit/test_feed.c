@@ -147,7 +147,7 @@ static const char *lineage(struct fixture *f)
 
 static void subscribe(struct fixture *f, struct subscriber *s, const char *lineage_text, int64_t since)
 {
-	const struct feed_position position = {lineage_text, since, 0};
+	const struct feed_position position = {.lineage = lineage_text, .since = since};
 	s->heard = calloc(1, sizeof *s->heard);
 	assert_non_null(s->heard);
 	s->reader = feed_reader_new(&sink, s->heard);

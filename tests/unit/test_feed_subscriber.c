@@ -89,7 +89,7 @@ static const char *lineage(struct fixture *f)
 
 static void client_open(struct client *c, struct fixture *f, const char *lineage_text, int64_t since)
 {
-	const struct feed_position position = {lineage_text, since, 0};
+	const struct feed_position position = {.lineage = lineage_text, .since = since};
 	*c = (struct client){.source = feed_subscribe(f->feed, &position)};
 	assert_non_null(c->source);
 	(void)pthread_mutex_init(&c->stream.lock, NULL);

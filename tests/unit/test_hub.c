@@ -115,7 +115,7 @@ static void a_stall_beyond_the_history_ends_in_everything_read_again(void **stat
 	start(f);
 	struct history_ancestry ancestry;
 	store_ancestry(f->store, &ancestry);
-	const struct feed_position position = {ancestry.lineages[ancestry.count - 1].id, first, 0};
+	const struct feed_position position = {.lineage = ancestry.lineages[ancestry.count - 1].id, .since = first};
 	struct api_stream_source *source = feed_subscribe(hub_feed(f->hub), &position);
 	source->open(source, &stream);
 	assert_true(source->pull(source, piece, sizeof piece) > 0);
