@@ -104,7 +104,7 @@ void privilege_seal(struct logger *log)
 	struct program p = {.count = 0};
 	write_program(&p);
 	const struct sock_fprog filter = {.len = p.count, .filter = p.steps};
-	const unsigned long flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG;
+	const unsigned long flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter) != 0)
 		log_warn(log, "system calls are not limited: the kernel offers no such filter",
 			 LOG_STR("why", strerrordesc_np(errno)));

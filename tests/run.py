@@ -8,9 +8,11 @@ import argparse
 import concurrent.futures
 import glob
 import os
+import pwd
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -18,6 +20,7 @@ UNIT_DEADLINE_S = 300
 SIM_DEADLINE_S = 900
 SIM_MUTANTS = ["15", "28", "39"]  # a sample; all of them: make sim-mutants
 FUNCTIONAL_DEADLINE_S = 2400
+NO_TESTS = 5  # pytest: everything was deselected
 
 
 def run(argv, deadline_s, env=None):
@@ -107,17 +110,51 @@ def run_units(build):
     return passed, failed
 
 
-def run_functional(build, extra):
-    env = dict(os.environ, VEER_BUILD=os.path.abspath(build), PYTHONDONTWRITEBYTECODE="1")
-    argv = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/functional"] + extra
+SYSTEM_USER = "nobody"
+
+
+def as_system_user(build, base):
+    """The words before a command that make it a system user's; none when we are not root, or that user cannot read this checkout."""
+    if os.geteuid() != 0:
+        return []
+    user = pwd.getpwnam(SYSTEM_USER)
+    words = ["setpriv", "--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"]
+    os.chown(base, user.pw_uid, user.pw_gid)
+    os.chmod(base, 0o755)
+    may_read = ["test", "-x", os.path.join(build, "veer-dnsd"), "-a", "-r", os.path.join(ROOT, "tests", "run.py")]
+    if subprocess.run(words + may_read, check=False).returncode != 0:
+        print(f"  functional tests run as root: {SYSTEM_USER} cannot read {ROOT}")
+        return []
+    return words
+
+
+def functional_turn(name, argv, env):
     code, out, took = run(argv, FUNCTIONAL_DEADLINE_S, env)
     print(out)
     counts = {w: int(n) for n, w in re.findall(r"(\d+) (passed|failed|error)s?\b", out.splitlines()[-1] if out else "")}
     passed, failed = counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0)
-    if code != 0 and failed == 0:
+    if code not in (0, NO_TESTS) and failed == 0:
         failed = 1
-    print(f"  functional: {passed} passed, {failed} failed ({took:.1f} s)")
+    print(f"  functional, {name}: {passed} passed, {failed} failed ({took:.1f} s)", flush=True)
     return passed, failed
+
+
+def run_functional(build, extra):
+    """As a system user; what that one cannot do, and so skips, then as root."""
+    build = os.path.abspath(build)
+    env = dict(os.environ, VEER_BUILD=build, PYTHONDONTWRITEBYTECODE="1")
+    argv = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/functional"] + extra
+    with tempfile.TemporaryDirectory(prefix="veer-tests-") as base:
+        words = as_system_user(build, base)
+        if not words:
+            return functional_turn("as we are", argv, env)
+        skipped = os.path.join(base, "skipped")
+        first = functional_turn(f"as {SYSTEM_USER}", words + argv + ["--basetemp", os.path.join(base, "tests")],
+                                dict(env, HOME=base, VEER_SKIPPED_FILE=skipped))
+        if not os.path.exists(skipped):
+            return first
+        second = functional_turn("as root", argv, dict(env, VEER_ONLY_FILE=skipped))
+    return first[0] + second[0], first[1] + second[1]
 
 
 def main():

@@ -11,6 +11,7 @@ import time
 
 import dns.message
 import dns.query
+import pytest
 
 BUILD = os.path.abspath(os.environ.get("VEER_BUILD", os.path.join(os.path.dirname(__file__), "../../build")))
 SLOW = 5 if "address" in os.path.basename(BUILD) or "thread" in os.path.basename(BUILD) else 1
@@ -25,6 +26,14 @@ def wait_for(condition, seconds=5, what="condition"):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds * SLOW} s: {what}")
         time.sleep(0.01)
+
+
+def descriptors_of(pid):
+    """How many it has open. Its memory is hidden, and so is this."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except PermissionError:
+        pytest.skip("only root can look into a program that hides its memory")
 
 
 class Dnsd:

@@ -17,7 +17,7 @@ import dns.query
 import pytest
 
 from abuse import NAMES, ORIGIN, TCP_REPAIR, Server, is_answer, query
-from dnsd_util import BUILD, SLOW, Dnsd, wait_for
+from dnsd_util import BUILD, Dnsd, SLOW, descriptors_of, wait_for
 
 FLOODER, OTHER = "127.0.5.1", "127.0.6.1"
 COOKIE = 10
@@ -263,7 +263,7 @@ def test_without_descriptors_udp_is_answered_and_nothing_spins(start):
     d = start()
 
     def descriptors():
-        return len(os.listdir(f"/proc/{d.process.pid}/fd"))
+        return descriptors_of(d.process.pid)
 
     used = descriptors()
     with connect(d) as s:

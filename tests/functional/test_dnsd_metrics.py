@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from dnsd_util import BUILD, SLOW, Dnsd, wait_for
+from dnsd_util import BUILD, Dnsd, SLOW, descriptors_of, wait_for
 
 ZONE = "$TTL 300\n@ SOA ns1 hostmaster 1 900 300 604800 60\n@ NS ns1\nns1 A 192.0.2.53\n"
 
@@ -135,7 +135,7 @@ def test_an_address_that_cannot_be_used_is_said(tmp_path, address):
 
 def test_without_descriptors_the_scraper_waits_and_nobody_spins(server):
     pid = server.process.pid
-    used = len(os.listdir(f"/proc/{pid}/fd"))
+    used = descriptors_of(pid)
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
 
     def ran_ns():

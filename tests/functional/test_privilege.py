@@ -366,6 +366,15 @@ def children_of(pid):
     return found
 
 
+ASK = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(sys.argv[1])
+    s.sendall(f"GET {sys.argv[2]} HTTP/1.1\\r\\nHost: veer\\r\\nConnection: close\\r\\n\\r\\n".encode())
+    print(s.recv(4096).split()[1].decode(), end="")
+"""
+
+
 @needs_root
 def test_each_program_of_veer_run_has_its_own_user(run, place):
     bin_user = pwd.getpwnam("bin")
@@ -395,12 +404,11 @@ def test_each_program_of_veer_run_has_its_own_user(run, place):
     wait_until(answers, 10, service.said)
     wait_until(lambda: api.get("/v1/status").json["nameservers"], 10)
     # anybody else is nobody in particular, and the name server's user may do nothing but that
-    as_other = ["setpriv", "--reuid", "mail", "--regid", "mail", "--clear-groups", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
-                "--unix-socket", f"{state}/api.sock"]
+    as_other = ["setpriv", "--reuid", "mail", "--regid", "mail", "--clear-groups", "/usr/bin/python3", "-c", ASK, f"{state}/api.sock"]
     as_feeder = [OTHER.pw_name if word == "mail" else word for word in as_other]
     for who, path, code in ((as_other, "healthz", "200"), (as_other, "v1/zones", "401"), (as_feeder, "v1/zones", "403"),
                             (as_feeder, "v1/status", "403")):
-        assert subprocess.run([*who, f"http://veer/{path}"], capture_output=True, text=True, timeout=20).stdout == code, (who, path)
+        assert subprocess.run([*who, f"/{path}"], capture_output=True, text=True, timeout=20).stdout == code, (who, path)
     # the supervisor's death is still heard of, though the kernel forgets that with a change of user
     service.kill()
     wait_until(lambda: not any(os.path.exists(f"/proc/{programs[name]}") for name in ("veer-api", "veer-probe")), 10)
@@ -418,15 +426,3 @@ def test_a_user_that_is_none_is_refused_with_its_line(place):
         f.write(f"state: {place}/state\napi:\n  user: nosuchuser\n")
     done = subprocess.run([os.path.join(BUILD, "veer"), "run", "--check-config", config], capture_output=True, text=True, timeout=20 * SLOW)
     assert done.returncode == 2 and f"{config}:3: user nosuchuser: there is no such user" in done.stderr
-
-
-# --- system calls ------------------------------------------------------------------------------------------------------------------
-
-@needs_root
-@pytest.mark.skipif(shutil.which("gdb") is None, reason="there is no gdb to make a program call what it must not")
-def test_refused_calls_are_errors_and_not_the_end(run, zone):
-    d = run(Dnsd, "--zone", zone).ready()
-    done = subprocess.run(["gdb", "-batch", "-p", str(d.process.pid), "-ex", "print (int)unshare(0x10000000)", "-ex", "print (int)execv(\"/bin/true\", 0)"],
-                          capture_output=True, text=True, timeout=60)
-    assert done.stdout.count("= -1") == 2, done.stdout
-    assert d.ask("a.example") == ["192.0.2.1"]
