@@ -283,7 +283,7 @@ void handle_identity_revoke(void *ctx, struct api_request *request, struct api_r
 	struct store_op op;
 	int64_t revision;
 	if (directory_get(api->directory, kind, request->params[0], copy_object, &found) != VEER_OK) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem_missing(reply, kind, request->params[0]);
 		return;
 	}
 	const char *state = field(found.object, "state");

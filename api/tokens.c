@@ -306,7 +306,7 @@ void handle_token_delete(void *ctx, struct api_request *request, struct api_repl
 	struct api *api = ctx;
 	int64_t revision = api_revision_of(api, MODEL_KIND_TOKEN, request->params[0]);
 	if (revision == 0) {
-		api_problem_err(reply, VEER_ENOTFOUND);
+		api_problem_missing(reply, MODEL_KIND_TOKEN, request->params[0]);
 		return;
 	}
 	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_TOKEN, .key = request->params[0], .expect = revision};

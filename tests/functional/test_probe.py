@@ -97,6 +97,7 @@ def test_enrols_once_probes_and_reports(world):
     assert world.site.hosts == {"www.example.com"}
     with open(os.path.join(agent.state, "identity.json")) as f:
         identity = json.load(f)
+    assert len(identity.pop("token_sha256")) == 64
     assert identity == {"id": AGENT, "credential": CREDENTIAL, "name": "eu-1", "region": "eu", "store_id": STORE_ID,
                         "api": world.api.url}
     assert stat.S_IMODE(os.stat(os.path.join(agent.state, "identity.json")).st_mode) == 0o600
