@@ -16,11 +16,12 @@ import os
 import random
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import attacks  # noqa: E402
-from siege_faults import ATTACKS, FAULTS, attack_named, peace  # noqa: E402
+from siege_faults import ATTACKS, BESIDE, FAULTS, WITH_BESIDE, attack_named, peace  # noqa: E402
 from siege_load import Client, Health, Writer  # noqa: E402
 from siege_oracle import BOUND_S, p99  # noqa: E402
 from siege_world import World  # noqa: E402
@@ -35,8 +36,9 @@ NOTHING_WRONG = {"answer": "answers that are wrong", "unanswered": "queries that
 
 
 class Siege:
-    def __init__(self, seed, seconds, faults, progress=None, first=0):
+    def __init__(self, seed, seconds, faults, progress=None, first=0, attacks_named=tuple(ATTACKS)):
         self.seed, self.seconds, self.faults, self.progress, self.step = seed, seconds, sorted(faults), progress, first
+        self.attacks = attacks_named
         self.elapsed, self.steps_failed = 0.0, []
         self.steps_passed = 0
         self.quiet_s = min(30, max(5, seconds * 0.2))
@@ -44,26 +46,40 @@ class Siege:
     # --- one step --------------------------------------------------------------------------------------------------
 
     def draw(self):
-        """Each round has every fault once, in an order of its own; the attack beside it is drawn by itself."""
+        """Each round has every fault once, in an order of its own; what happens beside it, and the attack, are drawn by themselves."""
         round_number, place = divmod(self.step, len(self.faults))
         deck = self.faults[:]
         random.Random(f"{self.seed}/round {round_number}").shuffle(deck)
         rng = random.Random(f"{self.seed}/step {self.step}")
-        attack = rng.choice(ATTACKS) if deck[place] == "nothing_else" or rng.random() < 0.5 else None
-        return deck[place], attack, rng
+        is_attacked = self.attacks and (deck[place] == "nothing_else" or rng.random() < 0.5)
+        attack = rng.choice(self.attacks) if is_attacked else None
+        beside = [name for name in BESIDE if name in self.faults]
+        names = [deck[place]]
+        if names[0] in WITH_BESIDE and beside and rng.random() < 0.5:
+            names.append(rng.choice(beside))
+        return names, attack, rng.random()
 
-    def play_step(self):
-        name, attack, rng = self.draw()
-        wrong = len(self.world.figures.wrong)
-        fault = FAULTS[name](self.world, rng)
-        print(f"[{self.elapsed_now():7.1f} s] step {self.step}: {next(fault)}" + (f"; meanwhile {attack}" if attack else ""), flush=True)
-        self.health.phase = f"attack: {attack}" if attack else f"fault: {name}"
+    def play_fault(self, name, fault):
         try:
-            with attacks.attack(*attack_named(self.world, attack)) if attack else contextlib.nullcontext():
-                for _ in fault:
-                    pass
+            for _ in fault:
+                pass
         except Exception as e:  # pylint: disable=broad-except
             self.world.figures.fault("siege", f"{name}: {e!r}")
+
+    def play_step(self):
+        names, attack, seed = self.draw()
+        name = " and ".join(names)
+        wrong = len(self.world.figures.wrong)
+        faults = [FAULTS[n](self.world, random.Random(f"{seed}/{n}")) for n in names]
+        told = [next(fault) for fault in faults] + ([attack] if attack else [])
+        print(f"[{self.elapsed_now():7.1f} s] step {self.step}: {'; meanwhile '.join(told)}", flush=True)
+        self.health.phase = f"attack: {attack}" if attack else f"fault: {name}"
+        with attacks.attack(*attack_named(self.world, attack)) if attack else contextlib.nullcontext():
+            threads = [threading.Thread(target=self.play_fault, args=pair) for pair in zip(names, faults)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         self.health.phase = "between faults"
         self.check(time.monotonic())
         if len(self.world.figures.wrong) > wrong:
@@ -184,13 +200,14 @@ def main():
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="STEP", help="begin with this step, to see one again")
     parser.add_argument("--only", default="", help="of the faults: " + ", ".join(FAULTS))
     parser.add_argument("--without", default="")
+    parser.add_argument("--without-attacks", action="store_true")
     parser.add_argument("--progress", metavar="FILE")
     args = parser.parse_args()
     named = {n for n in (args.only + "," + args.without).split(",") if n}
     if not named <= set(FAULTS):
         parser.error(f"no such fault: {', '.join(sorted(named - set(FAULTS)))}")
     faults = set(args.only.split(",") if args.only else FAULTS) - set(args.without.split(","))
-    return 0 if Siege(args.seed, args.seconds, faults, args.progress, args.first).play() else 1
+    return 0 if Siege(args.seed, args.seconds, faults, args.progress, args.first, () if args.without_attacks else tuple(ATTACKS)).play() else 1
 
 
 if __name__ == "__main__":

@@ -188,13 +188,15 @@ class Health(Worker):
         self.watch(key, time.monotonic(), "recovery", self.phase, is_in=True)
 
     def release(self, key):
+        deadline = time.monotonic() + SWITCH_GIVE_UP_S
         while not self.over.is_set():
             with self.while_it_runs() as asked:
                 asked.append(self.world.api.delete(f"/v1/overrides/{key}"))
             if asked and asked[0].status in (204, 404):
                 return
-            if asked:
-                self.world.figures.fault("drain", f"release of {key}: {asked[0]}")
+            if time.monotonic() > deadline:
+                self.world.figures.fault("drain", f"release of {key}: {asked}")
+                return
             self.over.wait(0.1)
 
     @contextlib.contextmanager
@@ -214,8 +216,10 @@ class Health(Worker):
         while pending and not self.over.is_set():
             for server in pending[:]:
                 sent = time.monotonic()
+                if self.world.outages.counted_from(began, sent, server.name) is None:
+                    continue
                 try:
-                    got = server.look_up("www") or []
+                    got = server.look_up("www", timeout=0.1 * SLOW) or []
                 except (OSError, EOFError, ValueError, dns.exception.DNSException):
                     continue
                 now = time.monotonic()

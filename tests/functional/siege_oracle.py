@@ -184,8 +184,8 @@ class Figures:
         with self.lock:
             self.wrong.append((kind, text))
             count = sum(k == kind for k, _ in self.wrong)
-        if count <= 20:
-            print(f"  WRONG {kind}: {text}", flush=True)
+        if count <= 10:
+            print(f"  WRONG {kind}: {text[:1500]}", flush=True)
 
     def wrongs(self, kind):
         with self.lock:

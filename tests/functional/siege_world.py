@@ -94,8 +94,9 @@ class World:
         self.start_api()
         self._make_model()
         self.ledger = Ledger(self.outages, [label for labels in self.labels for label in labels])
-        self.agents = [Agent(self.api, f"a{i}", ("eu", "us", "ap")[i]) for i in range(3)]
-        _, self.stolen = self.api.enrol("agent", "stolen")
+        # a majority is left when one falls silent while another, whose credential is stolen, is shut out
+        self.agents = [Agent(self.api, f"a{i}", ("eu", "us", "ap")[i % 3]) for i in range(5)]
+        self.stolen = self.agents[-1].bearer
         self.tokens = {scope: self.api.make_token(scope) for scope in ("feed:read", "zones:read")}
         self._start_servers()
         wait_until(lambda: all(e["state"] == "up" for e in self.api.get("/v1/status").json["endpoints"]), 20)
