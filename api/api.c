@@ -9,10 +9,30 @@
 
 enum { READ_YOUR_WRITES_MS = 2000, NAME_SIZE = 256 };
 
+/* An administrator's word in an emergency, the end of a credential, an agent that enrols, and whatever makes room. */
+static bool is_urgent(const struct store_op *op)
+{
+	static const enum model_kind kinds[] = {MODEL_KIND_OVERRIDE, MODEL_KIND_SETTINGS, MODEL_KIND_MAINTENANCE,
+						MODEL_KIND_TOKEN,    MODEL_KIND_AGENT,    MODEL_KIND_NAMESERVER,
+						MODEL_KIND_ENROLMENT};
+	bool is = op->op != STORE_PUT;
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		is = is || op->kind == kinds[i];
+	return is;
+}
+
+static enum store_priority priority_of(const struct store_op *ops, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!is_urgent(&ops[i]))
+			return STORE_NORMAL;
+	return STORE_URGENT;
+}
+
 bool api_commit(struct api *api, struct api_reply *reply, const struct store_op *ops, size_t count, int64_t *revision)
 {
 	size_t failed = 0;
-	enum veer_err err = store_commit(api->store, ops, count, STORE_NORMAL, revision, &failed);
+	enum veer_err err = store_commit(api->store, ops, count, priority_of(ops, count), revision, &failed);
 	if (err != VEER_OK) {
 		api_problem_err(reply, err);
 		return false;

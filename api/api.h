@@ -15,6 +15,7 @@
 #include "api/assignments.h"
 #include "api/controller.h"
 #include "api/directory.h"
+#include "api/health.h"
 #include "api/hub.h"
 #include "api/server.h"
 #include "api/token_use.h"
@@ -47,6 +48,7 @@ struct api {
 	struct api_server *server;
 	struct zone_keeper *zones;
 	struct witness witness;
+	struct health health;
 	struct loop *loop;      /* the main thread's */
 	struct loop_timer uses; /* until uses of tokens are stored */
 	atomic_bool is_rewound; /* the loop was stopped because the store has gone back: start anew */

@@ -16,7 +16,7 @@ static struct store_op election_op(const struct controller *c)
 static bool commit(struct chores_turn *t, const struct store_op *ops, size_t count)
 {
 	int64_t revision;
-	enum veer_err err = store_commit(t->c->config.store, ops, count, STORE_NORMAL, &revision, NULL);
+	enum veer_err err = store_commit(t->c->config.store, ops, count, STORE_URGENT, &revision, NULL);
 	t->has_written = true;
 	if (err == VEER_OK)
 		(void)directory_wait(t->c->config.directory, revision, CHORES_WAIT_MS);

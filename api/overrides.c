@@ -198,7 +198,7 @@ enum veer_err overrides_put(struct store *store, struct directory *directory, co
 		make_draft(d);
 		err = d->err;
 		if (err == VEER_OK)
-			err = store_commit(store, d->ops, d->op_count, STORE_NORMAL, revision, NULL);
+			err = store_commit(store, d->ops, d->op_count, STORE_URGENT, revision, NULL);
 		/* What was read was old: read again when the directory has caught up. If it does not, give up. */
 		if (err == VEER_ECONFLICT && !directory_wait(directory, store_revision(store), WAIT_MS))
 			break;

@@ -477,7 +477,8 @@ static enum veer_err commit(struct rrset_write *w, int64_t *revision)
 	else if (w->key.type != RRTYPE_SOA)
 		ops[count++] = (struct store_op){
 			STORE_PUT, MODEL_KIND_RRSET, w->key_text, w->value, strlen(w->value), w->expect, 0};
-	return store_commit(w->api->store, ops, count, STORE_NORMAL, revision, NULL);
+	/* what makes room is not refused for want of it */
+	return store_commit(w->api->store, ops, count, w->object == NULL ? STORE_URGENT : STORE_NORMAL, revision, NULL);
 }
 
 static void reply_written(struct rrset_write *w, int64_t revision)

@@ -13,10 +13,13 @@ enum { METRICS_MAX = 8 << 20 };
 void handle_healthz(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
+	struct health_view view;
 	(void)request;
-	api_reply_json(
-		reply, 200,
-		json_pack("{s:s, s:I}", "status", "ok", "revision", (json_int_t)directory_revision(api->directory)));
+	health_read(&api->health, &view);
+	bool works = view.reason[0] == '\0';
+	api_reply_json(reply, works ? 200 : 503,
+		       json_pack("{s:s, s:I, s:s*}", "status", works ? "ok" : "failing", "revision",
+				 (json_int_t)directory_revision(api->directory), "reason", works ? NULL : view.reason));
 }
 
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
@@ -52,6 +55,20 @@ static void server_metrics(struct api *api, struct buf *out)
 	counter(out, "veer_api_cut_total", "Connections cut by an absolute deadline.", stats.cut_deadline);
 	gauge(out, "veer_api_connections", "Open connections.", (double)stats.connections);
 	gauge(out, "veer_api_streams", "Open streams: feeds and assignments.", (double)stats.streams);
+}
+
+static void store_metrics(struct api *api, struct buf *out)
+{
+	struct health_view view;
+	health_read(&api->health, &view);
+	gauge(out, "veer_store_working", "1 while the store can be read and written by all.", view.reason[0] == '\0');
+	gauge(out, "veer_store_free_bytes", "Room on the store's disk.", (double)view.room.free_bytes);
+	gauge(out, "veer_store_ballast", "1 while room is kept for what is urgent.", view.room.has_ballast);
+	metrics_family(out, "veer_store_errors_total", METRICS_COUNTER, "Reads and commits that the store failed.");
+	metrics_sample_u64(out, "veer_store_errors_total", METRICS_LABELS(METRICS_LABEL("of", "read")),
+			   view.store.read_errors);
+	metrics_sample_u64(out, "veer_store_errors_total", METRICS_LABELS(METRICS_LABEL("of", "commit")),
+			   view.store.write_errors);
 }
 
 static void feed_metrics(struct api *api, struct buf *out)
@@ -174,6 +191,7 @@ void handle_metrics(void *ctx, struct api_request *request, struct api_reply *re
 	metrics_sample(&out, "veer_build_info", METRICS_LABELS(METRICS_LABEL("version", VEER_VERSION)), 1);
 	gauge(&out, "veer_store_revision", "The newest revision.", (double)directory_revision(api->directory));
 	server_metrics(api, &out);
+	store_metrics(api, &out);
 	feed_metrics(api, &out);
 	controller_metrics(api, &out);
 	engine_metrics(api, &out);

@@ -185,6 +185,8 @@ static enum veer_err remove_piece(struct zone_keeper *k, const struct leftover *
 		err = store_list(k->store, MODEL_KIND_RRSET, l->prefix, NULL, add_deletion, p, NULL);
 	if (err == VEER_OK && p->count > 0)
 		err = store_commit(k->store, p->ops, p->count, STORE_NORMAL, &revision, NULL);
+	if (err == VEER_ESPACE) /* it makes room */
+		err = store_commit(k->store, p->ops, p->count, STORE_URGENT, &revision, NULL);
 	(void)pthread_mutex_unlock(&k->versions_lock);
 	if (err == VEER_OK)
 		*removed = p->count;

@@ -3,6 +3,8 @@
 #ifndef VEER_ZONES_STORE_BACKEND_H
 #define VEER_ZONES_STORE_BACKEND_H
 
+#include <stdatomic.h>
+
 #include "zones/store/store.h"
 
 /* The functions of one backend; each takes its own state as `self`. Static storage. */
@@ -16,6 +18,9 @@ struct store_backend {
 	enum veer_err (*settle)(void *self);
 	bool (*is_rewound)(void *self);
 	enum veer_err (*backup)(void *self, const char *path);
+	bool (*make_room)(void *self);
+	void (*keep_room)(void *self, struct store_room *out);
+	enum veer_err (*probe)(void *self);
 	enum veer_err (*get)(void *self, enum model_kind kind, const char *key, struct arena *arena,
 			     struct store_object *out);
 	enum veer_err (*list)(void *self, enum model_kind kind, const char *prefix, const char *after,
@@ -37,6 +42,11 @@ struct store_backend {
 struct store {
 	const struct store_backend *backend;
 	void *self; /* owned; released by backend->close */
+	/* How the last use went, for store_health(). */
+	_Atomic int read_err;
+	_Atomic int write_err;
+	_Atomic uint64_t read_errors;
+	_Atomic uint64_t write_errors;
 };
 
 /* Open the SQLite database at `path`; errors as store_open(). */

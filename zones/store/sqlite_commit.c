@@ -3,11 +3,8 @@
  * behind. */
 #include <errno.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "zones/store/sqlite_impl.h"
-
-enum { FREE_PERCENT_MIN = 5 };
 
 void sqlite_store_take_turn(struct sqlite_store *s, enum store_priority priority)
 {
@@ -37,8 +34,7 @@ static enum veer_err step(struct sqlite_store *s, sqlite3_stmt *stmt)
 	(void)sqlite3_clear_bindings(stmt);
 	if (code == SQLITE_DONE || code == SQLITE_ROW)
 		return VEER_OK;
-	code = sqlite3_errcode(s->writer) & 0xff;
-	return code == SQLITE_FULL ? VEER_ESPACE : code == SQLITE_CORRUPT ? VEER_ECORRUPT : VEER_EIO;
+	return sqlite_store_err(sqlite3_extended_errcode(s->writer));
 }
 
 static void bind_text(sqlite3_stmt *stmt, int at, const char *text, size_t len)
@@ -67,7 +63,9 @@ static enum veer_err find(struct sqlite_store *s, const struct store_op *op, str
 	}
 	(void)sqlite3_reset(s->find);
 	digest_store(&digest, out->digest);
-	return ok && (code == SQLITE_ROW || code == SQLITE_DONE) ? VEER_OK : VEER_EIO;
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		return sqlite_store_err(code);
+	return ok ? VEER_OK : VEER_EIO;
 }
 
 static enum veer_err write_log(struct sqlite_store *s, const struct store_op *op, const struct found *found,
@@ -146,14 +144,6 @@ static enum veer_err apply_all(struct sqlite_store *s, const struct store_op *op
 	return err;
 }
 
-static bool is_disk_nearly_full(const struct sqlite_store *s)
-{
-	struct statvfs fs;
-	if (fstatvfs(s->lock_fd, &fs) != 0 || fs.f_blocks == 0)
-		return false;
-	return (unsigned long long)fs.f_bavail * 100 < (unsigned long long)fs.f_blocks * FREE_PERCENT_MIN;
-}
-
 static void announce(struct sqlite_store *s, int64_t revision)
 {
 	(void)pthread_mutex_lock(&s->state_lock);
@@ -166,7 +156,7 @@ enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t
 				  int64_t *revision, size_t *failed)
 {
 	struct sqlite_store *s = self;
-	if (priority == STORE_NORMAL && is_disk_nearly_full(s))
+	if (priority == STORE_NORMAL && sqlite_room_is_short(s))
 		return VEER_ESPACE;
 	sqlite_store_take_turn(s, priority);
 	int64_t next = s->revision + 1; /* only the holder of the turn changes it */

@@ -107,6 +107,19 @@ enum veer_err sqlite_store_backup(void *self, const char *path);
 /* From a look at the disk, in a transaction of the writer (take the turn before). */
 bool sqlite_store_look_back(struct sqlite_store *s);
 
+/* sqlite_room.c: is there so little room on the disk that only what is urgent may be committed? */
+bool sqlite_room_is_short(const struct sqlite_store *s);
+/* Remove the ballast beside a database; false: there was none. */
+bool sqlite_room_release(const char *database);
+/* backend.h: make_room. */
+bool sqlite_store_make_room(void *self);
+/* backend.h: keep_room. */
+void sqlite_store_keep_room(void *self, struct store_room *out);
+/* backend.h: probe. */
+enum veer_err sqlite_store_probe(void *self);
+/* An (extended) result code of SQLite. */
+enum veer_err sqlite_store_err(int code);
+
 /* backend.h: get. */
 enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key, struct arena *arena,
 			       struct store_object *out);

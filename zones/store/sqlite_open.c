@@ -32,11 +32,9 @@ enum { MIGRATIONS = sizeof migrations / sizeof migrations[0] };
 
 static enum veer_err fail(struct sqlite_store *s, sqlite3 *db, struct veer_diag *diag, const char *what)
 {
-	int code = db != NULL ? sqlite3_errcode(db) & 0xff : SQLITE_NOMEM;
-	enum veer_err err = code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? VEER_ECORRUPT
-			    : code == SQLITE_NOMEM                          ? VEER_ENOMEM
-			    : code == SQLITE_FULL                           ? VEER_ESPACE
-									    : VEER_EIO;
+	enum veer_err err = sqlite_store_err(db != NULL ? sqlite3_extended_errcode(db) : SQLITE_NOMEM);
+	if (err == VEER_OK)
+		err = VEER_EIO;
 	return veer_fail(diag, err, "store %s: %s: %s", s->path, what,
 			 db != NULL ? sqlite3_errmsg(db) : "out of memory");
 }
@@ -248,6 +246,9 @@ static const struct store_backend sqlite_backend = {
 	.settle = sqlite_store_settle,
 	.is_rewound = sqlite_store_is_rewound,
 	.backup = sqlite_store_backup,
+	.make_room = sqlite_store_make_room,
+	.keep_room = sqlite_store_keep_room,
+	.probe = sqlite_store_probe,
 	.get = sqlite_store_get,
 	.list = sqlite_store_list,
 	.snapshot = sqlite_store_snapshot,
@@ -261,8 +262,8 @@ static const struct store_backend sqlite_backend = {
 	.lease_revoke = sqlite_store_lease_revoke,
 };
 
-enum veer_err store_sqlite_open(const char *path, const struct store_backend **backend, void **self,
-				struct veer_diag *diag)
+static enum veer_err open_once(const char *path, const struct store_backend **backend, void **self,
+			       struct veer_diag *diag)
 {
 	struct sqlite_store *s = calloc(1, sizeof *s);
 	if (s == NULL)
@@ -290,4 +291,14 @@ enum veer_err store_sqlite_open(const char *path, const struct store_backend **b
 	*backend = &sqlite_backend;
 	*self = s;
 	return VEER_OK;
+}
+
+enum veer_err store_sqlite_open(const char *path, const struct store_backend **backend, void **self,
+				struct veer_diag *diag)
+{
+	enum veer_err err = open_once(path, backend, self, diag);
+	/* a full disk shows in many ways, as SQLite sees it */
+	if ((err == VEER_ESPACE || err == VEER_EIO) && sqlite_room_release(path))
+		err = open_once(path, backend, self, diag);
+	return err;
 }

@@ -33,7 +33,7 @@ enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key
 	(void)sqlite3_bind_int(s->get, 1, (int)kind);
 	(void)sqlite3_bind_text(s->get, 2, key, -1, SQLITE_STATIC);
 	int code = sqlite3_step(s->get);
-	enum veer_err err = code == SQLITE_ROW ? VEER_OK : code == SQLITE_DONE ? VEER_ENOTFOUND : VEER_EIO;
+	enum veer_err err = code == SQLITE_DONE ? VEER_ENOTFOUND : sqlite_store_err(code);
 	struct store_object object = {.kind = kind};
 	if (err == VEER_OK) {
 		const void *value = sqlite3_column_text(s->get, 1);
@@ -73,7 +73,7 @@ static enum veer_err each_row(sqlite3_stmt *stmt, store_object_fn *fn, void *ctx
 	}
 	(void)sqlite3_reset(stmt);
 	(void)sqlite3_clear_bindings(stmt);
-	return code == SQLITE_DONE ? VEER_OK : VEER_EIO;
+	return sqlite_store_err(code);
 }
 
 static void step_and_reset(sqlite3_stmt *stmt)

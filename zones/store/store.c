@@ -50,7 +50,10 @@ int64_t store_revision(struct store *store)
 
 enum veer_err store_begin_lineage(struct store *store, enum history_cause cause)
 {
-	return store->backend->begin_lineage(store->self, cause);
+	enum veer_err err = store->backend->begin_lineage(store->self, cause);
+	if (err == VEER_ESPACE && store->backend->make_room(store->self))
+		err = store->backend->begin_lineage(store->self, cause);
+	return err;
 }
 
 void store_ancestry(struct store *store, struct history_ancestry *out)
@@ -73,7 +76,10 @@ bool store_is_unsettled(struct store *store)
 
 enum veer_err store_settle(struct store *store)
 {
-	return store->backend->settle(store->self);
+	enum veer_err err = store->backend->settle(store->self);
+	if (err == VEER_ESPACE && store->backend->make_room(store->self))
+		err = store->backend->settle(store->self);
+	return err;
 }
 
 enum veer_err store_backup(struct store *store, const char *path)
@@ -86,22 +92,66 @@ bool store_is_rewound(struct store *store)
 	return store->backend->is_rewound(store->self);
 }
 
+void store_keep_room(struct store *store, struct store_room *out)
+{
+	store->backend->keep_room(store->self, out);
+}
+
+static bool is_trouble(enum veer_err err)
+{
+	return err == VEER_EIO || err == VEER_ECORRUPT || err == VEER_ESPACE;
+}
+
+/* Damage does not go away because another page can be read. */
+static enum veer_err note_read(struct store *store, enum veer_err err)
+{
+	if (is_trouble(err)) {
+		atomic_fetch_add(&store->read_errors, 1);
+		atomic_store(&store->read_err, (int)err);
+	} else if (atomic_load(&store->read_err) != (int)VEER_ECORRUPT) {
+		atomic_store(&store->read_err, (int)VEER_OK);
+	}
+	return err;
+}
+
+static void note_write(struct store *store, enum veer_err err)
+{
+	if (is_trouble(err))
+		atomic_fetch_add(&store->write_errors, 1);
+	atomic_store(&store->write_err, (int)(is_trouble(err) ? err : VEER_OK));
+}
+
+void store_health(const struct store *store, struct store_health *out)
+{
+	*out = (struct store_health){.read_err = (enum veer_err)atomic_load(&store->read_err),
+				     .write_err = (enum veer_err)atomic_load(&store->write_err),
+				     .read_errors = atomic_load(&store->read_errors),
+				     .write_errors = atomic_load(&store->write_errors)};
+}
+
+enum veer_err store_probe(struct store *store)
+{
+	enum veer_err err = store->backend->probe(store->self);
+	note_write(store, err);
+	return err;
+}
+
 enum veer_err store_get(struct store *store, enum model_kind kind, const char *key, struct arena *arena,
 			struct store_object *out)
 {
-	return store->backend->get(store->self, kind, key, arena, out);
+	return note_read(store, store->backend->get(store->self, kind, key, arena, out));
 }
 
 enum veer_err store_list(struct store *store, enum model_kind kind, const char *prefix, const char *after,
 			 store_object_fn *fn, void *ctx, int64_t *revision)
 {
-	return store->backend->list(store->self, kind, prefix, after, fn, ctx, revision);
+	return note_read(store, store->backend->list(store->self, kind, prefix, after, fn, ctx, revision));
 }
 
 enum veer_err store_snapshot(struct store *store, enum model_kind first, enum model_kind last, store_object_fn *fn,
 			     void *ctx, int64_t *revision)
 {
-	return store->backend->snapshot(store->self, first, last, fn, ctx, revision);
+	return note_read(store, store->backend->snapshot(store->self, first, last, fn, ctx, revision));
 }
 
 enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count, enum store_priority priority,
@@ -119,7 +169,13 @@ enum veer_err store_commit(struct store *store, const struct store_op *ops, size
 			return VEER_ERANGE;
 		}
 	}
-	return store->backend->commit(store->self, ops, count, priority, revision, failed);
+	enum veer_err err = store->backend->commit(store->self, ops, count, priority, revision, failed);
+	if (err == VEER_ESPACE && priority == STORE_URGENT && store->backend->make_room(store->self))
+		err = store->backend->commit(store->self, ops, count, priority, revision, failed);
+	/* an ordinary one is refused beforehand when room is short */
+	if (err != VEER_ESPACE || priority == STORE_URGENT)
+		note_write(store, err);
+	return err;
 }
 
 enum veer_err store_watch_open(struct store *store, int64_t since, struct store_watch **out)

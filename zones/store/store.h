@@ -61,7 +61,10 @@ struct store_op {
 	int64_t lease;  /* STORE_PUT: gone when this lease ends; 0: stays */
 };
 
-/* Verdicts go before everything else that waits, and are committed even when the disk is nearly full. */
+/*
+ * Verdicts and an administrator's word go before everything else that waits, and are committed even when the disk is
+ * nearly full; the ballast goes for them when it is full.
+ */
 enum store_priority { STORE_NORMAL, STORE_URGENT };
 
 /*
@@ -111,6 +114,27 @@ enum veer_err store_backup(struct store *store, const char *path);
  * VEER_ESTALE.
  */
 bool store_is_rewound(struct store *store);
+
+/* Room on the disk where the store is. */
+struct store_room {
+	uint64_t free_bytes;
+	bool is_short;    /* only what is urgent is committed: below 5 % and 256 MiB free */
+	bool has_ballast; /* a file that is removed for an urgent commit which finds no room */
+};
+
+/* Take room beforehand, when there is some to spare, and look how much there is. Called now and then. */
+void store_keep_room(struct store *store, struct store_room *out);
+
+/* How the store has been working lately. */
+struct store_health {
+	enum veer_err read_err;  /* of the last read; VEER_ECORRUPT stays */
+	enum veer_err write_err; /* of the last commit that was not refused beforehand, nor for its conditions */
+	uint64_t read_errors, write_errors;
+};
+
+void store_health(const struct store *store, struct store_health *out);
+/* Write, so that store_health() knows, also when nobody else does. Changes nothing. */
+enum veer_err store_probe(struct store *store);
 
 /* The object, copied into `arena`. Errors: VEER_ENOTFOUND, VEER_ENOMEM, VEER_EIO. */
 enum veer_err store_get(struct store *store, enum model_kind kind, const char *key, struct arena *arena,
