@@ -73,7 +73,7 @@ class Siege:
         faults = [FAULTS[n](self.world, random.Random(f"{seed}/{n}")) for n in names]
         told = [next(fault) for fault in faults] + ([attack] if attack else [])
         print(f"[{self.elapsed_now():7.1f} s] step {self.step}: {'; meanwhile '.join(told)}", flush=True)
-        self.health.phase = f"attack: {attack}" if attack else f"fault: {name}"
+        self.health.phase = f"attack: {attack}" if attack else "faults"
         with attacks.attack(*attack_named(self.world, attack)) if attack else contextlib.nullcontext():
             threads = [threading.Thread(target=self.play_fault, args=pair) for pair in zip(names, faults)]
             for thread in threads:
@@ -164,7 +164,7 @@ class Siege:
             yield f"{figures.wrongs(kind)} {text}", figures.wrongs(kind) == 0
 
         def besieged(what):
-            return [s for phase, took in figures.took.items() if phase.startswith((f"{what}, attack", f"{what}, fault", f"{what}, between"))
+            return [s for phase, took in figures.took.items() if phase.startswith((f"{what}, attack", f"{what}, faults", f"{what}, between"))
                     for s in took]
 
         quiet, under = p99(figures.took.get("failover, quiet", [])), p99(besieged("failover"))

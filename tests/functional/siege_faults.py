@@ -71,6 +71,11 @@ ATTACKS = ["a stolen agent posts 4 MB that are no report", f"one token opens {ST
 # --- faults: generators that first yield what they are about to do --------------------------------------------------
 
 
+def some_time(rng):
+    """Seconds that a part is stopped: mostly shorter than any deadline of others, sometimes longer than most."""
+    return 8 + 4 * rng.random() if rng.random() < 0.15 else 0.5 + 2.5 * rng.random()
+
+
 def nothing_else(world, rng):
     seconds = 3 + 3 * rng.random()
     yield f"nothing else for {seconds:.1f} s"
@@ -87,7 +92,7 @@ def kill_control(world, rng):
 
 
 def stop_control(world, rng):
-    seconds = 0.5 + 2.5 * rng.random()
+    seconds = some_time(rng)
     yield f"SIGSTOP of veer-api for {seconds:.2f} s"
     world.pause(world.api, CONTROL, seconds)
 
@@ -108,7 +113,7 @@ def kill_server(world, rng):
 
 
 def stop_server(world, rng):
-    server, seconds = rng.choice(world.servers), 0.5 + 2.5 * rng.random()
+    server, seconds = rng.choice(world.servers), some_time(rng)
     yield f"SIGSTOP of {server.name} for {seconds:.2f} s"
     world.pause(server, server.name, seconds)
 

@@ -11,7 +11,7 @@ import dns.exception
 
 from health_rig import ZONE
 from siege_oracle import CONTROL
-from siege_world import ADDRESSES
+from siege_world import ADDRESSES, BULK, BULK_NAMES
 from veer_util import SLOW
 
 GIVE_UP_S = 6 * SLOW  # of a client, over all its tries
@@ -45,7 +45,7 @@ class Client(Worker):
     PAUSE_S = 0.02
 
     def turn(self):
-        label = "www" if self.random.random() < 0.3 else self.random.choice(list(self.world.ledger.writes))
+        label = self.random.choice(["www", f"h{self.random.randrange(BULK_NAMES)}", *self.random.sample(list(self.world.ledger.writes), 2)])
         servers = self.world.servers[:]
         self.random.shuffle(servers)
         began = time.monotonic()
@@ -65,7 +65,7 @@ class Client(Worker):
         """Is there an answer?"""
         epoch, sent = server.epoch, time.monotonic()
         try:
-            got = server.look_up(label, tcp=self.random.random() < 0.05)
+            got = server.look_up(label, tcp=self.random.random() < 0.05, zone=BULK if label[0] == "h" else ZONE)
         except (OSError, EOFError, dns.exception.DNSException):
             return False
         except ValueError as e:
@@ -74,6 +74,8 @@ class Client(Worker):
         received = time.monotonic()
         if label == "www":
             why = self.world.deaths.judge(server.name, got, sent)
+        elif label[0] == "h":
+            why = f"{label}: {got}" if got != [f"192.0.2.{int(label[1:]) % 250}"] else None
         elif got is not None and len(got) != 1:
             why = f"{label}: {got}"
         else:
@@ -107,7 +109,7 @@ class Writer(Worker):
                 self.settle()
             else:
                 self.write()
-        self.over.wait(self.random.random() * 0.2)
+        self.over.wait(self.random.random() * 0.1)
 
     def write(self):
         label = self.random.choice(self.labels)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is besieged: one control plane with agents that say what the siege wants, and two name servers, each on disks of their own where
 this user may mount some. All of it on loopback; programs are ended by their pid."""
+import http.client
 import os
 import re
 import signal
@@ -23,7 +24,7 @@ from veer_util import BUILD, SLOW, Api, wait_until
 
 BULK = "bulk.example."
 BULK_NAMES = 3000
-WRITERS, NAMES_EACH = 2, 12
+WRITERS, NAMES_EACH = 3, 8
 ADDRESSES = {f"web/{name}": f"192.0.2.{i + 1}" for i, name in enumerate("abc")}
 DISK_MB = 48
 
@@ -34,7 +35,10 @@ class Agent(health_rig.Agent):
     is_silent = False
 
     def report(self):
-        return None if self.is_silent else super().report()
+        try:
+            return None if self.is_silent else super().report()
+        except (AttributeError, http.client.HTTPException):  # the connection was reset while the body was sent, or in the reply
+            return None
 
 
 class NameServer(health_rig.NameServer):
@@ -67,14 +71,14 @@ class NameServer(health_rig.NameServer):
             text = reply.read().decode()
         return next((why for why, on in re.findall(r'veer_store_quarantined\{why="(\w+)"\} (\d)', text) if on == "1"), None)
 
-    def look_up(self, label, timeout=0.3 * SLOW, tcp=False):
+    def look_up(self, label, timeout=0.3 * SLOW, tcp=False, zone=ZONE):
         """The A records, None for a name that is not there; anything else than an authoritative answer is an error."""
-        query = dns.message.make_query(f"{label}.{ZONE}", "A")
+        query = dns.message.make_query(f"{label}.{zone}", "A")
         reply = (dns.query.tcp if tcp else dns.query.udp)(query, "127.0.0.1", port=self.port, timeout=timeout)
         if reply.rcode() == dns.rcode.NXDOMAIN and reply.flags & dns.flags.AA:
             return None
         if reply.rcode() != dns.rcode.NOERROR or not reply.flags & dns.flags.AA:
-            raise ValueError(f"{label} at {self.name}: {dns.rcode.to_text(reply.rcode())}")
+            raise ValueError(f"{label}.{zone} at {self.name}: {dns.rcode.to_text(reply.rcode())}")
         return sorted(x.address for r in reply.answer if r.rdtype == dns.rdatatype.A for x in r)
 
 
