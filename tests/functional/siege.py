@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -118,6 +119,7 @@ class Siege:
             workers = self.writers + [self.health] + [Client(world, f"{self.seed}/client {i}") for i in range(CLIENTS)]
             self.began = time.monotonic()
             try:
+                world.start()
                 for worker in workers:
                     worker.start()
                 self.lay()
@@ -203,6 +205,7 @@ def main():
     parser.add_argument("--without-attacks", action="store_true")
     parser.add_argument("--progress", metavar="FILE")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by the way that ends the parts
     named = {n for n in (args.only + "," + args.without).split(",") if n}
     if not named <= set(FAULTS):
         parser.error(f"no such fault: {', '.join(sorted(named - set(FAULTS)))}")

@@ -36,7 +36,8 @@ class Worker(threading.Thread):
 
     def end(self):
         self.over.set()
-        self.join()
+        if self.ident is not None:
+            self.join()
 
 
 class Client(Worker):

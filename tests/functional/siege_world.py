@@ -92,12 +92,16 @@ class World:
         self.health = threading.Lock()                             # held over one death and recovery
         self.is_disk_full = False
         self.servers = []
+        self.stolen, self.tokens = None, {}
+        self.agents = []
         self.mounted = [self._mount(name) for name in ("control", "ns2")]
         self.api = Api(f"{directory}/control", listen=f"127.0.0.1:{free_udp_port()}")
         self.lives = 0
+        self.ledger = Ledger(self.outages, [label for labels in self.labels for label in labels])
+
+    def start(self):
         self.start_api()
         self._make_model()
-        self.ledger = Ledger(self.outages, [label for labels in self.labels for label in labels])
         # a majority is left when one falls silent while another, whose credential is stolen, is shut out
         self.agents = [Agent(self.api, f"a{i}", ("eu", "us", "ap")[i % 3]) for i in range(5)]
         self.stolen = self.agents[-1].bearer
