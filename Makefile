@@ -65,7 +65,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential differential-text abuse lint format fuzz fuzz-run bench siege steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
+.PHONY: all run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench siege steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -112,6 +112,10 @@ bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a 
 
 abuse: all $(TOOL_BINS)  ## slow connections and floods beside normal clients: are those answered, does memory stay?
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/abuse.py
+
+ATTACK_S ?= 30
+attacks: all  ## failover and drains while the control plane is attacked, ATTACK_S= seconds each
+	@VEER_BUILD=$(B) VEER_ATTACK_S=$(ATTACK_S) /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/functional/test_shares.py
 
 MINUTES ?= 45
 steady: all  ## no false alarm: agents behind bad paths, cut off and lying, for MINUTES= of real probing (needs root, nftables)

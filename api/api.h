@@ -13,6 +13,7 @@
 
 #include "api/answers.h"
 #include "api/assignments.h"
+#include "api/audit.h"
 #include "api/controller.h"
 #include "api/directory.h"
 #include "api/health.h"
@@ -20,6 +21,7 @@
 #include "api/server.h"
 #include "api/token_use.h"
 #include "api/uplink.h"
+#include "api/write_gate.h"
 #include "api/zone_turns.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -57,8 +59,9 @@ struct api {
 	 * Held by a worker from reading what an object refers to until its commit, so that two writes cannot break each
 	 * other's references. Verdicts do not take it.
 	 */
-	pthread_mutex_t write_lock;
-	struct zone_turns zone_turns; /* taken before write_lock */
+	struct write_gate write_gate;
+	struct zone_turns zone_turns; /* taken before write_gate */
+	struct audit audit;
 };
 
 /* The routes of all modules, in one array of static storage. */
@@ -66,6 +69,11 @@ const struct api_route *api_routes(size_t *count);
 
 /* auth.c: the server's hooks. `ctx` is the struct api. */
 bool api_authenticate(void *ctx, struct api_request *request);
+/* streams.c: what a body may be, by what its sender is: an agent's report by its assignments. */
+size_t api_body_limit(void *ctx, const struct api_request *request, const struct api_route *route);
+/* audit.c: a line for each change, and for each credential that was not good. */
+void api_audit_done(void *ctx, const struct api_request *request, const struct api_reply *reply);
+void api_audit_refused(void *ctx, const struct api_request *request, int status);
 /* The scopes of a token as it is stored: enum api_scope, together. */
 unsigned api_scopes_of(const json_t *token);
 /* What a token may be limited to, beside its scopes. */

@@ -21,8 +21,9 @@ struct line {
 struct agent_entry {
 	struct agent_entry *next;
 	char *id;
-	struct line *line; /* NULL until the controller has worked it out */
-	bool is_removed;   /* its streams are to end; the entry goes with the last of them */
+	struct line *line;            /* NULL until the controller has worked it out */
+	uint32_t items, items_before; /* of the line, and of the one before */
+	bool is_removed;              /* its streams are to end; the entry goes with the last of them */
 	unsigned streams;
 };
 
@@ -120,7 +121,7 @@ static void wake(struct assignment_hub *hub, const struct agent_entry *agent)
 			api_stream_wake(s->stream);
 }
 
-enum veer_err assignment_hub_set(struct assignment_hub *hub, const char *agent, char *text, size_t len)
+enum veer_err assignment_hub_set(struct assignment_hub *hub, const char *agent, char *text, size_t len, uint32_t items)
 {
 	struct line *line = calloc(1, sizeof *line);
 	if (line == NULL) {
@@ -133,14 +134,28 @@ enum veer_err assignment_hub_set(struct assignment_hub *hub, const char *agent, 
 	if (a != NULL) {
 		bool is_same = a->line != NULL && a->line->len == len && memcmp(a->line->text, text, len) == 0;
 		line_release(is_same ? line : a->line);
-		if (!is_same)
+		if (!is_same) {
 			a->line = line;
+			a->items_before = a->items;
+			a->items = items;
+		}
 		wake(hub, a);
 	} else {
 		line_release(line);
 	}
 	(void)pthread_mutex_unlock(&hub->lock);
 	return a != NULL ? VEER_OK : VEER_ENOMEM;
+}
+
+bool assignment_hub_items(struct assignment_hub *hub, const char *agent, uint32_t *items)
+{
+	(void)pthread_mutex_lock(&hub->lock);
+	const struct agent_entry *a = find(hub, agent);
+	bool is_known = a != NULL && a->line != NULL;
+	if (is_known)
+		*items = a->items > a->items_before ? a->items : a->items_before;
+	(void)pthread_mutex_unlock(&hub->lock);
+	return is_known;
 }
 
 void assignment_hub_remove(struct assignment_hub *hub, const char *agent)

@@ -8,7 +8,9 @@
 #ifndef VEER_API_ASSIGNMENTS_H
 #define VEER_API_ASSIGNMENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "api/stream.h"
 #include "base/err.h"
@@ -24,8 +26,16 @@ struct assignment_hub *assignment_hub_new(const char *store_id);
 /* All streams must be closed before. */
 void assignment_hub_free(struct assignment_hub **hub);
 
-/* Put the line (with its newline) in force for the agent and send it. Takes `line` (malloc). Errors: VEER_ENOMEM. */
-enum veer_err assignment_hub_set(struct assignment_hub *hub, const char *agent, char *line, size_t len);
+/*
+ * Put the line (with its newline) of so many items in force for the agent and send it. Takes `line` (malloc). Errors:
+ * VEER_ENOMEM.
+ */
+enum veer_err assignment_hub_set(struct assignment_hub *hub, const char *agent, char *line, size_t len, uint32_t items);
+/*
+ * How many items a report of this agent may have: as many as are in force, or were before them, since a report may be
+ * under way when they change. False when nothing is in force yet.
+ */
+bool assignment_hub_items(struct assignment_hub *hub, const char *agent, uint32_t *items);
 /* The agent is revoked: its streams end, its line is forgotten. */
 void assignment_hub_remove(struct assignment_hub *hub, const char *agent);
 /* Send a confirm line to the agent's streams, if any. */

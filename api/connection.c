@@ -3,6 +3,7 @@
  * Every open connection with an absolute deadline. The library's own timeout counts inactivity only, so a client that
  * trickles a byte now and then would stay for ever: a janitor shuts down the socket of who is over its time.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,19 +55,37 @@ void api_connection_phase(struct api_server *server, struct api_connection *conn
 /* Who is at the other end: RFC-less, but the kernel knows (SO_PEERCRED, socket(7)). */
 static void identify(struct api_connection *c, const struct api_listener *listener)
 {
+	(void)snprintf(c->from, sizeof c->from, "unknown");
 	if (listener->is_unix) {
-		struct ucred peer;
+		struct ucred peer = {.uid = (uid_t)-1};
 		socklen_t len = sizeof peer;
 		c->is_local = true;
 		c->is_owner = getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
 			      (peer.uid == geteuid() || peer.uid == 0);
+		(void)snprintf(c->from, sizeof c->from, "unix uid=%u", (unsigned)peer.uid);
 		return;
 	}
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof sa;
 	struct veer_addr addr;
-	c->is_local = getpeername(c->fd, (struct sockaddr *)&sa, &len) == 0 &&
-		      veer_addr_from_sockaddr((const struct sockaddr *)&sa, &addr) && veer_addr_is_loopback(&addr);
+	if (getpeername(c->fd, (struct sockaddr *)&sa, &len) != 0 ||
+	    !veer_addr_from_sockaddr((const struct sockaddr *)&sa, &addr))
+		return;
+	c->is_local = veer_addr_is_loopback(&addr);
+	veer_addr_print(&addr, c->from);
+}
+
+/* Whose connections without a credential it counts among: an address, of IPv6 the network that a site has (/64). */
+static struct api_account *address_account(struct api_server *server, const struct api_connection *c)
+{
+	const struct api_principal nobody = {.role = API_ROLE_ANONYMOUS};
+	char key[VEER_ADDR_TEXT_SIZE];
+	struct veer_addr addr;
+	if (veer_addr_parse(c->from, &addr) != VEER_OK || addr.family != VEER_FAMILY_V6)
+		return shares_account(&server->shares, &nobody, c->from);
+	veer_addr_mask(&addr, 64);
+	veer_addr_print(&addr, key);
+	return shares_account(&server->shares, &nobody, key);
 }
 
 static struct api_connection *connection_open(struct api_listener *listener, struct MHD_Connection *connection)
@@ -83,11 +102,17 @@ static struct api_connection *connection_open(struct api_listener *listener, str
 	c->is_idle = true;
 	c->due_ms = c->since_ms + API_DEADLINE_FIRST_MS;
 	identify(c, listener);
+	c->address = address_account(server, c);
+	if (c->address == NULL) {
+		free(c);
+		return NULL;
+	}
 	(void)pthread_mutex_lock(&server->connections_lock);
 	c->next = server->connections;
 	if (c->next != NULL)
 		c->next->prev = c;
 	server->connections = c;
+	api_crowd_enter(server, c);
 	(void)pthread_mutex_unlock(&server->connections_lock);
 	atomic_fetch_add(&server->connection_count, 1);
 	return c;
@@ -102,6 +127,7 @@ static void connection_close(struct api_server *server, struct api_connection *c
 		server->connections = c->next;
 	if (c->next != NULL)
 		c->next->prev = c->prev;
+	api_crowd_leave(server, c);
 	(void)pthread_mutex_unlock(&server->connections_lock);
 	atomic_fetch_sub(&server->connection_count, 1);
 	free(c);
@@ -123,22 +149,12 @@ void api_connection_notify(void *ctx, struct MHD_Connection *connection, void **
 void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
 {
 	struct api_listener *listener = ctx;
-	(void)uri;
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	if (info != NULL)
+	if (info != NULL && info->socket_context != NULL) {
+		api_headers_note_uri(info->socket_context, uri);
 		api_connection_phase(listener->server, info->socket_context, API_PHASE_HEADERS, 0);
+	}
 	return NULL;
-}
-
-size_t api_connections_count_streams(struct api_server *server, const struct api_principal *who)
-{
-	size_t count = 0;
-	(void)pthread_mutex_lock(&server->connections_lock);
-	for (const struct api_connection *c = server->connections; c != NULL; c = c->next)
-		if (c->stream != NULL && c->stream->who.role == who->role && strcmp(c->stream->who.id, who->id) == 0)
-			count++;
-	(void)pthread_mutex_unlock(&server->connections_lock);
-	return count;
 }
 
 /* Who only holds a place has less time when places get scarce, so that those with something to say find one. */
@@ -152,7 +168,7 @@ static bool is_late(const struct api_connection *c, int64_t now, bool is_crowded
 static void cut_late_ones(struct api_server *server)
 {
 	int64_t now = api_now_ms();
-	bool is_crowded = atomic_load(&server->connection_count) > API_CROWD;
+	bool is_crowded = atomic_load(&server->connection_count) > server->connections_max / 2;
 	(void)pthread_mutex_lock(&server->connections_lock);
 	for (struct api_connection *c = server->connections; c != NULL; c = c->next) {
 		if (!is_late(c, now, is_crowded))
@@ -191,6 +207,7 @@ static void *janitor_main(void *ctx)
 		cut_late_ones(server);
 		if (turn % REVALIDATE_EVERY == 0 && server->config.revalidate != NULL)
 			end_revoked_streams(server);
+		shares_sweep(&server->shares, api_now_ms());
 		(void)nanosleep(&period, NULL);
 	}
 	return NULL;

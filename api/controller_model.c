@@ -228,7 +228,8 @@ static void publish_assignments(struct controller *c)
 		} else if (arena == NULL ||
 			   assign_for_agent(c->model.plan, config->agents[i].id, arena, &list) != VEER_OK ||
 			   assignments_write(&list, &line, &len) != VEER_OK ||
-			   assignment_hub_set(c->config.assignments, config->agents[i].id, line, len) != VEER_OK) {
+			   assignment_hub_set(c->config.assignments, config->agents[i].id, line, len,
+					      list.item_count) != VEER_OK) {
 			log_error(c->config.log, "assignments cannot be made", LOG_STR("agent", config->agents[i].id));
 		}
 		arena_free(&arena);

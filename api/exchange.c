@@ -10,6 +10,8 @@
 #include "api/connection.h"
 #include "api/uri.h"
 
+enum { OVER_BYTES_MAX = 65536 };
+
 static const char *header(struct MHD_Connection *connection, const char *name)
 {
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
@@ -65,8 +67,11 @@ static void add_headers(struct MHD_Response *response, const struct api_reply *r
 			       reply->challenge);
 		(void)MHD_add_response_header(response, "WWW-Authenticate", challenge);
 	}
-	if (reply->status == 503)
-		(void)MHD_add_response_header(response, "Retry-After", "1");
+	if (reply->status == 503 || reply->retry_after_s > 0) {
+		char seconds[16];
+		(void)snprintf(seconds, sizeof seconds, "%d", reply->retry_after_s > 0 ? reply->retry_after_s : 1);
+		(void)MHD_add_response_header(response, "Retry-After", seconds);
+	}
 	if (reply->etag[0] != '\0') {
 		(void)snprintf(quoted, sizeof quoted, "\"%s\"", reply->etag);
 		(void)MHD_add_response_header(response, "ETag", quoted);
@@ -91,7 +96,13 @@ static struct MHD_Response *make_response(struct api_exchange *x)
 
 static enum MHD_Result send_reply(struct api_exchange *x)
 {
+	if (x->reply.source != NULL && !x->has_stream_share &&
+	    !api_admit_stream(x)) { /* a file that is sent, as a backup */
+		x->reply.source->close(x->reply.source);
+		x->reply.source = NULL;
+	}
 	bool is_stream = x->reply.source != NULL;
+	(void)api_admit_reply(x);
 	api_connection_phase(x->server, x->peer, is_stream ? API_PHASE_STREAM : API_PHASE_REPLY, x->reply.body_len);
 	struct MHD_Response *response = make_response(x);
 	if (response == NULL)
@@ -99,56 +110,12 @@ static enum MHD_Result send_reply(struct api_exchange *x)
 	if (is_stream)
 		x->reply.status = 200;
 	add_headers(response, &x->reply);
-	if (x->is_refused || x->is_body_over || x->is_crowded_out)
+	if (x->is_refused || x->is_body_over || x->has_trailers || x->crowded_out != SHARES_TAKEN)
 		(void)MHD_add_response_header(response, "Connection", "close");
 	count_reply(x->server, x->reply.status);
 	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->reply.status, response);
 	MHD_destroy_response(response);
 	return result;
-}
-
-/* There is room for one more stream, and one agent or name server does not take it all. */
-static bool may_open_stream(struct api_exchange *x)
-{
-	const struct api_principal *who = &x->request.principal;
-	if (atomic_load(&x->server->stream_count) >= API_STREAMS_MAX)
-		return false;
-	return (who->role != API_ROLE_AGENT && who->role != API_ROLE_NAMESERVER) ||
-	       api_connections_count_streams(x->server, who) < API_STREAMS_OF_ONE;
-}
-
-/* Smuggling (RFC 9112 6.1) and what the routes' tables say of bodies. False: the reply is made. */
-static bool check_headers(struct api_exchange *x)
-{
-	const char *length = header(x->connection, "Content-Length");
-	const char *coding = header(x->connection, "Transfer-Encoding");
-	if (length != NULL && coding != NULL) {
-		api_problem(&x->reply, 400, "malformed", "Content-Length and Transfer-Encoding exclude each other");
-		return false;
-	}
-	if (x->query_dropped > 0) {
-		api_problem(&x->reply, 400, "malformed", "more than %d query parameters", API_QUERY_MAX);
-		return false;
-	}
-	if (x->is_query_malformed || !api_uri_is_valid(x->request.path)) {
-		api_problem(&x->reply, 400, "malformed",
-			    "a %% in the path or the query needs two hex digits behind it, which are not 00");
-		return false;
-	}
-	x->route = api_route_find(x->server, x);
-	if (x->route == NULL || !api_route_authorise(x->server, x) || !api_route_check_query(x))
-		return false;
-	if (length != NULL && strtoull(length, NULL, 10) > x->route->body_limit_bytes) {
-		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes",
-			    x->route->body_limit_bytes);
-		return false;
-	}
-	if (x->route->class == API_CLASS_STREAM && !may_open_stream(x)) {
-		atomic_fetch_add(&x->server->refused_busy, 1);
-		api_problem_err(&x->reply, VEER_ELIMIT);
-		return false;
-	}
-	return true;
 }
 
 static struct api_exchange *exchange_new(struct api_listener *listener, struct MHD_Connection *connection,
@@ -176,87 +143,135 @@ static struct api_exchange *exchange_new(struct api_listener *listener, struct M
 	x->request.if_none_match = header(connection, "If-None-Match");
 	x->request.is_local = x->peer != NULL && x->peer->is_local;
 	x->request.is_owner = x->peer != NULL && x->peer->is_owner;
+	x->request.from = x->peer != NULL ? x->peer->from : "";
 	(void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_query, x);
 	return x;
 }
 
-static enum MHD_Result first_call(struct api_exchange *x)
+static enum MHD_Result first_call(struct api_exchange *x, const char *method, const char *version)
 {
 	api_connection_phase(x->server, x->peer, API_PHASE_BODY, 0);
 	if (x->request.method == NULL || x->request.path == NULL || x->peer == NULL)
 		return MHD_NO;
-	if (!check_headers(x)) {
-		x->is_refused = header(x->connection, "Content-Length") != NULL ||
-				header(x->connection, "Transfer-Encoding") != NULL;
+	if (!api_headers_check(x, method, version)) {
+		x->is_refused = true;
 		return send_reply(x);
 	}
-	const char *length = header(x->connection, "Content-Length"); /* not more than the route takes: checked */
+	const char *length = header(x->connection, "Content-Length");
+	if (!api_admit(x)) {
+		x->is_refused = x->is_refused || length != NULL || header(x->connection, "Transfer-Encoding") != NULL;
+		return send_reply(x);
+	}
 	if (length != NULL)
-		api_connection_phase(x->server, x->peer, API_PHASE_BODY, strtoull(length, NULL, 10));
-	x->body.limit_bytes = x->route->body_limit_bytes;
+		api_connection_phase(x->server, x->peer, API_PHASE_BODY, x->body_taken_bytes);
+	x->body.limit_bytes = x->body_limit_bytes;
 	x->request.arg = x->route->arg;
 	return MHD_YES;
 }
 
-static enum MHD_Result run_handler(struct api_exchange *x)
+void api_exchange_handle(struct api_exchange *x)
 {
-	x->request.body = x->body.data;
-	x->request.body_len = x->body.len;
-	if (x->is_crowded_out) {
-		atomic_fetch_add(&x->server->refused_busy, 1);
-		api_problem_err(&x->reply, VEER_EBUSY);
-		return send_reply(x);
-	}
-	if (x->is_body_over) {
-		api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes",
-			    x->route->body_limit_bytes);
-		return send_reply(x);
-	}
-	if (x->route->class != API_CLASS_POOLED) {
-		x->route->handler(x->server->config.ctx, &x->request, &x->reply);
-		x->is_done = true;
-		return send_reply(x);
-	}
+	void *ctx = x->server->config.ctx;
+	x->reply.wants_worker = false;
+	x->route->handler(ctx, &x->request, &x->reply);
+	x->is_done = !x->reply.wants_worker;
+	if (!x->is_done)
+		return;
+	bool is_unreadable = x->reply.status == 400 || x->reply.status == 422;
+	if (is_unreadable && x->route->class == API_CLASS_INLINE && x->route->body_limit_bytes > 0)
+		shares_note_bad(&x->server->shares, x->account, api_now_ms());
+	if (x->server->config.done != NULL)
+		x->server->config.done(ctx, &x->request, &x->reply);
+}
+
+/* Hand it to the worker threads; their queue may be full. */
+static enum MHD_Result queue(struct api_exchange *x, enum api_lane lane)
+{
 	/* How long the handler takes is ours to answer for, not the client's. */
 	api_connection_phase(x->server, x->peer, API_PHASE_STREAM, 0);
 	MHD_suspend_connection(x->connection);
-	if (api_pool_push(x->server, x))
+	enum shares_answer answer = api_lane_push(x->server, x, lane);
+	if (answer == SHARES_TAKEN)
 		return MHD_YES;
-	atomic_fetch_add(&x->server->refused_busy, 1);
-	api_problem_err(&x->reply, VEER_EBUSY);
+	(void)api_refuse_share(x, API_SHARE_PLACES, answer);
 	x->is_done = true;
 	MHD_resume_connection(x->connection);
 	return MHD_YES;
 }
 
+/* The body was not what was announced, or there was no room for it. False: the reply is made. */
+static bool check_body(struct api_exchange *x)
+{
+	if (x->crowded_out != SHARES_TAKEN)
+		return api_refuse_share(x, API_SHARE_BODIES, x->crowded_out);
+	if (x->is_body_over)
+		return api_refuse_length(x);
+	x->has_trailers = api_headers_have_trailers(x);
+	if (x->has_trailers)
+		api_problem(&x->reply, 400, "malformed", "fields behind a chunked body (trailers) are not taken");
+	return !x->has_trailers;
+}
+
+static enum MHD_Result run_handler(struct api_exchange *x)
+{
+	static const enum api_lane lanes[] = {[API_CLASS_POOLED] = API_LANE_ORDINARY,
+					      [API_CLASS_INLINE] = API_LANE_REPORTS,
+					      [API_CLASS_STREAM] = API_LANE_REPORTS,
+					      [API_CLASS_URGENT] = API_LANE_URGENT,
+					      [API_CLASS_BULK] = API_LANE_BULK};
+	x->request.body = x->body.data;
+	x->request.body_len = x->body.len;
+	if (!check_body(x))
+		return send_reply(x);
+	if (x->route->class == API_CLASS_INLINE || x->route->class == API_CLASS_STREAM) {
+		api_exchange_handle(x);
+		if (x->is_done)
+			return send_reply(x);
+	}
+	return queue(x, lanes[x->route->class]);
+}
+
+/* The reply is made, or will be without it. */
+static bool is_thrown_away(const struct api_exchange *x)
+{
+	return x->is_refused || x->crowded_out != SHARES_TAKEN || x->is_body_over || x->account == NULL;
+}
+
+/* What was announced has its share already; of a chunked body each piece takes its own. */
 static void take_body(struct api_exchange *x, const char *data, size_t len)
 {
 	size_t before = x->body.len;
-	if (x->is_crowded_out || x->is_body_over || x->route == NULL)
-		return;
-	if (atomic_load(&x->server->body_bytes) + len > API_BODIES_BYTES) {
-		x->is_crowded_out = true;
+	if (is_thrown_away(x)) {
+		x->over_bytes += len;
 		return;
 	}
+	size_t more = before + len > x->body_taken_bytes ? before + len - x->body_taken_bytes : 0;
+	x->is_body_over = before + len > x->body_limit_bytes;
+	if (x->is_body_over)
+		return;
+	if (more > 0)
+		x->crowded_out = shares_take(&x->server->shares, x->account, API_SHARE_BODIES, more);
+	if (x->crowded_out != SHARES_TAKEN)
+		return;
+	x->body_taken_bytes += more;
 	buf_append(&x->body, data, len);
 	x->is_body_over = x->body.len != before + len;
-	atomic_fetch_add(&x->server->body_bytes, x->body.len - before);
 }
 
 enum MHD_Result api_exchange_access(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
 				    const char *version, const char *upload, size_t *upload_len, void **state)
 {
-	(void)version;
 	struct api_exchange *x = *state;
 	if (x == NULL) {
 		x = exchange_new(ctx, connection, url, method);
 		*state = x;
-		return x != NULL ? first_call(x) : MHD_NO;
+		return x != NULL ? first_call(x, method, version) : MHD_NO;
 	}
 	if (*upload_len > 0) {
 		take_body(x, upload, *upload_len);
 		*upload_len = 0;
-		return MHD_YES;
+		/* The library takes no reply before the end of a body: one that goes on for long is cut off without. */
+		return x->over_bytes <= OVER_BYTES_MAX ? MHD_YES : MHD_NO;
 	}
 	return x->is_done ? send_reply(x) : run_handler(x);
 }
@@ -275,7 +290,13 @@ void api_exchange_completed(void *ctx, struct MHD_Connection *connection, void *
 	if (x->reply.source != NULL)
 		x->reply.source->close(x->reply.source);
 	free(x->reply.body);
-	atomic_fetch_sub(&x->server->body_bytes, x->body.len);
+	if (x->account != NULL) {
+		shares_put_back(&x->server->shares, x->account, API_SHARE_BODIES, x->body_taken_bytes);
+		shares_put_back(&x->server->shares, x->account, API_SHARE_REPLIES, x->reply_taken_bytes);
+		if (x->has_stream_share)
+			shares_put_back(&x->server->shares, x->account, API_SHARE_STREAMS, 1);
+		shares_give(&x->server->shares, x->account);
+	}
 	buf_deinit(&x->body);
 	arena_free(&x->request.arena);
 	free(x);

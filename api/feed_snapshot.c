@@ -5,18 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "api/feed_impl.h"
 
-enum { SNAPSHOT_BUFFER_BYTES = 1 << 20 };
+enum { SNAPSHOT_BUFFER_BYTES = 1 << 20, MEMORY_MAX = 256 << 20 };
 
 /* What writing a full state carries along. */
 struct snapshot_writer {
 	struct feed *feed;
 	struct buf buf;
-	int fd; /* -1: only its digest is wanted */
+	int fd;            /* -1: only its digest is wanted */
+	bool is_in_memory; /* the disk has no room */
 	bool failed;
 	int64_t len;
 	struct digest_pair digest;
@@ -24,7 +26,8 @@ struct snapshot_writer {
 
 static void snapshot_flush(struct snapshot_writer *w)
 {
-	if (w->buf.failed || file_write_all(w->fd, w->buf.data, w->buf.len) != VEER_OK)
+	bool fits = !w->is_in_memory || w->len + (int64_t)w->buf.len <= MEMORY_MAX;
+	if (w->buf.failed || !fits || file_write_all(w->fd, w->buf.data, w->buf.len) != VEER_OK)
 		w->failed = true;
 	w->len += (int64_t)w->buf.len;
 	buf_reset(&w->buf);
@@ -61,15 +64,14 @@ static int open_unlinked(const char *dir)
 	return fd;
 }
 
-/* Write the whole state at its newest revision. NULL when the disk or memory is full. */
-static struct feed_snapshot *snapshot_make(struct feed *feed)
+/* Into the file `fd`, which is taken. NULL when it cannot be written, or memory is out. */
+static struct feed_snapshot *snapshot_write(struct feed *feed, int fd, bool is_in_memory)
 {
-	struct feed_snapshot *snapshot = calloc(1, sizeof *snapshot);
-	struct snapshot_writer w = {.feed = feed, .fd = open_unlinked(feed->dir)};
-	if (snapshot == NULL || w.fd < 0) {
-		free(snapshot);
-		if (w.fd >= 0)
-			(void)close(w.fd);
+	struct feed_snapshot *snapshot = fd >= 0 ? calloc(1, sizeof *snapshot) : NULL;
+	struct snapshot_writer w = {.feed = feed, .fd = fd, .is_in_memory = is_in_memory};
+	if (snapshot == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
 		return NULL;
 	}
 	buf_init(&w.buf, 4 * SNAPSHOT_BUFFER_BYTES);
@@ -80,15 +82,27 @@ static struct feed_snapshot *snapshot_make(struct feed *feed)
 		snapshot_flush(&w);
 	}
 	buf_deinit(&w.buf);
-	snapshot->fd = w.fd;
+	snapshot->fd = fd;
 	snapshot->len = w.len;
 	snapshot->digest = w.digest;
 	snapshot->references = 1;
 	if (err == VEER_OK && !w.failed)
 		return snapshot;
-	(void)close(w.fd);
+	(void)close(fd);
 	free(snapshot);
 	return NULL;
+}
+
+/*
+ * Write the whole state at its newest revision. A disk that is full must not keep name servers from what they are owed:
+ * then it is kept in memory, up to MEMORY_MAX. NULL when neither has room.
+ */
+static struct feed_snapshot *snapshot_make(struct feed *feed)
+{
+	struct feed_snapshot *snapshot = snapshot_write(feed, open_unlinked(feed->dir), false);
+	if (snapshot != NULL)
+		return snapshot;
+	return snapshot_write(feed, memfd_create("veer-feed", MFD_CLOEXEC), true);
 }
 
 void feed_snapshot_release(struct feed_snapshot *snapshot)

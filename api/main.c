@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "api/backup.h"
 #include "api/revocations.h"
 #include "api/settle.h"
+#include "api/store_tools.h"
 #include "api/zone_keeper.h"
 #include "base/daemon.h"
 #include "base/file.h"
@@ -171,6 +171,9 @@ static enum veer_err open_server(struct api *api, const struct options *o, struc
 		struct api_server_config config = {.ctx = api,
 						   .authenticate = api_authenticate,
 						   .revalidate = api_revalidate,
+						   .body_limit = api_body_limit,
+						   .done = api_audit_done,
+						   .refused = api_audit_refused,
 						   .tls_cert_pem = cert,
 						   .tls_key_pem = key,
 						   .log = api->log};
@@ -235,7 +238,8 @@ static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
 {
 	struct veer_diag diag = {""};
 	struct api api = {.clock = veer_clock_system(), .log = d->log, .loop = d->loop, .witness = {.fd = -1}};
-	(void)pthread_mutex_init(&api.write_lock, NULL);
+	write_gate_init(&api.write_gate);
+	audit_init(&api.audit);
 	zone_turns_init(&api.zone_turns);
 	api.started_ms = veer_clock_monotonic_ms(api.clock);
 	raise_descriptor_limit();
@@ -259,7 +263,8 @@ static int serve(struct daemon *d, const struct options *o, bool *starts_anew)
 	*starts_anew = atomic_load(&api.is_rewound);
 	close_parts(&api);
 	zone_turns_deinit(&api.zone_turns);
-	(void)pthread_mutex_destroy(&api.write_lock);
+	audit_deinit(&api.audit);
+	write_gate_deinit(&api.write_gate);
 	return status;
 }
 
@@ -318,6 +323,16 @@ static void add_service(struct args_table *t, struct options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
+/* What is not serving. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char *argv[], int first);
+} tools[] = {
+	{"restore", store_tool_restore},
+	{"store-check", store_tool_check},
+	{"store-repair", store_tool_repair},
+};
+
 int main(int argc, char *argv[])
 {
 	struct options o = {.history = 10000};
@@ -326,14 +341,16 @@ int main(int argc, char *argv[])
 	add_sources(&table, &o);
 	add_service(&table, &o);
 	const struct args_spec spec = {
-		.usage = "veer-api [options] | veer-api restore FILE --store sqlite:PATH [--copy]",
+		.usage = "veer-api [options] | veer-api restore FILE --store sqlite:PATH [--copy] | veer-api "
+			 "store-check|store-repair --store sqlite:PATH",
 		.summary = "The control plane: REST, the feed of the name servers, and the controller that decides.",
 		.options = table.options,
 		.option_count = table.count,
 	};
 	struct daemon d;
-	if (argc > 1 && strcmp(argv[1], "restore") == 0)
-		return backup_restore(argc, argv, 2);
+	for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof tools[0]; i++)
+		if (strcmp(argv[1], tools[i].name) == 0)
+			return tools[i].run(argc, argv, 2);
 	int status = daemon_init(&d, "veer-api", &spec, argc, argv);
 	if (status >= 0)
 		return status;

@@ -388,7 +388,7 @@ static void reply_committed(struct api *api, struct api_request *request, struct
 	json_decref(warnings);
 }
 
-/* Commit the validated object; write_lock is held. */
+/* Commit the validated object; write_gate is held. */
 static void commit_object(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
 			  const json_t *object, bool is_create)
 {
@@ -453,7 +453,7 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 		if (kind == MODEL_KIND_POLICY)
 			(void)json_object_del(object, "warnings"); /* the same, as a write was replied to */
 	}
-	(void)pthread_mutex_lock(&api->write_lock);
+	write_gate_enter(&api->write_gate, false);
 	if (!is_create && name != NULL && strcmp(name, request->params[0]) != 0)
 		api_problem(reply, 422, "invalid", "/name: is \"%s\", but the path says \"%s\": names do not change",
 			    name, request->params[0]);
@@ -462,7 +462,7 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 		api_problem_invalid(reply, &diag);
 	else if (may_write(api, request, reply, kind, json_string_value(json_object_get(object, "name"))))
 		commit_object(api, request, reply, kind, object, is_create);
-	(void)pthread_mutex_unlock(&api->write_lock);
+	write_gate_leave(&api->write_gate);
 	json_decref(object);
 }
 
@@ -474,7 +474,7 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 	enum veer_err err;
 	int64_t expect, revision;
 	const char *name = request->params[0];
-	(void)pthread_mutex_lock(&api->write_lock);
+	write_gate_enter(&api->write_gate, false);
 	int64_t current = api_revision_of(api, kind, name);
 	if (current == 0) {
 		api_problem_missing(reply, kind, name);
@@ -488,7 +488,7 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 		struct store_op op = {.op = STORE_DEL, .kind = kind, .key = name, .expect = expect};
 		(void)api_commit(api, reply, &op, 1, &revision);
 	}
-	(void)pthread_mutex_unlock(&api->write_lock);
+	write_gate_leave(&api->write_gate);
 }
 
 void handle_objects_list(void *ctx, struct api_request *request, struct api_reply *reply)

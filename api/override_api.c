@@ -140,7 +140,7 @@ void handle_override_put(void *ctx, struct api_request *request, struct api_repl
 	veer_json_begin(&c, body, "", &diag);
 	read_wish(api, request, &c, &wish);
 	enum veer_err err = veer_json_end(&c);
-	(void)pthread_mutex_lock(&api->write_lock);
+	write_gate_enter(&api->write_gate, true);
 	int64_t current = api_revision_of(api, MODEL_KIND_OVERRIDE, endpoint);
 	if (err != VEER_OK) {
 		api_problem_invalid(reply, &diag);
@@ -157,7 +157,7 @@ void handle_override_put(void *ctx, struct api_request *request, struct api_repl
 			reply_refused(reply, err, &loss, &diag);
 		}
 	}
-	(void)pthread_mutex_unlock(&api->write_lock);
+	write_gate_leave(&api->write_gate);
 	json_decref(body);
 }
 
@@ -209,9 +209,9 @@ void handle_overrides_create(void *ctx, struct api_request *request, struct api_
 			return;
 		}
 	}
-	(void)pthread_mutex_lock(&api->write_lock);
+	write_gate_enter(&api->write_gate, true);
 	err = overrides_put(api->store, api->directory, &wish, request->arena, &revision, &loss, &diag);
-	(void)pthread_mutex_unlock(&api->write_lock);
+	write_gate_leave(&api->write_gate);
 	if (err == VEER_OK) {
 		api_wait_for(api, revision);
 		log_wish(api, &wish);

@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-enum { BODY_MAX = 16 << 20 };
+enum { BODY_MAX = 16 << 20, NODES_MAX = 65536 };
 
 const char *api_query(const struct api_request *request, const char *key)
 {
@@ -21,7 +21,7 @@ const char *api_query(const struct api_request *request, const char *key)
 enum veer_err api_body_json(const struct api_request *request, struct api_reply *reply, json_t **out)
 {
 	struct veer_diag diag = {""};
-	enum veer_err err = veer_json_parse(request->body, request->body_len, BODY_MAX, out, &diag);
+	enum veer_err err = veer_json_parse_nodes(request->body, request->body_len, BODY_MAX, NODES_MAX, out, &diag);
 	if (err != VEER_OK)
 		api_problem(reply, 400, "malformed", "the body is not valid JSON: %s", diag.text);
 	return err;
@@ -72,6 +72,10 @@ static const char *title_of(int status)
 		return "Unsupported Media Type";
 	case 422:
 		return "Unprocessable Content";
+	case 429:
+		return "Too Many Requests";
+	case 501:
+		return "Not Implemented";
 	case 503:
 		return "Service Unavailable";
 	case 507:

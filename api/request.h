@@ -19,6 +19,7 @@
 #define API_PARAMS_MAX 4
 #define API_QUERY_MAX 16
 #define API_ID_SIZE 64
+#define API_FROM_SIZE 64
 
 /* Who is asking, decided before the handler runs. */
 enum api_role {
@@ -72,6 +73,8 @@ struct api_request {
 	struct api_principal principal;
 	const char *why_refused; /* of credentials that are known and not good; static, NULL otherwise */
 	int arg;                 /* of the route */
+	const char *from;        /* where it came from, for people: an address, or "unix uid=0" */
+	bool is_in_worker;       /* the handler may block, and take long */
 };
 
 struct api_stream_source;
@@ -82,9 +85,11 @@ struct api_reply {
 	const char *content_type; /* default application/json; static storage */
 	char *body;               /* heap; taken over by the server */
 	size_t body_len;
-	char etag[32];                    /* "" for none; without the quotes */
-	char location[256];               /* "" for none */
-	char challenge[256];              /* of a 401: why, for WWW-Authenticate (RFC 6750 3); printable ASCII */
+	char etag[32];       /* "" for none; without the quotes */
+	char location[256];  /* "" for none */
+	char challenge[256]; /* of a 401: why, for WWW-Authenticate (RFC 6750 3); printable ASCII */
+	int retry_after_s;   /* 0: not said, but a second with 503 */
+	bool wants_worker;   /* there is no reply yet: this is not for a network thread; call again by a worker */
 	struct api_stream_source *source; /* a reply that does not end: see stream.h; taken over by the server */
 };
 

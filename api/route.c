@@ -90,11 +90,18 @@ bool api_route_check_query(struct api_exchange *exchange)
 	return true;
 }
 
+static void note_refused(struct api_server *server, const struct api_exchange *exchange, int status)
+{
+	if (server->config.refused != NULL)
+		server->config.refused(server->config.ctx, &exchange->request, status);
+}
+
 bool api_route_authorise(struct api_server *server, struct api_exchange *exchange)
 {
 	const struct api_route *route = exchange->route;
 	struct api_principal *who = &exchange->request.principal;
 	if (!server->config.authenticate(server->config.ctx, &exchange->request)) {
+		note_refused(server, exchange, 401);
 		const char *why = exchange->request.why_refused;
 		api_problem(&exchange->reply, 401, "credentials", "the token is not good: %s",
 			    why != NULL ? why : "it is not known here, or its secret is another");
@@ -107,6 +114,7 @@ bool api_route_authorise(struct api_server *server, struct api_exchange *exchang
 		may = (who->scopes & (route->scope | API_SCOPE_ADMIN)) != 0;
 	if (may)
 		return true;
+	note_refused(server, exchange, who->role == API_ROLE_ANONYMOUS ? 401 : 403);
 	if (who->role == API_ROLE_ANONYMOUS) {
 		api_problem(&exchange->reply, 401, "credentials",
 			    "send \"Authorization: Bearer ID.SECRET\"; make a token with: veer token create");

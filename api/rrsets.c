@@ -590,13 +590,13 @@ static void run_write(struct api *api, struct api_request *request, struct api_r
 	bool is_binding = json_object_get(body, "policy") != NULL;
 	bool is_done = false;
 	if (is_binding)
-		(void)pthread_mutex_lock(&api->write_lock);
+		write_gate_enter(&api->write_gate, false);
 	for (unsigned i = 0; i < TRIES_MAX && !is_done; i++) {
 		is_done = body != NULL ? try_write(w) : try_delete(w);
 		forget_try(w);
 	}
 	if (is_binding)
-		(void)pthread_mutex_unlock(&api->write_lock);
+		write_gate_leave(&api->write_gate);
 	zone_turn_give(turn);
 	if (!is_done)
 		api_problem_err(reply, VEER_ECONFLICT);

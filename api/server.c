@@ -12,7 +12,7 @@
 
 #include "api/connection.h"
 
-enum { WORKERS_DEFAULT = 4, NETWORK_THREADS = 2, CONNECTION_MEMORY = 32768, BACKLOG = 1024, INACTIVITY_S = 90 };
+enum { NETWORK_THREADS = 2, CONNECTION_MEMORY = 32768, BACKLOG = 1024, INACTIVITY_S = 90 };
 
 static void log_library(void *ctx, const char *fmt, va_list ap)
 {
@@ -31,15 +31,21 @@ struct api_server *api_server_new(const struct api_server_config *config)
 	server->config = *config;
 	(void)pthread_mutex_init(&server->connections_lock, NULL);
 	(void)pthread_mutex_init(&server->pool_lock, NULL);
-	(void)pthread_cond_init(&server->pool_filled, NULL);
+	for (enum api_lane i = 0; i < API_LANES; i++)
+		(void)pthread_cond_init(&server->lanes[i].filled, NULL);
+	server->are_headers_placed = api_headers_are_placed();
+	if (!server->are_headers_placed)
+		log_warn(config->log, "folded headers and bare LF are not refused with this libmicrohttpd",
+			 LOG_STR("version", MHD_get_version()));
+	api_crowd_init(server);
+	shares_init(&server->shares, server->connections_max);
 	bool ok = true;
 	if (config->tls_cert_pem != NULL) {
 		server->cert = strdup(config->tls_cert_pem);
 		server->key = config->tls_key_pem != NULL ? strdup(config->tls_key_pem) : NULL;
 		ok = server->cert != NULL && server->key != NULL;
 	}
-	ok = ok && api_pool_start(server, config->workers > 0 ? config->workers : WORKERS_DEFAULT) &&
-	     api_janitor_start(server);
+	ok = ok && api_lanes_start(server, config->workers) && api_janitor_start(server);
 	if (!ok)
 		api_server_free(&server);
 	return server;
@@ -110,15 +116,15 @@ static struct MHD_Daemon *start_daemon(struct api_server *server, struct api_lis
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
 			 (is_tls ? MHD_USE_TLS : 0);
-	return MHD_start_daemon(flags, 0, NULL, NULL, api_exchange_access, listener, MHD_OPTION_EXTERNAL_LOGGER,
-				log_library, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-				(unsigned)NETWORK_THREADS, MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CONNECTIONS_MAX,
-				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S, MHD_OPTION_NOTIFY_COMPLETED,
-				api_exchange_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, api_connection_notify,
-				listener, MHD_OPTION_URI_LOG_CALLBACK, api_connection_uri, listener,
-				MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-				MHD_OPTION_ARRAY, is_tls ? tls : none, MHD_OPTION_END);
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, api_exchange_access, listener, MHD_OPTION_EXTERNAL_LOGGER, log_library, server,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)NETWORK_THREADS,
+		MHD_OPTION_CONNECTION_LIMIT, NETWORK_THREADS * 2 * (unsigned)API_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)INACTIVITY_S, MHD_OPTION_NOTIFY_COMPLETED, api_exchange_completed, listener,
+		MHD_OPTION_NOTIFY_CONNECTION, api_connection_notify, listener, MHD_OPTION_URI_LOG_CALLBACK,
+		api_connection_uri, listener, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, is_tls ? tls : none, MHD_OPTION_END);
 }
 
 static uint16_t bound_port(int fd)
@@ -175,6 +181,7 @@ void api_server_stats_read(struct api_server *server, struct api_server_stats *o
 	for (size_t i = 0; i < 6; i++)
 		out->by_class[i] = atomic_load(&server->by_class[i]);
 	out->refused_busy = atomic_load(&server->refused_busy);
+	shares_refused(&server->shares, out->refused);
 	out->cut_deadline = atomic_load(&server->cut_deadline);
 	out->connections = atomic_load(&server->connection_count);
 	out->streams = atomic_load(&server->stream_count);
@@ -191,7 +198,7 @@ void api_server_free(struct api_server **server_ptr)
 		if (fd != MHD_INVALID_SOCKET)
 			(void)close(fd);
 	}
-	api_pool_stop(server);
+	api_lanes_stop(server);
 	api_connections_end_streams(server);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		MHD_stop_daemon(server->listeners[i].daemon);
@@ -201,7 +208,9 @@ void api_server_free(struct api_server **server_ptr)
 	api_janitor_stop(server);
 	free(server->cert);
 	free(server->key);
-	(void)pthread_cond_destroy(&server->pool_filled);
+	for (enum api_lane i = 0; i < API_LANES; i++)
+		(void)pthread_cond_destroy(&server->lanes[i].filled);
+	shares_deinit(&server->shares);
 	(void)pthread_mutex_destroy(&server->pool_lock);
 	(void)pthread_mutex_destroy(&server->connections_lock);
 	free(server);

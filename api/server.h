@@ -3,11 +3,11 @@
  * The HTTP server: listeners, limits, deadlines, routing, authentication, worker threads. The only home of
  * libmicrohttpd (with its private header connection.h).
  *
- * Limits: each class of request has its own (streams 2,500; ordinary requests 256 waiting), so that none starves
- * another. Deadlines are absolute, whatever trickles in: a request line within 15 s of the connection (60 s when kept
- * alive), headers within 5 s of it, the body within 30 s, the reply sent within 60 s; large ones have a second more for
- * each 128 kB. Requests with both Transfer-Encoding and Content-Length are refused (RFC 9112 6.1); bare LF is tolerated
- * by the library, so the server must not share connections behind a proxy that disagrees.
+ * Limits: each principal has a share of all that is shared (shares.h), each class of request its own queue and threads
+ * (lanes.c), and connections that have shown no credential give way (crowd.c). Deadlines are absolute, whatever
+ * trickles in: a request line within 15 s of the connection (60 s when kept alive), headers within 5 s of it, the body
+ * within 30 s, the reply sent within 60 s; large ones have a second more for each 128 kB. What RFC 9112 does not allow
+ * in a head is refused (headers.c).
  */
 #ifndef VEER_API_SERVER_H
 #define VEER_API_SERVER_H
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "api/request.h"
+#include "api/shares.h"
 #include "base/addr.h"
 #include "base/log.h"
 
@@ -26,6 +27,8 @@ enum api_class {
 	API_CLASS_POOLED, /* by a worker thread: may block on the store */
 	API_CLASS_INLINE, /* at once, by the network thread: must never block (reports, uplink) */
 	API_CLASS_STREAM, /* inline, and the reply is a stream */
+	API_CLASS_URGENT, /* by threads for what an administrator does in an emergency, which wait for nothing else */
+	API_CLASS_BULK,   /* by threads of low priority for what is long: exports, backups, large lists */
 };
 
 /* One route. `path` has {…} for each parameter, as "/v1/sites/{name}"; a last {…*} takes the rest, slashes included. */
@@ -35,7 +38,7 @@ struct api_route {
 	enum api_class class;
 	unsigned roles;          /* bits 1 << enum api_role that may call it; owners always may */
 	enum api_scope scope;    /* what a token needs */
-	size_t body_limit_bytes; /* 0: no body wanted */
+	size_t body_limit_bytes; /* 0: no body wanted; more than that of the principal's is refused by the headers */
 	api_handler_fn *handler;
 	int arg;           /* handed to the handler as request->arg: one handler for routes of the same shape */
 	const char *query; /* the query parameters that it knows, blanks between them; NULL: none. Others are refused */
@@ -51,26 +54,40 @@ typedef bool api_authenticate_fn(void *ctx, struct api_request *request);
  */
 typedef bool api_revalidate_fn(void *ctx, const struct api_principal *who, enum api_scope scope);
 
+/* How much of the route's body_limit_bytes this one may send, once the headers are there. Must not block. */
+typedef size_t api_body_limit_fn(void *ctx, const struct api_request *request, const struct api_route *route);
+
+/* A request has been answered by its handler (not: refused before). By any thread of the server; must not block long.
+ */
+typedef void api_done_fn(void *ctx, const struct api_request *request, const struct api_reply *reply);
+
+/* A credential was not good, or not for this. Called by network threads, must not block. */
+typedef void api_refused_fn(void *ctx, const struct api_request *request, int status);
+
 struct api_server_config {
 	const struct api_route *routes; /* borrowed for the server's life */
 	size_t route_count;
 	void *ctx; /* for handlers, authenticate and revalidate */
 	api_authenticate_fn *authenticate;
 	api_revalidate_fn *revalidate;
-	const char *tls_cert_pem; /* contents, or NULL for clear text; copied */
+	api_body_limit_fn *body_limit; /* NULL: what the route says */
+	api_done_fn *done;             /* may be NULL */
+	api_refused_fn *refused;       /* may be NULL */
+	const char *tls_cert_pem;      /* contents, or NULL for clear text; copied */
 	const char *tls_key_pem;
-	unsigned workers; /* worker threads, default 4 */
+	unsigned workers; /* threads for ordinary requests, default 4 */
 	struct logger *log;
 };
 
 /* Counters since start, for /metrics. */
 struct api_server_stats {
-	uint64_t requests;     /* finished ones */
-	uint64_t by_class[6];  /* answered with 1xx … 5xx at [1] … [5] */
-	uint64_t refused_busy; /* 503 because a limit was reached */
-	uint64_t cut_deadline; /* connections cut by a deadline */
-	uint64_t connections;  /* open now */
-	uint64_t streams;      /* open now */
+	uint64_t requests;            /* finished ones */
+	uint64_t by_class[6];         /* answered with 1xx … 5xx at [1] … [5] */
+	uint64_t refused_busy;        /* 503 because a limit was reached */
+	uint64_t refused[API_SHARES]; /* by the share of a principal or of all that was taken: 429, 503, or cut */
+	uint64_t cut_deadline;        /* connections cut by a deadline, or to make room */
+	uint64_t connections;         /* open now */
+	uint64_t streams;             /* open now */
 };
 
 /* A server that listens nowhere yet. NULL when memory or threads are out. */

@@ -69,6 +69,8 @@ static void free_content(void *ctx)
 	(void)pthread_mutex_unlock(&stream->server->connections_lock);
 	stream->source->close(stream->source);
 	atomic_fetch_sub(&stream->server->stream_count, 1);
+	shares_put_back(&stream->server->shares, stream->account, API_SHARE_STREAMS, 1);
+	shares_give(&stream->server->shares, stream->account);
 	(void)pthread_mutex_destroy(&stream->lock);
 	free(stream);
 }
@@ -93,7 +95,9 @@ struct MHD_Response *api_stream_response(struct api_exchange *exchange)
 		free(stream);
 		return NULL;
 	}
-	exchange->reply.source = NULL; /* free_content() closes it from now on */
+	exchange->reply.source = NULL; /* free_content() closes it from now on, and gives its share back */
+	exchange->has_stream_share = false;
+	stream->account = shares_hold(&server->shares, exchange->account);
 	atomic_fetch_add(&server->stream_count, 1);
 	(void)pthread_mutex_lock(&server->connections_lock);
 	exchange->peer->stream = stream;

@@ -6,8 +6,19 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "base/text.h"
+#include "probes/report_scan.h"
 
-enum { REPORT_ARENA_BYTES = 16 << 20 };
+enum { REPORT_ARENA_BYTES = 16 << 20, REPORT_ITEM_MAX = 64, REPORT_REST_MAX = 1024 };
+
+size_t api_body_limit(void *ctx, const struct api_request *request, const struct api_route *route)
+{
+	struct api *api = ctx;
+	uint32_t items;
+	if (route->handler != handle_reports || !assignment_hub_items(api->assignments, request->principal.id, &items))
+		return route->body_limit_bytes;
+	size_t limit = (size_t)items * REPORT_ITEM_MAX + REPORT_REST_MAX;
+	return limit < route->body_limit_bytes ? limit : route->body_limit_bytes;
+}
 
 void handle_feed(void *ctx, struct api_request *request, struct api_reply *reply)
 {
@@ -72,23 +83,44 @@ void handle_assignments(void *ctx, struct api_request *request, struct api_reply
 		api_problem_err(reply, VEER_ELIMIT);
 }
 
+/* Read it, by a network thread only if it is written as our agents do. False: the reply is made, or a worker's. */
+static bool read_report(const struct api_request *request, struct arena *arena, struct report *report,
+			struct api_reply *reply)
+{
+	struct veer_diag diag = {""};
+	if (!request->is_in_worker) {
+		reply->wants_worker = !report_scan(request->body, request->body_len, arena, report);
+		return !reply->wants_worker;
+	}
+	enum veer_err err = report_parse(request->body, request->body_len, arena, report, &diag);
+	if (err == VEER_ENOMEM)
+		api_problem_err(reply, err);
+	else if (err != VEER_OK)
+		api_problem_invalid(reply, &diag);
+	return err == VEER_OK;
+}
+
 void handle_reports(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
 	struct report report;
-	struct veer_diag diag = {""};
+	uint32_t items;
+	enum veer_err err = VEER_ECONFLICT;
 	struct arena *arena = arena_new(REPORT_ARENA_BYTES);
-	enum veer_err err =
-		arena != NULL ? report_parse(request->body, request->body_len, arena, &report, &diag) : VEER_ENOMEM;
-	if (err != VEER_OK) {
-		arena_free(&arena);
-		if (err == VEER_ENOMEM)
-			api_problem_err(reply, err);
-		else
-			api_problem_invalid(reply, &diag);
+	if (arena == NULL) {
+		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
-	err = controller_report(api->controller, request->principal.id, &report, arena);
+	/* Before there are assignments no report can be for them. */
+	if (assignment_hub_items(api->assignments, request->principal.id, &items)) {
+		if (!read_report(request, arena, &report, reply)) {
+			arena_free(&arena);
+			return;
+		}
+		err = controller_report(api->controller, request->principal.id, &report, arena); /* takes the arena */
+	} else {
+		arena_free(&arena);
+	}
 	if (err == VEER_ECONFLICT)
 		api_problem(reply, 409, "assignments", "the report is for other assignments than those in force");
 	else if (err != VEER_OK)

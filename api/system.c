@@ -52,7 +52,14 @@ static void server_metrics(struct api *api, struct buf *out)
 		metrics_sample_u64(out, "veer_api_responses_total", METRICS_LABELS(METRICS_LABEL("class", classes[i])),
 				   stats.by_class[i]);
 	counter(out, "veer_api_busy_total", "Requests refused because a limit was reached.", stats.refused_busy);
-	counter(out, "veer_api_cut_total", "Connections cut by an absolute deadline.", stats.cut_deadline);
+	counter(out, "veer_api_cut_total", "Connections cut by an absolute deadline, or to make room for others.",
+		stats.cut_deadline);
+	metrics_family(out, "veer_api_refused_total", METRICS_COUNTER,
+		       "What was refused because a principal, or all together, had its share already, by share.");
+	for (unsigned i = 0; i < API_SHARES; i++)
+		metrics_sample_u64(out, "veer_api_refused_total",
+				   METRICS_LABELS(METRICS_LABEL("share", shares_text((enum api_share)i))),
+				   stats.refused[i]);
 	gauge(out, "veer_api_connections", "Open connections.", (double)stats.connections);
 	gauge(out, "veer_api_streams", "Open streams: feeds and assignments.", (double)stats.streams);
 }

@@ -8,6 +8,7 @@
 
 enum {
 	MESSAGE_MAX = 16384,
+	NODES_MAX = 2048, /* JSON values in it: it is read by a network thread */
 	NAME_MAX_LEN = 255,
 	APPLIED_MAX = 256,
 	DEGRADED_MAX = 32,
@@ -284,7 +285,7 @@ enum veer_err uplink_take(struct uplink_table *table, const char *id, const char
 	int64_t now_ms = now_us / 1000;
 	json_t *message = NULL;
 	*answer = (struct uplink_answer){.adopts = false};
-	enum veer_err err = veer_json_parse(text, len, MESSAGE_MAX, &message, diag);
+	enum veer_err err = veer_json_parse_nodes(text, len, MESSAGE_MAX, NODES_MAX, &message, diag);
 	if (err == VEER_OK)
 		err = check(message, diag);
 	if (err != VEER_OK) {

@@ -302,11 +302,11 @@ static enum veer_err show(struct importer *m, int64_t *revision)
 						 .expect = m->old.soa_revision};
 	/* Who deletes a policy looks for visible RRsets that are bound to it: which are visible must not change
 	 * meanwhile. */
-	(void)pthread_mutex_lock(&m->api->write_lock);
+	write_gate_enter(&m->api->write_gate, false);
 	enum veer_err err = store_commit(m->api->store, ops, count, STORE_NORMAL, revision, NULL);
 	if (err == VEER_OK)
 		api_wait_for(m->api, *revision);
-	(void)pthread_mutex_unlock(&m->api->write_lock);
+	write_gate_leave(&m->api->write_gate);
 	free(text);
 	return err;
 }

@@ -17,11 +17,15 @@ static void make_printable(const char *text, char *out, size_t size)
 	out[i] = '\0';
 }
 
-/* Depth is checked before parsing: the parser recurses, and says nothing better than its own limit. */
-static enum veer_err check_depth(const char *text, size_t len, struct veer_diag *diag)
+/*
+ * Depth and number of values are checked before parsing: the parser recurses, says nothing better than its own limit,
+ * and builds as it reads. Each value but the first follows a comma, or an opening of what it is in.
+ */
+static enum veer_err check_size(const char *text, size_t len, size_t nodes_max, struct veer_diag *diag)
 {
 	unsigned depth = 0;
 	unsigned line = 1;
+	size_t nodes = 1;
 	bool in_string = false;
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
@@ -32,21 +36,31 @@ static enum veer_err check_depth(const char *text, size_t len, struct veer_diag 
 		else if (c == '\n')
 			line++;
 		else if (!in_string && (c == '{' || c == '['))
-			depth++;
+			depth++, nodes++;
 		else if (!in_string && (c == '}' || c == ']') && depth > 0)
 			depth--;
+		else if (!in_string && c == ',')
+			nodes++;
 		if (depth > VEER_JSON_DEPTH_MAX)
 			return veer_fail(diag, VEER_ERANGE, "line %u: nested deeper than %d levels", line,
 					 VEER_JSON_DEPTH_MAX);
+		if (nodes > nodes_max)
+			return veer_fail(diag, VEER_ERANGE, "line %u: more than %zu values", line, nodes_max);
 	}
 	return VEER_OK;
 }
 
 enum veer_err veer_json_parse(const char *text, size_t len, size_t limit_bytes, json_t **out, struct veer_diag *diag)
 {
+	return veer_json_parse_nodes(text, len, limit_bytes, SIZE_MAX, out, diag);
+}
+
+enum veer_err veer_json_parse_nodes(const char *text, size_t len, size_t limit_bytes, size_t nodes, json_t **out,
+				    struct veer_diag *diag)
+{
 	if (len > limit_bytes)
 		return veer_fail(diag, VEER_ERANGE, "JSON text of %zu bytes is longer than %zu", len, limit_bytes);
-	enum veer_err err = check_depth(text, len, diag);
+	enum veer_err err = check_size(text, len, nodes, diag);
 	if (err != VEER_OK)
 		return err;
 	json_error_t error;

@@ -24,6 +24,13 @@
  */
 enum veer_err veer_json_parse(const char *text, size_t len, size_t limit_bytes, json_t **out, struct veer_diag *diag);
 
+/*
+ * The same of at most `nodes` values (objects, arrays, members, elements), which are counted before anything is built:
+ * a value costs some 100 bytes of memory, its text as few as two. Errors: the same, VEER_ERANGE also for too many.
+ */
+enum veer_err veer_json_parse_nodes(const char *text, size_t len, size_t limit_bytes, size_t nodes, json_t **out,
+				    struct veer_diag *diag);
+
 /* Compact text, keys in insertion order. Ownership: the caller frees with free(). NULL when memory is out. */
 char *veer_json_dump(const json_t *value);
 

@@ -9,6 +9,7 @@
 #include "probes/report_scan.h"
 
 #define ITEM_FIELDS 4
+#define NODES_MAX ((ITEM_FIELDS + 1) * REPORT_ITEMS_MAX + 64) /* an array an item, and what is around them */
 
 static const char *const reasons[PROBE_REASON_COUNT] = {
 	[PROBE_REASON_NONE] = "none",
@@ -217,7 +218,7 @@ enum veer_err report_parse_json(const char *text, size_t len, struct arena *aren
 	json_t *root = NULL;
 	struct report report = {0};
 	struct json_cursor c;
-	enum veer_err err = veer_json_parse(text, len, REPORT_BYTES_MAX, &root, diag);
+	enum veer_err err = veer_json_parse_nodes(text, len, REPORT_BYTES_MAX, NODES_MAX, &root, diag);
 	if (err != VEER_OK)
 		return err;
 	veer_json_begin(&c, root, "", diag);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veer backup, veer restore. */
+/* veer backup, veer restore, veer store check and repair. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,10 +60,10 @@ int cli_backup(int argc, char *argv[], int first)
 }
 
 /* The work is veer-api's, which alone knows stores. */
-int cli_restore(int argc, char *argv[], int first)
+static int run_tool(const char *tool, int argc, char *argv[], int first)
 {
 	char path[SERVICE_PATH_SIZE + 16];
-	const char *words[64] = {path, "restore"};
+	const char *words[64] = {path, tool};
 	struct veer_diag diag = {""};
 	struct service service = {0};
 	size_t count = 2;
@@ -81,4 +81,19 @@ int cli_restore(int argc, char *argv[], int first)
 	(void)execv(path, (char *const *)(uintptr_t)words);
 	(void)veer_fail(&diag, VEER_EIO, "%s: %s", path, strerror(errno));
 	return cli_fail(&diag);
+}
+
+int cli_restore(int argc, char *argv[], int first)
+{
+	return run_tool("restore", argc, argv, first);
+}
+
+int cli_store_check(int argc, char *argv[], int first)
+{
+	return run_tool("store-check", argc, argv, first);
+}
+
+int cli_store_repair(int argc, char *argv[], int first)
+{
+	return run_tool("store-repair", argc, argv, first);
 }

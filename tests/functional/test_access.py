@@ -281,7 +281,7 @@ def test_one_agent_cannot_take_all_streams(api):
     streams = [api.subscribe("/v1/agents/self/assignments", credential) for _ in range(8)]
     assert [s.line()["type"] for s in streams] == ["hello"] * 8
     refused = api.get("/v1/agents/self/assignments", token=credential)
-    assert_problem(refused, 503, "retry")
+    assert_problem(refused, 429, "share")
     assert refused.headers["Retry-After"] == "1"
     _, other = api.enrol("agent", "modest")
     stream = api.subscribe("/v1/agents/self/assignments", other)

@@ -55,6 +55,17 @@ def make_model(api):
         {"name": "a", "address": "192.0.2.1", "site": "fra"}, {"name": "b", "address": "192.0.2.2", "site": "fra"}]}).status in (200, 201)
 
 
+def fill_all(disk):
+    """Not a byte is left to others."""
+    fill(disk)
+    with open(os.path.join(disk, "filler"), "ab", buffering=0) as f:
+        try:
+            while True:
+                f.write(bytes(512))
+        except OSError:
+            pass
+
+
 class Agent:
     """Says what it is told to."""
 
@@ -97,7 +108,7 @@ def test_verdicts_go_on_when_user_writes_are_refused(disk, tmp_path):
         assert refused.status == 507 and "disk" in refused.json["detail"], refused
         agent.say("du")
         verdicts(feed, "web/a", "down")
-        # Not a byte left: nothing can be committed, and nothing breaks.
+        # Not a byte left but what was kept for this.
         with open(os.path.join(disk, "filler"), "ab", buffering=0) as f:
             try:
                 while True:
@@ -107,8 +118,10 @@ def test_verdicts_go_on_when_user_writes_are_refused(disk, tmp_path):
         for _ in range(5):
             agent.say("ud")
         assert api.get("/v1/status").status == 200
-        assert api.get("/healthz").status == 200
+        wait_until(lambda: api.get("/healthz").status == 503, 5)
+        assert "disk" in api.get("/healthz").json["reason"]
         empty(disk)
+        wait_until(lambda: api.get("/healthz").status == 200, 10)
         verdicts(feed, "web/b", "down")
         assert api.put("/v1/sites/iad", {"region": "us"}).status in (200, 201)
         feed.close()
@@ -274,3 +287,43 @@ def test_with_room_again_the_plan_on_disk_is_made_good(disk, tmp_path):
     with Dnsd(*args) as d:  # alone
         d.ready()
         assert d.ask("www.e.test.") == ["192.0.2.3"]
+
+
+def test_an_administrator_is_heard_on_a_full_disk_also_after_a_start(disk, tmp_path):
+    """Drains, releases, freezes, revocations, enrolment and deletions, with 0 bytes free."""
+    api = Api(disk)
+    api.log_path = str(tmp_path / "log")
+    api.start()
+    try:
+        make_model(api)
+        agent = Agent(api)
+        token = api.make_token("health:read")
+        assert api.put("/v1/sites/iad", {"region": "us"}).status == 201
+        wait_until(lambda: api.metric("veer_store_ballast") == 1, 5)
+        fill_all(disk)
+        drain = {"action": "drain", "reason": "the disk is full"}
+        assert api.put("/v1/overrides/web/a", drain).status == 201
+        assert api.delete("/v1/overrides/web/a").status == 204
+        agent.stream.close()
+        api.kill()
+        api.start()
+        assert api.metric("veer_store_free_bytes") < 1 << 20 and api.get("/healthz").status == 503
+        assert api.put("/v1/overrides/web/a", drain).status == 201
+        assert api.delete("/v1/tokens/" + token.split(".")[0]).status == 204
+        assert api.get("/v1/sites", token=token).status == 401
+        assert api.delete("/v1/agents/" + agent.bearer.split(".")[0]).status == 204
+        assert api.delete("/v1/sites/iad").status == 204
+        again = Agent(api)
+        feed = api.subscribe()
+        again.say("ud")
+        verdicts(feed, "web/b", "down")
+        assert api.put("/v1/sites/gru", {"region": "sa"}).status == 507
+        for close in (feed, again.stream):
+            close.close()
+        empty(disk)
+        wait_until(lambda: api.get("/healthz").status == 200, 10)
+        wait_until(lambda: api.metric("veer_store_ballast") == 1, 10)
+        assert api.put("/v1/sites/gru", {"region": "sa"}).status == 201
+        assert "the store works again" in api.said()
+    finally:
+        api.kill()

@@ -50,7 +50,7 @@ static bool pull(struct client *c, size_t size)
 static void set(struct assignment_hub *hub, const char *agent, const char *line)
 {
 	char *copy = strdup(line);
-	assert_int_equal(assignment_hub_set(hub, agent, copy, strlen(copy)), VEER_OK);
+	assert_int_equal(assignment_hub_set(hub, agent, copy, strlen(copy), 1), VEER_OK);
 }
 
 /* What came since, and forget it. */
@@ -232,9 +232,31 @@ static void many_threads_set_confirm_read_and_remove(void **state)
 	}
 }
 
+static void a_report_may_be_for_the_list_in_force_or_the_one_before(void **state)
+{
+	static const struct {
+		const char *line;
+		uint32_t items, most;
+	} steps[] = {{"a\n", 7, 7}, {"b\n", 3, 7}, {"b\n", 3, 7}, {"c\n", 4, 4}, {"d\n", 0, 4}, {"e\n", 0, 0}};
+	uint32_t items = 99;
+	struct client c;
+	assert_false(assignment_hub_items(*state, "ag-1", &items));
+	client_open(&c, *state, "ag-1"); /* connected, but nothing is worked out yet */
+	assert_false(assignment_hub_items(*state, "ag-1", &items));
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		assert_int_equal(assignment_hub_set(*state, "ag-1", strdup(steps[i].line), 2, steps[i].items), VEER_OK);
+		assert_true(assignment_hub_items(*state, "ag-1", &items));
+		assert_int_equal(items, steps[i].most);
+	}
+	assert_false(assignment_hub_items(*state, "ag-2", &items));
+	client_close(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_report_may_be_for_the_list_in_force_or_the_one_before, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(hello_comes_first_then_the_line_in_force, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_new_line_is_sent_once_and_the_same_again_not_at_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_line_on_its_way_is_finished_before_the_next, setup, teardown),

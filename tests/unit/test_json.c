@@ -399,9 +399,42 @@ static void memory_that_is_out_is_no_malformed_text(void **state)
 	json_set_alloc_funcs(malloc, free);
 }
 
+static void values_are_counted_before_anything_is_built(void **state)
+{
+	(void)state;
+	const struct {
+		const char *text;
+		size_t nodes;
+		bool fits;
+	} cases[] = {
+		{"1", 1, true},
+		{"[]", 2, true},
+		{"[]", 1, false},
+		{"[1,2,3]", 4, true},
+		{"[1,2,3]", 3, false},
+		{"{\"a\":[1,{\"b\":2}]}", 5, true},
+		{"{\"a\":[1,{\"b\":2}]}", 4, false},
+		{"[\",,,[[[{{{\"]", 2, true},
+		{"[\"\\\",,,,\"]", 2, true},
+		{"[1,\n2,\n3", 3, false}, /* as far as it was read */
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct veer_diag diag = {.text = ""};
+		json_t *value = NULL;
+		enum veer_err err = veer_json_parse_nodes(cases[i].text, strlen(cases[i].text), 1 << 20, cases[i].nodes,
+							  &value, &diag);
+		json_decref(value);
+		if (err != (cases[i].fits ? VEER_OK : VEER_ERANGE))
+			fail_msg("%s with %zu: %d, %s", cases[i].text, cases[i].nodes, (int)err, diag.text);
+		if (!cases[i].fits)
+			assert_non_null(strstr(diag.text, "values"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(values_are_counted_before_anything_is_built),
 		cmocka_unit_test(memory_that_is_out_is_no_malformed_text),
 		cmocka_unit_test(hostile_texts_are_refused_with_their_place),
 		cmocka_unit_test(raw_nul_and_long_texts_are_refused),

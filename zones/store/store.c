@@ -102,23 +102,24 @@ static bool is_trouble(enum veer_err err)
 	return err == VEER_EIO || err == VEER_ECORRUPT || err == VEER_ESPACE;
 }
 
-/* Damage does not go away because another page can be read. */
+/* Damage does not go away because another page is sound. */
+static void note(_Atomic int *last, _Atomic uint64_t *count, enum veer_err err)
+{
+	if (is_trouble(err))
+		atomic_fetch_add(count, 1);
+	if (atomic_load(last) != (int)VEER_ECORRUPT)
+		atomic_store(last, (int)(is_trouble(err) ? err : VEER_OK));
+}
+
 static enum veer_err note_read(struct store *store, enum veer_err err)
 {
-	if (is_trouble(err)) {
-		atomic_fetch_add(&store->read_errors, 1);
-		atomic_store(&store->read_err, (int)err);
-	} else if (atomic_load(&store->read_err) != (int)VEER_ECORRUPT) {
-		atomic_store(&store->read_err, (int)VEER_OK);
-	}
+	note(&store->read_err, &store->read_errors, err);
 	return err;
 }
 
 static void note_write(struct store *store, enum veer_err err)
 {
-	if (is_trouble(err))
-		atomic_fetch_add(&store->write_errors, 1);
-	atomic_store(&store->write_err, (int)(is_trouble(err) ? err : VEER_OK));
+	note(&store->write_err, &store->write_errors, err);
 }
 
 void store_health(const struct store *store, struct store_health *out)

@@ -127,8 +127,8 @@ void store_keep_room(struct store *store, struct store_room *out);
 
 /* How the store has been working lately. */
 struct store_health {
-	enum veer_err read_err;  /* of the last read; VEER_ECORRUPT stays */
-	enum veer_err write_err; /* of the last commit that was not refused beforehand, nor for its conditions */
+	enum veer_err read_err;  /* of the last read; VEER_ECORRUPT stays, in both */
+	enum veer_err write_err; /* of the last commit that was not refused beforehand */
 	uint64_t read_errors, write_errors;
 };
 
