@@ -10,7 +10,7 @@ import time
 import dns.exception
 
 from health_rig import ZONE
-from siege_oracle import CONTROL
+from siege_oracle import BOUND_S, CONTROL
 from siege_world import ADDRESSES, BULK, BULK_NAMES
 from veer_util import SLOW
 
@@ -229,7 +229,8 @@ class Health(Worker):
                 since = self.world.outages.counted_from(began, sent, CONTROL, server.name)
                 if (address in got) == is_in:
                     pending.remove(server)
-                    out = self.world.outages.touched(began, now, CONTROL, server.name)
+                    # who was out has so long to hear of the others again
+                    out = self.world.outages.touched(began - BOUND_S, now, CONTROL, server.name)
                     self.world.figures.measure(f"{what}, {'after an outage' if out else phase}", now - (since or now))
                 elif since is not None and now - since > SWITCH_GIVE_UP_S:
                     pending.remove(server)

@@ -92,5 +92,5 @@ def test_an_endpoint_that_died_long_ago_is_wrong(outages):
 
 def test_everything_at_once(monkeypatch, capsys):
     monkeypatch.undo()
-    held = Siege(1, SECONDS, set(FAULTS) - {"nothing_else"}, attacks_named=()).play()
+    held = Siege(2, SECONDS, FAULTS).play()
     assert held, capsys.readouterr().out
