@@ -12,7 +12,7 @@ import threading
 import time
 
 import attacks
-from siege_oracle import BOUND_S, CONTROL
+from siege_oracle import BOUND_S, CONTROL, DISK
 from siege_world import BULK
 from test_disk import empty, fill
 from veer_util import SLOW, wait_until
@@ -163,11 +163,11 @@ def fill_control(world, rng, leave, what):
         yield "(no disk can be mounted here)"
         return
     yield f"the disk of veer-api has {what} left for {seconds:.2f} s"
-    world.is_disk_full = True
+    world.outages.begin(DISK)
     with full(world.mounted[0], leave):
         time.sleep(seconds)
     wait_until(lambda: world.api.put("/v1/sites/a", {"region": "eu"}).status in (200, 201), 5, "writes after the disk was emptied")
-    world.is_disk_full = False
+    world.outages.end(DISK)
 
 
 def small_disk_of_control(world, rng):

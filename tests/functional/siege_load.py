@@ -10,7 +10,7 @@ import time
 import dns.exception
 
 from health_rig import ZONE
-from siege_oracle import BOUND_S, CONTROL
+from siege_oracle import BOUND_S, CONTROL, DISK
 from siege_world import ADDRESSES, BULK, BULK_NAMES
 from veer_util import SLOW
 
@@ -137,7 +137,8 @@ class Writer(Worker):
             return
         self.world.ledger.refuse(write)
         self.world.figures.add(f"writes answered with {reply.status}")
-        if not (reply.status in (429, 503) or reply.status == 507 and self.world.is_disk_full):
+        is_full = self.world.outages.touched(write.sent, time.monotonic(), DISK)
+        if not (reply.status in (429, 503) or reply.status == 507 and is_full):
             self.world.figures.fault("write", f"{label}: {reply}")
 
     def settle(self):

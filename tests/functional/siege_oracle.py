@@ -8,6 +8,7 @@ from veer_util import SLOW
 
 BOUND_S = 2 * SLOW  # after so long every name server has what the control plane has
 CONTROL = "control"
+DISK = "disk of the control plane"
 
 
 class Outages:

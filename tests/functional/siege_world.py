@@ -90,7 +90,6 @@ class World:
         self.labels = [[f"w{i}-{k}" for k in range(NAMES_EACH)] for i in range(WRITERS)]
         self.writers = [threading.Lock() for _ in range(WRITERS)]  # held over one write; who holds all has peace
         self.health = threading.Lock()                             # held over one death and recovery
-        self.is_disk_full = False
         self.servers = []
         self.stolen, self.tokens = None, {}
         self.agents = []
