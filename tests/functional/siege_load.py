@@ -184,7 +184,8 @@ class Health(Worker):
             self.release(key)
             return
         if asked[0].status in (200, 201):
-            self.world.figures.measure(f"drain, {phase}", time.monotonic() - began)
+            out = self.world.outages.touched(began, time.monotonic(), CONTROL)
+            self.world.figures.measure(f"drain, {'held up with the control plane' if out else phase}", time.monotonic() - began)
             self.watch(key, time.monotonic(), "switch of a drain", phase, is_in=False)
         else:
             self.world.figures.fault("drain", f"{key}: {asked[0]}")
