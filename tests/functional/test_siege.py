@@ -10,7 +10,7 @@ from siege import Siege
 from siege_faults import FAULTS
 from siege_oracle import CONTROL, Deaths, Ledger, Outages
 
-SECONDS = 25
+SECONDS = 20
 
 
 @pytest.fixture
