@@ -65,7 +65,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
+.PHONY: all run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench siege steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -162,6 +162,11 @@ SEED ?= 0
 histories: all  ## play STORES= histories of backups, rollbacks, copies and losses with real programs (SEED=); adds up over runs
 	@mkdir -p $(B)/histories
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/histories.py --histories $(STORES) --from $(SEED) --progress $(B)/histories/passed
+
+siege: SECONDS = 1200
+siege: all  ## everything at once for SECONDS= (1200): faults, attacks, full disks and lost stores drawn from SEED=; an interrupted run goes on
+	@mkdir -p $(B)/siege
+	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/siege.py --seconds $(SECONDS) --seed $(SEED) --progress $(B)/siege/$(SEED).json
 
 lint:  ## check the include directions, banned calls and file headers
 	@/usr/bin/python3 tests/lint.py
