@@ -86,6 +86,10 @@ enum api_limit { API_LIMIT_ENDPOINTS, API_LIMIT_CHECKS, API_LIMIT_ZONES, API_LIM
  */
 bool api_may_touch(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
 		   const char *name);
+/* The same for what changes the object rather than speaks of it: a token that is limited to other kinds of objects
+ * alone may not. */
+bool api_may_change(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
+		    const char *name);
 /* May it change what concerns all of them (sites, policies, settings)? False: the reply is 403. */
 bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply);
 bool api_may_touch_quietly(struct api *api, const struct api_request *request, enum api_limit limit, const char *name);

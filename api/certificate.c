@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/certificate.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -97,21 +98,43 @@ static void note_use(struct certificate_watch *w, const struct certificate_pair 
 	warn_of_end(w);
 }
 
+/* Is it the pair that is in use? */
+static bool is_in_use(const struct certificate_watch *w, const struct certificate_pair *pair,
+		      char hash[CRYPTO_SHA256_HEX_SIZE])
+{
+	char cert[CRYPTO_SHA256_HEX_SIZE], key[CRYPTO_SHA256_HEX_SIZE], both[2 * CRYPTO_SHA256_HEX_SIZE];
+	hash[0] = '\0';
+	if (crypto_sha256_hex(pair->cert, strlen(pair->cert), cert) != VEER_OK ||
+	    crypto_sha256_hex(pair->key, strlen(pair->key), key) != VEER_OK)
+		return false;
+	int len = snprintf(both, sizeof both, "%s%s", cert, key);
+	return crypto_sha256_hex(both, (size_t)len, hash) == VEER_OK && strcmp(hash, w->used) == 0;
+}
+
 void certificate_watch_reload(struct certificate_watch *w)
 {
 	struct certificate_pair pair;
 	struct veer_diag diag = {""};
+	char hash[CRYPTO_SHA256_HEX_SIZE] = "";
 	if (w->cert_path == NULL)
 		return;
 	(void)look_at_files(w);
 	enum veer_err err = certificate_read(w->cert_path, w->key_path, &pair, &diag);
-	if (err == VEER_OK && !w->use(w->ctx, &pair))
-		err = veer_fail(&diag, VEER_EINVAL, "%.300s: the HTTP server does not take it", w->cert_path);
+	bool is_same = err == VEER_OK && is_in_use(w, &pair, hash);
+	if (err == VEER_OK && !is_same && !w->use(w->ctx, &pair))
+		err = veer_fail(
+			&diag, VEER_EINVAL,
+			"%.300s: the HTTP server does not take it, or too many connections with older ones are open",
+			w->cert_path);
 	if (err == VEER_OK) {
-		log_notice(w->log, "the certificate was read", LOG_STR("file", w->cert_path));
+		if (!is_same)
+			log_notice(w->log, "the certificate was read", LOG_STR("file", w->cert_path));
+		memcpy(w->used, hash, sizeof w->used);
 		note_use(w, &pair);
 	} else {
-		log_error(w->log, "the certificate cannot be used; what was used stays", LOG_STR("why", diag.text));
+		if (!w->has_failed)
+			log_error(w->log, "the certificate cannot be used; what was used stays",
+				  LOG_STR("why", diag.text));
 		w->has_failed = true;
 	}
 	certificate_pair_deinit(&pair);
@@ -121,7 +144,7 @@ void certificate_watch_reload(struct certificate_watch *w)
 static void look(void *ctx)
 {
 	struct certificate_watch *w = ctx;
-	if (look_at_files(w))
+	if (look_at_files(w) || w->has_failed)
 		certificate_watch_reload(w);
 	warn_of_end(w);
 	(void)loop_timer_set(w->loop, &w->timer, LOOK_MS, look, w);
@@ -135,6 +158,7 @@ void certificate_watch_start(struct certificate_watch *w, const struct certifica
 	if (pair != NULL) {
 		w->cert_seen = pair->cert_file;
 		w->key_seen = pair->key_file;
+		(void)is_in_use(w, pair, w->used);
 		note_use(w, pair);
 	}
 	(void)loop_timer_set(w->loop, &w->timer, LOOK_MS, look, w);

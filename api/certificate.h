@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "base/crypto.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -42,10 +43,11 @@ struct certificate_watch {
 	certificate_use_fn *use;
 	void *ctx;
 	struct loop_timer timer;
-	struct stat cert_seen, key_seen; /* when they were read last */
-	_Atomic int64_t not_after_s;     /* of the one in use; 0: none */
-	int64_t warned_s;                /* when its end was last warned of */
-	bool has_failed;                 /* the last try, which was said */
+	struct stat cert_seen, key_seen;   /* when they were read last */
+	_Atomic int64_t not_after_s;       /* of the one in use; 0: none */
+	int64_t warned_s;                  /* when its end was last warned of */
+	bool has_failed;                   /* the last try, which was said: the next look tries again */
+	char used[CRYPTO_SHA256_HEX_SIZE]; /* of the pair in use, which is not taken twice; "": none */
 };
 
 /* Begin to watch. `pair`: what is in use, or NULL when it could not be read. */

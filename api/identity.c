@@ -193,8 +193,12 @@ static void exchange(struct api *api, struct api_request *request, struct api_re
 		return;
 	}
 	int64_t revision;
+	/* one after the other: two that enrol with one name at once must see each other */
+	write_gate_enter(&api->write_gate, true);
 	directory_list(api->directory, kind, NULL, add_replaced, &r);
-	if (!api_commit(api, reply, r.ops, r.count, &revision))
+	bool is_committed = api_commit(api, reply, r.ops, r.count, &revision);
+	write_gate_leave(&api->write_gate);
+	if (!is_committed)
 		return;
 	log_notice(api->log, "enrolled", LOG_STR("id", id), LOG_STR("name", r.name));
 	note_replaced(api, &r, id);

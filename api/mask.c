@@ -24,7 +24,7 @@ static bool is_harmless(const char *header)
 
 void mask_check(json_t *check)
 {
-	static const char *const fields[] = {"body", "send"};
+	static const char *const fields[] = {"body", "send", "expect", "body_contains", "body_regex"};
 	json_t *headers = json_object_get(check, "headers"), *command = json_object_get(check, "command");
 	const char *name;
 	void *next;
@@ -36,6 +36,10 @@ void mask_check(json_t *check)
 			(void)json_object_set_new(check, fields[i], json_string(hidden));
 	for (size_t i = 1; i < json_array_size(command); i++)
 		(void)json_array_set_new(command, i, json_string(hidden));
+	const char *path = json_string_value(json_object_get(check, "path"));
+	const char *query = path != NULL ? strchr(path, '?') : NULL;
+	if (query != NULL)
+		(void)json_object_set_new(check, "path", json_sprintf("%.*s?%s", (int)(query - path), path, hidden));
 }
 
 static bool is_hidden(const json_t *value)
@@ -57,10 +61,14 @@ enum veer_err mask_refuse(const json_t *check, struct veer_diag *diag)
 	const char *name;
 	json_t *value;
 	json_object_foreach(headers, name, value) if (is_hidden(value)) return refuse(diag, "headers", name);
-	if (is_hidden(json_object_get(check, "body")))
-		return refuse(diag, "body", "");
-	if (is_hidden(json_object_get(check, "send")))
-		return refuse(diag, "send", "");
+	static const char *const fields[] = {"body", "send", "expect", "body_contains", "body_regex"};
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+		if (is_hidden(json_object_get(check, fields[i])))
+			return refuse(diag, fields[i], "");
+	const char *path = json_string_value(json_object_get(check, "path"));
+	const char *query = path != NULL ? strchr(path, '?') : NULL;
+	if (query != NULL && strcmp(query + 1, hidden) == 0)
+		return refuse(diag, "path", "");
 	for (size_t i = 1; i < json_array_size(command); i++)
 		if (is_hidden(json_array_get(command, i)))
 			return refuse(diag, "command", "");

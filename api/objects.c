@@ -403,9 +403,9 @@ static bool may_write(struct api *api, const struct api_request *request, struct
 		return false;
 	}
 	if (kind == MODEL_KIND_CHECK)
-		return api_may_touch(api, request, reply, API_LIMIT_CHECKS, name);
+		return api_may_change(api, request, reply, API_LIMIT_CHECKS, name);
 	if (kind == MODEL_KIND_POOL)
-		return api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, as_endpoints);
+		return api_may_change(api, request, reply, API_LIMIT_ENDPOINTS, as_endpoints);
 	return api_may_change_all(api, request, reply);
 }
 

@@ -144,7 +144,7 @@ void handle_override_put(void *ctx, struct api_request *request, struct api_repl
 	int64_t current = api_revision_of(api, MODEL_KIND_OVERRIDE, endpoint);
 	if (err != VEER_OK) {
 		api_problem_invalid(reply, &diag);
-	} else if (api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, endpoint) &&
+	} else if (api_may_change(api, request, reply, API_LIMIT_ENDPOINTS, endpoint) &&
 		   api_precondition(request, reply, current, &expect)) {
 		if (request->if_match != NULL || request->if_none_match != NULL)
 			wish.expect = expect;
@@ -204,7 +204,7 @@ void handle_overrides_create(void *ctx, struct api_request *request, struct api_
 		return;
 	}
 	for (size_t i = 0; i < wish.count; i++) {
-		if (!api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, wish.endpoints[i])) {
+		if (!api_may_change(api, request, reply, API_LIMIT_ENDPOINTS, wish.endpoints[i])) {
 			json_decref(body);
 			return;
 		}
@@ -244,7 +244,7 @@ void handle_override_delete(void *ctx, struct api_request *request, struct api_r
 	} else if (source[0] != '\0') {
 		api_problem(reply, 409, "in-use", "it belongs to %s: end that, or put another override in its place",
 			    source);
-	} else if (api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, endpoint) &&
+	} else if (api_may_change(api, request, reply, API_LIMIT_ENDPOINTS, endpoint) &&
 		   api_precondition(request, reply, current, &expect)) {
 		struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_OVERRIDE, .key = endpoint, .expect = expect};
 		if (api_commit(api, reply, &op, 1, &revision))

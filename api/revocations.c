@@ -52,6 +52,7 @@ static enum veer_err revoke_identity(struct api *api, const struct store_object 
 		return VEER_OK;
 	}
 	(void)json_object_set_new(json, "state", json_string("revoked"));
+	(void)json_object_set_new(json, "revoked_s", json_integer(veer_clock_wall_ns(api->clock) / 1000000000));
 	char *text = veer_json_dump(json);
 	json_decref(json);
 	if (text == NULL)

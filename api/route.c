@@ -111,7 +111,8 @@ bool api_route_authorise(struct api_server *server, struct api_exchange *exchang
 		return true;
 	bool may = (route->roles >> who->role & 1) != 0;
 	if (may && who->role == API_ROLE_TOKEN)
-		may = (who->scopes & (route->scope | API_SCOPE_ADMIN)) != 0;
+		may = (who->scopes & (route->scope | API_SCOPE_ADMIN)) != 0 ||
+		      (route->roles >> API_ROLE_ANONYMOUS & 1) != 0; /* what anybody may */
 	if (may)
 		return true;
 	note_refused(server, exchange, who->role == API_ROLE_ANONYMOUS ? 401 : 403);

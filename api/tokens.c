@@ -84,6 +84,38 @@ bool api_may_touch(struct api *api, const struct api_request *request, struct ap
 	return false;
 }
 
+/* Whether the token that asks has a list of this kind. */
+struct list_of {
+	enum api_limit limit;
+	bool is_there;
+};
+
+static bool look_for_list(void *ctx, const struct directory_entry *entry)
+{
+	struct list_of *l = ctx;
+	l->is_there = json_object_get(entry->object, limit_names[l->limit]) != NULL;
+	return true;
+}
+
+static bool has_list(struct api *api, const struct api_request *request, enum api_limit limit)
+{
+	struct list_of l = {.limit = limit, .is_there = false};
+	if (request->principal.role == API_ROLE_TOKEN)
+		(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, look_for_list, &l);
+	return l.is_there;
+}
+
+bool api_may_change(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
+		    const char *name)
+{
+	enum api_limit other = limit == API_LIMIT_ENDPOINTS ? API_LIMIT_CHECKS : API_LIMIT_ENDPOINTS;
+	if (has_list(api, request, limit) || !has_list(api, request, other))
+		return api_may_touch(api, request, reply, limit, name);
+	api_problem(reply, 403, "object", "the token is limited to some %s, and has no list of %s", limit_names[other],
+		    limit_names[limit]);
+	return false;
+}
+
 bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply)
 {
 	/* no name holds a blank: only the pattern of all matches it */
@@ -156,8 +188,14 @@ static void read_limits(struct json_cursor *c, json_t *token)
 	}
 }
 
+static bool read_own_end(void *ctx, const struct directory_entry *entry)
+{
+	*(int64_t *)ctx = json_integer_value(json_object_get(entry->object, "expires_s"));
+	return true;
+}
+
 /* "expires_at" or "ttl_s"; neither: it does not end. */
-static void read_expiry(struct api *api, struct json_cursor *c, json_t *token)
+static void read_expiry(struct api *api, const struct api_request *request, struct json_cursor *c, json_t *token)
 {
 	char text[VEER_RFC3339_SIZE];
 	int64_t now_ns = veer_clock_wall_ns(api->clock), at_ns = 0;
@@ -168,9 +206,15 @@ static void read_expiry(struct api *api, struct json_cursor *c, json_t *token)
 	else if (at != NULL && (!veer_rfc3339_parse(at, &at_ns) || at_ns <= now_ns))
 		veer_json_fail(c, "expires_at", VEER_EINVAL,
 			       "must be a time to come, as 2027-01-31T00:00:00Z (RFC 3339)");
-	if (c->err != VEER_OK || (at == NULL && ttl_s == 0))
+	int64_t own_s = 0; /* of the token that asks */
+	if (request->principal.role == API_ROLE_TOKEN)
+		(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, read_own_end, &own_s);
+	if (at == NULL && ttl_s > 0)
+		at_ns = now_ns + ttl_s * NS_PER_S;
+	if (c->err == VEER_OK && own_s != 0 && (at_ns == 0 || at_ns / NS_PER_S > own_s))
+		veer_json_fail(c, "ttl_s", VEER_EAUTH, "must end before the token does that makes it");
+	if (c->err != VEER_OK || at_ns == 0)
 		return;
-	at_ns = at != NULL ? at_ns : now_ns + ttl_s * NS_PER_S;
 	veer_rfc3339(at_ns, text);
 	(void)json_object_set_new(token, "expires_at", json_string(text));
 	(void)json_object_set_new(token, "expires_s", json_integer(at_ns / NS_PER_S));
@@ -188,7 +232,7 @@ static enum veer_err read_token(struct api *api, struct api_request *request, co
 	(void)json_object_set_new(token, "name", json_string(name != NULL ? name : ""));
 	(void)json_object_set_new(token, "scopes", scopes);
 	read_limits(&c, token);
-	read_expiry(api, &c, token);
+	read_expiry(api, request, &c, token);
 	if (request->principal.role == API_ROLE_TOKEN)
 		(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, is_limited, &asks_limited);
 	if ((api_scopes_of(token) & (API_SCOPE_ADMIN | API_SCOPE_TOKENS | API_SCOPE_AGENTS | API_SCOPE_FEED)) != 0 &&

@@ -52,6 +52,8 @@ void handle_zone_import(void *ctx, struct api_request *request, struct api_reply
 		api_problem(reply, 422, "invalid", "the zone's name: %s", diag.text);
 		return;
 	}
+	if (!api_may_touch(api, request, reply, API_LIMIT_ZONES, zone.text))
+		return;
 	err = zone_import_run(api, &zone, request->body, request->body_len, &result, &diag);
 	if (err != VEER_OK) {
 		reply_failed_import(reply, &zone, err, &diag);
@@ -74,6 +76,8 @@ void handle_zone_import_state(void *ctx, struct api_request *request, struct api
 		api_problem(reply, 404, "not-found", "there is no zone \"%.300s\"", request->params[0]);
 		return;
 	}
+	if (!api_may_touch(api, request, reply, API_LIMIT_ZONES, zone.text))
+		return;
 	zone_progress_get(api->zones, &zone, &progress);
 	api_reply_json(reply, 200,
 		       json_pack("{s:s, s:I, s:I}", "state", progress.state, "done", (json_int_t)progress.done, "total",

@@ -31,8 +31,13 @@ static bool is_local_host(const char *host)
 
 enum veer_err link_url_check(const char *url, struct veer_diag *diag)
 {
+	const char *host = strstr(url, "://");
 	if (strncmp(url, "unix:/", 6) == 0)
 		return VEER_OK;
+	/* "http://localhost:x@host" is the host behind the @ */
+	if (host != NULL && memchr(host + 3, '@', strcspn(host + 3, "/?#")) != NULL)
+		return veer_fail(diag, VEER_EINVAL, "'%.200s': a URL with a user is not taken: tokens say who asks",
+				 url);
 	if (strncmp(url, "https://", 8) == 0 && url[8] != '\0' && url[8] != '/')
 		return VEER_OK;
 	if (strncmp(url, "http://", 7) == 0 && is_local_host(url + 7))

@@ -120,6 +120,10 @@ static void find_id(const struct kind *kind, const json_t *all, const char *word
 			continue;
 		found++;
 		(void)snprintf(out, size, "%s", text_of(one, "id"));
+		if (strcmp(out, word) == 0) { /* an id stands for one */
+			found = 1;
+			break;
+		}
 	}
 	if (found == 1)
 		return;

@@ -422,8 +422,7 @@ static enum veer_err add_enrolment(const struct service *s, struct supervisor *s
 	add(&c, "--out");
 	add(&c, "%s/token", dir);
 	add_text(&c, "--owner", text(probe, "user"));
-	return add_child(s, supervisor, &c,
-			 (struct supervise_spec){.name = step, .is_once = true, .needs = api_first});
+	return add_child(s, supervisor, &c, (struct supervise_spec){.name = step, .is_once = true, .needs = api_first});
 }
 
 /* An agent that has no identity yet is enrolled first. */

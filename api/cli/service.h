@@ -29,8 +29,8 @@ struct service {
  */
 enum veer_err service_load(const char *path, bool with_files, struct service *out, struct veer_diag *diag);
 /*
- * Make the directory of the state; with users of their own for programs it is the control plane's user's, and others may
- * go through it. Errors (diag): as file_make_dirs() and privilege_give_dir().
+ * Make the directory of the state; with users of their own for programs it is the control plane's user's, and others
+ * may go through it. Errors (diag): as file_make_dirs() and privilege_give_dir().
  */
 enum veer_err service_make_state(const struct service *service, struct veer_diag *diag);
 /* Also fine after service_load() has failed. */

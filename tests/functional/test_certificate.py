@@ -77,6 +77,24 @@ def test_a_new_certificate_is_shown_after_a_hangup_and_streams_go_on(tls, tmp_pa
     tls.stop()
 
 
+def test_the_same_pair_is_not_taken_twice_and_a_full_house_takes_the_new_one_later(tls, tmp_path):
+    use(make(tmp_path, "first"), tls)
+    tls.start()
+    for _ in range(3):
+        os.kill(tls.process.pid, signal.SIGHUP)
+    held = []
+    for turn in range(10):
+        held.append(socket.create_connection(("127.0.0.1", tls.port), timeout=10 * SLOW))
+        use(make(tmp_path, f"next{turn}"), tls)
+        os.kill(tls.process.pid, signal.SIGHUP)
+        wait_until(lambda: "too many connections" in tls.said() or shown(tls.port) == f"next{turn}", 10)
+    assert "too many connections" in tls.said()
+    for connection in held:
+        connection.close()
+    wait_until(lambda: shown(tls.port) == "next9", 40)
+    tls.stop()
+
+
 def test_a_change_of_the_files_is_noticed_and_a_bad_pair_changes_nothing(tls, tmp_path):
     use(make(tmp_path, "first"), tls)
     tls.start()

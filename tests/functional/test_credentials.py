@@ -14,7 +14,7 @@ from test_api import assert_problem
 from test_run import free_port
 from veer_util import BUILD, Api, Program, wait_until
 
-CHECK = {"kind": "http", "path": "/", "headers": {"Authorization": "Basic c2VjcmV0", "Accept": "text/html"}}
+CHECK = {"kind": "http", "path": "/?key=secret", "headers": {"Authorization": "Basic c2VjcmV0", "Accept": "text/html"}}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,31 @@ def test_a_token_for_some_zones_sees_and_changes_those(api):
     assert_problem(api.get("/v1/zones/b.example./export", token=mine), 403, "b.example.")
     assert_problem(api.delete("/v1/zones/b.example.", token=mine), 403, "b.example.")
     assert_problem(api.post("/v1/zones", {"name": "c.example.", "nameservers": ["ns1.example."]}, token=mine), 403, "c.example.")
+    for method, path, body in (("GET", "", None), ("GET", "/export", None), ("GET", "/import", None), ("PUT", "/import", "$TTL 60\n"),
+                               ("GET", "/rrsets", None), ("POST", "/rrsets", {"name": "x", "type": "A", **record}), ("GET", "/rrsets/www/A", None),
+                               ("PUT", "/rrsets/www/A", record), ("DELETE", "/rrsets/www/A", None), ("DELETE", "", None)):
+        for zone in ("b.example.", "new.example."):
+            reply = api.call(method, f"/v1/zones/{zone}{path}", body, token=mine)
+            assert reply.status in (403, 404), (method, path, reply)
+    assert api.get("/v1/zones/new.example.").status == 404
     assert [z["name"] for z in api.get("/v1/zones", token=mine).json["items"]] == ["a.example."]
+
+
+def test_a_list_of_one_kind_gives_nothing_of_the_other(api):
+    ends, checks = token(api, ["health:write"], endpoints=["web/*"]), token(api, ["health:write"], checks=["beat"])
+    assert_problem(api.put("/v1/checks/beat", {"kind": "push"}, token=ends), 403, "no list of checks")
+    assert api.put("/v1/checks/beat", {"kind": "push"}, token=checks).status == 200
+    assert_problem(api.put("/v1/overrides/web/a", {"action": "drain", "reason": "x"}, token=checks), 403, "no list of endpoints")
+
+
+def test_what_a_token_makes_ends_before_it(api):
+    short = api.post("/v1/tokens", {"name": "short", "scopes": ["tokens", "health:read"], "ttl_s": 60}).json["token"]
+    for more, status in (({}, 422), ({"ttl_s": 3600}, 422), ({"ttl_s": 30}, 201)):
+        assert api.post("/v1/tokens", {"name": "child", "scopes": ["health:read"], **more}, token=short).status == status, more
+
+
+def test_what_anybody_may_a_token_may(api):
+    assert api.get("/healthz", token=token(api, ["health:read"])).status == 200
 
 
 @pytest.mark.parametrize("scopes,extra,what", [
@@ -125,7 +149,7 @@ def test_readers_do_not_see_what_checks_send(api):
     reader, writer = token(api, ["health:read"]), token(api, ["health:read", "health:write"])
     for reply in (api.get("/v1/checks/secret", token=reader).json,
                   next(c for c in api.get("/v1/checks", token=reader).json["items"] if c["name"] == "secret")):
-        assert reply["headers"] == {"Authorization": "***", "Accept": "text/html"}
+        assert reply["headers"] == {"Authorization": "***", "Accept": "text/html"} and reply["path"] == "/?***"
     assert api.get("/v1/checks/secret", token=writer).json["headers"] == CHECK["headers"]
     assert api.get("/v1/checks/secret").json["headers"] == CHECK["headers"]
     masked = api.get("/v1/checks/secret", token=reader).json
@@ -191,10 +215,10 @@ def test_a_token_does_not_stay_among_the_arguments(api, tmp_path):
 
 
 def test_a_token_does_not_travel_in_the_clear():
-    for where in ("http://192.0.2.1:8053", "http://veer.example"):
+    for where in ("http://192.0.2.1:8053", "http://veer.example", "HTTP://192.0.2.1:8053", "http://localhost:x@192.0.2.1:8053", "https://me:x@192.0.2.1", "ftp://127.0.0.1"):
         run = subprocess.run([os.path.join(BUILD, "veer"), "status", "--api", where, "--token", "t-x.y"],
                              capture_output=True, text=True, timeout=30, check=False)
-        assert run.returncode == 2 and "https://" in run.stderr, run
+        assert run.returncode == 2 and ("https://" in run.stderr or "user" in run.stderr), run
 
 
 # --- programs that enrol again ----------------------------------------------------------------------------------

@@ -82,7 +82,19 @@ static bool is_good(struct look *l, int kind, const char *key, const char *value
 
 /* --- checking ---------------------------------------------------------------------------------------------- */
 
-static void check_pages(struct look *l)
+/* A statement has ended with `code`: damage is a finding, anything else is an error. */
+static enum veer_err early_end(struct look *l, int code, const char *what)
+{
+	int kind = code & 0xff;
+	if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB) {
+		l->found->is_damaged = true;
+		tell(l, "%s: %s", what, sqlite3_errmsg(l->db));
+		return VEER_OK;
+	}
+	return code == SQLITE_DONE ? VEER_OK : code == SQLITE_NOMEM ? VEER_ENOMEM : VEER_EIO;
+}
+
+static enum veer_err check_pages(struct look *l)
 {
 	sqlite3_stmt *stmt = NULL;
 	char sql[64];
@@ -96,14 +108,12 @@ static void check_pages(struct look *l)
 		l->found->is_damaged = true;
 		tell(l, "%.300s", text);
 	}
-	if (code != SQLITE_DONE) {
-		l->found->is_damaged = true;
-		tell(l, "the check of its pages ends early: %s", sqlite3_errmsg(l->db));
-	}
+	enum veer_err err = early_end(l, code, "the check of its pages ends early");
 	(void)sqlite3_finalize(stmt);
+	return err;
 }
 
-static void check_objects(struct look *l)
+static enum veer_err check_objects(struct look *l)
 {
 	sqlite3_stmt *stmt = NULL;
 	int code = sqlite3_prepare_v2(l->db, "SELECT kind, key, revision, value FROM objects", -1, &stmt, NULL);
@@ -119,11 +129,9 @@ static void check_objects(struct look *l)
 			    (size_t)sqlite3_column_bytes(stmt, 3)))
 			l->found->objects++;
 	}
-	if (code != SQLITE_DONE) {
-		l->found->is_damaged = true;
-		tell(l, "its objects cannot all be read: %s", sqlite3_errmsg(l->db));
-	}
+	enum veer_err err = early_end(l, code, "its objects cannot all be read");
 	(void)sqlite3_finalize(stmt);
+	return err;
 }
 
 enum veer_err store_check(const char *url, repair_say_fn *say, void *ctx, struct repair_finding *out,
@@ -132,10 +140,10 @@ enum veer_err store_check(const char *url, repair_say_fn *say, void *ctx, struct
 	struct look l = {.say = say, .ctx = ctx, .found = out};
 	*out = (struct repair_finding){.is_damaged = false};
 	enum veer_err err = open_to_read(url, &l.db, diag);
-	if (err == VEER_OK) {
-		check_pages(&l);
-		check_objects(&l);
-	}
+	if (err == VEER_OK && (err = check_pages(&l)) == VEER_OK)
+		err = check_objects(&l);
+	if (err != VEER_OK && diag->text[0] == '\0')
+		(void)veer_fail(diag, err, "%s: cannot be read: %s", url, sqlite3_errmsg(l.db));
 	(void)sqlite3_close(l.db);
 	return err;
 }
@@ -264,15 +272,25 @@ static void remove_target(const char *file)
 	}
 }
 
+/* That of the store which the file was while it was made. */
+static void remove_lock(const char *file)
+{
+	char name[PATH_BYTES + 16];
+	(void)snprintf(name, sizeof name, "%s.lock", file);
+	(void)unlink(name);
+}
+
 enum veer_err store_salvage(const char *url, const char *file, repair_say_fn *say, void *ctx,
 			    struct repair_finding *out, struct veer_diag *diag)
 {
 	struct salvage s = {.look = {.say = say, .ctx = ctx, .found = out}};
 	*out = (struct repair_finding){.is_damaged = false};
+	int lock = path_of(url) != NULL ? lock_old(url, diag) : -1;
+	if (lock < 0)
+		return path_of(url) != NULL
+			       ? VEER_EBUSY
+			       : veer_fail(diag, VEER_EINVAL, "store \"%.200s\": must be sqlite:PATH", url);
 	enum veer_err err = open_to_read(url, &s.look.db, diag);
-	int lock = err == VEER_OK ? lock_old(url, diag) : -1;
-	if (err == VEER_OK && lock < 0)
-		err = VEER_EBUSY;
 	remove_target(file);
 	if (err == VEER_OK)
 		err = make_target(&s, file, diag);
@@ -287,9 +305,10 @@ enum veer_err store_salvage(const char *url, const char *file, repair_say_fn *sa
 	(void)sqlite3_finalize(s.insert);
 	(void)sqlite3_close(s.to);
 	(void)sqlite3_close(s.look.db);
-	if (lock >= 0)
-		(void)close(lock);
 	if (err != VEER_OK)
 		remove_target(file);
+	else
+		remove_lock(file);
+	(void)close(lock);
 	return err;
 }
