@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -408,6 +409,52 @@ static void a_read_that_is_repeated_is_told_once(void **state)
 	unsubscribe(&s);
 }
 
+static int log_lines(struct fixture *f, const char *word)
+{
+	char path[128], *text = NULL;
+	size_t len = 0;
+	int count = 0;
+	(void)snprintf(path, sizeof path, "%s/log", f->dir);
+	assert_int_equal(file_read(path, 1 << 20, &text, &len, NULL), VEER_OK);
+	for (const char *p = text; (p = strstr(p, word)) != NULL; p++)
+		count++;
+	free(text);
+	return count;
+}
+
+static void a_full_state_that_cannot_be_written_is_tried_again_without_haste(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber s;
+	struct rlimit before, none;
+	char path[128];
+	(void)snprintf(path, sizeof path, "%s/log", f->dir);
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	f->log = logger_new("test", fileno(out), LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+	assert_non_null(f->log);
+	(void)put(f, MODEL_KIND_SITE, "a", OBJECT);
+	f->feed = feed_new(f->store, f->feed_dir, 1, f->log);
+	subscribe(f, &s, NULL, 0);
+	/* no descriptor is left, neither for a file nor for one in memory */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 150; i++) {
+		(void)pull(&s, 65536);
+		pause_ms(10);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	int tries = log_lines(f, "cannot be written");
+	assert_in_range(tries, 1, 3);
+	hear(&s, "+a commit:1 ");
+	unsubscribe(&s);
+	feed_free(&f->feed);
+	logger_free(&f->log);
+	(void)fclose(out);
+	(void)unlink(path);
+}
+
 static void a_full_state_that_finds_no_room_on_the_disk_is_kept_in_memory(void **state)
 {
 	struct fixture *f = *state;
@@ -490,6 +537,7 @@ int main(void)
 		T(the_ring_is_bounded_by_bytes_too),
 		T(what_no_name_server_could_read_is_left_out),
 		T(a_read_that_is_repeated_is_told_once),
+		T(a_full_state_that_cannot_be_written_is_tried_again_without_haste),
 		T(a_full_state_that_finds_no_room_on_the_disk_is_kept_in_memory),
 		T(a_hub_behind_the_history_reads_everything_anew),
 	};
