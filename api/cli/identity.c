@@ -150,16 +150,29 @@ static int report_enrolment(void *ctx, const struct args_list *words, const stru
 	return hand_out(text_of(reply->json, "token"), how, a->out, a->owner);
 }
 
-int cli_agent_enrol(int argc, char *argv[], int first)
+/* The first three options are of both, the rest of agents alone. */
+enum { ENROL_OPTIONS = 3, AGENT_OPTIONS = 5 };
+
+static int run_enrol(size_t option_count, const char *usage, const char *summary, int argc, char *argv[], int first)
 {
 	struct enrol_args a = {0};
-	const struct args_option options[] = {
+	const struct args_option options[AGENT_OPTIONS] = {
 		{.name = "name",
 		 .kind = ARGS_STRING,
 		 .target = &a.name,
 		 .value = "NAME",
 		 .required = true,
-		 .help = "the agent's name"},
+		 .help = "what it is called"},
+		{.name = "out",
+		 .kind = ARGS_STRING,
+		 .target = &a.out,
+		 .value = "FILE",
+		 .help = "write the token here instead of printing it"},
+		{.name = "owner",
+		 .kind = ARGS_STRING,
+		 .target = &a.owner,
+		 .value = "NAME",
+		 .help = "whose file that is to be: the user that reads it (default: ours)"},
 		{.name = "region",
 		 .kind = ARGS_STRING,
 		 .target = &a.region,
@@ -171,58 +184,27 @@ int cli_agent_enrol(int argc, char *argv[], int first)
 		 .target = &a.site,
 		 .value = "SITE",
 		 .help = "the site it stands at, if any"},
-		{.name = "out",
-		 .kind = ARGS_STRING,
-		 .target = &a.out,
-		 .value = "FILE",
-		 .help = "write the token here instead of printing it"},
-		{.name = "owner",
-		 .kind = ARGS_STRING,
-		 .target = &a.owner,
-		 .value = "NAME",
-		 .help = "whose file that is to be: the user that reads it (default: ours)"},
 	};
-	const struct cli_command command = {.usage = "veer agent enrol --name NAME --region REGION [--out FILE]",
-					    .summary =
-						    "Announces a probe agent: makes the one-use token it enrols with.",
+	const struct cli_command command = {.usage = usage,
+					    .summary = summary,
 					    .options = options,
-					    .option_count = sizeof options / sizeof options[0],
+					    .option_count = option_count,
 					    .ctx = &a,
 					    .call = enrol,
 					    .report = report_enrolment};
 	return cli_command_run(&command, argc, argv, first);
 }
 
+int cli_agent_enrol(int argc, char *argv[], int first)
+{
+	return run_enrol(AGENT_OPTIONS, "veer agent enrol --name NAME --region REGION [--out FILE]",
+			 "Announces a probe agent: makes the one-use token it enrols with.", argc, argv, first);
+}
+
 int cli_nameserver_enrol(int argc, char *argv[], int first)
 {
-	struct enrol_args a = {0};
-	const struct args_option options[] = {
-		{.name = "name",
-		 .kind = ARGS_STRING,
-		 .target = &a.name,
-		 .value = "NAME",
-		 .required = true,
-		 .help = "the name server's name"},
-		{.name = "out",
-		 .kind = ARGS_STRING,
-		 .target = &a.out,
-		 .value = "FILE",
-		 .help = "write the token here instead of printing it"},
-		{.name = "owner",
-		 .kind = ARGS_STRING,
-		 .target = &a.owner,
-		 .value = "NAME",
-		 .help = "whose file that is to be: the user that reads it (default: ours)"},
-	};
-	const struct cli_command command = {.usage = "veer nameserver enrol --name NAME [--out FILE]",
-					    .summary =
-						    "Announces a name server: makes the one-use token it enrols with.",
-					    .options = options,
-					    .option_count = sizeof options / sizeof options[0],
-					    .ctx = &a,
-					    .call = enrol,
-					    .report = report_enrolment};
-	return cli_command_run(&command, argc, argv, first);
+	return run_enrol(ENROL_OPTIONS, "veer nameserver enrol --name NAME [--out FILE]",
+			 "Announces a name server: makes the one-use token it enrols with.", argc, argv, first);
 }
 
 static enum veer_err adopt(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,

@@ -55,9 +55,8 @@ def make_model(api):
         {"name": "a", "address": "192.0.2.1", "site": "fra"}, {"name": "b", "address": "192.0.2.2", "site": "fra"}]}).status in (200, 201)
 
 
-def fill_all(disk):
+def take_the_rest(disk):
     """Not a byte is left to others."""
-    fill(disk)
     with open(os.path.join(disk, "filler"), "ab", buffering=0) as f:
         try:
             while True:
@@ -109,12 +108,7 @@ def test_verdicts_go_on_when_user_writes_are_refused(disk, tmp_path):
         agent.say("du")
         verdicts(feed, "web/a", "down")
         # Not a byte left but what was kept for this.
-        with open(os.path.join(disk, "filler"), "ab", buffering=0) as f:
-            try:
-                while True:
-                    f.write(bytes(512))
-            except OSError:
-                pass
+        take_the_rest(disk)
         for _ in range(5):
             agent.say("ud")
         assert api.get("/v1/status").status == 200
@@ -300,7 +294,8 @@ def test_an_administrator_is_heard_on_a_full_disk_also_after_a_start(disk, tmp_p
         token = api.make_token("health:read")
         assert api.put("/v1/sites/iad", {"region": "us"}).status == 201
         wait_until(lambda: api.metric("veer_store_ballast") == 1, 5)
-        fill_all(disk)
+        fill(disk)
+        take_the_rest(disk)
         drain = {"action": "drain", "reason": "the disk is full"}
         assert api.put("/v1/overrides/web/a", drain).status == 201
         assert api.delete("/v1/overrides/web/a").status == 204
