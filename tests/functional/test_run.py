@@ -338,7 +338,7 @@ def test_every_command_says_its_version_and_does_nothing(command):
     (["demo", "stop"], 2, ""),
     (["status", "--api", "unix:/does/not/exist"], 1, "/does/not/exist"),
     (["status", "--api", "http://127.0.0.1:1"], 1, "127.0.0.1:1"),
-    (["status", "--api", "ftp://x"], 1, "ftp"),
+    (["status", "--api", "ftp://x"], 2, "ftp"),
     (["status", "--api", "unix:/" + "x" * 200], 1, "at most 107"),
 ])
 def test_errors_say_what_is_wrong(args, code, word):
