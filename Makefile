@@ -40,7 +40,16 @@ LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
 objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
-srcs = $(filter-out $(1)/main.c $(OTHER_DNSTAP),$(wildcard $(1)/*.c $(1)/*.cc))
+# the sources of these folders; a program's main.c is linked by name
+srcs = $(filter-out %/main.c $(OTHER_DNSTAP),$(foreach d,$(1),$(wildcard $(d)/*.c $(d)/*.cc)))
+
+ROOMS_base := base base/node
+ROOMS_zones := zones
+ROOMS_store := zones/store
+ROOMS_probes := probes
+ROOMS_dnsd := dnsd
+ROOMS_api := api
+ROOMS_cli := api/cli
 
 LIB_base := $(O)/libbase.a
 LIB_zones := $(O)/libzones.a
@@ -148,7 +157,7 @@ HISTORIES ?= 20000
 EVENTS ?= 1000
 FROM ?= 0
 # What has been played of this engine, by this simulation: an interrupted run goes on, a changed one begins anew.
-SIM_STATE = build/sim/$(shell cat probes/verdict*.[ch] probes/index.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
+SIM_STATE = build/sim/$(shell cat probes/verdict*.[ch] base/index.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
 sim: $(SIM_BIN)  ## play histories of the verdict engine against its invariants (HISTORIES= EVENTS= FROM=); adds up over runs
 	@mkdir -p $(SIM_STATE) && cp -u $(SIM_BIN) $(SIM_STATE)/sim
 	@$(SIM_STATE)/sim --histories $(HISTORIES) --events $(EVENTS) --from $(FROM) --progress $(SIM_STATE)/progress
@@ -194,13 +203,13 @@ $(O)/%.o: %.cc
 	@mkdir -p $(@D)
 	@$(CXX) $(CPPFLAGS) $(patsubst -std=%,-std=c++17,$(filter-out $(WARN),$(CFLAGS))) $(WARN_CXX) -MMD -MP -c -o $@ $<
 
-$(LIB_base): $(call objs,$(call srcs,base))
-$(LIB_zones): $(call objs,$(call srcs,zones))
-$(LIB_store): $(call objs,$(call srcs,zones/store))
-$(LIB_probes): $(call objs,$(call srcs,probes))
-$(LIB_dnsd): $(call objs,$(call srcs,dnsd))
-$(LIB_api): $(call objs,$(call srcs,api))
-$(LIB_cli): $(call objs,$(call srcs,api/cli))
+$(LIB_base): $(call objs,$(call srcs,$(ROOMS_base)))
+$(LIB_zones): $(call objs,$(call srcs,$(ROOMS_zones)))
+$(LIB_store): $(call objs,$(call srcs,$(ROOMS_store)))
+$(LIB_probes): $(call objs,$(call srcs,$(ROOMS_probes)))
+$(LIB_dnsd): $(call objs,$(call srcs,$(ROOMS_dnsd)))
+$(LIB_api): $(call objs,$(call srcs,$(ROOMS_api)))
+$(LIB_cli): $(call objs,$(call srcs,$(ROOMS_cli)))
 $(O)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@ && ar rcs $@ $^
@@ -230,7 +239,7 @@ $(SIM_BIN): $(SIM_OBJS) $(LIB_probes) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base)) -lm)
 
 # Fuzzers are built by clang in one go, sources and target together, so that coverage reaches every line.
-FUZZ_LIB_SRCS := $(foreach d,base zones zones/store probes dnsd api,$(call srcs,$(d)))
+FUZZ_LIB_SRCS := $(call srcs,$(ROOMS_base) $(ROOMS_zones) $(ROOMS_store) $(ROOMS_probes) $(ROOMS_dnsd) $(ROOMS_api))
 fuzz: $(FUZZ_BINS)  ## build the libFuzzer targets (needs clang); run build/fuzz/fuzz_NAME CORPUS
 
 SECONDS ?= 900

@@ -9,8 +9,8 @@
 #include <time.h>
 
 #include "base/addr.h"
+#include "base/strmap.h"
 #include "zones/plan_build.h"
-#include "zones/strmap.h"
 
 enum { LOOK_MS = 250, ENDPOINTS_SHOWN = 32, POLICIES_SHOWN = 100 };
 

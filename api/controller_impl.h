@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 #include "api/controller.h"
+#include "base/strmap.h"
 #include "probes/assign.h"
 #include "probes/verdict.h"
-#include "zones/strmap.h"
 
 enum {
 	CONTROLLER_TICK_MS = 100,

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
-#include "base/enrol.h"
 #include "base/json.h"
-#include "base/link.h"
+#include "base/node/enrol.h"
+#include "base/node/link.h"
 #include "dnsd/renewal.h"
 
 enum {

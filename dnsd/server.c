@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/identity.h"
+#include "base/node/identity.h"
 #include "dnsd/server_impl.h"
 #include "dnsd/tap.h"
 

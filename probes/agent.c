@@ -10,8 +10,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/enrol.h"
 #include "base/file.h"
+#include "base/node/enrol.h"
 #include "probes/exec.h"
 #include "probes/places.h"
 #include "probes/prober.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/index.h"
+#include "base/index.h"
 
 #define LEVEL_UNSOUND UINT8_MAX /* in a loop or too deep */
 

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/index.h"
 #include "base/json.h"
 #include "probes/assign.h"
 #include "probes/assign_internal.h"
-#include "probes/index.h"
 
 #define STREAM_FORMAT 1
 #define SAFE_INTEGER_MAX 9007199254740991 /* 2^53 - 1 */

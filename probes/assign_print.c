@@ -2,8 +2,8 @@
 /* The fingerprint of what a check probes. */
 #include <string.h>
 
+#include "base/index.h"
 #include "probes/assign.h"
-#include "probes/index.h"
 #include "zones/name.h"
 
 static uint64_t add_number(uint64_t hash, uint64_t number)

@@ -6,8 +6,8 @@
 #ifndef VEER_PROBES_PROBER_INTERNAL_H
 #define VEER_PROBES_PROBER_INTERNAL_H
 
+#include "base/index.h"
 #include "base/loop.h"
-#include "probes/index.h"
 #include "probes/prober.h"
 #include "probes/streak.h"
 

@@ -8,9 +8,9 @@
 #ifndef VEER_PROBES_REPORTER_H
 #define VEER_PROBES_REPORTER_H
 
-#include "base/link.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/node/link.h"
 #include "probes/prober.h"
 #include "probes/reference.h"
 

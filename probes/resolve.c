@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/index.h"
+#include "base/index.h"
 
 #define NAME_MAX_BYTES 255
 #define BUCKETS 1024

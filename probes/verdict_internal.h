@@ -9,7 +9,7 @@
 #define VEER_PROBES_VERDICT_INTERNAL_H
 
 #include "base/arena.h"
-#include "probes/index.h"
+#include "base/index.h"
 #include "probes/verdict.h"
 
 #define VERDICT_NEVER INT64_MIN     /* a time that has not been */

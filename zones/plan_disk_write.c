@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/strmap.h"
 #include "zones/plan_disk_impl.h"
-#include "zones/strmap.h"
 
 enum {
 	WRITE_CHUNK_BYTES = 1 << 20,

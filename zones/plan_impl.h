@@ -7,8 +7,8 @@
 #define VEER_ZONES_PLAN_IMPL_H
 
 #include "base/arena.h"
+#include "base/strmap.h"
 #include "zones/plan_build.h"
-#include "zones/strmap.h"
 
 /* A growing list of borrowed pointers. */
 struct ptr_list {

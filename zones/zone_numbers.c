@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/strmap.h"
 #include "zones/name.h"
-#include "zones/strmap.h"
 
 struct numbered {
 	uint32_t number;

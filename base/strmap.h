@@ -4,8 +4,8 @@
  *
  * Threads: a map belongs to one thread. It does not own its values.
  */
-#ifndef VEER_ZONES_STRMAP_H
-#define VEER_ZONES_STRMAP_H
+#ifndef VEER_BASE_STRMAP_H
+#define VEER_BASE_STRMAP_H
 
 #include <stdbool.h>
 #include <stddef.h>

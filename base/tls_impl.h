@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of tls.h share; nobody else includes this. */
-#ifndef VEER_BASE_TLS_INTERNAL_H
-#define VEER_BASE_TLS_INTERNAL_H
+#ifndef VEER_BASE_TLS_IMPL_H
+#define VEER_BASE_TLS_IMPL_H
 
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the HTTP client share; nobody else includes this. */
-#ifndef VEER_BASE_HTTP_INTERNAL_H
-#define VEER_BASE_HTTP_INTERNAL_H
+#ifndef VEER_BASE_HTTP_IMPL_H
+#define VEER_BASE_HTTP_IMPL_H
 
 #include <curl/curl.h>
 
@@ -49,8 +49,8 @@ struct http_request {
 	bool is_stopped;   /* on_data said stop */
 	bool body_cut;
 	bool is_head_too_long;
-	size_t head_bytes;           /* header lines and trailers so far */
-	int socket_errno;            /* why there was no socket, else 0 */
+	size_t head_bytes; /* header lines and trailers so far */
+	int socket_errno;  /* why there was no socket, else 0 */
 	char error[CURL_ERROR_SIZE];
 };
 

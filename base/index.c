@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "probes/index.h"
+#include "base/index.h"
 
 #include <string.h>
 

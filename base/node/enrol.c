@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/enrol.h"
+#include "base/node/enrol.h"
 
 #include <stdio.h>
 #include <stdlib.h>

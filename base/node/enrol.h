@@ -4,12 +4,12 @@
  *
  * Threads: the loop's.
  */
-#ifndef VEER_BASE_ENROL_H
-#define VEER_BASE_ENROL_H
+#ifndef VEER_BASE_NODE_ENROL_H
+#define VEER_BASE_NODE_ENROL_H
 
-#include "base/link.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/node/link.h"
 
 struct enrol;
 

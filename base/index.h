@@ -4,8 +4,8 @@
  *
  * Threads: a finished map may be read by all.
  */
-#ifndef VEER_PROBES_INDEX_H
-#define VEER_PROBES_INDEX_H
+#ifndef VEER_BASE_INDEX_H
+#define VEER_BASE_INDEX_H
 
 #include <stdbool.h>
 #include <stdint.h>

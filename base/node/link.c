@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/link.h"
+#include "base/node/link.h"
 
 #include <stdio.h>
 #include <string.h>

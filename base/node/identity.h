@@ -5,8 +5,8 @@
  *
  * Threads: pure functions, but for loading and saving, which block on the disk.
  */
-#ifndef VEER_BASE_IDENTITY_H
-#define VEER_BASE_IDENTITY_H
+#ifndef VEER_BASE_NODE_IDENTITY_H
+#define VEER_BASE_NODE_IDENTITY_H
 
 #include <stddef.h>
 

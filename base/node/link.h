@@ -5,15 +5,15 @@
  *
  * Threads: the loop's.
  */
-#ifndef VEER_BASE_LINK_H
-#define VEER_BASE_LINK_H
+#ifndef VEER_BASE_NODE_LINK_H
+#define VEER_BASE_NODE_LINK_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/http.h"
-#include "base/identity.h"
+#include "base/node/identity.h"
 
 #define LINK_URLS_MAX 16
 #define LINK_URL_SIZE 512

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/identity.h"
+#include "base/node/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>

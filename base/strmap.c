@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Open addressing with linear probing. See strmap.h. */
-#include "zones/strmap.h"
+#include "base/strmap.h"
 
 #include <stdlib.h>
 #include <string.h>

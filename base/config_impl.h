@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree behind struct config, shared by config*.c; nobody else includes this. */
-#ifndef VEER_BASE_CONFIG_INTERNAL_H
-#define VEER_BASE_CONFIG_INTERNAL_H
+#ifndef VEER_BASE_CONFIG_IMPL_H
+#define VEER_BASE_CONFIG_IMPL_H
 
 #include "base/arena.h"
 #include "base/config.h"
