@@ -44,7 +44,7 @@ objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
 srcs = $(filter-out %/main.c $(OTHER_DNSTAP),$(foreach d,$(1),$(wildcard $(d)/*.c $(d)/*.cc)))
 
 ROOMS_base := base base/node
-ROOMS_zones := zones
+ROOMS_zones := zones/dns zones/model zones/plan
 ROOMS_store := zones/store
 ROOMS_probes := probes
 ROOMS_dnsd := dnsd

@@ -21,7 +21,7 @@
 
 #include "api/directory.h"
 #include "base/strmap.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 enum safety_family { SAFETY_IPV4, SAFETY_IPV6, SAFETY_FAMILIES };
 

@@ -16,7 +16,7 @@
 
 #include "base/err.h"
 #include "dnsd/cookie.h"
-#include "zones/plan.h"
+#include "zones/plan/plan.h"
 
 #define CONTROL_FORMAT 1
 #define CONTROL_FDS_MAX 128 /* descriptors in one packet; the kernel allows 253 */

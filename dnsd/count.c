@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#include "zones/rdata.h"
+#include "zones/dns/rdata.h"
 
 #define TYPE_NONE 0
 #define TYPE_OTHER 1

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "zones/history.h"
+#include "zones/model/history.h"
 
 /* That are remembered: 64, and those of one whole ancestry; the oldest give way. */
 #define LINEAGES_MAX (64 + HISTORY_LINEAGES_MAX)

@@ -18,13 +18,14 @@
 
 #include "dnsd/client.h"
 #include "dnsd/query.h"
-#include "zones/plan.h"
+#include "zones/plan/plan.h"
 
-#define ANSWER_CHAIN_MAX 12  /* CNAMEs followed, also those that a DNAME made */
-#define ANSWER_ITEMS_MAX 254 /* RRsets in one answer, an index of them in 8 bits: the chain, an authority, addresses   \
-			      */
-#define ANSWER_QNAME 0xff    /* answer_item.base: the question's name */
-#define ANSWER_FOUND 0xff    /* answer_item.made_of: it stands in the plan */
+#define ANSWER_CHAIN_MAX 12 /* CNAMEs followed, also those that a DNAME made */
+#define ANSWER_ITEMS_MAX                                                                                               \
+	254               /* RRsets in one answer, an index of them in 8 bits: the chain, an authority, addresses      \
+			   */
+#define ANSWER_QNAME 0xff /* answer_item.base: the question's name */
+#define ANSWER_FOUND 0xff /* answer_item.made_of: it stands in the plan */
 
 enum answer_section {
 	ANSWER_SECTION_ANSWER,

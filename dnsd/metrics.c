@@ -7,7 +7,7 @@
 
 #include "base/metrics.h"
 #include "dnsd/query.h"
-#include "zones/name.h"
+#include "zones/dns/name.h"
 
 static void write_requests(const struct count_totals *totals, struct buf *out)
 {

@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "dnsd/tsig.h"
-#include "zones/rdata.h"
+#include "zones/dns/rdata.h"
 
 /* Skip a name that may be compressed. Pointers are not followed. */
 static bool skip_name(struct byte_reader *r)

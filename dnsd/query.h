@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "dnsd/edns.h"
-#include "zones/name.h"
+#include "zones/dns/name.h"
 
 #define DNS_HEADER_LEN 12
 #define DNS_CLASS_IN 1

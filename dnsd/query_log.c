@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "dnsd/query.h"
-#include "zones/rrset.h"
+#include "zones/dns/rrset.h"
 
 #define LINE_MAX_BYTES 4096
 #define CHUNK_BYTES 4096     /* what a pipe that has room takes without waiting (PIPE_BUF) */

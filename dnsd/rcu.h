@@ -18,8 +18,8 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "zones/plan.h"
-#include "zones/retire.h"
+#include "zones/dns/retire.h"
+#include "zones/plan/plan.h"
 
 struct rcu;
 

@@ -8,7 +8,7 @@
 #ifndef VEER_DNSD_REAPER_H
 #define VEER_DNSD_REAPER_H
 
-#include "zones/retire.h"
+#include "zones/dns/retire.h"
 
 #define REAPER_INLINE_MAX 4096 /* plain blocks that are freed on the spot */
 

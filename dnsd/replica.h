@@ -13,10 +13,10 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "zones/feed_reader.h"
-#include "zones/name.h"
-#include "zones/plan_build.h"
-#include "zones/plan_disk.h"
+#include "zones/dns/name.h"
+#include "zones/plan/feed_reader.h"
+#include "zones/plan/plan_build.h"
+#include "zones/plan/plan_disk.h"
 
 struct replica;
 

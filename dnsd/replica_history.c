@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "dnsd/replica_impl.h"
-#include "zones/name.h"
+#include "zones/dns/name.h"
 
 void replica_remember(struct replica *r)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zones/zonefile.h"
+#include "zones/dns/zonefile.h"
 
 struct static_zone {
 	uint8_t origin[NAME_WIRE_MAX];

@@ -12,7 +12,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "zones/plan_build.h"
+#include "zones/plan/plan_build.h"
 
 struct static_zones;
 

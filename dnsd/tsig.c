@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "zones/rdata.h"
+#include "zones/dns/rdata.h"
 
 #define CLASS_ANY 255
 #define ERROR_BADKEY 17

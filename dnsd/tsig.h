@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "zones/name.h"
+#include "zones/dns/name.h"
 
 /* The parts of a query's TSIG record that an answer repeats. */
 struct tsig {

@@ -21,7 +21,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "probes/verdict.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 #define ASSIGN_CHECK_UNSUPPORTED UINT32_MAX
 #define ASSIGN_LINE_MAX (16u * 1024 * 1024) /* bytes of one line of the stream */

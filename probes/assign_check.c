@@ -5,7 +5,7 @@
 
 #include "base/crypto.h"
 #include "probes/assign_internal.h"
-#include "zones/rrset.h"
+#include "zones/dns/rrset.h"
 
 /* A builder of one object with a sticky error; takes over each value. */
 static void put(json_t *object, const char *key, json_t *value, bool *failed)

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "base/json.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 /* The object of docs/formats.md, section 1, of a check. `*failed` is set when memory is out. Ownership: the caller's.
  */

@@ -4,7 +4,7 @@
 
 #include "base/index.h"
 #include "probes/assign.h"
-#include "zones/name.h"
+#include "zones/dns/name.h"
 
 static uint64_t add_number(uint64_t hash, uint64_t number)
 {

@@ -19,7 +19,7 @@
 #include "probes/jobs.h"
 #include "probes/report.h"
 #include "probes/target.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 #define CHECK_LATE_MS 500          /* so long behind its deadline a probe must have ended, or the agent was held up */
 #define CHECK_BODY_MAX_BYTES 65536 /* of a reply; what comes after it is not read, and does not matter */

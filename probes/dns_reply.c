@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "zones/rdata.h"
+#include "zones/dns/rdata.h"
 
 #define CLASS_IN 1
 #define FLAG_QR 0x8000

@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "zones/model.h"
-#include "zones/name.h"
+#include "zones/dns/name.h"
+#include "zones/model/model.h"
 
 #define DNS_QUERY_MAX (12 + NAME_WIRE_MAX + 4)
 

@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 /*
  * The check that a URL stands for, and the address to probe (a literal or an absolute host name). `more` (borrowed, may

@@ -12,7 +12,7 @@
 #include "base/loop.h"
 #include "probes/http2.h"
 #include "probes/wire.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 #define HTTP_HOST_SIZE 256
 

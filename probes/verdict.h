@@ -71,7 +71,7 @@
 
 #include "base/err.h"
 #include "probes/report.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 #define VERDICT_REPORT_MS 1000 /* how often agents report, unless configured otherwise */
 #define VERDICT_BRAKE_WINDOW_MS 60000

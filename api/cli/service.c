@@ -17,7 +17,7 @@
 #include "base/privilege.h"
 #include "probes/reference_address.h"
 #include "probes/target.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 enum { ARGV_MAX = 128, TEXTS_BYTES = 1 << 20 };
 

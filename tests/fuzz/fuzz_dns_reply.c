@@ -10,7 +10,7 @@
 
 #include "probes/dns_reply.h"
 #include "tests/fuzz/fuzz.h"
-#include "zones/rdata.h"
+#include "zones/dns/rdata.h"
 
 static void check(bool ok)
 {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "dnsd/respond.h"
-#include "zones/plan_build.h"
+#include "zones/plan/plan_build.h"
 
 /* A plan and who answers from it. */
 struct served {

@@ -16,7 +16,7 @@
 #include "base/loop.h"
 #include "probes/check.h"
 #include "probes/target.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 #define LINE_BYTES ((size_t)1 << 20)
 #define ARENA_BYTES ((size_t)4 << 20)
