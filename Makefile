@@ -46,7 +46,8 @@ srcs = $(filter-out %/main.c $(OTHER_DNSTAP),$(foreach d,$(1),$(wildcard $(d)/*.
 ROOMS_base := base base/node
 ROOMS_zones := zones/dns zones/model zones/plan
 ROOMS_store := zones/store
-ROOMS_probes := probes
+ROOMS_verdict := probes/verdict
+ROOMS_agent := probes probes/agent
 ROOMS_dnsd := dnsd
 ROOMS_api := api
 ROOMS_cli := api/cli
@@ -54,7 +55,8 @@ ROOMS_cli := api/cli
 LIB_base := $(O)/libbase.a
 LIB_zones := $(O)/libzones.a
 LIB_store := $(O)/libstore.a
-LIB_probes := $(O)/libprobes.a
+LIB_verdict := $(O)/libverdict.a
+LIB_agent := $(O)/libagent.a
 LIB_dnsd := $(O)/libdnsd.a
 LIB_api := $(O)/libapi.a
 LIB_cli := $(O)/libcli.a
@@ -138,7 +140,7 @@ load: all $(TOOL_BINS)  ## measure what 10 agents with 10,000 endpoints cost the
 
 REPLIES ?= 100000
 # What has been played through these readers: an interrupted run goes on, a changed one begins anew.
-REPLIES_STATE = build/replies/$(shell cat probes/http*.[ch] probes/wire.[ch] probes/check*.[ch] tests/unit/*repl*.[ch] | sha256sum | cut -c1-12)
+REPLIES_STATE = build/replies/$(shell cat probes/agent/http*.[ch] probes/agent/wire.[ch] probes/agent/check*.[ch] tests/unit/*repl*.[ch] | sha256sum | cut -c1-12)
 replies: $(B)/tests/test_reply_paths  ## play REPLIES= mutated HTTP replies in clear, by TLS, kept and behind a redirect: one verdict; adds up over runs
 	@mkdir -p $(REPLIES_STATE) && cp -u $(B)/tests/test_reply_paths $(REPLIES_STATE)/play; next=$$(cat $(REPLIES_STATE)/next 2>/dev/null || echo 0); \
 	while [ $$next -lt $(REPLIES) ]; do \
@@ -157,7 +159,7 @@ HISTORIES ?= 20000
 EVENTS ?= 1000
 FROM ?= 0
 # What has been played of this engine, by this simulation: an interrupted run goes on, a changed one begins anew.
-SIM_STATE = build/sim/$(shell cat probes/verdict*.[ch] base/index.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
+SIM_STATE = build/sim/$(shell cat probes/verdict/verdict*.[ch] base/index.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
 sim: $(SIM_BIN)  ## play histories of the verdict engine against its invariants (HISTORIES= EVENTS= FROM=); adds up over runs
 	@mkdir -p $(SIM_STATE) && cp -u $(SIM_BIN) $(SIM_STATE)/sim
 	@$(SIM_STATE)/sim --histories $(HISTORIES) --events $(EVENTS) --from $(FROM) --progress $(SIM_STATE)/progress
@@ -206,7 +208,8 @@ $(O)/%.o: %.cc
 $(LIB_base): $(call objs,$(call srcs,$(ROOMS_base)))
 $(LIB_zones): $(call objs,$(call srcs,$(ROOMS_zones)))
 $(LIB_store): $(call objs,$(call srcs,$(ROOMS_store)))
-$(LIB_probes): $(call objs,$(call srcs,$(ROOMS_probes)))
+$(LIB_verdict): $(call objs,$(call srcs,$(ROOMS_verdict)))
+$(LIB_agent): $(call objs,$(call srcs,$(ROOMS_agent)))
 $(LIB_dnsd): $(call objs,$(call srcs,$(ROOMS_dnsd)))
 $(LIB_api): $(call objs,$(call srcs,$(ROOMS_api)))
 $(LIB_cli): $(call objs,$(call srcs,$(ROOMS_cli)))
@@ -219,14 +222,14 @@ link = @echo "  LD $@" && mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o 
 
 $(B)/veer-dnsd: $(call objs,dnsd/main.c) $(LIB_dnsd) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base) libmaxminddb $(PKGS_tap)) -lm)
-$(B)/veer-probe: $(call objs,probes/main.c) $(LIB_probes) $(LIB_zones) $(LIB_base)
+$(B)/veer-probe: $(call objs,probes/main.c) $(LIB_agent) $(LIB_verdict) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base) libnghttp2 libmaxminddb) -lm)
-$(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
+$(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_verdict) $(LIB_store) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
-$(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_probes) $(LIB_zones) $(LIB_base)
+$(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_verdict) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
 
-ALL_LIBS := $(LIB_cli) $(LIB_api) $(LIB_dnsd) $(LIB_probes) $(LIB_store) $(LIB_zones) $(LIB_base)
+ALL_LIBS := $(LIB_cli) $(LIB_api) $(LIB_dnsd) $(LIB_agent) $(LIB_verdict) $(LIB_store) $(LIB_zones) $(LIB_base)
 $(B)/tests/%: $(O)/tests/unit/%.o $(call objs,$(UNIT_HELP)) $(ALL_LIBS)
 	$(call link,$(call pc_libs,$(PKGS_test)) -lcmocka -lm)
 $(B)/tests/%: $(O)/tests/tools/%.o $(ALL_LIBS)
@@ -235,11 +238,11 @@ $(B)/tests/replay_%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(call objs,$(
 	$(call link,$(call pc_libs,$(PKGS_test)) -lm)
 
 SIM_OBJS := $(call objs,$(wildcard tests/sim/*.c))
-$(SIM_BIN): $(SIM_OBJS) $(LIB_probes) $(LIB_zones) $(LIB_base)
+$(SIM_BIN): $(SIM_OBJS) $(LIB_verdict) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base)) -lm)
 
 # Fuzzers are built by clang in one go, sources and target together, so that coverage reaches every line.
-FUZZ_LIB_SRCS := $(call srcs,$(ROOMS_base) $(ROOMS_zones) $(ROOMS_store) $(ROOMS_probes) $(ROOMS_dnsd) $(ROOMS_api))
+FUZZ_LIB_SRCS := $(call srcs,$(ROOMS_base) $(ROOMS_zones) $(ROOMS_store) $(ROOMS_verdict) $(ROOMS_agent) $(ROOMS_dnsd) $(ROOMS_api))
 fuzz: $(FUZZ_BINS)  ## build the libFuzzer targets (needs clang); run build/fuzz/fuzz_NAME CORPUS
 
 SECONDS ?= 900

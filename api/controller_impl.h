@@ -9,8 +9,8 @@
 
 #include "api/controller.h"
 #include "base/strmap.h"
-#include "probes/assign.h"
-#include "probes/verdict.h"
+#include "probes/verdict/assign.h"
+#include "probes/verdict/verdict.h"
 
 enum {
 	CONTROLLER_TICK_MS = 100,

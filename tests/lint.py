@@ -26,7 +26,7 @@ HOMES = {
     "maxminddb.h": ["zones/"],
     "ldns/": ["tests/"],
     "openssl/": ["base/", "probes/"],
-    "nghttp2/": ["probes/http2.c"],
+    "nghttp2/": ["probes/agent/http2.c"],
     "fstrm": ["dnsd/dnstap.c"],
     "re2/": ["base/regex.cc"],
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/dns_reply.h"
+#include "probes/agent/dns_reply.h"
 #include "tests/fuzz/fuzz.h"
 #include "zones/dns/rdata.h"
 
