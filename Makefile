@@ -21,7 +21,7 @@ CXX := g++
 VERSION := 0.1.0
 # dnstap is built where libfstrm is
 HAVE_FSTRM := $(shell pkg-config --exists libfstrm && echo yes)
-OTHER_DNSTAP := $(if $(HAVE_FSTRM),dnsd/dnstap_none.c,dnsd/dnstap.c)
+OTHER_DNSTAP := $(if $(HAVE_FSTRM),dnsd/tap/dnstap_none.c,dnsd/tap/dnstap.c)
 PKGS_tap := $(if $(HAVE_FSTRM),libfstrm)
 PKGS_base := jansson yaml-0.1 libcurl libssl libcrypto re2
 PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto libnghttp2 re2 libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
@@ -48,7 +48,7 @@ ROOMS_zones := zones/dns zones/model zones/plan
 ROOMS_store := zones/store
 ROOMS_verdict := probes/verdict
 ROOMS_agent := probes probes/agent
-ROOMS_dnsd := dnsd
+ROOMS_dnsd := dnsd dnsd/packet dnsd/serve dnsd/replica dnsd/tap
 ROOMS_api := api
 ROOMS_cli := api/cli
 

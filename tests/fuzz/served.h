@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "dnsd/respond.h"
+#include "dnsd/packet/respond.h"
 #include "zones/plan/plan_build.h"
 
 /* A plan and who answers from it. */

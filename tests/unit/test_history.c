@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "dnsd/lineages.h"
+#include "dnsd/replica/lineages.h"
 #include "zones/model/digest.h"
 #include "zones/model/history.h"
 

@@ -3,7 +3,7 @@
 #ifndef VEER_TESTS_ZONE_PLAN_H
 #define VEER_TESTS_ZONE_PLAN_H
 
-#include "dnsd/respond.h"
+#include "dnsd/packet/respond.h"
 #include "zones/plan/plan_build.h"
 
 struct zone_plan {

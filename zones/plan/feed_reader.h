@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The feed's receiving half, syntax only (docs/formats.md, section 2): bytes as they come, cut into lines, each line
- * turned into a call. What the calls mean is the sink's business (dnsd/replica.h).
+ * turned into a call. What the calls mean is the sink's business (dnsd/replica/replica.h).
  *
  * Input is hostile: a line has at most 1 MiB, the order of line types is checked, and after the first error nothing
  * more is read. Threads: a reader belongs to one thread.

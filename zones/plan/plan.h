@@ -3,8 +3,8 @@
  * The plan: everything that a name server answers from, at one revision. Immutable; plans of neighbouring revisions
  * share all that did not change between them. Made by a plan builder (zones/plan/plan_build.h).
  *
- * Lifetime: a reader may use a plan, and whatever it reaches from it, until its next quiescent state (dnsd/rcu.h).
- * Threads: may be read by all.
+ * Lifetime: a reader may use a plan, and whatever it reaches from it, until its next quiescent state
+ * (dnsd/serve/rcu.h). Threads: may be read by all.
  */
 #ifndef VEER_ZONES_PLAN_PLAN_H
 #define VEER_ZONES_PLAN_PLAN_H

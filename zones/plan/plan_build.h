@@ -5,8 +5,8 @@
  * verdict, site, pool or policy recompiles the policies that depend on it, found by reverse indexes.
  *
  * Ownership: the builder owns everything that its newest plan reaches. At a commit it hands out a retire list with what
- * only earlier plans reach; release it when no reader can have one of those (dnsd/rcu.h). Freeing the builder releases
- * the newest plan too.
+ * only earlier plans reach; release it when no reader can have one of those (dnsd/serve/rcu.h). Freeing the builder
+ * releases the newest plan too.
  *
  * Objects that do not parse are refused one by one: the call fails, the builder keeps what it had under that key.
  *
