@@ -19,7 +19,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HERE = os.path.join(ROOT, "tests", "sim")
-ENGINE = sorted(glob.glob(os.path.join(ROOT, "probes", "verdict*.[ch]")))
+ENGINE = sorted(glob.glob(os.path.join(ROOT, "probes", "verdict", "verdict*.[ch]")))
 BUILD_DEADLINE_S = 120
 RUN_DEADLINE_S = 1200
 
@@ -43,18 +43,18 @@ def call(command, cwd=ROOT, deadline=BUILD_DEADLINE_S):
 
 def copy_engine(place, patch):
     shutil.rmtree(place, ignore_errors=True)
-    os.makedirs(os.path.join(place, "probes"))
+    os.makedirs(os.path.join(place, "probes", "verdict"))
     for path in ENGINE:
-        shutil.copy(path, os.path.join(place, "probes"))
+        shutil.copy(path, os.path.join(place, "probes", "verdict"))
     call(["patch", "-p1", "--fuzz=0", "--silent", "-i", patch], cwd=place)
 
 
 def link(place, build):
     """The mutant's objects come first, so that the archive's are not taken."""
-    sources = sorted(glob.glob(os.path.join(place, "probes", "*.c")))
+    sources = sorted(glob.glob(os.path.join(place, "probes", "verdict", "*.c")))
     libs = call(["pkg-config", "--libs", "ldns", "jansson", "yaml-0.1", "libcurl", "libcrypto"]).split()
     objects = sorted(glob.glob(os.path.join(build, "obj", "tests", "sim", "*.o")))
-    archives = [os.path.join(build, "obj", f"lib{name}.a") for name in ("probes", "zones", "base")]
+    archives = [os.path.join(build, "obj", f"lib{name}.a") for name in ("verdict", "zones", "base")]
     program = os.path.join(place, "sim")
     call(["gcc", "-D_GNU_SOURCE", "-std=gnu17", "-O1", "-w", "-fPIE", "-pie", "-pthread", "-I", place, "-I", ROOT,
           "-o", program, *sources, *objects, *archives, "-Wl,--as-needed", *libs, "-lm"])
