@@ -117,8 +117,8 @@ static enum veer_err give(const char *path, const struct privilege_user *user, s
 	if (fd < 0 || fstat(fd, &st) != 0)
 		err = veer_fail(diag, veer_err_from_errno(errno), "%.300s: %s", path, strerrordesc_np(errno));
 	else if (st.st_uid != user->uid && !is_empty(fd))
-		err = veer_fail(diag, VEER_EAUTH, "%.300s belongs to user %u, not to %.60s: chown -R %.60s: %.300s", path,
-				(unsigned)st.st_uid, user->name, user->name, path);
+		err = veer_fail(diag, VEER_EAUTH, "%.300s belongs to user %u, not to %.60s: chown -R %.60s: %.300s",
+				path, (unsigned)st.st_uid, user->name, user->name, path);
 	else if (st.st_uid != user->uid && fchown(fd, user->uid, user->gid) != 0)
 		err = veer_fail(diag, VEER_EAUTH, "%.300s cannot be given to %.60s: %s", path, user->name,
 				strerrordesc_np(errno));

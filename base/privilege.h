@@ -57,9 +57,9 @@ enum veer_err privilege_look_up(const char *user, const char *option, struct pri
 				struct veer_diag *diag);
 
 /*
- * Look up who we are to be. Without a group it has its own, with all groups that it is a member of; with one, only that one.
- * Without a user: stay who we are. Errors (diag): VEER_ENOTFOUND, VEER_ELIMIT (a member of
- * too many groups), VEER_EINVAL (a group without a user), VEER_EAUTH (we are not root, and it is another user).
+ * Look up who we are to be. Without a group it has its own, with all groups that it is a member of; with one, only that
+ * one. Without a user: stay who we are. Errors (diag): VEER_ENOTFOUND, VEER_ELIMIT (a member of too many groups),
+ * VEER_EINVAL (a group without a user), VEER_EAUTH (we are not root, and it is another user).
  */
 enum veer_err privilege_find(const struct privilege_names *names, struct privilege_user *out, struct veer_diag *diag);
 
@@ -71,8 +71,8 @@ enum veer_err privilege_find(const struct privilege_names *names, struct privile
 enum veer_err privilege_give_dir(const char *dir, const struct privilege_user *user, struct veer_diag *diag);
 
 /*
- * Become the user, without its saved root, and for ever: only the capabilities of `keep` that we have stay permitted and
- * effective, none can be inherited or regained; a program that is executed gains nothing (PR_SET_NO_NEW_PRIVS); no
+ * Become the user, without its saved root, and for ever: only the capabilities of `keep` that we have stay permitted
+ * and effective, none can be inherited or regained; a program that is executed gains nothing (PR_SET_NO_NEW_PRIVS); no
  * core is dumped and no other process of the user may look into our memory. Without a user the same is done, but root
  * stays root with its capabilities. Our end with our parent's (PR_SET_PDEATHSIG), where it was asked for, stays.
  * Errors (diag): VEER_EAUTH; the program must not go on then.

@@ -33,24 +33,80 @@
 /* By number; some architectures lack some of them. */
 static const int refused[] = {
 	/* programs */
-	SYS_execve, SYS_execveat,
+	SYS_execve,
+	SYS_execveat,
 	/* other processes */
-	SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, SYS_pidfd_getfd, SYS_process_madvise,
+	SYS_process_vm_readv,
+	SYS_process_vm_writev,
+	SYS_kcmp,
+	SYS_pidfd_getfd,
+	SYS_process_madvise,
 	/* what the file system looks like */
-	SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_move_mount, SYS_open_tree, SYS_fsopen, SYS_fsconfig,
-	SYS_fsmount, SYS_fspick, SYS_mount_setattr, SYS_open_by_handle_at, SYS_name_to_handle_at, SYS_fanotify_init,
-	SYS_quotactl, SYS_swapon, SYS_swapoff, SYS_acct,
+	SYS_mount,
+	SYS_umount2,
+	SYS_pivot_root,
+	SYS_chroot,
+	SYS_move_mount,
+	SYS_open_tree,
+	SYS_fsopen,
+	SYS_fsconfig,
+	SYS_fsmount,
+	SYS_fspick,
+	SYS_mount_setattr,
+	SYS_open_by_handle_at,
+	SYS_name_to_handle_at,
+	SYS_fanotify_init,
+	SYS_quotactl,
+	SYS_swapon,
+	SYS_swapoff,
+	SYS_acct,
 	/* the kernel */
-	SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_bpf, SYS_perf_event_open,
-	SYS_syslog, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_add_key,
-	SYS_request_key, SYS_keyctl, SYS_personality, SYS_vhangup,
+	SYS_init_module,
+	SYS_finit_module,
+	SYS_delete_module,
+	SYS_kexec_load,
+	SYS_reboot,
+	SYS_bpf,
+	SYS_perf_event_open,
+	SYS_syslog,
+	SYS_userfaultfd,
+	SYS_io_uring_setup,
+	SYS_io_uring_enter,
+	SYS_io_uring_register,
+	SYS_add_key,
+	SYS_request_key,
+	SYS_keyctl,
+	SYS_personality,
+	SYS_vhangup,
 	/* the host */
-	SYS_sethostname, SYS_setdomainname, SYS_settimeofday, SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex,
+	SYS_sethostname,
+	SYS_setdomainname,
+	SYS_settimeofday,
+	SYS_clock_settime,
+	SYS_clock_adjtime,
+	SYS_adjtimex,
 	/* namespaces, and becoming another user */
-	SYS_unshare, SYS_setns, SYS_setuid, SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid,
-	SYS_setgroups, SYS_setfsuid, SYS_setfsgid, SYS_capset,
+	SYS_unshare,
+	SYS_setns,
+	SYS_setuid,
+	SYS_setgid,
+	SYS_setreuid,
+	SYS_setregid,
+	SYS_setresuid,
+	SYS_setresgid,
+	SYS_setgroups,
+	SYS_setfsuid,
+	SYS_setfsgid,
+	SYS_capset,
 #if defined(__x86_64__)
-	SYS_kexec_file_load, SYS_iopl, SYS_ioperm, SYS_modify_ldt, SYS_uselib, SYS_ustat, SYS_sysfs, SYS_quotactl_fd,
+	SYS_kexec_file_load,
+	SYS_iopl,
+	SYS_ioperm,
+	SYS_modify_ldt,
+	SYS_uselib,
+	SYS_ustat,
+	SYS_sysfs,
+	SYS_quotactl_fd,
 #endif
 };
 
@@ -104,7 +160,8 @@ void privilege_seal(struct logger *log)
 	struct program p = {.count = 0};
 	write_program(&p);
 	const struct sock_fprog filter = {.len = p.count, .filter = p.steps};
-	const unsigned long flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	const unsigned long flags =
+		SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter) != 0)
 		log_warn(log, "system calls are not limited: the kernel offers no such filter",
 			 LOG_STR("why", strerrordesc_np(errno)));

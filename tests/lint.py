@@ -1,21 +1,38 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that a compiler does not make: include directions, homes of libraries, banned calls, licence lines."""
+"""Checks that a compiler does not make: which room may include which, private headers, homes of libraries, banned
+calls, licence lines, format, and the width of lines."""
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# Which folders may include which (itself always).
-MAY_INCLUDE = {
-    "base": set(),
-    "zones": {"base"},
-    "probes": {"zones", "base"},
-    "dnsd": {"zones", "base"},
-    "api": {"probes", "zones", "base"},
+# The rooms, and what each may include: itself, and the rooms below it that are named here (with those that these may
+# include). A program's main.c stands above its rooms. docs/architecture.md draws the same picture.
+ROOMS = {
+    "base": [],
+    "base/node": ["base"],
+    "zones/dns": ["base"],
+    "zones/model": ["zones/dns"],
+    "zones/plan": ["zones/model"],
+    "zones/store": ["zones/model"],
+    "probes/verdict": ["zones/model"],
+    "probes/agent": ["probes/verdict", "base/node"],
+    "probes": ["probes/agent"],
+    "dnsd/packet": ["zones/plan"],
+    "dnsd/tap": ["dnsd/packet"],
+    "dnsd/replica": ["zones/plan", "base/node"],
+    "dnsd/serve": ["dnsd/packet", "dnsd/tap", "dnsd/replica"],
+    "dnsd": ["dnsd/serve"],
+    "api": ["zones/store", "zones/plan", "probes/verdict"],
+    "api/cli": ["zones/model", "probes/verdict", "base/node"],
 }
+PRIVATE = "_impl.h"  # a header for the files of one noun: those whose names begin as its own, and their tests
+COLUMNS = 120
+DOCS = []
 # Library header -> the folder that may include it.
 HOMES = {
     "jansson.h": ["base/json.h"],
@@ -46,27 +63,79 @@ def strip_comments(text):
     return re.sub(r'"(\\.|[^"\\\n])*"', '""', text)
 
 
+def reach(room):
+    """All rooms that this one may include."""
+    found = {room}
+    for below in ROOMS[room]:
+        found |= reach(below)
+    return found
+
+
+def is_own(path, private):
+    """Does the private header belong to this file's noun?"""
+    noun = private[:-len(PRIVATE)]
+    name = os.path.basename(path)
+    return path.startswith(noun) or (path.startswith("tests/") and name.split("_", 1)[-1].startswith(os.path.basename(noun)))
+
+
+def check_include(path, number, target, report):
+    room, other = os.path.dirname(path), os.path.dirname(target)
+    if target.endswith(PRIVATE) and not is_own(path, target):
+        report(path, number, f"{target} is private to its noun")
+    if room not in ROOMS:
+        return
+    if other == "":
+        report(path, number, f'include "{target}" by its full name, "{room}/..."')
+    elif other not in ROOMS or other not in reach(room):
+        report(path, number, f"{room}/ may not include {other}/")
+
+
+def width(line):
+    return len(line.expandtabs(8))
+
+
 def check_c(path, text, report):
     folder = path.split("/")[0]
+    if folder in {room.split("/")[0] for room in ROOMS} and os.path.dirname(path) not in ROOMS:
+        report(path, 1, "this folder is not a room: see ROOMS in tests/lint.py")
     for number, line in enumerate(text.splitlines(), 1):
         m = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
-        if m and folder in MAY_INCLUDE:
-            target = m.group(1).split("/")[0]
-            if "/" not in m.group(1):
-                report(path, number, f'include "{m.group(1)}" by its full name, "{folder}/..."')
-            elif target != folder and target not in MAY_INCLUDE[folder]:
-                report(path, number, f"{folder}/ may not include {target}/")
+        if m:
+            check_include(path, number, m.group(1), report)
         m = re.match(r"\s*#\s*include\s+<([^>]+)>", line)
-        if m and folder in MAY_INCLUDE:
+        if m and os.path.dirname(path) in ROOMS:
             for header, homes in HOMES.items():
                 if m.group(1).startswith(header) and not any(path.startswith(h) for h in homes):
                     report(path, number, f"<{m.group(1)}> belongs behind {homes[0]}")
+        if width(line) > COLUMNS:
+            report(path, number, f"{width(line)} columns; at most {COLUMNS}")
     for number, line in enumerate(strip_comments(text).splitlines(), 1):
         m = BANNED.search(line)
         if m:
             report(path, number, f"{m.group(1)}() is banned")
-    if path.endswith(".h") and folder in MAY_INCLUDE and len(text.splitlines()) > 1000:
-        report(path, 1, "a header over 1,000 lines")
+
+
+def check_docs(path, text, report):
+    """Prose is wrapped; rows of tables and what is quoted from a terminal cannot be."""
+    is_quoted = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            is_quoted = not is_quoted
+        if width(line) > COLUMNS and not is_quoted and not line.lstrip().startswith("|"):
+            report(path, number, f"{width(line)} columns; at most {COLUMNS}")
+
+
+def check_format(files, report):
+    """clang-format's verdict, where it is installed: other versions than 14 judge otherwise."""
+    version = subprocess.run(["clang-format", "--version"], capture_output=True, text=True, check=False).stdout \
+        if shutil.which("clang-format") else ""
+    if not re.search(r"version 14\.", version):
+        print("lint: clang-format 14 is not here: the format is not checked")
+        return
+    said = subprocess.run(["clang-format", "--dry-run", "-ferror-limit=1", *files], cwd=ROOT, capture_output=True,
+                          text=True, check=False).stderr
+    for m in re.finditer(r"^(\S+?):(\d+):\d+: warning: code should be clang-formatted", said, re.M):
+        report(m.group(1), int(m.group(2)), "not as clang-format has it (make format)")
 
 
 def main():
@@ -83,6 +152,11 @@ def main():
             report(path, 1, f"the line '{LICENCE}' is missing")
         if path.endswith((".c", ".cc", ".h")):
             check_c(path, text, report)
+    for path in tracked():
+        if path.endswith(".md") and path in DOCS:
+            with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+                check_docs(path, f.read(), report)
+    check_format([f for f in files if f.endswith((".c", ".h"))], report)
     for p in problems:
         print(p)
     print(f"lint: {len(files)} files, {len(problems)} problems")

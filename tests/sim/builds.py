@@ -30,7 +30,7 @@ def compile_and_run(place, build, compiler, code, name, arguments):
     """The program's (status, output)."""
     libs = subprocess.run(["pkg-config", "--libs", "ldns", "jansson", "yaml-0.1", "libcurl", "libcrypto"],
                           capture_output=True, text=True, check=True).stdout.split()
-    archives = [os.path.join(build, "obj", f"lib{lib}.a") for lib in ("probes", "zones", "base")]
+    archives = [os.path.join(build, "obj", f"lib{lib}.a") for lib in ("verdict", "zones", "base")]
     program = os.path.join(place, name)
     command = [*compiler, "-D_GNU_SOURCE", "-std=gnu17", "-fPIE", "-pie", "-pthread", "-I", ROOT, "-o", program, *code,
                *archives, "-Wl,--as-needed", *libs, "-lm"]

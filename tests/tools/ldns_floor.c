@@ -33,7 +33,8 @@ int main(int argc, char *argv[])
 	}
 	struct timespec used;
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-	printf("{\"records\": %" PRIu64 ", \"cpu_s\": %.3f}\n", count, (double)used.tv_sec + (double)used.tv_nsec / 1e9);
+	printf("{\"records\": %" PRIu64 ", \"cpu_s\": %.3f}\n", count,
+	       (double)used.tv_sec + (double)used.tv_nsec / 1e9);
 	ldns_rdf_deep_free(origin);
 	ldns_rdf_deep_free(previous);
 	(void)fclose(file);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Octets as hex and base64 in a record's text, and numbers that have names. See rdata_text_impl.h. */
+/* Octets as hex and base64 in a record's text, and numbers that have names. See rdata_impl.h. */
 #include <string.h>
 
-#include "zones/dns/rdata_text_impl.h"
+#include "zones/dns/rdata_impl.h"
 
 int rdata_hex_digit(char c)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Locations (LOC, RFC 1876) and lists of prefixes (APL, RFC 3123), read and printed. See rdata_text_impl.h. */
+/* Locations (LOC, RFC 1876) and lists of prefixes (APL, RFC 3123), read and printed. See rdata_impl.h. */
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "zones/dns/rdata_text_impl.h"
+#include "zones/dns/rdata_impl.h"
 
 #define EQUATOR UINT32_C(0x80000000)
 #define DEGREE_MS UINT32_C(3600000) /* in thousandths of a second of arc */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parameters of SVCB and HTTPS (RFC 9460 2.1, appendix A), read and printed. See rdata_text_impl.h. */
+/* The parameters of SVCB and HTTPS (RFC 9460 2.1, appendix A), read and printed. See rdata_impl.h. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "zones/dns/rdata_text_impl.h"
+#include "zones/dns/rdata_impl.h"
 
 /* Keys (RFC 9460 14.3.2, RFC 9461, RFC 9540). */
 enum {

@@ -7,7 +7,7 @@
 
 #include "base/crypto.h"
 #include "zones/dns/name.h"
-#include "zones/dns/rdata_text_impl.h"
+#include "zones/dns/rdata_impl.h"
 #include "zones/dns/rrset.h"
 
 bool rdata_print_fail(struct rdata_printer *p, const char *what)

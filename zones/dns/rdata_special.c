@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields that one or two types have, read and printed. See rdata_text_impl.h. */
+/* Fields that one or two types have, read and printed. See rdata_impl.h. */
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "zones/dns/name.h"
-#include "zones/dns/rdata_text_impl.h"
+#include "zones/dns/rdata_impl.h"
 
 #define PORTS_MAX 65536
 #define IPPROTO_TCP_NUMBER 6

@@ -7,7 +7,7 @@
 
 #include "zones/dns/rdata.h"
 #include "zones/dns/rdata_check.h"
-#include "zones/dns/rdata_text_impl.h"
+#include "zones/dns/rdata_impl.h"
 #include "zones/dns/rrset.h"
 
 static const char no_text[] = "this type has no text of its own: write \\# LENGTH HEX";

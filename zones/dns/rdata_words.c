@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words of a record's text, and what single ones mean. See rdata_text_impl.h. */
+/* Words of a record's text, and what single ones mean. See rdata_impl.h. */
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "zones/dns/name.h"
-#include "zones/dns/rdata_text_impl.h"
+#include "zones/dns/rdata_impl.h"
 
 bool rdata_fail(struct rdata_reader *r, const char *what)
 {

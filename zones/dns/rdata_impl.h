@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of rdata_text: what its readers of fields share. For rdata_*.c only. */
-#ifndef VEER_ZONES_DNS_RDATA_TEXT_IMPL_H
-#define VEER_ZONES_DNS_RDATA_TEXT_IMPL_H
+#ifndef VEER_ZONES_DNS_RDATA_IMPL_H
+#define VEER_ZONES_DNS_RDATA_IMPL_H
 
 #include "base/bytes.h"
 #include "zones/dns/rdata_form.h"
