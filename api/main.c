@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/delegations.h"
 #include "api/revocations.h"
 #include "api/settle.h"
 #include "api/startup.h"
@@ -25,6 +26,7 @@ struct options {
 	const char *tls_key;
 	struct args_list geoip;
 	int64_t history;
+	struct args_list resolver;
 	bool create;
 	struct privilege_names names;
 	const char *feed_user;
@@ -115,6 +117,20 @@ static bool digest_at(void *ctx, const char *lineage, int64_t revision, struct d
 	return feed_digest_at(hub_feed(api->hub), lineage, revision, out);
 }
 
+static enum veer_err open_delegations(struct api *api, const struct options *o, struct veer_diag *diag)
+{
+	struct resolvers resolvers;
+	enum veer_err err =
+		resolvers_parse((const char *const *)o->resolver.items, o->resolver.count, &resolvers, diag);
+	if (err != VEER_OK)
+		return err;
+	api->delegations = delegations_new(api, &resolvers);
+	if (api->delegations == NULL)
+		return veer_fail(diag, VEER_ELIMIT, "no threads left");
+	hub_tell(api->hub, delegations_note, api->delegations);
+	return VEER_OK;
+}
+
 static enum veer_err open_parts(struct api *api, const struct options *o, struct veer_diag *diag)
 {
 	char dir[4096];
@@ -153,6 +169,8 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 	}
 	if (err == VEER_OK)
 		err = controller_new(&config, &api->controller, diag);
+	if (err == VEER_OK)
+		err = open_delegations(api, o, diag);
 	if (err == VEER_OK && hub_start(api->hub, api->controller, api->assignments) != VEER_OK)
 		err = veer_fail(diag, VEER_ELIMIT, "no threads left");
 	if (err == VEER_OK && (api->zones = zone_keeper_new(api->store, api->log)) == NULL)
@@ -192,9 +210,12 @@ static void close_parts(struct api *api)
 {
 	if (api->zones != NULL)
 		zone_keeper_stop(api->zones);
+	if (api->delegations != NULL)
+		delegations_stop(api->delegations);
 	if (api->hub != NULL)
 		hub_stop(api->hub);
 	api_server_free(&api->server);
+	delegations_free(&api->delegations);
 	zone_keeper_free(&api->zones);
 	controller_free(&api->controller);
 	answers_free(&api->answers);
@@ -350,6 +371,11 @@ static void add_service(struct args_table *t, struct options *o)
 		 .min = 100,
 		 .max = 1000000,
 		 .help = "transitions that are kept (10000)"},
+		{.name = "resolver",
+		 .kind = ARGS_LIST,
+		 .target = &o->resolver,
+		 .value = "ADDR[@PORT]|none",
+		 .help = "whom to ask for parent zones, to compare delegations; up to 3 (those of /etc/resolv.conf)"},
 	};
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
