@@ -256,8 +256,8 @@ static void describe_difference(const struct judge *j, struct buf *text)
 	struct {
 		size_t count;
 		const char *what;
-	} parts[] = {{json_array_size(j->only_parent), "name servers that the zone does not have"},
-		     {json_array_size(j->only_zone), "name servers that the parent does not have"},
+	} parts[] = {{json_array_size(j->only_parent), "name servers only at the parent"},
+		     {json_array_size(j->only_zone), "name servers only in the zone"},
 		     {json_array_size(j->glue), "name servers with other addresses"}};
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (parts[i].count > 0)
