@@ -185,18 +185,23 @@ enum veer_err delegation_ask(const struct delegation_asker *asker, const struct 
 	return err;
 }
 
-enum veer_err delegation_resolve(const struct delegation_asker *asker, const struct resolvers *resolvers,
-				 const uint8_t *name, uint16_t type, struct delegation_reply *out)
+enum veer_err delegation_resolve(const struct delegation_asker *asker, struct resolvers *resolvers, const uint8_t *name,
+				 uint16_t type, struct delegation_reply *out)
 {
 	const struct delegation_question question = {.name = name, .type = type, .wants_recursion = true};
 	enum veer_err result = VEER_ETIMEOUT;
 	unsigned rcode = 0;
 	for (size_t i = 0; i < DELEGATION_TRIES * resolvers->count; i++) {
-		enum veer_err err = delegation_ask(asker, &resolvers->at[i % resolvers->count], &question, out);
+		size_t which = i % resolvers->count;
+		enum veer_err err = delegation_ask(asker, &resolvers->at[which], &question, out);
 		if (err == VEER_ECLOSED || err == VEER_ENOMEM)
 			return err;
-		if (err == VEER_OK && (out->rcode == 0 || out->rcode == RCODE_NXDOMAIN))
+		if (err == VEER_OK && (out->rcode == 0 || out->rcode == RCODE_NXDOMAIN)) {
+			const struct veer_listen good = resolvers->at[which];
+			resolvers->at[which] = resolvers->at[0];
+			resolvers->at[0] = good;
 			return VEER_OK;
+		}
 		if (err == VEER_OK) {
 			result = VEER_EINVAL;
 			rcode = out->rcode;

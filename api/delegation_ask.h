@@ -32,10 +32,10 @@ enum veer_err delegation_ask(const struct delegation_asker *asker, const struct 
 
 /*
  * Ask resolvers, one after the other, until one says that there is such a name, or that there is none; at most
- * DELEGATION_TRIES rounds. Errors: those of delegation_ask(); VEER_EINVAL (none did, and some answered otherwise:
- * `out->rcode`).
+ * DELEGATION_TRIES rounds. That one comes first from then on, so that the others' silence is waited for once. Errors:
+ * those of delegation_ask(); VEER_EINVAL (none did, and some answered otherwise: `out->rcode`).
  */
-enum veer_err delegation_resolve(const struct delegation_asker *asker, const struct resolvers *resolvers,
-				 const uint8_t *name, uint16_t type, struct delegation_reply *out);
+enum veer_err delegation_resolve(const struct delegation_asker *asker, struct resolvers *resolvers, const uint8_t *name,
+				 uint16_t type, struct delegation_reply *out);
 
 #endif

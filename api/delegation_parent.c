@@ -71,26 +71,45 @@ void delegation_server_take(const uint8_t *zone, const struct delegation_reply *
 
 /* One search. */
 struct search {
-	const struct resolvers *resolvers;
+	struct resolvers resolvers;
 	struct delegation_asker asker;
 	const uint8_t *zone;
 	struct delegation_parent *out;
 	struct delegation_reply *reply; /* the latest */
+	int64_t end_ms;                 /* of it all */
 };
 
+/* Is there a resolver that answers anything? All know the root's name servers, or refuse at once to say. */
+static enum veer_err ask_for_root(struct search *s)
+{
+	static const uint8_t root[1] = {0};
+	s->asker.deadline_ms = s->end_ms;
+	enum veer_err err = delegation_resolve(&s->asker, &s->resolvers, root, RRTYPE_NS, s->reply);
+	return err == VEER_EINVAL ? VEER_OK : err;
+}
+
+/*
+ * Why the parent is not found. A resolver that is silent about one name, because it waits itself for servers that are
+ * dead, is told from one that is silent.
+ */
 static enum veer_err explain(struct search *s, enum veer_err err)
 {
-	char text[16];
-	if (s->resolvers->count == 0)
-		(void)snprintf(s->out->why, sizeof s->out->why, "no resolver is configured");
-	else if (err == VEER_EINVAL)
-		(void)snprintf(s->out->why, sizeof s->out->why, "the resolver cannot find the parent (%s)",
+	char *why = s->out->why, text[16];
+	if (err == VEER_ECLOSED || err == VEER_ENOMEM)
+		return err;
+	if (err == VEER_EINVAL) {
+		(void)snprintf(why, sizeof s->out->why, "the resolver cannot find the parent (%s)",
 			       delegation_rcode_text(s->reply->rcode, text));
-	else if (err != VEER_ECLOSED && err != VEER_ENOMEM)
-		(void)snprintf(s->out->why, sizeof s->out->why, "no resolver has answered");
-	if (err == VEER_EINVAL)
 		return VEER_OK;
-	return err == VEER_ECLOSED || err == VEER_ENOMEM ? err : VEER_ETIMEOUT;
+	}
+	err = s->resolvers.count > 0 ? ask_for_root(s) : VEER_ETIMEOUT;
+	if (err == VEER_ECLOSED || err == VEER_ENOMEM)
+		return err;
+	(void)snprintf(why, sizeof s->out->why, "%s",
+		       err == VEER_OK           ? "the resolver does not find the parent in time"
+		       : s->resolvers.count > 0 ? "no resolver has answered"
+						: "no resolver is configured");
+	return err == VEER_OK ? VEER_OK : VEER_ETIMEOUT;
 }
 
 static void take_servers(struct search *s, const uint8_t *name)
@@ -117,7 +136,7 @@ static enum veer_err find_servers(struct search *s)
 	unsigned labels = name_label_count(s->zone);
 	for (unsigned skipped = 1; skipped <= labels && !s->out->is_found; skipped++) {
 		const uint8_t *name = name_skip(s->zone, skipped);
-		enum veer_err err = delegation_resolve(&s->asker, s->resolvers, name, RRTYPE_NS, s->reply);
+		enum veer_err err = delegation_resolve(&s->asker, &s->resolvers, name, RRTYPE_NS, s->reply);
 		if (err != VEER_OK)
 			return explain(s, err);
 		take_servers(s, name);
@@ -130,7 +149,7 @@ static enum veer_err find_servers(struct search *s)
 /* The first address of a family. A resolver that has gone silent meanwhile leaves the server without. */
 static enum veer_err find_addr(struct search *s, struct delegation_server *server, uint16_t type)
 {
-	enum veer_err err = delegation_resolve(&s->asker, s->resolvers, server->name, type, s->reply);
+	enum veer_err err = delegation_resolve(&s->asker, &s->resolvers, server->name, type, s->reply);
 	if (err == VEER_ECLOSED || err == VEER_ENOMEM)
 		return err;
 	for (size_t i = 0; err == VEER_OK && i < s->reply->count; i++) {
@@ -200,7 +219,7 @@ enum veer_err delegation_parent_ask(const struct resolvers *resolvers, int inter
 				    struct delegation_parent *out)
 {
 	int64_t start_ms = veer_clock_monotonic_ms(veer_clock_system());
-	struct search s = {.resolvers = resolvers, .zone = zone, .out = out};
+	struct search s = {.resolvers = *resolvers, .zone = zone, .out = out, .end_ms = start_ms + DELEGATION_FIND_MS};
 	s.asker = (struct delegation_asker){.interrupt_fd = interrupt_fd,
 					    .deadline_ms = start_ms + DELEGATION_FIND_MS / 2};
 	memset(out, 0, sizeof *out);
@@ -211,7 +230,7 @@ enum veer_err delegation_parent_ask(const struct resolvers *resolvers, int inter
 	enum veer_err err = find_servers(&s);
 	if (err == VEER_OK)
 		err = find_addrs(&s);
-	s.asker.deadline_ms = start_ms + DELEGATION_FIND_MS;
+	s.asker.deadline_ms = s.end_ms;
 	if (err == VEER_OK)
 		err = ask_servers(&s);
 	free(s.reply);

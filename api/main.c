@@ -117,11 +117,15 @@ static bool digest_at(void *ctx, const char *lineage, int64_t revision, struct d
 	return feed_digest_at(hub_feed(api->hub), lineage, revision, out);
 }
 
+static enum veer_err read_resolvers(const struct options *o, struct resolvers *out, struct veer_diag *diag)
+{
+	return resolvers_parse((const char *const *)o->resolver.items, o->resolver.count, out, diag);
+}
+
 static enum veer_err open_delegations(struct api *api, const struct options *o, struct veer_diag *diag)
 {
 	struct resolvers resolvers;
-	enum veer_err err =
-		resolvers_parse((const char *const *)o->resolver.items, o->resolver.count, &resolvers, diag);
+	enum veer_err err = read_resolvers(o, &resolvers, diag);
 	if (err != VEER_OK)
 		return err;
 	api->delegations = delegations_new(api, &resolvers);
@@ -294,6 +298,8 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 	enum veer_err err = startup_open(startup, &wishes, d->log, &diag);
 	if (err == VEER_OK)
 		err = check_geoip(&o->geoip, &diag);
+	if (err == VEER_OK) /* what is wrong is said before the store is touched */
+		err = read_resolvers(o, &(struct resolvers){.count = 0}, &diag);
 	if (err == VEER_OK)
 		err = open_parts(&api, o, &diag);
 	if (err == VEER_OK)

@@ -304,7 +304,7 @@ def lie(server, heard):
         except OSError:
             return
         query = dns.message.from_wire(data)
-        heard.append(query)
+        heard.append((query, client[1]))
         right = dns.message.make_response(query)
         right.authority = [dns.rrset.from_text(ZONE, 3600, "IN", "NS", "ns1.gslb.example.", "ns.other.")]
         right.additional = [dns.rrset.from_text("ns1.gslb.example.", 3600, "IN", "A", "192.0.2.53")]
@@ -332,8 +332,8 @@ def case_forged(directory):
         world.make_zone()
         for _ in range(20):
             world.compare("ok")
-        assert len({q.id for q in heard}) > 15, heard
-        assert all(not q.flags & dns.flags.RD and q.payload == 1232 for q in heard)
+        assert len(heard) >= 20 and len({q.id for q, _ in heard}) > 15 and len({port for _, port in heard}) > 15, heard
+        assert all(not q.flags & dns.flags.RD and q.payload == 1232 for q, _ in heard)
         world.api.stop()
     finally:
         server.close()
