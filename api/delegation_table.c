@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SOONEST_MS = 60000 };
+enum { SOONEST_MS = 60000, RESULT_MAX = 1 << 20 };
 
 /* FNV-1a: only to spread zones over the hour. */
 static uint32_t hash(const char *text)
@@ -137,6 +137,45 @@ void delegation_table_set_result(struct delegation_table *t, struct delegation_e
 	entry->result = result;
 	if (entry->due_ms > now_ms + until_ms)
 		delegation_table_set_due(t, entry, now_ms + until_ms);
+}
+
+static int by_zone(const void *left, const void *right)
+{
+	const struct delegation_entry *const *a = left, *const *b = right;
+	return strcmp((*a)->zone, (*b)->zone);
+}
+
+static json_t *item_of(const struct delegation_entry *entry)
+{
+	static const char *const keys[] = {"zone", "state", "parent", "summary", "checked_at"};
+	json_t *result = NULL, *item = json_object();
+	(void)veer_json_parse(entry->result, strlen(entry->result), RESULT_MAX, &result, NULL);
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		(void)json_object_set(item, keys[i], json_object_get(result, keys[i]));
+	json_decref(result);
+	return item;
+}
+
+static bool is_bad(const struct delegation_entry *entry)
+{
+	return entry->state == DELEGATION_DIFFERS || entry->state == DELEGATION_MISSING;
+}
+
+json_t *delegation_table_bad(const struct delegation_table *t, size_t max)
+{
+	json_t *list = json_array();
+	size_t count = 0;
+	size_t bad = t->counts[DELEGATION_DIFFERS] + t->counts[DELEGATION_MISSING];
+	const struct delegation_entry **found = bad > 0 ? calloc(bad, sizeof *found) : NULL;
+	for (size_t i = 0; found != NULL && i < t->count && count < bad; i++)
+		if (is_bad(t->heap[i]))
+			found[count++] = t->heap[i];
+	if (found != NULL)
+		qsort(found, count, sizeof(struct delegation_entry *), by_zone);
+	for (size_t i = 0; i < count && i < max; i++)
+		(void)json_array_append_new(list, item_of(found[i]));
+	free(found);
+	return list;
 }
 
 void delegation_table_free(struct delegation_table *t)

@@ -48,6 +48,11 @@ void delegation_table_set_due(struct delegation_table *table, struct delegation_
  */
 void delegation_table_set_result(struct delegation_table *table, struct delegation_entry *entry,
 				 enum delegation_state state, char *result, int64_t now_ms);
+/*
+ * Zones that differ or are missing, at most `max`, by name: [{"zone", "state", "parent", "summary", "checked_at"}]. The
+ * caller's; NULL when memory is out.
+ */
+json_t *delegation_table_bad(const struct delegation_table *table, size_t max);
 /* Release everything; the table is empty and usable. */
 void delegation_table_free(struct delegation_table *table);
 

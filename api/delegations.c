@@ -10,9 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/delegation_parent.h"
+#include "api/delegation_compare.h"
 #include "api/delegation_table.h"
-#include "api/delegation_zone.h"
 
 enum {
 	IDLE_MS = 1000,
@@ -22,10 +21,7 @@ enum {
 	FIRST_MS = 5000,   /* after the start */
 	GAP_MS = 100,      /* between two zones */
 	SILENT_MS = 60000, /* between two zones while no resolver answers */
-	SCRATCH = 256 << 10,
 };
-
-#define SYSTEM_RESOLVERS "/etc/resolv.conf"
 
 /* What somebody waits for. */
 struct wish {
@@ -76,83 +72,11 @@ static void drain(const struct delegations *d)
 		return; /* nothing was there */
 }
 
-/* --- one zone ----------------------------------------------------------------------------------------------- */
-
-/* A comparison, and what came of it. */
-struct outcome {
-	enum delegation_state state;
-	char *result; /* JSON text */
-	char summary[DELEGATION_REASON_SIZE];
-};
-
-static json_t *begin_result(struct delegations *d, const char *zone)
-{
-	char at[VEER_RFC3339_SIZE];
-	veer_rfc3339(veer_clock_wall_ns(d->api->clock), at);
-	return json_pack("{s:s, s:s}", "zone", zone, "checked_at", at);
-}
-
-static void end_result(json_t *json, enum delegation_state state, struct outcome *out)
-{
-	const char *summary = json_string_value(json_object_get(json, "summary"));
-	(void)json_object_set_new(json, "state", json_string(delegation_state_text(state)));
-	(void)snprintf(out->summary, sizeof out->summary, "%s", summary != NULL ? summary : "");
-	out->state = state;
-	out->result = json != NULL ? veer_json_dump(json) : NULL;
-}
-
-/* Errors: VEER_ETIMEOUT (no resolver answers; there is an outcome all the same), VEER_ECLOSED, VEER_ENOMEM. */
-static enum veer_err ask_parent(struct delegations *d, const struct zone_ref *zone, const struct delegation_set *own,
-				struct delegation_parent *parent, struct outcome *out)
-{
-	struct resolvers resolvers = d->resolvers;
-	if (resolvers.is_system)
-		resolvers_read(SYSTEM_RESOLVERS, &resolvers);
-	enum veer_err err = delegation_parent_ask(&resolvers, d->wake_fd, zone->name, parent);
-	if (err != VEER_OK && err != VEER_ETIMEOUT)
-		return err;
-	json_t *json = begin_result(d, zone->text);
-	end_result(json, delegation_judge(zone->name, own, parent, json), out);
-	json_decref(json);
-	return out->result != NULL ? err : VEER_ENOMEM;
-}
-
-static enum veer_err say_unchecked(struct delegations *d, const char *zone, const char *summary, struct outcome *out)
-{
-	json_t *json = begin_result(d, zone);
-	(void)json_object_set_new(json, "summary", json_string(summary));
-	end_result(json, DELEGATION_UNCHECKED, out);
-	json_decref(json);
-	return out->result != NULL ? VEER_OK : VEER_ENOMEM;
-}
-
-/* Errors: those of ask_parent(); VEER_ENOTFOUND (the zone), those of the store. */
-static enum veer_err compare(struct delegations *d, const char *text, struct outcome *out)
-{
-	struct zone_ref zone;
-	struct arena *arena = arena_new(SCRATCH);
-	struct delegation_set *own = malloc(sizeof *own);
-	struct delegation_parent *parent = malloc(sizeof *parent);
-	enum veer_err err = VEER_ENOMEM;
-	*out = (struct outcome){.result = NULL};
-	if (arena != NULL && own != NULL && parent != NULL)
-		err = zone_find(d->api, text, arena, &zone);
-	if (err == VEER_OK)
-		err = delegation_zone_read(d->api, &zone, own);
-	if (err == VEER_OK && zone.name_len == 1)
-		err = say_unchecked(d, zone.text, "the root has no parent", out);
-	else if (err == VEER_OK)
-		err = ask_parent(d, &zone, own, parent, out);
-	free(parent);
-	free(own);
-	arena_free(&arena);
-	return err;
-}
-
 /* --- results ------------------------------------------------------------------------------------------------ */
 
 /* The log hears of each zone that has changed, but for what was expected, and for what the resolvers' silence makes. */
-static void tell(struct delegations *d, const char *zone, enum delegation_state was, const struct outcome *outcome)
+static void tell(struct delegations *d, const char *zone, enum delegation_state was,
+		 const struct delegation_outcome *outcome)
 {
 	bool is_bad = outcome->state == DELEGATION_DIFFERS || outcome->state == DELEGATION_MISSING;
 	if (was == outcome->state || outcome->state == DELEGATION_UNCHECKED || d->is_silent ||
@@ -174,7 +98,8 @@ static void note_resolvers(struct delegations *d, enum veer_err err)
 }
 
 /* Keep what was found, and return the state before. The lock is held. `outcome` gives its text away. */
-static enum delegation_state keep(struct delegations *d, const char *zone, enum veer_err err, struct outcome *outcome)
+static enum delegation_state keep(struct delegations *d, const char *zone, enum veer_err err,
+				  struct delegation_outcome *outcome)
 {
 	struct delegation_entry *entry = delegation_table_find(&d->table, zone);
 	enum delegation_state was = entry != NULL ? entry->state : outcome->state;
@@ -226,8 +151,8 @@ static bool choose(struct delegations *d, char zone[NAME_TEXT_SIZE], bool *is_wi
 
 static void work(struct delegations *d, const char *zone, bool is_wish)
 {
-	struct outcome outcome;
-	enum veer_err err = compare(d, zone, &outcome);
+	struct delegation_outcome outcome;
+	enum veer_err err = delegation_compare(d->api, &d->resolvers, d->wake_fd, zone, &outcome);
 	if (outcome.result != NULL)
 		note_resolvers(d, err);
 	d->free_ms = now_ms(d) + (d->is_silent ? SILENT_MS : GAP_MS);
@@ -448,40 +373,10 @@ void delegations_count(struct delegations *d, uint64_t counts[DELEGATION_STATES]
 		counts[DELEGATION_UNCHECKED] = directory_count(d->api->directory, MODEL_KIND_ZONE);
 }
 
-static int by_zone(const void *left, const void *right)
-{
-	const struct delegation_entry *const *a = left, *const *b = right;
-	return strcmp((*a)->zone, (*b)->zone);
-}
-
-static json_t *item_of(const struct delegation_entry *entry)
-{
-	static const char *const keys[] = {"zone", "state", "parent", "summary", "checked_at"};
-	json_t *result = NULL, *item = json_object();
-	(void)veer_json_parse(entry->result, strlen(entry->result), STORE_VALUE_MAX, &result, NULL);
-	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-		(void)json_object_set(item, keys[i], json_object_get(result, keys[i]));
-	json_decref(result);
-	return item;
-}
-
 json_t *delegations_items(struct delegations *d, size_t max)
 {
-	json_t *list = json_array();
-	size_t count = 0;
 	(void)pthread_mutex_lock(&d->lock);
-	size_t bad = d->table.counts[DELEGATION_DIFFERS] + d->table.counts[DELEGATION_MISSING];
-	const struct delegation_entry **found = calloc(bad + 1, sizeof *found);
-	for (size_t i = 0; found != NULL && bad > 0 && i < d->table.count; i++) {
-		const struct delegation_entry *entry = d->table.heap[i];
-		if ((entry->state == DELEGATION_DIFFERS || entry->state == DELEGATION_MISSING) && count < bad)
-			found[count++] = entry;
-	}
-	if (found != NULL)
-		qsort(found, count, sizeof(struct delegation_entry *), by_zone);
-	for (size_t i = 0; i < count && i < max; i++)
-		(void)json_array_append_new(list, item_of(found[i]));
+	json_t *list = delegation_table_bad(&d->table, max);
 	(void)pthread_mutex_unlock(&d->lock);
-	free(found);
 	return list;
 }

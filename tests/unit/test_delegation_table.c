@@ -102,12 +102,41 @@ static void zones_go(void **state)
 	delegation_table_free(&t);
 }
 
+static void bad_ones_are_listed_by_name(void **state)
+{
+	struct delegation_table t = {.count = 0};
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		struct delegation_entry *entry = delegation_table_want(&t, zone_name(9 - i), i);
+		delegation_table_set_result(&t, entry, i % 2 == 0 ? DELEGATION_MISSING : DELEGATION_OK,
+					    strdup("{\"zone\":\"z\",\"glue\":[]}"), 0);
+	}
+	json_t *list = delegation_table_bad(&t, 3);
+	assert_int_equal(json_array_size(list), 3);
+	assert_true(json_object_size(json_array_get(list, 0)) == 1); /* only what a list says */
+	json_decref(list);
+	for (unsigned i = 0; i < 10; i++) {
+		struct delegation_entry *entry = delegation_table_find(&t, zone_name(9 - i));
+		char text[64];
+		(void)snprintf(text, sizeof text, "{\"zone\":\"%s\"}", entry->zone);
+		delegation_table_set_result(&t, entry, entry->state, strdup(text), 0);
+	}
+	list = delegation_table_bad(&t, 100);
+	assert_int_equal(json_array_size(list), 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_string_equal(json_string_value(json_object_get(json_array_get(list, i), "zone")),
+				    zone_name(2 * i + 1));
+	json_decref(list);
+	delegation_table_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zones_are_spread_over_the_hour),
 		cmocka_unit_test(a_change_is_compared_soon_also_if_it_comes_during_a_comparison),
 		cmocka_unit_test(zones_go),
+		cmocka_unit_test(bad_ones_are_listed_by_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
