@@ -302,6 +302,8 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 		err = read_resolvers(o, &(struct resolvers){.count = 0}, &diag);
 	if (err == VEER_OK)
 		err = open_parts(&api, o, &diag);
+	if (err == VEER_OK) /* before anybody can ask how long it lasts */
+		watch_certificate(&api, o, startup);
 	if (err == VEER_OK)
 		err = open_server(&api, o, startup, &diag);
 	int status;
@@ -311,13 +313,12 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 		daemon_ready(d, LOG_FIELDS(LOG_STR("store", o->store), LOG_STR("port", port),
 					   LOG_INT("revision", directory_revision(api.directory))));
 		(void)loop_timer_set(api.loop, &api.uses, USES_MS, store_uses, &api);
-		watch_certificate(&api, o, startup);
 		status = daemon_run(d, o->tls_cert != NULL ? on_reload : NULL, &api);
-		certificate_watch_stop(&api.certificate);
 		loop_timer_cancel(api.loop, &api.uses);
 	} else {
 		status = daemon_fail(d, &diag);
 	}
+	certificate_watch_stop(&api.certificate);
 	*starts_anew = atomic_load(&api.is_rewound);
 	close_parts(&api);
 	zone_turns_deinit(&api.zone_turns);
