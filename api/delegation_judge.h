@@ -14,7 +14,7 @@
 
 #include "base/addr.h"
 #include "base/json.h"
-#include "zones/name.h"
+#include "zones/dns/name.h"
 
 #define DELEGATION_HOSTS_MAX 32  /* name servers of one zone that are compared */
 #define DELEGATION_ADDRS_MAX 16  /* of one name server */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zones/rdata.h"
+#include "zones/dns/rdata.h"
 
 enum {
 	HEADER_LEN = 12,

@@ -17,7 +17,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
-#include "zones/name.h"
+#include "zones/dns/name.h"
 
 #define DELEGATION_QUESTION_MAX 512 /* bytes of a question: a header, a name, and OPT */
 #define DELEGATION_UDP_SIZE 1232    /* what we take by UDP: no fragments on the way (DNS flag day 2020) */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "zones/rdata.h"
+#include "zones/dns/rdata.h"
 
 enum { DNS_PORT = 53, RCODE_NXDOMAIN = 3, PASSES = 3 };
 

@@ -9,7 +9,7 @@
 #define VEER_API_DELEGATION_TABLE_H
 
 #include "api/delegation_judge.h"
-#include "zones/strmap.h"
+#include "base/strmap.h"
 
 #define DELEGATION_INTERVAL_MS 3600000
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zones/rrtext.h"
+#include "zones/dns/rrtext.h"
 
 enum { SCRATCH = 4 << 20 };
 

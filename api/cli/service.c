@@ -15,12 +15,17 @@
 #include "base/config.h"
 #include "base/file.h"
 #include "base/privilege.h"
+<<<<<<< HEAD
 #include "base/resolvers.h"
-#include "probes/reference.h"
-#include "probes/target.h"
-#include "zones/model.h"
+#include "probes/agent/reference.h"
+	=======
+#include "probes/verdict/reference_address.h"
+	>>>>>>> 46a20a5
+#include "probes/verdict/target.h"
+#include "zones/model/model.h"
 
-enum { ARGV_MAX = 128, TEXTS_BYTES = 1 << 20 };
+	enum { ARGV_MAX = 128,
+	       TEXTS_BYTES = 1 << 20 };
 
 static const struct config_field api_fields[] = {
 	{.key = "listen", .type = CONFIG_STRINGS, .max = 8},
@@ -221,7 +226,7 @@ static void check_references(struct checker *c, size_t probe, const json_t *text
 		struct veer_diag why = {""};
 		const char *reference = json_string_value(json_array_get(texts, i));
 		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/reference/%zu", probe, i);
-		if (references_check(&reference, 1, &why) != VEER_OK)
+		if (reference_addresses_check(&reference, 1, &why) != VEER_OK)
 			refuse(c, pointer, "reference: %.300s", why.text);
 	}
 }

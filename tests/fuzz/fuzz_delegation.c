@@ -10,7 +10,7 @@
 
 #include "api/delegation_parent.h"
 #include "tests/fuzz/fuzz.h"
-#include "zones/rdata.h"
+#include "zones/dns/rdata.h"
 
 enum { ID = 0x1234, FIRST = 5 };
 

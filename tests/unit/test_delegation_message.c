@@ -13,7 +13,7 @@
 #include "api/delegation_message.h"
 #include "api/delegation_parent.h"
 #include "base/bytes.h"
-#include "zones/rdata.h"
+#include "zones/dns/rdata.h"
 
 enum { ID = 0x1234, QUESTION_LEN = 12 + 14 + 4, BIG = 65535 };
 
