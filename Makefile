@@ -12,8 +12,8 @@ B := $(if $(SANITIZE),build/$(MODE),build)
 O := $(B)/obj
 
 PACKAGES := gcc make pkg-config libmicrohttpd-dev libmaxminddb-dev libsqlite3-dev libjansson-dev \
-	libyaml-dev libcurl4-openssl-dev libssl-dev libnghttp2-dev libre2-dev g++
-TEST_PACKAGES := libldns-dev libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables curl systemd clang-format git
+	libyaml-dev libcurl4-openssl-dev libssl-dev libnghttp2-dev libre2-dev libldns-dev g++
+TEST_PACKAGES := libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables curl systemd clang-format git
 
 CC := gcc
 # for base/regex.cc alone
@@ -225,7 +225,7 @@ $(B)/veer-dnsd: $(call objs,dnsd/main.c) $(LIB_dnsd) $(LIB_zones) $(LIB_base)
 $(B)/veer-probe: $(call objs,probes/main.c) $(LIB_agent) $(LIB_verdict) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base) libnghttp2 libmaxminddb) -lm)
 $(B)/veer-api: $(call objs,api/main.c) $(LIB_api) $(LIB_verdict) $(LIB_store) $(LIB_zones) $(LIB_base)
-	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
+	$(call link,$(call pc_libs,$(PKGS_all) ldns) -lm)
 $(B)/veer: $(call objs,api/cli/main.c) $(LIB_cli) $(LIB_verdict) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_all)) -lm)
 

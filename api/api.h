@@ -33,6 +33,7 @@
 #define API_PAGE_DEFAULT 100
 #define API_PAGE_MAX 1000
 
+struct delegations;
 struct zone_keeper;
 
 /* Borrowed by the handlers as their `ctx`; lives as long as the server. */
@@ -50,6 +51,7 @@ struct api {
 	struct token_uses *token_uses;
 	struct api_server *server;
 	struct zone_keeper *zones;
+	struct delegations *delegations;
 	struct witness witness;
 	struct health health;
 	struct certificate_watch certificate;

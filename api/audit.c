@@ -49,18 +49,23 @@ static void print_who(struct api *api, const struct api_principal *who, char out
 	(void)directory_get(api->directory, roles[who->role].kind, who->id, append_name, out);
 }
 
+/* Is it PREFIX, something, SUFFIX? */
+static bool is_between(const char *path, const char *prefix, const char *suffix)
+{
+	size_t len = strlen(path), before = strlen(prefix), after = strlen(suffix);
+	return len > before + after && strncmp(path, prefix, before) == 0 && strcmp(path + len - after, suffix) == 0;
+}
+
 static bool is_change(const struct api_request *request)
 {
 	static const char *const tellers[] = {"/v1/agents/self/reports", "/v1/uplink"};
-	static const char push[] = "/push";
-	size_t len = strlen(request->path);
 	if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0)
 		return false;
 	for (size_t i = 0; i < sizeof tellers / sizeof tellers[0]; i++)
 		if (strcmp(request->path, tellers[i]) == 0)
 			return false;
-	return strncmp(request->path, "/v1/checks/", 11) != 0 || len < sizeof push - 1 ||
-	       strcmp(request->path + len - (sizeof push - 1), push) != 0;
+	return strcmp(request->method, "POST") != 0 || (!is_between(request->path, "/v1/checks/", "/push") &&
+							!is_between(request->path, "/v1/zones/", "/delegation"));
 }
 
 void api_audit_done(void *ctx, const struct api_request *request, const struct api_reply *reply)

@@ -28,10 +28,12 @@ struct hub {
 	int64_t pending;            /* the revision whose changes are under way; 0: none */
 	struct waiting *first, **last;
 	struct hub_history history; /* set before the thread starts */
-	int64_t watched_ms;         /* when it was looked at */
-	bool concerns_controller;   /* something it reads has changed in this batch */
-	bool has_override_changed;  /* likewise */
-	bool has_transition;        /* the commit under way holds one */
+	hub_change_fn *on_change;   /* likewise; NULL: nobody wants to know */
+	void *on_change_ctx;
+	int64_t watched_ms;        /* when it was looked at */
+	bool concerns_controller;  /* something it reads has changed in this batch */
+	bool has_override_changed; /* likewise */
+	bool has_transition;       /* the commit under way holds one */
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool is_stopping;
@@ -94,6 +96,8 @@ static bool take_change(void *ctx, const struct store_object *object)
 	hub->pending = object->revision;
 	hub->has_transition |= object->kind == MODEL_KIND_TRANSITION;
 	feed_change(hub->feed, object);
+	if (hub->on_change != NULL)
+		hub->on_change(hub->on_change_ctx, object);
 	if (object->revision <= hub->revision || !directory_keeps(object->kind))
 		return true;
 	struct waiting *w = calloc(1, sizeof *w);
@@ -256,6 +260,12 @@ static void *hub_main(void *ctx)
 void hub_follow(struct hub *hub, struct trail *trail)
 {
 	hub->trail = trail;
+}
+
+void hub_tell(struct hub *hub, hub_change_fn *fn, void *ctx)
+{
+	hub->on_change = fn;
+	hub->on_change_ctx = ctx;
 }
 
 void hub_watch_over(struct hub *hub, const struct hub_history *history)

@@ -34,6 +34,9 @@ struct hub_history {
 
 /* Watch over it, twice a second. Before hub_start(). */
 void hub_watch_over(struct hub *hub, const struct hub_history *history);
+/* Be told of each change while it is fed: must be short. Before hub_start(). */
+typedef void hub_change_fn(void *ctx, const struct store_object *object);
+void hub_tell(struct hub *hub, hub_change_fn *fn, void *ctx);
 /* Start following. `controller` and `assignments` are borrowed until hub_free(). Errors: VEER_ELIMIT. */
 enum veer_err hub_start(struct hub *hub, struct controller *controller, struct assignment_hub *assignments);
 /* Stop following; the feed stays for streams that are closing. */

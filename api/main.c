@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/delegations.h"
 #include "api/revocations.h"
 #include "api/settle.h"
 #include "api/startup.h"
@@ -25,6 +26,7 @@ struct options {
 	const char *tls_key;
 	struct args_list geoip;
 	int64_t history;
+	struct args_list resolver;
 	bool create;
 	struct privilege_names names;
 	const char *feed_user;
@@ -115,6 +117,24 @@ static bool digest_at(void *ctx, const char *lineage, int64_t revision, struct d
 	return feed_digest_at(hub_feed(api->hub), lineage, revision, out);
 }
 
+static enum veer_err read_resolvers(const struct options *o, struct resolvers *out, struct veer_diag *diag)
+{
+	return resolvers_parse((const char *const *)o->resolver.items, o->resolver.count, out, diag);
+}
+
+static enum veer_err open_delegations(struct api *api, const struct options *o, struct veer_diag *diag)
+{
+	struct resolvers resolvers;
+	enum veer_err err = read_resolvers(o, &resolvers, diag);
+	if (err != VEER_OK)
+		return err;
+	api->delegations = delegations_new(api, &resolvers);
+	if (api->delegations == NULL)
+		return veer_fail(diag, VEER_ELIMIT, "no threads left");
+	hub_tell(api->hub, delegations_note, api->delegations);
+	return VEER_OK;
+}
+
 static enum veer_err open_parts(struct api *api, const struct options *o, struct veer_diag *diag)
 {
 	char dir[4096];
@@ -153,6 +173,8 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 	}
 	if (err == VEER_OK)
 		err = controller_new(&config, &api->controller, diag);
+	if (err == VEER_OK)
+		err = open_delegations(api, o, diag);
 	if (err == VEER_OK && hub_start(api->hub, api->controller, api->assignments) != VEER_OK)
 		err = veer_fail(diag, VEER_ELIMIT, "no threads left");
 	if (err == VEER_OK && (api->zones = zone_keeper_new(api->store, api->log)) == NULL)
@@ -192,9 +214,12 @@ static void close_parts(struct api *api)
 {
 	if (api->zones != NULL)
 		zone_keeper_stop(api->zones);
+	if (api->delegations != NULL)
+		delegations_stop(api->delegations);
 	if (api->hub != NULL)
 		hub_stop(api->hub);
 	api_server_free(&api->server);
+	delegations_free(&api->delegations);
 	zone_keeper_free(&api->zones);
 	controller_free(&api->controller);
 	answers_free(&api->answers);
@@ -273,8 +298,12 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 	enum veer_err err = startup_open(startup, &wishes, d->log, &diag);
 	if (err == VEER_OK)
 		err = check_geoip(&o->geoip, &diag);
+	if (err == VEER_OK) /* what is wrong is said before the store is touched */
+		err = read_resolvers(o, &(struct resolvers){.count = 0}, &diag);
 	if (err == VEER_OK)
 		err = open_parts(&api, o, &diag);
+	if (err == VEER_OK) /* before anybody can ask how long it lasts */
+		watch_certificate(&api, o, startup);
 	if (err == VEER_OK)
 		err = open_server(&api, o, startup, &diag);
 	int status;
@@ -284,13 +313,12 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 		daemon_ready(d, LOG_FIELDS(LOG_STR("store", o->store), LOG_STR("port", port),
 					   LOG_INT("revision", directory_revision(api.directory))));
 		(void)loop_timer_set(api.loop, &api.uses, USES_MS, store_uses, &api);
-		watch_certificate(&api, o, startup);
 		status = daemon_run(d, o->tls_cert != NULL ? on_reload : NULL, &api);
-		certificate_watch_stop(&api.certificate);
 		loop_timer_cancel(api.loop, &api.uses);
 	} else {
 		status = daemon_fail(d, &diag);
 	}
+	certificate_watch_stop(&api.certificate);
 	*starts_anew = atomic_load(&api.is_rewound);
 	close_parts(&api);
 	zone_turns_deinit(&api.zone_turns);
@@ -350,6 +378,11 @@ static void add_service(struct args_table *t, struct options *o)
 		 .min = 100,
 		 .max = 1000000,
 		 .help = "transitions that are kept (10000)"},
+		{.name = "resolver",
+		 .kind = ARGS_LIST,
+		 .target = &o->resolver,
+		 .value = "ADDR[@PORT]|none",
+		 .help = "whom to ask for parent zones, to compare delegations; up to 3 (those of /etc/resolv.conf)"},
 	};
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/delegations.h"
 #include "api/handlers.h"
 
 enum {
@@ -11,6 +12,7 @@ enum {
 	WINDOWS_BYTES = 4 << 20,
 	CHECK_BYTES = 1 << 20,
 	POLICIES_SHOWN = 100,
+	DELEGATIONS_SHOWN = 100,
 };
 
 static bool add_site(void *ctx, const struct directory_entry *entry)
@@ -187,6 +189,19 @@ static json_t *policies_json(struct api *api)
 	return policies;
 }
 
+/* How zones compare with their parents, and those whose delegation is to be mended. */
+static json_t *delegations_json(struct api *api)
+{
+	uint64_t counts[DELEGATION_STATES];
+	json_t *delegations = json_object();
+	delegations_count(api->delegations, counts);
+	for (unsigned i = 0; i < DELEGATION_STATES; i++)
+		(void)json_object_set_new(delegations, delegation_state_text((enum delegation_state)i),
+					  json_integer((json_int_t)counts[i]));
+	(void)json_object_set_new(delegations, "items", delegations_items(api->delegations, DELEGATIONS_SHOWN));
+	return delegations;
+}
+
 static bool has_id(const json_t *list, const char *id)
 {
 	size_t i;
@@ -267,6 +282,7 @@ void handle_status(void *ctx, struct api_request *request, struct api_reply *rep
 	(void)json_object_set_new(status, "overrides", overrides);
 	(void)json_object_set_new(status, "maintenance", maintenance_json(api, windows));
 	(void)json_object_set_new(status, "policies", policies_json(api));
+	(void)json_object_set_new(status, "delegations", delegations_json(api));
 	(void)json_object_set_new(status, "nameservers", nameservers_json(api, servers));
 	json_decref(engine);
 	api_reply_json(reply, 200, status);

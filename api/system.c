@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/delegations.h"
 #include "api/handlers.h"
 #include "base/buf.h"
 #include "base/metrics.h"
@@ -192,6 +193,19 @@ static void answer_metrics(struct api *api, struct buf *out)
 				   counts[i]);
 }
 
+static void delegation_metrics(struct api *api, struct buf *out)
+{
+	static const char name[] = "veer_zones_delegation";
+	uint64_t counts[DELEGATION_STATES];
+	delegations_count(api->delegations, counts);
+	metrics_family(out, name, METRICS_GAUGE, "Zones by how what their parents say compares with what they say.");
+	for (unsigned i = 0; i < DELEGATION_STATES; i++)
+		metrics_sample_u64(
+			out, name,
+			METRICS_LABELS(METRICS_LABEL("state", delegation_state_text((enum delegation_state)i))),
+			counts[i]);
+}
+
 void handle_metrics(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
@@ -212,6 +226,7 @@ void handle_metrics(void *ctx, struct api_request *request, struct api_reply *re
 	engine_metrics(api, &out);
 	administrator_metrics(api, &out);
 	answer_metrics(api, &out);
+	delegation_metrics(api, &out);
 	metrics_family(&out, "veer_endpoint_up", METRICS_GAUGE,
 		       "The committed verdict; endpoints without one are left out.");
 	directory_list(api->directory, MODEL_KIND_VERDICT, NULL, verdict_metric, &out);

@@ -89,8 +89,8 @@ cli_command_fn cli_nameserver_adopt, cli_nameserver_enrol, cli_nameserver_list, 
 cli_command_fn cli_token_list, cli_token_revoke, cli_agent_list, cli_agent_revoke, cli_backup, cli_restore;
 cli_command_fn cli_store_check, cli_store_repair;
 cli_command_fn cli_maintenance_add, cli_maintenance_list, cli_maintenance_end;
-cli_command_fn cli_run, cli_status, cli_zone_import, cli_zone_export, cli_zone_list, cli_token_create, cli_agent_enrol,
-	cli_demo_run, cli_demo_stop, cli_demo_start, cli_demo_seed, cli_demo_site;
+cli_command_fn cli_run, cli_status, cli_zone_import, cli_zone_export, cli_zone_list, cli_zone_delegation,
+	cli_token_create, cli_agent_enrol, cli_demo_run, cli_demo_stop, cli_demo_start, cli_demo_seed, cli_demo_site;
 
 /*
  * Parse a command's arguments with its own options and the shared ones. Returns -1 to go on, otherwise the exit code.

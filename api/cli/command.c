@@ -9,8 +9,10 @@
 static int finish(const struct cli_command *command, const struct cli *cli, const struct args_list *words,
 		  const struct cli_reply *reply)
 {
-	if (cli->as_json && reply->json != NULL)
-		return cli_print_json(reply->json);
+	if (cli->as_json && reply->json != NULL) {
+		int code = cli_print_json(reply->json);
+		return code == CLI_OK && command->json_code != NULL ? command->json_code(command->ctx, reply) : code;
+	}
 	return command->report != NULL ? command->report(command->ctx, words, reply) : CLI_OK;
 }
 

@@ -34,6 +34,7 @@ struct cli_command {
 	/* Say it to people, without --json or where there is no JSON; returns the exit code. NULL: success is silent.
 	 */
 	int (*report)(void *ctx, const struct args_list *words, const struct cli_reply *reply);
+	int (*json_code)(void *ctx, const struct cli_reply *reply); /* the exit code with --json; NULL: CLI_OK */
 };
 
 /* Run it; argv[first…] are its arguments. Returns the exit code. */
@@ -42,6 +43,8 @@ int cli_command_run(const struct cli_command *command, int argc, char *argv[], i
 /* cli_call_json() for a path that was put together; takes `path` and `body`. */
 enum veer_err cli_call_path(struct cli *cli, const char *method, struct buf *path, json_t *body,
 			    struct cli_reply *reply, struct veer_diag *diag);
+/* "/v1/zones/ZONE/WHAT" into `out`, which is initialized; the zone with its final dot. */
+void cli_zone_path(struct buf *out, const char *zone, const char *what);
 /* GET all pages of a list: the reply's JSON is one array of their items. `path` is without a query. */
 enum veer_err cli_call_pages(struct cli *cli, const char *path, struct cli_reply *reply, struct veer_diag *diag);
 /* From now on the reply's JSON is only this member of what it was; NULL when there is none. */

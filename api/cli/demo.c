@@ -90,6 +90,7 @@ static enum veer_err write_config(const struct demo_ports *ports, char path[DEMO
 			   "state: \"%s\"\n"
 			   "api:\n"
 			   "  listen: [\"127.0.0.1:%u\"]\n"
+			   "  resolver: none  # nobody delegates its zone\n"
 			   "dnsd:\n"
 			   "  listen: [\"127.0.0.1@%u\"]\n"
 			   "%s%s%s"

@@ -15,6 +15,7 @@
 #include "base/config.h"
 #include "base/file.h"
 #include "base/privilege.h"
+#include "base/resolvers.h"
 #include "probes/verdict/reference_address.h"
 #include "probes/verdict/target.h"
 #include "zones/model/model.h"
@@ -26,8 +27,9 @@ static const struct config_field api_fields[] = {
 	{.key = "tls_cert", .type = CONFIG_STRING, .max = SERVICE_PATH_SIZE},
 	{.key = "tls_key", .type = CONFIG_STRING, .max = SERVICE_PATH_SIZE},
 	{.key = "user", .type = CONFIG_STRING, .min = 1, .max = PRIVILEGE_NAME_SIZE - 1},
+	{.key = "resolver", .type = CONFIG_STRINGS, .max = RESOLVERS_MAX},
 };
-static const struct config_schema api_schema = {api_fields, 4};
+static const struct config_schema api_schema = {api_fields, 5};
 
 static const struct config_field dnsd_fields[] = {
 	{.key = "listen", .type = CONFIG_STRINGS, .required = true, .min = 1, .max = 16},
@@ -152,6 +154,18 @@ static void check_user(struct checker *c, const char *section, const json_t *obj
 		refuse(c, pointer, "%.300s", why.text);
 }
 
+static void check_resolvers(struct checker *c, const json_t *list)
+{
+	const char *texts[RESOLVERS_MAX];
+	struct resolvers resolvers;
+	struct veer_diag why = {""};
+	size_t count = json_array_size(list);
+	for (size_t i = 0; i < count && i < RESOLVERS_MAX; i++)
+		texts[i] = json_string_value(json_array_get(list, i));
+	if (resolvers_parse(texts, count, &resolvers, &why) != VEER_OK)
+		refuse(c, "/api/resolver", "resolver: %.300s", why.text);
+}
+
 static void check_api(struct checker *c, const json_t *api)
 {
 	const char *cert = text(api, "tls_cert"), *key = text(api, "tls_key");
@@ -161,6 +175,7 @@ static void check_api(struct checker *c, const json_t *api)
 	check_file(c, "/api/tls_key", "tls_key", key);
 	check_listen(c, "api", json_object_get(api, "listen"), cert != NULL, false);
 	check_user(c, "/api", api);
+	check_resolvers(c, json_object_get(api, "resolver"));
 }
 
 static void check_exempt(struct checker *c, const json_t *prefixes)
@@ -373,6 +388,7 @@ static enum veer_err add_api(const struct service *s, struct supervisor *supervi
 	add_list(&c, "--listen", json_object_get(api, "listen"));
 	add_text(&c, "--tls-cert", text(api, "tls_cert"));
 	add_text(&c, "--tls-key", text(api, "tls_key"));
+	add_list(&c, "--resolver", json_object_get(api, "resolver"));
 	add_text(&c, "--user", text(api, "user"));
 	add_text(&c, "--feed-user", text(json_object_get(s->config, "dnsd"), "user"));
 	if (has_users(s))

@@ -198,7 +198,7 @@ static bool is_wrong(const json_t *status)
 	size_t i;
 	json_t *item;
 	const json_t *policies = json_object_get(status, "policies");
-	bool is = strcmp(text_of(status, "controller"), "acting") != 0 ||
+	bool is = strcmp(text_of(status, "controller"), "acting") != 0 || status_has_bad_delegation(status) ||
 		  int_of(policies, "fail_open") + int_of(policies, "fallback") + int_of(policies, "servfail") > 0;
 	json_array_foreach(json_object_get(status, "endpoints"), i, item) is =
 		is || strcmp(text_of(item, "state"), "down") == 0 || strcmp(text_of(item, "wait"), "no_quorum") == 0;
@@ -216,6 +216,7 @@ static void print_status(const json_t *status, const struct status_filter *filte
 	(void)printf("Controller %s (election %lld), revision %lld\n\n", text_of(status, "controller"),
 		     (long long)int_of(status, "election"), (long long)int_of(status, "revision"));
 	print_settings(json_object_get(status, "settings"));
+	status_print_delegations(json_object_get(status, "delegations"));
 	print_sites(json_object_get(status, "sites"));
 	(void)putchar('\n');
 	if (json_array_size(json_object_get(status, "overrides")) > 0) {

@@ -13,8 +13,7 @@
 
 enum { ZONE_TEXT_MAX = 256 << 20 };
 
-/* "/v1/zones/ZONE/WHAT"; the zone with its final dot. */
-static void zone_path(struct buf *out, const char *zone, const char *what)
+void cli_zone_path(struct buf *out, const char *zone, const char *what)
 {
 	size_t len = strlen(zone);
 	buf_init(out, 8192);
@@ -47,7 +46,7 @@ static enum veer_err import_zone(void *ctx, struct cli *cli, const struct args_l
 		file_read_given(strcmp(file, "-") == 0 ? "/dev/stdin" : file, ZONE_TEXT_MAX, &text, &len, diag);
 	if (err != VEER_OK)
 		return err;
-	zone_path(&path, words->items[0], "/import");
+	cli_zone_path(&path, words->items[0], "/import");
 	struct progress *progress = isatty(STDERR_FILENO) ? progress_start(cli, path.data) : NULL;
 	err = cli_call(cli, "PUT", path.data, text, len, "text/dns", reply, diag);
 	progress_stop(&progress);
@@ -87,7 +86,7 @@ static enum veer_err export_zone(void *ctx, struct cli *cli, const struct args_l
 {
 	(void)ctx;
 	struct buf path;
-	zone_path(&path, words->items[0], "/export");
+	cli_zone_path(&path, words->items[0], "/export");
 	enum veer_err err = cli_call(cli, "GET", path.data, NULL, 0, NULL, reply, diag);
 	buf_deinit(&path);
 	return err;

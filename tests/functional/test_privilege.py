@@ -380,7 +380,7 @@ def test_each_program_of_veer_run_has_its_own_user(run, place):
     bin_user = pwd.getpwnam("bin")
     state, config = os.path.join(place, "state"), os.path.join(place, "veer.yaml")
     with open(config, "w", encoding="utf-8") as f:
-        f.write(f"state: {state}\napi:\n  user: nobody\ndnsd:\n  listen: [\"127.53.0.6@53\"]\n  workers: 1\n  user: {OTHER.pw_name}\n"
+        f.write(f"state: {state}\napi:\n  user: nobody\n  resolver: none\ndnsd:\n  listen: [\"127.53.0.6@53\"]\n  workers: 1\n  user: {OTHER.pw_name}\n"
                 f"probes:\n  - {{name: p, region: eu, allow_targets: loopback, user: {bin_user.pw_name}}}\n")
     service = run(Program, place, ["veer", "run", config]).start(ready=False)
     wait_until(lambda: 'event=ready program="veer run"' in service.said(), 30, service.said)

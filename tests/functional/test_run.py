@@ -49,7 +49,7 @@ class Run(Program):
     def __init__(self, directory, probes=1, dnsd=True):
         self.state = os.path.join(str(directory), "state")
         self.config = os.path.join(str(directory), "veer.yaml")
-        lines = [f"state: {self.state}"]
+        lines = [f"state: {self.state}", "api:", "  resolver: none"]
         if dnsd:
             self.dns_port = free_port()
             lines += ["dnsd:", f'  listen: ["127.0.0.1@{self.dns_port}"]', "  workers: 1",
@@ -103,6 +103,7 @@ BAD_CONFIGS = [
     ("state: /STATE\napi:\n  listen: [\"127.0.0.1:0\", \"nonsense\"]\n", 3, "nonsense"),
     ("state: /STATE\napi:\n  listen: [\"192.0.2.1:8053\"]\n", 3, "tls_cert"),
     ("state: /STATE\napi:\n  tls_cert: /dev/null\n", 2, "tls_key"),
+    ("state: /STATE\napi:\n  resolver: [\"192.0.2.1\", \"dns.example\"]\n", 3, "dns.example"),
     ("state: /STATE\ndnsd:\n  workers: 2\n", 2, "listen"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1:53\"]\n", 3, "127.0.0.1:53"),
     ("state: /STATE\ndnsd:\n  listen: []\n", 3, "listen"),

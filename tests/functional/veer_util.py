@@ -106,6 +106,8 @@ class Api(Program):
         self.unix = os.path.join(str(directory), "api.sock")
         self.store = os.path.join(str(directory), "veer.db")
         self.port = None
+        if "--resolver" not in extra:
+            extra += ("--resolver", "none")  # tests ask nobody outside
         super().__init__(directory, ["veer-api", "--listen", listen, "--listen", f"unix:{self.unix}", "--store",
                                      f"sqlite:{self.store}", *extra])
 
