@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/enrol_nonce.h"
 #include "base/file.h"
 
 #define ENROL_PATH "/v1/enrol"
@@ -89,15 +90,22 @@ static void try_now(void *ctx)
 }
 
 struct enrol *enrol_start(struct loop *loop, const struct link *link, struct logger *log, const char *token,
-			  const char *kind, const char *region, enrol_done_fn *done, void *ctx)
+			  const char *kind, const char *region, const char *state_dir, enrol_done_fn *done, void *ctx)
 {
+	char nonce[CRYPTO_TOKEN_SIZE] = "";
+	struct veer_diag diag = {""};
 	struct enrol *enrol = calloc(1, sizeof *enrol);
 	if (enrol == NULL)
 		return NULL;
 	*enrol = (struct enrol){.loop = loop, .link = link, .log = log, .done = done, .ctx = ctx};
-	enrol->body = identity_request(token, kind, region);
-	if (enrol->body == NULL || crypto_sha256_hex(token, strlen(token), enrol->token_sha256) != VEER_OK ||
-	    loop_timer_set(loop, &enrol->retry, 0, try_now, enrol) != VEER_OK)
+	bool is_hashed = crypto_sha256_hex(token, strlen(token), enrol->token_sha256) == VEER_OK;
+	if (is_hashed && enrol_nonce(state_dir, enrol->token_sha256, nonce, &diag) != VEER_OK)
+		log_warn(log,
+			 "the enrolment's nonce is not kept: if the reply is lost with this process, another token is "
+			 "needed",
+			 LOG_STR("reason", diag.text));
+	enrol->body = identity_request(token, kind, region, nonce[0] != '\0' ? nonce : NULL);
+	if (enrol->body == NULL || !is_hashed || loop_timer_set(loop, &enrol->retry, 0, try_now, enrol) != VEER_OK)
 		enrol_free(&enrol);
 	return enrol;
 }

@@ -295,7 +295,7 @@ static void on_enrolled(void *ctx, const struct identity *identity, const char *
 static struct enrol *start_enrolment(struct agent *agent, const char *token)
 {
 	return enrol_start(agent->loop, &agent->link, agent->log, token, "agent",
-			   agent->region[0] != '\0' ? agent->region : NULL, on_enrolled, agent);
+			   agent->region[0] != '\0' ? agent->region : NULL, agent->state_dir, on_enrolled, agent);
 }
 
 /* There is an identity. Another token in its file means that another is wanted. */

@@ -164,6 +164,41 @@ def test_bad_enrolments_are_refused(api, body, status, named):
     assert_problem(api.post("/v1/enrol", body, tcp=True), status, named)
 
 
+def test_a_token_with_the_nonce_it_was_used_with_gives_the_same_identity_again(api):
+    token = announce(api)
+    mine = {"token": token, "kind": "agent", "nonce": "a" * 43}
+    first = api.post("/v1/enrol", mine, tcp=True)
+    assert first.status == 201 and first.json["credential"].startswith("vrc_") and len(first.json["credential"]) == 47, first
+    revision = api.get("/v1/status").json["revision"]
+    for _ in range(3):
+        again = api.post("/v1/enrol", mine, tcp=True)
+        assert (again.status, again.json) == (201, first.json), again
+    assert api.get("/v1/status").json["revision"] == revision, "nothing is written for a reply that is given again"
+    for other in ({**mine, "nonce": "b" * 43}, {"token": token, "kind": "agent"}, {**mine, "kind": "nameserver"}):
+        assert_problem(api.post("/v1/enrol", other, tcp=True), 401, "enrolment")
+    assert_problem(api.post("/v1/enrol", {**mine, "region": "us"}, tcp=True), 409, "eu")
+    bearer = f"{first.json['id']}.{first.json['credential']}"
+    stream = api.subscribe("/v1/agents/self/assignments", bearer)
+    assert stream.status == 200
+    stream.close()
+    # another of its name takes its place, and with it what the token was good for
+    other = api.post("/v1/enrol", {"token": announce(api), "kind": "agent", "nonce": "a" * 43})
+    assert other.status == 201 and other.json["credential"] != first.json["credential"]
+    assert_problem(api.post("/v1/enrol", mine, tcp=True), 401, "enrolment")
+
+
+def test_a_revoked_identity_is_not_given_again(api):
+    mine = {"token": announce(api), "kind": "agent", "nonce": "a" * 43}
+    first = api.post("/v1/enrol", mine)
+    assert first.status == 201 and api.delete(f"/v1/agents/{first.json['id']}").status == 204
+    assert_problem(api.post("/v1/enrol", mine), 401, "enrolment")
+
+
+@pytest.mark.parametrize("nonce", ["", "a" * 31, "a" * 65, "-" * 43, "\u0001" * 43, 7])
+def test_a_nonce_that_can_be_guessed_or_is_none_is_refused(api, nonce):
+    assert_problem(api.post("/v1/enrol", {"token": announce(api), "kind": "agent", "nonce": nonce}), 422, "/nonce")
+
+
 def test_an_enrolment_token_is_for_its_kind(api):
     token = announce(api)
     assert_problem(api.post("/v1/enrol", {"token": token, "kind": "nameserver"}), 401, "enrolment")
