@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from veer_util import Api, SLOW, wait_until
+from veer_util import Api, Program, SLOW, wait_until
 from test_api import assert_problem
 
 SCOPES = ["zones:read", "zones:write", "health:read", "health:write", "agents", "tokens", "feed:read"]
@@ -239,17 +239,35 @@ def edit_store(api, fill):
     db.close()
 
 
+def agent_argv(api, tmp_path, token):
+    (tmp_path / "token").write_text(token)
+    return ["veer-probe", "--api", f"http://127.0.0.1:{api.port}", "--token-file", tmp_path / "token", "--state", tmp_path / "state"]
+
+
 def test_more_agents_than_can_vote_are_refused_and_left_out(tmp_path):
     api = Api(tmp_path).start()
     token = announce(api)
     api.stop()
-    edit_store(api, lambda put: [put(9, f"ag-{i:04}", {"id": f"ag-{i:04}", "name": "x", "region": "eu", "state": "enrolled"}) for i in range(4096)])
+    edit_store(api, lambda put: [put(9, f"ag-{i:04}", {"id": f"ag-{i:04}", "name": f"has-{i}", "region": "eu", "state": "enrolled"}) for i in range(4096)])
     api.start()
     try:
         assert_problem(api.post("/v1/agents", {"name": "more", "region": "eu"}), 422, "4096 agents")
         assert_problem(api.post("/v1/enrol", {"token": token, "kind": "agent"}), 422, "4096 agents")
-        assert api.delete("/v1/agents/ag-0000").status == 204
-        assert api.post("/v1/enrol", {"token": token, "kind": "agent"}).status == 201
+        # who is there already may enrol again: it takes no place that it does not have
+        waiting = Program(tmp_path, agent_argv(api, tmp_path, token), name="agent").start(ready=False)
+        try:
+            waiting_for = "there are 4096 agents already"
+            wait_until(lambda: waiting_for in waiting.said(), 10, waiting.said)
+            made = api.post("/v1/agents", {"name": "has-1", "region": "eu"})
+            assert made.status == 201, made
+            again = api.post("/v1/enrol", {"token": made.json["token"], "kind": "agent"})
+            assert again.status == 201 and api.get("/v1/agents/ag-0001").status == 404, again
+            assert waiting.process.poll() is None, waiting.said()
+            assert api.delete("/v1/agents/ag-0000").status == 204
+            wait_until(waiting.is_ready, 15, waiting.said)
+            assert waiting.said().count(waiting_for) == 1, waiting.said()
+        finally:
+            waiting.kill()
         assert api.post("/v1/nameservers", {"name": "ns"}).status == 201
     finally:
         api.stop()
