@@ -80,9 +80,10 @@ void api_audit_refused(void *ctx, const struct api_request *request, int status)
 unsigned api_scopes_of(const json_t *token);
 /* What a token may be limited to, beside its scopes. */
 enum api_limit { API_LIMIT_ENDPOINTS, API_LIMIT_CHECKS, API_LIMIT_ZONES, API_LIMITS };
+extern const char *const api_limit_names[API_LIMITS]; /* the fields' names in a token */
 /*
- * tokens.c: may whoever asks touch the object of this name (POOL/NAME, a check, an absolute zone name)? False: the
- * reply is 403. The other one makes no reply.
+ * token_limits.c: may whoever asks touch the object of this name (POOL/NAME, a check, an absolute zone name)? False:
+ * the reply is 403. The other one makes no reply.
  */
 bool api_may_touch(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
 		   const char *name);
@@ -93,7 +94,7 @@ bool api_may_change(struct api *api, const struct api_request *request, struct a
 /* May it change what concerns all of them (sites, policies, settings)? False: the reply is 403. */
 bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply);
 bool api_may_touch_quietly(struct api *api, const struct api_request *request, enum api_limit limit, const char *name);
-/* Store when tokens were used last, where a day has passed. Blocks on the store. */
+/* tokens.c: store when tokens were used last, where a day has passed. Blocks on the store. */
 void tokens_store_uses(struct api *api);
 /* Is whoever opened a stream still allowed to have it? False once the token, agent or name server is revoked. */
 bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope scope);

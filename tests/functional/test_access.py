@@ -107,7 +107,8 @@ def test_a_secret_is_shown_once_and_the_wrong_one_fails(api):
 
 
 BAD_TOKEN_BODIES = [({"name": "x"}, "/scopes"), ({"name": "x", "scopes": []}, "/scopes"), ({"name": "x", "scopes": ["root"]}, "/scopes"),
-                    ({"scopes": ["admin"]}, "/name"), ({"name": "x", "scopes": ["admin"], "secret": "y"}, "/secret")]
+                    ({"scopes": ["admin"]}, "/name"), ({"name": "x", "scopes": ["agents", "health:read", "agents"]}, "/scopes"),
+                    *[({"name": f"x{c}y", "scopes": ["admin"]}, "/name") for c in "\x01\n\x1b\x7f\x85"], ({"name": "x", "scopes": ["admin"], "secret": "y"}, "/secret")]
 
 
 @pytest.mark.parametrize("body,pointer", BAD_TOKEN_BODIES)
@@ -118,6 +119,30 @@ def test_bad_token_requests_name_the_field(api, body, pointer):
 def test_a_token_cannot_give_what_it_lacks(api, tokens):
     assert_problem(api.post("/v1/tokens", {"name": "x", "scopes": ["admin"]}, token=tokens["tokens"]), 422, "lacks")
     assert api.post("/v1/tokens", {"name": "x", "scopes": ["admin"]}, token=tokens["admin"]).status == 201
+
+
+def test_a_token_removes_only_what_it_could_have_made(api, tokens):
+    def make(*scopes):
+        reply = api.post("/v1/tokens", {"name": "other", "scopes": list(scopes)})
+        return reply.json["id"], reply.json["token"]
+    _, asks = make("tokens", "health:read")
+    for scopes in (["admin"], ["health:read", "zones:read"], ["agents"]):
+        ident, secret = make(*scopes)
+        assert_problem(api.delete(f"/v1/tokens/{ident}", token=asks), 403, "scopes")
+        assert api.get("/v1/tokens?limit=1000").body.decode().count(ident) == 1
+        assert api.delete(f"/v1/tokens/{ident}", token=tokens["admin"]).status == 204
+        assert api.get("/v1/sites", token=secret).status == 401
+    ident, _ = make("health:read")
+    assert api.delete(f"/v1/tokens/{ident}", token=asks).status == 204
+    own, secret = make("tokens")
+    assert api.delete(f"/v1/tokens/{own}", token=secret).status == 204
+
+
+@pytest.mark.parametrize("name", ["x\x01y", "x\ny", "x\x7fy", "x\u0085y", "\x1b[2J"])
+@pytest.mark.parametrize("kind", ["agents", "nameservers"])
+def test_names_of_agents_and_name_servers_have_no_control_characters(api, kind, name):
+    body = {"name": name, "region": "eu"} if kind == "agents" else {"name": name}
+    assert_problem(api.post(f"/v1/{kind}", body), 422, "/name")
 
 
 # --- identities -------------------------------------------------------------------------------------------------------------
