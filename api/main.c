@@ -11,12 +11,13 @@
 #include "api/settle.h"
 #include "api/startup.h"
 #include "api/store_tools.h"
+#include "api/token_chores.h"
 #include "api/zone_keeper.h"
 #include "base/daemon.h"
 #include "base/file.h"
 #include "zones/geo.h"
 
-enum { USES_MS = 10000 };
+enum { TOKEN_CHORES_MS = 10000 };
 
 struct options {
 	struct args_list listen;
@@ -246,11 +247,9 @@ static void watch_certificate(struct api *api, const struct options *o, const st
 	certificate_watch_start(&api->certificate, startup->pair.cert != NULL ? &startup->pair : NULL);
 }
 
-static void store_uses(void *ctx)
+static void on_token_chores(void *ctx)
 {
-	struct api *api = ctx;
-	tokens_store_uses(api);
-	(void)loop_timer_set(api->loop, &api->uses, USES_MS, store_uses, api);
+	token_chores(ctx);
 }
 
 static int serve(struct daemon *d, const struct options *o, struct startup *startup, bool *starts_anew)
@@ -283,11 +282,12 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 		(void)snprintf(port, sizeof port, "%u", api_server_port(api.server));
 		daemon_ready(d, LOG_FIELDS(LOG_STR("store", o->store), LOG_STR("port", port),
 					   LOG_INT("revision", directory_revision(api.directory))));
-		(void)loop_timer_set(api.loop, &api.uses, USES_MS, store_uses, &api);
+		if (!ticker_start(&api.token_chores, api.clock, TOKEN_CHORES_MS, on_token_chores, &api))
+			log_error(d->log, "no thread left: tokens that have ended stay, and their uses are not stored");
 		watch_certificate(&api, o, startup);
 		status = daemon_run(d, o->tls_cert != NULL ? on_reload : NULL, &api);
 		certificate_watch_stop(&api.certificate);
-		loop_timer_cancel(api.loop, &api.uses);
+		ticker_stop(&api.token_chores);
 	} else {
 		status = daemon_fail(d, &diag);
 	}

@@ -187,11 +187,12 @@ void handle_token_create(void *ctx, struct api_request *request, struct api_repl
 
 /* --- listing and removing ---------------------------------------------------------------------------------- */
 
-/* Add to each token when it was used last. */
+/* Add to each token when it was used last, and whether it has ended. */
 static void add_uses(struct api *api, json_t *list)
 {
 	size_t i;
 	json_t *token;
+	int64_t now_s = veer_clock_wall_ns(api->clock) / NS_PER_S;
 	json_array_foreach(json_object_get(list, "items"), i, token)
 	{
 		char text[VEER_RFC3339_SIZE];
@@ -199,6 +200,9 @@ static void add_uses(struct api *api, json_t *list)
 		int64_t at_s = id != NULL ? token_use_last_s(api->token_uses, id) : 0;
 		int64_t stored_s = json_integer_value(json_object_get(token, "used_s"));
 		at_s = at_s > stored_s ? at_s : stored_s;
+		int64_t expires_s = json_integer_value(json_object_get(token, "expires_s"));
+		if (expires_s != 0 && now_s >= expires_s)
+			(void)json_object_set_new(token, "expired", json_true());
 		(void)json_object_del(token, "used_s");
 		(void)json_object_del(token, "expires_s");
 		if (at_s == 0)
@@ -218,32 +222,6 @@ void handle_tokens_list(void *ctx, struct api_request *request, struct api_reply
 		return;
 	add_uses(api, list);
 	api_reply_json(reply, 200, list);
-}
-
-void tokens_store_uses(struct api *api)
-{
-	char id[TOKEN_USE_ID_SIZE];
-	int64_t last_s, revision, now_s = veer_clock_wall_ns(api->clock) / NS_PER_S;
-	struct arena *arena = arena_new(STORE_VALUE_MAX);
-	while (arena != NULL && token_use_next(api->token_uses, now_s, id, &last_s)) {
-		struct store_object object;
-		json_t *token = NULL;
-		if (store_get(api->store, MODEL_KIND_TOKEN, id, arena, &object) == VEER_OK &&
-		    veer_json_parse(object.value, object.value_len, STORE_VALUE_MAX, &token, NULL) == VEER_OK) {
-			(void)json_object_set_new(token, "used_s", json_integer(last_s));
-			char *text = veer_json_dump(token);
-			struct store_op op = {
-				STORE_PUT, MODEL_KIND_TOKEN, id, text, text != NULL ? strlen(text) : 0, object.revision,
-				0};
-			/* whoever changed or removed it meanwhile was right */
-			if (text != NULL)
-				(void)store_commit(api->store, &op, 1, STORE_NORMAL, &revision, NULL);
-			free(text);
-		}
-		json_decref(token);
-		arena_reset(arena);
-	}
-	arena_free(&arena);
 }
 
 /* What a token that is to be removed could do. */

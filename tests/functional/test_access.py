@@ -4,6 +4,7 @@
 import json
 import os
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from veer_util import Api, Program, SLOW, wait_until
+from veer_util import BUILD, Api, Program, SLOW, wait_until
 from test_api import assert_problem
 
 SCOPES = ["zones:read", "zones:write", "health:read", "health:write", "agents", "tokens", "feed:read"]
@@ -232,7 +233,6 @@ def test_an_enrolment_token_is_for_its_kind(api):
 
 def test_an_enrolment_token_expires(tmp_path):
     """The clock is moved by moving what the store says of the token."""
-    import sqlite3
     api = Api(tmp_path).start()
     token = announce(api)
     api.stop()
@@ -255,9 +255,35 @@ def test_an_enrolment_token_expires(tmp_path):
     db.close()
 
 
+def test_tokens_that_ended_a_week_ago_are_removed(tmp_path):
+    api = Api(tmp_path).start()
+    idents = [api.post("/v1/tokens", {"name": f"t{i}", "scopes": ["health:read"], "ttl_s": 86400}).json["id"] for i in range(3)]
+    old = announce(api)
+    api.stop()
+    week, now, keys = 7 * 86400, int(time.time()), {0: -60, 1: 3600}
+    with sqlite3.connect(api.store) as db:
+        for i, after in keys.items():  # the first ended a week and a minute ago, the second an hour less than a week ago
+            db.execute("UPDATE objects SET value = json_set(value, '$.expires_s', ?) WHERE kind = 12 AND key = ?", (now - week + after, idents[i]))
+        db.execute("UPDATE objects SET value = json_set(value, '$.expires_s', ?) WHERE kind = 11", (now - week - 60,))
+        stored = dict(db.execute("SELECT kind, count(*) FROM objects WHERE kind IN (11, 12) GROUP BY kind"))
+    assert stored == {12: 3, 11: 1} and old
+    db.close()
+    api.start()
+    try:
+        wait_until(lambda: {t["id"] for t in api.get("/v1/tokens").json["items"]} == set(idents[1:]), 10, api.said)
+        assert [t.get("expired") for t in api.get("/v1/tokens").json["items"] if t["id"] == idents[1]] == [True]
+        assert [t.get("expired") for t in api.get("/v1/tokens").json["items"] if t["id"] == idents[2]] == [None]
+        assert "(expired)" in subprocess.run([f"{BUILD}/veer", "token", "list", "--api", f"unix:{api.unix}"], capture_output=True, text=True).stdout
+        with sqlite3.connect(api.store) as db:
+            wait_until(lambda: db.execute("SELECT count(*) FROM objects WHERE kind = 11").fetchone() == (0,), 10, api.said)
+        db.close()
+        assert api.said().count("it has ended a week ago") == 2
+    finally:
+        api.stop()
+
+
 def edit_store(api, fill):
     """Write into the store of a veer-api that does not run, past it. `fill` gets a function put(kind, key, object)."""
-    import sqlite3
     db = sqlite3.connect(api.store)
     fill(lambda kind, key, value: db.execute("INSERT INTO objects VALUES (?, ?, 1, 0, ?)", (kind, key, json.dumps(value))))
     db.commit()
