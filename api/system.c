@@ -95,6 +95,10 @@ static void feed_metrics(struct api *api, struct buf *out)
 	counter(out, "veer_feed_snapshots_total", "Full states written.", stats.snapshots);
 	counter(out, "veer_feed_rewinds_total",
 		"Lineages begun because a name server had seen more than the store has.", stats.rewinds);
+	gauge(out, "veer_feed_memory_bytes", "Full states that are in memory, because the disk has no room.",
+	      (double)stats.memory_bytes);
+	counter(out, "veer_feed_no_room_total", "Name servers told to wait, because full states find no room.",
+		stats.crowded);
 	struct uplink_counts counts;
 	uplink_counts_read(api->uplinks, &counts);
 	gauge(out, "veer_nameservers_quarantined",
