@@ -80,7 +80,10 @@ static enum veer_err open_store(struct api *api, const struct options *o, struct
 	struct veer_diag why = {""};
 	if (witness_write(w, api->store, &why) != VEER_OK)
 		log_error(api->log, "the store cannot be remembered beside it", LOG_STR("why", why.text));
-	health_start(&api->health, api->store, api->loop, api->log);
+	const struct health_config health = {
+		.store = api->store, .clock = api->clock, .loop = api->loop, .log = api->log};
+	if (!health_start(&api->health, &health))
+		return veer_fail(diag, VEER_ELIMIT, "no threads left");
 	err = revocations_apply(api);
 	if (err != VEER_OK)
 		return veer_fail(diag, err, "%s: what was revoked cannot be kept so: %s", o->store, veer_err_text(err));
@@ -205,8 +208,7 @@ static void close_parts(struct api *api)
 	trail_free(&api->trail);
 	token_uses_free(&api->token_uses);
 	directory_free(&api->directory);
-	if (api->health.store != NULL)
-		health_stop(&api->health);
+	health_stop(&api->health);
 	store_close(&api->store);
 	witness_close(&api->witness);
 }
