@@ -63,6 +63,9 @@ def test_a_token_for_some_endpoints_drains_those_and_changes_nothing_else(api):
     assert_problem(api.put("/v1/maintenance/m", {}, token=mine), 403, "limited")
     assert_problem(api.put("/v1/sites/s", {"region": "us"}, token=mine), 403, "limited")
     assert_problem(api.delete("/v1/pools/mail", token=mine), 403, "mail")
+    for bad in ("web/A", "web/a_b", "W/a"):  # no name at all: the same for everybody
+        for who in (mine, None):
+            assert_problem(api.put(f"/v1/overrides/{bad}", drain, token=who), 404, f'there is no endpoint "{bad}"')
     for endpoint in ("web/a", "mail/b"):
         assert api.delete(f"/v1/overrides/{endpoint}").status == 204
 
