@@ -273,6 +273,8 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 					      .feed_user = o->feed_user};
 	enum veer_err err = startup_open(startup, &wishes, d->log, &diag);
 	if (err == VEER_OK)
+		daemon_check_files(d, o->names.user);
+	if (err == VEER_OK)
 		err = check_geoip(&o->geoip, &diag);
 	if (err == VEER_OK)
 		err = open_parts(&api, o, &diag);
@@ -334,17 +336,20 @@ static void add_service(struct args_table *t, struct options *o)
 		 .kind = ARGS_STRING,
 		 .target = &o->tls_cert,
 		 .value = "FILE",
-		 .help = "PEM certificate chain"},
+		 .help = "PEM certificate chain",
+		 .is_file = true},
 		{.name = "tls-key",
 		 .kind = ARGS_STRING,
 		 .target = &o->tls_key,
 		 .value = "FILE",
-		 .help = "PEM private key"},
+		 .help = "PEM private key",
+		 .is_file = true},
 		{.name = "geoip",
 		 .kind = ARGS_LIST,
 		 .target = &o->geoip,
 		 .value = "FILE.mmdb",
-		 .help = "the name servers' geo data, for explaining answers; may repeat"},
+		 .help = "the name servers' geo data, for explaining answers; may repeat",
+		 .is_file = true},
 		{.name = "history",
 		 .kind = ARGS_INT,
 		 .target = &o->history,

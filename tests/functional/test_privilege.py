@@ -198,7 +198,36 @@ def test_a_key_that_only_root_reads_is_read_before(run, place):
     api.log_path = os.path.join(place, "log")
     api.start()
     assert api.get("/healthz").status == 200
+    # the next reload would not find it: that is said now
+    (line,) = cannot_read(api.said())
+    assert f"file={key} " in line and "user=nobody" in line and "option=tls-key" in line
     api.stop()
+    shutil.chown(key, "nobody")
+    api.start()
+    assert cannot_read(api.said()) == []
+    api.stop()
+
+
+def cannot_read(log):
+    return [line for line in log.splitlines() if "level=warning" in line and "the user cannot read a file" in line]
+
+
+@needs_root
+def test_files_that_a_reload_will_not_read_are_named_at_the_start(run, zone, fake, place):
+    closed = os.path.join(place, "closed")
+    os.mkdir(closed, 0o700)
+    inside, config = os.path.join(closed, "secret"), os.path.join(place, "config")
+    for path, text in ((inside, "0" * 32 + "\n"), (config, "workers: 1\n")):
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+    os.chmod(config, 0o600)
+    d = run(Dnsd, "--zone", zone, "--user", "nobody", "--config", config, "--cookie-secret-file", inside).ready()
+    assert [re.search(r"file=(\S+)", line).group(1) for line in cannot_read(d.log())] == [inside, config]
+    assert d.stop() == 0
+    agent = run(Agent, place, fake.api.url, "--user", "nobody", "--api-ca", inside)
+    agent.start()
+    assert len(cannot_read(agent.said())) == 1 and inside in agent.said()
+    agent.stop()
 
 
 # --- the agent ---------------------------------------------------------------------------------------------------------------------
