@@ -145,6 +145,9 @@ static void engine_metrics(struct api *api, struct buf *out)
 			   counts.agents_silent);
 	metrics_sample_u64(out, "veer_agents_not_counted", METRICS_LABELS(METRICS_LABEL("reason", "revoked")),
 			   counts.agents_revoked);
+	gauge(out, "veer_agents_runner_lost",
+	      "Agents that run no programs any more until they are restarted: their runner has ended.",
+	      (double)counts.agents_runner_lost);
 }
 
 /* Overrides by what they do. */

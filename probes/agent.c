@@ -239,7 +239,8 @@ static void on_runner_lost(void *ctx)
 {
 	struct agent *agent = ctx;
 	log_error(agent->log,
-		  "the process that runs programs has ended: checks of kind exec are unknown until a restart");
+		  "the process that runs programs has ended, and cannot be started again without the privileges that "
+		  "were given up: checks of kind exec are unknown (exec_lost) until this agent is restarted");
 }
 
 /* There is an identity: serve. */

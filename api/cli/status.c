@@ -77,6 +77,8 @@ static void print_agents(const json_t *agents)
 			(void)snprintf(state, sizeof state, "suspect: contradicted at %lld of %lld (check %s)",
 				       (long long)int_of(suspicion, "contradicted"),
 				       (long long)int_of(suspicion, "compared"), text_of(suspicion, "check"));
+		else if (json_is_true(json_object_get(a, "runner_lost")))
+			(void)snprintf(state, sizeof state, "%s, runs no programs: restart it", text_of(a, "state"));
 		if (t != NULL)
 			table_row(t, (const char *const[]){text_of(a, "name"), text_of(a, "id"), text_of(a, "region"),
 							   state, heard});
@@ -204,7 +206,8 @@ static bool is_wrong(const json_t *status)
 		is || strcmp(text_of(item, "state"), "down") == 0 || strcmp(text_of(item, "wait"), "no_quorum") == 0;
 	json_array_foreach(json_object_get(status, "agents"), i, item) is =
 		is ||
-		(strcmp(text_of(item, "state"), "reporting") != 0 && strcmp(text_of(item, "state"), "revoked") != 0);
+		(strcmp(text_of(item, "state"), "reporting") != 0 && strcmp(text_of(item, "state"), "revoked") != 0) ||
+		json_is_true(json_object_get(item, "runner_lost"));
 	json_array_foreach(json_object_get(status, "nameservers"), i, item) is =
 		is || strcmp(text_of(item, "state"), "serving") != 0 ||
 		json_array_size(json_object_get(item, "degraded")) > 0;

@@ -307,8 +307,35 @@ def test_programs_are_unknown_once_their_runner_has_ended(run, fake, place):
     fake.api.wait(lambda r: last(r, 2) == [["u", "ok"]] * 2)
     os.kill(agent.runner(), signal.SIGKILL)
     wait_until(lambda: "the process that runs programs has ended" in agent.said(), 5, agent.said)
-    fake.api.wait(lambda r: last(r, 2) == [["?", "exec_refused"], ["u", "ok"]])
+    fake.api.wait(lambda r: last(r, 2) == [["?", "exec_lost"], ["u", "ok"]])
+    assert "until this agent is restarted" in agent.said()
     agent.stop()
+
+
+def test_a_runner_that_has_ended_is_counted_and_shown_by_the_control_plane(run, place):
+    program = os.path.join(place, "true")
+    shutil.copy("/bin/true", program)
+    os.mkdir(os.path.join(place, "api"))
+    api = run(Api, os.path.join(place, "api")).start()
+    assert api.put("/v1/sites/s", {"region": "eu"}).status == 201
+    assert api.put("/v1/checks/run", {"kind": "exec", "command": [program], "interval_ms": 1000, "timeout_ms": 1000}).status == 201
+    assert api.put("/v1/pools/p", {"checks": ["run"], "endpoints": [{"name": "a", "address": "127.0.0.1", "site": "s"}]}).status == 201
+    agent = run(Agent, place, f"unix:{api.unix}", "--allow-exec", place)
+    with open(os.path.join(place, "token"), "w", encoding="ascii") as f:
+        f.write(api.post("/v1/agents", {"name": "eu-1", "region": "eu"}).json["token"])
+    agent.start()
+
+    def status():
+        return subprocess.run([f"{BUILD}/veer", "status", "--check", "--api", f"unix:{api.unix}"], capture_output=True, text=True, check=False)
+    wait_until(lambda: status().returncode == 0, 15, lambda: status().stdout)
+    assert api.metric("veer_agents_runner_lost") == 0
+    os.kill(agent.runner(), signal.SIGKILL)
+    wait_until(lambda: api.metric("veer_agents_runner_lost") == 1, 10, agent.said)
+    shown = status()
+    assert shown.returncode == 1 and "runs no programs: restart it" in shown.stdout, shown.stdout
+    agent.stop()
+    agent.start()
+    wait_until(lambda: api.metric("veer_agents_runner_lost") == 0, 10, agent.said)
 
 
 def test_the_runner_knows_the_directory_by_itself(run, fake, place):
