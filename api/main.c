@@ -226,10 +226,13 @@ static enum veer_err check_geoip(const struct args_list *files, struct veer_diag
 	return err;
 }
 
-static bool use_certificate(void *ctx, const struct certificate_pair *pair)
+static enum certificate_use use_certificate(void *ctx, const struct certificate_pair *pair)
 {
+	static const enum certificate_use uses[] = {[API_CERTIFICATE_SHOWN] = CERTIFICATE_USED,
+						    [API_CERTIFICATE_REFUSED] = CERTIFICATE_REFUSED,
+						    [API_CERTIFICATE_WAITS] = CERTIFICATE_WAITS};
 	struct api *api = ctx;
-	return api_server_set_certificate(api->server, pair->cert, pair->key);
+	return uses[api_server_set_certificate(api->server, pair->cert, pair->key)];
 }
 
 static void on_reload(void *ctx)
@@ -283,12 +286,12 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 	int status;
 	if (err == VEER_OK) {
 		char port[16];
+		watch_certificate(&api, o, startup);
 		(void)snprintf(port, sizeof port, "%u", api_server_port(api.server));
 		daemon_ready(d, LOG_FIELDS(LOG_STR("store", o->store), LOG_STR("port", port),
 					   LOG_INT("revision", directory_revision(api.directory))));
 		if (!ticker_start(&api.token_chores, api.clock, TOKEN_CHORES_MS, on_token_chores, &api))
 			log_error(d->log, "no thread left: tokens that have ended stay, and their uses are not stored");
-		watch_certificate(&api, o, startup);
 		status = daemon_run(d, o->tls_cert != NULL ? on_reload : NULL, &api);
 		certificate_watch_stop(&api.certificate);
 		ticker_stop(&api.token_chores);

@@ -67,8 +67,17 @@ static void server_metrics(struct api *api, struct buf *out)
 static void certificate_metrics(struct api *api, struct buf *out)
 {
 	double days;
+	struct api_server_stats stats;
+	if (api->certificate.cert_path == NULL)
+		return;
 	if (certificate_days_left(&api->certificate, &days))
 		gauge(out, "veer_api_certificate_days_left", "Until the certificate ends.", days);
+	api_server_stats_read(api->server, &stats);
+	gauge(out, "veer_api_certificates_old", "Certificates of before that open connections have, of all addresses.",
+	      (double)stats.old_certificates);
+	gauge(out, "veer_api_certificate_waiting",
+	      "1 while a new certificate waits, because connections have as many old ones as there may be.",
+	      certificate_is_waiting(&api->certificate));
 }
 
 static void store_metrics(struct api *api, struct buf *out)
