@@ -8,7 +8,7 @@
 #include "api/handlers.h"
 #include "api/revocations.h"
 #include "api/secrets.h"
-#include "probes/verdict.h"
+#include "probes/verdict/verdict.h"
 
 enum { REPLACED_MAX = 8, NONCE_MIN = 32, NONCE_MAX = 64 };
 

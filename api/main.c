@@ -15,7 +15,7 @@
 #include "api/zone_keeper.h"
 #include "base/daemon.h"
 #include "base/file.h"
-#include "zones/geo.h"
+#include "zones/plan/geo.h"
 
 enum { TOKEN_CHORES_MS = 10000 };
 

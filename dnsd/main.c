@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/daemon.h"
-#include "dnsd/metrics.h"
-#include "dnsd/server.h"
-#include "dnsd/worker.h"
+#include "dnsd/serve/server.h"
+#include "dnsd/serve/worker.h"
+#include "dnsd/tap/metrics.h"
 
 static void on_reload(void *ctx)
 {
