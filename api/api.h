@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/ticker.h"
 #include "zones/store/store.h"
 
 #define API_BODY_OBJECT (256u << 10) /* bytes of one object in a request */
@@ -55,8 +56,8 @@ struct api {
 	struct witness witness;
 	struct health health;
 	struct certificate_watch certificate;
-	struct loop *loop;      /* the main thread's */
-	struct loop_timer uses; /* until uses of tokens are stored */
+	struct loop *loop; /* the main thread's */
+	struct ticker token_chores;
 	atomic_bool is_rewound; /* the loop was stopped because the store has gone back: start anew */
 	int64_t started_ms;
 	/*
@@ -82,9 +83,10 @@ void api_audit_refused(void *ctx, const struct api_request *request, int status)
 unsigned api_scopes_of(const json_t *token);
 /* What a token may be limited to, beside its scopes. */
 enum api_limit { API_LIMIT_ENDPOINTS, API_LIMIT_CHECKS, API_LIMIT_ZONES, API_LIMITS };
+extern const char *const api_limit_names[API_LIMITS]; /* the fields' names in a token */
 /*
- * tokens.c: may whoever asks touch the object of this name (POOL/NAME, a check, an absolute zone name)? False: the
- * reply is 403. The other one makes no reply.
+ * token_limits.c: may whoever asks touch the object of this name (POOL/NAME, a check, an absolute zone name)? False:
+ * the reply is 403. The other one makes no reply.
  */
 bool api_may_touch(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
 		   const char *name);
@@ -95,8 +97,6 @@ bool api_may_change(struct api *api, const struct api_request *request, struct a
 /* May it change what concerns all of them (sites, policies, settings)? False: the reply is 403. */
 bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply);
 bool api_may_touch_quietly(struct api *api, const struct api_request *request, enum api_limit limit, const char *name);
-/* Store when tokens were used last, where a day has passed. Blocks on the store. */
-void tokens_store_uses(struct api *api);
 /* Is whoever opened a stream still allowed to have it? False once the token, agent or name server is revoked. */
 bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope scope);
 

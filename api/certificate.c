@@ -12,6 +12,7 @@
 enum {
 	PEM_MAX = 1 << 20,
 	LOOK_MS = 10000,
+	LOOK_WAITING_MS = 1000,
 	DAY_S = 86400,
 	WARN_DAYS = 21,
 };
@@ -66,6 +67,11 @@ static bool look_at_files(struct certificate_watch *w)
 	return has_changed;
 }
 
+bool certificate_is_waiting(const struct certificate_watch *watch)
+{
+	return atomic_load(&watch->is_waiting);
+}
+
 bool certificate_days_left(const struct certificate_watch *watch, double *days)
 {
 	int64_t not_after_s = atomic_load(&watch->not_after_s);
@@ -111,6 +117,14 @@ static bool is_in_use(const struct certificate_watch *w, const struct certificat
 	return crypto_sha256_hex(both, (size_t)len, hash) == VEER_OK && strcmp(hash, w->used) == 0;
 }
 
+static void look(void *ctx);
+
+/* Often while a good one waits for its place. */
+static void look_later(struct certificate_watch *w)
+{
+	(void)loop_timer_set(w->loop, &w->timer, atomic_load(&w->is_waiting) ? LOOK_WAITING_MS : LOOK_MS, look, w);
+}
+
 void certificate_watch_reload(struct certificate_watch *w)
 {
 	struct certificate_pair pair;
@@ -121,12 +135,18 @@ void certificate_watch_reload(struct certificate_watch *w)
 	(void)look_at_files(w);
 	enum veer_err err = certificate_read(w->cert_path, w->key_path, &pair, &diag);
 	bool is_same = err == VEER_OK && is_in_use(w, &pair, hash);
-	if (err == VEER_OK && !is_same && !w->use(w->ctx, &pair))
-		err = veer_fail(
-			&diag, VEER_EINVAL,
-			"%.300s: the HTTP server does not take it, or too many connections with older ones are open",
-			w->cert_path);
-	if (err == VEER_OK) {
+	enum certificate_use use = err == VEER_OK && !is_same ? w->use(w->ctx, &pair) : CERTIFICATE_USED;
+	bool was_waiting = atomic_exchange(&w->is_waiting, use == CERTIFICATE_WAITS);
+	if (use == CERTIFICATE_REFUSED)
+		err = veer_fail(&diag, VEER_EINVAL, "%.300s: the HTTP server does not take it", w->cert_path);
+	if (use == CERTIFICATE_WAITS) {
+		if (!was_waiting)
+			log_warn(w->log,
+				 "the new certificate waits: too many connections with older ones are open; those with "
+				 "the oldest are cut soon",
+				 LOG_STR("file", w->cert_path));
+		look_later(w);
+	} else if (err == VEER_OK) {
 		if (!is_same)
 			log_notice(w->log, "the certificate was read", LOG_STR("file", w->cert_path));
 		memcpy(w->used, hash, sizeof w->used);
@@ -144,10 +164,10 @@ void certificate_watch_reload(struct certificate_watch *w)
 static void look(void *ctx)
 {
 	struct certificate_watch *w = ctx;
-	if (look_at_files(w) || w->has_failed)
+	if (look_at_files(w) || w->has_failed || atomic_load(&w->is_waiting))
 		certificate_watch_reload(w);
 	warn_of_end(w);
-	(void)loop_timer_set(w->loop, &w->timer, LOOK_MS, look, w);
+	look_later(w);
 }
 
 void certificate_watch_start(struct certificate_watch *w, const struct certificate_pair *pair)
@@ -161,7 +181,7 @@ void certificate_watch_start(struct certificate_watch *w, const struct certifica
 		(void)is_in_use(w, pair, w->used);
 		note_use(w, pair);
 	}
-	(void)loop_timer_set(w->loop, &w->timer, LOOK_MS, look, w);
+	look_later(w);
 }
 
 void certificate_watch_stop(struct certificate_watch *w)

@@ -33,8 +33,9 @@ enum veer_err certificate_read(const char *cert_path, const char *key_path, stru
 			       struct veer_diag *diag);
 void certificate_pair_deinit(struct certificate_pair *pair);
 
-/* Use it from now on. False: it cannot be, and what was used stays. */
-typedef bool certificate_use_fn(void *ctx, const struct certificate_pair *pair);
+/* Use it from now on. If it cannot be, or has to wait, what was used stays. */
+enum certificate_use { CERTIFICATE_USED, CERTIFICATE_REFUSED, CERTIFICATE_WAITS };
+typedef enum certificate_use certificate_use_fn(void *ctx, const struct certificate_pair *pair);
 
 struct certificate_watch {
 	const char *cert_path, *key_path; /* borrowed, as is all of this; NULL: there is nothing to watch */
@@ -47,6 +48,7 @@ struct certificate_watch {
 	_Atomic int64_t not_after_s;       /* of the one in use; 0: none */
 	int64_t warned_s;                  /* when its end was last warned of */
 	bool has_failed;                   /* the last try, which was said: the next look tries again */
+	atomic_bool is_waiting;            /* likewise: a good one waits for old ones to go */
 	char used[CRYPTO_SHA256_HEX_SIZE]; /* of the pair in use, which is not taken twice; "": none */
 };
 
@@ -55,6 +57,8 @@ void certificate_watch_start(struct certificate_watch *watch, const struct certi
 void certificate_watch_stop(struct certificate_watch *watch);
 /* Read them now, changed or not (SIGHUP). What cannot be used is said, and what was used stays. */
 void certificate_watch_reload(struct certificate_watch *watch);
+/* Does a new one wait? Only after certificate_watch_start(). */
+bool certificate_is_waiting(const struct certificate_watch *watch);
 /* Until it ends, in days; negative: it has ended. False: there is none. */
 bool certificate_days_left(const struct certificate_watch *watch, double *days);
 

@@ -90,8 +90,9 @@ static struct api_account *address_account(struct api_server *server, const stru
 	return shares_account(&server->shares, &nobody, key);
 }
 
-static struct api_connection *connection_open(struct api_listener *listener, struct MHD_Connection *connection)
+static struct api_connection *connection_open(struct api_daemon *daemon, struct MHD_Connection *connection)
 {
+	struct api_listener *listener = daemon->listener;
 	struct api_server *server = listener->server;
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct api_connection *c = calloc(1, sizeof *c);
@@ -100,6 +101,7 @@ static struct api_connection *connection_open(struct api_listener *listener, str
 		return NULL;
 	}
 	c->fd = info->connect_fd;
+	c->daemon = daemon;
 	c->since_ms = api_now_ms();
 	c->is_idle = true;
 	c->due_ms = c->since_ms + API_DEADLINE_FIRST_MS;
@@ -138,11 +140,11 @@ static void connection_close(struct api_server *server, struct api_connection *c
 void api_connection_notify(void *ctx, struct MHD_Connection *connection, void **socket_context,
 			   enum MHD_ConnectionNotificationCode code)
 {
-	struct api_listener *listener = ctx;
+	struct api_daemon *daemon = ctx;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		*socket_context = connection_open(listener, connection);
+		*socket_context = connection_open(daemon, connection);
 	} else if (*socket_context != NULL) {
-		connection_close(listener->server, *socket_context);
+		connection_close(daemon->listener->server, *socket_context);
 		*socket_context = NULL;
 	}
 }
@@ -227,6 +229,21 @@ void api_janitor_stop(struct api_server *server)
 	if (server->has_janitor)
 		(void)pthread_join(server->janitor, NULL);
 	server->has_janitor = false;
+}
+
+void api_connections_cut(struct api_server *server, const struct api_daemon *daemon)
+{
+	(void)pthread_mutex_lock(&server->connections_lock);
+	for (struct api_connection *c = server->connections; c != NULL; c = c->next) {
+		if (c->daemon != daemon)
+			continue;
+		if (c->stream != NULL)
+			end_stream(c->stream);
+		c->due_ms = 0;
+		(void)shutdown(c->fd, SHUT_RDWR);
+		atomic_fetch_add(&server->cut_deadline, 1);
+	}
+	(void)pthread_mutex_unlock(&server->connections_lock);
 }
 
 void api_connections_end_streams(struct api_server *server)

@@ -34,7 +34,8 @@ enum api_phase { API_PHASE_IDLE, API_PHASE_HEADERS, API_PHASE_BODY, API_PHASE_RE
 /* One connection, from accept to close. In the server's list, guarded by its connections_lock. */
 struct api_connection {
 	struct api_connection *next, *prev;
-	int fd; /* borrowed from the library, valid while in the list */
+	int fd;                          /* borrowed from the library, valid while in the list */
+	const struct api_daemon *daemon; /* whose connection it is */
 	bool is_local;
 	bool is_owner;
 	bool is_feeder;                       /* the user of --feed-user */
@@ -105,9 +106,17 @@ struct api_exchange {
 /* Certificates of before that connections may still use, and connections that wait to be accepted. */
 enum { API_RETIRED_MAX = 8, API_BACKLOG = 1024 };
 
+/* One daemon of the library, with its certificate. What its connections know it by: the library tells them of one of
+ * its threads only. */
+struct api_daemon {
+	struct MHD_Daemon *mhd; /* NULL: the place is free */
+	struct api_listener *listener;
+};
+
 struct api_listener {
-	struct MHD_Daemon *daemon; /* NULL: it is to speak TLS, and there is no certificate yet */
-	int fd;                    /* of TCP: its socket, for the next daemon; -1 otherwise */
+	struct api_daemon daemons[API_RETIRED_MAX + 2]; /* the present one, those of before, and one that begins */
+	struct MHD_Daemon *daemon;                      /* NULL: it is to speak TLS, and there is no certificate yet */
+	int fd;                                         /* of TCP: its socket, for the next daemon; -1 otherwise */
 	struct MHD_Daemon
 		*retired[API_RETIRED_MAX]; /* with certificates of before, until their connections have ended */
 	size_t retired_count;
@@ -133,6 +142,8 @@ struct api_server {
 	char *cert, *key;
 	struct api_listener listeners[API_LISTENERS_MAX];
 	size_t listener_count;
+	int64_t crowded_since_ms; /* since when a new certificate waits for an old one to go; 0: none does … */
+	int64_t crowded_seen_ms;  /* … and when it was found so last */
 
 	bool are_headers_placed; /* where the library puts headers is known: see headers.c */
 
@@ -152,6 +163,7 @@ struct api_server {
 	atomic_bool is_ending; /* no stream may be opened or parked any more */
 
 	atomic_uint_fast64_t requests, by_class[6], refused_busy, cut_deadline, connection_count, stream_count;
+	atomic_uint_fast64_t old_certificates; /* shown no more, but connections have them, over all addresses */
 };
 
 /* The system's monotonic clock. */
@@ -169,6 +181,8 @@ void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *conn
 bool api_janitor_start(struct api_server *server);
 /* End it and wait for that; it need not have been started. */
 void api_janitor_stop(struct api_server *server);
+/* Cut all connections of one daemon, streams and all. */
+void api_connections_cut(struct api_server *server, const struct api_daemon *daemon);
 /* End all streams so that the listeners can be stopped. */
 void api_connections_end_streams(struct api_server *server);
 
@@ -231,5 +245,7 @@ bool api_route_authorise(struct api_server *server, struct api_exchange *exchang
 
 /* server.c: a daemon of the library on the listening socket `fd`, which becomes its. NULL: it does not start. */
 struct MHD_Daemon *api_listener_start(struct api_server *server, struct api_listener *listener, int fd, bool is_tls);
+/* Stop it. Nothing of it may be suspended. */
+void api_listener_stop(struct api_listener *listener, struct MHD_Daemon *daemon);
 
 #endif

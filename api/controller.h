@@ -83,6 +83,7 @@ struct controller_counts {
 	uint64_t waits[16]; /* by enum verdict_wait */
 	uint64_t doubts;
 	uint64_t agents_revoked, agents_blind, agents_suspect, agents_silent;
+	uint64_t agents_runner_lost; /* of those that are not revoked */
 };
 /* False when the controller does not answer. */
 bool controller_counts_read(struct controller *controller, struct controller_counts *out);

@@ -214,6 +214,8 @@ static json_t *agent_json(const struct verdict_agent_status *s)
 				  (json_int_t)s->heard_ms_ago, "items", (int)s->items, "fresh", (int)s->fresh);
 	if (s->suspect_check != NULL)
 		(void)json_object_set_new(agent, "suspicion", suspicion_json(s));
+	if (s->has_lost_runner)
+		(void)json_object_set_new(agent, "runner_lost", json_true());
 	return agent;
 }
 
@@ -248,6 +250,7 @@ void controller_count(struct controller *c, struct controller_counts *out)
 	for (uint32_t i = 0; verdict_agent_at(c->engine, i, now_ms, &a); i++) {
 		out->agents_revoked += a.is_revoked;
 		out->agents_blind += !a.is_revoked && a.is_blind;
+		out->agents_runner_lost += !a.is_revoked && a.has_lost_runner;
 		out->agents_suspect += !a.is_revoked && a.suspect_check != NULL;
 		out->agents_silent += !a.is_revoked && (a.heard_ms_ago < 0 || a.heard_ms_ago > AGENT_SILENT_MS);
 	}

@@ -260,6 +260,7 @@ struct feed *feed_new(struct store *store, const char *dir, int64_t revision, st
 	feed->floor_revision = revision;
 	feed->anchor.revision = -1;
 	feed->wants_anchor = true;
+	feed->memory_max_bytes = FEED_MEMORY_MAX;
 	feed_take_ancestry(feed);
 	feed->dir = strdup(dir);
 	buf_init(&feed->under_way, FEED_BACKLOG_BYTES);
@@ -310,11 +311,22 @@ int64_t feed_revision(struct feed *feed)
 	return revision;
 }
 
+void feed_bound_memory(struct feed *feed, int64_t bytes)
+{
+	(void)pthread_mutex_lock(&feed->lock);
+	feed->memory_max_bytes = bytes;
+	(void)pthread_mutex_unlock(&feed->lock);
+}
+
 void feed_stats_read(struct feed *feed, struct feed_stats *out)
 {
 	(void)pthread_mutex_lock(&feed->lock);
-	*out = (struct feed_stats){
-		.commits = feed->commits, .cut = feed->cut, .snapshots = feed->snapshots, .rewinds = feed->rewinds};
+	*out = (struct feed_stats){.commits = feed->commits,
+				   .cut = feed->cut,
+				   .snapshots = feed->snapshots,
+				   .rewinds = feed->rewinds,
+				   .crowded = feed->crowded,
+				   .memory_bytes = feed->memory_bytes};
 	for (unsigned rank = 0; rank < FEED_RANKS; rank++)
 		for (const struct feed_subscriber *s = feed->subscribers[rank]; s != NULL; s = s->next)
 			out->subscribers++;

@@ -66,6 +66,18 @@ struct feed_position {
 struct api_stream_source *feed_subscribe(struct feed *feed, const struct feed_position *position);
 
 /*
+ * Whether one that comes from there can be served: false when it needs a full state, and the last one found room
+ * neither on the disk nor in memory. Then it is to come again after FEED_CROWDED_S; who waits already is cut.
+ */
+bool feed_has_room(struct feed *feed, const struct feed_position *position);
+
+#define FEED_CROWDED_S 2 /* until full states are tried again that found no room */
+#define FEED_MEMORY_MAX (INT64_C(512) << 20)
+/* How much all full states together may take in memory while the disk has no room, FEED_MEMORY_MAX without; one takes
+ * no more than the half. Before anybody subscribes. */
+void feed_bound_memory(struct feed *feed, int64_t bytes);
+
+/*
  * The digest of the whole state that is fed at (lineage, revision). False when it is not known: not of this history,
  * older than the ring, or not computed yet.
  */
@@ -80,6 +92,8 @@ struct feed_stats {
 	uint64_t cut;         /* subscribers that fell behind */
 	uint64_t snapshots;   /* full states written */
 	uint64_t rewinds;     /* lineages begun because a subscriber had seen more than the store has */
+	uint64_t crowded;     /* subscribers that were told to wait, because full states find no room */
+	int64_t memory_bytes; /* of full states that are in memory, now */
 };
 /* From any thread. */
 void feed_stats_read(struct feed *feed, struct feed_stats *out);

@@ -43,6 +43,7 @@ struct feed_snapshot {
 	int64_t revision;
 	struct digest_pair digest; /* of all that is in it */
 	unsigned references;       /* guarded by feed->lock */
+	struct feed *in_memory_of; /* the feed whose memory_bytes has `len` of it; NULL: it is on the disk */
 };
 
 /* The digest of the whole state at one revision, from which those of others follow by the changes between. */
@@ -111,15 +112,17 @@ struct feed {
 	struct feed_doubt *doubt;         /* in force; never NULL */
 	uint64_t doubt_number;            /* counts those that were */
 	struct feed_snapshot *snapshot;
-	bool wants_snapshot; /* somebody waits for one */
-	bool wants_anchor;   /* the digest of the state is not known */
-	int64_t retry_ms;    /* no new try to write one before this time */
+	bool wants_snapshot;                    /* somebody waits for one */
+	bool wants_anchor;                      /* the digest of the state is not known */
+	int64_t retry_ms;                       /* no new try to write one before this time */
+	int64_t memory_bytes, memory_max_bytes; /* of full states that are in memory, all together */
+	bool is_crowded; /* the last one found no room: who needs one is told so, and comes again */
 	bool is_closing;
 	struct feed_subscriber *subscribers[FEED_RANKS]; /* name servers are told before others */
 	size_t guests;                                   /* of the second rank */
 	int64_t guests_woken_ms;
 	bool guests_wait; /* there is news that they were not woken for */
-	uint64_t commits, cut, snapshots, rewinds;
+	uint64_t commits, cut, snapshots, rewinds, crowded;
 	pthread_t thread;
 	bool has_thread;
 };

@@ -11,14 +11,18 @@
 
 #include "api/feed_impl.h"
 
-enum { SNAPSHOT_BUFFER_BYTES = 1 << 20, MEMORY_MAX = 256 << 20 };
+enum { SNAPSHOT_BUFFER_BYTES = 1 << 20 };
+
+/* How a try to write a full state ended. */
+enum outcome { WRITTEN, FAILED, NO_ROOM };
 
 /* What writing a full state carries along. */
 struct snapshot_writer {
 	struct feed *feed;
 	struct buf buf;
 	int fd;            /* -1: only its digest is wanted */
-	bool is_in_memory; /* the disk has no room */
+	int64_t max_bytes; /* INT64_MAX on the disk; in memory what is left there */
+	bool has_no_room;
 	bool failed;
 	int64_t len;
 	struct digest_pair digest;
@@ -26,8 +30,8 @@ struct snapshot_writer {
 
 static void snapshot_flush(struct snapshot_writer *w)
 {
-	bool fits = !w->is_in_memory || w->len + (int64_t)w->buf.len <= MEMORY_MAX;
-	if (w->buf.failed || !fits || file_write_all(w->fd, w->buf.data, w->buf.len) != VEER_OK)
+	w->has_no_room = w->has_no_room || w->len + (int64_t)w->buf.len > w->max_bytes;
+	if (w->buf.failed || w->has_no_room || file_write_all(w->fd, w->buf.data, w->buf.len) != VEER_OK)
 		w->failed = true;
 	w->len += (int64_t)w->buf.len;
 	buf_reset(&w->buf);
@@ -64,15 +68,15 @@ static int open_unlinked(const char *dir)
 	return fd;
 }
 
-/* Into the file `fd`, which is taken. NULL when it cannot be written, or memory is out. */
-static struct feed_snapshot *snapshot_write(struct feed *feed, int fd, bool is_in_memory)
+/* Into the file `fd`, which is taken, at most `max_bytes`. `*out` is set when it was WRITTEN. */
+static enum outcome snapshot_write(struct feed *feed, int fd, int64_t max_bytes, struct feed_snapshot **out)
 {
 	struct feed_snapshot *snapshot = fd >= 0 ? calloc(1, sizeof *snapshot) : NULL;
-	struct snapshot_writer w = {.feed = feed, .fd = fd, .is_in_memory = is_in_memory};
+	struct snapshot_writer w = {.feed = feed, .fd = fd, .max_bytes = max_bytes};
 	if (snapshot == NULL) {
 		if (fd >= 0)
 			(void)close(fd);
-		return NULL;
+		return FAILED;
 	}
 	buf_init(&w.buf, 4 * SNAPSHOT_BUFFER_BYTES);
 	enum veer_err err = store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_END - 1, snapshot_object, &w,
@@ -86,29 +90,40 @@ static struct feed_snapshot *snapshot_write(struct feed *feed, int fd, bool is_i
 	snapshot->len = w.len;
 	snapshot->digest = w.digest;
 	snapshot->references = 1;
+	*out = snapshot;
 	if (err == VEER_OK && !w.failed)
-		return snapshot;
+		return WRITTEN;
 	(void)close(fd);
 	free(snapshot);
-	return NULL;
+	*out = NULL;
+	return w.has_no_room ? NO_ROOM : FAILED;
 }
 
 /*
  * Write the whole state at its newest revision. A disk that is full must not keep name servers from what they are owed:
- * then it is kept in memory, up to MEMORY_MAX. NULL when neither has room.
+ * then it is kept in memory, up to `memory_bytes`. `*out` is NULL when neither has room.
  */
-static struct feed_snapshot *snapshot_make(struct feed *feed)
+static enum outcome snapshot_make(struct feed *feed, int64_t memory_bytes, struct feed_snapshot **out)
 {
-	struct feed_snapshot *snapshot = snapshot_write(feed, open_unlinked(feed->dir), false);
-	if (snapshot != NULL)
-		return snapshot;
-	return snapshot_write(feed, memfd_create("veer-feed", MFD_CLOEXEC), true);
+	*out = NULL;
+	if (snapshot_write(feed, open_unlinked(feed->dir), INT64_MAX, out) == WRITTEN)
+		return WRITTEN;
+	enum outcome outcome = snapshot_write(feed, memfd_create("veer-feed", MFD_CLOEXEC), memory_bytes, out);
+	if (*out != NULL)
+		(*out)->in_memory_of = feed;
+	return outcome;
 }
 
 void feed_snapshot_release(struct feed_snapshot *snapshot)
 {
 	if (snapshot == NULL || --snapshot->references > 0)
 		return;
+	struct feed *feed = snapshot->in_memory_of;
+	if (feed != NULL) {
+		feed->memory_bytes -= snapshot->len;
+		feed->retry_ms = feed->is_crowded ? feed_now_ms() : feed->retry_ms;
+		feed->is_crowded = false; /* perhaps; the next try tells */
+	}
 	(void)close(snapshot->fd);
 	free(snapshot);
 }
@@ -169,25 +184,50 @@ static bool wait_for_wish(struct feed *feed)
 	return false;
 }
 
+/* What one state may take in memory: what all of them leave, but not all for one. */
+static int64_t memory_left(const struct feed *feed)
+{
+	int64_t left = feed->memory_max_bytes - feed->memory_bytes, most = feed->memory_max_bytes / 2;
+	return left < most ? left : most;
+}
+
+/* No new full state for a while. Said once where it is for want of room. The lock is held. */
+static void put_off(struct feed *feed, enum outcome outcome)
+{
+	if (outcome == FAILED)
+		log_error(feed->log, "the full state cannot be written", LOG_STR("dir", feed->dir));
+	else if (outcome == NO_ROOM && !feed->is_crowded)
+		log_error(feed->log,
+			  "the full state finds no room: neither on the disk, nor in the memory that full states may "
+			  "take; name servers that need one wait",
+			  LOG_STR("dir", feed->dir), LOG_INT("memory_bytes", feed->memory_bytes),
+			  LOG_INT("memory_max_bytes", feed->memory_max_bytes));
+	feed->is_crowded = outcome == NO_ROOM;
+	feed->retry_ms = feed_now_ms() + (outcome == NO_ROOM ? FEED_CROWDED_S * 1000 : FEED_RETRY_MS);
+}
+
 /* Write a full state and publish it. The lock is held, and let go meanwhile. */
 static void renew_snapshot(struct feed *feed)
 {
 	uint64_t era = feed->era;
+	int64_t memory_bytes = memory_left(feed);
+	struct feed_snapshot *snapshot;
 	(void)pthread_mutex_unlock(&feed->lock);
-	struct feed_snapshot *snapshot = snapshot_make(feed);
-	if (snapshot == NULL)
-		log_error(feed->log, "the full state cannot be written", LOG_STR("dir", feed->dir));
+	enum outcome outcome = snapshot_make(feed, memory_bytes, &snapshot);
 	(void)pthread_mutex_lock(&feed->lock);
 	feed->wants_snapshot = false; /* who still waits says so again when woken */
+	if (snapshot != NULL && snapshot->in_memory_of != NULL)
+		feed->memory_bytes += snapshot->len;
 	if (snapshot != NULL && era == feed->era) {
 		feed_snapshot_release(feed->snapshot);
 		feed->snapshot = snapshot;
 		feed->snapshots++;
+		feed->is_crowded = false;
 		feed->wants_anchor = false;
 		feed_set_anchor(feed, snapshot->revision, &snapshot->digest);
 	} else {
 		feed_snapshot_release(snapshot);
-		feed->retry_ms = feed_now_ms() + FEED_RETRY_MS;
+		put_off(feed, outcome);
 	}
 	feed_wake_all(feed);
 }

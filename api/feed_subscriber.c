@@ -46,13 +46,26 @@ static bool is_ahead(struct feed_subscriber *s)
 	return true;
 }
 
+/* Is this a place in the history, from which the ring goes on? */
+static bool can_go_on(const struct feed *feed, const char *lineage, int64_t since)
+{
+	return lineage[0] != '\0' && since >= feed->floor_revision &&
+	       history_holds(&feed->ancestry, lineage, since, feed->revision);
+}
+
+/* Is there a full state that the ring continues, at `revision` at least? */
+static bool has_snapshot(const struct feed *feed, int64_t revision)
+{
+	return feed->snapshot != NULL && feed->snapshot->revision >= feed->floor_revision &&
+	       feed->snapshot->revision >= revision;
+}
+
 /* The first line: hello, and a reset behind it when the ring cannot continue from `since`. Without memory there is
  * none, and the stream ends. */
 static void say_hello(struct feed_subscriber *s)
 {
 	struct feed *feed = s->feed;
-	bool can_resume = s->lineage[0] != '\0' && s->since >= feed->floor_revision &&
-			  history_holds(&feed->ancestry, s->lineage, s->since, feed->revision);
+	bool can_resume = can_go_on(feed, s->lineage, s->since);
 	s->promised_revision = feed->revision;
 	buf_printf(&s->line, "{\"type\":\"hello\",\"format\":1,\"store_id\":\"%s\",\"revision\":%lld,",
 		   store_id(feed->store), (long long)feed->revision);
@@ -74,9 +87,7 @@ static void say_hello(struct feed_subscriber *s)
 static void look_for_snapshot(struct feed_subscriber *s)
 {
 	struct feed *feed = s->feed;
-	const struct feed_snapshot *snapshot = feed->snapshot;
-	if (snapshot != NULL && snapshot->revision >= feed->floor_revision &&
-	    snapshot->revision >= s->promised_revision) {
+	if (has_snapshot(feed, s->promised_revision)) {
 		s->snapshot = feed->snapshot;
 		s->snapshot->references++;
 		s->phase = FEED_PHASE_FILE;
@@ -178,6 +189,8 @@ static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
 		return send_line(s, out, size);
 	if (s->phase == FEED_PHASE_WAIT)
 		look_for_snapshot(s);
+	if (s->phase == FEED_PHASE_WAIT && s->feed->is_crowded && feed_now_ms() < s->feed->retry_ms)
+		return -1; /* when it comes again it is told why */
 	if (s->phase == FEED_PHASE_RING && s->doubt == NULL)
 		len = send_ring(s, out, size);
 	if (s->phase == FEED_PHASE_RING && len == 0)
@@ -249,6 +262,17 @@ static void subscriber_close(struct api_stream_source *self)
 	(void)pthread_mutex_unlock(&feed->lock);
 	buf_deinit(&s->line);
 	free(s);
+}
+
+bool feed_has_room(struct feed *feed, const struct feed_position *position)
+{
+	const char *lineage = history_is_id(position->lineage) ? position->lineage : "";
+	(void)pthread_mutex_lock(&feed->lock);
+	bool has_room = !feed->is_crowded || feed_now_ms() >= feed->retry_ms || has_snapshot(feed, feed->revision) ||
+			can_go_on(feed, lineage, position->since);
+	feed->crowded += !has_room;
+	(void)pthread_mutex_unlock(&feed->lock);
+	return has_room;
 }
 
 struct api_stream_source *feed_subscribe(struct feed *feed, const struct feed_position *position)

@@ -17,7 +17,8 @@ api_handler_fn handle_backup;
 /* nameservers.c */
 api_handler_fn handle_nameserver_adopt;
 
-/* identity.c: agents and name servers (request->arg: MODEL_KIND_AGENT or _NAMESERVER), enrolment. tokens.c: tokens. */
+/* enrolment.c: the exchange of a token. identity.c: agents and name servers (request->arg: MODEL_KIND_AGENT or
+ * _NAMESERVER). tokens.c: tokens. */
 api_handler_fn handle_enrol;
 api_handler_fn handle_identities_list, handle_identity_get, handle_identity_create, handle_identity_revoke;
 api_handler_fn handle_tokens_list, handle_token_create, handle_token_delete;

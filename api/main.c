@@ -12,12 +12,13 @@
 #include "api/settle.h"
 #include "api/startup.h"
 #include "api/store_tools.h"
+#include "api/token_chores.h"
 #include "api/zone_keeper.h"
 #include "base/daemon.h"
 #include "base/file.h"
 #include "zones/plan/geo.h"
 
-enum { USES_MS = 10000 };
+enum { TOKEN_CHORES_MS = 10000 };
 
 struct options {
 	struct args_list listen;
@@ -81,7 +82,10 @@ static enum veer_err open_store(struct api *api, const struct options *o, struct
 	struct veer_diag why = {""};
 	if (witness_write(w, api->store, &why) != VEER_OK)
 		log_error(api->log, "the store cannot be remembered beside it", LOG_STR("why", why.text));
-	health_start(&api->health, api->store, api->loop, api->log);
+	const struct health_config health = {
+		.store = api->store, .clock = api->clock, .loop = api->loop, .log = api->log};
+	if (!health_start(&api->health, &health))
+		return veer_fail(diag, VEER_ELIMIT, "no threads left");
 	err = revocations_apply(api);
 	if (err != VEER_OK)
 		return veer_fail(diag, err, "%s: what was revoked cannot be kept so: %s", o->store, veer_err_text(err));
@@ -229,8 +233,7 @@ static void close_parts(struct api *api)
 	trail_free(&api->trail);
 	token_uses_free(&api->token_uses);
 	directory_free(&api->directory);
-	if (api->health.store != NULL)
-		health_stop(&api->health);
+	health_stop(&api->health);
 	store_close(&api->store);
 	witness_close(&api->witness);
 }
@@ -248,10 +251,13 @@ static enum veer_err check_geoip(const struct args_list *files, struct veer_diag
 	return err;
 }
 
-static bool use_certificate(void *ctx, const struct certificate_pair *pair)
+static enum certificate_use use_certificate(void *ctx, const struct certificate_pair *pair)
 {
+	static const enum certificate_use uses[] = {[API_CERTIFICATE_SHOWN] = CERTIFICATE_USED,
+						    [API_CERTIFICATE_REFUSED] = CERTIFICATE_REFUSED,
+						    [API_CERTIFICATE_WAITS] = CERTIFICATE_WAITS};
 	struct api *api = ctx;
-	return api_server_set_certificate(api->server, pair->cert, pair->key);
+	return uses[api_server_set_certificate(api->server, pair->cert, pair->key)];
 }
 
 static void on_reload(void *ctx)
@@ -271,11 +277,9 @@ static void watch_certificate(struct api *api, const struct options *o, const st
 	certificate_watch_start(&api->certificate, startup->pair.cert != NULL ? &startup->pair : NULL);
 }
 
-static void store_uses(void *ctx)
+static void on_token_chores(void *ctx)
 {
-	struct api *api = ctx;
-	tokens_store_uses(api);
-	(void)loop_timer_set(api->loop, &api->uses, USES_MS, store_uses, api);
+	token_chores(ctx);
 }
 
 static int serve(struct daemon *d, const struct options *o, struct startup *startup, bool *starts_anew)
@@ -297,6 +301,8 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 					      .feed_user = o->feed_user};
 	enum veer_err err = startup_open(startup, &wishes, d->log, &diag);
 	if (err == VEER_OK)
+		daemon_check_files(d, o->names.user);
+	if (err == VEER_OK)
 		err = check_geoip(&o->geoip, &diag);
 	if (err == VEER_OK) /* what is wrong is said before the store is touched */
 		err = read_resolvers(o, &(struct resolvers){.count = 0}, &diag);
@@ -312,9 +318,10 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 		(void)snprintf(port, sizeof port, "%u", api_server_port(api.server));
 		daemon_ready(d, LOG_FIELDS(LOG_STR("store", o->store), LOG_STR("port", port),
 					   LOG_INT("revision", directory_revision(api.directory))));
-		(void)loop_timer_set(api.loop, &api.uses, USES_MS, store_uses, &api);
+		if (!ticker_start(&api.token_chores, api.clock, TOKEN_CHORES_MS, on_token_chores, &api))
+			log_error(d->log, "no thread left: tokens that have ended stay, and their uses are not stored");
 		status = daemon_run(d, o->tls_cert != NULL ? on_reload : NULL, &api);
-		loop_timer_cancel(api.loop, &api.uses);
+		ticker_stop(&api.token_chores);
 	} else {
 		status = daemon_fail(d, &diag);
 	}
@@ -360,17 +367,20 @@ static void add_service(struct args_table *t, struct options *o)
 		 .kind = ARGS_STRING,
 		 .target = &o->tls_cert,
 		 .value = "FILE",
-		 .help = "PEM certificate chain"},
+		 .help = "PEM certificate chain",
+		 .is_file = true},
 		{.name = "tls-key",
 		 .kind = ARGS_STRING,
 		 .target = &o->tls_key,
 		 .value = "FILE",
-		 .help = "PEM private key"},
+		 .help = "PEM private key",
+		 .is_file = true},
 		{.name = "geoip",
 		 .kind = ARGS_LIST,
 		 .target = &o->geoip,
 		 .value = "FILE.mmdb",
-		 .help = "the name servers' geo data, for explaining answers; may repeat"},
+		 .help = "the name servers' geo data, for explaining answers; may repeat",
+		 .is_file = true},
 		{.name = "history",
 		 .kind = ARGS_INT,
 		 .target = &o->history,

@@ -125,13 +125,11 @@ void handle_overrides_list(void *ctx, struct api_request *request, struct api_re
 	api_list_directory(ctx, request, reply, MODEL_KIND_OVERRIDE, NULL);
 }
 
-void handle_override_put(void *ctx, struct api_request *request, struct api_reply *reply)
+static void put_override(struct api *api, struct api_request *request, struct api_reply *reply, const char *endpoint)
 {
-	struct api *api = ctx;
 	json_t *body = NULL;
 	struct json_cursor c;
 	struct veer_diag diag = {""};
-	const char *endpoint = endpoint_of(request);
 	struct override_wish wish = {.endpoints = &endpoint, .count = 1};
 	struct safety_loss loss = {.policy = ""};
 	int64_t revision, expect;
@@ -159,6 +157,16 @@ void handle_override_put(void *ctx, struct api_request *request, struct api_repl
 	}
 	write_gate_leave(&api->write_gate);
 	json_decref(body);
+}
+
+void handle_override_put(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	const char *endpoint = endpoint_of(request);
+	if (endpoint[0] == '\0') /* whatever the token is for */
+		api_problem(reply, 404, "not-found", "there is no endpoint \"%.200s/%.200s\"", request->params[0],
+			    request->params[1]);
+	else
+		put_override(ctx, request, reply, endpoint);
 }
 
 /* The endpoints of a POST, each once; NULL after an error. */

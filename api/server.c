@@ -115,6 +115,10 @@ static char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE
 
 struct MHD_Daemon *api_listener_start(struct api_server *server, struct api_listener *listener, int fd, bool is_tls)
 {
+	struct api_daemon *place = listener->daemons; /* there is always a free one: of before there are no more */
+	while (place->mhd != NULL)
+		place++;
+	place->listener = listener;
 	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, server->cert},
 				       {MHD_OPTION_HTTPS_MEM_KEY, 0, server->key},
 				       {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities},
@@ -122,15 +126,25 @@ struct MHD_Daemon *api_listener_start(struct api_server *server, struct api_list
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
 			 (is_tls ? MHD_USE_TLS : 0);
-	return MHD_start_daemon(
+	place->mhd = MHD_start_daemon(
 		flags, 0, NULL, NULL, api_exchange_access, listener, MHD_OPTION_EXTERNAL_LOGGER, log_library, server,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)NETWORK_THREADS,
 		MHD_OPTION_CONNECTION_LIMIT, NETWORK_THREADS * (unsigned)API_CONNECTIONS_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)INACTIVITY_S, MHD_OPTION_NOTIFY_COMPLETED, api_exchange_completed, listener,
-		MHD_OPTION_NOTIFY_CONNECTION, api_connection_notify, listener, MHD_OPTION_URI_LOG_CALLBACK,
+		MHD_OPTION_NOTIFY_CONNECTION, api_connection_notify, place, MHD_OPTION_URI_LOG_CALLBACK,
 		api_connection_uri, listener, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, is_tls ? tls : none, MHD_OPTION_END);
+	return place->mhd;
+}
+
+void api_listener_stop(struct api_listener *listener, struct MHD_Daemon *daemon)
+{
+	struct api_daemon *place = listener->daemons;
+	while (place->mhd != daemon)
+		place++;
+	MHD_stop_daemon(daemon);
+	place->mhd = NULL;
 }
 
 static uint16_t bound_port(int fd)
@@ -225,6 +239,7 @@ void api_server_stats_read(struct api_server *server, struct api_server_stats *o
 	out->cut_deadline = atomic_load(&server->cut_deadline);
 	out->connections = atomic_load(&server->connection_count);
 	out->streams = atomic_load(&server->stream_count);
+	out->old_certificates = atomic_load(&server->old_certificates);
 }
 
 void api_server_free(struct api_server **server_ptr)

@@ -92,6 +92,7 @@ struct api_server_stats {
 	uint64_t cut_deadline;        /* connections cut by a deadline, or to make room */
 	uint64_t connections;         /* open now */
 	uint64_t streams;             /* open now */
+	uint64_t old_certificates;    /* that connections have, though they are not shown any more; of all addresses */
 };
 
 /* A server that listens nowhere yet. NULL when memory or threads are out. */
@@ -110,13 +111,22 @@ enum veer_err api_server_bind(const char *address, int *out, struct veer_diag *d
  */
 enum veer_err api_server_listen(struct api_server *server, const char *address, int bound, struct veer_diag *diag);
 
-/* The TCP port of the first TCP listener (for port 0); 0 without one. */
-/*
- * Show this certificate from now on; connections of before go on. False: not every address could take it, and those
- * show the one of before; call it again.
- */
-bool api_server_set_certificate(struct api_server *server, const char *cert_pem, const char *key_pem);
+enum api_certificate {
+	API_CERTIFICATE_SHOWN,
+	API_CERTIFICATE_REFUSED, /* the library does not take it, or something is out */
+	API_CERTIFICATE_WAITS,   /* as many old ones as there may be have connections */
+};
 
+/*
+ * Show this certificate from now on, on all addresses or, if it is not SHOWN, on none; connections of before go on.
+ * At most API_RETIRED_MAX old ones of an address can have connections; while so many have, the new one waits: call
+ * again. From API_CROWDED_MS after the first such call on, connections with the oldest are cut, so that a stream that
+ * does not end keeps no certificate from being shown for ever. Threads: one at a time.
+ */
+#define API_CROWDED_MS 10000
+enum api_certificate api_server_set_certificate(struct api_server *server, const char *cert_pem, const char *key_pem);
+
+/* The TCP port of the first TCP listener (for port 0); 0 without one. */
 uint16_t api_server_port(const struct api_server *server);
 
 /* From any thread; the numbers need not be of the same moment. */

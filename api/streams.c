@@ -32,6 +32,13 @@ void handle_feed(void *ctx, struct api_request *request, struct api_reply *reply
 	}
 	if (since != NULL)
 		position.lineage = api_query(request, "lineage");
+	if (!feed_has_room(hub_feed(api->hub), &position)) {
+		api_problem(reply, 503, "no-room",
+			    "full states find no room, neither on the control plane's disk nor in the memory that they "
+			    "may take: make room there; it is tried again");
+		reply->retry_after_s = FEED_CROWDED_S;
+		return;
+	}
 	reply->content_type = "application/x-ndjson";
 	reply->source = feed_subscribe(hub_feed(api->hub), &position);
 	if (reply->source == NULL)

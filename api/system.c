@@ -68,8 +68,17 @@ static void server_metrics(struct api *api, struct buf *out)
 static void certificate_metrics(struct api *api, struct buf *out)
 {
 	double days;
+	struct api_server_stats stats;
+	if (api->certificate.cert_path == NULL)
+		return;
 	if (certificate_days_left(&api->certificate, &days))
 		gauge(out, "veer_api_certificate_days_left", "Until the certificate ends.", days);
+	api_server_stats_read(api->server, &stats);
+	gauge(out, "veer_api_certificates_old", "Certificates of before that open connections have, of all addresses.",
+	      (double)stats.old_certificates);
+	gauge(out, "veer_api_certificate_waiting",
+	      "1 while a new certificate waits, because connections have as many old ones as there may be.",
+	      certificate_is_waiting(&api->certificate));
 }
 
 static void store_metrics(struct api *api, struct buf *out)
@@ -96,6 +105,10 @@ static void feed_metrics(struct api *api, struct buf *out)
 	counter(out, "veer_feed_snapshots_total", "Full states written.", stats.snapshots);
 	counter(out, "veer_feed_rewinds_total",
 		"Lineages begun because a name server had seen more than the store has.", stats.rewinds);
+	gauge(out, "veer_feed_memory_bytes", "Full states that are in memory, because the disk has no room.",
+	      (double)stats.memory_bytes);
+	counter(out, "veer_feed_no_room_total", "Name servers told to wait, because full states find no room.",
+		stats.crowded);
 	struct uplink_counts counts;
 	uplink_counts_read(api->uplinks, &counts);
 	gauge(out, "veer_nameservers_quarantined",
@@ -142,6 +155,9 @@ static void engine_metrics(struct api *api, struct buf *out)
 			   counts.agents_silent);
 	metrics_sample_u64(out, "veer_agents_not_counted", METRICS_LABELS(METRICS_LABEL("reason", "revoked")),
 			   counts.agents_revoked);
+	gauge(out, "veer_agents_runner_lost",
+	      "Agents that run no programs any more until they are restarted: their runner has ended.",
+	      (double)counts.agents_runner_lost);
 }
 
 /* Overrides by what they do. */

@@ -19,6 +19,8 @@ struct use {
 struct token_uses {
 	pthread_mutex_t lock; /* guards the map */
 	struct strmap map;    /* id to struct use */
+	bool is_crowded;      /* one was forgotten for want of room */
+	bool is_said;
 };
 
 struct token_uses *token_uses_new(void)
@@ -42,12 +44,33 @@ void token_uses_free(struct token_uses **uses)
 	*uses = NULL;
 }
 
+static void forget(struct token_uses *uses, struct use *use)
+{
+	(void)strmap_del(&uses->map, use->id, strlen(use->id));
+	free(use);
+}
+
+/* There is room for one more afterwards. */
+static void forget_oldest(struct token_uses *uses)
+{
+	size_t at = 0;
+	struct use *oldest = NULL;
+	for (struct use *use; (use = strmap_next(&uses->map, &at)) != NULL;)
+		if (oldest == NULL || use->last_s < oldest->last_s)
+			oldest = use;
+	uses->is_crowded = true;
+	if (oldest != NULL)
+		forget(uses, oldest);
+}
+
 static struct use *use_of(struct token_uses *uses, const char *id)
 {
 	size_t len = strlen(id);
 	struct use *use = strmap_get(&uses->map, id, len);
-	if (use != NULL || uses->map.count >= TOKEN_USE_MAX || len >= TOKEN_USE_ID_SIZE)
+	if (use != NULL || len >= TOKEN_USE_ID_SIZE)
 		return use;
+	if (uses->map.count >= TOKEN_USE_MAX)
+		forget_oldest(uses);
 	use = calloc(1, sizeof *use);
 	if (use == NULL || strmap_put(&uses->map, id, len, use) != VEER_OK) {
 		free(use);
@@ -82,6 +105,25 @@ bool token_use_next(struct token_uses *uses, int64_t now_s, char id[TOKEN_USE_ID
 	}
 	(void)pthread_mutex_unlock(&uses->lock);
 	return is_found;
+}
+
+void token_use_keep(struct token_uses *uses, bool (*is_there)(void *ctx, const char *id), void *ctx)
+{
+	size_t at = 0;
+	(void)pthread_mutex_lock(&uses->lock);
+	for (struct use *use; (use = strmap_next(&uses->map, &at)) != NULL;)
+		if (!is_there(ctx, use->id))
+			forget(uses, use);
+	(void)pthread_mutex_unlock(&uses->lock);
+}
+
+bool token_use_is_crowded(struct token_uses *uses)
+{
+	(void)pthread_mutex_lock(&uses->lock);
+	bool is_news = uses->is_crowded && !uses->is_said;
+	uses->is_said |= is_news;
+	(void)pthread_mutex_unlock(&uses->lock);
+	return is_news;
 }
 
 int64_t token_use_last_s(struct token_uses *uses, const char *id)

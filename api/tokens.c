@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * API tokens: made, listed, removed; and what they may touch. A token has scopes, which name verbs; it may also have
- * lists of endpoints, checks and zones, and then touches no others.
+ * API tokens: made, listed, removed. A token has scopes, which name verbs; it may also have lists of endpoints, checks
+ * and zones, and then touches no others (token_limits.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "api/handlers.h"
 #include "api/revocations.h"
 #include "api/secrets.h"
+#include "base/text.h"
 
 enum {
 	TOKEN_NAME_MAX = 63,
@@ -21,112 +22,6 @@ enum {
 };
 #define NS_PER_S INT64_C(1000000000)
 
-static const char *const limit_names[API_LIMITS] = {"endpoints", "checks", "zones"};
-
-/* --- what a token may touch ------------------------------------------------------------------------------- */
-
-/* Does the text match the pattern, in which each * stands for any octets? Letters of either case are the same. */
-static bool matches(const char *pattern, const char *text)
-{
-	const char *star = NULL, *back = text;
-	while (*text != '\0') {
-		if (*pattern == '*') {
-			star = pattern++;
-			back = text;
-		} else if (strncasecmp(pattern, text, 1) == 0) {
-			pattern++;
-			text++;
-		} else if (star != NULL) {
-			pattern = star + 1;
-			text = ++back;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return *pattern == '\0';
-}
-
-struct touching {
-	enum api_limit limit;
-	const char *name;
-	bool may;
-};
-
-static bool look_at_limits(void *ctx, const struct directory_entry *entry)
-{
-	struct touching *t = ctx;
-	const json_t *patterns = json_object_get(entry->object, limit_names[t->limit]);
-	size_t i;
-	json_t *pattern;
-	t->may = patterns == NULL;
-	json_array_foreach((json_t *)(uintptr_t)patterns, i, pattern) t->may =
-		t->may || (json_is_string(pattern) && matches(json_string_value(pattern), t->name));
-	return true;
-}
-
-bool api_may_touch_quietly(struct api *api, const struct api_request *request, enum api_limit limit, const char *name)
-{
-	struct touching t = {.limit = limit, .name = name, .may = false};
-	if (request->principal.role != API_ROLE_TOKEN)
-		return true;
-	(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, look_at_limits, &t);
-	return t.may;
-}
-
-bool api_may_touch(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
-		   const char *name)
-{
-	if (api_may_touch_quietly(api, request, limit, name))
-		return true;
-	api_problem(reply, 403, "object", "the token is for other %s than \"%s\"", limit_names[limit], name);
-	return false;
-}
-
-/* Whether the token that asks has a list of this kind. */
-struct list_of {
-	enum api_limit limit;
-	bool is_there;
-};
-
-static bool look_for_list(void *ctx, const struct directory_entry *entry)
-{
-	struct list_of *l = ctx;
-	l->is_there = json_object_get(entry->object, limit_names[l->limit]) != NULL;
-	return true;
-}
-
-static bool has_list(struct api *api, const struct api_request *request, enum api_limit limit)
-{
-	struct list_of l = {.limit = limit, .is_there = false};
-	if (request->principal.role == API_ROLE_TOKEN)
-		(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, look_for_list, &l);
-	return l.is_there;
-}
-
-bool api_may_change(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
-		    const char *name)
-{
-	enum api_limit other = limit == API_LIMIT_ENDPOINTS ? API_LIMIT_CHECKS : API_LIMIT_ENDPOINTS;
-	if (has_list(api, request, limit) || !has_list(api, request, other))
-		return api_may_touch(api, request, reply, limit, name);
-	api_problem(reply, 403, "object", "the token is limited to some %s, and has no list of %s", limit_names[other],
-		    limit_names[limit]);
-	return false;
-}
-
-bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply)
-{
-	/* no name holds a blank: only the pattern of all matches it */
-	static const char of_all[] = "all of them";
-	if (api_may_touch_quietly(api, request, API_LIMIT_ENDPOINTS, of_all) &&
-	    api_may_touch_quietly(api, request, API_LIMIT_CHECKS, of_all))
-		return true;
-	api_problem(reply, 403, "object", "the token is limited to some endpoints or checks, and this concerns others");
-	return false;
-}
-
 /* --- making ------------------------------------------------------------------------------------------------ */
 
 /* The wanted scopes, each known and none that the asking token lacks itself. */
@@ -134,6 +29,7 @@ static json_t *read_scopes(struct json_cursor *c, const struct api_principal *wh
 {
 	const json_t *wanted = veer_json_array(c, "scopes", SCOPES_MAX, true);
 	json_t *scopes = json_array();
+	unsigned given = 0;
 	size_t i;
 	json_t *element;
 	json_array_foreach((json_t *)(uintptr_t)wanted, i, element)
@@ -142,10 +38,13 @@ static json_t *read_scopes(struct json_cursor *c, const struct api_principal *wh
 		enum api_scope scope = text != NULL ? api_scope_from_text(text) : API_SCOPE_NONE;
 		if (scope == API_SCOPE_NONE)
 			veer_json_fail(c, "scopes", VEER_EINVAL, "\"%s\" is not a scope", text != NULL ? text : "?");
+		else if ((given & (unsigned)scope) != 0)
+			veer_json_fail(c, "scopes", VEER_EINVAL, "\"%s\" is there twice", text);
 		else if (who->role == API_ROLE_TOKEN && (who->scopes & ((unsigned)scope | API_SCOPE_ADMIN)) == 0)
 			veer_json_fail(c, "scopes", VEER_EAUTH, "a token cannot give the scope %s that it lacks", text);
 		else
 			(void)json_array_append_new(scopes, json_string(text));
+		given |= (unsigned)scope;
 	}
 	if (c->err == VEER_OK && json_array_size(scopes) == 0)
 		veer_json_fail(c, "scopes", VEER_EINVAL, "must not be empty");
@@ -156,7 +55,7 @@ static bool has_limits(const json_t *token)
 {
 	bool has = false;
 	for (size_t i = 0; i < API_LIMITS; i++)
-		has = has || json_object_get(token, limit_names[i]) != NULL;
+		has = has || json_object_get(token, api_limit_names[i]) != NULL;
 	return has;
 }
 
@@ -171,20 +70,20 @@ static bool is_limited(void *ctx, const struct directory_entry *entry)
 static void read_limits(struct json_cursor *c, json_t *token)
 {
 	for (size_t k = 0; k < API_LIMITS; k++) {
-		const json_t *patterns = veer_json_array(c, limit_names[k], PATTERNS_MAX, false);
+		const json_t *patterns = veer_json_array(c, api_limit_names[k], PATTERNS_MAX, false);
 		size_t i;
 		json_t *pattern;
 		json_array_foreach((json_t *)(uintptr_t)patterns, i, pattern)
 		{
 			const char *text = json_string_value(pattern);
 			if (text == NULL || text[0] == '\0' || strlen(text) > PATTERN_MAX)
-				veer_json_fail(c, limit_names[k], VEER_EINVAL, "element %zu must be a pattern of names",
-					       i);
+				veer_json_fail(c, api_limit_names[k], VEER_EINVAL,
+					       "element %zu must be a pattern of names", i);
 		}
 		if (patterns != NULL && c->err == VEER_OK && json_array_size(patterns) == 0)
-			veer_json_fail(c, limit_names[k], VEER_EINVAL, "must not be empty: leave it out for all");
+			veer_json_fail(c, api_limit_names[k], VEER_EINVAL, "must not be empty: leave it out for all");
 		if (patterns != NULL)
-			(void)json_object_set(token, limit_names[k], (json_t *)(uintptr_t)patterns);
+			(void)json_object_set(token, api_limit_names[k], (json_t *)(uintptr_t)patterns);
 	}
 }
 
@@ -228,6 +127,8 @@ static enum veer_err read_token(struct api *api, struct api_request *request, co
 	bool asks_limited = false;
 	veer_json_begin(&c, body, "", diag);
 	const char *name = veer_json_str(&c, "name", TOKEN_NAME_MAX);
+	if (c.err == VEER_OK && text_has_control(name))
+		veer_json_fail(&c, "name", VEER_EINVAL, "must not hold control characters");
 	json_t *scopes = read_scopes(&c, &request->principal);
 	(void)json_object_set_new(token, "name", json_string(name != NULL ? name : ""));
 	(void)json_object_set_new(token, "scopes", scopes);
@@ -286,11 +187,12 @@ void handle_token_create(void *ctx, struct api_request *request, struct api_repl
 
 /* --- listing and removing ---------------------------------------------------------------------------------- */
 
-/* Add to each token when it was used last. */
+/* Add to each token when it was used last, and whether it has ended. */
 static void add_uses(struct api *api, json_t *list)
 {
 	size_t i;
 	json_t *token;
+	int64_t now_s = veer_clock_wall_ns(api->clock) / NS_PER_S;
 	json_array_foreach(json_object_get(list, "items"), i, token)
 	{
 		char text[VEER_RFC3339_SIZE];
@@ -298,6 +200,9 @@ static void add_uses(struct api *api, json_t *list)
 		int64_t at_s = id != NULL ? token_use_last_s(api->token_uses, id) : 0;
 		int64_t stored_s = json_integer_value(json_object_get(token, "used_s"));
 		at_s = at_s > stored_s ? at_s : stored_s;
+		int64_t expires_s = json_integer_value(json_object_get(token, "expires_s"));
+		if (expires_s != 0 && now_s >= expires_s)
+			(void)json_object_set_new(token, "expired", json_true());
 		(void)json_object_del(token, "used_s");
 		(void)json_object_del(token, "expires_s");
 		if (at_s == 0)
@@ -319,40 +224,46 @@ void handle_tokens_list(void *ctx, struct api_request *request, struct api_reply
 	api_reply_json(reply, 200, list);
 }
 
-void tokens_store_uses(struct api *api)
+/* What a token that is to be removed could do. */
+struct doomed {
+	int64_t revision;
+	unsigned scopes;
+};
+
+static bool read_doomed(void *ctx, const struct directory_entry *entry)
 {
-	char id[TOKEN_USE_ID_SIZE];
-	int64_t last_s, revision, now_s = veer_clock_wall_ns(api->clock) / NS_PER_S;
-	struct arena *arena = arena_new(STORE_VALUE_MAX);
-	while (arena != NULL && token_use_next(api->token_uses, now_s, id, &last_s)) {
-		struct store_object object;
-		json_t *token = NULL;
-		if (store_get(api->store, MODEL_KIND_TOKEN, id, arena, &object) == VEER_OK &&
-		    veer_json_parse(object.value, object.value_len, STORE_VALUE_MAX, &token, NULL) == VEER_OK) {
-			(void)json_object_set_new(token, "used_s", json_integer(last_s));
-			char *text = veer_json_dump(token);
-			struct store_op op = {
-				STORE_PUT, MODEL_KIND_TOKEN, id, text, text != NULL ? strlen(text) : 0, object.revision,
-				0};
-			/* whoever changed or removed it meanwhile was right */
-			if (text != NULL)
-				(void)store_commit(api->store, &op, 1, STORE_NORMAL, &revision, NULL);
-			free(text);
-		}
-		json_decref(token);
-		arena_reset(arena);
-	}
-	arena_free(&arena);
+	*(struct doomed *)ctx = (struct doomed){entry->revision, api_scopes_of(entry->object)};
+	return true;
+}
+
+/*
+ * A token removes those that it could have made: with no scope that it lacks itself. One that has lists can neither
+ * make nor remove any but itself.
+ */
+static bool may_remove(struct api *api, const struct api_request *request, unsigned scopes)
+{
+	const struct api_principal *who = &request->principal;
+	bool asks_limited = false;
+	if (who->role != API_ROLE_TOKEN || strcmp(who->id, request->params[0]) == 0)
+		return true;
+	(void)directory_get(api->directory, MODEL_KIND_TOKEN, who->id, is_limited, &asks_limited);
+	return !asks_limited && ((who->scopes & API_SCOPE_ADMIN) != 0 || (scopes & ~who->scopes) == 0);
 }
 
 void handle_token_delete(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;
-	int64_t revision = api_revision_of(api, MODEL_KIND_TOKEN, request->params[0]);
-	if (revision == 0) {
+	struct doomed doomed = {0};
+	if (directory_get(api->directory, MODEL_KIND_TOKEN, request->params[0], read_doomed, &doomed) != VEER_OK) {
 		api_problem_missing(reply, MODEL_KIND_TOKEN, request->params[0]);
 		return;
 	}
+	if (!may_remove(api, request, doomed.scopes)) {
+		api_problem(reply, 403, "scope",
+			    "the token has scopes that the one that asks lacks: it cannot remove it");
+		return;
+	}
+	int64_t revision = doomed.revision;
 	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_TOKEN, .key = request->params[0], .expect = revision};
 	if (!api_commit(api, reply, &op, 1, &revision))
 		return;

@@ -54,6 +54,7 @@ struct args_option {
 	const char *const *names; /* ARGS_ENUM; ended by NULL */
 	bool required;            /* ARGS_STRING and ARGS_LIST: args_check_required() complains when it was not given */
 	bool cli_only;            /* not allowed in a configuration file */
+	bool is_file; /* ARGS_STRING and ARGS_LIST: names a file ("…=FILE": behind the =) that a reload reads */
 };
 
 /* A table of options that grows. Zero its count first. */

@@ -49,13 +49,11 @@ bool crypto_equal(const void *a, const void *b, size_t len)
 	return CRYPTO_memcmp(a, b, len) == 0;
 }
 
-enum veer_err crypto_token(char out[CRYPTO_TOKEN_SIZE])
+void crypto_base62(const uint8_t data[CRYPTO_SHA256_BYTES], char out[CRYPTO_TOKEN_SIZE])
 {
 	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-	uint8_t number[32];
-	enum veer_err err = crypto_random(number, sizeof number);
-	if (err != VEER_OK)
-		return err;
+	uint8_t number[CRYPTO_SHA256_BYTES];
+	memcpy(number, data, sizeof number);
 	/* 62^43 > 2^256: the whole number fits, by long division, last digit first. */
 	for (size_t i = CRYPTO_TOKEN_SIZE - 1; i-- > 0;) {
 		unsigned rest = 0;
@@ -67,7 +65,15 @@ enum veer_err crypto_token(char out[CRYPTO_TOKEN_SIZE])
 		out[i] = digits[rest];
 	}
 	out[CRYPTO_TOKEN_SIZE - 1] = '\0';
-	return VEER_OK;
+}
+
+enum veer_err crypto_token(char out[CRYPTO_TOKEN_SIZE])
+{
+	uint8_t number[CRYPTO_SHA256_BYTES];
+	enum veer_err err = crypto_random(number, sizeof number);
+	if (err == VEER_OK)
+		crypto_base62(number, out);
+	return err;
 }
 
 /* --- text forms ------------------------------------------------------------------------------------------- */

@@ -33,6 +33,9 @@ bool crypto_equal(const void *a, const void *b, size_t len);
 /* A bearer token: 32 random bytes in base 62, always 43 characters of [0-9A-Za-z] and a NUL. Errors: VEER_EIO. */
 enum veer_err crypto_token(char out[CRYPTO_TOKEN_SIZE]) __attribute__((warn_unused_result));
 
+/* 32 bytes as one number in base 62, most significant digit first: always 43 characters of [0-9A-Za-z] and a NUL. */
+void crypto_base62(const uint8_t data[CRYPTO_SHA256_BYTES], char out[CRYPTO_TOKEN_SIZE]);
+
 /* Bytes of base64 text for `len` bytes of data, the NUL included. */
 size_t crypto_base64_size(size_t len);
 /* Base64 with padding (RFC 4648 section 4), NUL-terminated, into `out` of at least crypto_base64_size(len) bytes. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/daemon.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +30,8 @@ static enum veer_err join_tables(struct daemon_options *o, const struct args_spe
 		 .target = &o->config_path,
 		 .value = "FILE",
 		 .help = "read options from a YAML file; the command line wins",
-		 .cli_only = true},
+		 .cli_only = true,
+		 .is_file = true},
 		{.name = "log-level",
 		 .kind = ARGS_ENUM,
 		 .target = &o->log_level,
@@ -108,6 +111,34 @@ int daemon_fail(const struct daemon *d, const struct veer_diag *diag)
 	line[len] = '\0';
 	(void)fprintf(stderr, "%s: %s\n", d->program, line);
 	return DAEMON_EXIT_USAGE;
+}
+
+static void check_file(const struct daemon *d, const char *option, const char *value, const char *user)
+{
+	const char *equals = strchr(value, '='); /* "ORIGIN=FILE" */
+	const char *path = equals != NULL && value[0] != '/' ? equals + 1 : value;
+	/* with the rights that we have now, not those that we came with; one that is missing is another's to say */
+	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 && (errno == EACCES || errno == EPERM))
+		log_warn(d->log,
+			 "the user cannot read a file of the options: the next reload, or start as this user, will "
+			 "fail on it; change its owner or its mode, and those of its directories",
+			 LOG_STR("file", path), LOG_STR("user", user), LOG_STR("option", option));
+}
+
+void daemon_check_files(const struct daemon *d, const char *user)
+{
+	const struct args_spec *spec = &d->options.spec;
+	for (size_t i = 0; i < spec->option_count && user != NULL; i++) {
+		const struct args_option *option = &spec->options[i];
+		if (!option->is_file)
+			continue;
+		const char *one = option->kind == ARGS_STRING ? *(const char **)option->target : NULL;
+		const struct args_list *list = option->kind == ARGS_LIST ? option->target : NULL;
+		if (one != NULL)
+			check_file(d, option->name, one, user);
+		for (size_t k = 0; list != NULL && k < list->count; k++)
+			check_file(d, option->name, list->items[k], user);
+	}
 }
 
 static void on_stop(void *ctx)

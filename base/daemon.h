@@ -74,6 +74,13 @@ int daemon_init(struct daemon *d, const char *program, const struct args_spec *s
 int daemon_fail(const struct daemon *d, const struct veer_diag *diag);
 
 /*
+ * Privileges were given up: warn of each file that is read again at a reload (args_option.is_file), and that we cannot
+ * read as the user that we are now; `user` names it (NULL: we are who we were, and nothing is looked at). Blocks on the
+ * disk.
+ */
+void daemon_check_files(const struct daemon *d, const char *user);
+
+/*
  * Say, once, that the service answers: a log line (level notice) with the event "ready", which no --log-level hides,
  * and READY=1 to the service manager. `fields` as log_write().
  */

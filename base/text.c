@@ -106,3 +106,15 @@ size_t text_utf8_len(const char *text)
 	uint32_t code = 0;
 	return text_utf8_decode(text, &code);
 }
+
+bool text_has_control(const char *text)
+{
+	while (*text != '\0') {
+		uint32_t code = (unsigned char)*text;
+		size_t len = text_utf8_decode(text, &code);
+		if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+			return true;
+		text += len > 0 ? len : 1;
+	}
+	return false;
+}

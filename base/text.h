@@ -30,4 +30,7 @@ const char *text_closest(const char *text, const char *const *names, size_t coun
 size_t text_utf8_decode(const char *text, uint32_t *code);
 size_t text_utf8_len(const char *text);
 
+/* Has the UTF-8 text a control character (C0, DEL or C1: U+0000 to U+001F, U+007F to U+009F)? */
+bool text_has_control(const char *text);
+
 #endif

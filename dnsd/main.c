@@ -30,8 +30,10 @@ static enum veer_err give_up_privileges(const struct daemon *daemon, const struc
 		err = privilege_give_dir(options->state, &user, diag);
 	if (err == VEER_OK)
 		err = privilege_drop(&user, PRIVILEGE_BIND, diag);
-	if (err == VEER_OK)
+	if (err == VEER_OK) {
 		privilege_seal(daemon->log);
+		daemon_check_files(daemon, options->names.user);
+	}
 	return err;
 }
 
@@ -73,7 +75,8 @@ static void add_sources(struct args_table *t, struct server_options *o)
 		 .kind = ARGS_LIST,
 		 .target = &o->zones,
 		 .value = "ORIGIN=FILE",
-		 .help = "serve this zone from a zone file; may repeat"},
+		 .help = "serve this zone from a zone file; may repeat",
+		 .is_file = true},
 		{.name = "feed",
 		 .kind = ARGS_STRING,
 		 .target = &o->feed,
@@ -88,17 +91,20 @@ static void add_sources(struct args_table *t, struct server_options *o)
 		 .kind = ARGS_STRING,
 		 .target = &o->token_file,
 		 .value = "FILE",
-		 .help = "one-use enrolment token, for the first start"},
+		 .help = "one-use enrolment token, for the first start",
+		 .is_file = true},
 		{.name = "ca-file",
 		 .kind = ARGS_STRING,
 		 .target = &o->ca_file,
 		 .value = "FILE",
-		 .help = "certificates to trust for the feed, instead of the system's"},
+		 .help = "certificates to trust for the feed, instead of the system's",
+		 .is_file = true},
 		{.name = "geoip",
 		 .kind = ARGS_LIST,
 		 .target = &o->geoip,
 		 .value = "FILE.mmdb",
-		 .help = "where clients are; may repeat, the first that knows decides"},
+		 .help = "where clients are; may repeat, the first that knows decides",
+		 .is_file = true},
 	};
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
@@ -116,7 +122,8 @@ static void add_service(struct args_table *t, struct server_options *o)
 		 .kind = ARGS_STRING,
 		 .target = &o->cookie_secret_file,
 		 .value = "FILE",
-		 .help = "one or two secrets for DNS cookies, 32 hex digits each (default: random)"},
+		 .help = "one or two secrets for DNS cookies, 32 hex digits each (default: random)",
+		 .is_file = true},
 		{.name = "workers",
 		 .kind = ARGS_INT,
 		 .target = &o->workers,

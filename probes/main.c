@@ -43,7 +43,8 @@ static void add_sources(struct args_table *t, struct options *o)
 		 .kind = ARGS_STRING,
 		 .target = &o->settings.token_file,
 		 .value = "FILE",
-		 .help = "a one-use enrolment token; needed at the first start only"},
+		 .help = "a one-use enrolment token; needed at the first start only",
+		 .is_file = true},
 		{.name = "state",
 		 .kind = ARGS_STRING,
 		 .target = &o->settings.state_dir,
@@ -59,7 +60,8 @@ static void add_sources(struct args_table *t, struct options *o)
 		 .kind = ARGS_STRING,
 		 .target = &o->settings.api_ca,
 		 .value = "FILE",
-		 .help = "PEM certificates that vouch for the control planes"},
+		 .help = "PEM certificates that vouch for the control planes",
+		 .is_file = true},
 		{.name = "reference",
 		 .kind = ARGS_LIST,
 		 .target = &o->references,
@@ -204,8 +206,10 @@ static enum veer_err give_up_privileges(struct program *p, struct veer_diag *dia
 		err = start_runner(p, &user, diag);
 	if (err == VEER_OK)
 		err = privilege_drop(&user, PRIVILEGE_PING, diag);
-	if (err == VEER_OK)
+	if (err == VEER_OK) {
 		privilege_seal(p->daemon.log);
+		daemon_check_files(&p->daemon, p->options.names.user);
+	}
 	return err;
 }
 

@@ -68,12 +68,14 @@ static int report_tokens(void *ctx, const struct args_list *words, const struct 
 	{
 		char scopes[TABLE_CELL_MAX], limits[TABLE_CELL_MAX];
 		const char *expires = text_of(token, "expires_at"), *used = text_of(token, "last_used_at");
+		char end[64];
+		(void)snprintf(end, sizeof end, "%.40s%s", expires[0] != '\0' ? expires : "never",
+			       json_is_true(json_object_get(token, "expired")) ? " (expired)" : "");
 		join(json_object_get(token, "scopes"), scopes, sizeof scopes);
 		print_limits(token, limits, sizeof limits);
 		if (t != NULL)
 			table_row(t, (const char *const[]){text_of(token, "id"), text_of(token, "name"), scopes, limits,
-							   text_of(token, "created_at"),
-							   expires[0] != '\0' ? expires : "never",
+							   text_of(token, "created_at"), end,
 							   used[0] != '\0' ? used : "never"});
 	}
 	if (t != NULL)

@@ -6,6 +6,7 @@
 #include "api/cli/fields.h"
 #include "api/cli/status_impl.h"
 #include "api/cli/table.h"
+#include "api/cli/zone_delegation.h"
 
 enum { CELL = 128 };
 
@@ -77,6 +78,8 @@ static void print_agents(const json_t *agents)
 			(void)snprintf(state, sizeof state, "suspect: contradicted at %lld of %lld (check %s)",
 				       (long long)int_of(suspicion, "contradicted"),
 				       (long long)int_of(suspicion, "compared"), text_of(suspicion, "check"));
+		else if (json_is_true(json_object_get(a, "runner_lost")))
+			(void)snprintf(state, sizeof state, "%s, runs no programs: restart it", text_of(a, "state"));
 		if (t != NULL)
 			table_row(t, (const char *const[]){text_of(a, "name"), text_of(a, "id"), text_of(a, "region"),
 							   state, heard});
@@ -198,13 +201,14 @@ static bool is_wrong(const json_t *status)
 	size_t i;
 	json_t *item;
 	const json_t *policies = json_object_get(status, "policies");
-	bool is = strcmp(text_of(status, "controller"), "acting") != 0 || status_has_bad_delegation(status) ||
+	bool is = strcmp(text_of(status, "controller"), "acting") != 0 || delegations_are_wrong(status) ||
 		  int_of(policies, "fail_open") + int_of(policies, "fallback") + int_of(policies, "servfail") > 0;
 	json_array_foreach(json_object_get(status, "endpoints"), i, item) is =
 		is || strcmp(text_of(item, "state"), "down") == 0 || strcmp(text_of(item, "wait"), "no_quorum") == 0;
 	json_array_foreach(json_object_get(status, "agents"), i, item) is =
 		is ||
-		(strcmp(text_of(item, "state"), "reporting") != 0 && strcmp(text_of(item, "state"), "revoked") != 0);
+		(strcmp(text_of(item, "state"), "reporting") != 0 && strcmp(text_of(item, "state"), "revoked") != 0) ||
+		json_is_true(json_object_get(item, "runner_lost"));
 	json_array_foreach(json_object_get(status, "nameservers"), i, item) is =
 		is || strcmp(text_of(item, "state"), "serving") != 0 ||
 		json_array_size(json_object_get(item, "degraded")) > 0;
@@ -216,7 +220,7 @@ static void print_status(const json_t *status, const struct status_filter *filte
 	(void)printf("Controller %s (election %lld), revision %lld\n\n", text_of(status, "controller"),
 		     (long long)int_of(status, "election"), (long long)int_of(status, "revision"));
 	print_settings(json_object_get(status, "settings"));
-	status_print_delegations(json_object_get(status, "delegations"));
+	delegations_print(json_object_get(status, "delegations"));
 	print_sites(json_object_get(status, "sites"));
 	(void)putchar('\n');
 	if (json_array_size(json_object_get(status, "overrides")) > 0) {

@@ -19,9 +19,4 @@ void status_print_summary(const json_t *endpoints);
 /* The table of those that the filter lets through. */
 void status_print_endpoints(const json_t *endpoints, const struct status_filter *filter);
 
-/* delegation.c: a line for each zone whose delegation differs or is missing, 20 at most; silent without. */
-void status_print_delegations(const json_t *delegations);
-/* Is there one? */
-bool status_has_bad_delegation(const json_t *status);
-
 #endif

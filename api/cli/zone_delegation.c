@@ -5,7 +5,7 @@
 
 #include "api/cli/command.h"
 #include "api/cli/fields.h"
-#include "api/cli/status_impl.h"
+#include "api/cli/zone_delegation.h"
 
 enum { SHOWN = 20 };
 
@@ -123,13 +123,13 @@ int cli_zone_delegation(int argc, char *argv[], int first)
 	return cli_command_run(&command, argc, argv, first);
 }
 
-bool status_has_bad_delegation(const json_t *status)
+bool delegations_are_wrong(const json_t *status)
 {
 	const json_t *delegations = json_object_get(status, "delegations");
 	return int_of(delegations, "differs") + int_of(delegations, "missing") > 0;
 }
 
-void status_print_delegations(const json_t *delegations)
+void delegations_print(const json_t *delegations)
 {
 	int64_t bad = int_of(delegations, "differs") + int_of(delegations, "missing"), shown = 0;
 	const json_t *items = json_object_get(delegations, "items");

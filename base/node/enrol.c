@@ -6,10 +6,21 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
+#include "base/node/enrol_nonce.h"
 
 #define ENROL_PATH "/v1/enrol"
 #define TIMEOUT_MS 5000
 #define REASON_SIZE 512
+#define ROOM_PAUSE_MS 5000
+
+/* What kept a try from its end. */
+enum obstacle {
+	OBSTACLE_NONE,     /* it was answered for good */
+	OBSTACLE_ABSENCE,  /* nobody answers, or is not ready */
+	OBSTACLE_CONFLICT, /* two enrolled at once: the next try sees the other */
+	OBSTACLE_ROOM,     /* an administrator has to make room first */
+};
 
 struct enrol {
 	struct loop *loop;
@@ -23,24 +34,53 @@ struct enrol {
 	struct loop_timer retry;
 	struct backoff backoff;
 	uint32_t url;
-	uint32_t tries;
+	uint32_t tries;         /* in a row, for the same reason */
+	enum obstacle obstacle; /* of the last try */
 };
 
 static void try_now(void *ctx);
 
-static bool may_change(int status)
+static bool is_problem(const json_t *body, const char *slug)
 {
-	return status == 408 || status == 429 || status >= 500;
+	static const char prefix[] = "urn:veer:problem:";
+	const char *type = json_string_value(json_object_get(body, "type"));
+	return type != NULL && strncmp(type, prefix, sizeof prefix - 1) == 0 &&
+	       strcmp(type + sizeof prefix - 1, slug) == 0;
 }
 
-static void retry_later(struct enrol *enrol, const char *reason)
+/* 409 and 422 have several meanings: the problem's type (RFC 9457 3.1.1) tells which. */
+static enum obstacle obstacle_of(const struct http_result *result)
 {
-	/* Once, and then now and again: whoever starts agents before the control plane is no news. */
+	enum obstacle obstacle = OBSTACLE_NONE;
+	json_t *body = NULL;
+	if (result->err != VEER_OK || result->status == 408 || result->status == 429 || result->status >= 500)
+		return OBSTACLE_ABSENCE;
+	if ((result->status != 409 && result->status != 422) || result->body_len == 0 ||
+	    veer_json_parse(result->body, result->body_len, IDENTITY_TEXT_MAX, &body, NULL) != VEER_OK)
+		return OBSTACLE_NONE;
+	if (is_problem(body, "conflict"))
+		obstacle = OBSTACLE_CONFLICT;
+	else if (is_problem(body, "no-room"))
+		obstacle = OBSTACLE_ROOM;
+	json_decref(body);
+	return obstacle;
+}
+
+static void retry_later(struct enrol *enrol, enum obstacle obstacle, const char *reason)
+{
+	int64_t pause_ms = backoff_next_ms(&enrol->backoff);
+	if (obstacle == OBSTACLE_ROOM)
+		pause_ms = ROOM_PAUSE_MS;
+	/* Once for each reason, and then now and again: whoever starts agents before the control plane is no news. */
+	if (obstacle != enrol->obstacle)
+		enrol->tries = 0;
+	enrol->obstacle = obstacle;
 	if (enrol->tries++ % 16 == 0)
-		log_warn(enrol->log, "not enrolled yet", LOG_STR("api", enrol->link->urls[enrol->url]),
-			 LOG_STR("reason", reason));
+		log_warn(enrol->log, "not enrolled yet, it is tried again",
+			 LOG_STR("api", enrol->link->urls[enrol->url]), LOG_STR("reason", reason),
+			 LOG_INT("pause_ms", pause_ms));
 	enrol->url = (enrol->url + 1) % enrol->link->url_count;
-	(void)loop_timer_set(enrol->loop, &enrol->retry, backoff_next_ms(&enrol->backoff), try_now, enrol);
+	(void)loop_timer_set(enrol->loop, &enrol->retry, pause_ms, try_now, enrol);
 }
 
 static void on_done(void *ctx, const struct http_result *result)
@@ -52,12 +92,13 @@ static void on_done(void *ctx, const struct http_result *result)
 	char reason[2 * REASON_SIZE];
 	const char *url = enrol->link->urls[enrol->url];
 	enrol->request = NULL;
-	if (result->err != VEER_OK || may_change(result->status)) {
-		retry_later(enrol, result->err != VEER_OK ? result->error : "the control plane is not ready");
+	enum obstacle obstacle = obstacle_of(result);
+	link_why(result, why, sizeof why);
+	if (obstacle != OBSTACLE_NONE) {
+		retry_later(enrol, obstacle, why);
 		return;
 	}
 	if (result->status != 201) {
-		link_why(result, why, sizeof why);
 		(void)snprintf(reason, sizeof reason, "%.200s refuses the enrolment: %s", url, why);
 		enrol->done(enrol->ctx, NULL, reason);
 		return;
@@ -85,19 +126,26 @@ static void try_now(void *ctx)
 	spec.timeout_ms = TIMEOUT_MS;
 	spec.body_limit_bytes = IDENTITY_TEXT_MAX;
 	if (http_request_start(enrol->link->http, &spec, NULL, on_done, enrol, &enrol->request, &diag) != VEER_OK)
-		retry_later(enrol, diag.text);
+		retry_later(enrol, OBSTACLE_ABSENCE, diag.text);
 }
 
 struct enrol *enrol_start(struct loop *loop, const struct link *link, struct logger *log, const char *token,
-			  const char *kind, const char *region, enrol_done_fn *done, void *ctx)
+			  const char *kind, const char *region, const char *state_dir, enrol_done_fn *done, void *ctx)
 {
+	char nonce[CRYPTO_TOKEN_SIZE] = "";
+	struct veer_diag diag = {""};
 	struct enrol *enrol = calloc(1, sizeof *enrol);
 	if (enrol == NULL)
 		return NULL;
 	*enrol = (struct enrol){.loop = loop, .link = link, .log = log, .done = done, .ctx = ctx};
-	enrol->body = identity_request(token, kind, region);
-	if (enrol->body == NULL || crypto_sha256_hex(token, strlen(token), enrol->token_sha256) != VEER_OK ||
-	    loop_timer_set(loop, &enrol->retry, 0, try_now, enrol) != VEER_OK)
+	bool is_hashed = crypto_sha256_hex(token, strlen(token), enrol->token_sha256) == VEER_OK;
+	if (is_hashed && enrol_nonce(state_dir, enrol->token_sha256, nonce, &diag) != VEER_OK)
+		log_warn(log,
+			 "the enrolment's nonce is not kept: if the reply is lost with this process, another token is "
+			 "needed",
+			 LOG_STR("reason", diag.text));
+	enrol->body = identity_request(token, kind, region, nonce[0] != '\0' ? nonce : NULL);
+	if (enrol->body == NULL || !is_hashed || loop_timer_set(loop, &enrol->retry, 0, try_now, enrol) != VEER_OK)
 		enrol_free(&enrol);
 	return enrol;
 }

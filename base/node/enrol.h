@@ -21,11 +21,12 @@ typedef void enrol_done_fn(void *ctx, const struct identity *identity, const cha
 
 /*
  * Start. `loop`, `link` and `log` are borrowed; `token`, `kind` ("agent", "nameserver") and `region` (may be NULL) are
- * copied. Answers that more tries may change (no connection, 408, 429, 5xx) are tried again for ever. Errors: NULL when
- * memory is out.
+ * copied, `state_dir` (may be NULL) is where the nonce is kept (enrol_nonce.h), read and written before this returns.
+ * Answers that more tries may change (no connection, 408, 429, 5xx, a 409 because two enrolled at once, a 422 because
+ * there is no room) are tried again for ever, and said. Errors: NULL when memory is out.
  */
 struct enrol *enrol_start(struct loop *loop, const struct link *link, struct logger *log, const char *token,
-			  const char *kind, const char *region, enrol_done_fn *done, void *ctx);
+			  const char *kind, const char *region, const char *state_dir, enrol_done_fn *done, void *ctx);
 /* Of the token that is being exchanged, in hex; lives as long as the enrolment. */
 const char *enrol_token_sha256(const struct enrol *enrol);
 

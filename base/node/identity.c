@@ -63,9 +63,10 @@ char *identity_write(const struct identity *identity)
 	return line;
 }
 
-char *identity_request(const char *token, const char *kind, const char *region)
+char *identity_request(const char *token, const char *kind, const char *region, const char *nonce)
 {
-	return dump_and_free(json_pack("{s:s,s:s,s:s*}", "token", token, "kind", kind, "region", region));
+	return dump_and_free(
+		json_pack("{s:s,s:s,s:s*,s:s*}", "token", token, "kind", kind, "region", region, "nonce", nonce));
 }
 
 static enum veer_err identity_path(const char *dir, char *out, size_t size, struct veer_diag *diag)

@@ -38,9 +38,9 @@ char *identity_write(const struct identity *identity);
  * … */
 enum veer_err identity_parse(const char *text, size_t len, struct identity *out, struct veer_diag *diag);
 
-/* The body of an enrolment. `kind`: "agent" or "nameserver". `region` may be NULL. Ownership: the caller's (free()).
- * NULL when memory is out. */
-char *identity_request(const char *token, const char *kind, const char *region);
+/* The body of an enrolment. `kind`: "agent" or "nameserver". `region` and `nonce` (enrol_nonce.h) may be NULL.
+ * Ownership: the caller's (free()). NULL when memory is out. */
+char *identity_request(const char *token, const char *kind, const char *region, const char *nonce);
 
 #define IDENTITY_BEARER_SIZE 256
 /* "ID.SECRET", for Authorization: Bearer. */

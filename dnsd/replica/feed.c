@@ -175,7 +175,8 @@ static void connect_feed(void *ctx)
 		retry_later(c, false);
 }
 
-/* The token was of one use: without what came for it, a restart could not follow the feed. */
+/* The token is good for a day, and for this name server alone: a restart after that could not follow the feed without
+ * what came for it. */
 static void keep_identity(void *ctx)
 {
 	struct feed_client *c = ctx;
@@ -187,8 +188,7 @@ static void keep_identity(void *ctx)
 		return;
 	}
 	if (!c->is_unsaved)
-		log_error(c->config.log,
-			  "the identity cannot be kept, and this token will not work again; it is tried until it can",
+		log_error(c->config.log, "the identity cannot be kept; it is tried until it can",
 			  LOG_STR("why", diag.text));
 	c->is_unsaved = true;
 	(void)loop_timer_set(c->config.loop, &c->save, SAVE_MS, keep_identity, c);
@@ -242,7 +242,8 @@ static void enrol_again(struct feed_client *c)
 		return;
 	log_notice(c->config.log, "enrolling with the new token", LOG_STR("file", c->config.token_file),
 		   LOG_STR("id", c->identity.id));
-	c->enrol = enrol_start(c->config.loop, &c->link, c->config.log, token, "nameserver", NULL, on_enrolled, c);
+	c->enrol = enrol_start(c->config.loop, &c->link, c->config.log, token, "nameserver", NULL, c->config.state_dir,
+			       on_enrolled, c);
 }
 
 /* The control plane knows of these now. */
@@ -416,7 +417,7 @@ static enum veer_err identify(struct feed_client *c, struct veer_diag *diag)
 		return err;
 	if (c->config.token != NULL && c->config.state_dir != NULL) {
 		c->enrol = enrol_start(c->config.loop, &c->link, c->config.log, c->config.token, "nameserver", NULL,
-				       on_enrolled, c);
+				       c->config.state_dir, on_enrolled, c);
 		return c->enrol != NULL ? VEER_OK : VEER_ENOMEM;
 	}
 	for (uint32_t i = 0; i < c->link.url_count; i++)

@@ -239,7 +239,8 @@ static void on_runner_lost(void *ctx)
 {
 	struct agent *agent = ctx;
 	log_error(agent->log,
-		  "the process that runs programs has ended: checks of kind exec are unknown until a restart");
+		  "the process that runs programs has ended, and cannot be started again without the privileges that "
+		  "were given up: checks of kind exec are unknown (exec_lost) until this agent is restarted");
 }
 
 /* There is an identity: serve. */
@@ -295,7 +296,7 @@ static void on_enrolled(void *ctx, const struct identity *identity, const char *
 static struct enrol *start_enrolment(struct agent *agent, const char *token)
 {
 	return enrol_start(agent->loop, &agent->link, agent->log, token, "agent",
-			   agent->region[0] != '\0' ? agent->region : NULL, on_enrolled, agent);
+			   agent->region[0] != '\0' ? agent->region : NULL, agent->state_dir, on_enrolled, agent);
 }
 
 /* There is an identity. Another token in its file means that another is wanted. */

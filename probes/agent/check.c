@@ -97,8 +97,7 @@ int64_t probe_now_us(const struct check_probe *probe)
 
 bool check_is_definite(enum probe_reason reason)
 {
-	return reason != PROBE_REASON_REFUSED_TARGET && reason != PROBE_REASON_EXEC_REFUSED &&
-	       reason != PROBE_REASON_INTERNAL;
+	return !probe_reason_is_refusal(reason) && reason != PROBE_REASON_INTERNAL;
 }
 
 /* From how it ended to what that means for this check. */
@@ -130,7 +129,7 @@ void probe_finish(struct check_probe *probe, enum probe_reason reason, const cha
 	struct check_outcome outcome = {.reason = reason, .detail = detail, .timing = probe->timing};
 	outcome.timing.total_us = probe_now_us(probe);
 	/* Nothing of ours can end so late, but that we did not run. */
-	if (reason != PROBE_REASON_REFUSED_TARGET && reason != PROBE_REASON_EXEC_REFUSED &&
+	if (!probe_reason_is_refusal(reason) &&
 	    outcome.timing.total_us / 1000 > (int64_t)probe->check->timeout_ms + CHECK_LATE_MS) {
 		outcome.reason = PROBE_REASON_INTERNAL;
 		outcome.detail = "the agent itself was held up";

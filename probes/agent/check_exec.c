@@ -34,6 +34,13 @@ static void describe(struct check_probe *probe, const char *how, const struct ex
 	(void)probe_detail(probe, "%s%s%s%s", how, line[0] != '\0' ? ": \"" : "", line, line[0] != '\0' ? "\"" : "");
 }
 
+static enum probe_reason why_not_run(const struct check_probe *probe, enum veer_err err)
+{
+	if (err == VEER_EAUTH)
+		return PROBE_REASON_EXEC_REFUSED;
+	return exec_pool_lost(probe->env->exec) != NULL ? PROBE_REASON_EXEC_LOST : PROBE_REASON_INTERNAL;
+}
+
 static void on_done(void *ctx, const struct exec_result *result)
 {
 	struct check_probe *probe = ctx;
@@ -43,8 +50,7 @@ static void on_done(void *ctx, const struct exec_result *result)
 	if (result->err != VEER_OK) {
 		(void)probe_detail(probe, "%.180s",
 				   result->error[0] != '\0' ? result->error : veer_err_text(result->err));
-		probe_finish(probe, result->err == VEER_EAUTH ? PROBE_REASON_EXEC_REFUSED : PROBE_REASON_INTERNAL,
-			     probe->detail);
+		probe_finish(probe, why_not_run(probe, result->err), probe->detail);
 		return;
 	}
 	if (result->is_cut)
@@ -108,7 +114,7 @@ void probe_exec(struct check_probe *probe)
 		return;
 	}
 	if (exec_pool_lost(probe->env->exec) != NULL) {
-		probe_finish_later(probe, PROBE_REASON_EXEC_REFUSED, exec_pool_lost(probe->env->exec));
+		probe_finish_later(probe, PROBE_REASON_EXEC_LOST, exec_pool_lost(probe->env->exec));
 		return;
 	}
 	struct exec_probe *own = calloc(1, sizeof *own);

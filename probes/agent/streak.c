@@ -19,7 +19,7 @@ bool streak_add(struct streak *streak, uint32_t fall, uint32_t rise, const struc
 	if (probe->reason == PROBE_REASON_INTERNAL)
 		return false;
 	streak->rtt_us = probe->rtt_us;
-	if (probe->reason == PROBE_REASON_REFUSED_TARGET || probe->reason == PROBE_REASON_EXEC_REFUSED) {
+	if (probe_reason_is_refusal(probe->reason)) {
 		streak->state = OBSERVATION_UNKNOWN;
 		streak->count = 0;
 		return before != OBSERVATION_UNKNOWN;

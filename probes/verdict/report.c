@@ -40,6 +40,7 @@ static const char *const reasons[PROBE_REASON_COUNT] = {
 	[PROBE_REASON_GRPC_STATUS] = "grpc_status",
 	[PROBE_REASON_EXEC_FAILED] = "exec_failed",
 	[PROBE_REASON_EXEC_REFUSED] = "exec_refused",
+	[PROBE_REASON_EXEC_LOST] = "exec_lost",
 	[PROBE_REASON_PUSHED] = "pushed",
 	[PROBE_REASON_EXPIRED] = "expired",
 };
@@ -55,6 +56,12 @@ static const char *const states[] = {
 const char *probe_reason_text(enum probe_reason reason)
 {
 	return (unsigned)reason < PROBE_REASON_COUNT ? reasons[reason] : reasons[PROBE_REASON_INTERNAL];
+}
+
+bool probe_reason_is_refusal(enum probe_reason reason)
+{
+	return reason == PROBE_REASON_REFUSED_TARGET || reason == PROBE_REASON_EXEC_REFUSED ||
+	       reason == PROBE_REASON_EXEC_LOST;
 }
 
 bool probe_reason_from_text(const char *text, enum probe_reason *out)

@@ -51,6 +51,7 @@ enum probe_reason {
 	PROBE_REASON_GRPC_STATUS,  /* not SERVING */
 	PROBE_REASON_EXEC_FAILED,  /* another exit code, a signal, too much output */
 	PROBE_REASON_EXEC_REFUSED, /* this agent's operator does not allow the program */
+	PROBE_REASON_EXEC_LOST,    /* what runs programs for this agent has ended, and cannot be started again */
 	PROBE_REASON_PUSHED,       /* no probe: said by the source of a push check */
 	PROBE_REASON_EXPIRED,      /* the same: said nothing for its time to live */
 	PROBE_REASON_COUNT
@@ -60,6 +61,9 @@ enum probe_reason {
 const char *probe_reason_text(enum probe_reason reason);
 /* The reason named `text`; false when there is none, then `*out` is untouched. */
 bool probe_reason_from_text(const char *text, enum probe_reason *out);
+
+/* Does it say of the agent, and nothing of the endpoint, that it will not look as long as it runs as it does? */
+bool probe_reason_is_refusal(enum probe_reason reason);
 
 /* What one agent says of one item. */
 enum observation_state {

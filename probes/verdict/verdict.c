@@ -194,13 +194,17 @@ static void report_apply(struct verdict_engine *engine, uint32_t agent, const st
 {
 	struct table *t = engine->table;
 	uint32_t next = 0;
+	bool has_lost_runner = false;
 	for (uint32_t i = 0; i < t->check_count; i++)
 		t->ranks[i] = index_find(t->checks[i].agents, t->checks[i].agent_count, agent);
 	for (uint32_t i = 0; i < t->item_count && next < report->item_count; i++) {
 		uint32_t rank = t->ranks[t->items[i].check];
-		if (rank != INDEX_NONE)
-			item_observe(engine, &t->items[i], rank, &report->items[next++], now_ms);
+		if (rank == INDEX_NONE)
+			continue;
+		has_lost_runner |= report->items[next].reason == PROBE_REASON_EXEC_LOST;
+		item_observe(engine, &t->items[i], rank, &report->items[next++], now_ms);
 	}
+	t->agents[agent].has_lost_runner = has_lost_runner;
 }
 
 enum veer_err verdict_report(struct verdict_engine *engine, const char *id, const struct report *report, int64_t now_ms)

@@ -355,6 +355,7 @@ struct verdict_agent_status {
 	const char *region;
 	bool is_revoked;
 	bool is_blind;
+	bool has_lost_runner; /* it runs no programs any more, until it is started again (PROBE_REASON_EXEC_LOST) */
 	const char *suspect_check; /* the first check on which it is suspect; NULL: on none */
 	uint32_t suspect_checks;   /* on how many */
 	uint32_t contradicted;     /* endpoints of that check on which it is contradicted, as of the last tick, … */

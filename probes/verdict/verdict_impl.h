@@ -44,9 +44,10 @@ struct agent_state {
 	const char *id;
 	const char *region;
 	bool is_revoked;
-	bool is_blind;       /* said so in its last counted report */
-	int64_t received_ms; /* of its last counted report, or VERDICT_NEVER */
-	uint64_t boot;       /* of the same; 0: never heard */
+	bool is_blind;        /* said so in its last counted report */
+	bool has_lost_runner; /* likewise: it can run no programs any more */
+	int64_t received_ms;  /* of its last counted report, or VERDICT_NEVER */
+	uint64_t boot;        /* of the same; 0: never heard */
 	uint64_t seq;
 	uint32_t item_count; /* how many observations its report holds */
 	uint32_t old_count;

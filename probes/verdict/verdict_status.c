@@ -171,6 +171,7 @@ bool verdict_agent_at(const struct verdict_engine *engine, uint32_t index, int64
 		.region = agent->region,
 		.is_revoked = agent->is_revoked,
 		.is_blind = agent->is_blind,
+		.has_lost_runner = agent->has_lost_runner,
 		.heard_ms_ago = agent->received_ms == VERDICT_NEVER ? -1 : now - agent->received_ms,
 		.items = agent->item_count,
 		.fresh = counted_views(t, index, now),

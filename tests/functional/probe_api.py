@@ -48,6 +48,7 @@ class FakeApi:
         self.region = region
         self.token_used = False
         self.enrolments = 0
+        self.conflicts = 0  # so many enrolments find that somebody else enrolled at once
         self.assignments = None
         self.streams = []
         self.reports = []
@@ -69,8 +70,8 @@ class FakeApi:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def problem(self, status, detail):
-                self.answer(status, {"type": "urn:veer:problem:x", "status": status, "title": "x", "detail": detail},
+            def problem(self, status, detail, slug="x"):
+                self.answer(status, {"type": f"urn:veer:problem:{slug}", "status": status, "title": "x", "detail": detail},
                             "application/problem+json")
 
             def body(self):
@@ -103,6 +104,8 @@ class FakeApi:
 
     def enrol(self, handler, body):
         self.enrolments += 1
+        if self.enrolments <= self.conflicts:
+            return handler.problem(409, "somebody else changed it meanwhile", "conflict")
         if body.get("token") != TOKEN or body.get("kind") != "agent" or self.token_used:
             return handler.problem(403, "this token is unknown, used or expired")
         if body.get("region", self.region) != self.region:

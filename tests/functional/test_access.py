@@ -4,6 +4,7 @@
 import json
 import os
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from veer_util import Api, SLOW, wait_until
+from veer_util import BUILD, Api, Program, SLOW, wait_until
 from test_api import assert_problem
 
 SCOPES = ["zones:read", "zones:write", "health:read", "health:write", "agents", "tokens", "feed:read"]
@@ -107,7 +108,8 @@ def test_a_secret_is_shown_once_and_the_wrong_one_fails(api):
 
 
 BAD_TOKEN_BODIES = [({"name": "x"}, "/scopes"), ({"name": "x", "scopes": []}, "/scopes"), ({"name": "x", "scopes": ["root"]}, "/scopes"),
-                    ({"scopes": ["admin"]}, "/name"), ({"name": "x", "scopes": ["admin"], "secret": "y"}, "/secret")]
+                    ({"scopes": ["admin"]}, "/name"), ({"name": "x", "scopes": ["agents", "health:read", "agents"]}, "/scopes"),
+                    *[({"name": f"x{c}y", "scopes": ["admin"]}, "/name") for c in "\x01\n\x1b\x7f\x85"], ({"name": "x", "scopes": ["admin"], "secret": "y"}, "/secret")]
 
 
 @pytest.mark.parametrize("body,pointer", BAD_TOKEN_BODIES)
@@ -118,6 +120,30 @@ def test_bad_token_requests_name_the_field(api, body, pointer):
 def test_a_token_cannot_give_what_it_lacks(api, tokens):
     assert_problem(api.post("/v1/tokens", {"name": "x", "scopes": ["admin"]}, token=tokens["tokens"]), 422, "lacks")
     assert api.post("/v1/tokens", {"name": "x", "scopes": ["admin"]}, token=tokens["admin"]).status == 201
+
+
+def test_a_token_removes_only_what_it_could_have_made(api, tokens):
+    def make(*scopes):
+        reply = api.post("/v1/tokens", {"name": "other", "scopes": list(scopes)})
+        return reply.json["id"], reply.json["token"]
+    _, asks = make("tokens", "health:read")
+    for scopes in (["admin"], ["health:read", "zones:read"], ["agents"]):
+        ident, secret = make(*scopes)
+        assert_problem(api.delete(f"/v1/tokens/{ident}", token=asks), 403, "scopes")
+        assert api.get("/v1/tokens?limit=1000").body.decode().count(ident) == 1
+        assert api.delete(f"/v1/tokens/{ident}", token=tokens["admin"]).status == 204
+        assert api.get("/v1/sites", token=secret).status == 401
+    ident, _ = make("health:read")
+    assert api.delete(f"/v1/tokens/{ident}", token=asks).status == 204
+    own, secret = make("tokens")
+    assert api.delete(f"/v1/tokens/{own}", token=secret).status == 204
+
+
+@pytest.mark.parametrize("name", ["x\x01y", "x\ny", "x\x7fy", "x\u0085y", "\x1b[2J"])
+@pytest.mark.parametrize("kind", ["agents", "nameservers"])
+def test_names_of_agents_and_name_servers_have_no_control_characters(api, kind, name):
+    body = {"name": name, "region": "eu"} if kind == "agents" else {"name": name}
+    assert_problem(api.post(f"/v1/{kind}", body), 422, "/name")
 
 
 # --- identities -------------------------------------------------------------------------------------------------------------
@@ -164,6 +190,41 @@ def test_bad_enrolments_are_refused(api, body, status, named):
     assert_problem(api.post("/v1/enrol", body, tcp=True), status, named)
 
 
+def test_a_token_with_the_nonce_it_was_used_with_gives_the_same_identity_again(api):
+    token = announce(api)
+    mine = {"token": token, "kind": "agent", "nonce": "a" * 43}
+    first = api.post("/v1/enrol", mine, tcp=True)
+    assert first.status == 201 and first.json["credential"].startswith("vrc_") and len(first.json["credential"]) == 47, first
+    revision = api.get("/v1/status").json["revision"]
+    for _ in range(3):
+        again = api.post("/v1/enrol", mine, tcp=True)
+        assert (again.status, again.json) == (201, first.json), again
+    assert api.get("/v1/status").json["revision"] == revision, "nothing is written for a reply that is given again"
+    for other in ({**mine, "nonce": "b" * 43}, {"token": token, "kind": "agent"}, {**mine, "kind": "nameserver"}):
+        assert_problem(api.post("/v1/enrol", other, tcp=True), 401, "enrolment")
+    assert_problem(api.post("/v1/enrol", {**mine, "region": "us"}, tcp=True), 409, "eu")
+    bearer = f"{first.json['id']}.{first.json['credential']}"
+    stream = api.subscribe("/v1/agents/self/assignments", bearer)
+    assert stream.status == 200
+    stream.close()
+    # another of its name takes its place, and with it what the token was good for
+    other = api.post("/v1/enrol", {"token": announce(api), "kind": "agent", "nonce": "a" * 43})
+    assert other.status == 201 and other.json["credential"] != first.json["credential"]
+    assert_problem(api.post("/v1/enrol", mine, tcp=True), 401, "enrolment")
+
+
+def test_a_revoked_identity_is_not_given_again(api):
+    mine = {"token": announce(api), "kind": "agent", "nonce": "a" * 43}
+    first = api.post("/v1/enrol", mine)
+    assert first.status == 201 and api.delete(f"/v1/agents/{first.json['id']}").status == 204
+    assert_problem(api.post("/v1/enrol", mine), 401, "enrolment")
+
+
+@pytest.mark.parametrize("nonce", ["", "a" * 31, "a" * 65, "-" * 43, "\u0001" * 43, 7])
+def test_a_nonce_that_can_be_guessed_or_is_none_is_refused(api, nonce):
+    assert_problem(api.post("/v1/enrol", {"token": announce(api), "kind": "agent", "nonce": nonce}), 422, "/nonce")
+
+
 def test_an_enrolment_token_is_for_its_kind(api):
     token = announce(api)
     assert_problem(api.post("/v1/enrol", {"token": token, "kind": "nameserver"}), 401, "enrolment")
@@ -172,7 +233,6 @@ def test_an_enrolment_token_is_for_its_kind(api):
 
 def test_an_enrolment_token_expires(tmp_path):
     """The clock is moved by moving what the store says of the token."""
-    import sqlite3
     api = Api(tmp_path).start()
     token = announce(api)
     api.stop()
@@ -195,26 +255,70 @@ def test_an_enrolment_token_expires(tmp_path):
     db.close()
 
 
+def test_tokens_that_ended_a_week_ago_are_removed(tmp_path):
+    api = Api(tmp_path).start()
+    idents = [api.post("/v1/tokens", {"name": f"t{i}", "scopes": ["health:read"], "ttl_s": 86400}).json["id"] for i in range(3)]
+    old = announce(api)
+    api.stop()
+    week, now, keys = 7 * 86400, int(time.time()), {0: -60, 1: 3600}
+    with sqlite3.connect(api.store) as db:
+        for i, after in keys.items():  # the first ended a week and a minute ago, the second an hour less than a week ago
+            db.execute("UPDATE objects SET value = json_set(value, '$.expires_s', ?) WHERE kind = 12 AND key = ?", (now - week + after, idents[i]))
+        db.execute("UPDATE objects SET value = json_set(value, '$.expires_s', ?) WHERE kind = 11", (now - week - 60,))
+        stored = dict(db.execute("SELECT kind, count(*) FROM objects WHERE kind IN (11, 12) GROUP BY kind"))
+    assert stored == {12: 3, 11: 1} and old
+    db.close()
+    api.start()
+    try:
+        wait_until(lambda: {t["id"] for t in api.get("/v1/tokens").json["items"]} == set(idents[1:]), 10, api.said)
+        assert [t.get("expired") for t in api.get("/v1/tokens").json["items"] if t["id"] == idents[1]] == [True]
+        assert [t.get("expired") for t in api.get("/v1/tokens").json["items"] if t["id"] == idents[2]] == [None]
+        assert "(expired)" in subprocess.run([f"{BUILD}/veer", "token", "list", "--api", f"unix:{api.unix}"], capture_output=True, text=True).stdout
+        with sqlite3.connect(api.store) as db:
+            wait_until(lambda: db.execute("SELECT count(*) FROM objects WHERE kind = 11").fetchone() == (0,), 10, api.said)
+        db.close()
+        assert api.said().count("it has ended a week ago") == 2
+    finally:
+        api.stop()
+
+
 def edit_store(api, fill):
     """Write into the store of a veer-api that does not run, past it. `fill` gets a function put(kind, key, object)."""
-    import sqlite3
     db = sqlite3.connect(api.store)
     fill(lambda kind, key, value: db.execute("INSERT INTO objects VALUES (?, ?, 1, 0, ?)", (kind, key, json.dumps(value))))
     db.commit()
     db.close()
 
 
+def agent_argv(api, tmp_path, token):
+    (tmp_path / "token").write_text(token)
+    return ["veer-probe", "--api", f"http://127.0.0.1:{api.port}", "--token-file", tmp_path / "token", "--state", tmp_path / "state"]
+
+
 def test_more_agents_than_can_vote_are_refused_and_left_out(tmp_path):
     api = Api(tmp_path).start()
     token = announce(api)
     api.stop()
-    edit_store(api, lambda put: [put(9, f"ag-{i:04}", {"id": f"ag-{i:04}", "name": "x", "region": "eu", "state": "enrolled"}) for i in range(4096)])
+    edit_store(api, lambda put: [put(9, f"ag-{i:04}", {"id": f"ag-{i:04}", "name": f"has-{i}", "region": "eu", "state": "enrolled"}) for i in range(4096)])
     api.start()
     try:
         assert_problem(api.post("/v1/agents", {"name": "more", "region": "eu"}), 422, "4096 agents")
         assert_problem(api.post("/v1/enrol", {"token": token, "kind": "agent"}), 422, "4096 agents")
-        assert api.delete("/v1/agents/ag-0000").status == 204
-        assert api.post("/v1/enrol", {"token": token, "kind": "agent"}).status == 201
+        # who is there already may enrol again: it takes no place that it does not have
+        waiting = Program(tmp_path, agent_argv(api, tmp_path, token), name="agent").start(ready=False)
+        try:
+            waiting_for = "there are 4096 agents already"
+            wait_until(lambda: waiting_for in waiting.said(), 10, waiting.said)
+            made = api.post("/v1/agents", {"name": "has-1", "region": "eu"})
+            assert made.status == 201, made
+            again = api.post("/v1/enrol", {"token": made.json["token"], "kind": "agent"})
+            assert again.status == 201 and api.get("/v1/agents/ag-0001").status == 404, again
+            assert waiting.process.poll() is None, waiting.said()
+            assert api.delete("/v1/agents/ag-0000").status == 204
+            wait_until(waiting.is_ready, 15, waiting.said)
+            assert waiting.said().count(waiting_for) == 1, waiting.said()
+        finally:
+            waiting.kill()
         assert api.post("/v1/nameservers", {"name": "ns"}).status == 201
     finally:
         api.stop()

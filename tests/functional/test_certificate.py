@@ -95,6 +95,44 @@ def test_the_same_pair_is_not_taken_twice_and_a_full_house_takes_the_new_one_lat
     tls.stop()
 
 
+def test_a_new_certificate_waits_in_sight_and_not_for_ever_for_streams_with_old_ones(tls, tmp_path):
+    """A stream does not end by itself: with certificates of a day, the ninth would never be shown."""
+    use(make(tmp_path, "first"), tls)
+    tls.start()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    token, streams, last = tls.make_token("feed:read"), [], "first"
+    for turn in range(9):
+        raw = socket.create_connection(("127.0.0.1", tls.port), timeout=10 * SLOW)
+        streams.append(context.wrap_socket(raw))
+        streams[-1].sendall(b"GET /v1/feed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token.encode() + b"\r\n\r\n")
+        assert b"200" in streams[-1].recv(4096)
+        use(make(tmp_path, f"next{turn}"), tls)
+        os.kill(tls.process.pid, signal.SIGHUP)
+        if turn < 8:
+            last = f"next{turn}"
+            wait_until(lambda: shown(tls.port) == last, 10)
+    wait_until(lambda: "the new certificate waits: too many connections" in tls.said(), 5, tls.said)
+    assert tls.metric("veer_api_certificate_waiting") == 1 and tls.metric("veer_api_certificates_old") == 8
+    assert shown(tls.port) == last
+    wait_until(lambda: shown(tls.port) == "next8", 40, tls.said)
+    assert tls.metric("veer_api_certificate_waiting") == 0 and tls.said().count("the new certificate waits") == 1
+
+    def is_cut(stream):
+        try:
+            while stream.recv(65536):
+                pass
+        except (TimeoutError, ssl.SSLError) as error:
+            return not isinstance(error, TimeoutError)
+        return True
+    for stream in streams:
+        stream.settimeout(0.1)
+    assert [is_cut(stream) for stream in streams] == [True] + [False] * 8
+    for stream in streams:
+        stream.close()
+    tls.stop()
+
+
 def test_a_change_of_the_files_is_noticed_and_a_bad_pair_changes_nothing(tls, tmp_path):
     use(make(tmp_path, "first"), tls)
     tls.start()

@@ -6,6 +6,7 @@ import os
 import socket
 import sqlite3
 import subprocess
+import threading
 
 import pytest
 
@@ -62,6 +63,9 @@ def test_a_token_for_some_endpoints_drains_those_and_changes_nothing_else(api):
     assert_problem(api.put("/v1/maintenance/m", {}, token=mine), 403, "limited")
     assert_problem(api.put("/v1/sites/s", {"region": "us"}, token=mine), 403, "limited")
     assert_problem(api.delete("/v1/pools/mail", token=mine), 403, "mail")
+    for bad in ("web/A", "web/a_b", "W/a"):  # no name at all: the same for everybody
+        for who in (mine, None):
+            assert_problem(api.put(f"/v1/overrides/{bad}", drain, token=who), 404, f'there is no endpoint "{bad}"')
     for endpoint in ("web/a", "mail/b"):
         assert api.delete(f"/v1/overrides/{endpoint}").status == 204
 
@@ -292,3 +296,72 @@ def test_a_token_that_is_refused_leaves_the_identity_of_before(api, tmp_path, pl
         assert program.process.poll() is None
     finally:
         program.stop()
+
+
+class Deaf:
+    """Between a program and the control plane: hands requests on, and loses the replies to the first `lose` enrolments."""
+
+    def __init__(self, port, lose):
+        self.target, self.lose, self.lost = port, lose, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.carry, args=(client, socket.create_connection(("127.0.0.1", self.target))), daemon=True).start()
+
+    def carry(self, client, server):
+        enrols = threading.Event()
+
+        def up():
+            while data := client.recv(65536):
+                if b"POST /v1/enrol" in data:
+                    enrols.set()
+                server.sendall(data)
+
+        def quietly():
+            try:
+                up()
+            except OSError:
+                pass
+
+        threading.Thread(target=quietly, daemon=True).start()
+        try:
+            while data := server.recv(65536):
+                if enrols.is_set() and self.lost < self.lose:
+                    assert b" 201 " in data, data
+                    self.lost += 1
+                    break
+                client.sendall(data)
+        except OSError:
+            pass
+        for end in (client, server):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+@pytest.mark.parametrize("plural,make,body", PROGRAMS)
+def test_an_enrolment_whose_reply_is_lost_needs_no_other_token(api, tmp_path, plural, make, body):
+    new_token(api, tmp_path, plural, {**body, "name": "lost"})
+    between = Deaf(api.port, lose=3)
+    program = make(between, tmp_path).start(ready=False)
+    try:
+        wait_until(lambda: between.lost >= 1, 10, program.said)
+        program.kill()  # what it has in memory is lost, too
+        program.start()
+        wait_until(lambda: (tmp_path / "state" / "identity.json").exists(), 15, program.said)
+        assert between.lost == 3
+        kept = tmp_path / "state" / "enrolment.json"
+        assert kept.stat().st_mode & 0o777 == 0o600 and set(json.loads(kept.read_text())) == {"token_sha256", "nonce"}
+        named = [i for i in api.get(f"/v1/{plural}?limit=1000").json["items"] if i["name"] == "lost"]
+        assert [i["id"] for i in named] == [identity(tmp_path)] and named[0]["state"] == "enrolled"
+    finally:
+        program.stop()
+        between.listener.close()

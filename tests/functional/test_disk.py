@@ -2,6 +2,7 @@
 """A full disk: user writes are refused, verdicts and answers go on, and all is made good when there is room again."""
 import json
 import os
+import signal
 import subprocess
 
 import dns.exception
@@ -326,3 +327,43 @@ def test_an_administrator_is_heard_on_a_full_disk_also_after_a_start(disk, tmp_p
         assert "the store works again" in api.said()
     finally:
         api.kill()
+
+
+@pytest.fixture
+def freezer(tmp_path):
+    """A file system that can be frozen: as a disk that does not answer, but for a while."""
+    image, path = tmp_path / "image", tmp_path / "frozen"
+    path.mkdir()
+    with open(image, "wb") as f:
+        f.truncate(64 << 20)
+    made = os.geteuid() == 0 and all(subprocess.run(argv, capture_output=True, check=False).returncode == 0 for argv in (
+        ["mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, path], ["fsfreeze", "-f", path], ["fsfreeze", "-u", path]))
+    if not made:
+        subprocess.run(["umount", "-l", path], capture_output=True, check=False)
+        pytest.skip("cannot mount and freeze a file system here")
+    yield str(path)
+    subprocess.run(["fsfreeze", "-u", path], capture_output=True, check=False)
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+def test_a_disk_that_does_not_answer_is_said_and_the_main_loop_goes_on(tmp_path, freezer):
+    api = Api(tmp_path)
+    api.store = os.path.join(freezer, "veer.db")
+    api.argv[api.argv.index("--store") + 1] = f"sqlite:{api.store}"
+    api.start()
+    try:
+        assert api.get("/healthz").status == 200
+        subprocess.run(["fsfreeze", "-f", freezer], check=True)
+        wait_until(lambda: api.get("/healthz").status == 503, 20, lambda: api.get("/healthz"))
+        assert "the store's disk does not answer" in api.get("/healthz").json["reason"]
+        assert api.metric("veer_store_working") == 0
+        wait_until(lambda: "does not answer" in api.said(), 5, api.said)
+        before = api.said().count("nothing to reload")
+        os.kill(api.process.pid, signal.SIGHUP)
+        wait_until(lambda: api.said().count("nothing to reload") > before, 2, api.said)
+        subprocess.run(["fsfreeze", "-u", freezer], check=True)
+        wait_until(lambda: api.get("/healthz").status == 200, 5, lambda: api.get("/healthz"))
+        wait_until(lambda: "the store works again" in api.said(), 5, api.said)
+    finally:
+        subprocess.run(["fsfreeze", "-u", freezer], capture_output=True, check=False)
+        api.stop()

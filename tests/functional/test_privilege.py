@@ -198,7 +198,36 @@ def test_a_key_that_only_root_reads_is_read_before(run, place):
     api.log_path = os.path.join(place, "log")
     api.start()
     assert api.get("/healthz").status == 200
+    # the next reload would not find it: that is said now
+    (line,) = cannot_read(api.said())
+    assert f"file={key} " in line and "user=nobody" in line and "option=tls-key" in line
     api.stop()
+    shutil.chown(key, "nobody")
+    api.start()
+    assert cannot_read(api.said()) == []
+    api.stop()
+
+
+def cannot_read(log):
+    return [line for line in log.splitlines() if "level=warning" in line and "the user cannot read a file" in line]
+
+
+@needs_root
+def test_files_that_a_reload_will_not_read_are_named_at_the_start(run, zone, fake, place):
+    closed = os.path.join(place, "closed")
+    os.mkdir(closed, 0o700)
+    inside, config = os.path.join(closed, "secret"), os.path.join(place, "config")
+    for path, text in ((inside, "0" * 32 + "\n"), (config, "workers: 1\n")):
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+    os.chmod(config, 0o600)
+    d = run(Dnsd, "--zone", zone, "--user", "nobody", "--config", config, "--cookie-secret-file", inside).ready()
+    assert [re.search(r"file=(\S+)", line).group(1) for line in cannot_read(d.log())] == [inside, config]
+    assert d.stop() == 0
+    agent = run(Agent, place, fake.api.url, "--user", "nobody", "--api-ca", inside)
+    agent.start()
+    assert len(cannot_read(agent.said())) == 1 and inside in agent.said()
+    agent.stop()
 
 
 # --- the agent ---------------------------------------------------------------------------------------------------------------------
@@ -278,8 +307,35 @@ def test_programs_are_unknown_once_their_runner_has_ended(run, fake, place):
     fake.api.wait(lambda r: last(r, 2) == [["u", "ok"]] * 2)
     os.kill(agent.runner(), signal.SIGKILL)
     wait_until(lambda: "the process that runs programs has ended" in agent.said(), 5, agent.said)
-    fake.api.wait(lambda r: last(r, 2) == [["?", "exec_refused"], ["u", "ok"]])
+    fake.api.wait(lambda r: last(r, 2) == [["?", "exec_lost"], ["u", "ok"]])
+    assert "until this agent is restarted" in agent.said()
     agent.stop()
+
+
+def test_a_runner_that_has_ended_is_counted_and_shown_by_the_control_plane(run, place):
+    program = os.path.join(place, "true")
+    shutil.copy("/bin/true", program)
+    os.mkdir(os.path.join(place, "api"))
+    api = run(Api, os.path.join(place, "api")).start()
+    assert api.put("/v1/sites/s", {"region": "eu"}).status == 201
+    assert api.put("/v1/checks/run", {"kind": "exec", "command": [program], "interval_ms": 1000, "timeout_ms": 1000}).status == 201
+    assert api.put("/v1/pools/p", {"checks": ["run"], "endpoints": [{"name": "a", "address": "127.0.0.1", "site": "s"}]}).status == 201
+    agent = run(Agent, place, f"unix:{api.unix}", "--allow-exec", place)
+    with open(os.path.join(place, "token"), "w", encoding="ascii") as f:
+        f.write(api.post("/v1/agents", {"name": "eu-1", "region": "eu"}).json["token"])
+    agent.start()
+
+    def status():
+        return subprocess.run([f"{BUILD}/veer", "status", "--check", "--api", f"unix:{api.unix}"], capture_output=True, text=True, check=False)
+    wait_until(lambda: status().returncode == 0, 15, lambda: status().stdout)
+    assert api.metric("veer_agents_runner_lost") == 0
+    os.kill(agent.runner(), signal.SIGKILL)
+    wait_until(lambda: api.metric("veer_agents_runner_lost") == 1, 10, agent.said)
+    shown = status()
+    assert shown.returncode == 1 and "runs no programs: restart it" in shown.stdout, shown.stdout
+    agent.stop()
+    agent.start()
+    wait_until(lambda: api.metric("veer_agents_runner_lost") == 0, 10, agent.said)
 
 
 def test_the_runner_knows_the_directory_by_itself(run, fake, place):

@@ -299,6 +299,15 @@ def test_an_agent_behind_a_dead_control_plane_enrols_at_the_other(world):
     assert agent.stop() == 0
 
 
+def test_an_agent_that_enrols_while_another_does_tries_again_and_says_so(world):
+    world.api.conflicts = 2
+    agent = world.agent()
+    agent.wait_for("ready")
+    assert world.api.enrolments == 3
+    assert "tried again" in agent.log and "somebody else changed it meanwhile" in agent.log
+    assert agent.stop() == 0
+
+
 def test_region_is_asserted_and_a_used_token_is_refused(world):
     agent = world.agent(region="us")
     assert agent.process.wait(10) == 2

@@ -469,6 +469,79 @@ static void a_full_state_that_finds_no_room_on_the_disk_is_kept_in_memory(void *
 	feed_free(&f->feed);
 }
 
+/* Begin to read a full state that is in memory, and hold it. */
+static void hold_full_state(struct fixture *f, struct subscriber *s, int64_t before_bytes)
+{
+	struct feed_stats stats = {0};
+	subscribe(f, s, NULL, 0);
+	for (int i = 0; i < WAIT_MS && stats.memory_bytes <= before_bytes; i++) {
+		if (pull(s, 64) == 0)
+			pause_ms(1);
+		feed_stats_read(f->feed, &stats);
+	}
+	assert_true(stats.memory_bytes > before_bytes);
+	while (strstr(s->heard->text, "reset") == NULL)
+		assert_true(pull(s, 64) >= 0);
+	assert_int_equal(pull(s, 1), 1); /* of the state itself */
+}
+
+static void grow(struct fixture *f, const char *key)
+{
+	static const char value[] = "{\"name\":\"0123456789012345678901234567890123456789012345678901234567890\"}";
+	tell(f, put(f, MODEL_KIND_SITE, key, value), key, value);
+}
+
+static void full_states_in_memory_are_bounded_all_together(void **state)
+{
+	struct fixture *f = *state;
+	struct subscriber a, b, c;
+	struct feed_stats stats;
+	static const struct feed_position nowhere = {.lineage = NULL};
+	char path[128];
+	(void)snprintf(path, sizeof path, "%s/log", f->dir);
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	f->log = logger_new("test", fileno(out), LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+	assert_int_equal(rmdir(f->feed_dir), 0);
+	f->feed = feed_new(f->store, f->feed_dir, 0, f->log);
+	grow(f, "a");
+	hold_full_state(f, &a, 0);
+	feed_stats_read(f->feed, &stats);
+	grow(f, "b");
+	hold_full_state(f, &b, stats.memory_bytes);
+	assert_true(feed_has_room(f->feed, &nowhere));
+	feed_stats_read(f->feed, &stats);
+	int64_t both_bytes = stats.memory_bytes;
+	feed_bound_memory(f->feed, both_bytes + 50);
+	grow(f, "c");
+	subscribe(f, &c, NULL, 0); /* for the third there is no room */
+	ssize_t n = 0;
+	for (int i = 0; i < WAIT_MS && (n = pull(&c, 65536)) >= 0; i++)
+		pause_ms(1);
+	assert_int_equal(n, -1);
+	unsubscribe(&c);
+	assert_false(feed_has_room(f->feed, &nowhere));
+	const struct feed_position behind = {.lineage = lineage(f), .since = 2};
+	assert_true(feed_has_room(f->feed, &behind)); /* it needs none */
+	feed_stats_read(f->feed, &stats);
+	assert_int_equal(stats.crowded, 1);
+	assert_in_range(stats.memory_bytes, both_bytes, both_bytes + 50);
+	assert_int_equal(log_lines(f, "finds no room"), 1);
+	/* one that has its state, or leaves, makes room for the next at once */
+	unsubscribe(&b);
+	unsubscribe(&a);
+	assert_true(feed_has_room(f->feed, &nowhere));
+	feed_bound_memory(f->feed, FEED_MEMORY_MAX);
+	subscribe(f, &c, NULL, 0);
+	hear(&c, "+a +b +c commit:3 ");
+	unsubscribe(&c);
+	assert_int_equal(mkdir(f->feed_dir, 0700), 0);
+	feed_free(&f->feed);
+	logger_free(&f->log);
+	(void)fclose(out);
+	(void)unlink(path);
+}
+
 static void run_sql(struct fixture *f, const char *sql)
 {
 	char path[128];
@@ -539,6 +612,7 @@ int main(void)
 		T(a_read_that_is_repeated_is_told_once),
 		T(a_full_state_that_cannot_be_written_is_tried_again_without_haste),
 		T(a_full_state_that_finds_no_room_on_the_disk_is_kept_in_memory),
+		T(full_states_in_memory_are_bounded_all_together),
 		T(a_hub_behind_the_history_reads_everything_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

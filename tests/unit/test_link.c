@@ -137,12 +137,13 @@ static void the_golden_enrolment_is_written_and_its_answer_read(void **state)
 	struct veer_diag diag;
 	(void)state;
 	char *text = golden("tests/data/formats/enrol-request.json");
-	char *request = identity_request("vre_0123456789abcdefghijABCDEFGHIJ0123456789abc", "agent", "eu");
+	char *request = identity_request("vre_0123456789abcdefghijABCDEFGHIJ0123456789abc", "agent", "eu",
+					 "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG");
 	text[strcspn(text, "\n")] = '\0';
 	assert_string_equal(request, text);
 	free(request);
 	free(text);
-	request = identity_request("vre_x", "nameserver", NULL);
+	request = identity_request("vre_x", "nameserver", NULL, NULL);
 	assert_string_equal(request, "{\"token\":\"vre_x\",\"kind\":\"nameserver\"}");
 	free(request);
 	text = golden("tests/data/formats/enrol-answer.json");

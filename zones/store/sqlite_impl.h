@@ -36,7 +36,9 @@ struct sqlite_store {
 	char id[STORE_ID_LEN + 1];
 	char *path;
 	int lock_fd;
-	dev_t device; /* of the database's file that is open */
+	int64_t touched_revision; /* of whoever keeps room: the newest revision when it looked last … */
+	unsigned quiet_looks;     /* … and how many looks ago that was */
+	dev_t device;             /* of the database's file that is open */
 	ino_t inode;
 
 	pthread_mutex_t turn_lock; /* guards is_writing, urgent_waiting */
@@ -75,6 +77,8 @@ void sqlite_store_wait_until(struct sqlite_store *s, int64_t due_ms);
 
 /* Open the files, migrate, prepare; on failure everything is released by sqlite_store_close(). */
 enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *diag);
+/* backend.h: revision. */
+int64_t sqlite_store_revision(void *self);
 /* backend.h: close. */
 void sqlite_store_close(void *self);
 

@@ -227,7 +227,7 @@ static const char *sqlite_store_id(const void *self)
 	return ((const struct sqlite_store *)self)->id;
 }
 
-static int64_t sqlite_store_revision(void *self)
+int64_t sqlite_store_revision(void *self)
 {
 	struct sqlite_store *s = self;
 	(void)pthread_mutex_lock(&s->state_lock);

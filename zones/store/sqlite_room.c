@@ -19,6 +19,7 @@ enum {
 	FREE_BYTES_MIN = 256 << 20, /* of a large disk some per cent is a lot */
 	BALLAST_PART = 16,
 	PATH_BYTES = 4096,
+	QUIET_LOOKS = 5, /* without a commit between them */
 };
 
 static bool path_of_ballast(const char *database, char out[PATH_BYTES])
@@ -89,11 +90,26 @@ static bool make_ballast(const char *path, uint64_t bytes)
 	return ok;
 }
 
+/* Does the disk still take something? If nobody commits, a byte is written to the file of the lock now and then:
+ * whoever keeps room does not come back from a disk that does not answer, and is missed. */
+static void touch_disk(struct sqlite_store *s)
+{
+	int64_t revision = sqlite_store_revision(s);
+	s->quiet_looks = revision == s->touched_revision ? s->quiet_looks + 1 : 0;
+	s->touched_revision = revision;
+	if (s->quiet_looks < QUIET_LOOKS)
+		return;
+	s->quiet_looks = 0;
+	if (pwrite(s->lock_fd, "\n", 1, 0) == 1) /* one that is full or read-only is found by others */
+		(void)fdatasync(s->lock_fd);
+}
+
 void sqlite_store_keep_room(void *self, struct store_room *out)
 {
 	struct sqlite_store *s = self;
 	char path[PATH_BYTES];
 	uint64_t all_bytes = 0;
+	touch_disk(s);
 	*out = (struct store_room){.is_short = false};
 	if (!path_of_ballast(s->path, path) || !look_at_disk(s, &out->free_bytes, &all_bytes))
 		return;

@@ -122,7 +122,10 @@ struct store_room {
 	bool has_ballast; /* a file that is removed for an urgent commit which finds no room */
 };
 
-/* Take room beforehand, when there is some to spare, and look how much there is. Called now and then. */
+/*
+ * Take room beforehand, when there is some to spare, and look how much there is. Called now and then, by one thread,
+ * which a disk that does not answer holds up: on each fifth call without a commit in between a byte is written.
+ */
 void store_keep_room(struct store *store, struct store_room *out);
 
 /* How the store has been working lately. */
