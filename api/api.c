@@ -7,43 +7,14 @@
 
 #include "base/text.h"
 
-enum { READ_YOUR_WRITES_MS = 2000, NAME_SIZE = 256 };
-
-/* An administrator's word in an emergency, the end of a credential, an agent that enrols, and whatever makes room. */
-static bool is_urgent(const struct store_op *op)
-{
-	static const enum model_kind kinds[] = {MODEL_KIND_OVERRIDE, MODEL_KIND_SETTINGS, MODEL_KIND_MAINTENANCE,
-						MODEL_KIND_TOKEN,    MODEL_KIND_AGENT,    MODEL_KIND_NAMESERVER,
-						MODEL_KIND_ENROLMENT};
-	bool is = op->op != STORE_PUT;
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		is = is || op->kind == kinds[i];
-	return is;
-}
-
-static enum store_priority priority_of(const struct store_op *ops, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (!is_urgent(&ops[i]))
-			return STORE_NORMAL;
-	return STORE_URGENT;
-}
+enum { NAME_SIZE = 256 };
 
 bool api_commit(struct api *api, struct api_reply *reply, const struct store_op *ops, size_t count, int64_t *revision)
 {
-	size_t failed = 0;
-	enum veer_err err = store_commit(api->store, ops, count, priority_of(ops, count), revision, &failed);
-	if (err != VEER_OK) {
+	enum veer_err err = change_commit(&api->control, ops, count, revision);
+	if (err != VEER_OK)
 		api_problem_err(reply, err);
-		return false;
-	}
-	api_wait_for(api, *revision);
-	return true;
-}
-
-void api_wait_for(struct api *api, int64_t revision)
-{
-	(void)directory_wait(api->directory, revision, READ_YOUR_WRITES_MS);
+	return err == VEER_OK;
 }
 
 bool api_page_limit(const struct api_request *request, struct api_reply *reply, int64_t *limit)
@@ -139,24 +110,11 @@ void api_list_directory(struct api *api, const struct api_request *request, stru
 	if (!api_page_limit(request, reply, &page->limit))
 		return;
 	page->items = json_array();
-	directory_list(api->directory, kind, api_query(request, "after"), add_to_page, page);
+	directory_list(api->control.directory, kind, api_query(request, "after"), add_to_page, page);
 	json_t *answer = json_pack("{s:o}", "items", page->items);
 	if (page->next[0] != '\0')
 		(void)json_object_set_new(answer, "next", json_string(page->next));
 	api_reply_json(reply, 200, answer);
-}
-
-static bool take_revision(void *ctx, const struct directory_entry *entry)
-{
-	*(int64_t *)ctx = entry->revision;
-	return true;
-}
-
-int64_t api_revision_of(struct api *api, enum model_kind kind, const char *key)
-{
-	int64_t revision = 0;
-	(void)directory_get(api->directory, kind, key, take_revision, &revision);
-	return revision;
 }
 
 const char *api_now_text(struct api *api, struct arena *arena)
@@ -164,7 +122,7 @@ const char *api_now_text(struct api *api, struct arena *arena)
 	char *text = arena_alloc(arena, VEER_RFC3339_SIZE);
 	if (text == NULL)
 		return "";
-	veer_rfc3339(veer_clock_wall_ns(api->clock), text);
+	veer_rfc3339(veer_clock_wall_ns(api->control.clock), text);
 	return text;
 }
 
@@ -189,7 +147,7 @@ void api_problem_missing(struct api_reply *reply, enum model_kind kind, const ch
 void api_reply_stored(struct api *api, struct api_reply *reply, int status, enum model_kind kind, const char *key)
 {
 	struct stored stored = {0};
-	if (directory_get(api->directory, kind, key, copy_stored, &stored) != VEER_OK)
+	if (directory_get(api->control.directory, kind, key, copy_stored, &stored) != VEER_OK)
 		api_problem_missing(reply, kind, key);
 	else if (stored.text == NULL)
 		api_problem_err(reply, VEER_ENOMEM);
@@ -213,6 +171,6 @@ const char *api_principal_name(struct api *api, const struct api_request *reques
 	if (request->principal.role != API_ROLE_TOKEN)
 		return "local";
 	(void)snprintf(name, NAME_SIZE, "%s", request->principal.id);
-	(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, copy_name, name);
+	(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, request->principal.id, copy_name, name);
 	return name;
 }

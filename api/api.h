@@ -11,19 +11,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "api/answers.h"
-#include "api/assignments.h"
 #include "api/audit.h"
 #include "api/certificate.h"
-#include "api/controller.h"
-#include "api/directory.h"
+#include "api/change.h"
+#include "api/control.h"
 #include "api/health.h"
-#include "api/hub.h"
 #include "api/server.h"
-#include "api/token_use.h"
-#include "api/uplink.h"
-#include "api/write_gate.h"
-#include "api/zone_turns.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -34,38 +27,16 @@
 #define API_PAGE_DEFAULT 100
 #define API_PAGE_MAX 1000
 
-struct delegations;
-struct zone_keeper;
-
 /* Borrowed by the handlers as their `ctx`; lives as long as the server. */
 struct api {
-	const struct veer_clock *clock;
-	struct logger *log;
-	struct store *store;
-	struct directory *directory;
-	struct hub *hub;
-	struct assignment_hub *assignments;
-	struct controller *controller;
-	struct uplink_table *uplinks;
-	struct trail *trail;
-	struct answers *answers;
-	struct token_uses *token_uses;
+	struct control control;
 	struct api_server *server;
-	struct zone_keeper *zones;
-	struct delegations *delegations;
-	struct witness witness;
 	struct health health;
 	struct certificate_watch certificate;
 	struct loop *loop; /* the main thread's */
 	struct ticker token_chores;
 	atomic_bool is_rewound; /* the loop was stopped because the store has gone back: start anew */
 	int64_t started_ms;
-	/*
-	 * Held by a worker from reading what an object refers to until its commit, so that two writes cannot break each
-	 * other's references. Verdicts do not take it.
-	 */
-	struct write_gate write_gate;
-	struct zone_turns zone_turns; /* taken before write_gate */
 	struct audit audit;
 };
 
@@ -106,9 +77,6 @@ bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope s
  */
 bool api_commit(struct api *api, struct api_reply *reply, const struct store_op *ops, size_t count, int64_t *revision);
 
-/* Wait, for a moment, until the directory has `revision`: for those who commit by themselves. */
-void api_wait_for(struct api *api, int64_t revision);
-
 /* The page size asked for by ?limit=, API_PAGE_DEFAULT without. False: the reply is 400. */
 bool api_page_limit(const struct api_request *request, struct api_reply *reply, int64_t *limit);
 
@@ -127,9 +95,6 @@ bool api_precondition(const struct api_request *request, struct api_reply *reply
  */
 void api_list_directory(struct api *api, const struct api_request *request, struct api_reply *reply,
 			enum model_kind kind, const char *hide);
-
-/* The revision of an object in the directory; 0 when it is not there. */
-int64_t api_revision_of(struct api *api, enum model_kind kind, const char *key);
 
 /* 404: there is no object of that kind and key. */
 void api_problem_missing(struct api_reply *reply, enum model_kind kind, const char *key);

@@ -46,7 +46,7 @@ static void print_who(struct api *api, const struct api_principal *who, char out
 		return;
 	}
 	(void)snprintf(out, WHO_SIZE, "%s %s", roles[who->role].text, who->id);
-	(void)directory_get(api->directory, roles[who->role].kind, who->id, append_name, out);
+	(void)directory_get(api->control.directory, roles[who->role].kind, who->id, append_name, out);
 }
 
 /* Is it PREFIX, something, SUFFIX? */
@@ -75,7 +75,7 @@ void api_audit_done(void *ctx, const struct api_request *request, const struct a
 	if (!is_change(request) || reply->status >= 300)
 		return;
 	print_who(api, &request->principal, who);
-	log_notice(api->log, "change", LOG_STR("by", who), LOG_STR("method", request->method),
+	log_notice(api->control.log, "change", LOG_STR("by", who), LOG_STR("method", request->method),
 		   LOG_STR("path", request->path), LOG_STR("from", request->from),
 		   LOG_STR("object", reply->location[0] != '\0' ? reply->location : request->path));
 }
@@ -118,13 +118,13 @@ void api_audit_refused(void *ctx, const struct api_request *request, int status)
 	struct api *api = ctx;
 	char who[WHO_SIZE];
 	uint64_t left_out;
-	if (!may_write(&api->audit, veer_clock_monotonic_ms(api->clock), &left_out))
+	if (!may_write(&api->audit, veer_clock_monotonic_ms(api->control.clock), &left_out))
 		return;
 	if (request->principal.role == API_ROLE_ANONYMOUS)
 		print_claim(request, who);
 	else
 		print_who(api, &request->principal, who);
-	log_warn(api->log, "refused", LOG_STR("by", who), LOG_STR("method", request->method),
+	log_warn(api->control.log, "refused", LOG_STR("by", who), LOG_STR("method", request->method),
 		 LOG_STR("path", request->path), LOG_STR("from", request->from), LOG_INT("status", status),
 		 LOG_STR("reason", request->why_refused != NULL ? request->why_refused : "-"),
 		 LOG_INT("left_out", (int64_t)left_out));

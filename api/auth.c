@@ -82,14 +82,14 @@ bool api_authenticate(void *ctx, struct api_request *request)
 		return true;
 	}
 	char id[API_ID_SIZE] = "", hash[CRYPTO_SHA256_HEX_SIZE];
-	struct credential credential = {.now_s = veer_clock_wall_ns(api->clock) / 1000000000};
+	struct credential credential = {.now_s = veer_clock_wall_ns(api->control.clock) / 1000000000};
 	bool is_formed = split_bearer(request->authorization, id, sizeof id, &secret);
 	if (crypto_sha256_hex(secret, strlen(secret), hash) != VEER_OK)
 		return false;
 	size_t kind = 0;
 	while (kind < 2 && strncmp(id, kinds[kind].prefix, strlen(kinds[kind].prefix)) != 0)
 		kind++;
-	(void)directory_get(api->directory, kinds[kind].kind, id, read_credential, &credential);
+	(void)directory_get(api->control.directory, kinds[kind].kind, id, read_credential, &credential);
 	if (!crypto_equal(hash, credential.hash, sizeof hash) || !is_formed)
 		return false;
 	if (credential.why_not != NULL) { /* only whoever knows the secret is told */
@@ -97,7 +97,7 @@ bool api_authenticate(void *ctx, struct api_request *request)
 		return false;
 	}
 	if (kinds[kind].role == API_ROLE_TOKEN)
-		token_use_note(api->token_uses, id, credential.now_s);
+		token_use_note(api->control.token_uses, id, credential.now_s);
 	who->role = kinds[kind].role;
 	who->scopes = credential.scopes;
 	(void)snprintf(who->id, sizeof who->id, "%s", id);
@@ -110,12 +110,12 @@ bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope s
 						[API_ROLE_AGENT] = MODEL_KIND_AGENT,
 						[API_ROLE_NAMESERVER] = MODEL_KIND_NAMESERVER};
 	struct api *api = ctx;
-	struct credential credential = {.now_s = veer_clock_wall_ns(api->clock) / 1000000000};
+	struct credential credential = {.now_s = veer_clock_wall_ns(api->control.clock) / 1000000000};
 	if (who->role == API_ROLE_ANONYMOUS || who->role == API_ROLE_OWNER)
 		return true;
 	if (who->role == API_ROLE_NAMESERVER && who->id[0] == '\0') /* by its user: nothing of that can be revoked */
 		return true;
-	(void)directory_get(api->directory, kinds[who->role], who->id, read_credential, &credential);
+	(void)directory_get(api->control.directory, kinds[who->role], who->id, read_credential, &credential);
 	bool is_good = credential.hash[0] != '\0' && credential.why_not == NULL;
 	return is_good &&
 	       (who->role != API_ROLE_TOKEN || (credential.scopes & ((unsigned)scope | API_SCOPE_ADMIN)) != 0);

@@ -43,13 +43,13 @@ static void backup_close(struct api_stream_source *self)
 static int make_copy(struct api *api, enum veer_err *err)
 {
 	char path[WITNESS_PATH_SIZE + 16];
-	(void)snprintf(path, sizeof path, "%s.backup-XXXXXX", api->witness.database);
+	(void)snprintf(path, sizeof path, "%s.backup-XXXXXX", api->control.witness.database);
 	int fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0) {
 		*err = veer_err_from_errno(errno);
 		return -1;
 	}
-	*err = store_backup(api->store, path);
+	*err = store_backup(api->control.store, path);
 	(void)unlink(path);
 	if (*err == VEER_OK)
 		return fd;
@@ -69,7 +69,7 @@ void handle_backup(void *ctx, struct api_request *request, struct api_reply *rep
 		return;
 	}
 	*s = (struct backup_source){.source = {backup_open, backup_pull, backup_close}, .fd = fd};
-	log_notice(api->log, "a backup is read", LOG_STR("by", api_principal_name(api, request)));
+	log_notice(api->control.log, "a backup is read", LOG_STR("by", api_principal_name(api, request)));
 	reply->content_type = "application/vnd.sqlite3";
 	reply->source = &s->source;
 }

@@ -35,7 +35,7 @@ static enum veer_err gathering_init(struct gathering *g, struct api *api, const 
 		return VEER_ENOMEM;
 	if (written != NULL)
 		g->checks[g->count++] = *written;
-	directory_list(api->directory, MODEL_KIND_CHECK, NULL, gather, g);
+	directory_list(api->control.directory, MODEL_KIND_CHECK, NULL, gather, g);
 	return VEER_OK;
 }
 
@@ -125,7 +125,7 @@ static bool add_pool(void *ctx, const struct directory_entry *entry)
 
 static enum veer_err must_fit(struct api *api, struct totals *totals, const char *pointer, struct veer_diag *diag)
 {
-	directory_list(api->directory, MODEL_KIND_POOL, NULL, add_pool, totals);
+	directory_list(api->control.directory, MODEL_KIND_POOL, NULL, add_pool, totals);
 	if (totals->endpoints > VERDICT_ENDPOINTS_MAX)
 		return veer_fail(diag, VEER_EINVAL, "%s: all pools together would have more than %d endpoints", pointer,
 				 VERDICT_ENDPOINTS_MAX);
@@ -169,7 +169,7 @@ static enum veer_err must_be_sound(struct api *api, const struct model_check *ch
 					unsound->name, VERDICT_NESTING_MAX);
 	}
 	if (err == VEER_OK) {
-		directory_list(api->directory, MODEL_KIND_POOL, NULL, pool_must_be_small, &pools);
+		directory_list(api->control.directory, MODEL_KIND_POOL, NULL, pool_must_be_small, &pools);
 		err = pools.err;
 	}
 	struct totals totals = {.g = &g, .except = ""};
@@ -181,11 +181,11 @@ static enum veer_err must_be_sound(struct api *api, const struct model_check *ch
 
 enum veer_err api_validate_parts(struct api *api, const struct model_check *check, struct veer_diag *diag)
 {
-	if (directory_count(api->directory, MODEL_KIND_CHECK) >= CHECKS_MAX &&
-	    api_revision_of(api, MODEL_KIND_CHECK, check->name) == 0)
+	if (directory_count(api->control.directory, MODEL_KIND_CHECK) >= CHECKS_MAX &&
+	    directory_revision_of(api->control.directory, MODEL_KIND_CHECK, check->name) == 0)
 		return veer_fail(diag, VEER_EINVAL, "/name: there are %d checks already", CHECKS_MAX);
 	for (uint32_t i = 0; i < check->of_count; i++) {
-		if (api_revision_of(api, MODEL_KIND_CHECK, check->of[i]) == 0)
+		if (directory_revision_of(api->control.directory, MODEL_KIND_CHECK, check->of[i]) == 0)
 			return veer_fail(diag, VEER_EINVAL, "/of/%u: there is no check \"%s\"", i, check->of[i]);
 	}
 	return check->of_count == 0 ? VEER_OK : must_be_sound(api, check, diag);

@@ -3,7 +3,7 @@
 #ifndef VEER_API_DELEGATION_COMPARE_H
 #define VEER_API_DELEGATION_COMPARE_H
 
-#include "api/api.h"
+#include "api/control.h"
 #include "api/delegation_judge.h"
 #include "base/resolvers.h"
 
@@ -19,7 +19,7 @@ struct delegation_outcome {
  * is a result all the same), VEER_ECLOSED (interrupted), VEER_ENOTFOUND (there is no such zone), those of the store,
  * VEER_ENOMEM.
  */
-enum veer_err delegation_compare(struct api *api, const struct resolvers *resolvers, int interrupt_fd, const char *zone,
-				 struct delegation_outcome *out);
+enum veer_err delegation_compare(struct control *control, const struct resolvers *resolvers, int interrupt_fd,
+				 const char *zone, struct delegation_outcome *out);
 
 #endif

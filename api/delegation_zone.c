@@ -15,8 +15,8 @@ struct stored {
 	bool is_bound;
 };
 
-static enum veer_err read_rrset(struct api *api, const struct zone_ref *zone, const uint8_t *owner, uint16_t type,
-				struct arena *arena, struct stored *out)
+static enum veer_err read_rrset(struct control *control, const struct zone_ref *zone, const uint8_t *owner,
+				uint16_t type, struct arena *arena, struct stored *out)
 {
 	struct store_object object;
 	struct rrset_key key = {.owner_len = name_len(owner), .type = type};
@@ -29,7 +29,7 @@ static enum veer_err read_rrset(struct api *api, const struct zone_ref *zone, co
 		return VEER_ENOMEM;
 	memcpy(key.owner, owner, key.owner_len);
 	zone_rrset_key(zone, owner, type, text);
-	enum veer_err err = store_get(api->store, MODEL_KIND_RRSET, text, arena, &object);
+	enum veer_err err = store_get(control->store, MODEL_KIND_RRSET, text, arena, &object);
 	if (err == VEER_OK)
 		err = veer_json_parse(object.value, object.value_len, STORE_VALUE_MAX, &json, NULL);
 	if (err == VEER_OK)
@@ -39,13 +39,13 @@ static enum veer_err read_rrset(struct api *api, const struct zone_ref *zone, co
 	return err == VEER_EIO || err == VEER_ENOMEM ? err : VEER_OK;
 }
 
-static enum veer_err read_addrs(struct api *api, const struct zone_ref *zone, uint16_t type, struct arena *arena,
-				struct delegation_host *host)
+static enum veer_err read_addrs(struct control *control, const struct zone_ref *zone, uint16_t type,
+				struct arena *arena, struct delegation_host *host)
 {
 	struct stored stored;
 	struct rdata_span rdata;
 	size_t pos = 0;
-	enum veer_err err = read_rrset(api, zone, host->name, type, arena, &stored);
+	enum veer_err err = read_rrset(control, zone, host->name, type, arena, &stored);
 	host->is_bound = host->is_bound || stored.is_bound;
 	while (stored.wire != NULL && rrset_next(&stored.view, &pos, &rdata)) {
 		struct veer_addr addr = {.family = type == RRTYPE_A ? VEER_FAMILY_V4 : VEER_FAMILY_V6};
@@ -56,13 +56,13 @@ static enum veer_err read_addrs(struct api *api, const struct zone_ref *zone, ui
 	return err;
 }
 
-static enum veer_err read_names(struct api *api, const struct zone_ref *zone, struct arena *arena,
+static enum veer_err read_names(struct control *control, const struct zone_ref *zone, struct arena *arena,
 				struct delegation_set *out)
 {
 	struct stored stored;
 	struct rdata_span rdata;
 	size_t pos = 0;
-	enum veer_err err = read_rrset(api, zone, zone->name, RRTYPE_NS, arena, &stored);
+	enum veer_err err = read_rrset(control, zone, zone->name, RRTYPE_NS, arena, &stored);
 	if (stored.wire != NULL)
 		out->ttl = stored.view.ttl;
 	while (stored.wire != NULL && rrset_next(&stored.view, &pos, &rdata)) {
@@ -74,19 +74,19 @@ static enum veer_err read_names(struct api *api, const struct zone_ref *zone, st
 	return err;
 }
 
-enum veer_err delegation_zone_read(struct api *api, const struct zone_ref *zone, struct delegation_set *out)
+enum veer_err delegation_zone_read(struct control *control, const struct zone_ref *zone, struct delegation_set *out)
 {
 	struct arena *arena = arena_new(SCRATCH);
 	memset(out, 0, sizeof *out);
 	if (arena == NULL)
 		return VEER_ENOMEM;
-	enum veer_err err = read_names(api, zone, arena, out);
+	enum veer_err err = read_names(control, zone, arena, out);
 	for (size_t i = 0; i < out->count && err == VEER_OK; i++) {
 		if (!name_is_under(out->hosts[i].name, zone->name))
 			continue;
-		err = read_addrs(api, zone, RRTYPE_A, arena, &out->hosts[i]);
+		err = read_addrs(control, zone, RRTYPE_A, arena, &out->hosts[i]);
 		if (err == VEER_OK)
-			err = read_addrs(api, zone, RRTYPE_AAAA, arena, &out->hosts[i]);
+			err = read_addrs(control, zone, RRTYPE_AAAA, arena, &out->hosts[i]);
 	}
 	arena_free(&arena);
 	return err;

@@ -33,7 +33,7 @@ struct wish {
 };
 
 struct delegations {
-	struct api *api;
+	struct control *control;
 	struct resolvers resolvers;
 	int wake_fd;          /* an eventfd: interrupts the thread, whatever it waits for */
 	pthread_mutex_t lock; /* guards what follows */
@@ -52,7 +52,7 @@ struct delegations {
 
 static int64_t now_ms(const struct delegations *d)
 {
-	return veer_clock_monotonic_ms(d->api->clock);
+	return veer_clock_monotonic_ms(d->control->clock);
 }
 
 static void wake(const struct delegations *d)
@@ -82,7 +82,7 @@ static void tell(struct delegations *d, const char *zone, enum delegation_state 
 	if (was == outcome->state || outcome->state == DELEGATION_UNCHECKED || d->is_silent ||
 	    (was == DELEGATION_UNCHECKED && outcome->state == DELEGATION_OK))
 		return;
-	log_write(d->api->log, is_bad ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "delegation",
+	log_write(d->control->log, is_bad ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "delegation",
 		  LOG_FIELDS(LOG_STR("zone", zone), LOG_STR("state", delegation_state_text(outcome->state)),
 			     LOG_STR("was", delegation_state_text(was)), LOG_STR("summary", outcome->summary)));
 }
@@ -91,9 +91,9 @@ static void note_resolvers(struct delegations *d, enum veer_err err)
 {
 	bool is_silent = err == VEER_ETIMEOUT;
 	if (is_silent != d->is_silent && is_silent)
-		log_notice(d->api->log, "no resolver answers: delegations are not compared with their parents");
+		log_notice(d->control->log, "no resolver answers: delegations are not compared with their parents");
 	else if (is_silent != d->is_silent)
-		log_notice(d->api->log, "a resolver answers: delegations are compared with their parents");
+		log_notice(d->control->log, "a resolver answers: delegations are compared with their parents");
 	d->is_silent = is_silent;
 }
 
@@ -152,7 +152,7 @@ static bool choose(struct delegations *d, char zone[NAME_TEXT_SIZE], bool *is_wi
 static void work(struct delegations *d, const char *zone, bool is_wish)
 {
 	struct delegation_outcome outcome;
-	enum veer_err err = delegation_compare(d->api, &d->resolvers, d->wake_fd, zone, &outcome);
+	enum veer_err err = delegation_compare(d->control, &d->resolvers, d->wake_fd, zone, &outcome);
 	if (outcome.result != NULL)
 		note_resolvers(d, err);
 	d->free_ms = now_ms(d) + (d->is_silent ? SILENT_MS : GAP_MS);
@@ -205,8 +205,8 @@ static void walk(struct delegations *d)
 	d->walk++;
 	do {
 		page.count = 0;
-		directory_list(d->api->directory, MODEL_KIND_ZONE, page.last[0] != '\0' ? page.last : NULL, see_zone,
-			       &page);
+		directory_list(d->control->directory, MODEL_KIND_ZONE, page.last[0] != '\0' ? page.last : NULL,
+			       see_zone, &page);
 	} while (page.count == WALK_PAGE);
 	forget_unseen(d);
 	d->walk_ms = now_ms(d) + WALK_MS;
@@ -236,13 +236,13 @@ static void *delegations_main(void *ctx)
 
 /* --- interface ---------------------------------------------------------------------------------------------- */
 
-struct delegations *delegations_new(struct api *api, const struct resolvers *resolvers)
+struct delegations *delegations_new(struct control *control, const struct resolvers *resolvers)
 {
 	pthread_condattr_t monotonic;
 	struct delegations *d = calloc(1, sizeof *d);
 	if (d == NULL)
 		return NULL;
-	d->api = api;
+	d->control = control;
 	d->resolvers = *resolvers;
 	(void)pthread_mutex_init(&d->lock, NULL);
 	(void)pthread_condattr_init(&monotonic);
@@ -370,7 +370,7 @@ void delegations_count(struct delegations *d, uint64_t counts[DELEGATION_STATES]
 	memcpy(counts, d->table.counts, sizeof d->table.counts);
 	(void)pthread_mutex_unlock(&d->lock);
 	if (!d->has_thread)
-		counts[DELEGATION_UNCHECKED] = directory_count(d->api->directory, MODEL_KIND_ZONE);
+		counts[DELEGATION_UNCHECKED] = directory_count(d->control->directory, MODEL_KIND_ZONE);
 }
 
 json_t *delegations_items(struct delegations *d, size_t max)

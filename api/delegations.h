@@ -13,7 +13,7 @@
 #ifndef VEER_API_DELEGATIONS_H
 #define VEER_API_DELEGATIONS_H
 
-#include "api/api.h"
+#include "api/control.h"
 #include "api/delegation_judge.h"
 #include "base/resolvers.h"
 
@@ -23,7 +23,7 @@ struct delegations;
 
 /* Start the thread, unless the resolvers are "none". NULL when memory, descriptors or threads are out. `api` is
  * borrowed. */
-struct delegations *delegations_new(struct api *api, const struct resolvers *resolvers);
+struct delegations *delegations_new(struct control *control, const struct resolvers *resolvers);
 /* Interrupt what is under way and answer who waits: for the shutdown, before the workers are waited for. */
 void delegations_stop(struct delegations *delegations);
 /* Nobody may use it any more, the hub least of all. Sets the caller's pointer to NULL. */

@@ -307,3 +307,16 @@ size_t directory_count(struct directory *directory, enum model_kind kind)
 	directory_read_end(directory);
 	return count;
 }
+
+static bool take_revision(void *ctx, const struct directory_entry *entry)
+{
+	*(int64_t *)ctx = entry->revision;
+	return true;
+}
+
+int64_t directory_revision_of(struct directory *directory, enum model_kind kind, const char *key)
+{
+	int64_t revision = 0;
+	(void)directory_get(directory, kind, key, take_revision, &revision);
+	return revision;
+}

@@ -66,6 +66,8 @@ enum veer_err directory_get(struct directory *directory, enum model_kind kind, c
 			    void *ctx);
 /* Call `fn` for each object of the kind with a key greater than `after` (NULL: all), in order of keys. */
 void directory_list(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn, void *ctx);
+/* The revision of an object; 0 when it is not there. */
+int64_t directory_revision_of(struct directory *directory, enum model_kind kind, const char *key);
 /* How many objects of the kind there are. */
 size_t directory_count(struct directory *directory, enum model_kind kind);
 

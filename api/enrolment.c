@@ -41,7 +41,7 @@ bool identity_has_room(struct api *api, struct api_reply *reply, bool is_agent, 
 {
 	struct others others = {.name = name};
 	if (is_agent)
-		directory_list(api->directory, MODEL_KIND_AGENT, NULL, count_other, &others);
+		directory_list(api->control.directory, MODEL_KIND_AGENT, NULL, count_other, &others);
 	if (others.count >= VERDICT_AGENTS_MAX)
 		api_problem(reply, 422, "no-room", "there are %d agents already: revoke one first", VERDICT_AGENTS_MAX);
 	return others.count < VERDICT_AGENTS_MAX;
@@ -119,8 +119,8 @@ static void reply_identity(struct api_reply *reply, const struct enrolment *enro
 static void note_replaced(struct api *api, const struct replaced *r, const char *id)
 {
 	for (size_t i = 2; i < r->count; i++) {
-		revocations_note(api, r->ops[i].kind, r->ops[i].key);
-		log_notice(api->log, "replaced", LOG_STR("id", r->ops[i].key), LOG_STR("name", r->name),
+		revocations_note(&api->control, r->ops[i].kind, r->ops[i].key);
+		log_notice(api->control.log, "replaced", LOG_STR("id", r->ops[i].key), LOG_STR("name", r->name),
 			   LOG_STR("by", id));
 	}
 }
@@ -179,16 +179,16 @@ static void exchange(struct api *api, struct api_request *request, struct api_re
 	}
 	int64_t revision;
 	/* one after the other: two that enrol with one name, or for the last place, at once must see each other */
-	write_gate_enter(&api->write_gate, true);
+	write_gate_enter(&api->control.write_gate, true);
 	bool is_committed = identity_has_room(api, reply, is_agent, r.name);
 	if (is_committed) {
-		directory_list(api->directory, kind, NULL, add_replaced, &r);
+		directory_list(api->control.directory, kind, NULL, add_replaced, &r);
 		is_committed = api_commit(api, reply, r.ops, r.count, &revision);
 	}
-	write_gate_leave(&api->write_gate);
+	write_gate_leave(&api->control.write_gate);
 	if (!is_committed)
 		return;
-	log_notice(api->log, "enrolled", LOG_STR("id", id), LOG_STR("name", r.name));
+	log_notice(api->control.log, "enrolled", LOG_STR("id", id), LOG_STR("name", r.name));
 	note_replaced(api, &r, id);
 	reply_identity(reply, enrolment, id);
 }
@@ -213,13 +213,13 @@ static void answer_again(struct api *api, struct api_reply *reply, const struct 
 	bool is_same = nonce_hash != NULL && strlen(nonce_hash) == CRYPTO_SHA256_HEX_SIZE - 1 && id != NULL &&
 		       crypto_equal(nonce_hash, enrolment->nonce_hash, CRYPTO_SHA256_HEX_SIZE) &&
 		       crypto_sha256_hex(enrolment->credential, strlen(enrolment->credential), hash) == VEER_OK &&
-		       directory_get(api->directory, kind, id, copy_hash, stored) == VEER_OK &&
+		       directory_get(api->control.directory, kind, id, copy_hash, stored) == VEER_OK &&
 		       crypto_equal(hash, stored, sizeof hash);
 	if (!is_same) {
 		refuse(reply);
 		return;
 	}
-	log_notice(api->log, "enrolled before; the reply is given again", LOG_STR("id", id),
+	log_notice(api->control.log, "enrolled before; the reply is given again", LOG_STR("id", id),
 		   LOG_STR("name", field(enrolment->object, "name")));
 	reply_identity(reply, enrolment, id);
 }
@@ -238,7 +238,7 @@ static bool look_up(struct api *api, const char *token, const char *nonce, struc
 	if (crypto_sha256_hex(token, strlen(token), enrolment->hash) != VEER_OK ||
 	    !make_credential(enrolment, token, nonce))
 		return false;
-	(void)directory_get(api->directory, MODEL_KIND_ENROLMENT, enrolment->hash, copy_object, enrolment);
+	(void)directory_get(api->control.directory, MODEL_KIND_ENROLMENT, enrolment->hash, copy_object, enrolment);
 	return true;
 }
 
@@ -266,7 +266,7 @@ void handle_enrol(void *ctx, struct api_request *request, struct api_reply *repl
 		api_problem_invalid(reply, &diag);
 	else if (!is_looked_up)
 		api_problem_err(reply, VEER_ENOMEM);
-	else if (!is_good(&enrolment, kinds[kind], veer_clock_wall_ns(api->clock) / 1000000000))
+	else if (!is_good(&enrolment, kinds[kind], veer_clock_wall_ns(api->control.clock) / 1000000000))
 		refuse(reply);
 	else if (region != NULL && enrolled_region != NULL && strcmp(region, enrolled_region) != 0)
 		api_problem(reply, 409, "region", "the token is for region \"%s\", not \"%s\"", enrolled_region,

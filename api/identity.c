@@ -68,14 +68,15 @@ void handle_identity_create(void *ctx, struct api_request *request, struct api_r
 		veer_json_fail(&c, "region", VEER_EINVAL, "\"%s\" is not a name (1 to 63 of a-z 0-9 -)", region);
 	enum veer_err err = veer_json_end(&c);
 	char secret[SECRET_SIZE], hash[CRYPTO_SHA256_HEX_SIZE], expires[VEER_RFC3339_SIZE];
-	int64_t expires_ns = veer_clock_wall_ns(api->clock) + (int64_t)ENROLMENT_HOURS * 3600 * 1000000000;
+	int64_t expires_ns = veer_clock_wall_ns(api->control.clock) + (int64_t)ENROLMENT_HOURS * 3600 * 1000000000;
 	veer_rfc3339(expires_ns, expires);
-	struct expired e = {.arena = request->arena, .count = 1, .now_s = veer_clock_wall_ns(api->clock) / 1000000000};
+	struct expired e = {
+		.arena = request->arena, .count = 1, .now_s = veer_clock_wall_ns(api->control.clock) / 1000000000};
 	int64_t revision;
-	directory_list(api->directory, MODEL_KIND_ENROLMENT, NULL, add_expired, &e);
+	directory_list(api->control.directory, MODEL_KIND_ENROLMENT, NULL, add_expired, &e);
 	if (e.count < 1 + EXPIRED_AT_ONCE)
-		directory_list(api->directory, is_agent ? MODEL_KIND_AGENT : MODEL_KIND_NAMESERVER, NULL, add_revoked,
-			       &e);
+		directory_list(api->control.directory, is_agent ? MODEL_KIND_AGENT : MODEL_KIND_NAMESERVER, NULL,
+			       add_revoked, &e);
 	if (err != VEER_OK) {
 		api_problem_invalid(reply, &diag);
 	} else if (!identity_has_room(api, reply, is_agent, name)) {
@@ -121,7 +122,7 @@ void handle_identity_get(void *ctx, struct api_request *request, struct api_repl
 	struct api *api = ctx;
 	enum model_kind kind = (enum model_kind)request->arg;
 	struct found_identity found = {0};
-	if (directory_get(api->directory, kind, request->params[0], copy_identity, &found) != VEER_OK) {
+	if (directory_get(api->control.directory, kind, request->params[0], copy_identity, &found) != VEER_OK) {
 		api_problem_missing(reply, kind, request->params[0]);
 		return;
 	}
@@ -137,7 +138,7 @@ static void remove_revoked(struct api *api, struct api_request *request, struct 
 	int64_t revision;
 	struct store_op op = {.op = STORE_DEL, .kind = kind, .key = request->params[0], .expect = found->revision};
 	if (api_commit(api, reply, &op, 1, &revision))
-		log_notice(api->log, "removed", LOG_STR("id", request->params[0]),
+		log_notice(api->control.log, "removed", LOG_STR("id", request->params[0]),
 			   LOG_STR("by", api_principal_name(api, request)));
 }
 
@@ -152,7 +153,7 @@ void handle_identity_revoke(void *ctx, struct api_request *request, struct api_r
 	struct found_identity found = {0};
 	struct store_op op;
 	int64_t revision;
-	if (directory_get(api->directory, kind, request->params[0], copy_identity, &found) != VEER_OK) {
+	if (directory_get(api->control.directory, kind, request->params[0], copy_identity, &found) != VEER_OK) {
 		api_problem_missing(reply, kind, request->params[0]);
 		return;
 	}
@@ -163,15 +164,16 @@ void handle_identity_revoke(void *ctx, struct api_request *request, struct api_r
 		return;
 	}
 	(void)json_object_set_new(found.object, "state", json_string("revoked"));
-	(void)json_object_set_new(found.object, "revoked_s", json_integer(veer_clock_wall_ns(api->clock) / 1000000000));
+	(void)json_object_set_new(found.object, "revoked_s",
+				  json_integer(veer_clock_wall_ns(api->control.clock) / 1000000000));
 	if (!secret_put_op(request, kind, request->params[0], found.object, found.revision, &op)) {
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
 	if (!api_commit(api, reply, &op, 1, &revision))
 		return;
-	revocations_note(api, kind, request->params[0]);
-	log_notice(api->log, "revoked", LOG_STR("id", request->params[0]),
+	revocations_note(&api->control, kind, request->params[0]);
+	log_notice(api->control.log, "revoked", LOG_STR("id", request->params[0]),
 		   LOG_STR("by", api_principal_name(api, request)));
 }
 

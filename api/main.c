@@ -61,7 +61,7 @@ static void directory_of(const char *store_url, char *out, size_t size)
  */
 static enum veer_err open_store(struct api *api, const struct options *o, struct veer_diag *diag)
 {
-	struct witness *w = &api->witness;
+	struct witness *w = &api->control.witness;
 	enum veer_err err = witness_open(o->store, w, diag);
 	if (err == VEER_OK && !o->create && witness_misses_store(w))
 		return veer_fail(diag, VEER_ENOTFOUND,
@@ -69,29 +69,29 @@ static enum veer_err open_store(struct api *api, const struct options *o, struct
 				 "restore); --create begins an empty one",
 				 w->database, w->store_id[0] != '\0' ? w->path : "its log");
 	if (err == VEER_OK)
-		err = store_open(o->store, &api->store, diag);
+		err = store_open(o->store, &api->control.store, diag);
 	if (err != VEER_OK)
 		return err;
-	enum history_cause cause = witness_judge(w, api->store);
+	enum history_cause cause = witness_judge(w, api->control.store);
 	if (cause == HISTORY_REWIND)
-		log_warn(api->log, "the store has gone back: it is older than what was remembered of it",
-			 LOG_INT("revision", store_revision(api->store)), LOG_INT("remembered", w->revision));
-	err = store_begin_lineage(api->store, cause);
+		log_warn(api->control.log, "the store has gone back: it is older than what was remembered of it",
+			 LOG_INT("revision", store_revision(api->control.store)), LOG_INT("remembered", w->revision));
+	err = store_begin_lineage(api->control.store, cause);
 	if (err != VEER_OK)
 		return veer_fail(diag, err, "%s: no lineage can be begun: %s", o->store, veer_err_text(err));
 	struct veer_diag why = {""};
-	if (witness_write(w, api->store, &why) != VEER_OK)
-		log_error(api->log, "the store cannot be remembered beside it", LOG_STR("why", why.text));
+	if (witness_write(w, api->control.store, &why) != VEER_OK)
+		log_error(api->control.log, "the store cannot be remembered beside it", LOG_STR("why", why.text));
 	const struct health_config health = {
-		.store = api->store, .clock = api->clock, .loop = api->loop, .log = api->log};
+		.store = api->control.store, .clock = api->control.clock, .loop = api->loop, .log = api->control.log};
 	if (!health_start(&api->health, &health))
 		return veer_fail(diag, VEER_ELIMIT, "no threads left");
-	err = revocations_apply(api);
+	err = revocations_apply(&api->control);
 	if (err != VEER_OK)
 		return veer_fail(diag, err, "%s: what was revoked cannot be kept so: %s", o->store, veer_err_text(err));
 	/* if it fails, the hub tries again */
-	if (store_is_unsettled(api->store))
-		(void)settle_store(api);
+	if (store_is_unsettled(api->control.store))
+		(void)settle_store(&api->control);
 	return VEER_OK;
 }
 
@@ -107,18 +107,19 @@ static void on_watch(void *ctx)
 	struct api *api = ctx;
 	char zone[UPLINK_ZONE_SIZE];
 	uint32_t serial;
-	if (store_is_unsettled(api->store))
-		(void)settle_store(api);
-	while (uplink_next_serial(api->uplinks, zone, &serial))
-		if (settle_serial(api, zone, serial) == VEER_OK)
-			log_notice(api->log, "a name server has seen a higher serial: the zone's is raised above it",
+	if (store_is_unsettled(api->control.store))
+		(void)settle_store(&api->control);
+	while (uplink_next_serial(api->control.uplinks, zone, &serial))
+		if (settle_serial(&api->control, zone, serial) == VEER_OK)
+			log_notice(api->control.log,
+				   "a name server has seen a higher serial: the zone's is raised above it",
 				   LOG_STR("zone", zone), LOG_INT("serial", serial));
 }
 
 static bool digest_at(void *ctx, const char *lineage, int64_t revision, struct digest_pair *out)
 {
 	const struct api *api = ctx;
-	return feed_digest_at(hub_feed(api->hub), lineage, revision, out);
+	return feed_digest_at(hub_feed(api->control.hub), lineage, revision, out);
 }
 
 static enum veer_err read_resolvers(const struct options *o, struct resolvers *out, struct veer_diag *diag)
@@ -132,10 +133,10 @@ static enum veer_err open_delegations(struct api *api, const struct options *o, 
 	enum veer_err err = read_resolvers(o, &resolvers, diag);
 	if (err != VEER_OK)
 		return err;
-	api->delegations = delegations_new(api, &resolvers);
-	if (api->delegations == NULL)
+	api->control.delegations = delegations_new(&api->control, &resolvers);
+	if (api->control.delegations == NULL)
 		return veer_fail(diag, VEER_ELIMIT, "no threads left");
-	hub_tell(api->hub, delegations_note, api->delegations);
+	hub_tell(api->control.hub, delegations_note, api->control.delegations);
 	return VEER_OK;
 }
 
@@ -148,40 +149,40 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 		err = open_store(api, o, diag);
 	if (err != VEER_OK)
 		return err;
-	api->directory = directory_new();
-	api->uplinks = uplink_table_new();
-	api->assignments = assignment_hub_new(store_id(api->store));
-	api->trail = trail_new();
-	api->token_uses = token_uses_new();
-	if (api->token_uses == NULL || api->directory == NULL || api->uplinks == NULL || api->assignments == NULL ||
-	    api->trail == NULL)
+	api->control.directory = directory_new();
+	api->control.uplinks = uplink_table_new();
+	api->control.assignments = assignment_hub_new(store_id(api->control.store));
+	api->control.trail = trail_new();
+	api->control.token_uses = token_uses_new();
+	if (api->control.token_uses == NULL || api->control.directory == NULL || api->control.uplinks == NULL ||
+	    api->control.assignments == NULL || api->control.trail == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
-	uplink_table_follow(api->uplinks, api->trail, store_id(api->store));
-	err = hub_new(api->store, api->directory, dir, api->log, &api->hub, diag);
-	if (err == VEER_OK && (api->answers = answers_new(api->directory, api->log)) == NULL)
+	uplink_table_follow(api->control.uplinks, api->control.trail, store_id(api->control.store));
+	err = hub_new(api->control.store, api->control.directory, dir, api->control.log, &api->control.hub, diag);
+	if (err == VEER_OK && (api->control.answers = answers_new(api->control.directory, api->control.log)) == NULL)
 		err = veer_fail(diag, VEER_ELIMIT, "no threads left");
-	struct controller_config config = {.clock = api->clock,
-					   .store = api->store,
-					   .directory = api->directory,
-					   .assignments = api->assignments,
-					   .log = api->log,
-					   .trail = api->trail,
+	struct controller_config config = {.clock = api->control.clock,
+					   .store = api->control.store,
+					   .directory = api->control.directory,
+					   .assignments = api->control.assignments,
+					   .log = api->control.log,
+					   .trail = api->control.trail,
 					   .history = (size_t)o->history};
 	if (err == VEER_OK) {
 		const struct hub_history history = {
-			.witness = &api->witness, .on_rewound = on_rewound, .on_watch = on_watch, .ctx = api};
-		config.feed = hub_feed(api->hub);
-		uplink_table_compare(api->uplinks, api->log, digest_at, api);
-		hub_watch_over(api->hub, &history);
-		hub_follow(api->hub, api->trail);
+			.witness = &api->control.witness, .on_rewound = on_rewound, .on_watch = on_watch, .ctx = api};
+		config.feed = hub_feed(api->control.hub);
+		uplink_table_compare(api->control.uplinks, api->control.log, digest_at, api);
+		hub_watch_over(api->control.hub, &history);
+		hub_follow(api->control.hub, api->control.trail);
 	}
 	if (err == VEER_OK)
-		err = controller_new(&config, &api->controller, diag);
+		err = controller_new(&config, &api->control.controller, diag);
 	if (err == VEER_OK)
 		err = open_delegations(api, o, diag);
-	if (err == VEER_OK && hub_start(api->hub, api->controller, api->assignments) != VEER_OK)
+	if (err == VEER_OK && hub_start(api->control.hub, api->control.controller, api->control.assignments) != VEER_OK)
 		err = veer_fail(diag, VEER_ELIMIT, "no threads left");
-	if (err == VEER_OK && (api->zones = zone_keeper_new(api->store, api->log)) == NULL)
+	if (err == VEER_OK && (api->control.zones = zone_keeper_new(api->control.store, api->control.log)) == NULL)
 		err = veer_fail(diag, VEER_ELIMIT, "no threads left");
 	return err;
 }
@@ -201,7 +202,7 @@ static enum veer_err open_server(struct api *api, const struct options *o, const
 					   .has_feed_user = startup->feed_user.is_set,
 					   .feed_uid = startup->feed_user.uid,
 					   .is_socket_open = o->is_socket_open,
-					   .log = api->log};
+					   .log = api->control.log};
 	enum veer_err err = VEER_OK;
 	config.routes = api_routes(&config.route_count);
 	api->server = api_server_new(&config);
@@ -216,26 +217,26 @@ static enum veer_err open_server(struct api *api, const struct options *o, const
 /* In the reverse order of their needs: no new requests, no followers, no store. */
 static void close_parts(struct api *api)
 {
-	if (api->zones != NULL)
-		zone_keeper_stop(api->zones);
-	if (api->delegations != NULL)
-		delegations_stop(api->delegations);
-	if (api->hub != NULL)
-		hub_stop(api->hub);
+	if (api->control.zones != NULL)
+		zone_keeper_stop(api->control.zones);
+	if (api->control.delegations != NULL)
+		delegations_stop(api->control.delegations);
+	if (api->control.hub != NULL)
+		hub_stop(api->control.hub);
 	api_server_free(&api->server);
-	delegations_free(&api->delegations);
-	zone_keeper_free(&api->zones);
-	controller_free(&api->controller);
-	answers_free(&api->answers);
-	hub_free(&api->hub);
-	assignment_hub_free(&api->assignments);
-	uplink_table_free(&api->uplinks);
-	trail_free(&api->trail);
-	token_uses_free(&api->token_uses);
-	directory_free(&api->directory);
+	delegations_free(&api->control.delegations);
+	zone_keeper_free(&api->control.zones);
+	controller_free(&api->control.controller);
+	answers_free(&api->control.answers);
+	hub_free(&api->control.hub);
+	assignment_hub_free(&api->control.assignments);
+	uplink_table_free(&api->control.uplinks);
+	trail_free(&api->control.trail);
+	token_uses_free(&api->control.token_uses);
+	directory_free(&api->control.directory);
 	health_stop(&api->health);
-	store_close(&api->store);
-	witness_close(&api->witness);
+	store_close(&api->control.store);
+	witness_close(&api->control.witness);
 }
 
 /* Refuse files that no name server could use, before anything starts. */
@@ -271,7 +272,7 @@ static void watch_certificate(struct api *api, const struct options *o, const st
 	api->certificate = (struct certificate_watch){.cert_path = o->tls_cert,
 						      .key_path = o->tls_key,
 						      .loop = api->loop,
-						      .log = api->log,
+						      .log = api->control.log,
 						      .use = use_certificate,
 						      .ctx = api};
 	certificate_watch_start(&api->certificate, startup->pair.cert != NULL ? &startup->pair : NULL);
@@ -285,11 +286,12 @@ static void on_token_chores(void *ctx)
 static int serve(struct daemon *d, const struct options *o, struct startup *startup, bool *starts_anew)
 {
 	struct veer_diag diag = {""};
-	struct api api = {.clock = veer_clock_system(), .log = d->log, .loop = d->loop, .witness = {.fd = -1}};
-	write_gate_init(&api.write_gate);
+	struct api api = {.control = {.clock = veer_clock_system(), .log = d->log, .witness = {.fd = -1}},
+			  .loop = d->loop};
+	write_gate_init(&api.control.write_gate);
 	audit_init(&api.audit);
-	zone_turns_init(&api.zone_turns);
-	api.started_ms = veer_clock_monotonic_ms(api.clock);
+	zone_turns_init(&api.control.zone_turns);
+	api.started_ms = veer_clock_monotonic_ms(api.control.clock);
 	raise_descriptor_limit();
 	char dir[4096];
 	directory_of(o->store, dir, sizeof dir);
@@ -317,8 +319,8 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 		char port[16];
 		(void)snprintf(port, sizeof port, "%u", api_server_port(api.server));
 		daemon_ready(d, LOG_FIELDS(LOG_STR("store", o->store), LOG_STR("port", port),
-					   LOG_INT("revision", directory_revision(api.directory))));
-		if (!ticker_start(&api.token_chores, api.clock, TOKEN_CHORES_MS, on_token_chores, &api))
+					   LOG_INT("revision", directory_revision(api.control.directory))));
+		if (!ticker_start(&api.token_chores, api.control.clock, TOKEN_CHORES_MS, on_token_chores, &api))
 			log_error(d->log, "no thread left: tokens that have ended stay, and their uses are not stored");
 		status = daemon_run(d, o->tls_cert != NULL ? on_reload : NULL, &api);
 		ticker_stop(&api.token_chores);
@@ -328,9 +330,9 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 	certificate_watch_stop(&api.certificate);
 	*starts_anew = atomic_load(&api.is_rewound);
 	close_parts(&api);
-	zone_turns_deinit(&api.zone_turns);
+	zone_turns_deinit(&api.control.zone_turns);
 	audit_deinit(&api.audit);
-	write_gate_deinit(&api.write_gate);
+	write_gate_deinit(&api.control.write_gate);
 	return status;
 }
 

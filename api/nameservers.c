@@ -7,12 +7,12 @@ void handle_nameserver_adopt(void *ctx, struct api_request *request, struct api_
 {
 	struct api *api = ctx;
 	const char *who = request->params[0];
-	switch (uplink_adopt(api->uplinks, who)) {
+	switch (uplink_adopt(api->control.uplinks, who)) {
 	case UPLINK_ADOPTS:
-		log_notice(api->log, "a name server is told to follow this store", LOG_STR("nameserver", who),
+		log_notice(api->control.log, "a name server is told to follow this store", LOG_STR("nameserver", who),
 			   LOG_STR("by", api_principal_name(api, request)));
 		api_reply_json(reply, 202,
-			       json_pack("{s:s, s:s}", "nameserver", who, "store_id", store_id(api->store)));
+			       json_pack("{s:s, s:s}", "nameserver", who, "store_id", store_id(api->control.store)));
 		break;
 	case UPLINK_FOLLOWS:
 		api_problem(reply, 409, "not-quarantined",

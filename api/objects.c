@@ -27,7 +27,7 @@ struct reference {
 static enum veer_err must_exist(struct api *api, enum model_kind kind, const char *name, const char *pointer,
 				struct veer_diag *diag)
 {
-	if (api_revision_of(api, kind, name) != 0)
+	if (directory_revision_of(api->control.directory, kind, name) != 0)
 		return VEER_OK;
 	return veer_fail(diag, VEER_EINVAL, "%s: there is no %s \"%s\"", pointer, model_kind_text(kind), name);
 }
@@ -221,10 +221,10 @@ static void find_bound(struct reference *r)
 		r->err = VEER_ENOMEM;
 		return;
 	}
-	directory_list(r->api->directory, MODEL_KIND_ZONE, NULL, add_version, r);
+	directory_list(r->api->control.directory, MODEL_KIND_ZONE, NULL, add_version, r);
 	if (r->err == VEER_OK) {
 		enum veer_err err =
-			store_list(r->api->store, MODEL_KIND_RRSET, "", NULL, find_policy_in_rrset, r, NULL);
+			store_list(r->api->control.store, MODEL_KIND_RRSET, "", NULL, find_policy_in_rrset, r, NULL);
 		r->err = r->err == VEER_OK ? err : r->err;
 	}
 	json_decref(r->versions);
@@ -235,13 +235,13 @@ static enum veer_err find_users(struct api *api, enum model_kind kind, const cha
 {
 	struct reference r = {.api = api, .diag = diag, .name = name};
 	if (kind == MODEL_KIND_SITE)
-		directory_list(api->directory, MODEL_KIND_POOL, NULL, find_site_in_pool, &r);
+		directory_list(api->control.directory, MODEL_KIND_POOL, NULL, find_site_in_pool, &r);
 	else if (kind == MODEL_KIND_CHECK) {
-		directory_list(api->directory, MODEL_KIND_POOL, NULL, find_in_pool, &r);
+		directory_list(api->control.directory, MODEL_KIND_POOL, NULL, find_in_pool, &r);
 		if (r.err == VEER_OK)
-			directory_list(api->directory, MODEL_KIND_CHECK, NULL, find_in_check, &r);
+			directory_list(api->control.directory, MODEL_KIND_CHECK, NULL, find_in_check, &r);
 	} else if (kind == MODEL_KIND_POOL)
-		directory_list(api->directory, MODEL_KIND_POLICY, NULL, find_pool_in_policy, &r);
+		directory_list(api->control.directory, MODEL_KIND_POLICY, NULL, find_pool_in_policy, &r);
 	else
 		find_bound(&r);
 	return r.err;
@@ -284,7 +284,7 @@ void handle_object_get(void *ctx, struct api_request *request, struct api_reply 
 	struct api *api = ctx;
 	enum model_kind kind = (enum model_kind)request->arg;
 	struct found found = {0};
-	enum veer_err err = directory_get(api->directory, kind, request->params[0], copy_text, &found);
+	enum veer_err err = directory_get(api->control.directory, kind, request->params[0], copy_text, &found);
 	if (err == VEER_ENOTFOUND)
 		api_problem_missing(reply, kind, request->params[0]);
 	else if (err != VEER_OK || found.text == NULL)
@@ -319,11 +319,11 @@ static bool is_safe(struct api *api, struct api_request *request, struct api_rep
 	if (kind == MODEL_KIND_POOL) {
 		err = model_pool_parse(object, request->arena, &pool, NULL);
 		if (err == VEER_OK)
-			err = overrides_judge_pool(api->directory, &pool, force, request->arena, guard, &loss);
+			err = overrides_judge_pool(api->control.directory, &pool, force, request->arena, guard, &loss);
 	} else {
 		bool takes_nothing = kind != MODEL_KIND_SITE || state == NULL || strcmp(state, "out") != 0;
 		bool is_forced = takes_nothing || (force != NULL && strcmp(force, name) == 0);
-		err = overrides_judge_site(api->directory, name, is_forced, request->arena, guard, &loss);
+		err = overrides_judge_site(api->control.directory, name, is_forced, request->arena, guard, &loss);
 	}
 	if (err == VEER_EBUSY)
 		refuse_loss(request, reply, &loss, kind == MODEL_KIND_POOL ? loss.pool : name);
@@ -337,7 +337,8 @@ static void log_site(struct api *api, const struct api_request *request, enum mo
 {
 	const char *state = json_string_value(json_object_get(object, "state"));
 	if (kind == MODEL_KIND_SITE)
-		log_notice(api->log, "site", LOG_STR("name", json_string_value(json_object_get(object, "name"))),
+		log_notice(api->control.log, "site",
+			   LOG_STR("name", json_string_value(json_object_get(object, "name"))),
 			   LOG_STR("state", state != NULL ? state : "in"),
 			   LOG_STR("by", api_principal_name(api, request)));
 }
@@ -351,7 +352,7 @@ static void reply_committed(struct api *api, struct api_request *request, struct
 	if (kind != MODEL_KIND_POLICY || reply->body == NULL ||
 	    model_policy_parse(object, request->arena, &policy, NULL) != VEER_OK)
 		return;
-	json_t *shown = NULL, *warnings = policy_warnings(api, &policy);
+	json_t *shown = NULL, *warnings = policy_warnings(&api->control, &policy);
 	if (json_array_size(warnings) > 0 &&
 	    veer_json_parse(reply->body, reply->body_len, STORE_VALUE_MAX, &shown, NULL) == VEER_OK) {
 		(void)json_object_set(shown, "warnings", warnings);
@@ -365,7 +366,7 @@ static void commit_object(struct api *api, struct api_request *request, struct a
 			  const json_t *object, bool is_create)
 {
 	const char *name = json_string_value(json_object_get(object, "name"));
-	int64_t current = api_revision_of(api, kind, name), expect, revision;
+	int64_t current = directory_revision_of(api->control.directory, kind, name), expect, revision;
 	if (is_create && current != 0) {
 		api_problem(reply, 409, "exists", "there is a %s \"%s\" already", model_kind_text(kind), name);
 		return;
@@ -425,7 +426,7 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 		if (kind == MODEL_KIND_POLICY)
 			(void)json_object_del(object, "warnings"); /* the same, as a write was replied to */
 	}
-	write_gate_enter(&api->write_gate, false);
+	write_gate_enter(&api->control.write_gate, false);
 	if (!is_create && name != NULL && strcmp(name, request->params[0]) != 0)
 		api_problem(reply, 422, "invalid", "/name: is \"%s\", but the path says \"%s\": names do not change",
 			    name, request->params[0]);
@@ -434,7 +435,7 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 		api_problem_invalid(reply, &diag);
 	else if (may_write(api, request, reply, kind, json_string_value(json_object_get(object, "name"))))
 		commit_object(api, request, reply, kind, object, is_create);
-	write_gate_leave(&api->write_gate);
+	write_gate_leave(&api->control.write_gate);
 	json_decref(object);
 }
 
@@ -446,8 +447,8 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 	enum veer_err err;
 	int64_t expect, revision;
 	const char *name = request->params[0];
-	write_gate_enter(&api->write_gate, false);
-	int64_t current = api_revision_of(api, kind, name);
+	write_gate_enter(&api->control.write_gate, false);
+	int64_t current = directory_revision_of(api->control.directory, kind, name);
 	if (current == 0) {
 		api_problem_missing(reply, kind, name);
 	} else if (!may_write(api, request, reply, kind, name) || !api_precondition(request, reply, current, &expect)) {
@@ -460,7 +461,7 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 		struct store_op op = {.op = STORE_DEL, .kind = kind, .key = name, .expect = expect};
 		(void)api_commit(api, reply, &op, 1, &revision);
 	}
-	write_gate_leave(&api->write_gate);
+	write_gate_leave(&api->control.write_gate);
 }
 
 void handle_objects_list(void *ctx, struct api_request *request, struct api_reply *reply)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/change.h"
 #include "api/controller.h"
 #include "api/handlers.h"
 #include "api/overrides.h"
@@ -23,7 +24,7 @@ static const char *time_text(const struct api_request *request, int64_t wall_ns)
 /* When it ends: "expires_at" or "ttl_s", or NULL for never. */
 static const char *read_expiry(struct api *api, const struct api_request *request, struct json_cursor *c)
 {
-	int64_t now_ns = veer_clock_wall_ns(api->clock), at_ns = 0;
+	int64_t now_ns = veer_clock_wall_ns(api->control.clock), at_ns = 0;
 	const char *text = veer_json_str_or(c, "expires_at", VEER_RFC3339_SIZE + 16, NULL);
 	int64_t ttl_s = veer_json_int_or(c, "ttl_s", 1, TTL_MAX_S, 0);
 	if (text == NULL)
@@ -92,7 +93,7 @@ static void reply_refused(struct api_reply *reply, enum veer_err err, const stru
 static void log_wish(struct api *api, const struct override_wish *wish)
 {
 	for (size_t i = 0; i < wish->count; i++)
-		log_notice(api->log, "override", LOG_STR("endpoint", wish->endpoints[i]),
+		log_notice(api->control.log, "override", LOG_STR("endpoint", wish->endpoints[i]),
 			   LOG_STR("action", model_override_text(wish->action)), LOG_STR("owner", wish->owner),
 			   LOG_STR("reason", wish->reason),
 			   LOG_STR("expires", wish->expires_at != NULL ? wish->expires_at : "never"));
@@ -138,24 +139,25 @@ static void put_override(struct api *api, struct api_request *request, struct ap
 	veer_json_begin(&c, body, "", &diag);
 	read_wish(api, request, &c, &wish);
 	enum veer_err err = veer_json_end(&c);
-	write_gate_enter(&api->write_gate, true);
-	int64_t current = api_revision_of(api, MODEL_KIND_OVERRIDE, endpoint);
+	write_gate_enter(&api->control.write_gate, true);
+	int64_t current = directory_revision_of(api->control.directory, MODEL_KIND_OVERRIDE, endpoint);
 	if (err != VEER_OK) {
 		api_problem_invalid(reply, &diag);
 	} else if (api_may_change(api, request, reply, API_LIMIT_ENDPOINTS, endpoint) &&
 		   api_precondition(request, reply, current, &expect)) {
 		if (request->if_match != NULL || request->if_none_match != NULL)
 			wish.expect = expect;
-		err = overrides_put(api->store, api->directory, &wish, request->arena, &revision, &loss, &diag);
+		err = overrides_put(api->control.store, api->control.directory, &wish, request->arena, &revision, &loss,
+				    &diag);
 		if (err == VEER_OK) {
-			api_wait_for(api, revision);
+			change_wait(&api->control, revision);
 			log_wish(api, &wish);
 			api_reply_stored(api, reply, current == 0 ? 201 : 200, MODEL_KIND_OVERRIDE, endpoint);
 		} else {
 			reply_refused(reply, err, &loss, &diag);
 		}
 	}
-	write_gate_leave(&api->write_gate);
+	write_gate_leave(&api->control.write_gate);
 	json_decref(body);
 }
 
@@ -217,11 +219,11 @@ void handle_overrides_create(void *ctx, struct api_request *request, struct api_
 			return;
 		}
 	}
-	write_gate_enter(&api->write_gate, true);
-	err = overrides_put(api->store, api->directory, &wish, request->arena, &revision, &loss, &diag);
-	write_gate_leave(&api->write_gate);
+	write_gate_enter(&api->control.write_gate, true);
+	err = overrides_put(api->control.store, api->control.directory, &wish, request->arena, &revision, &loss, &diag);
+	write_gate_leave(&api->control.write_gate);
 	if (err == VEER_OK) {
-		api_wait_for(api, revision);
+		change_wait(&api->control, revision);
 		log_wish(api, &wish);
 		api_reply_json(
 			reply, 201,
@@ -245,8 +247,8 @@ void handle_override_delete(void *ctx, struct api_request *request, struct api_r
 	const char *endpoint = endpoint_of(request);
 	char source[TEXT_MAX] = "";
 	int64_t expect, revision;
-	(void)directory_get(api->directory, MODEL_KIND_OVERRIDE, endpoint, copy_source, source);
-	int64_t current = api_revision_of(api, MODEL_KIND_OVERRIDE, endpoint);
+	(void)directory_get(api->control.directory, MODEL_KIND_OVERRIDE, endpoint, copy_source, source);
+	int64_t current = directory_revision_of(api->control.directory, MODEL_KIND_OVERRIDE, endpoint);
 	if (current == 0) {
 		no_such_override(request, reply);
 	} else if (source[0] != '\0') {
@@ -256,7 +258,7 @@ void handle_override_delete(void *ctx, struct api_request *request, struct api_r
 		   api_precondition(request, reply, current, &expect)) {
 		struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_OVERRIDE, .key = endpoint, .expect = expect};
 		if (api_commit(api, reply, &op, 1, &revision))
-			log_notice(api->log, "override released", LOG_STR("endpoint", endpoint),
+			log_notice(api->control.log, "override released", LOG_STR("endpoint", endpoint),
 				   LOG_STR("by", api_principal_name(api, request)));
 	}
 }

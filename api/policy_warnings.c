@@ -6,9 +6,9 @@
 enum { SILENT_SERVER_MS = 60000 }; /* a name server that was not heard for so long is not spoken of */
 
 /* Name servers that do not know where clients are, for a policy that asks; an empty array when all do. */
-static void add_location(struct api *api, json_t *warnings)
+static void add_location(struct control *control, json_t *warnings)
 {
-	json_t *servers = uplink_list(api->uplinks, veer_clock_monotonic_ms(api->clock));
+	json_t *servers = uplink_list(control->uplinks, veer_clock_monotonic_ms(control->clock));
 	size_t i;
 	json_t *server;
 	json_array_foreach(servers, i, server)
@@ -30,11 +30,11 @@ static void add_location(struct api *api, json_t *warnings)
 	json_decref(servers);
 }
 
-json_t *policy_warnings(struct api *api, const struct model_policy *policy)
+json_t *policy_warnings(struct control *control, const struct model_policy *policy)
 {
 	json_t *warnings = json_array();
 	if (model_node_uses_location(policy->tree))
-		add_location(api, warnings);
+		add_location(control, warnings);
 	if (policy->when_all_down == MODEL_ALL_DOWN_SERVFAIL)
 		(void)json_array_append_new(
 			warnings,

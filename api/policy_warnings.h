@@ -7,11 +7,11 @@
 #ifndef VEER_API_POLICY_WARNINGS_H
 #define VEER_API_POLICY_WARNINGS_H
 
-#include "api/api.h"
+#include "api/control.h"
 
 struct model_policy;
 
 /* An array of sentences, empty when there is nothing to say. The caller's. NULL when memory is out. */
-json_t *policy_warnings(struct api *api, const struct model_policy *policy);
+json_t *policy_warnings(struct control *control, const struct model_policy *policy);
 
 #endif

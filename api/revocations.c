@@ -16,32 +16,32 @@ static const enum model_kind kinds[] = {MODEL_KIND_AGENT, MODEL_KIND_NAMESERVER,
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 /* Beside the witness. */
-static void path_of(const struct api *api, char out[WITNESS_PATH_SIZE])
+static void path_of(const struct control *control, char out[WITNESS_PATH_SIZE])
 {
-	const char *witness = api->witness.path, *slash = strrchr(witness, '/');
+	const char *witness = control->witness.path, *slash = strrchr(witness, '/');
 	int dir_len = slash != NULL ? (int)(slash - witness) + 1 : 0;
 	(void)snprintf(out, WITNESS_PATH_SIZE, "%.*srevoked-%s", dir_len, witness,
 		       witness + dir_len + sizeof "witness-" - 1);
 }
 
-void revocations_note(struct api *api, enum model_kind kind, const char *id)
+void revocations_note(struct control *control, enum model_kind kind, const char *id)
 {
-	char path[WITNESS_PATH_SIZE], line[API_ID_SIZE + 64];
-	if (api->witness.path[0] == '\0')
+	char path[WITNESS_PATH_SIZE], line[STORE_KEY_MAX + 64];
+	if (control->witness.path[0] == '\0')
 		return;
-	path_of(api, path);
-	int len = snprintf(line, sizeof line, "%s %.*s\n", model_kind_text(kind), API_ID_SIZE, id);
+	path_of(control, path);
+	int len = snprintf(line, sizeof line, "%s %.*s\n", model_kind_text(kind), STORE_KEY_MAX, id);
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	bool ok = fd >= 0 && file_write_all(fd, line, (size_t)len) == VEER_OK && fdatasync(fd) == 0;
 	if (!ok)
-		log_error(api->log, "a revocation cannot be kept beside the store", LOG_STR("path", path),
+		log_error(control->log, "a revocation cannot be kept beside the store", LOG_STR("path", path),
 			  LOG_STR("why", strerror(errno)));
 	if (fd >= 0)
 		(void)close(fd);
 }
 
 /* The identity with its state, or nothing: who is not enrolled needs no word. */
-static enum veer_err revoke_identity(struct api *api, const struct store_object *object)
+static enum veer_err revoke_identity(struct control *control, const struct store_object *object)
 {
 	json_t *json = NULL;
 	int64_t revision;
@@ -52,7 +52,7 @@ static enum veer_err revoke_identity(struct api *api, const struct store_object 
 		return VEER_OK;
 	}
 	(void)json_object_set_new(json, "state", json_string("revoked"));
-	(void)json_object_set_new(json, "revoked_s", json_integer(veer_clock_wall_ns(api->clock) / 1000000000));
+	(void)json_object_set_new(json, "revoked_s", json_integer(veer_clock_wall_ns(control->clock) / 1000000000));
 	char *text = veer_json_dump(json);
 	json_decref(json);
 	if (text == NULL)
@@ -63,30 +63,31 @@ static enum veer_err revoke_identity(struct api *api, const struct store_object 
 			      .value = text,
 			      .value_len = strlen(text),
 			      .expect = STORE_ANY};
-	err = store_commit(api->store, &op, 1, STORE_URGENT, &revision, NULL);
+	err = store_commit(control->store, &op, 1, STORE_URGENT, &revision, NULL);
 	free(text);
 	if (err == VEER_OK)
-		log_notice(api->log, "revoked again: the store was put back from before", LOG_STR("id", object->key));
+		log_notice(control->log, "revoked again: the store was put back from before",
+			   LOG_STR("id", object->key));
 	return err;
 }
 
-static enum veer_err revoke_one(struct api *api, enum model_kind kind, const char *id, struct arena *arena)
+static enum veer_err revoke_one(struct control *control, enum model_kind kind, const char *id, struct arena *arena)
 {
 	struct store_object object;
 	int64_t revision;
-	enum veer_err err = store_get(api->store, kind, id, arena, &object);
+	enum veer_err err = store_get(control->store, kind, id, arena, &object);
 	if (err == VEER_ENOTFOUND)
 		return VEER_OK;
 	if (err != VEER_OK || kind != MODEL_KIND_TOKEN)
-		return err == VEER_OK ? revoke_identity(api, &object) : err;
+		return err == VEER_OK ? revoke_identity(control, &object) : err;
 	struct store_op op = {.op = STORE_DEL, .kind = kind, .key = id, .expect = STORE_ANY};
-	err = store_commit(api->store, &op, 1, STORE_URGENT, &revision, NULL);
+	err = store_commit(control->store, &op, 1, STORE_URGENT, &revision, NULL);
 	if (err == VEER_OK)
-		log_notice(api->log, "removed again: the store was put back from before", LOG_STR("token", id));
+		log_notice(control->log, "removed again: the store was put back from before", LOG_STR("token", id));
 	return err;
 }
 
-static enum veer_err take_line(struct api *api, char *line, struct arena *arena)
+static enum veer_err take_line(struct control *control, char *line, struct arena *arena)
 {
 	char *space = strchr(line, ' ');
 	if (space == NULL)
@@ -94,15 +95,15 @@ static enum veer_err take_line(struct api *api, char *line, struct arena *arena)
 	*space = '\0';
 	for (size_t i = 0; i < KINDS; i++)
 		if (strcmp(line, model_kind_text(kinds[i])) == 0)
-			return revoke_one(api, kinds[i], space + 1, arena);
+			return revoke_one(control, kinds[i], space + 1, arena);
 	return VEER_OK;
 }
 
-enum veer_err revocations_apply(struct api *api)
+enum veer_err revocations_apply(struct control *control)
 {
 	char path[WITNESS_PATH_SIZE], *text = NULL;
 	size_t len = 0;
-	path_of(api, path);
+	path_of(control, path);
 	enum veer_err err = file_read(path, FILE_MAX, &text, &len, NULL);
 	if (err != VEER_OK)
 		return err == VEER_ENOTFOUND ? VEER_OK : err;
@@ -110,7 +111,7 @@ enum veer_err revocations_apply(struct api *api)
 	err = arena != NULL ? VEER_OK : VEER_ENOMEM;
 	for (char *line = text, *end; err == VEER_OK && (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		*end = '\0';
-		err = take_line(api, line, arena);
+		err = take_line(control, line, arena);
 		arena_reset(arena);
 	}
 	arena_free(&arena);

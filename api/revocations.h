@@ -8,11 +8,11 @@
 #ifndef VEER_API_REVOCATIONS_H
 #define VEER_API_REVOCATIONS_H
 
-#include "api/api.h"
+#include "api/control.h"
 
 /* An agent's or a name server's identity, or a token, was revoked: note it, durably. What stands in the way is said. */
-void revocations_note(struct api *api, enum model_kind kind, const char *id);
+void revocations_note(struct control *control, enum model_kind kind, const char *id);
 /* Revoke in the store what was revoked before. Errors: those of a commit. Before anybody is served. */
-enum veer_err revocations_apply(struct api *api);
+enum veer_err revocations_apply(struct control *control);
 
 #endif

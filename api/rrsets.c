@@ -11,6 +11,7 @@
 #include "api/handlers.h"
 #include "api/uri.h"
 #include "api/zone_data.h"
+#include "api/zone_need.h"
 #include "zones/model/rrset_object.h"
 
 enum { TRIES_MAX = 16, PAGE_BYTES_MAX = 4 << 20, PARSE_ARENA_BYTES = 4 << 20 };
@@ -95,7 +96,7 @@ static void reply_rrset(struct api *api, struct api_reply *reply, int status, co
 	} else if (err == VEER_ENOMEM) {
 		api_problem_err(reply, err);
 	} else {
-		zone_note_unreadable(api, key_text, diag.text);
+		zone_note_unreadable(&api->control, key_text, diag.text);
 		api_problem(reply, 500, "unreadable",
 			    "what is stored of this RRset cannot be read (%s): replace it with PUT, or delete it",
 			    diag.text);
@@ -122,7 +123,7 @@ void handle_rrset_get(void *ctx, struct api_request *request, struct api_reply *
 		return;
 	}
 	(void)rrset_key_print(&key, key_text);
-	enum veer_err err = store_get(api->store, MODEL_KIND_RRSET, key_text, request->arena, &object);
+	enum veer_err err = store_get(api->control.store, MODEL_KIND_RRSET, key_text, request->arena, &object);
 	if (err == VEER_OK)
 		reply_rrset(api, reply, 200, key_text, object.value, object.value_len, object.revision);
 	else if (err == VEER_ENOTFOUND)
@@ -148,7 +149,7 @@ struct rrset_page {
 static void add_unreadable(struct rrset_page *page, const char *key, char *why)
 {
 	api_make_utf8(why);
-	zone_note_unreadable(page->api, key, why);
+	zone_note_unreadable(&page->api->control, key, why);
 	if (page->unreadable == NULL)
 		page->unreadable = json_array();
 	json_t *item = json_pack("{s:s, s:s}", "rrset", key + page->prefix_len, "detail", why);
@@ -196,7 +197,7 @@ void handle_rrsets_list(void *ctx, struct api_request *request, struct api_reply
 	page->limit = (size_t)limit;
 	page->prefix_len = zone_prefix(&zone, prefix);
 	(void)snprintf(after, sizeof after, "%s%.*s", prefix, RRSET_KEY_SIZE - 1, after_text != NULL ? after_text : "");
-	enum veer_err err = store_list(api->store, MODEL_KIND_RRSET, prefix, after, add_to_page, page, NULL);
+	enum veer_err err = store_list(api->control.store, MODEL_KIND_RRSET, prefix, after, add_to_page, page, NULL);
 	if (err == VEER_OK && page->failed)
 		err = VEER_ECORRUPT;
 	json_t *answer = err == VEER_OK ? json_pack("{s:O}", "items", page->items) : NULL;
@@ -248,7 +249,7 @@ static bool look_at_pool(void *ctx, const struct directory_entry *entry)
 static bool look_into_pool(void *ctx, const char *pool)
 {
 	struct search *s = ctx;
-	(void)directory_get(s->api->directory, MODEL_KIND_POOL, pool, look_at_pool, s);
+	(void)directory_get(s->api->control.directory, MODEL_KIND_POOL, pool, look_at_pool, s);
 	return !s->is_found;
 }
 
@@ -260,7 +261,7 @@ static bool check_policy(struct rrset_write *w, const char *name)
 	s.wanted = w->key.type == RRTYPE_A      ? MODEL_ADDRESS_IPV4
 		   : w->key.type == RRTYPE_AAAA ? MODEL_ADDRESS_IPV6
 						: MODEL_ADDRESS_HOST;
-	if (directory_get(w->api->directory, MODEL_KIND_POLICY, name, read_policy, &s) != VEER_OK) {
+	if (directory_get(w->api->control.directory, MODEL_KIND_POLICY, name, read_policy, &s) != VEER_OK) {
 		fail(w, "/policy", "there is no policy \"%s\"", name);
 		return false;
 	}
@@ -316,7 +317,8 @@ static bool check_name(struct rrset_write *w)
 	char *slash = strrchr(prefix, '/');
 	if (slash != NULL)
 		slash[1] = '\0';
-	enum veer_err err = store_list(w->api->store, MODEL_KIND_RRSET, prefix, NULL, look_at_neighbour, &n, NULL);
+	enum veer_err err =
+		store_list(w->api->control.store, MODEL_KIND_RRSET, prefix, NULL, look_at_neighbour, &n, NULL);
 	if (err != VEER_OK) {
 		api_problem_err(w->reply, err);
 		return false;
@@ -340,14 +342,14 @@ static bool check_dname(struct rrset_write *w)
 	enum veer_err err = VEER_OK;
 	if (w->key.type == RRTYPE_DNAME) {
 		(void)zone_prefix(&w->zone, prefix);
-		err = store_list(w->api->store, MODEL_KIND_RRSET, prefix, NULL, look_for_descendant, &n, NULL);
+		err = store_list(w->api->control.store, MODEL_KIND_RRSET, prefix, NULL, look_for_descendant, &n, NULL);
 		if (err == VEER_OK && n.has_descendant)
 			fail(w, "/type", "there are names below this one, where a DNAME stands nothing may be");
 	}
 	unsigned above = name_label_count(w->key.owner) - name_label_count(w->zone.name);
 	for (unsigned i = 1; i <= above && err == VEER_OK && !n.has_descendant; i++) {
 		zone_rrset_key(&w->zone, name_skip(w->key.owner, i), RRTYPE_DNAME, prefix);
-		err = store_get(w->api->store, MODEL_KIND_RRSET, prefix, w->request->arena, &found);
+		err = store_get(w->api->control.store, MODEL_KIND_RRSET, prefix, w->request->arena, &found);
 		n.has_descendant = err == VEER_OK;
 		if (n.has_descendant)
 			fail(w, "/name", "is below a DNAME, where nothing may be");
@@ -412,10 +414,10 @@ static bool read_body(struct rrset_write *w)
 static bool read_current(struct rrset_write *w, struct store_object *current)
 {
 	(void)rrset_key_print(&w->key, w->key_text);
-	enum veer_err err = store_get(w->api->store, MODEL_KIND_RRSET, w->key_text, w->request->arena, current);
+	enum veer_err err = store_get(w->api->control.store, MODEL_KIND_RRSET, w->key_text, w->request->arena, current);
 	w->current = err == VEER_OK ? current->revision : 0;
 	if (err == VEER_OK || err == VEER_ENOTFOUND)
-		err = zone_soa_get(w->api, &w->zone, w->request->arena, &w->soa);
+		err = zone_soa_get(&w->api->control, &w->zone, w->request->arena, &w->soa);
 	if (err == VEER_ECORRUPT && w->key.type == RRTYPE_SOA && w->object != NULL) {
 		w->soa.serial = 0; /* the SOA is being replaced by a good one */
 		err = VEER_OK;
@@ -478,7 +480,8 @@ static enum veer_err commit(struct rrset_write *w, int64_t *revision)
 		ops[count++] = (struct store_op){
 			STORE_PUT, MODEL_KIND_RRSET, w->key_text, w->value, strlen(w->value), w->expect, 0};
 	/* what makes room is not refused for want of it */
-	return store_commit(w->api->store, ops, count, w->object == NULL ? STORE_URGENT : STORE_NORMAL, revision, NULL);
+	return store_commit(w->api->control.store, ops, count, w->object == NULL ? STORE_URGENT : STORE_NORMAL,
+			    revision, NULL);
 }
 
 static void reply_written(struct rrset_write *w, int64_t revision)
@@ -585,18 +588,18 @@ static void run_write(struct api *api, struct api_request *request, struct api_r
 	*w = (struct rrset_write){.api = api, .request = request, .reply = reply, .is_create = is_create, .body = body};
 	struct zone_ref named;
 	bool is_named = zone_name_parse(request->params[0], &named, NULL) == VEER_OK; /* else no try gets far */
-	pthread_mutex_t *turn = zone_turn_take(&api->zone_turns, is_named ? named.text : "");
+	pthread_mutex_t *turn = zone_turn_take(&api->control.zone_turns, is_named ? named.text : "");
 	/* Who binds keeps others from deleting the policy between looking and committing. */
 	bool is_binding = json_object_get(body, "policy") != NULL;
 	bool is_done = false;
 	if (is_binding)
-		write_gate_enter(&api->write_gate, false);
+		write_gate_enter(&api->control.write_gate, false);
 	for (unsigned i = 0; i < TRIES_MAX && !is_done; i++) {
 		is_done = body != NULL ? try_write(w) : try_delete(w);
 		forget_try(w);
 	}
 	if (is_binding)
-		write_gate_leave(&api->write_gate);
+		write_gate_leave(&api->control.write_gate);
 	zone_turn_give(turn);
 	if (!is_done)
 		api_problem_err(reply, VEER_ECONFLICT);

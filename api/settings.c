@@ -27,7 +27,7 @@ static bool copy_found(void *ctx, const struct directory_entry *entry)
 json_t *api_settings(struct api *api)
 {
 	struct found found = {0};
-	(void)directory_get(api->directory, MODEL_KIND_SETTINGS, settings_key, copy_found, &found);
+	(void)directory_get(api->control.directory, MODEL_KIND_SETTINGS, settings_key, copy_found, &found);
 	json_t *object = found.object != NULL ? found.object : json_object();
 	if (json_object_get(object, "freeze") == NULL)
 		(void)json_object_set_new(object, "freeze", json_pack("{s:b}", "on", 0));
@@ -64,7 +64,7 @@ static void dress_freeze(struct api *api, const struct api_request *request, jso
 static bool put_object(struct api *api, const struct api_request *request, struct api_reply *reply,
 		       enum model_kind kind, const char *key, const json_t *object)
 {
-	int64_t current = api_revision_of(api, kind, key), expect, revision = 0;
+	int64_t current = directory_revision_of(api->control.directory, kind, key), expect, revision = 0;
 	if (!api_precondition(request, reply, current, &expect))
 		return false;
 	char *text = veer_json_dump(object);
@@ -93,7 +93,7 @@ void handle_settings_put(void *ctx, struct api_request *request, struct api_repl
 	else if (model_settings_parse(body, request->arena, &settings, &diag) != VEER_OK)
 		api_problem_invalid(reply, &diag);
 	else if (put_object(api, request, reply, MODEL_KIND_SETTINGS, settings_key, body))
-		log_notice(api->log, "settings", LOG_STR("freeze", settings.is_frozen ? "on" : "off"),
+		log_notice(api->control.log, "settings", LOG_STR("freeze", settings.is_frozen ? "on" : "off"),
 			   LOG_STR("owner", settings.freeze_owner), LOG_STR("reason", settings.freeze_reason),
 			   LOG_STR("brake", settings.is_brake_off ? "off" : "on"),
 			   LOG_INT("max_removal_percent", settings.max_removal_percent),
@@ -107,15 +107,15 @@ void handle_settings_put(void *ctx, struct api_request *request, struct api_repl
 static enum veer_err check_scope(struct api *api, const struct model_maintenance *m, struct veer_diag *diag)
 {
 	for (uint32_t i = 0; i < m->pool_count; i++)
-		if (api_revision_of(api, MODEL_KIND_POOL, m->pools[i]) == 0)
+		if (directory_revision_of(api->control.directory, MODEL_KIND_POOL, m->pools[i]) == 0)
 			return veer_fail(diag, VEER_EINVAL, "/pools/%u: there is no pool \"%s\"", i, m->pools[i]);
 	for (uint32_t i = 0; i < m->site_count; i++)
-		if (api_revision_of(api, MODEL_KIND_SITE, m->sites[i]) == 0)
+		if (directory_revision_of(api->control.directory, MODEL_KIND_SITE, m->sites[i]) == 0)
 			return veer_fail(diag, VEER_EINVAL, "/sites/%u: there is no site \"%s\"", i, m->sites[i]);
 	for (uint32_t i = 0; i < m->endpoint_count; i++) {
 		char pool[MODEL_NAME_MAX + 1];
 		(void)snprintf(pool, sizeof pool, "%.*s", (int)strcspn(m->endpoints[i], "/"), m->endpoints[i]);
-		if (api_revision_of(api, MODEL_KIND_POOL, pool) == 0)
+		if (directory_revision_of(api->control.directory, MODEL_KIND_POOL, pool) == 0)
 			return veer_fail(diag, VEER_EINVAL, "/endpoints/%u: there is no pool \"%s\"", i, pool);
 	}
 	return VEER_OK;
@@ -125,8 +125,8 @@ static enum veer_err check_scope(struct api *api, const struct model_maintenance
 static void say_not_drained(struct api *api, const struct api_request *request, struct api_reply *reply,
 			    const struct model_maintenance *m, json_t *object)
 {
-	json_t *blocked = window_preview(api->directory, m, request->arena);
-	int64_t revision = api_revision_of(api, MODEL_KIND_MAINTENANCE, m->name);
+	json_t *blocked = window_preview(api->control.directory, m, request->arena);
+	int64_t revision = directory_revision_of(api->control.directory, MODEL_KIND_MAINTENANCE, m->name);
 	if (json_array_size(blocked) == 0 || json_object_set(object, "not_drained", blocked) != 0) {
 		json_decref(blocked);
 		return;
@@ -162,7 +162,7 @@ void handle_maintenance_put(void *ctx, struct api_request *request, struct api_r
 	else if (model_maintenance_parse(body, request->arena, &m, &diag) == VEER_OK &&
 		 check_scope(api, &m, &diag) == VEER_OK &&
 		 put_object(api, request, reply, MODEL_KIND_MAINTENANCE, m.name, body)) {
-		log_notice(api->log, "maintenance", LOG_STR("name", m.name), LOG_STR("owner", m.owner),
+		log_notice(api->control.log, "maintenance", LOG_STR("name", m.name), LOG_STR("owner", m.owner),
 			   LOG_STR("reason", m.reason));
 		say_not_drained(api, request, reply, &m, body);
 	}
@@ -185,14 +185,14 @@ void handle_maintenance_delete(void *ctx, struct api_request *request, struct ap
 {
 	struct api *api = ctx;
 	int64_t expect, revision;
-	int64_t current = api_revision_of(api, MODEL_KIND_MAINTENANCE, request->params[0]);
+	int64_t current = directory_revision_of(api->control.directory, MODEL_KIND_MAINTENANCE, request->params[0]);
 	if (current == 0) {
 		api_problem_missing(reply, MODEL_KIND_MAINTENANCE, request->params[0]);
 	} else if (api_may_change_all(api, request, reply) && api_precondition(request, reply, current, &expect)) {
 		struct store_op op = {
 			.op = STORE_DEL, .kind = MODEL_KIND_MAINTENANCE, .key = request->params[0], .expect = expect};
 		if (api_commit(api, reply, &op, 1, &revision))
-			log_notice(api->log, "maintenance ended", LOG_STR("name", request->params[0]),
+			log_notice(api->control.log, "maintenance ended", LOG_STR("name", request->params[0]),
 				   LOG_STR("by", api_principal_name(api, request)));
 	}
 }

@@ -50,15 +50,15 @@ static void batch_clear(struct batch *b)
 
 /* Add the zone's SOA with the serial `step` higher, or, if `step` is 0, one more than `seen` where it is not above. A
  * zone that cannot be read has no serial to be raised. */
-static enum veer_err batch_add(struct api *api, struct batch *b, struct arena *arena, const char *name, uint32_t step,
-			       uint32_t seen)
+static enum veer_err batch_add(struct control *control, struct batch *b, struct arena *arena, const char *name,
+			       uint32_t step, uint32_t seen)
 {
 	struct zone_ref zone;
 	struct zone_soa soa;
 	char *key = arena_alloc(arena, RRSET_KEY_SIZE), *value = NULL;
-	enum veer_err err = key != NULL ? zone_find(api, name, arena, &zone) : VEER_ENOMEM;
+	enum veer_err err = key != NULL ? zone_find(control, name, arena, &zone) : VEER_ENOMEM;
 	if (err == VEER_OK)
-		err = zone_soa_get(api, &zone, arena, &soa);
+		err = zone_soa_get(control, &zone, arena, &soa);
 	if (err == VEER_ECORRUPT || err == VEER_ENOTFOUND)
 		return VEER_OK;
 	if (err != VEER_OK)
@@ -81,7 +81,8 @@ static enum veer_err batch_add(struct api *api, struct batch *b, struct arena *a
 }
 
 /* Raise the serials of these zones (at most STORE_COMMIT_OPS_MAX) in one commit; who writes between is waited for. */
-static enum veer_err raise(struct api *api, const char *const *names, size_t count, uint32_t step, uint32_t seen)
+static enum veer_err raise(struct control *control, const char *const *names, size_t count, uint32_t step,
+			   uint32_t seen)
 {
 	struct arena *arena = arena_new(BATCH_BYTES);
 	struct batch *b = calloc(1, sizeof *b);
@@ -90,9 +91,9 @@ static enum veer_err raise(struct api *api, const char *const *names, size_t cou
 		int64_t revision;
 		err = VEER_OK;
 		for (size_t k = 0; k < count && err == VEER_OK; k++)
-			err = batch_add(api, b, arena, names[k], step, seen);
+			err = batch_add(control, b, arena, names[k], step, seen);
 		if (err == VEER_OK && b->count > 0)
-			err = store_commit(api->store, b->ops, b->count, STORE_URGENT, &revision, NULL);
+			err = store_commit(control->store, b->ops, b->count, STORE_URGENT, &revision, NULL);
 		batch_clear(b);
 		arena_reset(arena);
 	}
@@ -101,31 +102,31 @@ static enum veer_err raise(struct api *api, const char *const *names, size_t cou
 	return err;
 }
 
-enum veer_err settle_serial(struct api *api, const char *zone, uint32_t seen)
+enum veer_err settle_serial(struct control *control, const char *zone, uint32_t seen)
 {
-	return raise(api, &zone, 1, 0, seen);
+	return raise(control, &zone, 1, 0, seen);
 }
 
-enum veer_err settle_store(struct api *api)
+enum veer_err settle_store(struct control *control)
 {
 	struct names names = {.arena = arena_new(NAMES_BYTES)};
 	enum veer_err err = VEER_ENOMEM;
 	if (names.arena != NULL)
-		err = store_list(api->store, MODEL_KIND_ZONE, "", NULL, add_name, &names, NULL);
+		err = store_list(control->store, MODEL_KIND_ZONE, "", NULL, add_name, &names, NULL);
 	if (err == VEER_OK && names.failed)
 		err = VEER_ENOMEM;
 	for (size_t i = 0; i < names.count && err == VEER_OK; i += STORE_COMMIT_OPS_MAX) {
 		size_t left = names.count - i;
-		err = raise(api, names.items + i, left < STORE_COMMIT_OPS_MAX ? left : STORE_COMMIT_OPS_MAX,
+		err = raise(control, names.items + i, left < STORE_COMMIT_OPS_MAX ? left : STORE_COMMIT_OPS_MAX,
 			    SETTLE_SERIAL_STEP, 0);
 	}
 	if (err == VEER_OK)
-		err = store_settle(api->store);
+		err = store_settle(control->store);
 	if (err == VEER_OK)
-		log_notice(api->log, "the store has gone back: the serials of its zones were raised",
+		log_notice(control->log, "the store has gone back: the serials of its zones were raised",
 			   LOG_INT("zones", names.count), LOG_INT("by", SETTLE_SERIAL_STEP));
 	else
-		log_error(api->log, "the serials of zones cannot be raised", LOG_STR("why", veer_err_text(err)));
+		log_error(control->log, "the serials of zones cannot be raised", LOG_STR("why", veer_err_text(err)));
 	free(names.items);
 	arena_free(&names.arena);
 	return err;

@@ -8,15 +8,15 @@
 #ifndef VEER_API_SETTLE_H
 #define VEER_API_SETTLE_H
 
-#include "api/api.h"
+#include "api/control.h"
 
 #define SETTLE_SERIAL_STEP 65536 /* by so much, at least; far below half of RFC 1982's circle */
 
 /* Do what the store is owed (store_is_unsettled()), and note it. Errors: those of a commit; it can be called again. */
-enum veer_err settle_store(struct api *api);
+enum veer_err settle_store(struct control *control);
 
 /* Raise the serial of one zone above `seen` (RFC 1982 3.2), if it is not; of one that is not there, nothing. Errors:
  * those of a commit. */
-enum veer_err settle_serial(struct api *api, const char *zone, uint32_t seen);
+enum veer_err settle_serial(struct control *control, const char *zone, uint32_t seen);
 
 #endif

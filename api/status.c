@@ -155,7 +155,7 @@ static json_t *blocked_pools(const json_t *blocked, const char *name)
 static json_t *maintenance_json(struct api *api, json_t *windows)
 {
 	size_t i;
-	json_t *window, *blocked = controller_blocked(api->controller);
+	json_t *window, *blocked = controller_blocked(api->control.controller);
 	struct arena *arena = arena_new(WINDOWS_BYTES);
 	json_array_foreach(windows, i, window)
 	{
@@ -163,7 +163,7 @@ static json_t *maintenance_json(struct api *api, json_t *windows)
 		int64_t starts_ns = INT64_MAX, ends_ns = 0;
 		if (arena == NULL || model_maintenance_parse(window, arena, &m, NULL) != VEER_OK)
 			continue;
-		bool is_on = model_maintenance_is_on(&m, veer_clock_wall_ns(api->clock), &starts_ns, &ends_ns);
+		bool is_on = model_maintenance_is_on(&m, veer_clock_wall_ns(api->control.clock), &starts_ns, &ends_ns);
 		(void)json_object_set_new(window, "state",
 					  json_string(is_on                    ? "on"
 						      : starts_ns == INT64_MAX ? "over"
@@ -181,11 +181,11 @@ static json_t *policies_json(struct api *api)
 {
 	uint64_t counts[ANSWERS_STATES];
 	json_t *policies = json_object();
-	answers_count(api->answers, counts);
+	answers_count(api->control.answers, counts);
 	for (unsigned i = 0; i < ANSWERS_STATES; i++)
 		(void)json_object_set_new(policies, answers_state_text((enum answers_state)i),
 					  json_integer((json_int_t)counts[i]));
-	(void)json_object_set_new(policies, "items", answers_abnormal(api->answers, POLICIES_SHOWN));
+	(void)json_object_set_new(policies, "items", answers_abnormal(api->control.answers, POLICIES_SHOWN));
 	return policies;
 }
 
@@ -194,11 +194,11 @@ static json_t *delegations_json(struct api *api)
 {
 	uint64_t counts[DELEGATION_STATES];
 	json_t *delegations = json_object();
-	delegations_count(api->delegations, counts);
+	delegations_count(api->control.delegations, counts);
 	for (unsigned i = 0; i < DELEGATION_STATES; i++)
 		(void)json_object_set_new(delegations, delegation_state_text((enum delegation_state)i),
 					  json_integer((json_int_t)counts[i]));
-	(void)json_object_set_new(delegations, "items", delegations_items(api->delegations, DELEGATIONS_SHOWN));
+	(void)json_object_set_new(delegations, "items", delegations_items(api->control.delegations, DELEGATIONS_SHOWN));
 	return delegations;
 }
 
@@ -219,7 +219,7 @@ static bool has_id(const json_t *list, const char *id)
 static json_t *nameservers_json(struct api *api, json_t *enrolled)
 {
 	size_t i;
-	json_t *item, *list = uplink_list(api->uplinks, veer_clock_monotonic_ms(api->clock));
+	json_t *item, *list = uplink_list(api->control.uplinks, veer_clock_monotonic_ms(api->control.clock));
 	json_array_foreach(list, i, item)
 	{
 		json_int_t heard = json_integer_value(json_object_get(item, "heard_ms_ago"));
@@ -244,31 +244,31 @@ void handle_status(void *ctx, struct api_request *request, struct api_reply *rep
 	struct api *api = ctx;
 	char lineage[HISTORY_ID_SIZE];
 	(void)request;
-	json_t *engine = controller_status(api->controller, NULL);
+	json_t *engine = controller_status(api->control.controller, NULL);
 	json_t *sites = json_array(), *pools = json_object(), *verdicts = json_object(), *identities = json_object();
 	json_t *timeouts = json_object(), *servers = json_array();
 	json_t *status = json_object(), *overrides = json_array(), *windows = json_array();
 	/* The indexes share the entries' JSON instead of copying it: nobody may change it meanwhile. */
-	directory_read_begin(api->directory);
-	directory_list_locked(api->directory, MODEL_KIND_SITE, NULL, add_site, sites);
-	directory_list_locked(api->directory, MODEL_KIND_POOL, NULL, index_pool, pools);
-	directory_list_locked(api->directory, MODEL_KIND_VERDICT, NULL, index_verdict, verdicts);
-	directory_list_locked(api->directory, MODEL_KIND_AGENT, NULL, index_agent, identities);
-	directory_list_locked(api->directory, MODEL_KIND_CHECK, NULL, index_check, timeouts);
-	directory_list_locked(api->directory, MODEL_KIND_NAMESERVER, NULL, add_copy, servers);
-	directory_list_locked(api->directory, MODEL_KIND_OVERRIDE, NULL, add_copy, overrides);
-	directory_list_locked(api->directory, MODEL_KIND_MAINTENANCE, NULL, add_copy, windows);
+	directory_read_begin(api->control.directory);
+	directory_list_locked(api->control.directory, MODEL_KIND_SITE, NULL, add_site, sites);
+	directory_list_locked(api->control.directory, MODEL_KIND_POOL, NULL, index_pool, pools);
+	directory_list_locked(api->control.directory, MODEL_KIND_VERDICT, NULL, index_verdict, verdicts);
+	directory_list_locked(api->control.directory, MODEL_KIND_AGENT, NULL, index_agent, identities);
+	directory_list_locked(api->control.directory, MODEL_KIND_CHECK, NULL, index_check, timeouts);
+	directory_list_locked(api->control.directory, MODEL_KIND_NAMESERVER, NULL, add_copy, servers);
+	directory_list_locked(api->control.directory, MODEL_KIND_OVERRIDE, NULL, add_copy, overrides);
+	directory_list_locked(api->control.directory, MODEL_KIND_MAINTENANCE, NULL, add_copy, windows);
 	dress_endpoints(json_object_get(engine, "endpoints"), pools, verdicts, timeouts);
 	dress_agents(json_object_get(engine, "agents"), identities);
 	json_decref(pools);
 	json_decref(verdicts);
 	json_decref(identities);
 	json_decref(timeouts);
-	directory_read_end(api->directory);
-	(void)json_object_set_new(status, "revision", json_integer(directory_revision(api->directory)));
-	(void)json_object_set_new(status, "feed_revision", json_integer(feed_revision(hub_feed(api->hub))));
-	(void)json_object_set_new(status, "store_id", json_string(store_id(api->store)));
-	(void)json_object_set_new(status, "lineage", json_string(store_lineage(api->store, lineage)));
+	directory_read_end(api->control.directory);
+	(void)json_object_set_new(status, "revision", json_integer(directory_revision(api->control.directory)));
+	(void)json_object_set_new(status, "feed_revision", json_integer(feed_revision(hub_feed(api->control.hub))));
+	(void)json_object_set_new(status, "store_id", json_string(store_id(api->control.store)));
+	(void)json_object_set_new(status, "lineage", json_string(store_lineage(api->control.store, lineage)));
 	(void)json_object_set_new(status, "controller",
 				  json_string(engine == NULL                                    ? "not answering"
 					      : json_is_true(json_object_get(engine, "acting")) ? "acting"

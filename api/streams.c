@@ -14,7 +14,8 @@ size_t api_body_limit(void *ctx, const struct api_request *request, const struct
 {
 	struct api *api = ctx;
 	uint32_t items;
-	if (route->handler != handle_reports || !assignment_hub_items(api->assignments, request->principal.id, &items))
+	if (route->handler != handle_reports ||
+	    !assignment_hub_items(api->control.assignments, request->principal.id, &items))
 		return route->body_limit_bytes;
 	size_t limit = (size_t)items * REPORT_ITEM_MAX + REPORT_REST_MAX;
 	return limit < route->body_limit_bytes ? limit : route->body_limit_bytes;
@@ -32,7 +33,7 @@ void handle_feed(void *ctx, struct api_request *request, struct api_reply *reply
 	}
 	if (since != NULL)
 		position.lineage = api_query(request, "lineage");
-	if (!feed_has_room(hub_feed(api->hub), &position)) {
+	if (!feed_has_room(hub_feed(api->control.hub), &position)) {
 		api_problem(reply, 503, "no-room",
 			    "full states find no room, neither on the control plane's disk nor in the memory that they "
 			    "may take: make room there; it is tried again");
@@ -40,7 +41,7 @@ void handle_feed(void *ctx, struct api_request *request, struct api_reply *reply
 		return;
 	}
 	reply->content_type = "application/x-ndjson";
-	reply->source = feed_subscribe(hub_feed(api->hub), &position);
+	reply->source = feed_subscribe(hub_feed(api->control.hub), &position);
 	if (reply->source == NULL)
 		api_problem_err(reply, VEER_ENOMEM);
 }
@@ -51,7 +52,7 @@ static void tell(struct api *api, const struct uplink_answer *answer, struct api
 	char lineage[HISTORY_ID_SIZE];
 	json_t *body = json_object();
 	if (answer->adopts)
-		(void)json_object_set_new(body, "adopt", json_string(store_lineage(api->store, lineage)));
+		(void)json_object_set_new(body, "adopt", json_string(store_lineage(api->control.store, lineage)));
 	if (answer->needs_full_state)
 		(void)json_object_set_new(body, "full_state", json_true());
 	api_reply_json(reply, 200, body);
@@ -62,8 +63,8 @@ void handle_uplink(void *ctx, struct api_request *request, struct api_reply *rep
 	struct api *api = ctx;
 	struct veer_diag diag = {""};
 	struct uplink_answer answer;
-	enum veer_err err = uplink_take(api->uplinks, request->principal.id, request->body, request->body_len,
-					veer_clock_monotonic_ns(api->clock) / 1000, &answer, &diag);
+	enum veer_err err = uplink_take(api->control.uplinks, request->principal.id, request->body, request->body_len,
+					veer_clock_monotonic_ns(api->control.clock) / 1000, &answer, &diag);
 	if (err == VEER_ELIMIT)
 		api_problem_err(reply, err);
 	else if (err != VEER_OK)
@@ -83,9 +84,9 @@ void handle_assignments(void *ctx, struct api_request *request, struct api_reply
 {
 	struct api *api = ctx;
 	char region[MODEL_NAME_MAX + 1] = "";
-	(void)directory_get(api->directory, MODEL_KIND_AGENT, request->principal.id, copy_region, region);
+	(void)directory_get(api->control.directory, MODEL_KIND_AGENT, request->principal.id, copy_region, region);
 	reply->content_type = "application/x-ndjson";
-	reply->source = assignment_hub_subscribe(api->assignments, request->principal.id, region);
+	reply->source = assignment_hub_subscribe(api->control.assignments, request->principal.id, region);
 	if (reply->source == NULL)
 		api_problem_err(reply, VEER_ELIMIT);
 }
@@ -119,12 +120,13 @@ void handle_reports(void *ctx, struct api_request *request, struct api_reply *re
 		return;
 	}
 	/* Before there are assignments no report can be for them. */
-	if (assignment_hub_items(api->assignments, request->principal.id, &items)) {
+	if (assignment_hub_items(api->control.assignments, request->principal.id, &items)) {
 		if (!read_report(request, arena, &report, reply)) {
 			arena_free(&arena);
 			return;
 		}
-		err = controller_report(api->controller, request->principal.id, &report, arena); /* takes the arena */
+		err = controller_report(api->control.controller, request->principal.id, &report,
+					arena); /* takes the arena */
 	} else {
 		arena_free(&arena);
 	}

@@ -20,7 +20,8 @@ void handle_healthz(void *ctx, struct api_request *request, struct api_reply *re
 	bool works = view.reason[0] == '\0';
 	api_reply_json(reply, works ? 200 : 503,
 		       json_pack("{s:s, s:I, s:s*}", "status", works ? "ok" : "failing", "revision",
-				 (json_int_t)directory_revision(api->directory), "reason", works ? NULL : view.reason));
+				 (json_int_t)directory_revision(api->control.directory), "reason",
+				 works ? NULL : view.reason));
 }
 
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
@@ -98,7 +99,7 @@ static void store_metrics(struct api *api, struct buf *out)
 static void feed_metrics(struct api *api, struct buf *out)
 {
 	struct feed_stats stats;
-	feed_stats_read(hub_feed(api->hub), &stats);
+	feed_stats_read(hub_feed(api->control.hub), &stats);
 	gauge(out, "veer_feed_subscribers", "Name servers on the feed.", (double)stats.subscribers);
 	counter(out, "veer_feed_commits_total", "Commits sent.", stats.commits);
 	counter(out, "veer_feed_cut_total", "Subscribers cut because they fell behind.", stats.cut);
@@ -110,7 +111,7 @@ static void feed_metrics(struct api *api, struct buf *out)
 	counter(out, "veer_feed_no_room_total", "Name servers told to wait, because full states find no room.",
 		stats.crowded);
 	struct uplink_counts counts;
-	uplink_counts_read(api->uplinks, &counts);
+	uplink_counts_read(api->control.uplinks, &counts);
 	gauge(out, "veer_nameservers_quarantined",
 	      "Name servers that do not follow a store, as far as they were heard.", (double)counts.quarantined);
 	gauge(out, "veer_nameservers_different", "Name servers whose content is not the store's.",
@@ -120,7 +121,7 @@ static void feed_metrics(struct api *api, struct buf *out)
 static void controller_metrics(struct api *api, struct buf *out)
 {
 	struct controller_stats stats;
-	controller_stats_read(api->controller, &stats);
+	controller_stats_read(api->control.controller, &stats);
 	counter(out, "veer_reports_total", "Reports of agents that were counted.", stats.reports);
 	counter(out, "veer_reports_refused_total", "Reports that were stale, unknown or too many.",
 		stats.reports_refused);
@@ -137,7 +138,7 @@ static void controller_metrics(struct api *api, struct buf *out)
 static void engine_metrics(struct api *api, struct buf *out)
 {
 	struct controller_counts counts;
-	if (!controller_counts_read(api->controller, &counts))
+	if (!controller_counts_read(api->control.controller, &counts))
 		return;
 	metrics_family(out, "veer_endpoints_waiting", METRICS_GAUGE,
 		       "Endpoints whose verdict does not change though it might, by what they wait for.");
@@ -178,9 +179,9 @@ static bool count_override(void *ctx, const struct directory_entry *entry)
 static void administrator_metrics(struct api *api, struct buf *out)
 {
 	struct override_count count = {0};
-	json_t *settings = api_settings(api), *blocked = controller_blocked(api->controller);
+	json_t *settings = api_settings(api), *blocked = controller_blocked(api->control.controller);
 	const char *brake = json_string_value(json_object_get(settings, "brake"));
-	directory_list(api->directory, MODEL_KIND_OVERRIDE, NULL, count_override, &count);
+	directory_list(api->control.directory, MODEL_KIND_OVERRIDE, NULL, count_override, &count);
 	metrics_family(out, "veer_overrides", METRICS_GAUGE, "Endpoints under an administrator's word.");
 	metrics_sample_u64(out, "veer_overrides", METRICS_LABELS(METRICS_LABEL("action", "up")), count.up);
 	metrics_sample_u64(out, "veer_overrides", METRICS_LABELS(METRICS_LABEL("action", "down")), count.down);
@@ -200,7 +201,7 @@ static void answer_metrics(struct api *api, struct buf *out)
 {
 	static const char name[] = "veer_policies";
 	uint64_t counts[ANSWERS_STATES];
-	answers_count(api->answers, counts);
+	answers_count(api->control.answers, counts);
 	metrics_family(out, name, METRICS_GAUGE,
 		       "Policies by how they answer: fail_open hands out what is down, for want of anything else.");
 	for (unsigned i = 0; i < ANSWERS_STATES; i++)
@@ -213,7 +214,7 @@ static void delegation_metrics(struct api *api, struct buf *out)
 {
 	static const char name[] = "veer_zones_delegation";
 	uint64_t counts[DELEGATION_STATES];
-	delegations_count(api->delegations, counts);
+	delegations_count(api->control.delegations, counts);
 	metrics_family(out, name, METRICS_GAUGE, "Zones by how what their parents say compares with what they say.");
 	for (unsigned i = 0; i < DELEGATION_STATES; i++)
 		metrics_sample_u64(
@@ -233,7 +234,7 @@ void handle_metrics(void *ctx, struct api_request *request, struct api_reply *re
 	}
 	metrics_family(&out, "veer_build_info", METRICS_GAUGE, "The version that runs.");
 	metrics_sample(&out, "veer_build_info", METRICS_LABELS(METRICS_LABEL("version", VEER_VERSION)), 1);
-	gauge(&out, "veer_store_revision", "The newest revision.", (double)directory_revision(api->directory));
+	gauge(&out, "veer_store_revision", "The newest revision.", (double)directory_revision(api->control.directory));
 	server_metrics(api, &out);
 	store_metrics(api, &out);
 	certificate_metrics(api, &out);
@@ -245,7 +246,7 @@ void handle_metrics(void *ctx, struct api_request *request, struct api_reply *re
 	delegation_metrics(api, &out);
 	metrics_family(&out, "veer_endpoint_up", METRICS_GAUGE,
 		       "The committed verdict; endpoints without one are left out.");
-	directory_list(api->directory, MODEL_KIND_VERDICT, NULL, verdict_metric, &out);
+	directory_list(api->control.directory, MODEL_KIND_VERDICT, NULL, verdict_metric, &out);
 	size_t len = 0;
 	char *text = out.failed ? NULL : buf_take(&out, &len);
 	buf_deinit(&out);

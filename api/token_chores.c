@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/token_chores.h"
+#include "api/change.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,15 +8,15 @@
 enum { REMOVE_AT_ONCE = 80 };
 #define NS_PER_S INT64_C(1000000000)
 
-static void store_uses(struct api *api)
+static void store_uses(struct control *control)
 {
 	char id[TOKEN_USE_ID_SIZE];
-	int64_t last_s, revision, now_s = veer_clock_wall_ns(api->clock) / NS_PER_S;
+	int64_t last_s, revision, now_s = veer_clock_wall_ns(control->clock) / NS_PER_S;
 	struct arena *arena = arena_new(STORE_VALUE_MAX);
-	while (arena != NULL && token_use_next(api->token_uses, now_s, id, &last_s)) {
+	while (arena != NULL && token_use_next(control->token_uses, now_s, id, &last_s)) {
 		struct store_object object;
 		json_t *token = NULL;
-		if (store_get(api->store, MODEL_KIND_TOKEN, id, arena, &object) == VEER_OK &&
+		if (store_get(control->store, MODEL_KIND_TOKEN, id, arena, &object) == VEER_OK &&
 		    veer_json_parse(object.value, object.value_len, STORE_VALUE_MAX, &token, NULL) == VEER_OK) {
 			(void)json_object_set_new(token, "used_s", json_integer(last_s));
 			char *text = veer_json_dump(token);
@@ -24,7 +25,7 @@ static void store_uses(struct api *api)
 				0};
 			/* whoever changed or removed it meanwhile was right */
 			if (text != NULL)
-				(void)store_commit(api->store, &op, 1, STORE_NORMAL, &revision, NULL);
+				(void)store_commit(control->store, &op, 1, STORE_NORMAL, &revision, NULL);
 			free(text);
 		}
 		json_decref(token);
@@ -35,8 +36,8 @@ static void store_uses(struct api *api)
 
 static bool is_token(void *ctx, const char *id)
 {
-	struct api *api = ctx;
-	return api_revision_of(api, MODEL_KIND_TOKEN, id) != 0;
+	struct control *control = ctx;
+	return directory_revision_of(control->directory, MODEL_KIND_TOKEN, id) != 0;
 }
 
 /* What has ended long ago, as much as goes into one commit. */
@@ -61,36 +62,36 @@ static bool add_ended(void *ctx, const struct directory_entry *entry)
 }
 
 /* False: there is nothing more to be done now. */
-static bool remove_some(struct api *api, enum model_kind kind, struct arena *arena)
+static bool remove_some(struct control *control, enum model_kind kind, struct arena *arena)
 {
-	int64_t revision, now_s = veer_clock_wall_ns(api->clock) / NS_PER_S;
+	int64_t revision, now_s = veer_clock_wall_ns(control->clock) / NS_PER_S;
 	struct ended e = {.arena = arena, .before_s = now_s - TOKEN_KEPT_S};
-	directory_list(api->directory, kind, NULL, add_ended, &e);
-	if (e.count == 0 || store_commit(api->store, e.ops, e.count, STORE_NORMAL, &revision, NULL) != VEER_OK)
+	directory_list(control->directory, kind, NULL, add_ended, &e);
+	if (e.count == 0 || store_commit(control->store, e.ops, e.count, STORE_NORMAL, &revision, NULL) != VEER_OK)
 		return false;
-	api_wait_for(api, revision);
+	change_wait(control, revision);
 	for (size_t i = 0; i < e.count; i++)
-		log_notice(api->log, "removed: it has ended a week ago", LOG_STR("kind", model_kind_text(kind)),
+		log_notice(control->log, "removed: it has ended a week ago", LOG_STR("kind", model_kind_text(kind)),
 			   LOG_STR("id", kind == MODEL_KIND_TOKEN ? e.ops[i].key : ""));
 	return e.count == REMOVE_AT_ONCE;
 }
 
-static void remove_ended(struct api *api, enum model_kind kind)
+static void remove_ended(struct control *control, enum model_kind kind)
 {
 	struct arena *arena = arena_new(STORE_VALUE_MAX);
-	while (arena != NULL && remove_some(api, kind, arena))
+	while (arena != NULL && remove_some(control, kind, arena))
 		arena_reset(arena);
 	arena_free(&arena);
 }
 
-void token_chores(struct api *api)
+void token_chores(struct control *control)
 {
-	store_uses(api);
-	remove_ended(api, MODEL_KIND_TOKEN);
-	remove_ended(api, MODEL_KIND_ENROLMENT);
-	token_use_keep(api->token_uses, is_token, api);
-	if (token_use_is_crowded(api->token_uses))
-		log_warn(api->log,
+	store_uses(control);
+	remove_ended(control, MODEL_KIND_TOKEN);
+	remove_ended(control, MODEL_KIND_ENROLMENT);
+	token_use_keep(control->token_uses, is_token, control);
+	if (token_use_is_crowded(control->token_uses))
+		log_warn(control->log,
 			 "more tokens are in use than can be watched: of some it is forgotten when they were used last",
 			 LOG_INT("watched", TOKEN_USE_MAX));
 }

@@ -8,11 +8,11 @@
 #ifndef VEER_API_TOKEN_CHORES_H
 #define VEER_API_TOKEN_CHORES_H
 
-#include "api/api.h"
+#include "api/control.h"
 
 enum { TOKEN_KEPT_S = 7 * 86400 }; /* after its end */
 
 /* One turn; what does not succeed is due again with the next. */
-void token_chores(struct api *api);
+void token_chores(struct control *control);
 
 #endif

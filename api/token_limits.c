@@ -52,7 +52,7 @@ bool api_may_touch_quietly(struct api *api, const struct api_request *request, e
 	struct touching t = {.limit = limit, .name = name, .may = false};
 	if (request->principal.role != API_ROLE_TOKEN)
 		return true;
-	(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, look_at_limits, &t);
+	(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, request->principal.id, look_at_limits, &t);
 	return t.may;
 }
 
@@ -82,7 +82,7 @@ static bool has_list(struct api *api, const struct api_request *request, enum ap
 {
 	struct list_of l = {.limit = limit, .is_there = false};
 	if (request->principal.role == API_ROLE_TOKEN)
-		(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, look_for_list, &l);
+		(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, request->principal.id, look_for_list, &l);
 	return l.is_there;
 }
 

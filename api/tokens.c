@@ -97,7 +97,7 @@ static bool read_own_end(void *ctx, const struct directory_entry *entry)
 static void read_expiry(struct api *api, const struct api_request *request, struct json_cursor *c, json_t *token)
 {
 	char text[VEER_RFC3339_SIZE];
-	int64_t now_ns = veer_clock_wall_ns(api->clock), at_ns = 0;
+	int64_t now_ns = veer_clock_wall_ns(api->control.clock), at_ns = 0;
 	const char *at = veer_json_str_or(c, "expires_at", VEER_RFC3339_SIZE + 16, NULL);
 	int64_t ttl_s = veer_json_int_or(c, "ttl_s", 1, TTL_MAX_S, 0);
 	if (at != NULL && ttl_s > 0)
@@ -107,7 +107,8 @@ static void read_expiry(struct api *api, const struct api_request *request, stru
 			       "must be a time to come, as 2027-01-31T00:00:00Z (RFC 3339)");
 	int64_t own_s = 0; /* of the token that asks */
 	if (request->principal.role == API_ROLE_TOKEN)
-		(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, read_own_end, &own_s);
+		(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, request->principal.id, read_own_end,
+				    &own_s);
 	if (at == NULL && ttl_s > 0)
 		at_ns = now_ns + ttl_s * NS_PER_S;
 	if (c->err == VEER_OK && own_s != 0 && (at_ns == 0 || at_ns / NS_PER_S > own_s))
@@ -135,7 +136,8 @@ static enum veer_err read_token(struct api *api, struct api_request *request, co
 	read_limits(&c, token);
 	read_expiry(api, request, &c, token);
 	if (request->principal.role == API_ROLE_TOKEN)
-		(void)directory_get(api->directory, MODEL_KIND_TOKEN, request->principal.id, is_limited, &asks_limited);
+		(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, request->principal.id, is_limited,
+				    &asks_limited);
 	if ((api_scopes_of(token) & (API_SCOPE_ADMIN | API_SCOPE_TOKENS | API_SCOPE_AGENTS | API_SCOPE_FEED)) != 0 &&
 	    has_limits(token) && c.err == VEER_OK)
 		veer_json_fail(&c, "scopes", VEER_EINVAL,
@@ -177,7 +179,7 @@ void handle_token_create(void *ctx, struct api_request *request, struct api_repl
 	if (!secret_put_op(request, MODEL_KIND_TOKEN, id, token, STORE_ABSENT, &op))
 		api_problem_err(reply, VEER_ENOMEM);
 	else if (api_commit(api, reply, &op, 1, &revision)) {
-		log_notice(api->log, "token made", LOG_STR("id", id),
+		log_notice(api->control.log, "token made", LOG_STR("id", id),
 			   LOG_STR("name", json_string_value(json_object_get(shown, "name"))),
 			   LOG_STR("by", api_principal_name(api, request)));
 		api_reply_json(reply, 201, json_incref(shown));
@@ -192,12 +194,12 @@ static void add_uses(struct api *api, json_t *list)
 {
 	size_t i;
 	json_t *token;
-	int64_t now_s = veer_clock_wall_ns(api->clock) / NS_PER_S;
+	int64_t now_s = veer_clock_wall_ns(api->control.clock) / NS_PER_S;
 	json_array_foreach(json_object_get(list, "items"), i, token)
 	{
 		char text[VEER_RFC3339_SIZE];
 		const char *id = json_string_value(json_object_get(token, "id"));
-		int64_t at_s = id != NULL ? token_use_last_s(api->token_uses, id) : 0;
+		int64_t at_s = id != NULL ? token_use_last_s(api->control.token_uses, id) : 0;
 		int64_t stored_s = json_integer_value(json_object_get(token, "used_s"));
 		at_s = at_s > stored_s ? at_s : stored_s;
 		int64_t expires_s = json_integer_value(json_object_get(token, "expires_s"));
@@ -246,7 +248,7 @@ static bool may_remove(struct api *api, const struct api_request *request, unsig
 	bool asks_limited = false;
 	if (who->role != API_ROLE_TOKEN || strcmp(who->id, request->params[0]) == 0)
 		return true;
-	(void)directory_get(api->directory, MODEL_KIND_TOKEN, who->id, is_limited, &asks_limited);
+	(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, who->id, is_limited, &asks_limited);
 	return !asks_limited && ((who->scopes & API_SCOPE_ADMIN) != 0 || (scopes & ~who->scopes) == 0);
 }
 
@@ -254,7 +256,8 @@ void handle_token_delete(void *ctx, struct api_request *request, struct api_repl
 {
 	struct api *api = ctx;
 	struct doomed doomed = {0};
-	if (directory_get(api->directory, MODEL_KIND_TOKEN, request->params[0], read_doomed, &doomed) != VEER_OK) {
+	if (directory_get(api->control.directory, MODEL_KIND_TOKEN, request->params[0], read_doomed, &doomed) !=
+	    VEER_OK) {
 		api_problem_missing(reply, MODEL_KIND_TOKEN, request->params[0]);
 		return;
 	}
@@ -267,7 +270,7 @@ void handle_token_delete(void *ctx, struct api_request *request, struct api_repl
 	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_TOKEN, .key = request->params[0], .expect = revision};
 	if (!api_commit(api, reply, &op, 1, &revision))
 		return;
-	revocations_note(api, MODEL_KIND_TOKEN, request->params[0]);
-	log_notice(api->log, "token removed", LOG_STR("id", request->params[0]),
+	revocations_note(&api->control, MODEL_KIND_TOKEN, request->params[0]);
+	log_notice(api->control.log, "token removed", LOG_STR("id", request->params[0]),
 		   LOG_STR("by", api_principal_name(api, request)));
 }

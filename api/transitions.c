@@ -30,7 +30,7 @@ static json_t *transition_of(struct api *api, const struct store_object *object)
 		json_decref(transition);
 		return NULL;
 	}
-	trail_merge(api->trail, transition);
+	trail_merge(api->control.trail, transition);
 	(void)json_object_set_new(transition, "revision", json_integer(object->revision));
 	return transition;
 }
@@ -70,7 +70,8 @@ void handle_transitions_list(void *ctx, struct api_request *request, struct api_
 	if (endpoint != NULL)
 		page->wanted = arena_printf(request->arena, "\"endpoint\":\"%s\"", endpoint);
 	page->items = json_array();
-	enum veer_err err = store_list(page->api->store, MODEL_KIND_TRANSITION, "", after, add_transition, page, NULL);
+	enum veer_err err =
+		store_list(page->api->control.store, MODEL_KIND_TRANSITION, "", after, add_transition, page, NULL);
 	if (err != VEER_OK) {
 		json_decref(page->items);
 		api_problem_err(reply, err);
@@ -86,7 +87,8 @@ void handle_transition_get(void *ctx, struct api_request *request, struct api_re
 {
 	struct api *api = ctx;
 	struct store_object object;
-	enum veer_err err = store_get(api->store, MODEL_KIND_TRANSITION, request->params[0], request->arena, &object);
+	enum veer_err err =
+		store_get(api->control.store, MODEL_KIND_TRANSITION, request->params[0], request->arena, &object);
 	json_t *transition = err == VEER_OK ? transition_of(api, &object) : NULL;
 	if (transition != NULL)
 		api_reply_json(reply, 200, transition);
@@ -107,7 +109,7 @@ static bool copy_object(void *ctx, const struct directory_entry *entry)
 static json_t *object_of(struct api *api, enum model_kind kind, const char *key)
 {
 	json_t *object = NULL;
-	(void)directory_get(api->directory, kind, key, copy_object, &object);
+	(void)directory_get(api->control.directory, kind, key, copy_object, &object);
 	return object;
 }
 
@@ -179,7 +181,7 @@ static bool is_eligible(const json_t *site, const json_t *override, const char *
 /* The engine's view of the endpoint, with all that the model and the administrators add. Takes `model`. */
 static json_t *endpoint_json(struct api *api, const char *key, json_t *model)
 {
-	json_t *engine = controller_status(api->controller, key);
+	json_t *engine = controller_status(api->control.controller, key);
 	json_t *answer = json_array_get(json_object_get(engine, "endpoints"), 0);
 	const char *site_name = json_string_value(json_object_get(model, "site"));
 	json_t *site = object_of(api, MODEL_KIND_SITE, site_name != NULL ? site_name : "");
@@ -204,7 +206,7 @@ static json_t *endpoint_json(struct api *api, const char *key, json_t *model)
 				  json_string(engine == NULL                                    ? "not answering"
 					      : json_is_true(json_object_get(engine, "acting")) ? "acting"
 												: "deposed"));
-	(void)json_object_set_new(answer, "answered_by", answers_with(api->answers, key));
+	(void)json_object_set_new(answer, "answered_by", answers_with(api->control.answers, key));
 	json_decref(engine);
 	json_decref(site);
 	json_decref(settings);
@@ -276,7 +278,7 @@ void handle_push(void *ctx, struct api_request *request, struct api_reply *reply
 	else if (!api_may_touch(api, request, reply, API_LIMIT_CHECKS, request->params[0]) ||
 		 !api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, endpoint))
 		; /* the reply is made */
-	else if (api_revision_of(api, MODEL_KIND_CHECK, request->params[0]) == 0)
+	else if (directory_revision_of(api->control.directory, MODEL_KIND_CHECK, request->params[0]) == 0)
 		api_problem(reply, 404, "not-found", "there is no check \"%s\"", request->params[0]);
 	else if (outlives_check(api, request, &push))
 		api_problem(reply, 422, "invalid",
@@ -285,6 +287,7 @@ void handle_push(void *ctx, struct api_request *request, struct api_reply *reply
 			    "is known after a restart",
 			    push.check);
 	else
-		reply_push(reply, controller_push_state(api->controller, endpoint, &push), push.check, endpoint);
+		reply_push(reply, controller_push_state(api->control.controller, endpoint, &push), push.check,
+			   endpoint);
 	json_decref(body);
 }

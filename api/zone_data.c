@@ -34,13 +34,13 @@ static enum veer_err read_version(const struct store_object *object, int64_t *ve
 	return *version > 0 ? VEER_OK : VEER_ECORRUPT;
 }
 
-enum veer_err zone_find(struct api *api, const char *text, struct arena *arena, struct zone_ref *out)
+enum veer_err zone_find(struct control *control, const char *text, struct arena *arena, struct zone_ref *out)
 {
 	struct store_object object;
 	*out = (struct zone_ref){.revision = 0};
 	enum veer_err err = zone_name_parse(text, out, NULL);
 	if (err == VEER_OK)
-		err = store_get(api->store, MODEL_KIND_ZONE, out->text, arena, &object);
+		err = store_get(control->store, MODEL_KIND_ZONE, out->text, arena, &object);
 	if (err == VEER_OK)
 		err = read_version(&object, &out->version);
 	if (err == VEER_OK)
@@ -48,22 +48,9 @@ enum veer_err zone_find(struct api *api, const char *text, struct arena *arena, 
 	return err;
 }
 
-bool zone_need(struct api *api, struct api_request *request, struct api_reply *reply, struct zone_ref *out)
+void zone_note_unreadable(struct control *control, const char *key, const char *why)
 {
-	const char *text = request->params[0];
-	enum veer_err err = zone_find(api, text, request->arena, out);
-	if (err == VEER_OK)
-		return api_may_touch(api, request, reply, API_LIMIT_ZONES, out->text);
-	if (err == VEER_ENOTFOUND || err == VEER_EINVAL || err == VEER_ERANGE)
-		api_problem(reply, 404, "not-found", "there is no zone \"%s\"", text);
-	else
-		api_problem_err(reply, err);
-	return false;
-}
-
-void zone_note_unreadable(struct api *api, const char *key, const char *why)
-{
-	log_warn(api->log, "rrset unreadable, left out", LOG_STR("key", key), LOG_STR("reason", why));
+	log_warn(control->log, "rrset unreadable, left out", LOG_STR("key", key), LOG_STR("reason", why));
 }
 
 void zone_rrset_key(const struct zone_ref *zone, const uint8_t *owner, uint16_t type, char *out)
@@ -154,14 +141,15 @@ uint32_t zone_serial_next(uint32_t old, uint32_t wanted)
 	return ahead != 0 && ahead < UINT32_C(0x80000000) ? wanted : old + 1;
 }
 
-enum veer_err zone_soa_get(struct api *api, const struct zone_ref *zone, struct arena *arena, struct zone_soa *out)
+enum veer_err zone_soa_get(struct control *control, const struct zone_ref *zone, struct arena *arena,
+			   struct zone_soa *out)
 {
 	char *key = arena_alloc(arena, RRSET_KEY_SIZE);
 	struct store_object object;
 	if (key == NULL)
 		return VEER_ENOMEM;
 	zone_rrset_key(zone, zone->name, RRTYPE_SOA, key);
-	enum veer_err err = store_get(api->store, MODEL_KIND_RRSET, key, arena, &object);
+	enum veer_err err = store_get(control->store, MODEL_KIND_RRSET, key, arena, &object);
 	if (err != VEER_OK)
 		return err;
 	*out = (struct zone_soa){.value = object.value, .value_len = object.value_len, .revision = object.revision};
@@ -175,10 +163,10 @@ static bool count_one(void *ctx, const struct store_object *object)
 	return true;
 }
 
-enum veer_err zone_count(struct api *api, const struct zone_ref *zone, int64_t *count)
+enum veer_err zone_count(struct control *control, const struct zone_ref *zone, int64_t *count)
 {
 	char prefix[RRSET_KEY_SIZE];
 	*count = 0;
 	(void)zone_prefix(zone, prefix);
-	return store_list(api->store, MODEL_KIND_RRSET, prefix, NULL, count_one, count, NULL);
+	return store_list(control->store, MODEL_KIND_RRSET, prefix, NULL, count_one, count, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Zones and RRsets as the store keeps them, for the handlers of zones.c, rrsets.c and zone_transfer.c: finding a zone,
+ * Zones and RRsets as the store keeps them, for whoever reads or changes them: finding a zone,
  * the keys of its RRsets, and its serial.
  *
  * Every write of an RRset raises the SOA's serial in the same commit and is conditional on the SOA's revision: so all
@@ -11,7 +11,7 @@
 #ifndef VEER_API_ZONE_DATA_H
 #define VEER_API_ZONE_DATA_H
 
-#include "api/api.h"
+#include "api/control.h"
 #include "zones/dns/rrset.h"
 
 /* A zone at the revision at which it was read. */
@@ -39,13 +39,10 @@ enum veer_err zone_name_parse(const char *text, struct zone_ref *out, struct vee
 
 /* The zone of that name as the store has it. Errors: those of zone_name_parse(), VEER_ENOTFOUND (name and text are
  * filled), VEER_ECORRUPT, VEER_EIO, VEER_ENOMEM. */
-enum veer_err zone_find(struct api *api, const char *text, struct arena *arena, struct zone_ref *out);
-
-/* Same for handlers: false when the reply is a problem already. */
-bool zone_need(struct api *api, struct api_request *request, struct api_reply *reply, struct zone_ref *out);
+enum veer_err zone_find(struct control *control, const char *text, struct arena *arena, struct zone_ref *out);
 
 /* Log that what is stored under `key` cannot be read, and is left out. */
-void zone_note_unreadable(struct api *api, const char *key, const char *why);
+void zone_note_unreadable(struct control *control, const char *key, const char *why);
 
 /* The key of an RRset of the zone's visible version, into `out` of RRSET_KEY_SIZE bytes. `owner` is in lower case. */
 void zone_rrset_key(const struct zone_ref *zone, const uint8_t *owner, uint16_t type, char *out);
@@ -54,7 +51,8 @@ void zone_rrset_key(const struct zone_ref *zone, const uint8_t *owner, uint16_t 
 size_t zone_prefix(const struct zone_ref *zone, char *out);
 
 /* The visible SOA. Errors: VEER_ENOTFOUND, VEER_ECORRUPT, VEER_EIO, VEER_ENOMEM. */
-enum veer_err zone_soa_get(struct api *api, const struct zone_ref *zone, struct arena *arena, struct zone_soa *out);
+enum veer_err zone_soa_get(struct control *control, const struct zone_ref *zone, struct arena *arena,
+			   struct zone_soa *out);
 
 /* The serial of a stored SOA. Errors: VEER_ECORRUPT, VEER_ENOMEM. */
 enum veer_err zone_soa_serial(const struct zone_ref *zone, const char *value, size_t len, uint32_t *serial);
@@ -66,7 +64,7 @@ enum veer_err zone_soa_set(const struct zone_ref *zone, const char *value, size_
 uint32_t zone_serial_next(uint32_t old, uint32_t wanted);
 
 /* RRsets in the visible version, by counting them. Errors: VEER_EIO. */
-enum veer_err zone_count(struct api *api, const struct zone_ref *zone, int64_t *count);
+enum veer_err zone_count(struct control *control, const struct zone_ref *zone, int64_t *count);
 
 /* The place in the SOA's RDATA of its serial: behind two names. 0 when the RDATA is too short. */
 size_t zone_soa_serial_at(const uint8_t *rdata, size_t len);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/zone_import.h"
+#include "api/change.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ struct batch {
 };
 
 struct importer {
-	struct api *api;
+	struct control *control;
 	struct zone_import *import;
 	struct zone_ref zone; /* the new one: its version is the one written */
 	struct zonefile *file;
@@ -118,7 +119,7 @@ static int compare_bound(const void *a, const void *b)
 }
 
 /* What is visible now. A zone that is not there is an empty one. */
-static enum veer_err old_zone_read(struct api *api, const struct zone_ref *name, struct old_zone *old)
+static enum veer_err old_zone_read(struct control *control, const struct zone_ref *name, struct old_zone *old)
 {
 	char prefix[RRSET_KEY_SIZE];
 	struct arena *scratch = arena_new(SCRATCH_BYTES);
@@ -127,7 +128,7 @@ static enum veer_err old_zone_read(struct api *api, const struct zone_ref *name,
 		arena_free(&scratch);
 		return VEER_ENOMEM;
 	}
-	enum veer_err err = zone_find(api, name->text, scratch, &old->zone);
+	enum veer_err err = zone_find(control, name->text, scratch, &old->zone);
 	arena_free(&scratch);
 	if (err == VEER_ENOTFOUND)
 		return VEER_OK;
@@ -135,7 +136,7 @@ static enum veer_err old_zone_read(struct api *api, const struct zone_ref *name,
 		return err;
 	zone_rrset_key(&old->zone, old->zone.name, RRTYPE_SOA, old->soa_key);
 	(void)zone_prefix(&old->zone, prefix);
-	err = store_list(api->store, MODEL_KIND_RRSET, prefix, NULL, look_at_old, old, NULL);
+	err = store_list(control->store, MODEL_KIND_RRSET, prefix, NULL, look_at_old, old, NULL);
 	if (err == VEER_OK && old->failed)
 		err = VEER_ENOMEM;
 	if (err == VEER_OK && old->count > 1)
@@ -162,11 +163,12 @@ static enum veer_err flush(struct importer *m)
 		return VEER_OK;
 	if (zone_import_must_stop(m->import))
 		return VEER_ECLOSED;
-	enum veer_err err = store_commit(m->api->store, m->batch.ops, m->batch.count, STORE_NORMAL, &revision, NULL);
+	enum veer_err err =
+		store_commit(m->control->store, m->batch.ops, m->batch.count, STORE_NORMAL, &revision, NULL);
 	m->done += (int64_t)m->batch.count;
 	batch_clear(&m->batch);
 	if (err == VEER_OK && ++m->batch.pieces % FOLLOW_EVERY == 0)
-		api_wait_for(m->api, revision);
+		change_wait(m->control, revision);
 	zone_import_progress(m->import, "writing", m->done < m->total ? m->done : m->total, m->total);
 	return err;
 }
@@ -302,11 +304,11 @@ static enum veer_err show(struct importer *m, int64_t *revision)
 						 .expect = m->old.soa_revision};
 	/* Who deletes a policy looks for visible RRsets that are bound to it: which are visible must not change
 	 * meanwhile. */
-	write_gate_enter(&m->api->write_gate, false);
-	enum veer_err err = store_commit(m->api->store, ops, count, STORE_NORMAL, revision, NULL);
+	write_gate_enter(&m->control->write_gate, false);
+	enum veer_err err = store_commit(m->control->store, ops, count, STORE_NORMAL, revision, NULL);
 	if (err == VEER_OK)
-		api_wait_for(m->api, *revision);
-	write_gate_leave(&m->api->write_gate);
+		change_wait(m->control, *revision);
+	write_gate_leave(&m->control->write_gate);
 	free(text);
 	return err;
 }
@@ -320,7 +322,7 @@ static enum veer_err check_only(void *ctx, const struct rrset_view *rrset)
 static enum veer_err catch_up(struct importer *m)
 {
 	struct old_zone now;
-	enum veer_err err = old_zone_read(m->api, &m->zone, &now);
+	enum veer_err err = old_zone_read(m->control, &m->zone, &now);
 	if (err == VEER_OK && now.zone.revision != m->old.zone.revision)
 		err = VEER_ECONFLICT; /* deleted, made, or imported by another */
 	for (size_t i = 0; i < m->old.count && err == VEER_OK; i++)
@@ -340,7 +342,7 @@ static enum veer_err catch_up(struct importer *m)
 /* What is written becomes what is visible; writers of single RRsets wait meanwhile. */
 static enum veer_err switch_over(struct importer *m, int64_t *revision)
 {
-	pthread_mutex_t *turn = zone_turn_take(&m->api->zone_turns, m->zone.text);
+	pthread_mutex_t *turn = zone_turn_take(&m->control->zone_turns, m->zone.text);
 	enum veer_err err = show(m, revision);
 	for (unsigned tries = 0; err == VEER_ECONFLICT && tries < SWITCH_TRIES; tries++) {
 		if ((err = catch_up(m)) != VEER_OK)
@@ -357,7 +359,7 @@ static enum veer_err import(struct importer *m, const char *text, size_t len, st
 	if (err == VEER_OK)
 		err = zone_import_allocate(m->import, &m->zone.version);
 	if (err == VEER_OK)
-		err = old_zone_read(m->api, &m->zone, &m->old);
+		err = old_zone_read(m->control, &m->zone, &m->old);
 	if (err == VEER_OK)
 		err = zonefile_each(m->file, check_rrset, m, m->diag);
 	if (err != VEER_OK)
@@ -373,16 +375,16 @@ static enum veer_err import(struct importer *m, const char *text, size_t len, st
 	return err;
 }
 
-enum veer_err zone_import_run(struct api *api, const struct zone_ref *zone, const char *text, size_t len,
+enum veer_err zone_import_run(struct control *control, const struct zone_ref *zone, const char *text, size_t len,
 			      struct zone_import_result *out, struct veer_diag *diag)
 {
 	struct importer *m = calloc(1, sizeof *m);
 	if (m == NULL)
 		return VEER_ENOMEM;
-	m->api = api;
+	m->control = control;
 	m->zone = *zone;
 	m->diag = diag;
-	enum veer_err err = zone_import_begin(api->zones, zone, &m->import);
+	enum veer_err err = zone_import_begin(control->zones, zone, &m->import);
 	if (err == VEER_OK)
 		err = import(m, text, len, out);
 	zone_import_end(&m->import);

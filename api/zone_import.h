@@ -25,7 +25,7 @@ struct zone_import_result {
  * VEER_ELIMIT (other imports), VEER_ECONFLICT (others changed the zone all the time), VEER_ECLOSED (shutting down),
  * VEER_ESPACE, VEER_EIO, VEER_ENOMEM.
  */
-enum veer_err zone_import_run(struct api *api, const struct zone_ref *zone, const char *text, size_t len,
+enum veer_err zone_import_run(struct control *control, const struct zone_ref *zone, const char *text, size_t len,
 			      struct zone_import_result *out, struct veer_diag *diag);
 
 #endif

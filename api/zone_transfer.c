@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/change.h"
 #include "api/handlers.h"
 #include "api/zone_import.h"
+#include "api/zone_need.h"
 #include "base/buf.h"
 #include "zones/dns/zonefile.h"
 #include "zones/model/rrset_object.h"
@@ -54,13 +56,13 @@ void handle_zone_import(void *ctx, struct api_request *request, struct api_reply
 	}
 	if (!api_may_touch(api, request, reply, API_LIMIT_ZONES, zone.text))
 		return;
-	err = zone_import_run(api, &zone, request->body, request->body_len, &result, &diag);
+	err = zone_import_run(&api->control, &zone, request->body, request->body_len, &result, &diag);
 	if (err != VEER_OK) {
 		reply_failed_import(reply, &zone, err, &diag);
 		return;
 	}
-	api_wait_for(api, result.revision);
-	log_notice(api->log, "zone imported", LOG_STR("zone", zone.text), LOG_INT("rrsets", result.rrsets),
+	change_wait(&api->control, result.revision);
+	log_notice(api->control.log, "zone imported", LOG_STR("zone", zone.text), LOG_INT("rrsets", result.rrsets),
 		   LOG_INT("revision", result.revision));
 	api_reply_json(reply, 200,
 		       json_pack("{s:I, s:I, s:I}", "rrsets", (json_int_t)result.rrsets, "serial",
@@ -78,7 +80,7 @@ void handle_zone_import_state(void *ctx, struct api_request *request, struct api
 	}
 	if (!api_may_touch(api, request, reply, API_LIMIT_ZONES, zone.text))
 		return;
-	zone_progress_get(api->zones, &zone, &progress);
+	zone_progress_get(api->control.zones, &zone, &progress);
 	api_reply_json(reply, 200,
 		       json_pack("{s:s, s:I, s:I}", "state", progress.state, "done", (json_int_t)progress.done, "total",
 				 (json_int_t)progress.total));
@@ -119,7 +121,7 @@ static void print_bound(const struct zone_ref *zone, const struct rrset_key *key
 static void print_unreadable(struct api *api, const char *key, char *why, struct buf *out)
 {
 	api_make_utf8(why);
-	zone_note_unreadable(api, key, why);
+	zone_note_unreadable(&api->control, key, why);
 	buf_puts(out, "; left out, for it cannot be read: ");
 	for (; *key != '\0'; key++)
 		buf_putc(out, (unsigned char)*key >= ' ' && (unsigned char)*key < 0x7f ? *key : '?');
@@ -186,7 +188,7 @@ void handle_zone_export(void *ctx, struct api_request *request, struct api_reply
 	buf_init(&e.rows, ROWS_BYTES_MAX);
 	buf_init(&text, EXPORT_BYTES_MAX);
 	buf_printf(&text, "$ORIGIN %s\n", zone.text);
-	enum veer_err err = store_list(api->store, MODEL_KIND_RRSET, prefix, NULL, copy_row, &e, NULL);
+	enum veer_err err = store_list(api->control.store, MODEL_KIND_RRSET, prefix, NULL, copy_row, &e, NULL);
 	if (err == VEER_OK && e.rows.failed)
 		err = VEER_ENOMEM;
 	if (err == VEER_OK && e.rows.len == 0)

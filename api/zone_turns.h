@@ -4,7 +4,7 @@
  * zone's serial on condition that nobody else has; who waits for a turn reads once and commits once, where those who
  * only tried again could lose to others any number of times. Writers of other processes are met by trying again.
  *
- * Order of locks: a zone's turn, then api.write_gate. Nobody takes two turns.
+ * Order of locks: a zone's turn, then api.control.write_gate. Nobody takes two turns.
  * Threads: all functions but init and deinit may be called from any thread; take blocks.
  */
 #ifndef VEER_API_ZONE_TURNS_H

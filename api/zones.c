@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/change.h"
 #include "api/handlers.h"
 #include "api/uri.h"
 #include "api/zone_data.h"
 #include "api/zone_keeper.h"
+#include "api/zone_need.h"
 #include "base/bytes.h"
 #include "base/text.h"
 #include "zones/model/rrset_object.h"
@@ -158,10 +160,10 @@ static json_t *show_zone(struct api *api, const struct zone_ref *zone, struct ar
 	struct zone_soa soa;
 	char name[NAME_TEXT_SIZE];
 	int64_t count = 0;
-	enum veer_err err = zone_soa_get(api, zone, arena, &soa);
+	enum veer_err err = zone_soa_get(&api->control, zone, arena, &soa);
 	if (err != VEER_OK && err != VEER_ENOTFOUND && err != VEER_ECORRUPT)
 		return NULL;
-	if (zone_count(api, zone, &count) != VEER_OK)
+	if (zone_count(&api->control, zone, &count) != VEER_OK)
 		return NULL;
 	(void)name_print(zone->name, name, sizeof name);
 	json_t *shown = json_pack("{s:s, s:I, s:I, s:I}", "name", name, "version", (json_int_t)zone->version, "rrsets",
@@ -199,8 +201,8 @@ void handle_zone_create(void *ctx, struct api_request *request, struct api_reply
 	if (!api_may_touch(api, request, reply, API_LIMIT_ZONES, z->zone.text))
 		return;
 	/* The time as the first serial: a zone that is deleted and made again does not go back (RFC 1982). */
-	z->serial = (uint32_t)(veer_clock_wall_ns(api->clock) / 1000000000);
-	err = zone_keeper_create(api->zones, &z->zone, fill_new_zone, z, &revision);
+	z->serial = (uint32_t)(veer_clock_wall_ns(api->control.clock) / 1000000000);
+	err = zone_keeper_create(api->control.zones, &z->zone, fill_new_zone, z, &revision);
 	for (size_t i = 0; i < 3; i++)
 		free(z->values[i]);
 	if (err == VEER_ECONFLICT) {
@@ -208,7 +210,7 @@ void handle_zone_create(void *ctx, struct api_request *request, struct api_reply
 	} else if (err != VEER_OK) {
 		api_problem_err(reply, err);
 	} else {
-		api_wait_for(api, revision);
+		change_wait(&api->control, revision);
 		z->zone.revision = revision;
 		(void)snprintf(reply->location, sizeof reply->location, "/v1/zones/");
 		if (!api_uri_add_segment(z->zone.text, reply->location, sizeof reply->location))
@@ -236,7 +238,7 @@ void handle_zone_delete(void *ctx, struct api_request *request, struct api_reply
 	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_ZONE, .key = zone.text, .expect = expect};
 	if (!api_commit(api, reply, &op, 1, &revision))
 		return;
-	zone_keeper_wake(api->zones);
+	zone_keeper_wake(api->control.zones);
 }
 
 /* The names of one page of the list. */
@@ -277,13 +279,13 @@ void handle_zones_list(void *ctx, struct api_request *request, struct api_reply 
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
-	directory_list(api->directory, MODEL_KIND_ZONE, api_query(request, "after"), add_name, &names);
+	directory_list(api->control.directory, MODEL_KIND_ZONE, api_query(request, "after"), add_name, &names);
 	bool failed = names.failed;
 	struct arena *scratch = arena_new(1 << 20);
 	for (size_t i = 0; i < names.count && scratch != NULL && !failed; i++) {
 		struct zone_ref zone;
 		arena_reset(scratch);
-		if (zone_find(api, names.items[i], scratch, &zone) != VEER_OK ||
+		if (zone_find(&api->control, names.items[i], scratch, &zone) != VEER_OK ||
 		    !api_may_touch_quietly(api, request, API_LIMIT_ZONES, zone.text))
 			continue; /* deleted meanwhile, or not for this token */
 		json_t *shown = show_zone(api, &zone, scratch);

@@ -5,6 +5,7 @@
 #include "api/delegations.h"
 #include "api/handlers.h"
 #include "api/zone_data.h"
+#include "api/zone_need.h"
 
 enum { RETRY_S = 5 };
 
@@ -14,7 +15,7 @@ void handle_delegation_get(void *ctx, struct api_request *request, struct api_re
 	struct zone_ref zone;
 	if (!zone_need(api, request, reply, &zone))
 		return;
-	char *text = delegations_last(api->delegations, zone.text);
+	char *text = delegations_last(api->control.delegations, zone.text);
 	api_reply_text(reply, 200, "application/json", text, text != NULL ? strlen(text) : 0);
 }
 
@@ -25,7 +26,7 @@ void handle_delegation_compare(void *ctx, struct api_request *request, struct ap
 	char *text = NULL;
 	if (!zone_need(api, request, reply, &zone))
 		return;
-	enum veer_err err = delegations_compare(api->delegations, zone.text, &text);
+	enum veer_err err = delegations_compare(api->control.delegations, zone.text, &text);
 	if (err == VEER_OK) {
 		api_reply_text(reply, 200, "application/json", text, strlen(text));
 	} else if (err == VEER_ENOTFOUND) {
