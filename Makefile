@@ -49,7 +49,7 @@ ROOMS_store := zones/store
 ROOMS_verdict := probes/verdict
 ROOMS_agent := probes probes/agent
 ROOMS_dnsd := dnsd dnsd/packet dnsd/serve dnsd/replica dnsd/tap
-ROOMS_api := api
+ROOMS_api := api api/http api/control api/rest
 ROOMS_cli := api/cli
 
 LIB_base := $(O)/libbase.a

@@ -6,14 +6,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "api/api.h"
-#include "api/delegations.h"
-#include "api/revocations.h"
-#include "api/settle.h"
+#include "api/control/delegations.h"
+#include "api/control/revocations.h"
+#include "api/control/settle.h"
+#include "api/control/token_chores.h"
+#include "api/control/zone_keeper.h"
+#include "api/rest/api.h"
 #include "api/startup.h"
 #include "api/store_tools.h"
-#include "api/token_chores.h"
-#include "api/zone_keeper.h"
 #include "base/daemon.h"
 #include "base/file.h"
 #include "zones/plan/geo.h"

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "api/certificate.h"
-#include "api/connection.h"
+#include "api/http/certificate.h"
+#include "api/http/connection.h"
 #include "base/args.h"
 #include "base/err.h"
 #include "base/privilege.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/control/witness.h"
 #include "api/store_tools.h"
-#include "api/witness.h"
 #include "base/args.h"
 #include "base/buf.h"
 #include "zones/store/repair.h"

@@ -27,9 +27,14 @@ ROOMS = {
     "dnsd/replica": ["zones/plan", "base/node"],
     "dnsd/serve": ["dnsd/packet", "dnsd/tap", "dnsd/replica"],
     "dnsd": ["dnsd/serve"],
-    "api": ["zones/store", "zones/plan", "probes/verdict"],
+    "api/http": ["base"],
+    "api/control": ["api/http", "zones/store", "zones/plan", "probes/verdict"],
+    "api/rest": ["api/control"],
+    "api": ["api/rest", "base/node"],
     "api/cli": ["zones/model", "probes/verdict", "base/node"],
 }
+# Of some rooms, some others see a part only.
+DOORS = {("api/control", "api/http"): {"api/http/stream.h"}}
 PRIVATE = "_impl.h"  # a header for the files of one noun: those whose names begin as its own, and their tests
 COLUMNS = 120
 DOCS = []
@@ -39,9 +44,9 @@ HOMES = {
     "curl/curl.h": ["base/http"],
     "yaml.h": ["base/"],
     "sqlite3.h": ["zones/store/"],
-    "microhttpd.h": ["api/"],
+    "microhttpd.h": ["api/http/", "api/cli/demo_site.c"],
     "maxminddb.h": ["zones/"],
-    "ldns/": ["api/delegation_message.c", "tests/"],
+    "ldns/": ["api/control/delegation_message.c", "tests/"],
     "openssl/": ["base/", "probes/"],
     "nghttp2/": ["probes/agent/http2.c"],
     "fstrm": ["dnsd/tap/dnstap.c"],
@@ -88,6 +93,8 @@ def check_include(path, number, target, report):
         report(path, number, f'include "{target}" by its full name, "{room}/..."')
     elif other not in ROOMS or other not in reach(room):
         report(path, number, f"{room}/ may not include {other}/")
+    elif target not in DOORS.get((room, other), {target}):
+        report(path, number, f"{room}/ may include of {other}/ only {', '.join(sorted(DOORS[room, other]))}")
 
 
 def width(line):

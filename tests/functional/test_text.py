@@ -161,7 +161,7 @@ ODD_ZONES = ["0/25.2.0.192.in-addr.arpa.", ".", "a%b.test.", "a\\032b.test.", "*
 
 
 def routes():
-    with open(os.path.join(ROOT, "api/routes.c"), encoding="ascii") as f:
+    with open(os.path.join(ROOT, "api/rest/routes.c"), encoding="ascii") as f:
         return re.findall(r'\{"(\w+)", "(/[^"]*)"', f.read())
 
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/delegation_parent.h"
+#include "api/control/delegation_parent.h"
 #include "tests/fuzz/fuzz.h"
 #include "zones/dns/rdata.h"
 

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "api/assignments.h"
-#include "api/connection.h"
+#include "api/control/assignments.h"
+#include "api/http/connection.h"
 
 struct client {
 	struct api_stream stream;

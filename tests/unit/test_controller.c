@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "api/controller.h"
-#include "api/hub.h"
+#include "api/control/controller.h"
+#include "api/control/hub.h"
 #include "probes/verdict/verdict.h"
 #include "zones/store/backend.h"
 

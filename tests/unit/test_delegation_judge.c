@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "api/delegation_judge.h"
+#include "api/control/delegation_judge.h"
 
 static const uint8_t zone[] = "\4gslb\7example";
 static const uint8_t ns1[] = "\3ns1\4gslb\7example", ns2[] = "\3ns2\4gslb\7example", far[] = "\2ns\5other";

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "api/delegation_message.h"
-#include "api/delegation_parent.h"
+#include "api/control/delegation_message.h"
+#include "api/control/delegation_parent.h"
 #include "base/bytes.h"
 #include "zones/dns/rdata.h"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "api/delegation_table.h"
+#include "api/control/delegation_table.h"
 
 enum { ZONES = 3600, HOUR_MS = DELEGATION_INTERVAL_MS };
 

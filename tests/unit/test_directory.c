@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "api/directory.h"
+#include "api/control/directory.h"
 
 /* One change between directory_begin() and directory_end(). */
 static bool apply(struct directory *directory, const struct store_object *object)

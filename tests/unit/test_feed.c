@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "api/hub.h"
+#include "api/control/hub.h"
 #include "base/file.h"
 #include "zones/plan/feed_reader.h"
 

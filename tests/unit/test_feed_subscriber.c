@@ -15,8 +15,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "api/connection.h"
-#include "api/feed.h"
+#include "api/control/feed.h"
+#include "api/http/connection.h"
 
 enum { WAIT_MS = 10000 };
 

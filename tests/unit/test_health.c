@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "api/health.h"
+#include "api/control/health.h"
 
 enum { DISK_MS = 30 };
 

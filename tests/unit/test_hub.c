@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "api/connection.h"
-#include "api/hub.h"
+#include "api/control/hub.h"
+#include "api/http/connection.h"
 
 enum { STALL = 16384 + 600, WAIT_MS = 20000 }; /* the SQLite backend keeps 16,384 revisions */
 

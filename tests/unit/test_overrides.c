@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "api/overrides.h"
+#include "api/control/overrides.h"
 
 enum { ROUNDS = 20, ENDPOINTS = 4, THREADS = 4 };
 

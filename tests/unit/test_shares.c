@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "api/shares.h"
+#include "api/http/shares.h"
 
 enum { CONNECTIONS = 800, STREAMS = 600 }; /* three quarters of the connections */
 

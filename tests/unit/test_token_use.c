@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "api/token_use.h"
+#include "api/control/token_use.h"
 
 static void note(struct token_uses *uses, int number, int64_t now_s)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "api/trail.h"
+#include "api/control/trail.h"
 #include "base/file.h"
 
 /* The golden transition: decided 311,000 µs after its first observation, sent to the store at 311,019. */

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "api/uplink.h"
+#include "api/control/uplink.h"
 #include "base/file.h"
 
 static enum veer_err take(struct uplink_table *table, const char *id, const char *text, int64_t now_ms)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "api/write_gate.h"
+#include "api/control/write_gate.h"
 
 enum { ORDINARY = 6 };
 

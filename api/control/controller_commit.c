@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From proposals to committed verdicts: transactions of a batch, each with the election as its condition. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/control/controller_impl.h"
+
+enum { JOB_ARENA_BYTES = 16 << 20 };
+#define ELECTION_MAX (INT64_C(1) << 53)
+static const char election_key[] = "election";
+
+static struct commit_job *job_new(struct controller *c)
+{
+	struct commit_job *job = calloc(1, sizeof *job);
+	if (job == NULL || (job->arena = arena_new(JOB_ARENA_BYTES)) == NULL) {
+		free(job);
+		return NULL;
+	}
+	job->ops[job->op_count++] = (struct store_op){
+		.op = STORE_CHECK, .kind = MODEL_KIND_META, .key = election_key, .expect = c->election_revision};
+	return job;
+}
+
+static void job_free(struct commit_job *job)
+{
+	arena_free(&job->arena);
+	free(job);
+}
+
+/* Add a put (`value` not NULL, taken) or a delete to the job; both strings end up in its arena. */
+static bool job_add(struct commit_job *job, enum model_kind kind, const char *key, json_t *value)
+{
+	char *text = value != NULL ? veer_json_dump(value) : NULL;
+	struct store_op op = {.op = value != NULL ? STORE_PUT : STORE_DEL,
+			      .kind = kind,
+			      .expect = STORE_ANY,
+			      .key = arena_strdup(job->arena, key)};
+	if (text != NULL) {
+		op.value = arena_strdup(job->arena, text);
+		op.value_len = strlen(text);
+	}
+	bool ok = op.key != NULL && (value == NULL || op.value != NULL);
+	free(text);
+	json_decref(value);
+	if (ok)
+		job->ops[job->op_count++] = op;
+	return ok;
+}
+
+static json_t *votes_json(const struct verdict_transition *t)
+{
+	json_t *votes = json_array();
+	for (uint32_t i = 0; i < t->vote_count; i++) {
+		const struct verdict_vote *v = &t->votes[i];
+		if (!controller_keeps_vote(t, i, json_array_size(votes)))
+			continue;
+		(void)json_array_append_new(votes,
+					    json_pack("{s:s, s:s, s:s, s:s, s:I}", "agent", v->agent, "check", v->check,
+						      "state", observation_state_text(v->state), "reason",
+						      probe_reason_text(v->reason), "age_ms", (json_int_t)v->age_ms));
+	}
+	return votes;
+}
+
+static json_t *verdict_json(struct controller *c, const struct verdict_transition *t)
+{
+	char at[VEER_RFC3339_SIZE], decided_by[CONTROLLER_DECIDED_SIZE];
+	veer_rfc3339(veer_clock_wall_ns(c->config.clock), at);
+	const char *boot = c->boot_id;
+	json_t *verdict =
+		json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:o}", "endpoint", t->endpoint, "state",
+			  model_state_text(t->to), "since_revision", (json_int_t)c->model.revision, "election",
+			  (json_int_t)c->election, "at", at, "check", t->check != NULL ? t->check : "", "reason",
+			  probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
+	if (verdict != NULL && controller_decided_by(c, t->endpoint, decided_by))
+		(void)json_object_set_new(verdict, "decided_by", json_string(decided_by));
+	/* How old it is, for a process after this one, whose clock only goes on if the kernel is the same. */
+	if (verdict != NULL && boot[0] != '\0') {
+		(void)json_object_set_new(verdict, "boot", json_string(boot));
+		(void)json_object_set_new(verdict, "monotonic_ms", json_integer(controller_now_ms(c)));
+	}
+	return verdict;
+}
+
+/* The engine's word on the endpoint: unknown also when it does not know it. */
+static enum model_state committed_state(struct controller *c, const char *endpoint)
+{
+	struct verdict_endpoint_status status;
+	uint32_t index = verdict_endpoint_index(c->engine, endpoint);
+	return verdict_endpoint_at(c->engine, index, controller_now_ms(c), &status) ? status.state
+										    : MODEL_STATE_UNKNOWN;
+}
+
+/* Whether an endpoint will be eligible, its site apart, once the job is committed: overrides beat verdicts. */
+static bool is_up_after(struct controller *c, const struct commit_job *job, const char *endpoint)
+{
+	const enum model_override_action *override = controller_override(c, endpoint);
+	if (override != NULL)
+		return *override == MODEL_OVERRIDE_UP;
+	for (size_t i = 0; i < job->verdict_count; i++)
+		if (strcmp(job->verdicts[i].endpoint, endpoint) == 0)
+			return job->verdicts[i].state != MODEL_STATE_DOWN;
+	return committed_state(c, endpoint) != MODEL_STATE_DOWN;
+}
+
+static bool is_site_in(const struct controller *c, const char *name)
+{
+	size_t i = controller_site_index(&c->model, name);
+	return i == SIZE_MAX || c->model.sites[i].is_in;
+}
+
+/* The pool's eligible endpoints after the job, as a `last` object; NULL when fewer than `min_up`. */
+static json_t *last_json(struct controller *c, const struct commit_job *job, const struct model_pool *pool)
+{
+	json_t *names = json_array();
+	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
+		char key[MODEL_ENDPOINT_KEY_MAX + 1];
+		(void)snprintf(key, sizeof key, "%s/%s", pool->name, pool->endpoints[i].name);
+		if (is_site_in(c, pool->endpoints[i].site) && is_up_after(c, job, key))
+			(void)json_array_append_new(names, json_string(pool->endpoints[i].name));
+	}
+	if (json_array_size(names) < pool->min_up) {
+		json_decref(names);
+		return NULL;
+	}
+	return json_pack("{s:s, s:o}", "pool", pool->name, "endpoints", names);
+}
+
+struct compare {
+	const json_t *value;
+	bool is_same;
+};
+
+static bool compare_entry(void *ctx, const struct directory_entry *entry)
+{
+	struct compare *compare = ctx;
+	compare->is_same = json_equal(entry->object, compare->value) != 0;
+	return true;
+}
+
+static bool is_full(const struct commit_job *job)
+{
+	return job->op_count == STORE_COMMIT_OPS_MAX;
+}
+
+/* Keep the last good set of those pools whose policies may need it, where it has changed. */
+static void add_last_sets(struct controller *c, struct commit_job *job)
+{
+	for (size_t i = 0; i < c->model.pool_count && !is_full(job); i++) {
+		const struct model_pool *pool = &c->model.pools[i];
+		bool is_known = c->model.keeps_last[i] && !c->model.is_excess[i];
+		json_t *value = is_known ? last_json(c, job, pool) : NULL;
+		struct compare compare = {.value = value};
+		if (value == NULL)
+			continue;
+		(void)directory_get(c->config.directory, MODEL_KIND_LAST, pool->name, compare_entry, &compare);
+		if (compare.is_same)
+			json_decref(value);
+		else
+			(void)job_add(job, MODEL_KIND_LAST, pool->name, value);
+	}
+}
+
+static void hand_over(struct controller *c, struct commit_job *job)
+{
+	c->in_flight = job;
+	c->needs_tidying = c->needs_tidying || is_full(job); /* there may be more */
+	(void)pthread_mutex_lock(&c->lock);
+	c->job = job;
+	(void)pthread_cond_signal(&c->job_filled);
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+/* Is the endpoint's pool one that the engine has no room for? Then nothing is known of it, but what is stored. */
+static bool is_of_excess(const struct controller *c, const char *endpoint)
+{
+	char name[MODEL_NAME_MAX + 1];
+	(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(endpoint, "/"), endpoint);
+	size_t pool = controller_pool_index(&c->model, name);
+	return pool != SIZE_MAX && c->model.is_excess[pool];
+}
+
+/* A stored verdict or last set that says nothing, or that nothing in the model stands behind. */
+static bool is_orphan(struct controller *c, const struct directory_entry *entry)
+{
+	if (entry->kind == MODEL_KIND_LAST) {
+		size_t pool = controller_pool_index(&c->model, entry->key);
+		return pool == SIZE_MAX || !c->model.keeps_last[pool];
+	}
+	if (is_of_excess(c, entry->key))
+		return false;
+	/* The engine never goes back to unknown: what it calls so is new, or not watched by a check that votes. */
+	const char *endpoint = json_string_value(json_object_get(entry->object, "endpoint"));
+	return endpoint == NULL || strcmp(endpoint, entry->key) != 0 ||
+	       committed_state(c, entry->key) == MODEL_STATE_UNKNOWN;
+}
+
+struct orphans {
+	struct controller *c;
+	struct commit_job *job;
+};
+
+/*
+ * The verdict without the mark of what it was decided by, which is there no longer; NULL when it is, or was not marked.
+ * It must go, for a check that leaves and comes back is a newcomer that has not been heard.
+ */
+static json_t *unmarked(struct controller *c, const struct directory_entry *entry)
+{
+	if (entry->kind != MODEL_KIND_VERDICT || json_object_get(entry->object, "decided_by") == NULL ||
+	    is_of_excess(c, entry->key) || controller_is_current(c, entry))
+		return NULL;
+	json_t *verdict = json_deep_copy(entry->object);
+	(void)json_object_del(verdict, "decided_by");
+	return verdict;
+}
+
+static bool add_orphan(void *ctx, const struct directory_entry *entry)
+{
+	struct orphans *o = ctx;
+	bool is = is_orphan(o->c, entry);
+	json_t *verdict = is ? NULL : unmarked(o->c, entry);
+	if ((is || verdict != NULL) && !job_add(o->job, entry->kind, entry->key, verdict))
+		return false;
+	return !is_full(o->job);
+}
+
+/* Bring the store in line with the model: a job, or NULL when all is well or cannot be seen yet. */
+static struct commit_job *tidy(struct controller *c)
+{
+	/* Without a model nothing is known of anything: that makes no orphan of it. */
+	if (c->model.plan == NULL || directory_revision(c->config.directory) < c->committed_revision)
+		return NULL;
+	struct orphans o = {c, job_new(c)};
+	if (o.job == NULL)
+		return NULL;
+	c->needs_tidying = false;
+	directory_list(c->config.directory, MODEL_KIND_VERDICT, NULL, add_orphan, &o);
+	if (!is_full(o.job))
+		directory_list(c->config.directory, MODEL_KIND_LAST, NULL, add_orphan, &o);
+	add_last_sets(c, o.job);
+	if (o.job->op_count > 1)
+		return o.job;
+	job_free(o.job);
+	return NULL;
+}
+
+/* Add one verdict with its transition to the job. False when memory is out. */
+static bool add_transition(struct controller *c, struct commit_job *job, const struct verdict_transition *t)
+{
+	char id[TRAIL_ID_SIZE];
+	struct commit_verdict verdict = {arena_strdup(job->arena, t->endpoint),
+					 t->from,
+					 t->to,
+					 arena_strdup(job->arena, t->check),
+					 probe_reason_text(t->reason),
+					 NULL,
+					 0,
+					 VEER_OK,
+					 0};
+	size_t before = job->op_count;
+	json_t *transition = controller_transition_json(c, t, id, &verdict.base_us);
+	verdict.id = arena_strdup(job->arena, id);
+	if (verdict.endpoint == NULL || verdict.check == NULL || verdict.id == NULL || transition == NULL ||
+	    !job_add(job, MODEL_KIND_VERDICT, t->endpoint, verdict_json(c, t))) {
+		json_decref(transition);
+		job->op_count = before;
+		return false;
+	}
+	if (!job_add(job, MODEL_KIND_TRANSITION, id, transition)) {
+		job->op_count = before;
+		return false;
+	}
+	job->verdicts[job->verdict_count++] = verdict;
+	return true;
+}
+
+static bool is_held_back(const struct controller *c, const char *endpoint)
+{
+	for (size_t i = 0; i < CONTROLLER_REFUSED; i++)
+		if (strcmp(c->refused[i].endpoint, endpoint) == 0)
+			return controller_now_ms(c) < c->refused[i].until_ms;
+	return false;
+}
+
+static void hold_back(struct controller *c, const char *endpoint)
+{
+	size_t i = 0;
+	while (i < CONTROLLER_REFUSED && strcmp(c->refused[i].endpoint, endpoint) != 0)
+		i++;
+	if (i == CONTROLLER_REFUSED)
+		i = c->refused_next++ % CONTROLLER_REFUSED;
+	(void)snprintf(c->refused[i].endpoint, sizeof c->refused[i].endpoint, "%s", endpoint);
+	c->refused[i].until_ms = controller_now_ms(c) + CONTROLLER_RETRY_MS;
+}
+
+void controller_propose(struct controller *c)
+{
+	struct verdict_transition t;
+	struct commit_job *job = NULL;
+	if (c->in_flight != NULL || c->is_deposed || controller_now_ms(c) < c->retry_ms)
+		return;
+	while ((job == NULL || job->verdict_count < CONTROLLER_BATCH) && verdict_next(c->engine, &t)) {
+		if (is_held_back(c, t.endpoint)) {
+			verdict_commit_failed(c->engine, t.endpoint, controller_now_ms(c));
+			continue;
+		}
+		if (job == NULL)
+			job = job_new(c);
+		if (job == NULL || !add_transition(c, job, &t)) {
+			verdict_commit_failed(c->engine, t.endpoint, controller_now_ms(c));
+			break;
+		}
+	}
+	if (job != NULL)
+		add_last_sets(c, job);
+	else if (c->needs_tidying)
+		job = tidy(c);
+	if (job != NULL)
+		hand_over(c, job);
+}
+
+/* Refused for what is in it, and not for how the store is: that will not change by itself. */
+static bool is_refused(enum veer_err err)
+{
+	return err == VEER_EINVAL || err == VEER_ERANGE;
+}
+
+static void verdict_done(struct controller *c, const struct commit_verdict *v, int64_t committed_us)
+{
+	if (v->err != VEER_OK) {
+		verdict_commit_failed(c->engine, v->endpoint, controller_now_ms(c));
+		if (is_refused(v->err)) {
+			hold_back(c, v->endpoint);
+			log_error(c->config.log, "the store refuses a verdict", LOG_STR("endpoint", v->endpoint),
+				  LOG_STR("why", veer_err_text(v->err)));
+		}
+		return;
+	}
+	verdict_committed(c->engine, v->endpoint, v->state, controller_now_ms(c));
+	controller_history_add(c, v->id);
+	if (c->config.trail != NULL)
+		trail_committed(c->config.trail, v->id, v->base_us, v->revision, committed_us);
+	/* It may have been removed from the model on the way. */
+	c->needs_tidying = c->needs_tidying || committed_state(c, v->endpoint) == MODEL_STATE_UNKNOWN;
+	log_notice(c->config.log, "verdict", LOG_STR("endpoint", v->endpoint),
+		   LOG_STR("from", model_state_text(v->from)), LOG_STR("to", model_state_text(v->state)),
+		   LOG_STR("check", v->check), LOG_STR("reason", v->reason));
+	atomic_fetch_add(&c->transitions, 1);
+}
+
+void controller_job_done(struct controller *c, struct commit_job *job)
+{
+	for (size_t i = 0; i < job->verdict_count; i++)
+		verdict_done(c, &job->verdicts[i], job->committed_us);
+	if (job->revision > c->committed_revision)
+		c->committed_revision = job->revision;
+	if (job->err != VEER_OK) {
+		c->needs_tidying = true;
+		/* What was refused is held back by itself, and holds up nothing else. */
+		if (!is_refused(job->err) || job->verdict_count == 0)
+			c->retry_ms = controller_now_ms(c) + CONTROLLER_RETRY_MS;
+		atomic_fetch_add(&c->commits_failed, 1);
+		log_error(c->config.log, "verdicts could not be committed", LOG_STR("why", veer_err_text(job->err)));
+	}
+	if (job->err == VEER_ECONFLICT) {
+		c->is_deposed = true;
+		log_error(c->config.log, "another controller was elected: this one writes no more");
+	}
+	c->in_flight = NULL;
+	job_free(job);
+}
+
+/* --- in the committing thread ---------------------------------------------------------------------------------- */
+
+/*
+ * After an error that leaves it open whether the transaction happened: look (S15). If it did, `*revision` is that of
+ * what was found. A transition is looked at where there is one: its key is new, so that nothing older can be taken for
+ * it.
+ */
+static enum veer_err resolve(struct controller *c, const struct store_op *ops, size_t count, enum veer_err err,
+			     int64_t *revision)
+{
+	const struct store_op *op = &ops[count - 1];
+	struct store_object object;
+	struct arena *arena = arena_new(JOB_ARENA_BYTES);
+	if (arena == NULL)
+		return err;
+	for (size_t i = 0; i < count; i++)
+		if (ops[i].kind == MODEL_KIND_TRANSITION)
+			op = &ops[i];
+	enum veer_err found = store_get(c->config.store, op->kind, op->key, arena, &object);
+	bool is_there = op->op == STORE_PUT && found == VEER_OK && object.value_len == op->value_len &&
+			memcmp(object.value, op->value, op->value_len) == 0;
+	bool is_gone = op->op == STORE_DEL && found == VEER_ENOTFOUND;
+	if (is_there)
+		*revision = object.revision;
+	else if (is_gone)
+		*revision = store_revision(c->config.store); /* or an earlier one: nobody can be misled by that */
+	arena_free(&arena);
+	return is_there || is_gone ? VEER_OK : err;
+}
+
+static enum veer_err commit_ops(struct controller *c, const struct store_op *ops, size_t count, int64_t *revision)
+{
+	enum veer_err err = store_commit(c->config.store, ops, count, STORE_URGENT, revision, NULL);
+	return err == VEER_EIO || err == VEER_ETIMEOUT ? resolve(c, ops, count, err, revision) : err;
+}
+
+/* Each verdict in a transaction of its own, so that one that is refused does not hold up the others. */
+static void commit_singly(struct controller *c, struct commit_job *job)
+{
+	for (size_t i = 0; i < job->verdict_count; i++) {
+		struct commit_verdict *v = &job->verdicts[i];
+		const struct store_op ops[] = {job->ops[0], job->ops[1 + 2 * i], job->ops[2 + 2 * i]};
+		v->err = commit_ops(c, ops, 3, &v->revision);
+		if (v->err == VEER_OK)
+			job->revision = v->revision;
+		else if (!is_refused(v->err))
+			job->err = v->err;
+	}
+}
+
+static void commit(struct controller *c, struct commit_job *job)
+{
+	job->err = commit_ops(c, job->ops, job->op_count, &job->revision);
+	for (size_t i = 0; i < job->verdict_count; i++) {
+		job->verdicts[i].err = job->err;
+		job->verdicts[i].revision = job->revision;
+	}
+	if (is_refused(job->err) && job->verdict_count > 0 && job->op_count > 3)
+		commit_singly(c, job);
+	job->committed_us = controller_now_us(c);
+}
+
+static struct commit_job *next_job(struct controller *c)
+{
+	(void)pthread_mutex_lock(&c->lock);
+	while (c->job == NULL && !c->is_closing)
+		(void)pthread_cond_wait(&c->job_filled, &c->lock);
+	struct commit_job *job = c->is_closing ? NULL : c->job;
+	c->job = NULL;
+	(void)pthread_mutex_unlock(&c->lock);
+	return job;
+}
+
+void *controller_committer_main(void *ctx)
+{
+	struct controller *c = ctx;
+	for (struct commit_job *job; (job = next_job(c)) != NULL;) {
+		struct controller_item *item = calloc(1, sizeof *item);
+		if (item != NULL)
+			commit(c, job);
+		else
+			job->err = VEER_ENOMEM;
+		for (size_t i = 0; item == NULL && i < job->verdict_count; i++)
+			job->verdicts[i].err = job->err;
+		while (item == NULL) { /* nothing was written; the controller must hear of it, so wait for memory */
+			struct timespec pause = {.tv_nsec = 10000000};
+			(void)nanosleep(&pause, NULL);
+			item = calloc(1, sizeof *item);
+		}
+		item->kind = CONTROLLER_COMMITTED;
+		item->job = job;
+		if (controller_push(c, item) != VEER_OK)
+			free(item); /* closing: controller_free() releases the job in flight */
+	}
+	return NULL;
+}
+
+/* The number of the last election; what is not a sound number is older than the revision that carries it. */
+static int64_t election_before(const struct store_object *object)
+{
+	json_t *before = NULL;
+	int64_t last = 0;
+	if (veer_json_parse(object->value, object->value_len, 65536, &before, NULL) == VEER_OK)
+		last = json_integer_value(json_object_get(before, "election"));
+	json_decref(before);
+	return last > 0 && last < ELECTION_MAX ? last : object->revision;
+}
+
+enum veer_err controller_elect(struct controller *c, struct veer_diag *diag)
+{
+	struct store_object object;
+	struct arena *arena = arena_new(65536);
+	if (arena == NULL)
+		return VEER_ENOMEM;
+	int64_t expect = STORE_ABSENT, last = store_revision(c->config.store);
+	enum veer_err err = store_get(c->config.store, MODEL_KIND_META, election_key, arena, &object);
+	if (err == VEER_OK) {
+		expect = object.revision;
+		last = election_before(&object);
+	}
+	if (err == VEER_OK || err == VEER_ENOTFOUND) {
+		c->election = last + 1;
+		const char *text = arena_printf(arena, "{\"election\":%lld}", (long long)c->election);
+		struct store_op op = {
+			STORE_PUT, MODEL_KIND_META, election_key, text, text != NULL ? strlen(text) : 0, expect, 0};
+		err = text != NULL ? store_commit(c->config.store, &op, 1, STORE_URGENT, &c->election_revision, NULL)
+				   : VEER_ENOMEM;
+	}
+	arena_free(&arena);
+	return err == VEER_OK ? err : veer_fail(diag, err, "controller: election: %s", veer_err_text(err));
+}

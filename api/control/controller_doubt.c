@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the controller's thread knows of endpoints besides the engine: overrides, which the engine does not know at all,
+ * and episodes: doubts and second looks with the times at which they began. The set of doubts goes to the feed, whole,
+ * whenever it has changed; a second's worth of it is at most a megabyte, so that doubts about everything at once cost
+ * no more than that.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/control/controller_impl.h"
+#include "base/buf.h"
+
+enum { DOUBT_BYTES_PER_MS = 1024, LINE_MAX_BYTES = 1 << 20 };
+
+static const enum model_override_action actions[] = {MODEL_OVERRIDE_UP, MODEL_OVERRIDE_DOWN, MODEL_OVERRIDE_DRAIN};
+
+static bool take_override(void *ctx, const struct directory_entry *entry)
+{
+	struct controller *c = ctx;
+	const char *text = json_string_value(json_object_get(entry->object, "action"));
+	for (size_t i = 0; text != NULL && i < sizeof actions / sizeof actions[0]; i++)
+		if (strcmp(model_override_text(actions[i]), text) == 0 &&
+		    strmap_put(&c->overrides, entry->key, strlen(entry->key), (void *)(uintptr_t)&actions[i]) !=
+			    VEER_OK)
+			log_error(c->config.log, "memory is out: an override is not seen",
+				  LOG_STR("endpoint", entry->key));
+	return true;
+}
+
+void controller_read_overrides(struct controller *c)
+{
+	strmap_free(&c->overrides);
+	directory_list(c->config.directory, MODEL_KIND_OVERRIDE, NULL, take_override, c);
+	c->needs_tidying = true; /* the last sets may be others now */
+}
+
+const enum model_override_action *controller_override(const struct controller *c, const char *endpoint)
+{
+	return strmap_get(&c->overrides, endpoint, strlen(endpoint));
+}
+
+const struct episode *controller_episode(const struct controller *c, const char *endpoint)
+{
+	return strmap_get(&c->episodes, endpoint, strlen(endpoint));
+}
+
+/* The endpoint's episode, begun now if there is none. NULL when memory is out: then only some times are missing. */
+static struct episode *episode_of(struct controller *c, const char *endpoint)
+{
+	size_t len = strnlen(endpoint, MODEL_ENDPOINT_KEY_MAX);
+	struct episode *e = strmap_get(&c->episodes, endpoint, len);
+	if (e != NULL)
+		return e;
+	e = calloc(1, sizeof *e);
+	if (e == NULL || strmap_put(&c->episodes, endpoint, len, e) != VEER_OK) {
+		free(e);
+		return NULL;
+	}
+	memcpy(e->key, endpoint, len);
+	e->reported_us = controller_now_us(c);
+	return e;
+}
+
+static void end_episode(struct controller *c, struct episode *e)
+{
+	c->doubt_count -= e->is_doubted;
+	c->has_doubt_changed = c->has_doubt_changed || e->is_doubted;
+	(void)strmap_del(&c->episodes, e->key, strlen(e->key));
+	free(e);
+}
+
+void controller_note_confirm(struct controller *c, const char *endpoint)
+{
+	struct episode *e = episode_of(c, endpoint);
+	if (e == NULL)
+		return;
+	e->again_us = controller_now_us(c);
+	if (e->confirm_us == 0)
+		e->confirm_us = e->again_us;
+}
+
+/* A second look that is not about the verdict (a warning's) begins no doubt: over it is. */
+static void drop_loose_episodes(struct controller *c)
+{
+	struct episode *e;
+	for (size_t at = 0; c->episodes.count > c->doubt_count && (e = strmap_next(&c->episodes, &at)) != NULL;)
+		if (!e->is_doubted)
+			end_episode(c, e);
+}
+
+void controller_take_doubts(struct controller *c)
+{
+	struct verdict_doubt doubt;
+	while (verdict_doubt_next(c->engine, &doubt)) {
+		struct episode *e = doubt.is_doubted ? episode_of(c, doubt.endpoint)
+						     : strmap_get(&c->episodes, doubt.endpoint, strlen(doubt.endpoint));
+		if (e != NULL && !doubt.is_doubted) {
+			end_episode(c, e);
+		} else if (e != NULL && !e->is_doubted) {
+			e->is_doubted = true;
+			c->doubt_count++;
+			c->has_doubt_changed = true;
+		}
+	}
+	drop_loose_episodes(c);
+}
+
+/* The line with the whole set; beyond CONTROLLER_DOUBTS_MAX the rest keeps its TTL. */
+static char *doubt_line(const struct controller *c, size_t *len)
+{
+	struct buf out;
+	size_t at = 0, count = 0;
+	buf_init(&out, LINE_MAX_BYTES);
+	buf_puts(&out, "{\"type\":\"doubt\",\"endpoints\":[");
+	for (const struct episode *e; count < CONTROLLER_DOUBTS_MAX && (e = strmap_next(&c->episodes, &at)) != NULL;)
+		if (e->is_doubted)
+			buf_printf(&out, "%s\"%s\"", count++ > 0 ? "," : "", e->key);
+	buf_puts(&out, "]}\n");
+	char *line = out.failed ? NULL : buf_take(&out, len);
+	buf_deinit(&out);
+	return line;
+}
+
+void controller_tell_doubts(struct controller *c)
+{
+	size_t len = 0;
+	int64_t now_ms = controller_now_ms(c);
+	if (!c->has_doubt_changed || c->config.feed == NULL || now_ms < c->doubt_ms)
+		return;
+	char *line = doubt_line(c, &len);
+	if (line == NULL)
+		return; /* memory is out; at the next tick, then */
+	c->has_doubt_changed = false;
+	c->doubt_ms = now_ms + (int64_t)len / DOUBT_BYTES_PER_MS;
+	feed_set_doubt(c->config.feed, line, len, c->committed_revision);
+}
+
+void controller_forget(struct controller *c)
+{
+	struct episode *e;
+	struct pushed *p;
+	size_t at = 0;
+	while ((e = strmap_next(&c->episodes, &at)) != NULL)
+		if (verdict_endpoint_index(c->engine, e->key) == UINT32_MAX)
+			end_episode(c, e);
+	for (at = 0; (p = strmap_next(&c->pushes, &at)) != NULL;) {
+		char key[sizeof p->check + sizeof p->endpoint];
+		if (verdict_is_pushed(c->engine, p->check, p->endpoint))
+			continue;
+		int len = snprintf(key, sizeof key, "%s %s", p->check, p->endpoint);
+		(void)strmap_del(&c->pushes, key, (size_t)len);
+		free(p);
+	}
+}
+
+void controller_doubt_deinit(struct controller *c)
+{
+	size_t at = 0;
+	for (struct episode *e; (e = strmap_next(&c->episodes, &at)) != NULL;)
+		free(e);
+	at = 0;
+	for (struct pushed *p; (p = strmap_next(&c->pushes, &at)) != NULL;)
+		free(p);
+	strmap_free(&c->episodes);
+	strmap_free(&c->pushes);
+	strmap_free(&c->overrides);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One zone, compared with its parent: what the store has, what the parent's servers say, and the result as JSON. */
+#ifndef VEER_API_CONTROL_DELEGATION_COMPARE_H
+#define VEER_API_CONTROL_DELEGATION_COMPARE_H
+
+#include "api/control/control.h"
+#include "api/control/delegation_judge.h"
+#include "base/resolvers.h"
+
+struct delegation_outcome {
+	enum delegation_state state;
+	char *result; /* JSON text (docs/formats.md); the caller's (free); NULL: there is none */
+	char summary[DELEGATION_REASON_SIZE];
+};
+
+/*
+ * Compare. `zone` is absolute, as in keys; `interrupt_fd` as in struct delegation_asker; `out` is filled anew. Blocks
+ * on the store and the network, there for DELEGATION_FIND_MS at most. Errors: VEER_ETIMEOUT (no resolver answers; there
+ * is a result all the same), VEER_ECLOSED (interrupted), VEER_ENOTFOUND (there is no such zone), those of the store,
+ * VEER_ENOMEM.
+ */
+enum veer_err delegation_compare(struct control *control, const struct resolvers *resolvers, int interrupt_fd,
+				 const char *zone, struct delegation_outcome *out);
+
+#endif

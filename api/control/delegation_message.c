@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/control/delegation_message.h"
+
+#include <ldns/ldns.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "zones/dns/rdata.h"
+
+enum {
+	HEADER_LEN = 12,
+	FLAG_QR = 0x80,
+	FLAG_TC = 0x02,
+	OPCODE_MASK = 0x78,
+	CLASS_IN = 1,
+};
+
+size_t delegation_question_write(const struct delegation_question *question, uint16_t id, uint8_t *out)
+{
+	uint8_t *wire = NULL;
+	size_t len = 0;
+	ldns_rdf *name = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name_len(question->name), question->name);
+	ldns_pkt *packet = name != NULL ? ldns_pkt_query_new(name, (ldns_rr_type)question->type, LDNS_RR_CLASS_IN,
+							     question->wants_recursion ? LDNS_RD : 0)
+					: NULL;
+	if (packet == NULL) {
+		ldns_rdf_deep_free(name);
+		return 0;
+	}
+	ldns_pkt_set_id(packet, id);
+	if (!question->without_edns)
+		ldns_pkt_set_edns_udp_size(packet, DELEGATION_UDP_SIZE);
+	bool is_made = ldns_pkt2wire(&wire, packet, &len) == LDNS_STATUS_OK && len <= DELEGATION_QUESTION_MAX;
+	if (is_made)
+		memcpy(out, wire, len);
+	free(wire);
+	ldns_pkt_free(packet);
+	return is_made ? len : 0;
+}
+
+static uint16_t u16_at(const uint8_t *data)
+{
+	return (uint16_t)(data[0] << 8 | data[1]);
+}
+
+/* RFC 5452 9.1: the id and the question; the address is the socket's to check. */
+static bool is_reply_to(const struct delegation_question *question, uint16_t id, const uint8_t *data, size_t len)
+{
+	uint8_t name[NAME_WIRE_MAX];
+	if (len < HEADER_LEN || u16_at(data) != id || (data[2] & FLAG_QR) == 0 || (data[2] & OPCODE_MASK) != 0 ||
+	    u16_at(data + 4) != 1)
+		return false;
+	size_t asked_len = name_check(data + HEADER_LEN, len - HEADER_LEN);
+	const uint8_t *rest = data + HEADER_LEN + asked_len;
+	if (asked_len == 0 || len - HEADER_LEN - asked_len < 4)
+		return false;
+	memcpy(name, data + HEADER_LEN, asked_len);
+	name_lower(name, asked_len);
+	return name_equal(name, question->name) && u16_at(rest) == question->type && u16_at(rest + 2) == CLASS_IN;
+}
+
+/* A name as ldns has it, uncompressed. */
+static bool take_name(const ldns_rdf *rdf, uint8_t *out)
+{
+	if (rdf == NULL || ldns_rdf_get_type(rdf) != LDNS_RDF_TYPE_DNAME || ldns_rdf_size(rdf) > NAME_WIRE_MAX)
+		return false;
+	size_t len = name_check(ldns_rdf_data(rdf), ldns_rdf_size(rdf));
+	if (len == 0 || len != ldns_rdf_size(rdf))
+		return false;
+	name_lower_copy(out, ldns_rdf_data(rdf), len);
+	return true;
+}
+
+static bool take_addr(const ldns_rdf *rdf, uint16_t type, struct veer_addr *out)
+{
+	size_t len = type == RRTYPE_A ? 4 : 16;
+	if (rdf == NULL || ldns_rdf_size(rdf) != len)
+		return false;
+	*out = (struct veer_addr){.family = type == RRTYPE_A ? VEER_FAMILY_V4 : VEER_FAMILY_V6};
+	memcpy(out->bytes, ldns_rdf_data(rdf), len);
+	return true;
+}
+
+static bool take_record(const ldns_rr *rr, struct delegation_record *out)
+{
+	const ldns_rdf *first = ldns_rr_rd_count(rr) > 0 ? ldns_rr_rdf(rr, 0) : NULL;
+	out->type = (uint16_t)ldns_rr_get_type(rr);
+	out->ttl = ldns_rr_ttl(rr);
+	if (ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN || !take_name(ldns_rr_owner(rr), out->owner))
+		return false;
+	if (out->type == RRTYPE_NS)
+		return take_name(first, out->target);
+	if (out->type == RRTYPE_A || out->type == RRTYPE_AAAA)
+		return take_addr(first, out->type, &out->addr);
+	return out->type == RRTYPE_SOA || out->type == RRTYPE_CNAME;
+}
+
+static void take_section(const ldns_rr_list *list, enum delegation_section section, struct delegation_reply *out)
+{
+	for (size_t i = 0; i < ldns_rr_list_rr_count(list); i++) {
+		if (out->count == DELEGATION_RECORDS_MAX) {
+			out->is_cut = true;
+			return;
+		}
+		struct delegation_record *record = &out->records[out->count];
+		memset(record, 0, sizeof *record);
+		record->section = section;
+		if (take_record(ldns_rr_list_rr(list, i), record))
+			out->count++;
+	}
+}
+
+enum veer_err delegation_reply_read(const struct delegation_question *question, uint16_t id, const uint8_t *data,
+				    size_t len, struct delegation_reply *out)
+{
+	ldns_pkt *packet = NULL;
+	if (!is_reply_to(question, id, data, len))
+		return VEER_EINVAL;
+	out->count = 0;
+	out->is_cut = false;
+	out->rcode = data[3] & 15;
+	out->is_authoritative = (data[2] & 4) != 0;
+	out->is_truncated = (data[2] & FLAG_TC) != 0;
+	if (out->is_truncated)
+		return VEER_OK;
+	ldns_status status = ldns_wire2pkt(&packet, data, len);
+	if (status != LDNS_STATUS_OK)
+		return status == LDNS_STATUS_MEM_ERR ? VEER_ENOMEM : VEER_ECORRUPT;
+	out->rcode |= (unsigned)ldns_pkt_edns_extended_rcode(packet) << 4;
+	take_section(ldns_pkt_answer(packet), DELEGATION_ANSWER, out);
+	take_section(ldns_pkt_authority(packet), DELEGATION_AUTHORITY, out);
+	take_section(ldns_pkt_additional(packet), DELEGATION_ADDITIONAL, out);
+	ldns_pkt_free(packet);
+	return VEER_OK;
+}
+
+const char *delegation_rcode_text(unsigned rcode, char out[16])
+{
+	static const char *const texts[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
+	if (rcode < sizeof texts / sizeof texts[0])
+		return texts[rcode];
+	(void)snprintf(out, 16, "RCODE%u", rcode % 65536);
+	return out;
+}

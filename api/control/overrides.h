@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing overrides under the safety rule (api/control/safety.h), which their writer can go past by naming a pool.
+ * Everybody who writes overrides, pools, policies or sites does it under one guard, an object that such a commit
+ * raises, or has as its condition: of two commits that together would empty a policy, the second one fails, on
+ * whichever control plane it is.
+ *
+ * Threads: any; the store and the directory are.
+ */
+#ifndef VEER_API_CONTROL_OVERRIDES_H
+#define VEER_API_CONTROL_OVERRIDES_H
+
+#include <stdbool.h>
+
+#include "api/control/directory.h"
+#include "api/control/safety.h"
+#include "zones/model/model.h"
+#include "zones/store/store.h"
+
+#define OVERRIDES_AT_ONCE 40 /* in one commit, with the conditions on their pools */
+
+/* What is to be written: one action for several endpoints. Borrowed. */
+struct override_wish {
+	const char *const *endpoints; /* POOL/NAME, at most OVERRIDES_AT_ONCE, each once */
+	size_t count;
+	enum model_override_action action;
+	const char *owner;
+	const char *reason;
+	const char *source;       /* "maintenance/NAME"; NULL: by hand */
+	const char *expires_at;   /* RFC 3339; NULL: never */
+	const char *created_at;   /* RFC 3339 */
+	const char *const *force; /* pools that may be emptied */
+	size_t force_count;
+	int64_t expect; /* of the one endpoint's override, when count is 1: as for a store_op; else STORE_ANY, or
+			 * STORE_ABSENT: of none of them anything must have been said */
+	int64_t election_revision; /* 0: none; otherwise a condition on the controller's election */
+};
+
+/*
+ * Commit the wish; `*revision` is its revision. Errors: VEER_ENOTFOUND (the diag names an endpoint that is not there),
+ * VEER_EBUSY (against the safety rule: nothing is written; `*loss` and the diag say what would be lost), VEER_ECONFLICT
+ * (somebody was faster, again and again, or `expect` does not hold), and those of store_commit().
+ */
+enum veer_err overrides_put(struct store *store, struct directory *directory, const struct override_wish *wish,
+			    struct arena *arena, int64_t *revision, struct safety_loss *loss, struct veer_diag *diag);
+
+/*
+ * What would the safety rule say of all these (POOL/NAME, any number) being drained together? The directory's read lock
+ * is held. Errors as safety_judge().
+ */
+enum veer_err overrides_judge(struct directory *directory, const char *const *endpoints, size_t count,
+			      const char *const *force, size_t force_count, struct arena *arena,
+			      struct safety_loss *loss);
+
+/*
+ * The put of one endpoint's override as wished, for a transaction of the caller's, who answers for the safety rule.
+ * `endpoint` is borrowed, the value in the arena. False when memory is out.
+ */
+bool overrides_put_op(const struct override_wish *wish, const char *endpoint, int64_t expect, struct arena *arena,
+		      struct store_op *op);
+
+/*
+ * What does the safety rule say of a pool that is to be as `pool` says (`force`: NULL, or the name of a pool that may
+ * be emptied)? Fills the condition under which the answer holds at commit time, to be added to the pool's own
+ * transaction. Errors as safety_judge().
+ */
+enum veer_err overrides_judge_pool(struct directory *directory, const struct model_pool *pool, const char *force,
+				   struct arena *arena, struct store_op *guard, struct safety_loss *loss);
+/* The same of a site that is to be out; `*guard` raises the guard, so that drains that did not know of it fail. */
+enum veer_err overrides_judge_site(struct directory *directory, const char *site, bool is_forced, struct arena *arena,
+				   struct store_op *guard, struct safety_loss *loss);
+/* The operation that raises the guard, for what else changes what is left. The read lock is held. False: no memory. */
+bool overrides_raise_guard(struct directory *directory, struct arena *arena, struct store_op *op);
+
+#endif

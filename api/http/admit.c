@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is decided of a request by its head, before any of its body is read: where it goes, whose it is, whether that
+ * one may do this, and whether it has something left of its shares.
+ */
+#include <stdlib.h>
+
+#include "api/http/connection.h"
+#include "api/http/uri.h"
+
+enum { REPLY_SHORT_BYTES = 65536 };
+
+/* The principal's or everybody's share is taken: 429 or 503, and the connection is closed. Always false. */
+bool api_refuse_share(struct api_exchange *x, enum api_share share, enum shares_answer answer)
+{
+	atomic_fetch_add(&x->server->refused_busy, answer == SHARES_ALL_FULL);
+	shares_refuse(&x->server->shares, x->account, share, answer, &x->reply);
+	return false;
+}
+
+/* A reply that does not end takes one of its principal's places for those. False: the reply is made. */
+bool api_admit_stream(struct api_exchange *x)
+{
+	enum shares_answer answer = shares_take(&x->server->shares, x->account, API_SHARE_STREAMS, 1);
+	x->has_stream_share = answer == SHARES_TAKEN;
+	return x->has_stream_share || api_refuse_share(x, API_SHARE_STREAMS, answer);
+}
+
+bool api_admit_reply(struct api_exchange *x)
+{
+	struct shares *shares = &x->server->shares;
+	if (x->reply.body_len <= REPLY_SHORT_BYTES || x->account == NULL)
+		return true;
+	size_t most = shares_limit(shares, x->account, API_SHARE_REPLIES);
+	if (x->account->role == API_ROLE_OWNER)
+		most = x->reply.body_len;
+	size_t bytes = x->reply.body_len < most ? x->reply.body_len : most; /* one reply may be longer than the share */
+	enum shares_answer answer = shares_take(shares, x->account, API_SHARE_REPLIES, bytes);
+	if (answer != SHARES_TAKEN)
+		return api_refuse_share(x, API_SHARE_REPLIES, answer);
+	x->reply_taken_bytes = bytes;
+	return true;
+}
+
+/* Whose request it is: from here on what it takes is taken from somebody's share. False: the reply is made. */
+static bool find_account(struct api_exchange *x)
+{
+	const struct api_principal *who = &x->request.principal;
+	if (who->role == API_ROLE_ANONYMOUS) {
+		x->account = shares_hold(&x->server->shares, x->peer->address);
+		return true;
+	}
+	x->account = shares_account(&x->server->shares, who, x->request.from);
+	if (x->account == NULL) {
+		api_problem_err(&x->reply, VEER_ENOMEM);
+		return false;
+	}
+	enum shares_answer answer = api_crowd_prove(x->server, x->peer, x->account);
+	if (answer == SHARES_TAKEN)
+		return true;
+	x->is_refused = true;
+	return api_refuse_share(x, API_SHARE_CONNECTIONS, answer);
+}
+
+/* Who sent what cannot be read, several times, waits: to read it costs more than to send it. */
+static bool is_barred(struct api_exchange *x)
+{
+	if (x->route->class != API_CLASS_INLINE || x->route->body_limit_bytes == 0)
+		return false;
+	int64_t left_ms = shares_barred_ms(&x->server->shares, x->account, api_now_ms());
+	if (left_ms == 0)
+		return false;
+	api_problem(&x->reply, 429, "share", "%s has sent %d bodies that cannot be read within %d s: mend that first",
+		    x->account->key, SHARES_BAD_MAX, SHARES_BAD_WINDOW_MS / 1000);
+	x->reply.retry_after_s = (int)((left_ms + 999) / 1000);
+	return true;
+}
+
+bool api_refuse_length(struct api_exchange *x)
+{
+	api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes", x->body_limit_bytes);
+	return false;
+}
+
+/* How long the body may be, and is said to be. False: the reply is made. */
+static bool check_length(struct api_exchange *x)
+{
+	const char *length = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Content-Length");
+	x->body_limit_bytes = x->route->body_limit_bytes;
+	if (x->server->config.body_limit != NULL)
+		x->body_limit_bytes = x->server->config.body_limit(x->server->config.ctx, &x->request, x->route);
+	size_t bytes = length != NULL ? strtoull(length, NULL, 10) : 0;
+	if (bytes > x->body_limit_bytes)
+		return api_refuse_length(x);
+	enum shares_answer answer = shares_take(&x->server->shares, x->account, API_SHARE_BODIES, bytes);
+	if (answer != SHARES_TAKEN)
+		return api_refuse_share(x, API_SHARE_BODIES, answer);
+	x->body_taken_bytes = bytes;
+	return true;
+}
+
+/* What the head says, before any of the body is read. False: the reply is made. */
+bool api_admit(struct api_exchange *x)
+{
+	if (x->query_dropped > 0) {
+		api_problem(&x->reply, 400, "malformed", "more than %d query parameters", API_QUERY_MAX);
+		return false;
+	}
+	if (x->is_query_malformed || !api_uri_is_valid(x->request.path)) {
+		api_problem(&x->reply, 400, "malformed",
+			    "a %% in the path or the query needs two hex digits behind it, which are not 00");
+		return false;
+	}
+	x->route = api_route_find(x->server, x);
+	if (x->route == NULL || !api_route_authorise(x->server, x) || !find_account(x) || !api_route_check_query(x))
+		return false;
+	if (is_barred(x) || !check_length(x))
+		return false;
+	return x->route->class != API_CLASS_STREAM || api_admit_stream(x);
+}

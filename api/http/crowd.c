@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who has a connection. One that has shown no good credential is *silent*: of those an address has a share, and remote
+ * and local ones each a part of all places; beyond that the oldest of them gives way to the newcomer. One that has is
+ * its principal's, who has a share too. All of them together stay below what descriptors and the library allow, so that
+ * the next agent is always accepted. The owner's connections to the Unix socket are not counted against anybody.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/http/connection.h"
+
+enum {
+	DESCRIPTORS_OWN = 192, /* the store's, snapshots', logs', and connections that are being closed */
+	OF_ADDRESS_MIN = 16,
+	OWNERS_RESERVE = 64,
+};
+
+void api_crowd_init(struct api_server *server)
+{
+	struct rlimit limit = {.rlim_cur = 1024};
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	size_t descriptors = limit.rlim_cur < API_CONNECTIONS_MAX + DESCRIPTORS_OWN
+				     ? (size_t)limit.rlim_cur
+				     : API_CONNECTIONS_MAX + DESCRIPTORS_OWN;
+	size_t own = descriptors < 4 * DESCRIPTORS_OWN ? descriptors / 4 : DESCRIPTORS_OWN;
+	server->connections_max = descriptors - own;
+	server->silent_of_address =
+		server->connections_max / 8 > OF_ADDRESS_MIN ? server->connections_max / 8 : OF_ADDRESS_MIN;
+	server->crowds[API_CROWD_REMOTE].max = server->connections_max / 2;
+	server->crowds[API_CROWD_LOCAL].max = server->connections_max / 4;
+}
+
+static struct api_crowd *crowd_of(struct api_server *server, const struct api_connection *c)
+{
+	return &server->crowds[c->is_local ? API_CROWD_LOCAL : API_CROWD_REMOTE];
+}
+
+/* Out of the list of silent ones, if it is in it. */
+static void leave_crowd(struct api_server *server, struct api_connection *c)
+{
+	struct api_crowd *crowd = crowd_of(server, c);
+	if (!c->is_silent)
+		return;
+	c->is_silent = false;
+	c->address->silent--;
+	crowd->count--;
+	*(c->older != NULL ? &c->older->newer : &crowd->oldest) = c->newer;
+	*(c->newer != NULL ? &c->newer->older : &crowd->newest) = c->older;
+}
+
+/* Its socket is shut down here and closed by the library; its place is free at once. */
+static void push_out(struct api_server *server, struct api_connection *c)
+{
+	leave_crowd(server, c);
+	c->is_pushed_out = true;
+	c->due_ms = 0;
+	server->open_count--;
+	(void)shutdown(c->fd, SHUT_RDWR);
+	atomic_fetch_add(&server->cut_deadline, 1);
+	shares_note_refused(&server->shares, API_SHARE_SILENT);
+}
+
+/* The silent one that gives way: the oldest of that address, or of all (NULL), others before local ones. */
+static struct api_connection *find_oldest(struct api_server *server, const struct api_account *address)
+{
+	for (int i = 0; i < API_CROWDS; i++)
+		for (struct api_connection *c = server->crowds[i].oldest; c != NULL; c = c->newer)
+			if (address == NULL || c->address == address)
+				return c;
+	return NULL;
+}
+
+void api_crowd_enter(struct api_server *server, struct api_connection *c)
+{
+	struct api_crowd *crowd = crowd_of(server, c);
+	struct api_connection *victim = NULL;
+	server->open_count++;
+	if (c->is_owner)
+		return;
+	c->is_silent = true;
+	c->address->silent++;
+	crowd->count++;
+	c->older = crowd->newest;
+	*(crowd->newest != NULL ? &crowd->newest->newer : &crowd->oldest) = c;
+	crowd->newest = c;
+	if (c->address->silent > server->silent_of_address)
+		victim = find_oldest(server, c->address);
+	else if (crowd->count > crowd->max)
+		victim = crowd->oldest;
+	else if (server->open_count + OWNERS_RESERVE > server->connections_max + (c->is_local ? OWNERS_RESERVE / 2 : 0))
+		victim = find_oldest(server, NULL); /* c itself when nobody else is silent */
+	if (victim != NULL)
+		push_out(server, victim);
+}
+
+enum shares_answer api_crowd_prove(struct api_server *server, struct api_connection *c, struct api_account *account)
+{
+	enum shares_answer answer = SHARES_TAKEN;
+	(void)pthread_mutex_lock(&server->connections_lock);
+	if (c->holder != account && !c->is_owner && !c->is_pushed_out) {
+		answer = shares_take(&server->shares, account, API_SHARE_CONNECTIONS, 1);
+		if (answer == SHARES_TAKEN) {
+			struct api_account *before = c->holder;
+			if (before != NULL)
+				shares_put_back(&server->shares, before, API_SHARE_CONNECTIONS, 1);
+			shares_give(&server->shares, before);
+			c->holder = shares_hold(&server->shares, account);
+			leave_crowd(server, c);
+		}
+	}
+	(void)pthread_mutex_unlock(&server->connections_lock);
+	return answer;
+}
+
+void api_crowd_leave(struct api_server *server, struct api_connection *c)
+{
+	leave_crowd(server, c);
+	if (!c->is_pushed_out)
+		server->open_count--;
+	if (c->holder != NULL)
+		shares_put_back(&server->shares, c->holder, API_SHARE_CONNECTIONS, 1);
+	shares_give(&server->shares, c->holder);
+	shares_give(&server->shares, c->address);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Secrets that are shown once and kept as SHA-256 (256 random bits need no slow hash), and the ids beside them.
+ *
+ * Threads: any.
+ */
+#ifndef VEER_API_REST_SECRETS_H
+#define VEER_API_REST_SECRETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/http/request.h"
+#include "base/crypto.h"
+#include "zones/store/store.h"
+
+#define SECRET_SIZE 64 /* a prefix and 43 characters of base62 */
+
+/* A secret that begins with `prefix`, and its hash (CRYPTO_SHA256_HEX_SIZE). False: there are no random numbers. */
+bool secret_draw(const char *prefix, char *secret, char *hash);
+/* An id: `prefix` and eight lower-case characters. It is a name, not a secret. False as above. */
+bool secret_draw_id(const char *prefix, char *id, size_t size);
+/* A put of `value` (taken) as `key`, for a commit; the text lives in the request's arena. False when memory is out. */
+bool secret_put_op(struct api_request *request, enum model_kind kind, const char *key, json_t *value, int64_t expect,
+		   struct store_op *op);
+
+#endif

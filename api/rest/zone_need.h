@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The zone that a request names in its path.
+ *
+ * Threads: handlers of class POOLED; blocks on the store.
+ */
+#ifndef VEER_API_REST_ZONE_NEED_H
+#define VEER_API_REST_ZONE_NEED_H
+
+#include "api/control/zone_data.h"
+#include "api/rest/api.h"
+
+/* The zone of the first parameter, which whoever asks may touch. False: the reply is a problem already. */
+bool zone_need(struct api *api, struct api_request *request, struct api_reply *reply, struct zone_ref *out);
+
+#endif
