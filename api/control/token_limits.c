@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a token with lists of endpoints, checks and zones may touch. */
+#include "api/control/token_limits.h"
+
 #include <string.h>
 
-#include "api/rest/api.h"
-
-const char *const api_limit_names[API_LIMITS] = {"endpoints", "checks", "zones"};
+const char *const token_limit_names[TOKEN_LIMITS] = {"endpoints", "checks", "zones"};
 
 /* Does the text match the pattern, in which each * stands for any octets? Letters of either case are the same. */
 static bool matches(const char *pattern, const char *text)
@@ -30,7 +29,7 @@ static bool matches(const char *pattern, const char *text)
 }
 
 struct touching {
-	enum api_limit limit;
+	enum token_limit limit;
 	const char *name;
 	bool may;
 };
@@ -38,7 +37,7 @@ struct touching {
 static bool look_at_limits(void *ctx, const struct directory_entry *entry)
 {
 	struct touching *t = ctx;
-	const json_t *patterns = json_object_get(entry->object, api_limit_names[t->limit]);
+	const json_t *patterns = json_object_get(entry->object, token_limit_names[t->limit]);
 	size_t i;
 	json_t *pattern;
 	t->may = patterns == NULL;
@@ -47,63 +46,61 @@ static bool look_at_limits(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-bool api_may_touch_quietly(struct api *api, const struct api_request *request, enum api_limit limit, const char *name)
+bool token_may_touch(struct directory *directory, const char *token, enum token_limit limit, const char *name)
 {
 	struct touching t = {.limit = limit, .name = name, .may = false};
-	if (request->principal.role != API_ROLE_TOKEN)
+	if (token == NULL)
 		return true;
-	(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, request->principal.id, look_at_limits, &t);
+	(void)directory_get(directory, MODEL_KIND_TOKEN, token, look_at_limits, &t);
 	return t.may;
 }
 
-bool api_may_touch(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
-		   const char *name)
+enum veer_err token_judge_touch(struct directory *directory, const char *token, enum token_limit limit,
+				const char *name, struct veer_diag *diag)
 {
-	if (api_may_touch_quietly(api, request, limit, name))
-		return true;
-	api_problem(reply, 403, "object", "the token is for other %s than \"%s\"", api_limit_names[limit], name);
-	return false;
+	if (token_may_touch(directory, token, limit, name))
+		return VEER_OK;
+	return veer_fail(diag, VEER_EAUTH, "the token is for other %s than \"%s\"", token_limit_names[limit], name);
 }
 
 /* Whether the token that asks has a list of this kind. */
 struct list_of {
-	enum api_limit limit;
+	enum token_limit limit;
 	bool is_there;
 };
 
 static bool look_for_list(void *ctx, const struct directory_entry *entry)
 {
 	struct list_of *l = ctx;
-	l->is_there = json_object_get(entry->object, api_limit_names[l->limit]) != NULL;
+	l->is_there = json_object_get(entry->object, token_limit_names[l->limit]) != NULL;
 	return true;
 }
 
-static bool has_list(struct api *api, const struct api_request *request, enum api_limit limit)
+static bool has_list(struct directory *directory, const char *token, enum token_limit limit)
 {
 	struct list_of l = {.limit = limit, .is_there = false};
-	if (request->principal.role == API_ROLE_TOKEN)
-		(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, request->principal.id, look_for_list, &l);
+	if (token != NULL)
+		(void)directory_get(directory, MODEL_KIND_TOKEN, token, look_for_list, &l);
 	return l.is_there;
 }
 
-bool api_may_change(struct api *api, const struct api_request *request, struct api_reply *reply, enum api_limit limit,
-		    const char *name)
+enum veer_err token_judge_change(struct directory *directory, const char *token, enum token_limit limit,
+				 const char *name, struct veer_diag *diag)
 {
-	enum api_limit other = limit == API_LIMIT_ENDPOINTS ? API_LIMIT_CHECKS : API_LIMIT_ENDPOINTS;
-	if (has_list(api, request, limit) || !has_list(api, request, other))
-		return api_may_touch(api, request, reply, limit, name);
-	api_problem(reply, 403, "object", "the token is limited to some %s, and has no list of %s",
-		    api_limit_names[other], api_limit_names[limit]);
-	return false;
+	enum token_limit other = limit == TOKEN_LIMIT_ENDPOINTS ? TOKEN_LIMIT_CHECKS : TOKEN_LIMIT_ENDPOINTS;
+	if (has_list(directory, token, limit) || !has_list(directory, token, other))
+		return token_judge_touch(directory, token, limit, name, diag);
+	return veer_fail(diag, VEER_EAUTH, "the token is limited to some %s, and has no list of %s",
+			 token_limit_names[other], token_limit_names[limit]);
 }
 
-bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply)
+enum veer_err token_judge_change_all(struct directory *directory, const char *token, struct veer_diag *diag)
 {
 	/* no name holds a blank: only the pattern of all matches it */
 	static const char of_all[] = "all of them";
-	if (api_may_touch_quietly(api, request, API_LIMIT_ENDPOINTS, of_all) &&
-	    api_may_touch_quietly(api, request, API_LIMIT_CHECKS, of_all))
-		return true;
-	api_problem(reply, 403, "object", "the token is limited to some endpoints or checks, and this concerns others");
-	return false;
+	if (token_may_touch(directory, token, TOKEN_LIMIT_ENDPOINTS, of_all) &&
+	    token_may_touch(directory, token, TOKEN_LIMIT_CHECKS, of_all))
+		return VEER_OK;
+	return veer_fail(diag, VEER_EAUTH,
+			 "the token is limited to some endpoints or checks, and this concerns others");
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_peek.h"
 #include "zones/dns/zonefile.h"
 #include "zones/model/rrset_object.h"
 
@@ -52,7 +53,8 @@ struct importer {
 	struct zonefile *file;
 	struct old_zone old;
 	struct batch batch;
-	char *soa_value; /* the file's, as stored; owned */
+	struct arena *arena; /* of the file's SOA */
+	struct zone_soa soa; /* the file's; its serial becomes the one that is written */
 	uint32_t file_serial;
 	int64_t done, total;
 	struct veer_diag *diag;
@@ -96,15 +98,24 @@ static bool add_bound(struct old_zone *old, const struct store_object *object)
 	return policy == NULL || (b->owner != NULL && b->value != NULL && b->policy != NULL);
 }
 
+/* Does it name a policy? What cannot be read is for add_bound() to say. */
+static bool may_be_bound(const struct store_object *object)
+{
+	char policy[MODEL_NAME_MAX + 1];
+	return veer_json_peek(object->value, object->value_len, "policy", policy, sizeof policy) != VEER_ENOTFOUND;
+}
+
 static bool look_at_old(void *ctx, const struct store_object *object)
 {
 	struct old_zone *old = ctx;
 	bool ok = true;
 	if (strcmp(object->key, old->soa_key) == 0) {
+		struct zone_soa soa = {0};
 		old->soa_revision = object->revision;
 		old->has_serial =
-			zone_soa_serial(&old->zone, object->value, object->value_len, &old->serial) == VEER_OK;
-	} else if (strncmp(object->value, "{\"policy\"", 9) == 0) {
+			zone_soa_decode(&old->zone, object->value, object->value_len, old->arena, &soa) == VEER_OK;
+		old->serial = soa.serial;
+	} else if (may_be_bound(object)) {
 		ok = add_bound(old, object);
 	}
 	old->failed |= !ok;
@@ -163,8 +174,7 @@ static enum veer_err flush(struct importer *m)
 		return VEER_OK;
 	if (zone_import_must_stop(m->import))
 		return VEER_ECLOSED;
-	enum veer_err err =
-		store_commit(m->control->store, m->batch.ops, m->batch.count, STORE_NORMAL, &revision, NULL);
+	enum veer_err err = change_commit(m->control->store, m->batch.ops, m->batch.count, CHANGE_ORDINARY, &revision);
 	m->done += (int64_t)m->batch.count;
 	batch_clear(&m->batch);
 	if (err == VEER_OK && ++m->batch.pieces % FOLLOW_EVERY == 0)
@@ -228,16 +238,24 @@ static enum veer_err check_against_bound(struct importer *m, const struct rrset_
 	return VEER_OK;
 }
 
+static enum veer_err read_soa(struct importer *m, const struct rrset_view *rrset)
+{
+	char *value = value_of(rrset);
+	if (value == NULL)
+		return VEER_ENOMEM;
+	arena_reset(m->arena);
+	enum veer_err err = zone_soa_decode(&m->zone, value, strlen(value), m->arena, &m->soa);
+	free(value);
+	m->file_serial = m->soa.serial;
+	return err;
+}
+
 static enum veer_err check_rrset(void *ctx, const struct rrset_view *rrset)
 {
 	struct importer *m = ctx;
 	m->total++;
 	if (rrset->type == RRTYPE_SOA) {
-		free(m->soa_value);
-		m->soa_value = value_of(rrset);
-		if (m->soa_value == NULL)
-			return VEER_ENOMEM;
-		enum veer_err err = zone_soa_serial(&m->zone, m->soa_value, strlen(m->soa_value), &m->file_serial);
+		enum veer_err err = read_soa(m, rrset);
 		if (err != VEER_OK)
 			return err;
 	}
@@ -256,9 +274,7 @@ static uint32_t new_serial(const struct importer *m)
 
 static enum veer_err write_soa(struct importer *m)
 {
-	char *value = NULL;
-	enum veer_err err = zone_soa_set(&m->zone, m->soa_value, strlen(m->soa_value), new_serial(m), &value);
-	return err == VEER_OK ? add_op(m, STORE_PUT, m->zone.name, RRTYPE_SOA, value) : err;
+	return add_op(m, STORE_PUT, m->zone.name, RRTYPE_SOA, zone_soa_with_serial(&m->soa, new_serial(m)));
 }
 
 static enum veer_err write_rrset(void *ctx, const struct rrset_view *rrset)
@@ -305,7 +321,7 @@ static enum veer_err show(struct importer *m, int64_t *revision)
 	/* Who deletes a policy looks for visible RRsets that are bound to it: which are visible must not change
 	 * meanwhile. */
 	write_gate_enter(&m->control->write_gate, false);
-	enum veer_err err = store_commit(m->control->store, ops, count, STORE_NORMAL, revision, NULL);
+	enum veer_err err = change_commit(m->control->store, ops, count, CHANGE_ORDINARY, revision);
 	if (err == VEER_OK)
 		change_wait(m->control, *revision);
 	write_gate_leave(&m->control->write_gate);
@@ -384,14 +400,15 @@ enum veer_err zone_import_run(struct control *control, const struct zone_ref *zo
 	m->control = control;
 	m->zone = *zone;
 	m->diag = diag;
-	enum veer_err err = zone_import_begin(control->zones, zone, &m->import);
+	m->arena = arena_new(SCRATCH_BYTES);
+	enum veer_err err = m->arena != NULL ? zone_import_begin(control->zones, zone, &m->import) : VEER_ENOMEM;
 	if (err == VEER_OK)
 		err = import(m, text, len, out);
 	zone_import_end(&m->import);
 	batch_clear(&m->batch);
 	old_zone_deinit(&m->old);
 	zonefile_free(&m->file);
-	free(m->soa_value);
+	arena_free(&m->arena);
 	free(m);
 	return err;
 }

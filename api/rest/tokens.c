@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/control/revocations.h"
+#include "api/control/credentials.h"
 #include "api/rest/api.h"
 #include "api/rest/handlers.h"
 #include "api/rest/secrets.h"
@@ -54,8 +54,8 @@ static json_t *read_scopes(struct json_cursor *c, const struct api_principal *wh
 static bool has_limits(const json_t *token)
 {
 	bool has = false;
-	for (size_t i = 0; i < API_LIMITS; i++)
-		has = has || json_object_get(token, api_limit_names[i]) != NULL;
+	for (size_t i = 0; i < TOKEN_LIMITS; i++)
+		has = has || json_object_get(token, token_limit_names[i]) != NULL;
 	return has;
 }
 
@@ -69,21 +69,21 @@ static bool is_limited(void *ctx, const struct directory_entry *entry)
 /* The lists of patterns, into the token. */
 static void read_limits(struct json_cursor *c, json_t *token)
 {
-	for (size_t k = 0; k < API_LIMITS; k++) {
-		const json_t *patterns = veer_json_array(c, api_limit_names[k], PATTERNS_MAX, false);
+	for (size_t k = 0; k < TOKEN_LIMITS; k++) {
+		const json_t *patterns = veer_json_array(c, token_limit_names[k], PATTERNS_MAX, false);
 		size_t i;
 		json_t *pattern;
 		json_array_foreach((json_t *)(uintptr_t)patterns, i, pattern)
 		{
 			const char *text = json_string_value(pattern);
 			if (text == NULL || text[0] == '\0' || strlen(text) > PATTERN_MAX)
-				veer_json_fail(c, api_limit_names[k], VEER_EINVAL,
+				veer_json_fail(c, token_limit_names[k], VEER_EINVAL,
 					       "element %zu must be a pattern of names", i);
 		}
 		if (patterns != NULL && c->err == VEER_OK && json_array_size(patterns) == 0)
-			veer_json_fail(c, api_limit_names[k], VEER_EINVAL, "must not be empty: leave it out for all");
+			veer_json_fail(c, token_limit_names[k], VEER_EINVAL, "must not be empty: leave it out for all");
 		if (patterns != NULL)
-			(void)json_object_set(token, api_limit_names[k], (json_t *)(uintptr_t)patterns);
+			(void)json_object_set(token, token_limit_names[k], (json_t *)(uintptr_t)patterns);
 	}
 }
 
@@ -147,26 +147,13 @@ static enum veer_err read_token(struct api *api, struct api_request *request, co
 	return veer_json_end(&c);
 }
 
-void handle_token_create(void *ctx, struct api_request *request, struct api_reply *reply)
+/* Make the token, and show its secret once. */
+static void make_token(struct api *api, struct api_request *request, struct api_reply *reply, json_t *token)
 {
-	struct api *api = ctx;
-	json_t *body = NULL, *token = json_object();
-	struct veer_diag diag = {""};
 	char id[API_ID_SIZE], secret[SECRET_SIZE], hash[CRYPTO_SHA256_HEX_SIZE];
-	struct store_op op;
-	int64_t revision;
-	if (token == NULL || api_body_json(request, reply, &body) != VEER_OK) {
-		json_decref(token);
-		return;
-	}
-	bool ok = read_token(api, request, body, token, &diag) == VEER_OK;
-	if (!ok)
-		api_problem_invalid(reply, &diag);
-	else if (!secret_draw_id("t-", id, sizeof id) || !secret_draw("vrt_", secret, hash))
+	struct change_result result;
+	if (!secret_draw_id("t-", id, sizeof id) || !secret_draw("vrt_", secret, hash)) {
 		api_problem_err(reply, VEER_ENOMEM);
-	json_decref(body);
-	if (reply->status != 0) {
-		json_decref(token);
 		return;
 	}
 	json_t *shown = json_pack("{s:s, s:O}", "id", id, "name", json_object_get(token, "name"));
@@ -176,15 +163,29 @@ void handle_token_create(void *ctx, struct api_request *request, struct api_repl
 	(void)json_object_set_new(token, "id", json_string(id));
 	(void)json_object_set_new(token, "secret_sha256", json_string(hash));
 	(void)json_object_set_new(token, "created_at", json_string(api_now_text(api, request->arena)));
-	if (!secret_put_op(request, MODEL_KIND_TOKEN, id, token, STORE_ABSENT, &op))
-		api_problem_err(reply, VEER_ENOMEM);
-	else if (api_commit(api, reply, &op, 1, &revision)) {
-		log_notice(api->control.log, "token made", LOG_STR("id", id),
-			   LOG_STR("name", json_string_value(json_object_get(shown, "name"))),
-			   LOG_STR("by", api_principal_name(api, request)));
+	struct token_wish w = {.id = id, .token = token};
+	enum veer_err err = api_change_always(api, request, token_wish(&w), &result);
+	if (err != VEER_OK)
+		api_problem_change(reply, err, &result);
+	else
 		api_reply_json(reply, 201, json_incref(shown));
-	}
 	json_decref(shown);
+}
+
+void handle_token_create(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	json_t *body = NULL, *token = json_object();
+	struct veer_diag diag = {""};
+	if (token == NULL || api_body_json(request, reply, &body) != VEER_OK) {
+		json_decref(token);
+		return;
+	}
+	if (read_token(ctx, request, body, token, &diag) != VEER_OK)
+		api_problem_invalid(reply, &diag);
+	else
+		make_token(ctx, request, reply, token);
+	json_decref(body);
+	json_decref(token);
 }
 
 /* --- listing and removing ---------------------------------------------------------------------------------- */
@@ -266,11 +267,9 @@ void handle_token_delete(void *ctx, struct api_request *request, struct api_repl
 			    "the token has scopes that the one that asks lacks: it cannot remove it");
 		return;
 	}
-	int64_t revision = doomed.revision;
-	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_TOKEN, .key = request->params[0], .expect = revision};
-	if (!api_commit(api, reply, &op, 1, &revision))
-		return;
-	revocations_note(&api->control, MODEL_KIND_TOKEN, request->params[0]);
-	log_notice(api->control.log, "token removed", LOG_STR("id", request->params[0]),
-		   LOG_STR("by", api_principal_name(api, request)));
+	struct change_result result;
+	struct token_wish w = {.id = request->params[0], .revision = doomed.revision};
+	enum veer_err err = api_change_always(api, request, token_wish(&w), &result);
+	if (err != VEER_OK)
+		api_problem_change(reply, err, &result);
 }

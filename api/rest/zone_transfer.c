@@ -54,7 +54,7 @@ void handle_zone_import(void *ctx, struct api_request *request, struct api_reply
 		api_problem(reply, 422, "invalid", "the zone's name: %s", diag.text);
 		return;
 	}
-	if (!api_may_touch(api, request, reply, API_LIMIT_ZONES, zone.text))
+	if (!api_may_touch(api, request, reply, TOKEN_LIMIT_ZONES, zone.text))
 		return;
 	err = zone_import_run(&api->control, &zone, request->body, request->body_len, &result, &diag);
 	if (err != VEER_OK) {
@@ -78,7 +78,7 @@ void handle_zone_import_state(void *ctx, struct api_request *request, struct api
 		api_problem(reply, 404, "not-found", "there is no zone \"%.300s\"", request->params[0]);
 		return;
 	}
-	if (!api_may_touch(api, request, reply, API_LIMIT_ZONES, zone.text))
+	if (!api_may_touch(api, request, reply, TOKEN_LIMIT_ZONES, zone.text))
 		return;
 	zone_progress_get(api->control.zones, &zone, &progress);
 	api_reply_json(reply, 200,
