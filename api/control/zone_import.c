@@ -53,10 +53,12 @@ struct importer {
 	struct zonefile *file;
 	struct old_zone old;
 	struct batch batch;
-	struct arena *arena; /* of the file's SOA */
+	struct arena *arena; /* of the file's SOA, and of the switch */
 	struct zone_soa soa; /* the file's; its serial becomes the one that is written */
 	uint32_t file_serial;
 	int64_t done, total;
+	unsigned tries;    /* of the switch */
+	bool is_overtaken; /* the zone was deleted, made, or imported by another meanwhile */
 	struct veer_diag *diag;
 };
 
@@ -301,34 +303,6 @@ static enum veer_err write_all(struct importer *m)
 /* --- the switch
  * --------------------------------------------------------------------------------------------------------- */
 
-/* Show the new version, if nobody has changed the old one since it was read. */
-static enum veer_err show(struct importer *m, int64_t *revision)
-{
-	struct store_op ops[2];
-	size_t count = 1;
-	json_t *object = json_pack("{s:s, s:I}", "name", m->zone.text, "version", (json_int_t)m->zone.version);
-	char *text = object != NULL ? veer_json_dump(object) : NULL;
-	json_decref(object);
-	if (text == NULL)
-		return VEER_ENOMEM;
-	ops[0] = (struct store_op){STORE_PUT, MODEL_KIND_ZONE, m->zone.text, text, strlen(text), m->old.zone.revision,
-				   0};
-	if (m->old.zone.revision != 0)
-		ops[count++] = (struct store_op){.op = STORE_CHECK,
-						 .kind = MODEL_KIND_RRSET,
-						 .key = m->old.soa_key,
-						 .expect = m->old.soa_revision};
-	/* Who deletes a policy looks for visible RRsets that are bound to it: which are visible must not change
-	 * meanwhile. */
-	write_gate_enter(&m->control->write_gate, false);
-	enum veer_err err = change_commit(m->control->store, ops, count, CHANGE_ORDINARY, revision);
-	if (err == VEER_OK)
-		change_wait(m->control, *revision);
-	write_gate_leave(&m->control->write_gate);
-	free(text);
-	return err;
-}
-
 static enum veer_err check_only(void *ctx, const struct rrset_view *rrset)
 {
 	return check_against_bound(ctx, rrset);
@@ -355,21 +329,53 @@ static enum veer_err catch_up(struct importer *m)
 	return err == VEER_OK ? write_bound(m) : err;
 }
 
-/* What is written becomes what is visible; writers of single RRsets wait meanwhile. */
-static enum veer_err switch_over(struct importer *m, int64_t *revision)
+/* Show the new version, if nobody has changed the old one since it was read; otherwise catch up first. */
+static enum veer_err plan_switch(void *wish, struct change_draft *draft)
 {
-	pthread_mutex_t *turn = zone_turn_take(&m->control->zone_turns, m->zone.text);
-	enum veer_err err = show(m, revision);
-	for (unsigned tries = 0; err == VEER_ECONFLICT && tries < SWITCH_TRIES; tries++) {
-		if ((err = catch_up(m)) != VEER_OK)
-			break;
-		err = show(m, revision);
-	}
-	zone_turn_give(turn);
+	struct importer *m = wish;
+	enum veer_err err = m->is_overtaken ? VEER_ECONFLICT : VEER_OK;
+	if (err == VEER_OK && m->tries++ > 0)
+		err = catch_up(m);
+	m->is_overtaken = err == VEER_ECONFLICT;
+	if (err == VEER_OK)
+		err = change_may_touch(draft, TOKEN_LIMIT_ZONES, m->zone.text);
+	if (err == VEER_OK)
+		err = change_add_json(
+			draft, MODEL_KIND_ZONE, m->zone.text,
+			json_pack("{s:s, s:I}", "name", m->zone.text, "version", (json_int_t)m->zone.version),
+			m->old.zone.revision);
+	if (err == VEER_OK && m->old.zone.revision != 0)
+		err = change_add(draft, (struct store_op){.op = STORE_CHECK,
+							  .kind = MODEL_KIND_RRSET,
+							  .key = m->old.soa_key,
+							  .expect = m->old.soa_revision});
+	draft->haste = CHANGE_ORDINARY;
 	return err;
 }
 
-static enum veer_err import(struct importer *m, const char *text, size_t len, struct zone_import_result *out)
+/*
+ * What is written becomes what is visible; writers of single RRsets wait meanwhile. So do those who delete a policy:
+ * they look for visible RRsets that are bound to it, and which are visible must not change meanwhile.
+ */
+static enum veer_err switch_over(struct importer *m, const struct change_principal *principal, int64_t *revision)
+{
+	struct change_result result;
+	const struct change_wish wish = {
+		.plan = plan_switch, .wish = m, .zone = m->zone.text, .gate = CHANGE_REFERS, .tries = 1 + SWITCH_TRIES};
+	const struct change wished = {.principal = *principal,
+				      .wishes = &wish,
+				      .count = 1,
+				      .precondition = {.revision = CHANGE_ANY},
+				      .arena = m->arena};
+	enum veer_err err = change(m->control, &wished, &result);
+	*revision = result.revision;
+	if (err == VEER_EAUTH)
+		*m->diag = result.diag;
+	return err;
+}
+
+static enum veer_err import(struct importer *m, const struct change_principal *principal, const char *text, size_t len,
+			    struct zone_import_result *out)
 {
 	enum veer_err err = zonefile_read_text(text, len, ZONE_IMPORT_LABEL, m->zone.name, &m->file, m->diag);
 	if (err == VEER_OK)
@@ -385,15 +391,20 @@ static enum veer_err import(struct importer *m, const char *text, size_t len, st
 	int64_t static_count = m->total - (int64_t)m->old.count;
 	err = write_all(m);
 	if (err == VEER_OK)
-		err = switch_over(m, &out->revision);
+		err = switch_over(m, principal, &out->revision);
 	out->rrsets = static_count + (int64_t)m->old.count;
 	out->serial = new_serial(m);
 	return err;
 }
 
-enum veer_err zone_import_run(struct control *control, const struct zone_ref *zone, const char *text, size_t len,
-			      struct zone_import_result *out, struct veer_diag *diag)
+enum veer_err zone_import_run(struct control *control, const struct change_principal *principal,
+			      const struct zone_ref *zone, const char *text, size_t len, struct zone_import_result *out,
+			      struct veer_diag *diag)
 {
+	enum veer_err err =
+		token_judge_touch(control->directory, principal->token, TOKEN_LIMIT_ZONES, zone->text, diag);
+	if (err != VEER_OK)
+		return err;
 	struct importer *m = calloc(1, sizeof *m);
 	if (m == NULL)
 		return VEER_ENOMEM;
@@ -401,9 +412,9 @@ enum veer_err zone_import_run(struct control *control, const struct zone_ref *zo
 	m->zone = *zone;
 	m->diag = diag;
 	m->arena = arena_new(SCRATCH_BYTES);
-	enum veer_err err = m->arena != NULL ? zone_import_begin(control->zones, zone, &m->import) : VEER_ENOMEM;
+	err = m->arena != NULL ? zone_import_begin(control->zones, zone, &m->import) : VEER_ENOMEM;
 	if (err == VEER_OK)
-		err = import(m, text, len, out);
+		err = import(m, principal, text, len, out);
 	zone_import_end(&m->import);
 	batch_clear(&m->batch);
 	old_zone_deinit(&m->old);

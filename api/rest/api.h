@@ -72,6 +72,8 @@ enum veer_err api_change(struct api *api, const struct api_request *request, str
 			 struct change_result *result);
 enum veer_err api_change_always(struct api *api, const struct api_request *request, struct change_wish wish,
 				struct change_result *result);
+/* Who asks, for what is changed; in the request's arena. */
+struct change_principal api_principal(struct api *api, const struct api_request *request);
 /* The problem that fits a change that failed. */
 void api_problem_change(struct api_reply *reply, enum veer_err err, const struct change_result *result);
 

@@ -58,10 +58,15 @@ static struct change_precondition precondition_of(const struct api_request *requ
 	return p;
 }
 
+struct change_principal api_principal(struct api *api, const struct api_request *request)
+{
+	return (struct change_principal){api_principal_name(api, request), token_of(request)};
+}
+
 static enum veer_err run(struct api *api, const struct api_request *request, const struct change_wish *wish,
 			 struct change_precondition precondition, struct change_result *result)
 {
-	const struct change wished = {.principal = {api_principal_name(api, request), token_of(request)},
+	const struct change wished = {.principal = api_principal(api, request),
 				      .wishes = wish,
 				      .count = 1,
 				      .precondition = precondition,
