@@ -53,7 +53,7 @@ HOMES = {
     "re2/": ["base/regex.cc"],
 }
 # What only some files may name: the one door for writes (the controller commits verdicts under its election), and HTTP.
-DOORMEN = [
+RESERVED = [
     (re.compile(r"\bstore_commit\s*\("), ["zones/store/", "api/control/change.c", "api/control/controller"],
      "store_commit() is for api/control/change.c: wish it from change()"),
     (re.compile(r"\bstruct\s+api_re(quest|ply)\b"), ["api/http/", "api/rest/"],
@@ -127,7 +127,7 @@ def check_c(path, text, report):
         m = BANNED.search(line)
         if m:
             report(path, number, f"{m.group(1)}() is banned")
-        for what, homes, why in DOORMEN:
+        for what, homes, why in RESERVED:
             if what.search(line) and os.path.dirname(path) in ROOMS and not any(path.startswith(h) for h in homes):
                 report(path, number, why)
 
