@@ -136,28 +136,34 @@ static bool is_followed(const struct change_draft *draft)
 	return false;
 }
 
-static enum veer_err try_once(struct change_draft *draft, const struct change *c)
+/* A change is as urgent as the least urgent of its wishes. */
+static enum veer_err try_once(struct change_draft *draft, const struct change *wished)
 {
 	enum veer_err err = VEER_OK;
+	bool is_urgent_all = true;
 	draft->count = 0;
-	draft->haste = CHANGE_BY_KIND;
 	draft->end = NULL;
-	for (size_t i = 0; i < c->count && err == VEER_OK; i++)
-		err = c->wishes[i].plan(c->wishes[i].wish, draft);
+	for (size_t i = 0; i < wished->count && err == VEER_OK; i++) {
+		size_t from = draft->count;
+		draft->haste = CHANGE_BY_KIND;
+		err = wished->wishes[i].plan(wished->wishes[i].wish, draft);
+		is_urgent_all = is_urgent_all &&
+				priority_of(draft->ops + from, draft->count - from, draft->haste) == STORE_URGENT;
+	}
 	if (err == VEER_OK && draft->count > 0)
-		err = change_commit(draft->control->store, draft->ops, draft->count, draft->haste,
-				    &draft->result->revision);
+		err = change_commit(draft->control->store, draft->ops, draft->count,
+				    is_urgent_all ? CHANGE_URGENT : CHANGE_ORDINARY, &draft->result->revision);
 	if (draft->end != NULL)
 		draft->end(draft->end_ctx);
 	return err;
 }
 
-/* How the wishes want to be judged, together. */
-static struct change_wish combine(const struct change *c)
+/* How the wishes want to be judged, together. Nobody takes two turns: of several zones the others are only tried. */
+static struct change_wish combine(const struct change *wished)
 {
 	struct change_wish all = {.tries = 0};
-	for (size_t i = 0; i < c->count; i++) {
-		const struct change_wish *w = &c->wishes[i];
+	for (size_t i = 0; i < wished->count; i++) {
+		const struct change_wish *w = &wished->wishes[i];
 		all.zone = all.zone != NULL ? all.zone : w->zone;
 		all.gate = w->gate > all.gate ? w->gate : all.gate;
 		all.tries = w->tries > all.tries ? w->tries : all.tries;
@@ -172,45 +178,46 @@ static bool may_try_again(struct control *control, const struct change_wish *all
 	return !all->reads_directory || directory_wait(control->directory, store_revision(control->store), CATCH_UP_MS);
 }
 
-static enum veer_err judge_and_commit(struct change_draft *draft, const struct change *c, const struct change_wish *all)
+static enum veer_err judge_and_commit(struct change_draft *draft, const struct change *wished,
+				      const struct change_wish *all)
 {
-	enum veer_err err = try_once(draft, c);
+	enum veer_err err = try_once(draft, wished);
 	for (unsigned i = 1; i < all->tries && err == VEER_ECONFLICT && draft->result->problem == CHANGE_FAILED &&
 			     may_try_again(draft->control, all);
 	     i++)
-		err = try_once(draft, c);
+		err = try_once(draft, wished);
 	if (err == VEER_OK && is_followed(draft))
 		change_wait(draft->control, draft->result->revision);
 	return err;
 }
 
-enum veer_err change(struct control *control, const struct change *c, struct change_result *result)
+enum veer_err change(struct control *control, const struct change *wished, struct change_result *result)
 {
-	struct change_draft *draft = arena_alloc(c->arena, sizeof *draft);
-	const struct change_wish all = combine(c);
+	struct change_draft *draft = arena_alloc(wished->arena, sizeof *draft);
+	const struct change_wish all = combine(wished);
 	*result = (struct change_result){.problem = CHANGE_FAILED};
 	if (draft == NULL)
 		return VEER_ENOMEM;
 	draft->control = control;
-	draft->principal = &c->principal;
-	draft->precondition = &c->precondition;
-	draft->arena = c->arena;
+	draft->principal = &wished->principal;
+	draft->precondition = &wished->precondition;
+	draft->arena = wished->arena;
 	draft->result = result;
 	pthread_mutex_t *turn = all.zone != NULL ? zone_turn_take(&control->zone_turns, all.zone) : NULL;
 	if (all.gate != CHANGE_OPEN)
 		write_gate_enter(&control->write_gate, all.gate == CHANGE_EMERGENCY);
-	enum veer_err err = judge_and_commit(draft, c, &all);
+	enum veer_err err = judge_and_commit(draft, wished, &all);
 	if (all.gate != CHANGE_OPEN)
 		write_gate_leave(&control->write_gate);
 	if (turn != NULL)
 		zone_turn_give(turn);
 	if (err != VEER_OK)
 		return err;
-	log_debug(control->log, "changed", LOG_STR("by", c->principal.name),
-		  LOG_STR("reason", c->reason != NULL ? c->reason : ""), LOG_INT("operations", draft->count),
+	log_debug(control->log, "changed", LOG_STR("by", wished->principal.name),
+		  LOG_STR("reason", wished->reason != NULL ? wished->reason : ""), LOG_INT("operations", draft->count),
 		  LOG_INT("revision", result->revision));
-	for (size_t i = 0; i < c->count; i++)
-		if (c->wishes[i].done != NULL)
-			c->wishes[i].done(c->wishes[i].wish, draft);
+	for (size_t i = 0; i < wished->count; i++)
+		if (wished->wishes[i].done != NULL)
+			wished->wishes[i].done(wished->wishes[i].wish, draft);
 	return VEER_OK;
 }

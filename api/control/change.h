@@ -40,6 +40,7 @@ enum change_problem {
 	CHANGE_UNREADABLE,   /* what is stored and has to be read for it cannot be read */
 	CHANGE_FORBIDDEN,    /* the token is for other objects */
 	CHANGE_NO_ROOM,      /* there are as many as there may be */
+	CHANGE_PROBLEMS,
 };
 
 /* What came of it. */
@@ -73,9 +74,9 @@ struct change_draft {
 	struct arena *arena; /* lives as long as the change */
 	struct store_op ops[STORE_COMMIT_OPS_MAX];
 	size_t count;
-	enum change_haste haste;
-	void (*end)(void *ctx); /* called after the commit, or the failure, of each try; NULL: nothing is to be given
-				   back */
+	enum change_haste haste; /* of the wish that is being judged; CHANGE_BY_KIND unless it says otherwise */
+	void (*end)(void *ctx);  /* called after the commit, or the failure, of each try; NULL: nothing is to be given
+				    back */
 	void *end_ctx;
 	struct change_result *result;
 };
@@ -111,7 +112,7 @@ struct change {
  * Errors: VEER_EINVAL, VEER_ENOTFOUND, VEER_EEXISTS, VEER_ECONFLICT, VEER_EBUSY, VEER_EAUTH, VEER_ECORRUPT, VEER_ELIMIT
  * with result->problem and the diag; those of store_commit() with CHANGE_FAILED; VEER_ENOMEM. Nothing is written then.
  */
-enum veer_err change(struct control *control, const struct change *change, struct change_result *result);
+enum veer_err change(struct control *control, const struct change *wished, struct change_result *result);
 
 /* --- for the nouns ---------------------------------------------------------------------------------------------- */
 

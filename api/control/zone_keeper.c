@@ -323,18 +323,18 @@ void zone_keeper_wake(struct zone_keeper *k)
 	(void)pthread_mutex_unlock(&k->lock);
 }
 
-enum veer_err zone_keeper_allot(struct zone_keeper *k, const struct zone_ref *zone, int64_t *version)
+enum veer_err zone_keeper_allot(struct zone_keeper *keeper, const struct zone_ref *zone, int64_t *version)
 {
-	(void)pthread_mutex_lock(&k->versions_lock);
-	enum veer_err err = free_version(k, zone->text, version);
+	(void)pthread_mutex_lock(&keeper->versions_lock);
+	enum veer_err err = free_version(keeper, zone->text, version);
 	if (err != VEER_OK)
-		(void)pthread_mutex_unlock(&k->versions_lock);
+		(void)pthread_mutex_unlock(&keeper->versions_lock);
 	return err;
 }
 
-void zone_keeper_allotted(struct zone_keeper *k)
+void zone_keeper_allotted(struct zone_keeper *keeper)
 {
-	(void)pthread_mutex_unlock(&k->versions_lock);
+	(void)pthread_mutex_unlock(&keeper->versions_lock);
 }
 
 /* --- imports ------------------------------------------------------------------------------------------------ */

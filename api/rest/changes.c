@@ -98,6 +98,7 @@ void api_problem_change(struct api_reply *reply, enum veer_err err, const struct
 		[CHANGE_UNREADABLE] = {500, "unreadable"},     [CHANGE_FORBIDDEN] = {403, "object"},
 		[CHANGE_NO_ROOM] = {422, "no-room"},
 	};
+	_Static_assert(sizeof problems / sizeof problems[0] == CHANGE_PROBLEMS, "a status for each problem");
 	if (err == VEER_ENOMEM || result->problem == CHANGE_FAILED)
 		api_problem_err(reply, err);
 	else if (result->problem == CHANGE_INVALID)

@@ -13,6 +13,34 @@
 #include <cmocka.h>
 
 #include "api/control/zone_keeper.h"
+#include "zones/store/backend.h"
+
+/* The backend of the world's store, which notes how urgent a commit is. A backend has no place for a test's state. */
+static struct {
+	const struct store_backend *real;
+	struct store_backend noting;
+	_Atomic int last;
+} noted;
+
+static enum veer_err noting_commit(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
+				   int64_t *revision, size_t *failed)
+{
+	atomic_store(&noted.last, (int)priority);
+	return noted.real->commit(self, ops, count, priority, revision, failed);
+}
+
+static void note_commits(struct store *store)
+{
+	noted.real = store->backend;
+	noted.noting = *noted.real;
+	noted.noting.commit = noting_commit;
+	store->backend = &noted.noting;
+}
+
+enum store_priority control_world_last_priority(void)
+{
+	return (enum store_priority)atomic_load(&noted.last);
+}
 
 int control_world_setup(void **state)
 {
@@ -26,6 +54,7 @@ int control_world_setup(void **state)
 	struct control *c = &w->control;
 	if (store_open(url, &c->store, &diag) != VEER_OK)
 		fail_msg("%s", diag.text);
+	note_commits(c->store);
 	c->clock = veer_clock_system();
 	c->directory = directory_new();
 	c->assignments = assignment_hub_new(store_id(c->store));

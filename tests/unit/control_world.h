@@ -25,6 +25,8 @@ enum veer_err control_world_change_as(struct control_world *w, const char *token
 int64_t control_world_put(struct control_world *w, enum model_kind kind, const char *key, const char *value);
 /* What is stored; NULL: nothing is. In the world's arena. */
 const char *control_world_get(struct control_world *w, enum model_kind kind, const char *key, int64_t *revision);
+/* How urgent the last commit was. */
+enum store_priority control_world_last_priority(void);
 /* Text as JSON; the caller's. */
 json_t *control_world_json(const char *text);
 /* It failed as `err`, with this problem, and the diag begins so. */

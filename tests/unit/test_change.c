@@ -242,6 +242,31 @@ static void who_was_slower_is_judged_anew(void **state)
 	assert_true(r.tries == 1 && r.ends == 1 && r.dones == 0);
 }
 
+static void the_least_urgent_wish_decides(void **state)
+{
+	struct control_world *w = *state;
+	json_t *object = control_world_json("{\"name\":\"fra\",\"region\":\"eu\"}"), *freeze = json_object();
+	struct object_wish site = {.kind = MODEL_KIND_SITE, .object = object};
+	struct settings_wish settings = {.object = freeze};
+	const struct change_wish wishes[] = {settings_wish(&settings), object_wish(&site), settings_wish(&settings)};
+	struct change c = {.wishes = wishes,
+			   .principal = {"tester", NULL},
+			   .precondition = {.revision = CHANGE_ANY},
+			   .arena = w->arena};
+	c.count = 1;
+	assert_int_equal(change(&w->control, &c, &w->result), VEER_OK);
+	assert_int_equal(control_world_last_priority(), STORE_URGENT);
+	c.count = 2;
+	assert_int_equal(change(&w->control, &c, &w->result), VEER_OK);
+	assert_int_equal(control_world_last_priority(), STORE_NORMAL);
+	c.wishes = wishes + 2;
+	c.count = 1;
+	assert_int_equal(change(&w->control, &c, &w->result), VEER_OK);
+	assert_int_equal(control_world_last_priority(), STORE_URGENT);
+	json_decref(object);
+	json_decref(freeze);
+}
+
 static void more_than_a_commit_holds_is_refused(void **state)
 {
 	struct control_world *w = *state;
@@ -266,6 +291,7 @@ int main(void)
 		T(what_would_empty_a_policy_is_refused_unless_forced),
 		T(settings_are_filled_in),
 		T(who_was_slower_is_judged_anew),
+		T(the_least_urgent_wish_decides),
 		T(more_than_a_commit_holds_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
