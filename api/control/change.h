@@ -39,6 +39,7 @@ enum change_problem {
 	CHANGE_REQUIRED,     /* it must stay, whoever asks */
 	CHANGE_UNREADABLE,   /* what is stored and has to be read for it cannot be read */
 	CHANGE_FORBIDDEN,    /* the token is for other objects */
+	CHANGE_LACKS_SCOPE,  /* the token has not the scopes for it */
 	CHANGE_NO_ROOM,      /* there are as many as there may be */
 	CHANGE_PROBLEMS,
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/control/revocations.h"
+#include "api/control/token_rules.h"
 #include "probes/verdict/verdict.h"
 
 enum { EXPIRED_AT_ONCE = 10, REVOKED_KEPT_S = 30 * 86400 };
@@ -36,8 +37,20 @@ static struct store_op deletion(enum model_kind kind, const char *key, int64_t e
 static enum veer_err plan_token(void *wish, struct change_draft *draft)
 {
 	const struct token_wish *w = wish;
+	const char *asking = draft->principal->token;
+	struct veer_diag *diag = &draft->result->diag;
+	int64_t revision = 0;
+	enum veer_err err = w->token != NULL
+				    ? token_rules_make(draft->control->directory, asking, w->token, diag)
+				    : token_rules_remove(draft->control->directory, asking, w->id, &revision, diag);
+	if (err == VEER_ENOTFOUND)
+		return change_refuse_missing(draft, MODEL_KIND_TOKEN, w->id);
+	if (err != VEER_OK) {
+		draft->result->problem = w->token != NULL ? CHANGE_INVALID : CHANGE_LACKS_SCOPE;
+		return err;
+	}
 	if (w->token == NULL)
-		return change_add(draft, deletion(MODEL_KIND_TOKEN, w->id, w->revision));
+		return change_add(draft, deletion(MODEL_KIND_TOKEN, w->id, revision));
 	return change_add_json(draft, MODEL_KIND_TOKEN, w->id, json_incref(w->token), STORE_ABSENT);
 }
 

@@ -13,13 +13,15 @@
 
 enum { CREDENTIALS_REPLACED_MAX = 8 };
 
-/* A token that is made, or removed as it was read: at that revision. Borrowed. */
+/* A token that is made, or removed. Borrowed. */
 struct token_wish {
 	const char *id;
-	json_t *token;    /* NULL: it is removed */
-	int64_t revision; /* of a token that is removed */
+	json_t *token; /* as it is to be stored; NULL: it is removed */
 };
-/* The wish; a token that is removed is also noted beside the store (revocations.h). No problems but CHANGE_FAILED. */
+/*
+ * The wish, judged by token_rules.h; a token that is removed is also noted beside the store (revocations.h). Problems:
+ * CHANGE_INVALID, CHANGE_MISSING, CHANGE_LACKS_SCOPE.
+ */
 struct change_wish token_wish(struct token_wish *w);
 
 /* An agent (its region is needed) or name server that may enrol. Borrowed. */

@@ -49,8 +49,6 @@ size_t api_body_limit(void *ctx, const struct api_request *request, const struct
 /* audit.c: a line for each change, and for each credential that was not good. */
 void api_audit_done(void *ctx, const struct api_request *request, const struct api_reply *reply);
 void api_audit_refused(void *ctx, const struct api_request *request, int status);
-/* The scopes of a token as it is stored: enum api_scope, together. */
-unsigned api_scopes_of(const json_t *token);
 /*
  * changes.c: may whoever asks touch the object of this name (POOL/NAME, a check, an absolute zone name)? False: the
  * reply is 403. The other one makes no reply.

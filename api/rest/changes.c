@@ -96,7 +96,7 @@ void api_problem_change(struct api_reply *reply, enum veer_err err, const struct
 		[CHANGE_PRECONDITION] = {412, "precondition"}, [CHANGE_IN_USE] = {409, "in-use"},
 		[CHANGE_WOULD_EMPTY] = {409, "would-empty"},   [CHANGE_REQUIRED] = {409, "required"},
 		[CHANGE_UNREADABLE] = {500, "unreadable"},     [CHANGE_FORBIDDEN] = {403, "object"},
-		[CHANGE_NO_ROOM] = {422, "no-room"},
+		[CHANGE_LACKS_SCOPE] = {403, "scope"},         [CHANGE_NO_ROOM] = {422, "no-room"},
 	};
 	_Static_assert(sizeof problems / sizeof problems[0] == CHANGE_PROBLEMS, "a status for each problem");
 	if (err == VEER_ENOMEM || result->problem == CHANGE_FAILED)

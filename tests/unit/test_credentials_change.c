@@ -56,19 +56,61 @@ static const char *field_of(struct control_world *w, enum model_kind kind, const
 	return copy;
 }
 
-static void a_token_is_made_once_and_removed_as_it_was_read(void **state)
+static void a_token_is_made_once_and_removed(void **state)
 {
 	struct control_world *w = *state;
 	json_t *token = control_world_json("{\"id\":\"t-1\",\"name\":\"n\",\"scopes\":[\"zones:read\"]}");
 	struct token_wish t = {.id = "t-1", .token = token};
 	assert_int_equal(control_world_change(w, token_wish(&t)), VEER_OK);
 	assert_int_equal(control_world_change(w, token_wish(&t)), VEER_ECONFLICT);
-	t = (struct token_wish){.id = "t-1", .revision = w->result.revision + 7};
-	assert_int_equal(control_world_change(w, token_wish(&t)), VEER_ECONFLICT);
-	t.revision = store_revision(w->control.store);
+	t.token = NULL;
 	assert_int_equal(control_world_change(w, token_wish(&t)), VEER_OK);
+	control_world_must_fail(w, control_world_change(w, token_wish(&t)), VEER_ENOTFOUND, CHANGE_MISSING,
+				"there is no such token: \"t-1\"");
 	assert_null(control_world_get(w, MODEL_KIND_TOKEN, "t-1", NULL));
 	json_decref(token);
+}
+
+static enum veer_err token_by(struct control_world *w, const char *asking, const char *id, const char *text)
+{
+	json_t *token = text != NULL ? control_world_json(text) : NULL;
+	struct token_wish t = {.id = id, .token = token};
+	enum veer_err err = control_world_change_as(w, asking, (struct change_precondition){.revision = CHANGE_ANY},
+						    token_wish(&t));
+	json_decref(token);
+	return err;
+}
+
+static void a_token_gives_and_takes_what_it_has(void **state)
+{
+	struct control_world *w = *state;
+	(void)control_world_put(w, MODEL_KIND_TOKEN, "t-some",
+				"{\"scopes\":[\"tokens\",\"zones:read\"],\"expires_s\":5000}");
+	(void)control_world_put(w, MODEL_KIND_TOKEN, "t-all", "{\"scopes\":[\"admin\"]}");
+	(void)control_world_put(w, MODEL_KIND_TOKEN, "t-listed", "{\"scopes\":[\"zones:read\"],\"zones\":[\"*\"]}");
+	(void)control_world_put(w, MODEL_KIND_TOKEN, "t-writer", "{\"scopes\":[\"zones:write\"]}");
+	control_world_must_fail(w, token_by(w, "t-some", "t-1", "{\"scopes\":[\"zones:read\",\"zones:write\"]}"),
+				VEER_EAUTH, CHANGE_INVALID,
+				"/scopes: a token cannot give the scope zones:write that it lacks");
+	control_world_must_fail(w, token_by(w, "t-some", "t-1", "{\"scopes\":[\"zones:read\"]}"), VEER_EAUTH,
+				CHANGE_INVALID, "/ttl_s: must end before the token does that makes it");
+	control_world_must_fail(w, token_by(w, "t-some", "t-1", "{\"scopes\":[\"zones:read\"],\"expires_s\":5001}"),
+				VEER_EAUTH, CHANGE_INVALID, "/ttl_s: ");
+	assert_int_equal(token_by(w, "t-some", "t-1", "{\"scopes\":[\"zones:read\"],\"expires_s\":5000}"), VEER_OK);
+	control_world_must_fail(w, token_by(w, "t-listed", "t-2", "{\"scopes\":[\"zones:read\"]}"), VEER_EAUTH,
+				CHANGE_INVALID, "/scopes: a token that is limited to some objects cannot make others");
+	control_world_must_fail(w, token_by(w, NULL, "t-2", "{\"scopes\":[\"feed:read\"],\"zones\":[\"*\"]}"),
+				VEER_EINVAL, CHANGE_INVALID, "/scopes: admin, tokens, agents and feed:read cannot");
+	control_world_must_fail(w, token_by(w, "t-gone", "t-2", "{\"scopes\":[\"zones:read\"]}"), VEER_EAUTH,
+				CHANGE_INVALID, "/scopes: ");
+	assert_int_equal(token_by(w, "t-all", "t-2", "{\"scopes\":[\"feed:read\"]}"), VEER_OK);
+	/* and removes them */
+	control_world_must_fail(w, token_by(w, "t-some", "t-writer", NULL), VEER_EAUTH, CHANGE_LACKS_SCOPE,
+				"the token has scopes that the one that asks lacks");
+	control_world_must_fail(w, token_by(w, "t-listed", "t-1", NULL), VEER_EAUTH, CHANGE_LACKS_SCOPE, "");
+	assert_int_equal(token_by(w, "t-some", "t-1", NULL), VEER_OK);
+	assert_int_equal(token_by(w, "t-listed", "t-listed", NULL), VEER_OK);
+	assert_int_equal(token_by(w, "t-all", "t-writer", NULL), VEER_OK);
 }
 
 static void an_announcement_is_exchanged_once(void **state)
@@ -165,7 +207,8 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, control_world_setup, control_world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(a_token_is_made_once_and_removed_as_it_was_read),
+		T(a_token_is_made_once_and_removed),
+		T(a_token_gives_and_takes_what_it_has),
 		T(an_announcement_is_exchanged_once),
 		T(who_takes_a_name_ends_who_had_it),
 		T(there_are_as_many_agents_as_the_engine_takes),
