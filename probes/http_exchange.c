@@ -294,7 +294,7 @@ void http_exchange_talk(struct http_exchange *x)
 			settle(x);
 			return;
 		}
-		if (has_said && i == 0) { /* the reply takes its time */
+		if (has_said && i == 0 && !wire_has_more(&x->conn->wire)) { /* the reply takes its time */
 			(void)http_exchange_watch(x, events);
 			return;
 		}
