@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a check by HTTPS costs an agent: full handshakes with P-256, beside blackbox_exporter, a client of OpenSSL alone, and an earlier build.
 
-CPU is the process's own, of a steady state. Memory an endpoint is what 1,000 of them, whose servers take 0.2 s to answer, add to an agent that has none, at
-its peak. All in one run, in turns.
+CPU is the process's own, of a steady state. Memory an endpoint is what 1,000 of them, whose servers take 0.2 s to answer, add to an agent that has none, a
+quarter of a minute after they came up, and at the peak. All in one run, in turns.
 """
 import http.client
 import os
@@ -120,13 +120,23 @@ def cost_of_agent(build, directory, check, seconds):
         agent.close()
 
 
-def peak_of_agent(build, directory, check, endpoints):
+MEMORY_S = 15
+
+
+def memory_of_agent(build, directory, check, endpoints):
+    """KiB in the end, and at the peak."""
     agent = Agent(build, directory, check, endpoints)
     try:
-        time.sleep(3 * INTERVAL_MS / 1000)
-        return agent.peak()
+        time.sleep(MEMORY_S if endpoints else 0)
+        return agent.rss(), agent.peak()
     finally:
         agent.close()
+
+
+def memory_of(build, directory, check):
+    """KiB an endpoint: in the end, and at the peak."""
+    loaded, empty = memory_of_agent(build, directory, check, ENDPOINTS), memory_of_agent(build, directory, check, 0)
+    return [(a - b) / ENDPOINTS for a, b in zip(loaded, empty)]
 
 
 def costs(args, directory, check, slow, plain, ca):
@@ -144,7 +154,7 @@ def costs(args, directory, check, slow, plain, ca):
             for name, build in builds.items():
                 sub = os.path.join(directory, f"{name}{i}")
                 cpu[name].append(cost_of_agent(build, sub, check, args.https_seconds))
-                memory[name].append((peak_of_agent(build, sub, slow, ENDPOINTS) - peak_of_agent(build, sub, slow, 0)) / ENDPOINTS)
+                memory[name].append(memory_of(build, sub, slow))
             if blackbox:
                 cpu["blackbox"].append(blackbox.all(port))
             cpu[PLAIN].append(cost_of_agent(args.build, os.path.join(directory, f"plain{i}"), plain, args.https_seconds))
@@ -161,6 +171,10 @@ def ratio(of, to):
     return statistics.median(a / b for a, b in zip(of, to))
 
 
+def spread(values, digits):
+    return f"{statistics.median(values):6.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
 def bench_costs(args, directory, bars, check, cert, key, ca):
     print(f"One agent, {ENDPOINTS} https checks every {INTERVAL_MS // 1000} s, full handshakes: {args.https_rounds} rounds of {args.https_seconds} s", flush=True)
     target, late, plain = Target(args.build, "https", cert, key), Target(args.build, "https", cert, key, "200"), Target(args.build, "http")
@@ -172,11 +186,12 @@ def bench_costs(args, directory, bars, check, cert, key, ca):
         for t in (target, late, plain):
             t.seen()
     for name, values in cpu.items():
-        kib = f", {statistics.median(memory[name]):.1f} KiB an endpoint ({min(memory[name]):.1f} to {max(memory[name]):.1f})" if name in memory else ""
-        print(f"  {name:14} {statistics.median(values):6.0f} us of CPU a check ({min(values):.0f} to {max(values):.0f}){kib}", flush=True)
+        print(f"  {name:14} {spread(values, 0)} us of CPU a check", flush=True)
+    for name, values in memory.items():
+        print(f"  {name:14} {spread([v[0] for v in values], 1)} KiB an endpoint, {spread([v[1] for v in values], 1)} at the peak", flush=True)
     if "before" in cpu:
         bars.at_most("https: CPU a check, to the build before", ratio(cpu["veer"], cpu["before"]), 0.30)
-        bars.at_most("https: memory an endpoint, to the build before", ratio(memory["veer"], memory["before"]), 0.1)
+        bars.at_most("https: memory an endpoint, to the build before", ratio([v[0] for v in memory["veer"]], [v[0] for v in memory["before"]]), 0.1)
     if "blackbox" in cpu:
         bars.at_most("https: CPU a check, to blackbox_exporter", ratio(cpu["veer"], cpu["blackbox"]), 0.25)
 
