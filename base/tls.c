@@ -264,17 +264,9 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
 
 SSL_CTX *tls_context_new(void)
 {
-	struct tls_library *library = NULL;
-	SSL_CTX *context = NULL;
-	if (!tls_library_is_wanted())
-		context = SSL_CTX_new(TLS_client_method());
-	else if ((library = tls_library_new()) != NULL)
-		context = SSL_CTX_new_ex(tls_library_context(library), TLS_LIBRARY_PROPERTIES, TLS_client_method());
-	if (context == NULL) {
-		tls_library_free(&library);
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	if (context == NULL)
 		return NULL;
-	}
-	(void)SSL_CTX_set_app_data(context, library);
 	(void)SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 	/* The share that comes along is of the first, which each server of TLS 1.3 knows (RFC 8446 9.1). */
 	(void)SSL_CTX_set1_groups_list(context, "P-256:X25519:X448:P-521:P-384:"
@@ -298,10 +290,8 @@ SSL_CTX *tls_context_new(void)
 
 void tls_context_free(SSL_CTX **context)
 {
-	struct tls_library *library = *context != NULL ? SSL_CTX_get_app_data(*context) : NULL;
 	SSL_CTX_free(*context);
 	*context = NULL;
-	tls_library_free(&library);
 }
 
 void tls_connection_use(SSL *ssl, X509_STORE *store, struct tls_peer *peer)

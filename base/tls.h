@@ -89,9 +89,7 @@ struct tls_peer {
 
 /*
  * A context for the clients' side of connections. A connection that ends without the closure alert has ended like one
- * in clear: servers do that, and browsers take it so. It has a library of algorithms of its own (tls_library.c), so it,
- * its connections and their sessions are one thread's, and it goes last. NULL when memory is out. Caller frees with
- * tls_context_free().
+ * in clear: servers do that, and browsers take it so. NULL when memory is out. Caller frees with tls_context_free().
  */
 struct ssl_ctx_st *tls_context_new(void);
 void tls_context_free(struct ssl_ctx_st **context);

@@ -3,7 +3,6 @@
 #ifndef VEER_BASE_TLS_INTERNAL_H
 #define VEER_BASE_TLS_INTERNAL_H
 
-#include <openssl/core.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
@@ -17,16 +16,5 @@ int tls_chains_verify(struct tls_chains *chains, X509_STORE_CTX *ctx, struct tls
 
 /* A session has come, on a connection whose application data is a tls_peer. 1: it is kept. */
 int tls_sessions_on_new(SSL *ssl, SSL_SESSION *session);
-
-struct tls_library;
-
-/* Not where the host's configuration says that another provider than the default one is to be used. */
-bool tls_library_is_wanted(void);
-/* A library context of its own, with what clients of TLS need. NULL: it cannot be made. */
-struct tls_library *tls_library_new(void);
-/* All that was made in it is gone. `*library` may be NULL. */
-void tls_library_free(struct tls_library **library);
-OSSL_LIB_CTX *tls_library_context(const struct tls_library *library);
-#define TLS_LIBRARY_PROPERTIES "?provider=default" /* to be asked for in it */
 
 #endif

@@ -59,8 +59,8 @@ void check_env_close(struct check_env *env)
 	jobs_free(&env->quick, false); /* a resolver may take its time */
 	jobs_free(&env->slow, false);
 	target_own_free(&env->own);
-	tls_sessions_free(&env->sessions);
 	tls_context_free(&env->tls);
+	tls_sessions_free(&env->sessions);
 	tls_chains_free(&env->chains);
 	tls_trust_free(&env->trust);
 	if (env->places != NULL)
