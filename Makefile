@@ -13,7 +13,7 @@ O := $(B)/obj
 
 PACKAGES := gcc make pkg-config libmicrohttpd-dev libmaxminddb-dev libsqlite3-dev libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libssl-dev libnghttp2-dev libre2-dev g++
-TEST_PACKAGES := libldns-dev libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables
+TEST_PACKAGES := libldns-dev libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables curl systemd
 
 CC := gcc
 # for base/regex.cc alone

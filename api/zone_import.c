@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zones/rrtext.h"
+#include "zones/rrset_object.h"
 #include "zones/zonefile.h"
 
 enum {

@@ -6,7 +6,7 @@
 #include "api/handlers.h"
 #include "api/zone_import.h"
 #include "base/buf.h"
-#include "zones/rrtext.h"
+#include "zones/rrset_object.h"
 #include "zones/zonefile.h"
 
 enum { ROWS_BYTES_MAX = 1 << 30, EXPORT_BYTES_MAX = 1 << 30 };

@@ -36,7 +36,7 @@ enum count_drop {
 enum count_close {
 	COUNT_CLOSE_CLIENT,  /* the client closed it, all replies taken */
 	COUNT_CLOSE_RESET,   /* it broke: reset, or closed before a reply was taken */
-	COUNT_CLOSE_IDLE,    /* TCP_IDLE_MS without a query */
+	COUNT_CLOSE_IDLE,    /* RESPOND_TCP_IDLE_MS without a query */
 	COUNT_CLOSE_QUERY,   /* a query was not whole in time: a slow writer */
 	COUNT_CLOSE_REPLY,   /* a reply was not taken in time: a slow reader */
 	COUNT_CLOSE_FULL,    /* idle longest when the table was full, or without descriptors */
@@ -77,6 +77,12 @@ struct counters {
 /* Sums of them. */
 struct count_totals {
 	uint64_t values[COUNT_ALL];
+};
+
+/* What the kernel threw away at our sockets, since they were opened. */
+struct kernel_drops {
+	uint64_t udp; /* datagrams: no room in the receive buffer, most of all */
+	uint64_t tcp; /* connections: too many waited to be accepted */
 };
 
 /* The place of a type among those that are counted. Without a question: has_question is false. */

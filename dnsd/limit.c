@@ -65,7 +65,7 @@ static uint64_t mask_of(unsigned bits)
 
 static void set_exempt(struct exempt *e, const struct veer_prefix *prefix)
 {
-	struct lookup_client first = {.is_ipv6 = prefix->addr.family == VEER_FAMILY_V6};
+	struct client first = {.is_ipv6 = prefix->addr.family == VEER_FAMILY_V6};
 	memcpy(first.address, prefix->addr.bytes, sizeof first.address);
 	e->is_ipv6 = first.is_ipv6;
 	e->upper = prefix_upper(&first);
@@ -103,7 +103,7 @@ void limit_free(struct limit **limit)
 	*limit = NULL;
 }
 
-bool limit_is_exempt(const struct limit *l, const struct lookup_client *client)
+bool limit_is_exempt(const struct limit *l, const struct client *client)
 {
 	uint64_t upper = prefix_upper(client);
 	uint64_t lower = client->is_ipv6 ? lower_bits(client->address) : 0;

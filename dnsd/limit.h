@@ -29,7 +29,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
-#include "dnsd/lookup.h"
+#include "dnsd/client.h"
 
 #define LIMIT_RATE_MAX 100000   /* the table counts in microseconds: above, rates would be inexact */
 #define LIMIT_RATE_DEFAULT 2000 /* units a second and prefix */
@@ -58,7 +58,7 @@ enum veer_err limit_new(const struct limit_config *config, int64_t now_ms, struc
 void limit_free(struct limit **limit);
 
 /* Whether the client is in one of the exempt prefixes. */
-bool limit_is_exempt(const struct limit *limit, const struct lookup_client *client);
+bool limit_is_exempt(const struct limit *limit, const struct client *client);
 
 /* Take the first unit of a reply to `prefix` (of prefix_of()). False when nothing is left: it is over its limit. */
 bool limit_take(struct limit *limit, uint64_t prefix, int64_t now_ms);

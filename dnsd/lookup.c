@@ -12,7 +12,7 @@
 struct lookup {
 	const struct plan *plan;
 	const struct query *q;
-	const struct lookup_client *client;
+	const struct client *client;
 	uint64_t random;
 	struct answer *a;
 	const struct plan_zone *zone;
@@ -409,7 +409,7 @@ static bool is_refused(const struct plan *plan, const struct query *q, const str
 	return true;
 }
 
-void lookup_decide(const struct plan *plan, const struct query *q, const struct lookup_client *client, uint64_t random,
+void lookup_decide(const struct plan *plan, const struct query *q, const struct client *client, uint64_t random,
 		   struct lookup_start *start, struct answer *out)
 {
 	out->rcode = DNS_NOERROR;

@@ -16,13 +16,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dnsd/client.h"
 #include "dnsd/query.h"
 #include "zones/plan.h"
 
-#define ANSWER_CHAIN_MAX 12 /* CNAMEs followed, also those that a DNAME made */
-#define ANSWER_ITEMS_MAX 254 /* RRsets in one answer, an index of them in 8 bits: the chain, an authority, addresses */
-#define ANSWER_QNAME 0xff   /* answer_item.base: the question's name */
-#define ANSWER_FOUND 0xff   /* answer_item.made_of: it stands in the plan */
+#define ANSWER_CHAIN_MAX 12  /* CNAMEs followed, also those that a DNAME made */
+#define ANSWER_ITEMS_MAX 254 /* RRsets in one answer, an index of them in 8 bits: the chain, an authority, addresses   \
+			      */
+#define ANSWER_QNAME 0xff    /* answer_item.base: the question's name */
+#define ANSWER_FOUND 0xff    /* answer_item.made_of: it stands in the plan */
 
 enum answer_section {
 	ANSWER_SECTION_ANSWER,
@@ -66,13 +68,6 @@ struct answer {
 	alignas(struct ready_rrset) uint8_t cnames[ANSWER_CHAIN_MAX + 1][READY_CNAME_SIZE];
 };
 
-/* Where the query came from, as far as policies may care. */
-struct lookup_client {
-	bool is_ipv6;
-	uint16_t port;
-	uint8_t address[16]; /* network order */
-};
-
 /* A lookup under way. Need not be zeroed. */
 struct lookup_start {
 	const struct plan_zone *zone; /* that answers, NULL: none of ours does */
@@ -89,7 +84,7 @@ void lookup_begin(const struct plan *plan, const struct query *q, struct lookup_
 /* One step; false when no more are of use. */
 bool lookup_step(struct lookup_start *start);
 /* Decide, whether or not all steps were taken. `random` are fresh random bits. */
-void lookup_decide(const struct plan *plan, const struct query *q, const struct lookup_client *client, uint64_t random,
+void lookup_decide(const struct plan *plan, const struct query *q, const struct client *client, uint64_t random,
 		   struct lookup_start *start, struct answer *out);
 
 #endif

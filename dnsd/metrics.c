@@ -123,7 +123,7 @@ static void write_histograms(const struct count_totals *totals, struct buf *out)
 		write_histogram(totals, &histograms[i], out);
 }
 
-static void write_drops(const struct sockets_drops *drops, struct buf *out)
+static void write_drops(const struct kernel_drops *drops, struct buf *out)
 {
 	static const char name[] = "veer_dns_kernel_drops_total";
 	metrics_family(out, name, METRICS_COUNTER, "What the kernel dropped at our sockets before we saw it.");

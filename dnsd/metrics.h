@@ -12,7 +12,6 @@
 
 #include "base/buf.h"
 #include "dnsd/count.h"
-#include "dnsd/sockets.h"
 #include "dnsd/tap.h"
 
 #define METRICS_ZONES_MAX 1000
@@ -25,7 +24,7 @@ struct metrics_facts {
 	uint64_t zones;             /* served */
 	uint64_t rrsets;            /* held, all versions */
 	uint64_t workers;           /* threads */
-	struct sockets_drops drops; /* by the kernel */
+	struct kernel_drops drops;  /* by the kernel */
 	bool has_feed;              /* what follows is of a server with a feed */
 	bool quarantined[3];        /* a store is not followed: unknown, abandoned, zone_lost */
 	uint64_t location_networks; /* in the location table; 0: there is none */

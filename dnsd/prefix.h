@@ -13,14 +13,14 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "dnsd/lookup.h"
+#include "dnsd/client.h"
 
 #define PREFIX_IPV4_BITS 24
 #define PREFIX_IPV6_BITS 56
 #define PREFIX_FAMILY_SHIFT 56 /* the number: the family, and below it the network's bits, the last one lowest */
 
 /* The first 64 bits of a client's address as a number; an IPv4 address in the upper half. */
-static inline uint64_t prefix_upper(const struct lookup_client *client)
+static inline uint64_t prefix_upper(const struct client *client)
 {
 	uint64_t upper;
 	uint32_t whole;
@@ -33,7 +33,7 @@ static inline uint64_t prefix_upper(const struct lookup_client *client)
 }
 
 /* Family and network of a client; never 0. Equal for two clients of the same prefix, and for no others. */
-static inline uint64_t prefix_of(const struct lookup_client *client)
+static inline uint64_t prefix_of(const struct client *client)
 {
 	uint64_t family = client->is_ipv6 ? VEER_FAMILY_V6 : VEER_FAMILY_V4;
 	unsigned bits = client->is_ipv6 ? PREFIX_IPV6_BITS : PREFIX_IPV4_BITS;

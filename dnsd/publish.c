@@ -246,7 +246,7 @@ const struct sockets *publisher_sockets(const struct publisher *p)
 	return &p->sockets;
 }
 
-void publisher_kernel_drops(const struct publisher *p, struct sockets_drops *out)
+void publisher_kernel_drops(const struct publisher *p, struct kernel_drops *out)
 {
 	sockets_count_drops(&p->sockets, out);
 }

@@ -48,8 +48,8 @@ void publisher_show(struct publisher *publisher, struct tap *tap);
 void publisher_count_zones(struct publisher *publisher, uint32_t limit);
 
 /*
- * Another server still has the addresses, or it is too early: the first plan starts nothing, publisher_start() does, with the sockets in
- * `given` (taken). Call before the first plan.
+ * Another server still has the addresses, or it is too early: the first plan starts nothing, publisher_start() does,
+ * with the sockets in `given` (taken). Call before the first plan.
  */
 void publisher_hold(struct publisher *publisher, struct sockets_given *given);
 /* There is no plan yet, and the first one is to start the workers after all. */
@@ -73,7 +73,7 @@ struct workers *publisher_workers(struct publisher *publisher);
 const struct sockets *publisher_sockets(const struct publisher *publisher);
 
 /* Packets and connections that the kernel dropped at our sockets, before they reached us. */
-void publisher_kernel_drops(const struct publisher *publisher, struct sockets_drops *out);
+void publisher_kernel_drops(const struct publisher *publisher, struct kernel_drops *out);
 
 /* Zero before the first plan. */
 void publisher_totals(const struct publisher *publisher, struct count_totals *out);

@@ -135,6 +135,7 @@ static enum veer_err switch_builder(struct replica *r, const struct history_posi
 struct loading {
 	struct replica *replica;
 	struct history_position at;
+	bool is_before; /* the plan in use was damaged, and the one before it is taken */
 };
 
 static enum veer_err load_object(void *ctx, const struct feed_change *change, struct veer_diag *diag)
@@ -151,10 +152,14 @@ static enum veer_err load_commit(void *ctx, const struct history_position *at, s
 	return VEER_OK;
 }
 
-/* The end of the journal was lost: what is left is served, but the feed must not be older than what was. */
-static void keep_highest(struct replica *r, const struct history_position *highest)
+/*
+ * The end of the journal was lost, or the plan is the one before: what is left is served, but the feed must not be
+ * older than what was served last, and what that has led to is followed. The plan before may be of another history.
+ */
+static void keep_highest(struct replica *r, const struct history_position *highest, bool is_before)
 {
-	if (strcmp(highest->lineage, r->at.lineage) != 0 || highest->revision <= r->at.revision)
+	bool is_same = strcmp(highest->lineage, r->at.lineage) == 0;
+	if (highest->revision == 0 || (is_same ? highest->revision <= r->at.revision : !is_before))
 		return;
 	r->highest = *highest;
 	log_warn(r->config.log, "the saved plan is older than what was served last",
@@ -181,9 +186,10 @@ static enum veer_err load(struct replica *r, struct loading *l, struct veer_diag
 	enum veer_err err = load_copy(r, false, l, diag), before = err;
 	if (err != VEER_OK && err != VEER_ENOMEM)
 		before = load_copy(r, true, l, &unused);
+	l->is_before = err != VEER_OK && before == VEER_OK;
 	if (is_large)
 		heap_settle();
-	if (err != VEER_OK && before == VEER_OK)
+	if (l->is_before)
 		log_error(r->config.log, "the saved plan is damaged: the one before is served",
 			  LOG_STR("reason", diag->text), LOG_INT("revision", l->at.revision));
 	return before == VEER_OK ? VEER_OK : err;
@@ -205,7 +211,7 @@ enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
 		err = switch_builder(r, &l.at, false, diag);
 	if (err == VEER_OK) {
 		lineages_add(&r->lineages, r->at.lineage);
-		keep_highest(r, &highest);
+		keep_highest(r, &highest, l.is_before);
 	} else {
 		plan_builder_free(&r->fresh);
 	}

@@ -179,11 +179,17 @@ static bool look_for_zone(void *ctx, void *value)
 	return false;
 }
 
+/* Is what was served last a part of the stream's history? Then it may take zones away, as any order. */
+static bool has_led_to(const struct replica *r, int64_t revision)
+{
+	return history_holds(&r->stream.ancestry, r->highest.lineage, r->highest.revision, revision);
+}
+
 enum veer_err replica_check_zones(struct replica *r, const struct plan *old, const struct plan *plan, int64_t revision,
 				  struct veer_diag *diag)
 {
 	struct zone_search search = {.plan = plan};
-	if (old == NULL || r->stream.is_continuation || r->stream.is_adopted ||
+	if (old == NULL || r->stream.is_continuation || r->stream.is_adopted || has_led_to(r, revision) ||
 	    lineages_are_confirmed(&r->lineages, &r->stream.ancestry))
 		return VEER_OK;
 	(void)trie_each(&old->zones, look_for_zone, &search);

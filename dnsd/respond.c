@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "dnsd/prefix.h"
-#include "dnsd/tcp.h"
 
 static_assert(DNS_BADCOOKIE < COUNT_RCODES, "each RCODE has a counter");
 
@@ -32,7 +31,7 @@ static uint64_t next_random(struct responder *r)
 static void check_cookie(struct responder *r, struct request *request)
 {
 	struct edns *edns = &request->query.edns;
-	const struct lookup_client *from = &request->client;
+	const struct client *from = &request->client;
 	struct cookie_client client = {edns->cookie, from->address, from->is_ipv6 ? 16 : 4};
 	if (edns->cookie_len == 0 || r->config.secrets.count == 0)
 		return;
@@ -55,7 +54,7 @@ static void prepare_options(struct responder *r, struct request *request)
 		edns->reply.nsid_len = r->config.nsid_len;
 	}
 	if (edns->wants_keepalive && request->is_tcp) /* over UDP it means nothing (RFC 7828 3.2.1) */
-		edns->reply.keepalive = TCP_IDLE_MS / 100;
+		edns->reply.keepalive = RESPOND_TCP_IDLE_MS / 100;
 }
 
 /* Nothing was asked, but a cookie shown: is it good (RFC 7873 5.4)? */
@@ -108,7 +107,7 @@ static void count_zone(struct responder *r, const struct plan_zone *zone)
 }
 
 bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
-		   const struct lookup_client *client, bool is_tcp, struct request *request)
+		   const struct client *client, bool is_tcp, struct request *request)
 {
 	struct query *q = &request->query;
 	request->is_tcp = is_tcp;
@@ -198,7 +197,7 @@ void respond_sent(struct responder *r, bool is_tcp)
 }
 
 size_t respond(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
-	       const struct lookup_client *client, bool is_tcp, uint8_t *out, size_t out_size)
+	       const struct client *client, bool is_tcp, uint8_t *out, size_t out_size)
 {
 	struct request *request = &r->request;
 	if (!respond_begin(r, plan, packet, len, client, is_tcp, request))

@@ -17,9 +17,10 @@
 #include "dnsd/encode.h"
 #include "dnsd/limit.h"
 #include "dnsd/lookup.h"
-#include "dnsd/tap.h"
+#include "dnsd/tap_port.h"
 
-#define RESPOND_NSID_MAX 64 /* octets */
+#define RESPOND_NSID_MAX 64       /* octets */
+#define RESPOND_TCP_IDLE_MS 10000 /* a connection without a query is closed; replies say so (RFC 7828) */
 
 /* What replies carry beside answers. The same for all workers; zero: nothing. */
 struct responder_config {
@@ -36,7 +37,7 @@ struct request {
 	bool is_tcp;
 	bool is_slip;    /* over the limit: the reply is QUERY_REPLY, and truncated */
 	uint64_t prefix; /* whose limit the reply counts for (prefix_of()); 0: nobody's */
-	struct lookup_client client;
+	struct client client;
 	struct query query;
 	struct lookup_start start; /* for QUERY_ANSWER */
 };
@@ -64,7 +65,7 @@ enum veer_err responder_init(struct responder *r);
 
 /* Parse `packet` and begin. False: it gets no reply, and `request` is void. */
 bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
-		   const struct lookup_client *client, bool is_tcp, struct request *request);
+		   const struct client *client, bool is_tcp, struct request *request);
 /* Fetch some of the memory that the request will need; false when that is done. */
 bool respond_step(struct request *request);
 /* Reply, as respond() does. The plan is the one that it began with. */
@@ -80,6 +81,6 @@ void respond_sent(struct responder *r, bool is_tcp);
  * TCP. Returns the reply's length; 0 for no reply.
  */
 size_t respond(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,
-	       const struct lookup_client *client, bool is_tcp, uint8_t *out, size_t out_size);
+	       const struct client *client, bool is_tcp, uint8_t *out, size_t out_size);
 
 #endif

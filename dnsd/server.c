@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/identity.h"
 #include "dnsd/server_impl.h"
+#include "dnsd/tap.h"
 
 void server_options_default(struct server_options *o)
 {

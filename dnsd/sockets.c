@@ -71,8 +71,8 @@ static bool is_wildcard(const struct veer_listen *address)
 }
 
 /*
- * Buffers are wishes. Replies are never fragmented (RFC 9715 3.1): they are short enough for any path, DF is set on IPv4,
- * and what others say of a path's MTU is not believed. A packet with DF needs no identification either, which the
+ * Buffers are wishes. Replies are never fragmented (RFC 9715 3.1): they are short enough for any path, DF is set on
+ * IPv4, and what others say of a path's MTU is not believed. A packet with DF needs no identification either, which the
  * kernel would draw for each.
  */
 static bool set_udp_options(int fd, const struct veer_listen *address, bool wildcard)
@@ -299,9 +299,9 @@ static uint64_t drops_of(int fd)
 	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0 ? info[SK_MEMINFO_DROPS] : 0;
 }
 
-void sockets_count_drops(const struct sockets *s, struct sockets_drops *out)
+void sockets_count_drops(const struct sockets *s, struct kernel_drops *out)
 {
-	*out = (struct sockets_drops){0};
+	*out = (struct kernel_drops){0};
 	for (size_t i = 0; i < s->pair_count; i++) {
 		out->udp += drops_of(s->pairs[i].udp);
 		out->tcp += drops_of(s->pairs[i].tcp);

@@ -17,6 +17,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "dnsd/count.h"
 
 #define SOCKETS_LISTEN_MAX 64 /* addresses */
 
@@ -70,13 +71,7 @@ void sockets_close(struct sockets *sockets);
 /* The pairs of one worker: where they begin, and how many they are. */
 const struct socket_pair *sockets_of(const struct sockets *sockets, unsigned worker, size_t *count);
 
-/* What the kernel threw away at our sockets, since they were opened. */
-struct sockets_drops {
-	uint64_t udp; /* datagrams: no room in the receive buffer, most of all */
-	uint64_t tcp; /* connections: too many waited to be accepted */
-};
-
 /* Asks the kernel: two system calls an address and worker. From any thread. */
-void sockets_count_drops(const struct sockets *sockets, struct sockets_drops *out);
+void sockets_count_drops(const struct sockets *sockets, struct kernel_drops *out);
 
 #endif

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Queries and their replies to the outside: a query log and dnstap. A worker copies those that are sampled into a ring
- * of its own (dnsd/tap_ring.h); a thread empties the rings, and has all the trouble with disks, pipes and collectors.
+ * of its own (tap_port.h); a thread empties the rings, and has all the trouble with disks, pipes and collectors.
  *
- * Threads: tap_new(), tap_free(), tap_reopen() and tap_stats_read() from the control thread; tap_query() from the
- * worker that the port belongs to.
+ * Threads: the control thread.
  */
 #ifndef VEER_DNSD_TAP_H
 #define VEER_DNSD_TAP_H
 
+#include "base/err.h"
 #include "base/log.h"
-#include "dnsd/tap_ring.h"
-
-enum tap_output { TAP_QUERY_LOG, TAP_DNSTAP, TAP_OUTPUTS };
+#include "dnsd/tap_port.h"
 
 struct tap_options {
 	const char *query_log; /* a file, "-" for standard output, or NULL: none */
@@ -20,26 +18,6 @@ struct tap_options {
 	const char *dnstap;          /* "unix:PATH", or NULL: none */
 	const char *identity;        /* of this server, for dnstap */
 	uint32_t every[TAP_OUTPUTS]; /* one query of so many, on average; at least 1 */
-};
-
-/* A worker's end. */
-struct tap_port {
-	struct tap_ring *ring;
-	uint32_t every[TAP_OUTPUTS]; /* 0: not at all */
-	uint64_t left[TAP_OUTPUTS];  /* queries until the next one */
-	uint64_t random;             /* state of the generator that spreads them */
-};
-
-/* An answered query, as the worker has it. Borrowed for the call. */
-struct tap_query {
-	int64_t time_ns; /* since 1970 */
-	const struct lookup_client *client;
-	bool is_tcp;
-	unsigned rcode;
-	const uint8_t *query;
-	size_t query_len;
-	const uint8_t *reply;
-	size_t reply_len;
 };
 
 struct tap;
@@ -55,9 +33,6 @@ void tap_free(struct tap **tap);
 
 /* The end of worker `index`; borrowed. */
 struct tap_port *tap_port(struct tap *tap, unsigned index);
-
-/* One query more: copied if it is sampled, and if there is room. */
-void tap_offer(struct tap_port *port, const struct tap_query *query);
 
 /* The query log's file was moved away: begin a new one (logrotate). */
 void tap_reopen(struct tap *tap);

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dnsd/lookup.h"
+#include "dnsd/client.h"
 
 #define TAP_RING_BYTES (1u << 20)   /* of one ring */
 #define TAP_MESSAGES_MAX (2u << 16) /* bytes of a query and its reply */
@@ -20,7 +20,7 @@
 /* One query that was answered; the two messages follow it. */
 struct tap_record {
 	int64_t time_ns; /* since 1970: when the worker took the query up */
-	struct lookup_client client;
+	struct client client;
 	bool is_tcp;
 	uint8_t outputs; /* who is to have it, a bit each */
 	uint16_t rcode;  /* with its upper bits */

@@ -29,7 +29,7 @@ struct connection {
 	bool is_writing;      /* epoll is asked for EPOLLOUT instead of EPOLLIN */
 	enum count_close due; /* what it is closed for at the deadline: what it waits for */
 	int64_t deadline_ms;
-	struct lookup_client client;
+	struct client client;
 	size_t in_len;
 	uint8_t *in;  /* BUFFER_SIZE bytes of the table's */
 	uint8_t *out; /* the rest of a reply; NULL: nothing */
@@ -114,7 +114,7 @@ static void expect(struct connection *c, enum count_close due, int64_t deadline_
 	c->deadline_ms = deadline_ms;
 }
 
-static void add_connection(struct tcp_table *t, int fd, const struct lookup_client *client, int64_t now_ms)
+static void add_connection(struct tcp_table *t, int fd, const struct client *client, int64_t now_ms)
 {
 	bool is_share;
 	uint64_t prefix = prefix_of(client);
@@ -127,26 +127,11 @@ static void add_connection(struct tcp_table *t, int fd, const struct lookup_clie
 	c->is_writing = false;
 	c->client = *client;
 	c->in_len = 0;
-	expect(c, COUNT_CLOSE_IDLE, now_ms + TCP_IDLE_MS);
+	expect(c, COUNT_CLOSE_IDLE, now_ms + RESPOND_TCP_IDLE_MS);
 	count_add(&t->responder->counters, COUNT_TCP_ACCEPTED);
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = t->tag_base + seat};
 	if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
 		close_connection(t, c, COUNT_CLOSE_FAILED);
-}
-
-static struct lookup_client client_of(const struct sockaddr_storage *from)
-{
-	struct lookup_client client = {.is_ipv6 = from->ss_family == AF_INET6};
-	if (client.is_ipv6) {
-		const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)from;
-		client.port = ntohs(sin6->sin6_port);
-		memcpy(client.address, &sin6->sin6_addr, 16);
-	} else {
-		const struct sockaddr_in *sin = (const struct sockaddr_in *)from;
-		client.port = ntohs(sin->sin_port);
-		memcpy(client.address, &sin->sin_addr, 4);
-	}
-	return client;
 }
 
 /* Without descriptors the idlest connection makes room, once; another thread may have taken it. */
@@ -170,8 +155,11 @@ bool tcp_accept(struct tcp_table *t, int listen_fd, int64_t now_ms)
 		socklen_t from_len = sizeof from;
 		int fd = accept4(listen_fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			struct lookup_client client = client_of(&from);
-			add_connection(t, fd, &client, now_ms);
+			struct client client;
+			if (client_from_sockaddr(&from, &client))
+				add_connection(t, fd, &client, now_ms);
+			else
+				(void)close(fd);
 			continue;
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -253,7 +241,7 @@ static enum count_close wait_for_more(struct tcp_table *t, struct connection *c,
 		if (is_writing)
 			expect(c, COUNT_CLOSE_REPLY, now_ms + TCP_REPLY_MS);
 		else if (c->in_len == 0)
-			expect(c, COUNT_CLOSE_IDLE, now_ms + TCP_IDLE_MS);
+			expect(c, COUNT_CLOSE_IDLE, now_ms + RESPOND_TCP_IDLE_MS);
 		else if (has_answered || c->due != COUNT_CLOSE_QUERY)
 			expect(c, COUNT_CLOSE_QUERY, now_ms + TCP_QUERY_MS);
 		/* else more bytes of the same query came: its deadline stays */
@@ -384,12 +372,11 @@ bool tcp_adopt(struct tcp_table *t, int channel, int64_t now_ms)
 		int fd = receive_fd(channel);
 		if (fd < 0)
 			return errno == EAGAIN || errno == EINTR;
-		if (getpeername(fd, (struct sockaddr *)&from, &from_len) == 0) {
-			struct lookup_client client = client_of(&from);
+		struct client client;
+		if (getpeername(fd, (struct sockaddr *)&from, &from_len) == 0 && client_from_sockaddr(&from, &client))
 			add_connection(t, fd, &client, now_ms);
-		} else {
+		else
 			(void)close(fd); /* its client has gone */
-		}
 	}
 }
 

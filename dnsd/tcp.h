@@ -4,10 +4,10 @@
  * other on a connection; replies come in their order, each whole before the next, whatever the kernel takes at once.
  *
  * What a connection may cost is bounded. Deadlines are absolute: a query must be whole TCP_QUERY_MS after its first
- * byte, a reply taken TCP_REPLY_MS after it was ready, and a connection without a query is closed after TCP_IDLE_MS.
- * When the table is full, or a prefix has its share of it, whoever was idle longest makes room (dnsd/seats.h). Each
- * event answers a bounded number of queries, so that no connection starves the others or UDP. Every end is counted by
- * its reason (enum count_close).
+ * byte, a reply taken TCP_REPLY_MS after it was ready, and a connection without a query is closed after
+ * RESPOND_TCP_IDLE_MS. When the table is full, or a prefix has its share of it, whoever was idle longest makes room
+ * (dnsd/seats.h). Each event answers a bounded number of queries, so that no connection starves the others or UDP.
+ * Every end is counted by its reason (enum count_close).
  *
  * Threads: a table belongs to one worker.
  */
@@ -23,7 +23,6 @@
 #define TCP_QUERY_MAX 4096 /* bytes of one query; longer ones end the connection */
 #define TCP_QUERY_MS 5000
 #define TCP_REPLY_MS 10000
-#define TCP_IDLE_MS 10000
 #define TCP_SWEEP_MS 500 /* how often tcp_expire() is to be called while there are connections */
 
 /* Of one worker. */

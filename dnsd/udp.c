@@ -68,23 +68,6 @@ static int receive(struct udp_batch *b, int fd, bool has_pktinfo)
 	return count;
 }
 
-/* Who asks; false for those who cannot be answered. */
-static bool client_of(const struct sockaddr_storage *from, struct lookup_client *client)
-{
-	if (from->ss_family == AF_INET) {
-		const struct sockaddr_in *sin = (const struct sockaddr_in *)from;
-		client->is_ipv6 = false;
-		client->port = ntohs(sin->sin_port);
-		memcpy(client->address, &sin->sin_addr, 4);
-		return sin->sin_port != 0;
-	}
-	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)from;
-	client->is_ipv6 = true;
-	client->port = ntohs(sin6->sin6_port);
-	memcpy(client->address, &sin6->sin6_addr, 16);
-	return from->ss_family == AF_INET6 && sin6->sin6_port != 0;
-}
-
 /*
  * The control data says at which address the query came: the reply leaves from there. It also names the interface,
  * which must not bind the reply (routes may be asymmetric), but for link-local addresses, which mean nothing without
@@ -113,8 +96,9 @@ static void begin(struct udp_batch *b, unsigned count, struct responder *respond
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct udp_place *p = &b->places[i];
-		struct lookup_client client;
-		p->is_answered = client_of(&p->from, &client) && (b->in[i].msg_hdr.msg_flags & MSG_CTRUNC) == 0;
+		struct client client;
+		p->is_answered =
+			client_from_sockaddr(&p->from, &client) && (b->in[i].msg_hdr.msg_flags & MSG_CTRUNC) == 0;
 		if (p->is_answered)
 			p->is_answered =
 				respond_begin(responder, plan, p->in, b->in[i].msg_len, &client, false, &p->request);

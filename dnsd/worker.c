@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "dnsd/tap.h"
 #include "dnsd/tcp.h"
 #include "dnsd/udp.h"
 

@@ -509,7 +509,7 @@ enum veer_err agent_reload(struct agent *agent, const struct agent_settings *set
 	if (strcmp(settings->state_dir, agent->state_dir) != 0 ||
 	    strcmp(settings->region != NULL ? settings->region : "", agent->region) != 0)
 		return veer_fail(diag, VEER_EINVAL, "another state directory or region needs a restart");
-	err = references_check(settings->references, settings->reference_count, diag);
+	err = reference_addresses_check(settings->references, settings->reference_count, diag);
 	if (err == VEER_OK)
 		err = exec_pool_allow(agent->env.exec, settings->allow_exec, diag);
 	if (err == VEER_OK)

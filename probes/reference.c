@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "probes/reference.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/addr.h"
-#include "base/text.h"
 
 #define ROUND_MS 1000
 #define AGAIN_MS 100 /* after a round in which nobody answered */
 #define HURRY_MS 250 /* between rounds that were asked for */
 #define TIMEOUT_MS 500
 #define ROUNDS_TO_BLIND 2
-#define HOST_SIZE 256 /* with a final dot and NUL */
-#define TEXT_SIZE 320
 
 struct reference {
 	struct references *all;
-	char text[TEXT_SIZE]; /* as it was written */
-	char host[HOST_SIZE]; /* a literal, or an absolute name */
+	struct reference_address address;
 	struct model_check check;
 	struct check_probe *probe; /* while it runs */
 	uint32_t failed;           /* rounds in a row */
@@ -39,71 +32,16 @@ struct references {
 	bool is_blind;
 };
 
-/* --- reading --------------------------------------------------------------------------------------------------- */
-
-/* A literal, or letters, digits, hyphens, underscores and dots: made absolute. */
-static bool read_host(const char *text, size_t len, char out[HOST_SIZE])
-{
-	struct veer_addr addr;
-	if (len == 0 || len > HOST_SIZE - 3)
-		return false;
-	memcpy(out, text, len);
-	out[len] = '\0';
-	if (veer_addr_parse(out, &addr) == VEER_OK)
-		return true;
-	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)out[i]) && strchr("-_.", out[i]) == NULL)
-			return false;
-	if (out[len - 1] != '.')
-		memcpy(out + len, ".", 2);
-	return out[0] != '.';
-}
-
-static bool read_icmp(const char *text, struct reference *out)
-{
-	out->check.kind = MODEL_CHECK_ICMP;
-	return read_host(text, strlen(text), out->host);
-}
-
-static bool read_tcp(const char *text, struct reference *out)
-{
-	const char *colon = strrchr(text, ':');
-	int64_t port = 0;
-	if (colon == NULL || !text_to_int(colon + 1, 1, 65535, &port))
-		return false;
-	size_t len = (size_t)(colon - text);
-	bool is_bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
-	out->check.kind = MODEL_CHECK_TCP;
-	out->check.port = (uint16_t)port;
-	if (!is_bracketed)
-		return memchr(text, ':', len) == NULL && read_host(text, len, out->host);
-	return read_host(text + 1, len - 2, out->host) && strchr(out->host, ':') != NULL;
-}
+static void round_begin(void *ctx);
 
 static enum veer_err read_one(const char *text, struct reference *out, struct veer_diag *diag)
 {
 	*out = (struct reference){.check = {.name = "reference", .timeout_ms = TIMEOUT_MS}};
-	bool is_icmp = strncmp(text, "icmp:", 5) == 0;
-	if (strlen(text) >= TEXT_SIZE || !(is_icmp ? read_icmp(text + 5, out) : read_tcp(text, out)))
-		return veer_fail(diag, VEER_EINVAL, "'%.80s' is no reference: HOST:PORT, [V6]:PORT or icmp:HOST", text);
-	(void)snprintf(out->text, sizeof out->text, "%s", text);
-	return VEER_OK;
-}
-
-enum veer_err references_check(const char *const *texts, size_t count, struct veer_diag *diag)
-{
-	struct reference unused;
-	enum veer_err err = VEER_OK;
-	if (count > REFERENCES_MAX)
-		return veer_fail(diag, VEER_ELIMIT, "more than %d references", REFERENCES_MAX);
-	for (size_t i = 0; err == VEER_OK && i < count; i++)
-		err = read_one(texts[i], &unused, diag);
+	enum veer_err err = reference_address_parse(text, &out->address, diag);
+	out->check.kind = out->address.is_icmp ? MODEL_CHECK_ICMP : MODEL_CHECK_TCP;
+	out->check.port = out->address.port;
 	return err;
 }
-
-/* --- looking --------------------------------------------------------------------------------------------------- */
-
-static void round_begin(void *ctx);
 
 static void become(struct references *references, bool is_blind, const char *text)
 {
@@ -155,10 +93,10 @@ static void on_probe(void *ctx, const struct check_outcome *outcome)
 		reference->failed = 0;
 	else if ((check_is_definite(outcome->reason) || outcome->lacks_route) && reference->failed < UINT32_MAX)
 		reference->failed++;
-	log_debug(references->log, "reference", LOG_STR("reference", reference->text),
+	log_debug(references->log, "reference", LOG_STR("reference", reference->address.text),
 		  LOG_STR("reason", probe_reason_text(outcome->reason)), LOG_STR("detail", outcome->detail));
 	if (outcome->is_success)
-		become(references, false, reference->text);
+		become(references, false, reference->address.text);
 	if (--references->running == 0)
 		round_end(references);
 }
@@ -169,8 +107,8 @@ static void round_begin(void *ctx)
 	references->round_ms = loop_now_ms(references->env.loop);
 	for (size_t i = 0; i < references->count; i++) {
 		struct reference *reference = &references->items[i];
-		if (check_start(&references->env, &reference->check, reference->host, false, on_probe, reference,
-				&reference->probe) == VEER_OK)
+		if (check_start(&references->env, &reference->check, reference->address.host, false, on_probe,
+				reference, &reference->probe) == VEER_OK)
 			references->running++;
 	}
 	if (references->running == 0 && references->count > 0)
@@ -234,7 +172,7 @@ static bool is_same(const struct references *references, const char *const *text
 	if (references->count != count)
 		return false;
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(references->items[i].text, texts[i]) != 0)
+		if (strcmp(references->items[i].address.text, texts[i]) != 0)
 			return false;
 	return true;
 }
@@ -244,7 +182,7 @@ enum veer_err references_set(struct references *references, const char *const *t
 {
 	if (is_same(references, texts, count))
 		return VEER_OK;
-	enum veer_err err = references_check(texts, count, diag);
+	enum veer_err err = reference_addresses_check(texts, count, diag);
 	struct reference *items = err == VEER_OK ? calloc(count + 1, sizeof *items) : NULL;
 	if (err == VEER_OK && items == NULL)
 		err = veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));

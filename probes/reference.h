@@ -19,8 +19,7 @@
 
 #include "base/log.h"
 #include "probes/check.h"
-
-#define REFERENCES_MAX 16
+#include "probes/reference_address.h"
 
 struct references;
 
@@ -40,8 +39,6 @@ void references_free(struct references **references);
  */
 enum veer_err references_set(struct references *references, const char *const *texts, size_t count,
 			     struct veer_diag *diag);
-/* The same check of the texts, and nothing else. */
-enum veer_err references_check(const char *const *texts, size_t count, struct veer_diag *diag);
 
 /* A probe has begun to fail: look soon. */
 void references_hurry(struct references *references);

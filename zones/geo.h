@@ -14,37 +14,18 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "zones/continent.h"
 
 #define GEO_FILES_MAX 8
-
-/* Continents as small numbers, so that tables can be indexed by them. */
-enum geo_continent {
-	GEO_CONTINENT_NONE,
-	GEO_CONTINENT_AF,
-	GEO_CONTINENT_AN,
-	GEO_CONTINENT_AS,
-	GEO_CONTINENT_EU,
-	GEO_CONTINENT_NA,
-	GEO_CONTINENT_OC,
-	GEO_CONTINENT_SA,
-	GEO_CONTINENT_COUNT
-};
 
 /* What a lookup tells of a client. */
 struct geo_location {
 	uint16_t country;   /* ISO 3166-1 alpha-2, packed as (first << 8 | second); 0 unknown */
-	uint8_t continent;  /* enum geo_continent */
+	uint8_t continent;  /* enum continent */
 	uint8_t prefix_len; /* bits of the address that this holds for: the scope of an answer (RFC 7871 7.2.1) */
 };
 
 struct geo_table;
-
-/* "EU" packed as (first << 8 | second) to its number; GEO_CONTINENT_NONE when it is none. */
-enum geo_continent geo_continent_from_code(uint16_t code);
-/* Its two letters, "--" for GEO_CONTINENT_NONE. Static storage. */
-const char *geo_continent_text(enum geo_continent continent);
-/* The continent that a country belongs to, by a table of our own; GEO_CONTINENT_NONE for an unknown code. */
-enum geo_continent geo_continent_of_country(uint16_t country);
 
 /*
  * Load `count` (1 to GEO_FILES_MAX) mmdb files, each read whole into private memory. Both MaxMind's layout

@@ -70,9 +70,9 @@ static bool read_place(MMDB_entry_s *entry, struct geo_location *place)
 	for (size_t i = 0; i < sizeof continents / sizeof continents[0] && code == 0; i++)
 		if (!read_code(entry, continents[i], &code))
 			return false;
-	place->continent = (uint8_t)geo_continent_from_code(code);
-	if (place->continent == GEO_CONTINENT_NONE)
-		place->continent = (uint8_t)geo_continent_of_country(place->country);
+	place->continent = (uint8_t)continent_from_code(code);
+	if (place->continent == CONTINENT_NONE)
+		place->continent = (uint8_t)continent_of_country(place->country);
 	return true;
 }
 
@@ -88,7 +88,7 @@ static enum veer_err add_record(struct walk *w, MMDB_entry_s *entry, geo_address
 	}
 	struct geo_location place = cached->place;
 	place.prefix_len = (uint8_t)depth;
-	w->known += place.country != 0 || place.continent != GEO_CONTINENT_NONE;
+	w->known += place.country != 0 || place.continent != CONTINENT_NONE;
 	return geo_nets_add(w->nets, start, place);
 }
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "zones/geo.h"
+#include "zones/continent.h"
 #include "zones/model.h"
 #include "zones/model_read.h"
 
@@ -125,7 +125,7 @@ static const struct {
 /* A code that no country has never matches a client. */
 static void check_country(struct json_cursor *c, const char *key, const char *text, uint16_t code)
 {
-	if (geo_continent_of_country(code) != GEO_CONTINENT_NONE)
+	if (continent_of_country(code) != CONTINENT_NONE)
 		return;
 	for (size_t i = 0; i < sizeof not_countries / sizeof not_countries[0]; i++)
 		if (strcmp(not_countries[i].code, text) == 0) {

@@ -62,6 +62,7 @@ struct plan_disk_files {
 	int base_fd;                /* the base under way; -1: none */
 	uint32_t base_crc;
 	int64_t base_under_way_len;
+	uint64_t failures_mended; /* how many had been counted when the last whole base was written */
 };
 
 struct plan_disk {

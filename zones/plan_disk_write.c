@@ -48,7 +48,6 @@ static bool write_base(struct plan_disk *disk, const void *data, size_t len)
 	return file_write_all(f->base_fd, data, len) == VEER_OK;
 }
 
-/* The header is written last, because the revision is known at the end: until then its place is empty. */
 /* Where there is no room for another base, the one before is given up. */
 static void make_room(struct plan_disk *disk)
 {
@@ -63,6 +62,7 @@ static void make_room(struct plan_disk *disk)
 	(void)unlink(path);
 }
 
+/* The header is written last, because the revision is known at the end: until then its place is empty. */
 static void begin_base(struct plan_disk *disk)
 {
 	char path[PLAN_DISK_PATH_SIZE];
@@ -184,6 +184,11 @@ static void commit_new_base(struct plan_disk *disk, const struct plan_disk_job *
 	}
 	atomic_store(&disk->needs_base, false);
 	atomic_fetch_add(&disk->bases, 1);
+	uint64_t failures = atomic_load(&disk->failures);
+	if (failures != disk->files.failures_mended)
+		log_notice(disk->log, "the plan on disk is whole again", LOG_STR("dir", disk->dir),
+			   LOG_INT("revision", job->at.revision));
+	disk->files.failures_mended = failures;
 }
 
 enum veer_err plan_disk_open_journal(struct plan_disk *disk, int64_t len)

@@ -404,14 +404,14 @@ static uint32_t all_down(struct policy_compiler *c)
 	return step != NO_STEP ? step : plain_step(c, POLICY_NODATA);
 }
 
-/* `country` 0: none is asked for; `continent` GEO_CONTINENT_NONE: likewise. */
+/* `country` 0: none is asked for; `continent` CONTINENT_NONE: likewise. */
 static bool rule_matches(const struct model_rule *rule, uint16_t country, unsigned continent)
 {
 	for (uint32_t i = 0; i < rule->country_count; i++)
 		if (rule->countries[i] == country)
 			return true;
 	for (uint32_t i = 0; i < rule->continent_count; i++)
-		if (continent != GEO_CONTINENT_NONE && geo_continent_from_code(rule->continents[i]) == continent)
+		if (continent != CONTINENT_NONE && continent_from_code(rule->continents[i]) == continent)
 			return true;
 	return false;
 }
@@ -488,15 +488,15 @@ static void fill_cells(struct policy_compiler *c)
 		add_countries(d, c->policy->tree);
 	qsort(d->countries, d->country_count, sizeof d->countries[0], compare_u16);
 	/* a rule matches by country or by continent: each is looked for once, not once a cell */
-	struct rule_set of_continent[GEO_CONTINENT_COUNT] = {{{0}}};
-	for (unsigned continent = 0; continent < GEO_CONTINENT_COUNT; continent++)
+	struct rule_set of_continent[CONTINENT_COUNT] = {{{0}}};
+	for (unsigned continent = 0; continent < CONTINENT_COUNT; continent++)
 		mark_rules(c->policy->tree, 0, continent, &(unsigned){0}, &of_continent[continent]);
 	for (unsigned row = 0; row <= d->country_count && c->err == VEER_OK; row++) {
 		struct rule_set of_country = {{0}};
 		uint16_t country = row > 0 ? d->countries[row - 1] : 0;
-		mark_rules(c->policy->tree, country, GEO_CONTINENT_NONE, &(unsigned){0}, &of_country);
-		for (unsigned continent = 0; continent < GEO_CONTINENT_COUNT; continent++)
-			d->cells[row * GEO_CONTINENT_COUNT + continent] =
+		mark_rules(c->policy->tree, country, CONTINENT_NONE, &(unsigned){0}, &of_country);
+		for (unsigned continent = 0; continent < CONTINENT_COUNT; continent++)
+			d->cells[row * CONTINENT_COUNT + continent] =
 				group_step(c, &of_country, &of_continent[continent]);
 	}
 }

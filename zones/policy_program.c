@@ -8,7 +8,7 @@
 /* Everything that the pointers lead to lies behind this head in the same block. */
 struct policy_program {
 	const uint16_t *countries;
-	const uint32_t *cells; /* (country_count + 1) x GEO_CONTINENT_COUNT steps */
+	const uint32_t *cells; /* (country_count + 1) x CONTINENT_COUNT steps */
 	const struct policy_step *steps;
 	const uint32_t *sums;
 	const uint32_t *targets;
@@ -151,7 +151,7 @@ static bool cells_differ(const struct policy_draft *d, size_t cells)
 
 static void pack_all(struct packer *p, const struct policy_draft *d)
 {
-	size_t cells = ((size_t)d->country_count + 1) * GEO_CONTINENT_COUNT;
+	size_t cells = ((size_t)d->country_count + 1) * CONTINENT_COUNT;
 	struct policy_program head = {.country_count = d->country_count,
 				      .outcome_count = d->outcome_count,
 				      .uses_location = cells_differ(d, cells)};
@@ -229,9 +229,9 @@ static uint32_t entry_for(const uint32_t *sums, uint32_t count, uint32_t number)
 const struct policy_outcome *policy_choose(const struct policy_program *p, struct geo_location location,
 					   uint64_t random)
 {
-	uint32_t cell = location.continent < GEO_CONTINENT_COUNT ? location.continent : 0;
+	uint32_t cell = location.continent < CONTINENT_COUNT ? location.continent : 0;
 	if (p->country_count > 0)
-		cell += country_row(p, location.country) * GEO_CONTINENT_COUNT;
+		cell += country_row(p, location.country) * CONTINENT_COUNT;
 	const struct policy_step *step = &p->steps[p->cells[cell]];
 	while (step->count > 0) {
 		const uint32_t *sums = p->sums + step->first;

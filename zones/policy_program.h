@@ -11,7 +11,7 @@
 #include "zones/policy.h"
 
 #define POLICY_COUNTRIES_MAX 700 /* 26 x 26 codes and some */
-#define POLICY_CELLS_MAX ((POLICY_COUNTRIES_MAX + 1) * GEO_CONTINENT_COUNT)
+#define POLICY_CELLS_MAX ((POLICY_COUNTRIES_MAX + 1) * CONTINENT_COUNT)
 
 /* A step of a compiled policy: an outcome, or a choice among other steps. */
 struct policy_step {

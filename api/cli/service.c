@@ -15,7 +15,7 @@
 #include "base/config.h"
 #include "base/file.h"
 #include "base/privilege.h"
-#include "probes/reference.h"
+#include "probes/reference_address.h"
 #include "probes/target.h"
 #include "zones/model.h"
 
@@ -206,7 +206,7 @@ static void check_references(struct checker *c, size_t probe, const json_t *text
 		struct veer_diag why = {""};
 		const char *reference = json_string_value(json_array_get(texts, i));
 		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/reference/%zu", probe, i);
-		if (references_check(&reference, 1, &why) != VEER_OK)
+		if (reference_addresses_check(&reference, 1, &why) != VEER_OK)
 			refuse(c, pointer, "reference: %.300s", why.text);
 	}
 }

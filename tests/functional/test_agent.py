@@ -220,7 +220,7 @@ def test_a_bad_reference_is_refused(tmp_path, text):
     program = Program(tmp_path, ["veer-probe", "--api", "https://x", "--state", tmp_path / "s", "--reference", text])
     program.start(ready=False)
     assert program.process.wait(10 * SLOW) == 2
-    assert "is no reference" in program.said()
+    assert "is not a reference" in program.said()
 
 
 def test_a_control_plane_that_hangs_delays_no_report_to_another(fake):

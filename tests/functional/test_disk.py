@@ -273,8 +273,12 @@ def test_with_room_again_the_plan_on_disk_is_made_good(disk, tmp_path):
         wait_until(lambda: d.ask("www.e.test.") == ["192.0.2.2"], 5)
         empty(disk)
         d.wait_log("the plan on disk is behind, and there is room", 45)
+        d.wait_log("the plan on disk is whole again", 10)
+        journal = f"{disk}/ns/plan.journal"
+        before = os.stat(journal).st_size
         put("192.0.2.3")
         wait_until(lambda: d.ask("www.e.test.") == ["192.0.2.3"], 5)
+        wait_until(lambda: os.stat(journal).st_size > before, 5, "the commit in the journal")
         assert "refused" not in d.log(), d.log()
         d.kill()
     api.stop()

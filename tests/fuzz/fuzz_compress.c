@@ -399,7 +399,7 @@ static size_t make_query(const struct rrset_view *view, bool is_below, struct in
 static void ask_below(struct served *s, const struct zone *z, const struct rrset_view *view, struct input *in,
 		      bool is_tcp)
 {
-	static const struct lookup_client client = {.is_ipv6 = false};
+	static const struct client client = {.is_ipv6 = false};
 	uint8_t query[512];
 	size_t query_len = make_query(view, true, in, 1232, query);
 	size_t len = served_ask(s, query, query_len, &client, is_tcp, 1);
@@ -410,7 +410,7 @@ static void ask_below(struct served *s, const struct zone *z, const struct rrset
 /* Ask for an RRset that was put in. */
 static void ask(struct served *s, const struct zone *z, const struct rrset_view *view, struct input *in, bool is_tcp)
 {
-	static const struct lookup_client client = {.is_ipv6 = false};
+	static const struct client client = {.is_ipv6 = false};
 	uint8_t query[512];
 	uint16_t udp_size = (uint16_t)(512 + eat(in) * 3);
 	size_t query_len = make_query(view, false, in, udp_size, query);

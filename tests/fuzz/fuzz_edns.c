@@ -39,7 +39,7 @@ static unsigned eat(struct input *in)
 /* A query, and what the RFCs say about it. */
 struct scene {
 	bool is_tcp, has_nsid, has_cookies, has_question, has_second;
-	struct lookup_client client;
+	struct client client;
 	uint8_t options[OPTIONS_SIZE];
 	size_t options_len;
 	uint8_t version;
@@ -69,7 +69,7 @@ static unsigned u16_at(const uint8_t *p)
 
 /* RFC 9018 4.4: SipHash-2-4 over client cookie, version, reserved, timestamp, client IP; written here from that text.
  */
-static void server_cookie(const uint8_t *client_cookie, const uint8_t head[8], const struct lookup_client *client,
+static void server_cookie(const uint8_t *client_cookie, const uint8_t head[8], const struct client *client,
 			  uint8_t hash[8])
 {
 	uint8_t input[32];

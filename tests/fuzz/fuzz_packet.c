@@ -75,8 +75,7 @@ static size_t question_end(const uint8_t *packet, size_t len)
 }
 
 /* The same packet with every letter of the question's name in the other case: the same RCODE and as many records. */
-static void check_case(struct served *s, const uint8_t *packet, size_t len, const struct lookup_client *client,
-		       bool is_tcp)
+static void check_case(struct served *s, const uint8_t *packet, size_t len, const struct client *client, bool is_tcp)
 {
 	uint8_t head[12], *other = malloc(len + 1);
 	size_t end = question_end(packet, len), reply_len = 0;
@@ -95,7 +94,7 @@ static void check_case(struct served *s, const uint8_t *packet, size_t len, cons
 }
 
 /* What UDP says without TC is what TCP says, but for additional records, of which there may be fewer. */
-static void check_transports(struct served *s, const uint8_t *packet, size_t len, const struct lookup_client *client,
+static void check_transports(struct served *s, const uint8_t *packet, size_t len, const struct client *client,
 			     const uint8_t *udp, size_t udp_len)
 {
 	size_t tcp_len = served_ask(s, packet, len, client, true, 1);
@@ -114,7 +113,7 @@ static void check_transports(struct served *s, const uint8_t *packet, size_t len
 }
 
 /* As one of a batch, the other one's steps and end between its own: `reply` again. */
-static void check_batch(struct served *s, const uint8_t *packet, size_t len, const struct lookup_client *client,
+static void check_batch(struct served *s, const uint8_t *packet, size_t len, const struct client *client,
 			unsigned steps, const uint8_t *reply, size_t reply_len)
 {
 	static const uint8_t other_packet[] = "\1\2\1\0\0\1\0\0\0\0\0\0\1x\1y\3sub\7example\0\0\1\0\1";
@@ -135,7 +134,7 @@ static void check_batch(struct served *s, const uint8_t *packet, size_t len, con
 }
 
 /* Beyond the limit of its prefix: a reply without records that says TC, of use to nobody but who asked. */
-static void check_limit(struct served *s, const uint8_t *packet, size_t len, const struct lookup_client *client)
+static void check_limit(struct served *s, const uint8_t *packet, size_t len, const struct client *client)
 {
 	static struct limit *limit; /* in which no time passes */
 	if (limit == NULL)
@@ -153,7 +152,7 @@ static void check_limit(struct served *s, const uint8_t *packet, size_t len, con
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct served *s = the_server();
-	struct lookup_client client = {.address = {192, 0, 2, 1}};
+	struct client client = {.address = {192, 0, 2, 1}};
 	static uint8_t first[ENCODE_MAX];
 	if (size < 1)
 		return 0;

@@ -101,7 +101,7 @@ static struct streams *make(void)
 /* What the client must get: each message asked alone. */
 static void expect(struct streams *t, const uint8_t *stream, size_t len)
 {
-	static const struct lookup_client client = {.is_ipv6 = false};
+	static const struct client client = {.is_ipv6 = false};
 	size_t at = 0;
 	t->expected_len = 0;
 	t->is_closed = false;
@@ -220,7 +220,7 @@ static void finish(struct streams *t, int fd)
 static void leave(struct streams *t, int fd)
 {
 	for (unsigned i = 0; i < 2; i++)
-		tcp_expire(t->tables[i], NOW_MS + TCP_IDLE_MS + TCP_REPLY_MS + TCP_QUERY_MS);
+		tcp_expire(t->tables[i], NOW_MS + RESPOND_TCP_IDLE_MS + TCP_REPLY_MS + TCP_QUERY_MS);
 	fuzz_check(count(t) == 0);
 	(void)close(fd);
 }

@@ -69,7 +69,7 @@ void served_commit(struct served *s)
 	retire_release(&retired);
 }
 
-size_t served_ask(struct served *s, const uint8_t *packet, size_t len, const struct lookup_client *client, bool is_tcp,
+size_t served_ask(struct served *s, const uint8_t *packet, size_t len, const struct client *client, bool is_tcp,
 		  uint64_t random)
 {
 	uint8_t *copy = malloc(len > 0 ? len : 1);

@@ -41,7 +41,7 @@ void served_put(struct served *s, enum model_kind kind, const char *key, const c
 void served_commit(struct served *s);
 
 /* Answer; the packet is copied to where one octet read too many is seen. `random` seeds the choice of policies. */
-size_t served_ask(struct served *s, const uint8_t *packet, size_t len, const struct lookup_client *client, bool is_tcp,
+size_t served_ask(struct served *s, const uint8_t *packet, size_t len, const struct client *client, bool is_tcp,
 		  uint64_t random);
 
 /* Expand the name at `*at`, in lower case; pointers must lead backwards. Moves `*at` behind it. Returns its length. */

@@ -40,7 +40,7 @@ static void assert_place(const struct geo_table *table, const char *address, con
 	struct geo_location place = lookup(table, address);
 	char code[3] = {(char)(place.country >> 8), (char)(place.country & 0xff), '\0'};
 	assert_string_equal(code, country);
-	assert_string_equal(geo_continent_text((enum geo_continent)place.continent), continent);
+	assert_string_equal(continent_text((enum continent)place.continent), continent);
 }
 
 static void known_addresses_are_found(void **state)
@@ -78,9 +78,9 @@ static struct geo_location oracle(const MMDB_s *db, const struct sockaddr *addre
 		place.country = (uint16_t)(data.utf8_string[0] << 8 | data.utf8_string[1]);
 	if (MMDB_get_value(&found.entry, &data, "continent", "code", NULL) == MMDB_SUCCESS && data.has_data)
 		place.continent =
-			(uint8_t)geo_continent_from_code((uint16_t)(data.utf8_string[0] << 8 | data.utf8_string[1]));
+			(uint8_t)continent_from_code((uint16_t)(data.utf8_string[0] << 8 | data.utf8_string[1]));
 	else
-		place.continent = (uint8_t)geo_continent_of_country(place.country);
+		place.continent = (uint8_t)continent_of_country(place.country);
 	return place;
 }
 
@@ -239,19 +239,18 @@ static void countries_have_one_continent(void **state)
 	(void)state;
 	static const struct {
 		const char *country;
-		enum geo_continent continent;
-	} cases[] = {{"DE", GEO_CONTINENT_EU}, {"US", GEO_CONTINENT_NA},  {"BR", GEO_CONTINENT_SA},
-		     {"JP", GEO_CONTINENT_AS}, {"ZA", GEO_CONTINENT_AF},  {"AU", GEO_CONTINENT_OC},
-		     {"AQ", GEO_CONTINENT_AN}, {"ZZ", GEO_CONTINENT_NONE}};
+		enum continent continent;
+	} cases[] = {{"DE", CONTINENT_EU}, {"US", CONTINENT_NA}, {"BR", CONTINENT_SA}, {"JP", CONTINENT_AS},
+		     {"ZA", CONTINENT_AF}, {"AU", CONTINENT_OC}, {"AQ", CONTINENT_AN}, {"ZZ", CONTINENT_NONE}};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-		assert_int_equal(geo_continent_of_country((uint16_t)(cases[i].country[0] << 8 | cases[i].country[1])),
+		assert_int_equal(continent_of_country((uint16_t)(cases[i].country[0] << 8 | cases[i].country[1])),
 				 cases[i].continent);
 	unsigned known = 0;
 	for (unsigned a = 'A'; a <= 'Z'; a++)
 		for (unsigned b = 'A'; b <= 'Z'; b++)
-			known += geo_continent_of_country((uint16_t)(a << 8 | b)) != GEO_CONTINENT_NONE;
+			known += continent_of_country((uint16_t)(a << 8 | b)) != CONTINENT_NONE;
 	assert_in_range(known, 249, 251); /* ISO 3166-1 has 249 codes; and XK */
-	assert_int_equal(geo_continent_of_country(0), GEO_CONTINENT_NONE);
+	assert_int_equal(continent_of_country(0), CONTINENT_NONE);
 }
 
 int main(void)

@@ -23,18 +23,18 @@ static struct limit *made(unsigned rate, unsigned slip)
 	return limit;
 }
 
-static struct lookup_client client(const char *text)
+static struct client client(const char *text)
 {
 	struct veer_addr address;
 	assert_int_equal(veer_addr_parse(text, &address), VEER_OK);
-	struct lookup_client c = {.is_ipv6 = address.family == VEER_FAMILY_V6};
+	struct client c = {.is_ipv6 = address.family == VEER_FAMILY_V6};
 	memcpy(c.address, address.bytes, sizeof c.address);
 	return c;
 }
 
 static uint64_t prefix(const char *text)
 {
-	struct lookup_client c = client(text);
+	struct client c = client(text);
 	return prefix_of(&c);
 }
 
@@ -127,7 +127,7 @@ static uint64_t next_random(uint64_t *state)
 /* A source that is made up anew for each packet: any IPv4 /24. */
 static uint64_t random_prefix(uint64_t *state)
 {
-	struct lookup_client c = {.is_ipv6 = false};
+	struct client c = {.is_ipv6 = false};
 	uint64_t bits = next_random(state) >> 20;
 	memcpy(c.address, &bits, 4);
 	return prefix_of(&c);
@@ -193,7 +193,7 @@ static void exempt_prefixes_are_told_apart(void **state)
 		     {"2001:db8:ffff::1", true},
 		     {"2001:db8:7fff::1", false}};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct lookup_client c = client(cases[i].address);
+		struct client c = client(cases[i].address);
 		if (limit_is_exempt(limit, &c) != cases[i].is_exempt)
 			fail_msg("%s", cases[i].address);
 	}
@@ -326,7 +326,7 @@ static void over_the_limit_every_second_reply_is_truncated_and_the_others_droppe
 	/* TCP is not limited: who speaks it is where it says */
 	assert_true(zone_plan_ask(zp, packet, len, true) > len);
 	/* nor are others */
-	struct lookup_client other = client("198.51.100.1");
+	struct client other = client("198.51.100.1");
 	assert_true(respond(zp->responder, zp->plan, packet, len, &other, false, zp->out, EDNS_UDP_SIZE) > len);
 	zp->responder->now_ms += 1000;
 	assert_true(zone_plan_ask(zp, packet, len, false) > len);

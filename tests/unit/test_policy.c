@@ -130,7 +130,7 @@ static const char *text_of(const struct policy_outcome *o, char *out)
 	return out;
 }
 
-static const char *answer(struct world *w, const char *country, enum geo_continent continent, uint64_t random)
+static const char *answer(struct world *w, const char *country, enum continent continent, uint64_t random)
 {
 	static char out[4096];
 	struct geo_location location = {.country = code(country), .continent = (uint8_t)continent};
@@ -279,19 +279,18 @@ static void match_falls_through_to_the_next_available_rule(void **state)
 			     "\"all\""));
 	compile(w, RRTYPE_A);
 	assert_true(policy_uses_location(w->program));
-	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
-	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.2");
-	assert_string_equal(answer(w, "US", GEO_CONTINENT_NA, 1), "A 192.0.2.2");
-	assert_string_equal(answer(w, "JP", GEO_CONTINENT_AS, 1), "A 192.0.2.3");
-	assert_string_equal(answer(w, NULL, GEO_CONTINENT_NONE, 1), "A 192.0.2.3");
+	assert_string_equal(answer(w, "DE", CONTINENT_EU, 1), "A 192.0.2.1");
+	assert_string_equal(answer(w, "FR", CONTINENT_EU, 1), "A 192.0.2.2");
+	assert_string_equal(answer(w, "US", CONTINENT_NA, 1), "A 192.0.2.2");
+	assert_string_equal(answer(w, "JP", CONTINENT_AS, 1), "A 192.0.2.3");
+	assert_string_equal(answer(w, NULL, CONTINENT_NONE, 1), "A 192.0.2.3");
 	flag(w, "fra", NULL, POLICY_ENDPOINT_DOWN);
 	compile(w, RRTYPE_A);
-	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "A 192.0.2.2");
+	assert_string_equal(answer(w, "DE", CONTINENT_EU, 1), "A 192.0.2.2");
 	flag(w, "iad", NULL, POLICY_ENDPOINT_DOWN);
 	compile(w, RRTYPE_A);
-	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "A 192.0.2.3");
-	assert_false(policy_uses_location(w->program) &&
-		     strcmp(answer(w, "US", GEO_CONTINENT_NA, 1), "A 192.0.2.3") != 0);
+	assert_string_equal(answer(w, "DE", CONTINENT_EU, 1), "A 192.0.2.3");
+	assert_false(policy_uses_location(w->program) && strcmp(answer(w, "US", CONTINENT_NA, 1), "A 192.0.2.3") != 0);
 }
 
 /* As large as a policy gets: 1,024 rules, each for 26 codes, and as many weighted children for everybody else. */
@@ -316,9 +315,9 @@ static void a_policy_of_1024_rules_and_children(void **state)
 	assert_false(text.failed);
 	set_policy(w, text.data);
 	compile(w, RRTYPE_A);
-	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
-	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.2");
-	assert_string_equal(answer(w, NULL, GEO_CONTINENT_NONE, 1), "A 192.0.2.3");
+	assert_string_equal(answer(w, "DE", CONTINENT_EU, 1), "A 192.0.2.1");
+	assert_string_equal(answer(w, "FR", CONTINENT_EU, 1), "A 192.0.2.2");
+	assert_string_equal(answer(w, NULL, CONTINENT_NONE, 1), "A 192.0.2.3");
 	buf_deinit(&text);
 }
 
@@ -329,8 +328,8 @@ static void a_match_without_a_rule_for_the_client_is_not_available(void **state)
 	set_policy(w, POLICY("{\"failover\":[{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}]},\"sin\"]}",
 			     "\"all\""));
 	compile(w, RRTYPE_A);
-	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
-	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.3");
+	assert_string_equal(answer(w, "DE", CONTINENT_EU, 1), "A 192.0.2.1");
+	assert_string_equal(answer(w, "FR", CONTINENT_EU, 1), "A 192.0.2.3");
 }
 
 /* Never empty: whoever asks gets what there is, also clients that no rule has thought of. */
@@ -340,15 +339,15 @@ static void a_client_that_no_rule_matches_is_answered_all_the_same(void **state)
 	three_pools(w);
 	set_policy(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}]}", "\"all\""));
 	compile(w, RRTYPE_A);
-	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
-	assert_string_equal(answer(w, NULL, GEO_CONTINENT_NONE, 1), "A 192.0.2.1");
+	assert_string_equal(answer(w, "FR", CONTINENT_EU, 1), "A 192.0.2.1");
+	assert_string_equal(answer(w, NULL, CONTINENT_NONE, 1), "A 192.0.2.1");
 	set_policy(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}]}", "\"servfail\""));
 	compile(w, RRTYPE_A);
-	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "servfail");
-	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
+	assert_string_equal(answer(w, "FR", CONTINENT_EU, 1), "servfail");
+	assert_string_equal(answer(w, "DE", CONTINENT_EU, 1), "A 192.0.2.1");
 	set_policy(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}]}", "{\"pool\":\"sin\"}"));
 	compile(w, RRTYPE_A);
-	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.3");
+	assert_string_equal(answer(w, "FR", CONTINENT_EU, 1), "A 192.0.2.3");
 }
 
 /* A branch without the type is no reason to be empty-handed where another has it. */
@@ -359,10 +358,10 @@ static void a_type_that_only_another_branch_has_is_answered_from_there(void **st
 	add_pool(w, POOL("six", "1", ENDPOINT("a", "2001:db8::1")));
 	set_policy(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"four\"}],\"else\":\"six\"}", "\"all\""));
 	compile(w, RRTYPE_A);
-	assert_string_equal(answer(w, "FR", GEO_CONTINENT_EU, 1), "A 192.0.2.1");
+	assert_string_equal(answer(w, "FR", CONTINENT_EU, 1), "A 192.0.2.1");
 	assert_false(policy_uses_location(w->program)); /* the same for everybody: scope 0 */
 	compile(w, RRTYPE_AAAA);
-	assert_string_equal(answer(w, "DE", GEO_CONTINENT_EU, 1), "AAAA 2001:db8::1");
+	assert_string_equal(answer(w, "DE", CONTINENT_EU, 1), "AAAA 2001:db8::1");
 }
 
 /* Scope 0 (RFC 7871 7.2.1), or resolvers keep an answer for each network in vain. */
@@ -515,7 +514,7 @@ static void random_node(uint64_t *s, int depth, char *out, size_t size)
 }
 
 /* Is a node available for this client, by the words of the specification? */
-static bool is_available(struct world *w, const struct model_node *n, uint16_t country, enum geo_continent continent)
+static bool is_available(struct world *w, const struct model_node *n, uint16_t country, enum continent continent)
 {
 	if (n->kind == MODEL_NODE_POOL || n->kind == MODEL_NODE_SPREAD) {
 		const struct policy_pool *p = find_pool(w, n->pool);
@@ -532,7 +531,7 @@ static bool is_available(struct world *w, const struct model_node *n, uint16_t c
 		for (uint32_t k = 0; !matches && k < n->rules[i].country_count; k++)
 			matches = n->rules[i].countries[k] == country;
 		for (uint32_t k = 0; !matches && k < n->rules[i].continent_count; k++)
-			matches = geo_continent_from_code(n->rules[i].continents[k]) == continent;
+			matches = continent_from_code(n->rules[i].continents[k]) == continent;
 		if (matches && is_available(w, &n->children[i], country, continent))
 			return true;
 	}
@@ -544,9 +543,9 @@ static void random_policies_keep_their_promises(void **state)
 	struct world *w = *state;
 	static const struct {
 		const char *country;
-		enum geo_continent continent;
-	} clients[] = {{"DE", GEO_CONTINENT_EU}, {"US", GEO_CONTINENT_NA}, {"FR", GEO_CONTINENT_EU},
-		       {"JP", GEO_CONTINENT_AS}, {"CA", GEO_CONTINENT_NA}, {NULL, GEO_CONTINENT_NONE}};
+		enum continent continent;
+	} clients[] = {{"DE", CONTINENT_EU}, {"US", CONTINENT_NA}, {"FR", CONTINENT_EU},
+		       {"JP", CONTINENT_AS}, {"CA", CONTINENT_NA}, {NULL, CONTINENT_NONE}};
 	uint64_t s = 4242424242;
 	add_pool(w, POOL("p0", "1", ENDPOINT("a", "192.0.2.1")));
 	add_pool(w, POOL("p1", "2",

@@ -215,7 +215,7 @@ static void replies_fit_any_limit(void **state)
 	struct query *q = &zp->responder->request.query;
 	struct lookup_start *start = &zp->responder->request.start;
 	enum dns_rcode rcode;
-	struct lookup_client client = {.address = {0}};
+	struct client client = {.address = {0}};
 	assert_int_equal(query_parse(q, packet, len, &rcode), QUERY_ANSWER);
 	lookup_begin(zp->plan, q, start);
 	lookup_decide(zp->plan, q, &client, 1, start, &zp->responder->answer);

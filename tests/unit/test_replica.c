@@ -397,6 +397,31 @@ static void a_zone_is_not_lost_without_a_word(void **state)
 	assert_serving(f, STORE, 8, 1);
 }
 
+/* The plan in use cannot be read, and the one before is of the store that was left for the present one. */
+static void the_plan_before_does_not_bring_back_what_was_left(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	hear_all(f, OF(FIRST, "9") RESET ZONE("a.") ZONE("b.") COMMIT("9"));
+	assert_int_equal(hear(f, OF(THIRD, "3")), VEER_ESTALE);
+	end_stream(f);
+	replica_adopt(f->replica, THIRD);
+	hear_all(f, OF(THIRD, "3") RESET ZONE("a.") COMMIT("3"));
+	assert_serving(f, STORE, 3, 1);
+	close_all(f);
+	(void)snprintf(path, sizeof path, "%s/plan.base", f->dir);
+	assert_int_equal(truncate(path, 20), 0);
+	open_all(f);
+	assert_int_equal(replica_load(f->replica, &f->why), VEER_OK);
+	assert_serving(f, STORE, 9, 2);
+	/* what was served last is known all the same: no older one is taken, and a newer one is no surprise */
+	assert_int_equal(hear(f, OF(THIRD, "2")), VEER_ESTALE);
+	end_stream(f);
+	hear_all(f, OF(THIRD, "4") RESET ZONE("a.") COMMIT("4"));
+	assert_serving(f, STORE, 4, 1);
+	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_FOLLOWS);
+}
+
 static void a_restore_confirms_what_it_takes_away(void **state)
 {
 	struct fixture *f = *state;
@@ -518,6 +543,7 @@ int main(void)
 		T(another_store_is_quarantined_until_it_is_adopted),
 		T(a_store_that_was_put_back_is_a_new_order),
 		T(a_zone_is_not_lost_without_a_word),
+		T(the_plan_before_does_not_bring_back_what_was_left),
 		T(a_restore_confirms_what_it_takes_away),
 		T(a_rewind_ends_what_was_before),
 		T(a_full_state_is_as_new_as_its_hello),

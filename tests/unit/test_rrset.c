@@ -12,6 +12,7 @@
 
 #include "base/crypto.h"
 #include "zones/ready.h"
+#include "zones/rrset_object.h"
 #include "zones/rrtext.h"
 
 static const uint8_t zone[] = "\4gslb\7example";

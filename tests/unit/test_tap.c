@@ -27,7 +27,7 @@ static uint8_t messages[TAP_MESSAGES_MAX];
 static void the_rarest_sample_is_as_rare_as_it_says(void **state)
 {
 	struct tap_options options = {.query_log = "/dev/null", .every = {[TAP_QUERY_LOG] = UINT32_MAX}};
-	const struct lookup_client client = {0};
+	const struct client client = {0};
 	uint8_t header[12] = {0};
 	const struct tap_query query = {
 		.client = &client, .query = header, .query_len = 12, .reply = header, .reply_len = 12};
@@ -150,7 +150,7 @@ static void two_threads_agree(void **state)
 static void one_of_so_many_is_sampled(void **state)
 {
 	static const uint32_t wanted[] = {1, 2, 10, 1000};
-	const struct lookup_client client = {.port = 1};
+	const struct client client = {.port = 1};
 	const uint8_t header[12] = {0};
 	const struct tap_query q = {
 		.client = &client, .query = header, .query_len = 12, .reply = header, .reply_len = 12};
@@ -353,7 +353,7 @@ static void dnstap_has_its_published_bytes(void **state)
 static void the_thread_writes_down_what_workers_offer(void **state)
 {
 	char dir[] = "/tmp/test_tap.XXXXXX", path[64];
-	const struct lookup_client client = {.port = 53, .address = {192, 0, 2, 1}};
+	const struct client client = {.port = 53, .address = {192, 0, 2, 1}};
 	const struct tap_query q = {.client = &client,
 				    .query = question,
 				    .query_len = sizeof question - 1,

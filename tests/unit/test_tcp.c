@@ -361,12 +361,12 @@ static void who_says_nothing_is_closed_when_idle(void **state)
 	int silent = join(n, 0);
 	int talks = join(n, 0);
 	(void)work(n, 10);
-	pass(n, TCP_IDLE_MS - 1);
+	pass(n, RESPOND_TCP_IDLE_MS - 1);
 	assert_int_equal(closed(n, COUNT_CLOSE_IDLE), 0);
 	for (int i = 0; i < 5; i++) {
 		put(talks, query, len);
 		(void)work(n, 10);
-		pass(n, TCP_IDLE_MS - 1);
+		pass(n, RESPOND_TCP_IDLE_MS - 1);
 		assert_int_equal(closed(n, COUNT_CLOSE_IDLE), 1);
 	}
 	assert_true(is_ended(silent));
@@ -383,7 +383,7 @@ static void a_trickle_of_bytes_gets_no_more_time(void **state)
 	uint8_t query[256];
 	size_t len = frame("www.example.", RRTYPE_A, 1, query);
 	int fd = join(n, 0);
-	pass(n, TCP_IDLE_MS / 2);
+	pass(n, RESPOND_TCP_IDLE_MS / 2);
 	for (size_t i = 0; i < len - 1 && closed(n, COUNT_CLOSE_QUERY) == 0; i++) {
 		assert_true(i * 500 < TCP_QUERY_MS);
 		put(fd, query + i, 1);

@@ -98,7 +98,7 @@ size_t zone_plan_query(const char *name, uint16_t type, uint16_t payload, uint8_
 
 size_t zone_plan_ask(struct zone_plan *zp, const uint8_t *packet, size_t len, bool is_tcp)
 {
-	static const struct lookup_client client = {.address = {192, 0, 2, 99}};
+	static const struct client client = {.address = {192, 0, 2, 99}};
 	return respond(zp->responder, zp->plan, packet, len, &client, is_tcp, zp->out,
 		       is_tcp ? ENCODE_MAX : EDNS_UDP_SIZE);
 }
