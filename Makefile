@@ -21,7 +21,7 @@ CXX := g++
 VERSION := 0.1.0
 # dnstap is built where libfstrm is
 HAVE_FSTRM := $(shell pkg-config --exists libfstrm && echo yes)
-OTHER_DNSTAP := $(if $(HAVE_FSTRM),dnsd/dnstap_none.c,dnsd/dnstap.c)
+OTHER_DNSTAP := $(if $(HAVE_FSTRM),dnsd/tap/dnstap_none.c,dnsd/tap/dnstap.c)
 PKGS_tap := $(if $(HAVE_FSTRM),libfstrm)
 PKGS_base := jansson yaml-0.1 libcurl libssl libcrypto re2
 PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto libnghttp2 re2 libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
@@ -152,7 +152,7 @@ HISTORIES ?= 20000
 EVENTS ?= 1000
 FROM ?= 0
 # What has been played of this engine, by this simulation: an interrupted run goes on, a changed one begins anew.
-SIM_STATE = build/sim/$(shell cat probes/verdict*.[ch] probes/index.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
+SIM_STATE = build/sim/$(shell cat probes/verdict*.[ch] base/index.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
 sim: $(SIM_BIN)  ## play histories of the verdict engine against its invariants (HISTORIES= EVENTS= FROM=); adds up over runs
 	@mkdir -p $(SIM_STATE) && cp -u $(SIM_BIN) $(SIM_STATE)/sim
 	@$(SIM_STATE)/sim --histories $(HISTORIES) --events $(EVENTS) --from $(FROM) --progress $(SIM_STATE)/progress

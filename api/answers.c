@@ -9,8 +9,8 @@
 #include <time.h>
 
 #include "base/addr.h"
-#include "zones/plan_build.h"
-#include "zones/strmap.h"
+#include "base/strmap.h"
+#include "zones/plan/plan_build.h"
 
 enum { LOOK_MS = 250, ENDPOINTS_SHOWN = 32, POLICIES_SHOWN = 100 };
 

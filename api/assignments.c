@@ -7,7 +7,7 @@
 
 #include "api/connection.h"
 #include "base/buf.h"
-#include "probes/assign.h"
+#include "probes/verdict/assign.h"
 
 enum { HEARTBEAT_MS = 1000 };
 

@@ -4,7 +4,7 @@
 
 #include "api/api.h"
 #include "api/handlers.h"
-#include "probes/assign.h"
+#include "probes/verdict/assign.h"
 
 enum { CHECKS_MAX = VERDICT_CHECKS_MAX, ARENA_BYTES = 64 << 20 };
 

@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "probes/report.h"
+#include "probes/verdict/report.h"
 #include "zones/store/store.h"
 
 #define CONTROLLER_QUEUE_MAX 4096    /* reports and requests waiting; more are refused */

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 #include "api/controller.h"
-#include "probes/assign.h"
-#include "probes/verdict.h"
-#include "zones/strmap.h"
+#include "base/strmap.h"
+#include "probes/verdict/assign.h"
+#include "probes/verdict/verdict.h"
 
 enum {
 	CONTROLLER_TICK_MS = 100,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "api/controller_impl.h"
-#include "probes/index.h"
+#include "base/index.h"
 
 /* What one pass over the directory fills. Garbage in the store is left out and said, never fatal (L6). */
 struct reader {

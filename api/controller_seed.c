@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api/controller_impl.h"
-#include "probes/index.h"
+#include "base/index.h"
 
 bool controller_decided_by(const struct controller *c, const char *endpoint, char out[CONTROLLER_DECIDED_SIZE])
 {

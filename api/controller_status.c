@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "api/controller_impl.h"
-#include "zones/strmap.h"
+#include "base/strmap.h"
 
 enum { COPY_BYTES = 256 << 20, AGENT_SILENT_MS = 5000 };
 

@@ -11,7 +11,7 @@
 #include "api/handlers.h"
 #include "api/revocations.h"
 #include "api/secrets.h"
-#include "probes/verdict.h"
+#include "probes/verdict/verdict.h"
 
 enum { ENROLMENT_HOURS = 24, EXPIRED_AT_ONCE = 10, REPLACED_MAX = 8, REVOKED_KEPT_S = 30 * 86400 };
 

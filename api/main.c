@@ -14,7 +14,7 @@
 #include "api/zone_keeper.h"
 #include "base/daemon.h"
 #include "base/file.h"
-#include "zones/geo.h"
+#include "zones/plan/geo.h"
 
 enum { USES_MS = 10000 };
 

@@ -13,7 +13,7 @@
 #include "api/mask.h"
 #include "api/overrides.h"
 #include "api/policy_warnings.h"
-#include "zones/rrtext.h"
+#include "zones/dns/rrtext.h"
 
 /* One reference that was not found, or one object that is in the way of a deletion. */
 struct reference {

@@ -14,7 +14,7 @@
 
 #include "api/directory.h"
 #include "api/safety.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 #include "zones/store/store.h"
 
 #define OVERRIDES_AT_ONCE 40 /* in one commit, with the conditions on their pools */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/policy_warnings.h"
 
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 enum { SILENT_SERVER_MS = 60000 }; /* a name server that was not heard for so long is not spoken of */
 

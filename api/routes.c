@@ -2,7 +2,7 @@
 /* Every path of the API in one table: who may call it, how it runs, what it takes. */
 #include "api/api.h"
 #include "api/handlers.h"
-#include "probes/report.h"
+#include "probes/verdict/report.h"
 
 enum {
 	ANYBODY = 1 << API_ROLE_ANONYMOUS | 1 << API_ROLE_TOKEN | 1 << API_ROLE_AGENT | 1 << API_ROLE_NAMESERVER,

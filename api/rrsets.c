@@ -11,7 +11,7 @@
 #include "api/handlers.h"
 #include "api/uri.h"
 #include "api/zone_data.h"
-#include "zones/rrset_object.h"
+#include "zones/model/rrset_object.h"
 
 enum { TRIES_MAX = 16, PAGE_BYTES_MAX = 4 << 20, PARSE_ARENA_BYTES = 4 << 20 };
 

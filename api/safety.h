@@ -20,8 +20,8 @@
 #include <stdint.h>
 
 #include "api/directory.h"
-#include "zones/model.h"
-#include "zones/strmap.h"
+#include "base/strmap.h"
+#include "zones/model/model.h"
 
 enum safety_family { SAFETY_IPV4, SAFETY_IPV6, SAFETY_FAMILIES };
 

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "api/request.h"
-#include "zones/strmap.h"
+#include "base/strmap.h"
 
 enum {
 	SHARES_KEY_SIZE = API_ID_SIZE + 64,

@@ -6,7 +6,7 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "base/text.h"
-#include "probes/report_scan.h"
+#include "probes/verdict/report_scan.h"
 
 enum { REPORT_ARENA_BYTES = 16 << 20, REPORT_ITEM_MAX = 64, REPORT_REST_MAX = 1024 };
 

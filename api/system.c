@@ -6,7 +6,7 @@
 #include "api/handlers.h"
 #include "base/buf.h"
 #include "base/metrics.h"
-#include "probes/verdict.h"
+#include "probes/verdict/verdict.h"
 
 enum { METRICS_MAX = 8 << 20 };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zones/strmap.h"
+#include "base/strmap.h"
 
 enum { STORE_EVERY_S = 86400 };
 

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "zones/digest.h"
+#include "zones/model/digest.h"
 
 #define UPLINK_SERVERS_MAX 1024
 

@@ -9,7 +9,7 @@
 #define VEER_API_WINDOW_PREVIEW_H
 
 #include "api/directory.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 /*
  * An array of {"pool", "reason"}, empty if everything would be drained; the caller's. NULL when memory is out.

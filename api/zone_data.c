@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zones/rrset_object.h"
+#include "zones/model/rrset_object.h"
 
 enum { SOA_NUMBERS = 20 }; /* bytes of an SOA's five numbers, behind its names (RFC 1035 3.3.13) */
 

@@ -12,7 +12,7 @@
 #define VEER_API_ZONE_DATA_H
 
 #include "api/api.h"
-#include "zones/rrset.h"
+#include "zones/dns/rrset.h"
 
 /* A zone at the revision at which it was read. */
 struct zone_ref {

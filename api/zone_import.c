@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zones/rrset_object.h"
-#include "zones/zonefile.h"
+#include "zones/dns/zonefile.h"
+#include "zones/model/rrset_object.h"
 
 enum {
 	SWITCH_TRIES = 8,  /* somebody may change the old version again and again */

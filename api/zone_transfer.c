@@ -6,8 +6,8 @@
 #include "api/handlers.h"
 #include "api/zone_import.h"
 #include "base/buf.h"
-#include "zones/rrset_object.h"
-#include "zones/zonefile.h"
+#include "zones/dns/zonefile.h"
+#include "zones/model/rrset_object.h"
 
 enum { ROWS_BYTES_MAX = 1 << 30, EXPORT_BYTES_MAX = 1 << 30 };
 

@@ -10,7 +10,7 @@
 #include "api/zone_keeper.h"
 #include "base/bytes.h"
 #include "base/text.h"
-#include "zones/rrset_object.h"
+#include "zones/model/rrset_object.h"
 
 enum {
 	NAMESERVERS_MAX = 16,

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "base/config_internal.h"
+#include "base/config_impl.h"
 #include "base/file.h"
 #include "base/text.h"
 

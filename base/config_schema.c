@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config_internal.h"
+#include "base/config_impl.h"
 #include "base/text.h"
 
 #define STRING_MAX_DEFAULT 1024

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "base/http_internal.h"
+#include "base/http_impl.h"
 
 #define REQUESTS_MAX 16384
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From curl's end of a transfer to http_result. */
-#include "base/http_internal.h"
+#include "base/http_impl.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From http_spec to curl's options: everything that is decided before a byte is sent. */
-#include "base/http_internal.h"
+#include "base/http_impl.h"
 
 #include <limits.h>
 #include <stdio.h>

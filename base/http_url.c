@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/http_internal.h"
+#include "base/http_impl.h"
 #include "base/text.h"
 
 /* One part, copied; "" when the URL has none. False when it does not fit or curl fails. */

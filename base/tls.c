@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/tls_internal.h"
+#include "base/tls_impl.h"
 
 #include <fcntl.h>
 #include <stdio.h>

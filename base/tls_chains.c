@@ -7,7 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
-#include "base/tls_internal.h"
+#include "base/tls_impl.h"
 
 #define SETS 4096
 #define WAYS 4       /* chains of one set */

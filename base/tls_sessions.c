@@ -6,7 +6,7 @@
 
 #include <openssl/x509.h>
 
-#include "base/tls_internal.h"
+#include "base/tls_impl.h"
 
 /* One session, with how the connection was judged on which it came. */
 struct session {

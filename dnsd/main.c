@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/daemon.h"
-#include "dnsd/metrics.h"
-#include "dnsd/server.h"
-#include "dnsd/worker.h"
+#include "dnsd/serve/server.h"
+#include "dnsd/serve/worker.h"
+#include "dnsd/tap/metrics.h"
 
 static void on_reload(void *ctx)
 {
@@ -18,8 +18,8 @@ static bool is_alive(void *ctx)
 }
 
 /*
- * Before any file is read: what root alone may read could not be read again with SIGHUP. Ports below 1024 are bound later,
- * when there is a plan, and by a process that takes our place, so that capability stays.
+ * Before any file is read: what root alone may read could not be read again with SIGHUP. Ports below 1024 are bound
+ * later, when there is a plan, and by a process that takes our place, so that capability stays.
  */
 static enum veer_err give_up_privileges(const struct daemon *daemon, const struct server_options *options,
 					struct veer_diag *diag)

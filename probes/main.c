@@ -6,10 +6,10 @@
 
 #include "base/daemon.h"
 #include "base/privilege.h"
-#include "probes/agent.h"
-#include "probes/exec.h"
-#include "probes/hand.h"
-#include "probes/runner.h"
+#include "probes/agent/agent.h"
+#include "probes/agent/exec.h"
+#include "probes/agent/hand.h"
+#include "probes/agent/runner.h"
 
 struct options {
 	struct agent_settings settings;

@@ -26,8 +26,8 @@ HOMES = {
     "maxminddb.h": ["zones/"],
     "ldns/": ["tests/"],
     "openssl/": ["base/", "probes/"],
-    "nghttp2/": ["probes/http2.c"],
-    "fstrm": ["dnsd/dnstap.c"],
+    "nghttp2/": ["probes/agent/http2.c"],
+    "fstrm": ["dnsd/tap/dnstap.c"],
     "re2/": ["base/regex.cc"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca|system|popen|rand)\s*\(")

@@ -11,8 +11,8 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/http.h"
-#include "base/link.h"
 #include "base/loop.h"
+#include "base/node/link.h"
 
 enum { REPLY_MAX = 1 << 30, CALL_TIMEOUT_MS = 600000, LINE = 512 };
 

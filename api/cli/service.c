@@ -15,9 +15,9 @@
 #include "base/config.h"
 #include "base/file.h"
 #include "base/privilege.h"
-#include "probes/reference_address.h"
-#include "probes/target.h"
-#include "zones/model.h"
+#include "probes/verdict/reference_address.h"
+#include "probes/verdict/target.h"
+#include "zones/model/model.h"
 
 enum { ARGV_MAX = 128, TEXTS_BYTES = 1 << 20 };
 

@@ -20,7 +20,7 @@ HASH_SEED, HASH_PRIME = 0xcbf29ce484222325, 0x100000001b3
 
 
 def place_hash(*texts):
-    """FNV-1a over the texts and their ends, as the agent has it (probes/index.h)."""
+    """FNV-1a over the texts and their ends, as the agent has it (base/index.h)."""
     value = HASH_SEED
     for text in texts:
         for byte in text.encode() + b"\xff":

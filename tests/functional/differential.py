@@ -152,7 +152,7 @@ def ask(server, query, tcp):
     return Reply(dns.query.udp(query, "127.0.0.1", port=server.port, timeout=3, ignore_trailing=False))
 
 
-CHAIN_MAX = 12  # ANSWER_CHAIN_MAX of dnsd/lookup.h
+CHAIN_MAX = 12  # ANSWER_CHAIN_MAX of dnsd/packet/lookup.h
 
 # --- why a difference is right ------------------------------------------------------------------------------
 # Each takes (question name, type, veer, knot, nsd) and says whether it explains that veer differs from both.

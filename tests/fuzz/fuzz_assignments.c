@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/assign.h"
+#include "probes/verdict/assign.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ARENA_BYTES ((size_t)64 << 20)

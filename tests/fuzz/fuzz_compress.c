@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Zones made of the input's octets, their names made to share their ends: what is asked for comes back as it was put
- * in, whatever the compression does (RFC 1035 4.1.4, RFC 3597 4). Goes through zones/ready.c and dnsd/encode.c, over
- * TCP and, for each size that a client may take, over UDP.
+ * in, whatever the compression does (RFC 1035 4.1.4, RFC 3597 4). Goes through zones/plan/ready.c and
+ * dnsd/packet/encode.c, over TCP and, for each size that a client may take, over UDP.
  *
  * An RRset at a wildcard is also asked for by a name that the wildcard stands for.
  *

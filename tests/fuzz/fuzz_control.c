@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "tests/fuzz/fuzz.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)
 #define WEEK_NS (INT64_C(7) * 86400 * 1000000000)

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/dns_reply.h"
+#include "probes/agent/dns_reply.h"
 #include "tests/fuzz/fuzz.h"
-#include "zones/rdata.h"
+#include "zones/dns/rdata.h"
 
 static void check(bool ok)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/crc32c.h"
-#include "zones/feed_reader.h"
+#include "zones/plan/feed_reader.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/grpc_health.h"
+#include "probes/agent/grpc_health.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check(bool ok)

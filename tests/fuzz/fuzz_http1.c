@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/http1.h"
+#include "probes/agent/http1.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { BODY_MAX = 1024 };

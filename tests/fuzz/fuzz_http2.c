@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/http2.h"
+#include "probes/agent/http2.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { BODY_MAX = 1024 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/icmp.h"
+#include "probes/agent/icmp.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check(bool ok)

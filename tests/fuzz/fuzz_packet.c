@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dnsd/prefix.h"
+#include "dnsd/packet/prefix.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/served.h"
 

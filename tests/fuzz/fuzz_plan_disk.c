@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
-#include "zones/plan_disk_impl.h"
+#include "zones/plan/plan_disk_impl.h"
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/served.h"

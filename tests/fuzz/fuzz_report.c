@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/report.h"
-#include "probes/report_scan.h"
+#include "probes/verdict/report.h"
+#include "probes/verdict/report_scan.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)

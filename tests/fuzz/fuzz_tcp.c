@@ -20,7 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "dnsd/tcp.h"
+#include "dnsd/serve/tcp.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/served.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/verdict.h"
+#include "probes/verdict/verdict.h"
 #include "tests/fuzz/fuzz.h"
 
 #define AGENTS 3

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "zones/zonefile.h"
+#include "zones/dns/zonefile.h"
 
 #define TEXT_MAX ((size_t)64 << 20)
 

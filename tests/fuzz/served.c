@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zones/zonefile.h"
+#include "zones/dns/zonefile.h"
 
 #define COMPARED_MAX 24 /* records of which each is compared with each */
 

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-#include "dnsd/respond.h"
-#include "zones/plan_build.h"
+#include "dnsd/packet/respond.h"
+#include "zones/plan/plan_build.h"
 
 /* A plan and who answers from it. */
 struct served {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tests/sim/sim.h"
-#include "zones/policy.h"
+#include "zones/plan/policy.h"
 
 #define TYPE_A 1
 #define MIN_UP 2

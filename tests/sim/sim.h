@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "probes/verdict.h"
+#include "probes/verdict/verdict.h"
 
 #define SIM_AGENTS 7
 #define SIM_REGIONS 3

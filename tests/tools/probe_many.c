@@ -14,9 +14,9 @@
 
 #include "base/json.h"
 #include "base/loop.h"
-#include "probes/check.h"
-#include "probes/target.h"
-#include "zones/model.h"
+#include "probes/agent/check.h"
+#include "probes/verdict/target.h"
+#include "zones/model/model.h"
 
 #define LINE_BYTES ((size_t)1 << 20)
 #define ARENA_BYTES ((size_t)4 << 20)

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "zones/name.h"
+#include "zones/dns/name.h"
 
 enum { BATCH = 64, PACKET = 512, IDS = 65536, LOST_MS = 2000, HEADER = 12, CHANGING_ONE_IN = 8 };
 

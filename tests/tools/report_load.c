@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "probes/report.h"
+#include "probes/verdict/report.h"
 
 enum { AGENTS_MAX = 64, LINE = 512, REPLY = 4096, AGE_MS = 5000, UP_RTT_US = 30000, DOWN_RTT_US = 2000000 };
 

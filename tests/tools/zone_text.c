@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
-#include "zones/zonefile.h"
+#include "zones/dns/zonefile.h"
 
 #define HEAD "$TTL 300\n@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\n"
 #define LINE_BYTES_MAX 400000

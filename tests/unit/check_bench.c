@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "probes/target.h"
+#include "probes/verdict/target.h"
 
 void check_bench_open(struct check_bench *b)
 {

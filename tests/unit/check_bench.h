@@ -7,7 +7,7 @@
 #ifndef VEER_TESTS_CHECK_BENCH_H
 #define VEER_TESTS_CHECK_BENCH_H
 
-#include "probes/check.h"
+#include "probes/agent/check.h"
 #include "tests/unit/tiny_http.h"
 
 struct check_bench {

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "probes/http1.h"
+#include "probes/agent/http1.h"
 
 /* A reply, what is to be read from it, and how it ends. */
 struct http_reply_case {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "zones/rrtext.h"
+#include "zones/dns/rrtext.h"
 
 int world_setup(void **state)
 {

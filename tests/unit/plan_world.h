@@ -4,7 +4,7 @@
 #ifndef VEER_TESTS_PLAN_WORLD_H
 #define VEER_TESTS_PLAN_WORLD_H
 
-#include "zones/plan_build.h"
+#include "zones/plan/plan_build.h"
 
 struct world {
 	struct plan_builder *builder;

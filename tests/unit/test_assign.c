@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "probes/assign.h"
+#include "probes/verdict/assign.h"
 
 #define GOLDEN "tests/data/formats/assignments.ndjson"
 #define MANY_AGENTS 100

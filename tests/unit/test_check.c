@@ -16,9 +16,9 @@
 
 #include <cmocka.h>
 
-#include "probes/places.h"
-#include "probes/resolve.h"
-#include "probes/target.h"
+#include "probes/agent/places.h"
+#include "probes/agent/resolve.h"
+#include "probes/verdict/target.h"
 #include "tests/unit/check_bench.h"
 
 struct fixture {
@@ -402,8 +402,9 @@ static void allowed_classes_are_read_strictly(void **state)
 	assert_int_equal(target_rules_parse("private,10.0.0.1/8", NULL, &rules, &diag), VEER_EINVAL);
 	assert_int_equal(target_rules_parse(NULL, "loopback", &rules, &diag), VEER_EINVAL);
 	assert_non_null(strstr(diag.text, "'loopback' is no prefix"));
-	assert_int_equal(target_rules_parse("metadata,10.0.0.0/8,2001:db8::/32", "10.1.0.0/16,192.0.2.1", &rules, &diag),
-			 VEER_OK);
+	assert_int_equal(
+		target_rules_parse("metadata,10.0.0.0/8,2001:db8::/32", "10.1.0.0/16,192.0.2.1", &rules, &diag),
+		VEER_OK);
 	assert_int_equal(rules.allowed.count, 2);
 	assert_int_equal(rules.denied.count, 2);
 }

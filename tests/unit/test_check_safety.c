@@ -16,9 +16,9 @@
 #include "base/file.h"
 #include "base/regex.h"
 #include "base/tls.h"
-#include "probes/exec.h"
-#include "probes/resolve.h"
-#include "probes/target.h"
+#include "probes/agent/exec.h"
+#include "probes/agent/resolve.h"
+#include "probes/verdict/target.h"
 #include "tests/unit/check_bench.h"
 
 static int setup(void **state)

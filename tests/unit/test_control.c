@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "dnsd/control.h"
+#include "dnsd/serve/control.h"
 
 #define STORE "0123456789abcdef0123456789abcdef"
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "dnsd/control_wire.h"
+#include "dnsd/serve/control_wire.h"
 
 struct ends {
 	int a;

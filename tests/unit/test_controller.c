@@ -15,7 +15,7 @@
 
 #include "api/controller.h"
 #include "api/hub.h"
-#include "probes/verdict.h"
+#include "probes/verdict/verdict.h"
 #include "zones/store/backend.h"
 
 enum { WAIT_MS = 10000, AGENTS_MAX = 80, ITEMS_MAX = 256 };

@@ -12,7 +12,7 @@
 
 #include "base/addr.h"
 #include "base/file.h"
-#include "dnsd/cookie.h"
+#include "dnsd/packet/cookie.h"
 
 static void from_hex(const char *hex, uint8_t *out)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "dnsd/metrics.h"
+#include "dnsd/tap/metrics.h"
 #include "tests/unit/zone_plan.h"
 
 static void every_type_has_one_place(void **state)

@@ -17,7 +17,7 @@
 
 #include "api/hub.h"
 #include "base/file.h"
-#include "zones/feed_reader.h"
+#include "zones/plan/feed_reader.h"
 
 enum { WAIT_MS = 10000, HEARD_MAX = 1 << 20 };
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "zones/feed_reader.h"
+#include "zones/plan/feed_reader.h"
 
 /* What the sink was told, a word each. */
 struct heard {

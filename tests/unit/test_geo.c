@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "zones/geo_build.h"
+#include "zones/plan/geo_impl.h"
 
 #define CITY "tests/data/mmdb/GeoIP2-City-Test.mmdb"
 #define COUNTRY "tests/data/mmdb/GeoLite2-Country-Test.mmdb"

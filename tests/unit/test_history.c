@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "dnsd/lineages.h"
-#include "zones/digest.h"
-#include "zones/history.h"
+#include "dnsd/replica/lineages.h"
+#include "zones/model/digest.h"
+#include "zones/model/history.h"
 
 /* A lineage whose id is one hex digit, 32 times. */
 static void add(struct history_ancestry *a, char digit, int64_t from, enum history_cause cause)

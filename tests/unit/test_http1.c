@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "probes/http1.h"
+#include "probes/agent/http1.h"
 #include "tests/unit/http_replies.h"
 
 enum { BODY_MAX = 65536 };

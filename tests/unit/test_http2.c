@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "probes/http2.h"
+#include "probes/agent/http2.h"
 
 enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION };
 enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4, PADDED = 8 };

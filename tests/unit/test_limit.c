@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "dnsd/limit.h"
-#include "dnsd/prefix.h"
+#include "dnsd/packet/limit.h"
+#include "dnsd/packet/prefix.h"
 #include "tests/unit/zone_plan.h"
 
 #define START_MS 5000

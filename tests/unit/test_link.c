@@ -13,9 +13,9 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "base/identity.h"
 #include "base/json.h"
-#include "base/link.h"
+#include "base/node/identity.h"
+#include "base/node/link.h"
 
 static void urls_are_read_in_order_and_bad_ones_named(void **state)
 {

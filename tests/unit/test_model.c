@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 enum { ARENA_BYTES = 4 << 20 };
 

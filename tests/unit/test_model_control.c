@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "zones/model.h"
+#include "zones/model/model.h"
 
 static json_t *json(const char *text)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "zones/name.h"
+#include "zones/dns/name.h"
 
 static const uint8_t example[] = "\7example";
 

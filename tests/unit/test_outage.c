@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* probes/outage.h: when does it look as if the agent itself were cut off? */
+/* probes/agent/outage.h: when does it look as if the agent itself were cut off? */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "probes/outage.h"
+#include "probes/agent/outage.h"
 
 #define NOW_MS 100000
 #define INTERVAL_MS 1000

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "probes/places.h"
+#include "probes/agent/places.h"
 
 struct waiter {
 	struct place place;

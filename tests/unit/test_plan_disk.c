@@ -15,7 +15,7 @@
 
 #include "base/crc32c.h"
 #include "base/file.h"
-#include "zones/plan_disk.h"
+#include "zones/plan/plan_disk.h"
 
 #define STORE "0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b"
 #define LINEAGE "a3d1c5b7908642ff1357ace02468bdf0"

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "zones/policy.h"
+#include "zones/plan/policy.h"
 
 #define POOLS_MAX 8
 

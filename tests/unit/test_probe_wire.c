@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <openssl/ssl.h>
 
-#include "probes/wire.h"
+#include "probes/agent/wire.h"
 #include "tests/unit/tiny_http.h"
 
 struct world {

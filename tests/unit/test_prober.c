@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
-#include "probes/places.h"
-#include "probes/prober.h"
+#include "probes/agent/places.h"
+#include "probes/agent/prober.h"
 #include "tests/unit/check_bench.h"
 
 static void on_event(void *ctx)

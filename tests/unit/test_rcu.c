@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "dnsd/rcu.h"
+#include "dnsd/serve/rcu.h"
 
 enum { READERS = 3, PLANS = 3000 };
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "zones/ready.h"
+#include "zones/plan/ready.h"
 
 #define RECORD_HEAD 12 /* of a record in a ready RRset, before its RDATA */
 #define LAST_SEEN 750  /* octets of names after which the builder remembers only short ones */

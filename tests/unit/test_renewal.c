@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dnsd/renewal.h"
+#include "dnsd/replica/renewal.h"
 
 struct disk {
 	bool is_full;

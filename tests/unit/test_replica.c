@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "dnsd/replica.h"
+#include "dnsd/replica/replica.h"
 
 #define STORE "0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b"
 #define OTHER "ffffffffffffffffffffffffffffffff"

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "probes/report.h"
-#include "probes/report_scan.h"
+#include "probes/verdict/report.h"
+#include "probes/verdict/report_scan.h"
 
 #define GOLDEN "tests/data/formats/report.json"
 #define HEAD "{\"format\":1,\"assignment_revision\":1,\"boot\":\"0000000000000001\",\"seq\":1,\"blind\":false,"

@@ -11,9 +11,9 @@
 #include <ldns/ldns.h>
 
 #include "base/crypto.h"
-#include "zones/ready.h"
-#include "zones/rrset_object.h"
-#include "zones/rrtext.h"
+#include "zones/dns/rrtext.h"
+#include "zones/model/rrset_object.h"
+#include "zones/plan/ready.h"
 
 static const uint8_t zone[] = "\4gslb\7example";
 

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "probes/runner.h"
+#include "probes/agent/runner.h"
 
 enum { PATIENCE_MS = 20000, STRINGS = 512 };
 
@@ -132,14 +132,14 @@ static void nonsense_is_ignored(void **state)
 	const struct bench *b = *state;
 	static char long_message[sizeof(struct runner_request) + RUNNER_STRINGS_BYTES + 100];
 	const struct runner_request requests[] = {
-		{.kind = RUNNER_START, .argc = 1},                         /* no strings */
-		{.kind = RUNNER_START, .argc = 0},                         /* no program */
-		{.kind = RUNNER_START, .argc = UINT32_MAX},                /* more than there can be */
-		{.kind = RUNNER_START, .argc = RUNNER_ARGUMENTS_MAX + 1},  /* one more */
-		{.kind = RUNNER_START, .argc = 1, .envc = UINT32_MAX},     /* likewise */
-		{.kind = RUNNER_KILL, .id = 12345},                        /* nobody's */
-		{.kind = RUNNER_RELOAD},                                   /* there is no configuration */
-		{.kind = RUNNER_ENDED},                                    /* a reply */
+		{.kind = RUNNER_START, .argc = 1},                        /* no strings */
+		{.kind = RUNNER_START, .argc = 0},                        /* no program */
+		{.kind = RUNNER_START, .argc = UINT32_MAX},               /* more than there can be */
+		{.kind = RUNNER_START, .argc = RUNNER_ARGUMENTS_MAX + 1}, /* one more */
+		{.kind = RUNNER_START, .argc = 1, .envc = UINT32_MAX},    /* likewise */
+		{.kind = RUNNER_KILL, .id = 12345},                       /* nobody's */
+		{.kind = RUNNER_RELOAD},                                  /* there is no configuration */
+		{.kind = RUNNER_ENDED},                                   /* a reply */
 		{.kind = UINT32_MAX},
 	};
 	int output = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "dnsd/seats.h"
+#include "dnsd/serve/seats.h"
 
 static void the_idlest_is_in_the_way_when_all_are_taken(void **state)
 {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "dnsd/sockets.h"
+#include "dnsd/serve/sockets.h"
 
 static struct veer_listen at(const char *text)
 {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "probes/streak.h"
+#include "probes/agent/streak.h"
 
 /* Feed '.' (ok), 'x' (fails), 'r' (refused target), 'i' (own error); collect the states ('-': unknown), and '!' after
  * news. */

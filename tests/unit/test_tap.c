@@ -16,9 +16,9 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "dnsd/dnstap_encode.h"
-#include "dnsd/query_log.h"
-#include "dnsd/tap.h"
+#include "dnsd/tap/dnstap_encode.h"
+#include "dnsd/tap/query_log.h"
+#include "dnsd/tap/tap.h"
 
 static uint8_t messages[TAP_MESSAGES_MAX];
 

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "dnsd/tcp.h"
+#include "dnsd/serve/tcp.h"
 #include "tests/unit/zone_plan.h"
 
 enum { TAG = 1000, SEATS = 8, SHARE = 4, STREAM_MAX = 1 << 20 };

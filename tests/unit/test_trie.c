@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "zones/trie.h"
+#include "zones/dns/trie.h"
 
 struct item {
 	uint32_t number;

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "dnsd/udp.h"
+#include "dnsd/serve/udp.h"
 #include "tests/unit/zone_plan.h"
 
 enum { QUERIES = 100000, KINDS = 6 };

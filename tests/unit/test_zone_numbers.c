@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "zones/zone_numbers.h"
+#include "zones/dns/zone_numbers.h"
 
 static void the_first_zones_have_numbers_and_keep_them(void **state)
 {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "zones/zonefile.h"
+#include "zones/dns/zonefile.h"
 
 #define HEAD "$TTL 300\n@ SOA ns1 host 1 2 3 4 60\n NS ns1\n"
 static const uint8_t origin[] = "\7example";

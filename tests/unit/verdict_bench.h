@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "probes/verdict.h"
+#include "probes/verdict/verdict.h"
 
 #define BENCH_AGENTS 5
 #define BENCH_CHECKS 7

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "zones/zonefile.h"
+#include "zones/dns/zonefile.h"
 
 struct zone_plan *zone_plan_new(void)
 {

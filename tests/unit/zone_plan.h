@@ -3,8 +3,8 @@
 #ifndef VEER_TESTS_ZONE_PLAN_H
 #define VEER_TESTS_ZONE_PLAN_H
 
-#include "dnsd/respond.h"
-#include "zones/plan_build.h"
+#include "dnsd/packet/respond.h"
+#include "zones/plan/plan_build.h"
 
 struct zone_plan {
 	struct plan_builder *builder;

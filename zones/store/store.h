@@ -20,9 +20,9 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "zones/digest.h"
-#include "zones/history.h"
-#include "zones/model.h"
+#include "zones/model/digest.h"
+#include "zones/model/history.h"
+#include "zones/model/model.h"
 
 #define STORE_ID_LEN HISTORY_ID_LEN /* hex digits */
 #define STORE_COMMIT_OPS_MAX 100    /* operations in one commit, as etcd's default allows with room to spare */

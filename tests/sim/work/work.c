@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "probes/verdict.h"
+#include "probes/verdict/verdict.h"
 
 #define AGENTS 10
 #define ENDPOINTS 2000

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exchanging a one-use token for an identity: POST /v1/enrol at one control plane after the other, until one answers.
+ *
+ * Threads: the loop's.
+ */
+#ifndef VEER_BASE_NODE_ENROL_H
+#define VEER_BASE_NODE_ENROL_H
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/node/link.h"
+
+struct enrol;
+
+/*
+ * Called once. `identity` is borrowed for the call, with `api` filled in; or NULL when a control plane refused for
+ * good: then `reason` says why, for people.
+ */
+typedef void enrol_done_fn(void *ctx, const struct identity *identity, const char *reason);
+
+/*
+ * Start. `loop`, `link` and `log` are borrowed; `token`, `kind` ("agent", "nameserver") and `region` (may be NULL) are
+ * copied. Answers that more tries may change (no connection, 408, 429, 5xx) are tried again for ever. Errors: NULL when
+ * memory is out.
+ */
+struct enrol *enrol_start(struct loop *loop, const struct link *link, struct logger *log, const char *token,
+			  const char *kind, const char *region, enrol_done_fn *done, void *ctx);
+/* Of the token that is being exchanged, in hex; lives as long as the enrolment. */
+const char *enrol_token_sha256(const struct enrol *enrol);
+
+#define ENROL_TOKEN_SIZE 256
+/*
+ * Whoever has an identity and is given another token is to enrol again, as another. Does `token_file` (NULL: no) hold a
+ * token that was neither exchanged for this identity nor refused since? Then it is in `token`. Reads the disk; a file
+ * that cannot be read holds none.
+ */
+bool enrol_token_is_new(const char *token_file, const struct identity *identity, char token[ENROL_TOKEN_SIZE]);
+
+/* Also ends a try that runs. May be called from `done`. */
+void enrol_free(struct enrol **enrol);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dnsd/replica/lineages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static size_t find(const struct lineages *l, const char *id)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (strcmp(l->marks[i].id, id) == 0)
+			return i;
+	return l->count;
+}
+
+/* A restore or a copy in the ancestry behind `at`? */
+static bool is_confirmed_after(const struct history_ancestry *a, size_t at)
+{
+	for (size_t i = at + 1; i < a->count; i++)
+		if (a->lineages[i].cause == HISTORY_RESTORE || a->lineages[i].cause == HISTORY_COPY)
+			return true;
+	return false;
+}
+
+enum lineages_judgement lineages_judge(const struct lineages *l, const struct history_ancestry *a)
+{
+	bool is_known = false;
+	for (size_t i = 0; i < a->count; i++) {
+		size_t at = find(l, a->lineages[i].id);
+		if (at == l->count)
+			continue;
+		is_known = true;
+		if (l->marks[at].is_abandoned && !is_confirmed_after(a, i))
+			return LINEAGES_ABANDONED;
+	}
+	return is_known || l->count == 0 ? LINEAGES_FOLLOW : LINEAGES_UNKNOWN;
+}
+
+bool lineages_are_confirmed(const struct lineages *l, const struct history_ancestry *a)
+{
+	for (size_t i = a->count; i > 0; i--)
+		if (find(l, a->lineages[i - 1].id) < l->count)
+			return is_confirmed_after(a, i - 1);
+	return false;
+}
+
+void lineages_add(struct lineages *l, const char *lineage)
+{
+	if (find(l, lineage) < l->count || !history_is_id(lineage))
+		return;
+	if (l->count == LINEAGES_MAX) {
+		memmove(&l->marks[0], &l->marks[1], (LINEAGES_MAX - 1) * sizeof l->marks[0]);
+		l->count--;
+	}
+	memcpy(l->marks[l->count].id, lineage, HISTORY_ID_SIZE);
+	l->marks[l->count++].is_abandoned = false;
+}
+
+/* A full ancestry has forgotten its oldest: what comes before the first of its lineages that is known may be one. */
+static size_t first_that_counts(const struct lineages *l, const struct history_ancestry *a)
+{
+	size_t first = 0;
+	if (a->count < HISTORY_LINEAGES_MAX)
+		return 0;
+	while (first < l->count && history_find(a, l->marks[first].id) == a->count)
+		first++;
+	return first;
+}
+
+bool lineages_serve(struct lineages *l, const struct history_ancestry *a)
+{
+	bool has_changed = false;
+	for (size_t i = 0; i < a->count; i++) {
+		has_changed = has_changed || find(l, a->lineages[i].id) == l->count;
+		lineages_add(l, a->lineages[i].id);
+	}
+	for (size_t i = first_that_counts(l, a); i < l->count; i++) {
+		bool is_abandoned = history_find(a, l->marks[i].id) == a->count;
+		has_changed = has_changed || is_abandoned != l->marks[i].is_abandoned;
+		l->marks[i].is_abandoned = is_abandoned;
+	}
+	return has_changed;
+}
+
+size_t lineages_print(const struct lineages *l, char out[LINEAGES_TEXT_MAX + 1])
+{
+	size_t len = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < l->count; i++)
+		len += (size_t)snprintf(out + len, LINEAGES_TEXT_MAX + 1 - len, "%s %s\n", l->marks[i].id,
+					l->marks[i].is_abandoned ? "abandoned" : "served");
+	return len;
+}
+
+void lineages_parse(const char *text, struct lineages *out)
+{
+	*out = (struct lineages){.count = 0};
+	while (*text != '\0') {
+		char id[HISTORY_ID_SIZE] = "";
+		const char *end = strchr(text, '\n');
+		size_t len = end != NULL ? (size_t)(end - text) : strlen(text);
+		if (len > HISTORY_ID_LEN + 1 && text[HISTORY_ID_LEN] == ' ')
+			memcpy(id, text, HISTORY_ID_LEN);
+		bool is_abandoned = text[len > HISTORY_ID_LEN + 1 ? HISTORY_ID_LEN + 1 : 0] == 'a';
+		if (history_is_id(id)) {
+			lineages_add(out, id);
+			out->marks[find(out, id)].is_abandoned = is_abandoned;
+		}
+		text += end != NULL ? len + 1 : len;
+	}
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dnsd/replica/replica.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "dnsd/replica/replica_impl.h"
+
+enum { COMMIT_BYTES = 128 << 20 };
+
+static struct plan_builder *new_builder(const struct replica *r)
+{
+	struct plan_builder *b = plan_builder_new();
+	if (b != NULL)
+		plan_builder_set_numbers(b, r->config.numbers);
+	return b;
+}
+
+struct replica *replica_new(const struct replica_config *config)
+{
+	struct replica *r = calloc(1, sizeof *r);
+	if (r == NULL)
+		return NULL;
+	r->config = *config;
+	r->config.geo = NULL;
+	r->arena = arena_new(COMMIT_BYTES);
+	r->builder = new_builder(r);
+	if (r->arena == NULL || r->builder == NULL || plan_builder_set_geo(r->builder, config->geo) != VEER_OK) {
+		replica_free(&r);
+		return NULL;
+	}
+	r->adopts_any = config->adopts_any;
+	replica_remember(r);
+	return r;
+}
+
+void replica_free(struct replica **replica)
+{
+	struct replica *r = *replica;
+	if (r == NULL)
+		return;
+	plan_builder_free(&r->fresh);
+	plan_builder_free(&r->builder);
+	arena_free(&r->arena);
+	free(r->doubts);
+	free(r);
+	*replica = NULL;
+}
+
+static void free_builder(void *ptr)
+{
+	struct plan_builder *builder = ptr;
+	plan_builder_free(&builder);
+}
+
+/* One object that the builder refuses is left out, loudly: the others must not suffer. Memory is another matter. */
+static enum veer_err apply(struct replica *r, struct plan_builder *builder, const struct feed_change *change,
+			   struct veer_diag *diag)
+{
+	enum veer_err err = change->is_del ? plan_builder_del(builder, change->kind, change->key, change->key_len, diag)
+					   : plan_builder_put(builder, change->kind, change->key, change->key_len,
+							      change->value, change->value_len, diag);
+	if (err == VEER_OK || err == VEER_ENOMEM)
+		return err;
+	log_error(r->config.log, "an object of the feed is unusable, what was served under its name stays",
+		  LOG_STR("kind", model_kind_text(change->kind)), LOG_STR("key", change->key),
+		  LOG_STR("why", diag->text));
+	return VEER_OK;
+}
+
+/* Tell the builder what is in doubt. Whatever stands in the way only leaves some TTL as it was. */
+static bool doubt(const struct replica *r, struct plan_builder *builder)
+{
+	bool changed = false;
+	const char **keys = calloc(r->doubt_count + 1, sizeof *keys);
+	for (size_t i = 0; keys != NULL && i < r->doubt_count; i++)
+		keys[i] = r->doubts[i];
+	if (keys == NULL || plan_builder_set_doubt(builder, keys, r->doubt_count, &changed) != VEER_OK)
+		log_error(r->config.log, "memory is out: some answers keep their TTL while in doubt");
+	free(keys);
+	return changed;
+}
+
+/* Give the locations back to the builder in use, and drop what the fresh one has made: nobody has seen it. */
+static void undo_switch(struct replica *r, struct retire_list *retired)
+{
+	(void)plan_builder_set_geo(r->builder, plan_builder_take_geo(r->fresh));
+	retire_release(retired);
+}
+
+/*
+ * Make the fresh builder the one in use and publish its plan; the old one goes when nobody has its plans. From the feed
+ * (`is_offered`) it may be found wanting: VEER_ESTALE, with a diag.
+ */
+static enum veer_err switch_builder(struct replica *r, const struct history_position *at, bool is_offered,
+				    struct veer_diag *diag)
+{
+	const struct plan *plan;
+	struct retire_list retired = {0};
+	if (retire_reserve(&retired, 1) != VEER_OK)
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	plan_builder_set_store_id(r->fresh, at->store_id);
+	plan_builder_set_lineage(r->fresh, at->lineage);
+	(void)doubt(r, r->fresh);
+	struct geo_table *geo = plan_builder_take_geo(r->builder);
+	enum veer_err err = plan_builder_set_geo(r->fresh, geo);
+	if (err == VEER_OK)
+		err = plan_builder_commit(r->fresh, at->revision, &plan, &retired);
+	if (err != VEER_OK)
+		(void)veer_fail(diag, err, "the full state cannot be applied: %s", veer_err_text(err));
+	else if (is_offered)
+		err = replica_check_zones(r, plan_builder_newest(r->builder), plan, at->revision, diag);
+	if (err != VEER_OK) {
+		undo_switch(r, &retired);
+		return err;
+	}
+	if (is_offered && !r->stream.is_continuation)
+		replica_note_serials(r, plan_builder_newest(r->builder), plan);
+	/* The commit may have used the reserved place. */
+	struct plan_builder *old = r->builder;
+	if (retire_reserve(&retired, 1) == VEER_OK)
+		retire_add(&retired, old, free_builder);
+	else
+		log_error(r->config.log, "memory is out: an old plan is not released");
+	r->builder = r->fresh;
+	r->fresh = NULL;
+	r->is_half = false;
+	replica_set_position(r, at);
+	r->config.publish(r->config.ctx, plan, &retired);
+	return VEER_OK;
+}
+
+/* What a load has come to. */
+struct loading {
+	struct replica *replica;
+	struct history_position at;
+	bool is_before; /* the plan in use was damaged, and the one before it is taken */
+};
+
+static enum veer_err load_object(void *ctx, const struct feed_change *change, struct veer_diag *diag)
+{
+	struct loading *l = ctx;
+	return apply(l->replica, l->replica->fresh, change, diag);
+}
+
+static enum veer_err load_commit(void *ctx, const struct history_position *at, struct veer_diag *diag)
+{
+	struct loading *l = ctx;
+	(void)diag;
+	l->at = *at;
+	return VEER_OK;
+}
+
+/*
+ * The end of the journal was lost, or the plan is the one before: what is left is served, but the feed must not be
+ * older than what was served last, and what that has led to is followed. The plan before may be of another history.
+ */
+static void keep_highest(struct replica *r, const struct history_position *highest, bool is_before)
+{
+	bool is_same = strcmp(highest->lineage, r->at.lineage) == 0;
+	if (highest->revision == 0 || (is_same ? highest->revision <= r->at.revision : !is_before))
+		return;
+	r->highest = *highest;
+	log_warn(r->config.log, "the saved plan is older than what was served last",
+		 LOG_INT("revision", r->at.revision), LOG_INT("served", highest->revision));
+}
+
+/* Into a builder of its own; what a damaged file has delivered goes with it. */
+static enum veer_err load_copy(struct replica *r, bool is_before, struct loading *l, struct veer_diag *diag)
+{
+	static const struct plan_disk_sink sink = {load_object, load_commit};
+	struct plan_disk *disk = r->config.disk;
+	plan_builder_free(&r->fresh);
+	r->fresh = new_builder(r);
+	l->at = (struct history_position){.revision = 0};
+	if (r->fresh == NULL)
+		return VEER_ENOMEM;
+	return is_before ? plan_disk_load_before(disk, &sink, l, diag) : plan_disk_load(disk, &sink, l, diag);
+}
+
+static enum veer_err load(struct replica *r, struct loading *l, struct veer_diag *diag)
+{
+	struct veer_diag unused = {.text = ""};
+	bool is_large = heap_expect((size_t)plan_disk_base_bytes(r->config.disk) * 2);
+	enum veer_err err = load_copy(r, false, l, diag), before = err;
+	if (err != VEER_OK && err != VEER_ENOMEM)
+		before = load_copy(r, true, l, &unused);
+	l->is_before = err != VEER_OK && before == VEER_OK;
+	if (is_large)
+		heap_settle();
+	if (l->is_before)
+		log_error(r->config.log, "the saved plan is damaged: the one before is served",
+			  LOG_STR("reason", diag->text), LOG_INT("revision", l->at.revision));
+	return before == VEER_OK ? VEER_OK : err;
+}
+
+enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
+{
+	struct loading l = {.replica = r};
+	const struct history_position highest = r->highest;
+	if (r->config.disk == NULL)
+		return VEER_ENOTFOUND;
+	diag->text[0] = '\0';
+	enum veer_err err = load(r, &l, diag);
+	if (err == VEER_OK)
+		r->is_saved_in_doubt = r->config.doubts_saved;
+	if (err == VEER_OK && r->is_saved_in_doubt)
+		(void)plan_builder_set_all_in_doubt(r->fresh, true);
+	if (err == VEER_OK)
+		err = switch_builder(r, &l.at, false, diag);
+	if (err == VEER_OK) {
+		lineages_add(&r->lineages, r->at.lineage);
+		keep_highest(r, &highest, l.is_before);
+	} else {
+		plan_builder_free(&r->fresh);
+	}
+	return err;
+}
+
+void replica_leave_disk(struct replica *r)
+{
+	if (r->fresh != NULL && r->config.disk != NULL)
+		plan_disk_base_abort(r->config.disk);
+	r->config.disk = NULL;
+}
+
+static enum veer_err skip_object(void *ctx, const struct feed_change *change, struct veer_diag *diag)
+{
+	(void)ctx;
+	(void)change;
+	(void)diag;
+	return VEER_OK;
+}
+
+static enum veer_err note_position(void *ctx, const struct history_position *at, struct veer_diag *diag)
+{
+	struct history_position *out = ctx;
+	(void)diag;
+	*out = *at;
+	return VEER_OK;
+}
+
+enum veer_err replica_use_disk(struct replica *r, struct plan_disk *disk)
+{
+	static const struct plan_disk_sink sink = {skip_object, note_position};
+	struct history_position at = {.revision = 0};
+	struct veer_diag diag = {.text = ""};
+	if (r->fresh != NULL)
+		return VEER_EBUSY;
+	enum veer_err err = plan_disk_load(disk, &sink, &at, &diag);
+	if (err != VEER_OK && err != VEER_ENOTFOUND)
+		log_error(r->config.log, "the saved plan is refused", LOG_STR("reason", diag.text));
+	if (err != VEER_OK || at.revision != r->at.revision || strcmp(at.lineage, r->at.lineage) != 0)
+		plan_disk_lose(disk);
+	r->config.disk = disk;
+	return VEER_OK;
+}
+
+static enum veer_err on_hello(void *ctx, const struct feed_hello *hello, struct veer_diag *diag)
+{
+	return replica_hear_hello(ctx, hello, diag);
+}
+
+static void on_counted(void *ctx, const struct digest_pair *added)
+{
+	struct replica *r = ctx;
+	digest_pair_add(&r->added, added);
+}
+
+static void drop_pending(struct replica *r)
+{
+	r->first = r->last = NULL;
+	r->added = (struct digest_pair){0};
+	arena_reset(r->arena);
+}
+
+/* Give up what was not committed. */
+static void drop_stream(struct replica *r)
+{
+	if (r->fresh != NULL && r->config.disk != NULL)
+		plan_disk_base_abort(r->config.disk);
+	plan_builder_free(&r->fresh);
+	r->is_fresh_behind = false;
+	drop_pending(r);
+}
+
+static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	drop_stream(r);
+	r->fresh = new_builder(r);
+	if (r->fresh == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	if (r->config.disk != NULL)
+		plan_disk_base_begin(r->config.disk);
+	return VEER_OK;
+}
+
+/* Keep a change until its commit. */
+static enum veer_err hold(struct replica *r, const struct feed_change *change, struct veer_diag *diag)
+{
+	struct pending *p = arena_alloc(r->arena, sizeof *p);
+	char *key = arena_dup(r->arena, change->key, change->key_len + 1);
+	uint8_t *value = change->is_del
+				 ? NULL
+				 : arena_dup(r->arena, change->value, change->value_len > 0 ? change->value_len : 1);
+	if (p == NULL || key == NULL || (value == NULL && !change->is_del))
+		return veer_fail(diag, VEER_ENOMEM, "a commit of more than %d bytes, or out of memory", COMMIT_BYTES);
+	p->change = *change;
+	p->change.key = key;
+	p->change.value = value;
+	if (r->last != NULL)
+		r->last->next = p;
+	else
+		r->first = p;
+	r->last = p;
+	return VEER_OK;
+}
+
+static enum veer_err on_change(void *ctx, const struct feed_change *change, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	if (r->fresh == NULL)
+		return r->at.revision > 0 && !r->is_half
+			       ? hold(r, change, diag)
+			       : veer_fail(diag, VEER_EINVAL, "a change before any full state");
+	if (change->is_del && !r->is_fresh_behind)
+		return veer_fail(diag, VEER_EINVAL, "a del within a full state");
+	if (r->config.disk != NULL && !r->is_fresh_behind)
+		plan_disk_base_put(r->config.disk, change);
+	return apply(r, r->fresh, change, diag);
+}
+
+static enum veer_err commit_pending(struct replica *r, int64_t revision, struct veer_diag *diag)
+{
+	const struct plan *plan;
+	struct retire_list retired = {0};
+	struct history_position next;
+	enum veer_err err = VEER_OK;
+	replica_next(r, revision, &r->at, &next);
+	plan_builder_set_lineage(r->builder, next.lineage);
+	for (const struct pending *p = r->first; p != NULL && err == VEER_OK; p = p->next)
+		err = apply(r, r->builder, &p->change, diag);
+	if (err == VEER_OK)
+		err = plan_builder_commit(r->builder, revision, &plan, &retired);
+	if (err != VEER_OK) {
+		r->is_half = true; /* until the next full state, which this ends the stream for */
+		return veer_fail(diag, err, "revision %lld cannot be applied: %s", (long long)revision,
+				 veer_err_text(err));
+	}
+	replica_set_position(r, &next);
+	r->config.publish(r->config.ctx, plan, &retired);
+	for (const struct pending *p = r->first; p != NULL && r->config.disk != NULL; p = p->next)
+		plan_disk_journal_add(r->config.disk, &p->change);
+	if (r->config.disk != NULL)
+		plan_disk_journal_commit(r->config.disk, &r->at);
+	drop_pending(r);
+	return VEER_OK;
+}
+
+/* A commit on top of what is served. */
+static enum veer_err go_on(struct replica *r, int64_t revision, struct veer_diag *diag)
+{
+	if (!r->stream.is_continuation)
+		return veer_fail(diag, VEER_EINVAL, "another history than what is served, but no reset");
+	if (r->is_half)
+		return veer_fail(diag, VEER_EINVAL, "a commit on top of one that could not be applied");
+	return revision > r->at.revision ? commit_pending(r, revision, diag)
+					 : veer_fail(diag, VEER_ESTALE, "revision %lld after %lld", (long long)revision,
+						     (long long)r->at.revision);
+}
+
+/*
+ * What follows an older full state up to the revision that hello named is a part of it: nothing is shown before. The
+ * disk cannot take it so, and gets the next one.
+ */
+static void wait_for_more(struct replica *r)
+{
+	if (r->config.disk != NULL && !r->is_fresh_behind)
+		plan_disk_base_abort(r->config.disk);
+	r->is_fresh_behind = true;
+}
+
+/* The full state is whole at `revision`. */
+static enum veer_err take_full_state(struct replica *r, int64_t revision, struct veer_diag *diag)
+{
+	struct history_position next;
+	replica_next(r, revision, NULL, &next);
+	bool is_behind = r->is_fresh_behind;
+	enum veer_err err = switch_builder(r, &next, true, diag);
+	if (err != VEER_OK)
+		return err;
+	drop_pending(r);
+	r->is_fresh_behind = false;
+	if (r->config.disk != NULL && is_behind)
+		plan_disk_lose(r->config.disk);
+	else if (r->config.disk != NULL)
+		plan_disk_base_commit(r->config.disk, &r->at);
+	return VEER_OK;
+}
+
+static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	enum veer_err err = VEER_OK;
+	if (r->fresh == NULL)
+		err = go_on(r, revision, diag);
+	else if (revision >= r->stream.revision)
+		err = take_full_state(r, revision, diag);
+	else
+		wait_for_more(r);
+	if (err == VEER_OK && r->fresh == NULL && revision >= r->stream.revision)
+		r->stream.is_reached = true;
+	return err;
+}
+
+/* The revision that hello named may be one that changed nothing of what is fed: then no commit tells that it is
+ * reached. */
+static enum veer_err on_heartbeat(void *ctx, int64_t revision, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	if (r->is_fresh_behind && revision >= r->stream.revision)
+		return take_full_state(r, revision, diag);
+	if (r->fresh == NULL && r->stream.is_continuation && revision >= r->stream.revision)
+		r->stream.is_reached = true;
+	return VEER_OK;
+}
+
+/*
+ * Shorter TTLs now, at the revision that is served: a plan of the same revision in its place. While a full state comes
+ * in, the plan in use is the old one; the next one gets the set when it is made.
+ */
+static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t count, struct veer_diag *diag)
+{
+	struct replica *r = ctx;
+	const struct plan *plan;
+	struct retire_list retired = {0};
+	void *copy = calloc(count + 1, sizeof *r->doubts);
+	if (copy == NULL)
+		return veer_fail(diag, VEER_ENOMEM, "out of memory");
+	free(r->doubts);
+	r->doubts = copy;
+	r->doubt_count = count;
+	for (size_t i = 0; i < count; i++)
+		memcpy(r->doubts[i], endpoints[i], strnlen(endpoints[i], MODEL_ENDPOINT_KEY_MAX));
+	if (r->at.revision == 0 || r->is_half || !doubt(r, r->builder))
+		return VEER_OK;
+	if (plan_builder_commit(r->builder, r->at.revision, &plan, &retired) == VEER_OK)
+		r->config.publish(r->config.ctx, plan, &retired);
+	else /* with the next commit, then */
+		log_error(r->config.log, "memory is out: some answers keep their TTL while in doubt");
+	return VEER_OK;
+}
+
+size_t replica_doubts(const struct replica *r)
+{
+	return r->doubt_count;
+}
+
+const struct feed_sink *replica_sink(void)
+{
+	static const struct feed_sink sink = {on_hello, on_reset,     on_change, on_commit,
+					      on_doubt, on_heartbeat, on_counted};
+	return &sink;
+}
+
+void replica_stream_ended(struct replica *r)
+{
+	drop_stream(r);
+	r->stream.is_reached = false;
+}
+
+bool replica_is_current(const struct replica *r)
+{
+	return r->stream.is_reached && !r->is_half;
+}
+
+/* Without memory some answers keep the short TTL until their policy is compiled for another reason. */
+void replica_trust(struct replica *r)
+{
+	const struct plan *plan;
+	struct retire_list retired = {0};
+	if (!r->is_saved_in_doubt)
+		return;
+	r->is_saved_in_doubt = false;
+	if (r->at.revision == 0 || r->is_half || plan_builder_set_all_in_doubt(r->builder, false) != VEER_OK)
+		return;
+	if (plan_builder_commit(r->builder, r->at.revision, &plan, &retired) == VEER_OK)
+		r->config.publish(r->config.ctx, plan, &retired);
+}
+
+bool replica_needs_base(const struct replica *r)
+{
+	return r->config.disk != NULL && r->fresh == NULL && r->at.revision > 0 && plan_disk_needs_base(r->config.disk);
+}
+
+bool replica_has_room(const struct replica *r)
+{
+	return r->config.disk != NULL && plan_disk_has_room(r->config.disk);
+}
+
+void replica_serving(const struct replica *r, struct history_position *at, size_t *zones)
+{
+	struct plan_builder_stats stats;
+	plan_builder_stats(r->builder, &stats);
+	*at = r->at;
+	*zones = stats.zones;
+}
+
+enum veer_err replica_set_geo(struct replica *r, struct geo_table *geo)
+{
+	const struct plan *plan;
+	struct retire_list retired = {0};
+	enum veer_err err = plan_builder_set_geo(r->builder, geo);
+	if (err != VEER_OK || r->at.revision == 0 || r->is_half)
+		return err;
+	/* The locations are in force with the next commit at the latest; now, if memory allows. */
+	if (plan_builder_commit(r->builder, r->at.revision, &plan, &retired) == VEER_OK)
+		r->config.publish(r->config.ctx, plan, &retired);
+	return VEER_OK;
+}

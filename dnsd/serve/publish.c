@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Publication of plans. See publish.h. */
+#include "dnsd/serve/publish.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POLL_MS 1     /* until all workers are seen on the newest plan */
+#define RECLAIM_MS 20 /* until what was retired can be released */
+
+struct publisher {
+	struct daemon *daemon;
+	struct rcu *rcu;
+	struct veer_listen *addresses;
+	size_t address_count;
+	unsigned worker_count;
+	struct sockets sockets;
+	struct sockets_given given;
+	bool is_held;            /* the workers are not started by the first plan, but by publisher_start() */
+	struct workers *workers; /* NULL before the first plan */
+	const struct plan *plan;
+	struct worker_config config;
+	struct retire_list kept; /* could not be handed over for want of memory: goes with the next plan */
+	struct loop_timer timer;
+	int64_t received_ns; /* of the newest plan's commit */
+	bool is_frozen;
+	const struct plan *next; /* came while frozen; NULL: none */
+	int64_t next_received_ns;
+	bool is_applied;
+	publisher_applied_fn *on_applied;
+	void *applied_ctx;
+};
+
+struct publisher *publisher_new(struct daemon *daemon, const struct veer_listen *addresses, size_t count,
+				unsigned workers, const struct tcp_limits *tcp)
+{
+	struct publisher *p = calloc(1, sizeof *p);
+	if (p == NULL)
+		return NULL;
+	p->daemon = daemon;
+	p->worker_count = workers;
+	p->config.tcp = *tcp;
+	p->address_count = count;
+	p->addresses = calloc(count + 1, sizeof *addresses);
+	p->rcu = rcu_new(workers);
+	struct responder_config nothing = {.nsid_len = 0};
+	if (p->addresses == NULL || p->rcu == NULL || publisher_set_config(p, &nothing) != VEER_OK) {
+		publisher_free(&p);
+		return NULL;
+	}
+	memcpy(p->addresses, addresses, count * sizeof *addresses);
+	return p;
+}
+
+void publisher_free(struct publisher **publisher)
+{
+	struct publisher *p = *publisher;
+	if (p == NULL)
+		return;
+	loop_timer_cancel(p->daemon->loop, &p->timer);
+	workers_stop(&p->workers);
+	sockets_close(&p->sockets);
+	sockets_given_close(&p->given);
+	rcu_free(&p->rcu);
+	retire_release(&p->kept);
+	free((void *)(uintptr_t)atomic_load(&p->config.newest));
+	free(p->addresses);
+	free(p);
+	*publisher = NULL;
+}
+
+enum veer_err publisher_set_config(struct publisher *p, const struct responder_config *config)
+{
+	struct responder_config *copy = malloc(sizeof *copy);
+	if (copy == NULL || retire_reserve(&p->kept, 1) != VEER_OK) {
+		free(copy);
+		return VEER_ENOMEM;
+	}
+	*copy = *config;
+	/* release: with its content. The old one is released with what the next plan replaces: workers take both alike
+	 */
+	const struct responder_config *old = atomic_exchange_explicit(&p->config.newest, copy, memory_order_acq_rel);
+	retire_add(&p->kept, (void *)(uintptr_t)old, NULL);
+	return VEER_OK;
+}
+
+void publisher_on_applied(struct publisher *p, publisher_applied_fn *fn, void *ctx)
+{
+	p->on_applied = fn;
+	p->applied_ctx = ctx;
+}
+
+/* "127.0.0.1@5300 ::1@5300": what is really bound. */
+static void listen_text(const struct sockets *s, char *out, size_t size)
+{
+	size_t len = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < s->address_count && len + 1 < size; i++) {
+		char text[VEER_LISTEN_TEXT_SIZE];
+		veer_listen_print(&s->addresses[i], true, text);
+		int n = snprintf(out + len, size - len, "%s%s", i > 0 ? " " : "", text);
+		len += n > 0 ? (size_t)n : 0;
+	}
+}
+
+void publisher_show(struct publisher *p, struct tap *tap)
+{
+	p->config.tap = tap;
+}
+
+void publisher_count_zones(struct publisher *p, uint32_t limit)
+{
+	p->config.zone_limit = limit;
+}
+
+void publisher_hold(struct publisher *p, struct sockets_given *given)
+{
+	p->is_held = true;
+	p->given = *given;
+	*given = (struct sockets_given){0};
+}
+
+void publisher_unhold(struct publisher *p)
+{
+	p->is_held = false;
+}
+
+enum veer_err publisher_check(const struct publisher *p, struct veer_diag *diag)
+{
+	return sockets_check(p->addresses, p->address_count, &p->given, diag);
+}
+
+enum veer_err publisher_start(struct publisher *p, struct veer_diag *diag)
+{
+	char text[1024];
+	enum veer_err err = sockets_open(p->addresses, p->address_count, p->worker_count, &p->given, &p->sockets, diag);
+	if (err != VEER_OK)
+		return err;
+	err = workers_start(&p->sockets, p->rcu, &p->config, &p->workers);
+	if (err != VEER_OK) {
+		sockets_close(&p->sockets);
+		return veer_fail(diag, err, "cannot start workers: %s", veer_err_text(err));
+	}
+	p->is_held = false;
+	listen_text(&p->sockets, text, sizeof text);
+	daemon_ready(p->daemon,
+		     LOG_FIELDS(LOG_STR("listen", text), LOG_INT("workers", p->worker_count),
+				LOG_INT("revision", p->plan->revision), LOG_INT("zones", p->plan->zones.count)));
+	return VEER_OK;
+}
+
+/* Look whether the plan has reached everybody and what can be released; come again while something is open. */
+static void check(void *ctx)
+{
+	struct publisher *p = ctx;
+	if (!p->is_applied && rcu_is_applied(p->rcu)) {
+		int64_t took_ns = veer_clock_monotonic_ns(loop_clock(p->daemon->loop)) - p->received_ns;
+		p->is_applied = true;
+		if (p->on_applied != NULL)
+			p->on_applied(p->applied_ctx, p->plan, took_ns / 1000);
+	}
+	size_t left = rcu_reclaim(p->rcu);
+	if (!p->is_applied || left > 0)
+		(void)loop_timer_set(p->daemon->loop, &p->timer, p->is_applied ? RECLAIM_MS : POLL_MS, check, p);
+}
+
+/* Append `from` to what is kept; what even now does not fit is never released. */
+static void keep(struct publisher *p, struct retire_list *from)
+{
+	if (retire_reserve(&p->kept, from->count) != VEER_OK) {
+		log_error(p->daemon->log, "memory is out: replaced data is not released");
+		return;
+	}
+	for (size_t i = 0; i < from->count; i++)
+		retire_add(&p->kept, from->items[i].ptr, from->items[i].fn);
+	from->count = 0;
+	retire_release(from);
+}
+
+/* Publish, and hand over what only earlier plans reach; without memory for that, it goes with the next plan. */
+static void hand_over(struct publisher *p, struct retire_list *retired)
+{
+	if (p->kept.count > 0) {
+		keep(p, retired);
+		(void)rcu_publish(p->rcu, p->plan, &p->kept);
+	} else if (rcu_publish(p->rcu, p->plan, retired) != VEER_OK) {
+		keep(p, retired);
+	}
+}
+
+enum veer_err publisher_publish(struct publisher *p, const struct plan *plan, struct retire_list *retired,
+				int64_t received_ns, struct veer_diag *diag)
+{
+	if (p->is_frozen) {
+		p->next = plan;
+		p->next_received_ns = received_ns;
+		keep(p, retired);
+		return VEER_OK;
+	}
+	p->plan = plan;
+	p->received_ns = received_ns;
+	p->is_applied = false;
+	hand_over(p, retired);
+	enum veer_err err = p->workers == NULL && !p->is_held ? publisher_start(p, diag) : VEER_OK;
+	check(p);
+	return err;
+}
+
+void publisher_freeze(struct publisher *p)
+{
+	p->is_frozen = true;
+}
+
+void publisher_thaw(struct publisher *p)
+{
+	struct retire_list none = {0};
+	const struct plan *next = p->next;
+	p->is_frozen = false;
+	p->next = NULL;
+	if (next != NULL) /* not the first: nothing can fail */
+		(void)publisher_publish(p, next, &none, p->next_received_ns, NULL);
+}
+
+void publisher_totals(const struct publisher *p, struct count_totals *out)
+{
+	*out = (struct count_totals){0};
+	if (p->workers != NULL)
+		workers_totals(p->workers, out);
+}
+
+bool publisher_is_alive(struct publisher *p)
+{
+	bool is_alive = p->workers == NULL || rcu_is_applied(p->rcu);
+	rcu_advance(p->rcu);
+	return is_alive;
+}
+
+struct workers *publisher_workers(struct publisher *p)
+{
+	return p->workers;
+}
+
+const struct sockets *publisher_sockets(const struct publisher *p)
+{
+	return &p->sockets;
+}
+
+void publisher_kernel_drops(const struct publisher *p, struct kernel_drops *out)
+{
+	sockets_count_drops(&p->sockets, out);
+}
+
+const struct plan *publisher_plan(const struct publisher *p)
+{
+	return p->plan;
+}
+
+int64_t publisher_received_ns(const struct publisher *p)
+{
+	return p->received_ns;
+}

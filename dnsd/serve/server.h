@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The name server's control side: makes plans from zone files or from the feed, publishes them, and starts the workers
+ * as soon as there is one. Nothing listens before.
+ *
+ * Threads: the control thread, which runs the loop.
+ */
+#ifndef VEER_DNSD_SERVE_SERVER_H
+#define VEER_DNSD_SERVE_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/daemon.h"
+#include "base/privilege.h"
+#include "dnsd/serve/admission.h"
+
+/* What the command line and the configuration file say. Zero it, set the defaults by server_options_default(). */
+struct server_options {
+	struct args_list listen;        /* ADDR@PORT */
+	struct args_list zones;         /* ORIGIN=FILE */
+	struct args_list geoip;         /* FILE */
+	const char *feed;               /* URL[,URL...] or NULL */
+	const char *state;              /* directory or NULL */
+	const char *token_file;         /* or NULL */
+	const char *ca_file;            /* PEM bundle for the feed's TLS; NULL: the system's */
+	const char *nsid;               /* text, or NULL: not told */
+	const char *cookie_secret_file; /* or NULL: a random secret */
+	const char *metrics;            /* ADDR:PORT, or NULL: not served */
+	const char *control;            /* path of the control socket, or NULL: in the state's directory */
+	bool adopt_store;               /* follow the first store that comes, whatever it is */
+	bool replace;                   /* take the place of the server that runs there */
+	const char *query_log;          /* a file, "-", or NULL: none */
+	int64_t query_log_sample;       /* one query of so many */
+	const char *dnstap;             /* "unix:PATH", or NULL: none */
+	int64_t dnstap_sample;
+	bool check_config;    /* only look: see server_check() */
+	int64_t zone_metrics; /* zones with counters of their own */
+	int64_t workers;
+	struct admission_options admission;
+	struct privilege_names names; /* who to be; main() has seen to it */
+};
+
+struct server;
+
+/* One worker a CPU that this process may run on. */
+void server_options_default(struct server_options *options);
+
+/*
+ * Check everything that can be wrong with the options, and load zone files, locations and the saved plan.
+ * Ownership: `*out` is the caller's; `daemon` and `options` are borrowed. Errors: with the reason in the diag.
+ */
+enum veer_err server_new(struct daemon *daemon, const struct server_options *options, struct server **out,
+			 struct veer_diag *diag);
+
+/*
+ * Is everything that the options name there and readable? The same as server_new(), but what answers could do without
+ * is an error, too; no socket is opened and no other process is disturbed. Errors: with the first reason in the diag.
+ */
+enum veer_err server_check(struct daemon *daemon, const struct server_options *options, struct veer_diag *diag);
+
+/* Begin: serve what is there already, connect to the feed. Errors: an address cannot be listened on, VEER_ENOMEM; diag.
+ */
+enum veer_err server_start(struct server *server, struct veer_diag *diag);
+
+/* SIGHUP: read zone files and locations again; what is broken is logged, and what was served stays. */
+void server_reload(struct server *server);
+
+/* For the watchdog: has every worker ended a turn, or waited, since the last call? */
+bool server_is_alive(struct server *server);
+
+/* Why the loop was stopped from within (enrolment refused, an address that is taken); VEER_OK when it was not. */
+enum veer_err server_failed(const struct server *server, struct veer_diag *diag);
+
+/* Stop the workers, write what is to be kept, release everything. */
+void server_free(struct server **server);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The name server's metrics as Prometheus text, from counters and a few facts.
+ *
+ * Threads: pure.
+ */
+#ifndef VEER_DNSD_TAP_METRICS_H
+#define VEER_DNSD_TAP_METRICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "dnsd/packet/count.h"
+#include "dnsd/tap/tap.h"
+
+#define METRICS_ZONES_MAX 1000
+#define METRICS_TEXT_MAX (2 << 20) /* bytes; the families are fixed, and so is the number of zones, so they fit */
+
+/* What is not counted by workers. Zero before the first plan. */
+struct metrics_facts {
+	int64_t revision;           /* of the plan */
+	double age_s;               /* since its commit was received */
+	uint64_t zones;             /* served */
+	uint64_t rrsets;            /* held, all versions */
+	uint64_t workers;           /* threads */
+	struct kernel_drops drops;  /* by the kernel */
+	bool has_feed;              /* what follows is of a server with a feed */
+	bool quarantined[3];        /* a store is not followed: unknown, abandoned, zone_lost */
+	uint64_t location_networks; /* in the location table; 0: there is none */
+	uint64_t location_policies; /* that ask where clients are */
+	double feed_age_s;          /* since the feed was heard; negative: no feed, or never */
+};
+
+/* Begin the family of queries by zone: once, before the zones. */
+void metrics_zones(struct buf *out);
+/* One zone's part of it. `name`: wire format. */
+void metrics_zone(const uint8_t *name, uint64_t queries, struct buf *out);
+
+/* What was done with queries that were to be written down. */
+void metrics_taps(const struct tap_stats *taps, struct buf *out);
+
+/* Append everything else to `out`. */
+void metrics_write(const struct count_totals *totals, const struct metrics_facts *facts, struct buf *out);
+
+#endif

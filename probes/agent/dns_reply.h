@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One DNS question and what a server makes of it (RFC 1035 4, RFC 5452 9.1), as bytes.
+ *
+ * Threads: pure functions. Replies are hostile: names are decompressed with pointers that only go back, nothing is
+ * allocated, and the work is linear in the length.
+ */
+#ifndef VEER_PROBES_AGENT_DNS_REPLY_H
+#define VEER_PROBES_AGENT_DNS_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zones/dns/name.h"
+#include "zones/model/model.h"
+
+#define DNS_QUERY_MAX (12 + NAME_WIRE_MAX + 4)
+
+/* The query, recursion desired, without EDNS, into `out`; its length. */
+size_t dns_query_write(const struct model_check_dns *dns, uint16_t id, uint8_t out[DNS_QUERY_MAX]);
+
+enum dns_verdict {
+	DNS_OTHER,     /* not a reply to this query: another id or question. Wait for the right one */
+	DNS_BROKEN,    /* one to this query, but malformed */
+	DNS_TRUNCATED, /* ask again over TCP */
+	DNS_RCODE,     /* another rcode than expected */
+	DNS_MISSING,   /* the expected records are not among the answers */
+	DNS_GOOD,
+};
+
+/* What was seen on the way; zeros as far as it was not reached. */
+struct dns_seen {
+	uint16_t rcode;
+	uint32_t record_count; /* of the type that was asked for, in the answer section */
+	uint32_t match_count;  /* of the expected records, those that came */
+};
+
+/* Judge a message of `len` bytes. Over TCP the truncation bit means nothing. */
+enum dns_verdict dns_reply_judge(const struct model_check_dns *dns, uint16_t id, bool is_tcp, const uint8_t *data,
+				 size_t len, struct dns_seen *seen);
+
+/* "NXDOMAIN", or "RCODE11". Static storage, or `out` of 16 bytes. */
+const char *dns_reply_rcode_text(uint16_t rcode, char *out);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of rdata_text: what its readers of fields share. For rdata_*.c only. */
+#ifndef VEER_ZONES_DNS_RDATA_IMPL_H
+#define VEER_ZONES_DNS_RDATA_IMPL_H
+
+#include "base/bytes.h"
+#include "zones/dns/rdata_form.h"
+#include "zones/dns/rdata_text.h"
+
+/* RDATA being read from text. The first error stays: what is read after it is of no account. */
+struct rdata_reader {
+	const char *at; /* the text that is left */
+	const uint8_t *origin;
+	struct byte_writer w;
+	const char *what; /* what is wrong; NULL while nothing is */
+	bool is_out_of_memory;
+};
+
+/* A word of the text, in place. */
+struct rdata_word {
+	const char *text; /* without its quotation marks */
+	size_t len;
+	bool is_quoted;
+};
+
+/* Note what is wrong, unless something was before. Returns false. */
+bool rdata_fail(struct rdata_reader *r, const char *what);
+
+/* Is there another word? */
+bool rdata_has_word(struct rdata_reader *r);
+
+/* The next word; it must be there. rdata_plain_word(): and have no quotation marks. */
+bool rdata_word(struct rdata_reader *r, struct rdata_word *out);
+bool rdata_plain_word(struct rdata_reader *r, struct rdata_word *out);
+
+/* Decode a word's escapes (RFC 1035 5.1) from `*text` on: the next octet, or -1 for a malformed escape. */
+int rdata_octet(const char **text, const char *end);
+
+/* Append a word's octets, its escapes decoded; behind their length when `has_length`. */
+bool rdata_write_word(struct rdata_reader *r, const struct rdata_word *word, bool has_length);
+
+/* A decimal number up to `max` in a word. */
+bool rdata_number(const char *text, size_t len, uint32_t max, uint32_t *out);
+/* The next word as a number, written in `octets` (1, 2 or 4) octets. */
+bool rdata_read_number(struct rdata_reader *r, size_t octets, uint32_t *out);
+
+/* The next word as a domain name. */
+bool rdata_read_name(struct rdata_reader *r);
+/* An address in a word. */
+bool rdata_write_ipv4(struct rdata_reader *r, const char *text, size_t len);
+bool rdata_write_ipv6(struct rdata_reader *r, const char *text, size_t len);
+
+/* Octets in hex or base64, from one word or (rest) from all that are left, at least one octet. */
+bool rdata_write_hex(struct rdata_reader *r, const char *text, size_t len);
+bool rdata_read_hex_rest(struct rdata_reader *r);
+bool rdata_write_base64(struct rdata_reader *r, const char *text, size_t len);
+bool rdata_read_base64_rest(struct rdata_reader *r);
+int rdata_hex_digit(char c);
+
+/* Fields with a form of their own. */
+bool rdata_read_location(struct rdata_reader *r);
+bool rdata_read_prefixes(struct rdata_reader *r);
+bool rdata_read_params(struct rdata_reader *r);
+bool rdata_read_special(struct rdata_reader *r, enum rdata_field field);
+
+/* RDATA being printed. */
+struct rdata_printer {
+	struct byte_reader in;
+	struct buf *out;
+	const char *what; /* what is wrong with the octets; NULL while nothing is */
+	bool has_word;    /* something is printed: a blank comes first */
+	bool is_other;    /* right as it is, but of a version or kind that has no text */
+};
+
+/* Note that the octets are of a version or kind without text of its own. Returns false. */
+bool rdata_print_other(struct rdata_printer *p);
+/* Note what is wrong with the octets. Returns false. */
+bool rdata_print_fail(struct rdata_printer *p, const char *what);
+/* A blank between words. */
+void rdata_print_blank(struct rdata_printer *p);
+void rdata_print_hex(struct rdata_printer *p, const uint8_t *data, size_t len);
+void rdata_print_base64(struct rdata_printer *p, const uint8_t *data, size_t len);
+/* Octets in quotation marks. */
+void rdata_print_quoted(struct buf *out, const uint8_t *data, size_t len);
+bool rdata_print_name(struct rdata_printer *p);
+void rdata_print_address(struct rdata_printer *p, int family, const uint8_t *data);
+
+bool rdata_print_location(struct rdata_printer *p);
+bool rdata_print_prefixes(struct rdata_printer *p);
+bool rdata_print_params(struct rdata_printer *p);
+bool rdata_print_special(struct rdata_printer *p, enum rdata_field field);
+
+/* Names of numbers: "RSASHA256" to 8, "PKIX" to 1, "SHA256" to 2, in any case. */
+bool rdata_algorithm_named(const char *text, size_t len, uint32_t *out);
+bool rdata_digest_named(const char *text, size_t len, uint32_t *out);
+bool rdata_cert_type_named(const char *text, size_t len, uint32_t *out);
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The model: sites, checks, pools with their endpoints, policies and verdicts as typed values, read from the JSON of
+ * docs/formats.md, section 1. Each reader validates one object by itself; references between objects are checked by
+ * who commits (the API) and tolerated when dangling by who compiles (a pool that is not there has no endpoint).
+ *
+ * Ownership: everything a reader returns lives in the arena passed to it, and copies what it needs of the JSON.
+ * Errors: VEER_EINVAL or VEER_ERANGE with the JSON pointer in the diag; VEER_ENOMEM.
+ * Threads: pure functions.
+ */
+#ifndef VEER_ZONES_MODEL_MODEL_H
+#define VEER_ZONES_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+
+#define MODEL_NAME_MAX 63          /* a DNS label */
+#define MODEL_ENDPOINT_KEY_MAX 127 /* POOL/NAME */
+#define MODEL_ENDPOINTS_MAX 1000   /* in one pool */
+#define MODEL_CHECKS_MAX 16        /* of one pool */
+#define MODEL_NODES_MAX 2048       /* in one policy: two lists of MODEL_LIST_MAX nodes fit */
+#define MODEL_DEPTH_MAX 8          /* of one policy's tree */
+#define MODEL_LIST_MAX 1024        /* elements of one list of a policy: children, rules, codes */
+#define MODEL_AGENTS_MAX 64        /* assigned to one check */
+#define MODEL_PARTS_MAX 16         /* of one calculated check */
+
+#define MODEL_BODY_MAX 16384    /* bytes of a check's request body */
+#define MODEL_EXCHANGE_MAX 1024 /* bytes to send or to expect */
+#define MODEL_PEM_MAX 65536     /* bytes of a CA bundle carried in a check */
+#define MODEL_ARGUMENTS_MAX 32  /* of a program, its path included */
+#define MODEL_ANSWERS_MAX 16    /* expected of DNS */
+
+/* Is `name` a lower-case DNS label: 1 to 63 of a-z 0-9 -, no hyphen at either end? */
+bool model_is_name(const char *name);
+
+struct model_site {
+	const char *name;
+	const char *region;
+	const char *failure_domain; /* what goes down with it; NULL: it stands alone */
+	double latitude;            /* degrees, north positive; meaningful only if has_location */
+	double longitude;           /* degrees, east positive */
+	bool has_location;
+	bool is_in; /* administrative state */
+};
+
+/* What carries a check out (docs/formats.md, section 1). The numbers never leave the process. */
+enum model_check_kind {
+	MODEL_CHECK_HTTP,
+	MODEL_CHECK_HTTPS,
+	MODEL_CHECK_TCP,
+	MODEL_CHECK_TLS,
+	MODEL_CHECK_ICMP,
+	MODEL_CHECK_DNS,
+	MODEL_CHECK_GRPC,
+	MODEL_CHECK_UDP,
+	MODEL_CHECK_EXEC,
+	MODEL_CHECK_PUSH,       /* not probed: an application says how it is */
+	MODEL_CHECK_CALCULATED, /* not probed: follows from other checks of the same endpoint */
+	MODEL_CHECK_KIND_COUNT
+};
+
+/* "http", "https" and so on. Static storage. */
+const char *model_check_kind_text(enum model_check_kind kind);
+
+struct model_status_range {
+	uint16_t first; /* inclusive */
+	uint16_t last;  /* inclusive */
+};
+
+/* Bytes of any value; `data` is NULL when there are none. */
+struct model_bytes {
+	const uint8_t *data;
+	uint32_t len;
+};
+
+enum model_http_version {
+	MODEL_HTTP_DEFAULT, /* 1.1; https to a server that speaks nothing but 2: that */
+	MODEL_HTTP_1_1,     /* nothing else */
+	MODEL_HTTP_2,       /* https: nothing else; http: with prior knowledge (RFC 9113 3.3) */
+	MODEL_HTTP_ANY,     /* https: what both sides prefer, by ALPN; http: 1.1 */
+};
+
+/* HTTP and HTTPS; of gRPC `host` only. */
+struct model_check_http {
+	const char *method;         /* GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS */
+	const char *path;           /* starts with / */
+	const char *host;           /* NULL: the endpoint's address */
+	const char *const *headers; /* "Name: value", ended by NULL; never NULL itself */
+	struct model_bytes body;    /* of the request */
+	const struct model_status_range *expect_status;
+	uint32_t expect_status_count;
+	const char *body_contains; /* NULL: not asked for */
+	const char *body_regex;    /* NULL: not asked for; POSIX extended, base/regex.h */
+	uint32_t follow_redirects; /* at most so many, 0 to 5 */
+	enum model_http_version version;
+};
+
+/* HTTPS, TLS, and gRPC where `is_used`. */
+struct model_check_tls {
+	bool is_used;
+	const char *sni; /* NULL: host, else the endpoint's address */
+	bool verify;
+	bool resumes;            /* sessions of earlier probes */
+	const char *ca_file;     /* a PEM bundle on the agent's host; with ca_pem NULL too: the system's */
+	const char *ca_pem;      /* a PEM bundle in the check itself */
+	uint32_t cert_warn_days; /* 0: off; the certificate ends in less: a warning */
+	uint32_t cert_fail_days; /* 0: off; in less: a failure */
+};
+
+/* TCP, TLS and UDP: what to say, and what must be in the reply. */
+struct model_check_exchange {
+	struct model_bytes send;
+	struct model_bytes expect;
+};
+
+struct model_check_dns {
+	const uint8_t *name; /* wire format, NUL-ended labels (zones/dns/name.h), in lower case */
+	const char *name_text;
+	uint16_t type;
+	uint16_t rcode;                    /* that is expected */
+	const struct model_bytes *answers; /* RDATA in canonical form; what is expected, none: anything */
+	const char *const *answer_texts;   /* the same as it was written */
+	uint32_t answer_count;
+	bool is_all;      /* all of them must come; otherwise one is enough */
+	bool is_tcp_only; /* do not even try UDP */
+};
+
+struct model_check_exec {
+	const char *const *argv; /* ended by NULL; argv[0] is an absolute path */
+	uint32_t argc;
+};
+
+struct model_check {
+	const char *name;
+	enum model_check_kind kind;
+	uint16_t port; /* 0: the kind has none */
+	uint32_t interval_ms;
+	uint32_t timeout_ms;
+	uint32_t max_latency_ms; /* a success that is slower is a failure; 0: off */
+	bool is_inverted;        /* success and failure exchange */
+	bool keeps_connection;   /* reuse connections: HTTP, HTTPS, gRPC */
+	uint32_t fall;           /* failures in a row that make an agent say down */
+	uint32_t rise;           /* successes in a row that make it say up */
+	uint32_t hold_s;         /* a restoration comes at least so long after the removal */
+	uint32_t quorum;         /* agents; 0: floor(N/2)+1 */
+	uint32_t regions;        /* of the agreeing agents, at least */
+	bool is_warning;
+	struct model_check_http http;
+	struct model_check_tls tls;
+	struct model_check_exchange exchange;
+	struct model_check_dns dns;
+	const char *grpc_service; /* "" asks for the server as a whole */
+	struct model_check_exec exec;
+	uint32_t ttl_s;         /* PUSH: of one without its own */
+	bool is_down_on_expiry; /* PUSH: silence after that is down, not unknown */
+	const char *const *of;  /* CALCULATED: names of checks */
+	uint32_t of_count;
+	uint32_t need; /* CALCULATED: so many of them must be up; 0: all */
+};
+
+enum model_address_kind { MODEL_ADDRESS_IPV4, MODEL_ADDRESS_IPV6, MODEL_ADDRESS_HOST };
+
+struct model_endpoint {
+	const char *name;
+	const char *site;
+	enum model_address_kind kind;
+	const char *address; /* as written: literal, or absolute host name in lower case */
+	uint8_t ip[16];      /* network order; the first 4 for IPv4; unused for a host name */
+	uint16_t weight;
+	uint32_t capacity; /* 0: not stated */
+};
+
+struct model_pool {
+	const char *name;
+	const char *const *checks; /* names */
+	uint32_t check_count;
+	uint32_t min_up;
+	const struct model_endpoint *endpoints;
+	uint32_t endpoint_count;
+};
+
+enum model_node_kind {
+	MODEL_NODE_POOL,     /* all eligible endpoints of `pool` */
+	MODEL_NODE_SPREAD,   /* one of them, by weight */
+	MODEL_NODE_FAILOVER, /* first available child */
+	MODEL_NODE_WEIGHTED, /* one available child, by children's weight */
+	MODEL_NODE_MATCH,    /* first child whose rule matches and that is available; the last child is `else` */
+};
+
+/* What a client must be to match: any of these. Codes are two upper-case letters packed as (first << 8 | second). */
+struct model_rule {
+	const uint16_t *countries; /* ISO 3166-1 alpha-2 */
+	uint32_t country_count;
+	const uint16_t *continents; /* AF AN AS EU NA OC SA */
+	uint32_t continent_count;
+};
+
+struct model_node {
+	enum model_node_kind kind;
+	const char *pool;                  /* POOL and SPREAD */
+	const struct model_node *children; /* FAILOVER, WEIGHTED, MATCH */
+	uint32_t child_count;
+	const uint16_t *weights;        /* WEIGHTED: one a child */
+	const struct model_rule *rules; /* MATCH: one a child, empty for the last when has_else */
+	bool has_else;                  /* MATCH: the last child is the `else` branch */
+};
+
+enum model_all_down { MODEL_ALL_DOWN_ALL, MODEL_ALL_DOWN_LAST, MODEL_ALL_DOWN_SERVFAIL, MODEL_ALL_DOWN_POOL };
+
+struct model_policy {
+	const char *name;
+	uint32_t ttl;         /* seconds */
+	uint32_t ttl_suspect; /* of answers with an endpoint in doubt; at most `ttl` */
+	enum model_all_down when_all_down;
+	const char *fallback_pool; /* MODEL_ALL_DOWN_POOL */
+	const struct model_node *tree;
+};
+
+enum model_state { MODEL_STATE_UNKNOWN, MODEL_STATE_UP, MODEL_STATE_DOWN };
+
+struct model_verdict {
+	const char *endpoint; /* POOL/NAME */
+	enum model_state state;
+	int64_t since_revision;
+};
+
+/* Read a site. */
+enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct model_site *out,
+			       struct veer_diag *diag);
+/* Is the check carried out by agents? */
+bool model_check_is_probed(const struct model_check *check);
+/* Read a check; what is left out has its default afterwards. */
+enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
+				struct veer_diag *diag);
+/* Read a pool with its endpoints. */
+enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct model_pool *out,
+			       struct veer_diag *diag);
+/* Read a policy; its tree is bounded by MODEL_DEPTH_MAX and MODEL_NODES_MAX, its lists by MODEL_LIST_MAX. */
+enum veer_err model_policy_parse(const json_t *object, struct arena *arena, struct model_policy *out,
+				 struct veer_diag *diag);
+/* The same for one that is written now: codes of countries must be countries' (what is stored is read with any). */
+enum veer_err model_policy_parse_new(const json_t *object, struct arena *arena, struct model_policy *out,
+				     struct veer_diag *diag);
+/* Does a rule in the tree ask where the client is? */
+bool model_node_uses_location(const struct model_node *node);
+
+/* Reads `endpoint`, `state` and `since_revision`; ignores the rest, which is for people. */
+enum veer_err model_verdict_parse(const json_t *object, struct arena *arena, struct model_verdict *out,
+				  struct veer_diag *diag);
+
+/* An administrator's word on one endpoint, which beats its verdict. */
+enum model_override_action { MODEL_OVERRIDE_UP, MODEL_OVERRIDE_DOWN, MODEL_OVERRIDE_DRAIN };
+
+struct model_override {
+	const char *endpoint; /* POOL/NAME */
+	enum model_override_action action;
+	const char *owner; /* "" when it is not stated, like the next two */
+	const char *reason;
+	const char *source; /* "maintenance/NAME" when the controller made it; "" by hand */
+	int64_t expires_ns; /* wall clock; 0: never */
+};
+
+/* A scheduled drain. Endpoints are POOL/NAME; pools and sites mean all of their endpoints. */
+struct model_maintenance {
+	const char *name;
+	const char *const *endpoints;
+	uint32_t endpoint_count;
+	const char *const *pools;
+	uint32_t pool_count;
+	const char *const *sites;
+	uint32_t site_count;
+	const char *const *force; /* pools that may be left without endpoints */
+	uint32_t force_count;
+	int64_t starts_ns; /* wall clock, like the next two: from here … */
+	int64_t ends_ns;   /* … up to, not including, here */
+	int64_t until_ns;  /* weekly: no window begins at or after this; 0: for ever */
+	bool is_weekly;    /* the same again every 168 hours */
+	const char *owner;
+	const char *reason;
+};
+
+/* What an administrator sets for all verdicts; the only object of its kind. */
+struct model_settings {
+	bool is_frozen;
+	const char *freeze_owner; /* "" unless frozen, like the next */
+	const char *freeze_reason;
+	bool is_brake_off;
+	uint32_t max_removal_percent; /* 1–100 */
+};
+
+/*
+ * Reads what a name server needs of it and what the controller does; of a stream, so unknown fields are ignored.
+ * Errors as above.
+ */
+enum veer_err model_override_parse(const json_t *object, struct arena *arena, struct model_override *out,
+				   struct veer_diag *diag);
+/* Read a maintenance window. */
+enum veer_err model_maintenance_parse(const json_t *object, struct arena *arena, struct model_maintenance *out,
+				      struct veer_diag *diag);
+/* Read the settings; what is left out has its default afterwards. */
+enum veer_err model_settings_parse(const json_t *object, struct arena *arena, struct model_settings *out,
+				   struct veer_diag *diag);
+/*
+ * Is it maintenance time at `now_ns` (wall clock)? Then `*ends_ns` is when this window ends. Otherwise `*starts_ns` is
+ * when the next one begins, INT64_MAX when none is left.
+ */
+bool model_maintenance_is_on(const struct model_maintenance *maintenance, int64_t now_ns, int64_t *starts_ns,
+			     int64_t *ends_ns);
+/* "up", "down", "drain". Static storage. */
+const char *model_override_text(enum model_override_action action);
+/* Is `key` POOL/NAME, both of them names? */
+bool model_is_endpoint_key(const char *key);
+
+/* Call `fn` for each pool that the tree mentions, more than once if it does so. Stops when `fn` returns false. */
+void model_node_pools(const struct model_node *node, bool (*fn)(void *ctx, const char *pool), void *ctx);
+
+/* "u", "d", … : the name of a state as JSON has it: "unknown", "up", "down". Static storage. */
+const char *model_state_text(enum model_state state);
+
+/*
+ * Kinds of objects, in the numbers that the store and the plan on disk use (docs/formats.md, section 7): a kind keeps
+ * its number for ever. Which of them name servers are fed is model_kind_is_fed()'s to say.
+ */
+enum model_kind {
+	MODEL_KIND_NONE = 0,
+	MODEL_KIND_SITE = 1,
+	MODEL_KIND_POOL = 2,
+	MODEL_KIND_POLICY = 3,
+	MODEL_KIND_ZONE = 4,
+	MODEL_KIND_RRSET = 5,
+	MODEL_KIND_VERDICT = 6,
+	MODEL_KIND_LAST = 7,
+	MODEL_KIND_CHECK = 8,
+	MODEL_KIND_AGENT = 9,
+	MODEL_KIND_NAMESERVER = 10,
+	MODEL_KIND_ENROLMENT = 11,
+	MODEL_KIND_TOKEN = 12,
+	MODEL_KIND_META = 13, /* the control plane's own: election, pointers */
+	MODEL_KIND_OVERRIDE = 14,
+	MODEL_KIND_FED_END = 15, /* no kind from here on is fed */
+	MODEL_KIND_MAINTENANCE = 15,
+	MODEL_KIND_SETTINGS = 16,
+	MODEL_KIND_TRANSITION = 17, /* history: many, and only the store keeps them */
+	MODEL_KIND_COUNT
+};
+
+/* Are name servers told of objects of this kind? */
+bool model_kind_is_fed(enum model_kind kind);
+/* Is it of the part of the feed that is called state: what is found and decided, not what people write? */
+bool model_kind_is_state(enum model_kind kind);
+
+/* "site", "pool", … and back; MODEL_KIND_NONE for an unknown name. Static storage. */
+const char *model_kind_text(enum model_kind kind);
+/* The inverse of model_kind_text(); MODEL_KIND_NONE for an unknown name. */
+enum model_kind model_kind_from_text(const char *text);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the plan builder: its parts, for plan_build.c (interface and commit), plan_policy.c (sites, pools,
+ * policies, verdicts), plan_override.c and plan_zones.c (zones and RRsets) only.
+ */
+#ifndef VEER_ZONES_PLAN_PLAN_IMPL_H
+#define VEER_ZONES_PLAN_PLAN_IMPL_H
+
+#include "base/arena.h"
+#include "base/strmap.h"
+#include "zones/plan/plan_build.h"
+
+/* A growing list of borrowed pointers. */
+struct ptr_list {
+	void **items;
+	size_t count;
+	size_t size; /* capacity */
+};
+
+/* Errors: VEER_ENOMEM: the list stays as it is. */
+enum veer_err ptr_list_add(struct ptr_list *list, void *item);
+/* Take out one that is the same pointer, if there is one; the order changes. */
+void ptr_list_remove(struct ptr_list *list, const void *item);
+/* The list, not what it points to; it is empty then. */
+void ptr_list_free(struct ptr_list *list);
+
+/* A site that exists or that some pool mentions. */
+struct build_site {
+	char name[MODEL_NAME_MAX + 1];
+	bool exists;
+	bool is_in;            /* true while it does not exist */
+	struct ptr_list users; /* pools that mention it */
+};
+
+/* A pool that exists or that some policy mentions. */
+struct build_pool {
+	char name[MODEL_NAME_MAX + 1];
+	struct arena *arena; /* of `model`; NULL: the pool does not exist */
+	struct model_pool model;
+	uint8_t *flags;          /* one an endpoint */
+	struct policy_pool view; /* for the compiler */
+	struct ptr_list users;   /* policies that mention it */
+	bool is_dirty;           /* on the list of pools whose flags are to be made anew */
+};
+
+/* A policy that exists or that some RRset is bound to. */
+struct build_policy {
+	char name[MODEL_NAME_MAX + 1];
+	struct arena *arena; /* of `model`; NULL: the policy does not exist */
+	struct model_policy model;
+	struct ptr_list pools; /* that it mentions, each once */
+	size_t bindings;       /* RRsets bound to it */
+	uint32_t slot;         /* in the policy table, while it has bindings */
+	bool is_dirty;         /* on the list of policies to compile */
+	bool is_located;       /* it exists, and asks where clients are */
+};
+
+/* One version of one zone. */
+struct build_version {
+	uint64_t version;
+	struct trie nodes;            /* working state of struct plan_node */
+	struct ready_rrset *negative; /* made from the SOA */
+	struct plan_zone *shown;      /* what the zones' trie has of it, or NULL */
+	size_t rrsets;
+	size_t bound;    /* of them, those bound to a policy */
+	bool is_dirty;   /* on the list of versions to show anew */
+	bool is_visible; /* the zone's version is this one */
+	bool is_dropped; /* on the retire list */
+	uint8_t name_len;
+	uint8_t name[NAME_WIRE_MAX];
+};
+
+/* A zone object: which version is visible. */
+struct build_zone {
+	uint64_t version;
+};
+
+/* The last set of a pool: its names, as one block. */
+struct build_last {
+	unsigned count;
+	char names[][MODEL_NAME_MAX + 1];
+};
+
+struct plan_builder {
+	char store_id[PLAN_STORE_ID_SIZE];
+	char lineage[PLAN_STORE_ID_SIZE];
+	struct strmap sites;     /* name -> struct build_site */
+	struct strmap pools;     /* name -> struct build_pool */
+	struct strmap policies;  /* name -> struct build_policy */
+	struct strmap verdicts;  /* POOL/NAME -> one of two static marks */
+	struct strmap lasts;     /* pool -> struct build_last */
+	struct strmap overrides; /* POOL/NAME -> one of two static marks */
+	struct strmap doubts;    /* POOL/NAME -> struct build_doubt */
+	uint64_t doubt_round;    /* calls of plan_builder_set_doubt() */
+	bool are_all_in_doubt;   /* whatever `doubts` says */
+	struct strmap zones;     /* apex -> struct build_zone */
+	struct strmap versions;  /* apex and version -> struct build_version */
+	struct trie shown;       /* working state of the zones' trie */
+	struct trie_txn txn;
+	struct retire_list retired; /* since the last successful commit */
+	struct plan *newest;
+	struct plan_policy_page **pages; /* working state of the policy table */
+	uint64_t *page_txn;              /* transaction that made each page */
+	uint32_t page_count;
+	uint32_t slot_count;         /* slots ever used */
+	struct build_policy **bound; /* by slot */
+	uint32_t *free_slots;
+	size_t free_slot_count;
+	size_t slot_size; /* capacity of `bound` and `free_slots` */
+	struct geo_table *geo;
+	uint32_t located;             /* policies that ask where clients are */
+	struct zone_numbers *numbers; /* borrowed; NULL: zones have none */
+	struct ready_builder *ready;
+	struct policy_compiler *compiler;
+	struct ptr_list dirty_pools;
+	struct ptr_list dirty_policies;
+	struct ptr_list dirty_versions;
+	size_t rrset_count;
+	uint64_t compiled;
+};
+
+/*
+ * plan_policy.c: put an object, or take it away; what depends on it becomes dirty. Errors: those of the model's parser,
+ * VEER_EINVAL (the key is not the object's), VEER_ENOMEM.
+ */
+enum veer_err build_put_site(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+enum veer_err build_put_pool(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+enum veer_err build_put_policy(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+enum veer_err build_put_verdict(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+enum veer_err build_put_last(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+/* Mark all pools. */
+enum veer_err build_mark_all_pools(struct plan_builder *b);
+/* Mark the pool whose name is the first `len` bytes of `key`, if there is one. */
+enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len);
+/* Of these kinds and overrides. One that is not there is fine. Errors: VEER_ENOMEM. */
+enum veer_err build_del_object(struct plan_builder *b, enum model_kind kind, const char *key);
+/* Count one more RRset bound to `policy`; its slot. Errors: VEER_ENOMEM. */
+enum veer_err build_bind(struct plan_builder *b, const char *policy, uint32_t *slot);
+/* One RRset less is bound to the policy at `slot`. */
+void build_unbind(struct plan_builder *b, uint32_t slot);
+/* Compile what is dirty. Errors: VEER_ENOMEM: what is left stays dirty. */
+enum veer_err build_compile(struct plan_builder *b);
+/* Everything of plan_policy.c. No reader may have a plan. */
+void build_free_policies(struct plan_builder *b);
+
+/* plan_override.c: what beats or shadows verdicts */
+enum veer_err build_put_override(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+/* One that is not there is fine. Errors: VEER_ENOMEM. */
+enum veer_err build_del_override(struct plan_builder *b, const char *key);
+/* The flags of an endpoint, given those that its verdict makes. */
+unsigned build_overridden(const struct plan_builder *b, const char *key, size_t len, unsigned flags);
+/* Everything of plan_override.c. */
+void build_free_overrides(struct plan_builder *b);
+
+/* plan_zones.c */
+enum veer_err build_put_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version, const uint8_t *owner,
+			      const struct plan_entry *entry);
+/* One that is not there is fine. Errors: VEER_ENOMEM. */
+enum veer_err build_del_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version, const uint8_t *owner,
+			      uint16_t type);
+/* Bring the zones' trie up to date. Errors: VEER_ENOMEM: what is left stays dirty. */
+enum veer_err build_show(struct plan_builder *b);
+/* Everything of plan_zones.c. No reader may have a plan. */
+void build_free_zones(struct plan_builder *b);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The builder's overrides and doubts: an administrator's word that beats a verdict, and a suspicion that shortens TTLs.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "zones/plan/plan_impl.h"
+
+#define OBJECT_BYTES_MAX ((size_t)64 << 10) /* of one parsed object */
+
+/* The values in the maps: only the addresses matter. */
+static const char forced_up;
+static const char taken_out; /* forced down or drained: the same for answers */
+
+enum veer_err build_put_override(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag)
+{
+	struct model_override parsed = {0};
+	struct arena *arena = arena_new(OBJECT_BYTES_MAX);
+	enum veer_err err = arena != NULL ? model_override_parse(object, arena, &parsed, diag) : VEER_ENOMEM;
+	if (err == VEER_OK && strcmp(parsed.endpoint, key) != 0)
+		err = veer_fail(diag, VEER_EINVAL, "the key is not the override's endpoint");
+	arena_free(&arena);
+	const char *mark = parsed.action == MODEL_OVERRIDE_UP ? &forced_up : &taken_out;
+	if (err == VEER_OK && strmap_get(&b->overrides, key, strlen(key)) == mark)
+		return VEER_OK; /* only what is for people has changed */
+	if (err == VEER_OK)
+		err = strmap_put(&b->overrides, key, strlen(key), (void *)(uintptr_t)mark);
+	return err == VEER_OK ? build_mark_pool_of(b, key, strcspn(key, "/")) : err;
+}
+
+enum veer_err build_del_override(struct plan_builder *b, const char *key)
+{
+	if (strmap_del(&b->overrides, key, strlen(key)) == NULL)
+		return VEER_OK;
+	return build_mark_pool_of(b, key, strcspn(key, "/"));
+}
+
+unsigned build_overridden(const struct plan_builder *b, const char *key, size_t len, unsigned flags)
+{
+	const void *word = strmap_get(&b->overrides, key, len);
+	if (word == &forced_up)
+		flags &= ~(unsigned)POLICY_ENDPOINT_DOWN;
+	else if (word == &taken_out)
+		flags |= POLICY_ENDPOINT_OUT;
+	if (b->are_all_in_doubt || (b->doubts.count > 0 && strmap_get(&b->doubts, key, len) != NULL))
+		flags |= POLICY_ENDPOINT_DOUBT;
+	return flags;
+}
+
+/* One endpoint in doubt, as the value in the map. */
+struct build_doubt {
+	uint64_t round; /* the last call that named it */
+	char key[MODEL_ENDPOINT_KEY_MAX + 1];
+};
+
+static enum veer_err add_doubt(struct plan_builder *b, const char *key, bool *changed)
+{
+	size_t len = strnlen(key, MODEL_ENDPOINT_KEY_MAX + 1);
+	struct build_doubt *doubt = strmap_get(&b->doubts, key, len);
+	if (len > MODEL_ENDPOINT_KEY_MAX)
+		return VEER_OK; /* no endpoint has such a name */
+	if (doubt != NULL) {
+		doubt->round = b->doubt_round;
+		return VEER_OK;
+	}
+	doubt = calloc(1, sizeof *doubt);
+	if (doubt == NULL || strmap_put(&b->doubts, key, len, doubt) != VEER_OK) {
+		free(doubt);
+		return VEER_ENOMEM;
+	}
+	doubt->round = b->doubt_round;
+	memcpy(doubt->key, key, len);
+	*changed = true;
+	return build_mark_pool_of(b, key, strcspn(key, "/"));
+}
+
+/* One that was not named in this round, or NULL. */
+static struct build_doubt *old_doubt(const struct plan_builder *b, size_t *at)
+{
+	struct build_doubt *doubt;
+	while ((doubt = strmap_next(&b->doubts, at)) != NULL)
+		if (doubt->round != b->doubt_round)
+			return doubt;
+	return NULL;
+}
+
+static enum veer_err drop_old_doubts(struct plan_builder *b, bool *changed)
+{
+	struct ptr_list old = {0};
+	size_t at = 0;
+	enum veer_err err = VEER_OK;
+	for (struct build_doubt *doubt; err == VEER_OK && (doubt = old_doubt(b, &at)) != NULL;)
+		err = ptr_list_add(&old, doubt);
+	for (size_t i = 0; i < old.count && err == VEER_OK; i++) {
+		struct build_doubt *doubt = old.items[i];
+		err = build_mark_pool_of(b, doubt->key, strcspn(doubt->key, "/"));
+		if (err != VEER_OK)
+			break;
+		(void)strmap_del(&b->doubts, doubt->key, strlen(doubt->key));
+		free(doubt);
+		*changed = true;
+	}
+	ptr_list_free(&old);
+	return err;
+}
+
+enum veer_err plan_builder_set_doubt(struct plan_builder *b, const char *const *endpoints, size_t count, bool *changed)
+{
+	enum veer_err err = VEER_OK;
+	*changed = false;
+	b->doubt_round++;
+	for (size_t i = 0; i < count && err == VEER_OK; i++)
+		err = add_doubt(b, endpoints[i], changed);
+	return err == VEER_OK ? drop_old_doubts(b, changed) : err;
+}
+
+enum veer_err plan_builder_set_all_in_doubt(struct plan_builder *b, bool are_in_doubt)
+{
+	if (b->are_all_in_doubt == are_in_doubt)
+		return VEER_OK;
+	b->are_all_in_doubt = are_in_doubt;
+	return build_mark_all_pools(b);
+}
+
+void build_free_overrides(struct plan_builder *b)
+{
+	size_t at = 0;
+	for (struct build_doubt *doubt; (doubt = strmap_next(&b->doubts, &at)) != NULL;)
+		free(doubt);
+	strmap_free(&b->doubts);
+	strmap_free(&b->overrides);
+}
