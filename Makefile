@@ -78,7 +78,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all coverage libraries run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench siege steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
+.PHONY: all coverage libraries run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench bench-https siege steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -122,6 +122,10 @@ http2: tests  ## probe 30,000 replies of all sizes from real servers of HTTP/1.1
 bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a bare echo
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/bench/bench.py --build $(B)
+
+BEFORE ?=
+bench-https: all $(TOOL_BINS)  ## measure what a check by HTTPS costs, beside blackbox_exporter, OpenSSL alone and another build (BEFORE=DIR)
+	@/usr/bin/python3 tests/bench/bench.py --build $(B) --only https $(if $(BEFORE),--before $(BEFORE))
 
 abuse: all $(TOOL_BINS)  ## slow connections and floods beside normal clients: are those answered, does memory stay?
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/abuse.py
