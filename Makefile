@@ -16,8 +16,7 @@ PACKAGES := gcc make pkg-config libmicrohttpd-dev libmaxminddb-dev libsqlite3-de
 TEST_PACKAGES := libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables curl systemd clang-format git
 
 CC := gcc
-# for base/regex.cc alone
-CXX := g++
+CXX := g++ # for base/regex.cc alone
 VERSION := 0.1.0
 # dnstap is built where libfstrm is
 HAVE_FSTRM := $(shell pkg-config --exists libfstrm && echo yes)
@@ -28,16 +27,19 @@ PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto libnghttp2 re2 libmaxmindd
 # tests read what we write with another's reader
 PKGS_test := $(PKGS_all) ldns
 
-CPPFLAGS := -D_GNU_SOURCE -I. -DVEER_VERSION='"$(VERSION)"'
+CPP_FLAGS = -D_GNU_SOURCE -I. -DVEER_VERSION='"$(VERSION)"' $(CPPFLAGS)
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef \
 	-Wswitch-enum -Wpointer-arith -Wcast-qual
 HARDEN := $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong)
-CFLAGS := -std=gnu17 -O2 -g -fPIE -fno-strict-aliasing -pthread $(WARN) $(if $(filter 0,$(WERROR)),,-Werror) $(HARDEN)
-LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
-ifneq ($(SANITIZE),)
-CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
-LDFLAGS += -fsanitize=$(SANITIZE)
-endif
+SANITIZERS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+# A packager's CFLAGS, CXXFLAGS, CPPFLAGS and LDFLAGS come after ours; WERROR=1 makes warnings errors.
+CFLAGS ?= -O2 -g
+CXXFLAGS ?= $(CFLAGS)
+OUR_FLAGS := -fPIE -fno-strict-aliasing -pthread $(if $(WERROR),-Werror) $(HARDEN) $(SANITIZERS)
+C_FLAGS = -std=gnu17 $(WARN) $(OUR_FLAGS) $(CFLAGS)
+CXX_FLAGS = -std=c++17 $(filter-out -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wconversion,$(WARN)) $(OUR_FLAGS) $(CXXFLAGS)
+LD_FLAGS = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZERS) $(LDFLAGS)
+PREFIX ?= /usr/local
 
 objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
 # the sources of these folders; a program's main.c is linked by name
@@ -76,7 +78,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench siege steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
+.PHONY: all coverage libraries run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench bench-https siege steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -120,6 +122,10 @@ http2: tests  ## probe 30,000 replies of all sizes from real servers of HTTP/1.1
 bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a bare echo
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/bench/bench.py --build $(B)
+
+BEFORE ?=
+bench-https: all $(TOOL_BINS)  ## measure what a check by HTTPS costs, beside blackbox_exporter, OpenSSL alone and another build (BEFORE=DIR)
+	@/usr/bin/python3 tests/bench/bench.py --build $(B) --only https $(if $(BEFORE),--before $(BEFORE))
 
 abuse: all $(TOOL_BINS)  ## slow connections and floods beside normal clients: are those answered, does memory stay?
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/abuse.py
@@ -188,22 +194,43 @@ format:  ## rewrite the C sources with clang-format
 clean:  ## remove everything that was built
 	rm -rf build
 
-install: all  ## install the programs below $(DESTDIR)/usr/local
-	install -d $(DESTDIR)/usr/local/bin $(DESTDIR)/usr/local/sbin
-	install $(B)/veer $(DESTDIR)/usr/local/bin/
-	install $(B)/veer-dnsd $(B)/veer-api $(B)/veer-probe $(DESTDIR)/usr/local/sbin/
+install: all  ## install the programs below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin
+	install $(B)/veer $(DESTDIR)$(PREFIX)/bin/
+	install $(B)/veer-dnsd $(B)/veer-api $(B)/veer-probe $(DESTDIR)$(PREFIX)/sbin/
+
+coverage:  ## build with gcov in build/coverage, run the unit tests and corpora, and say which lines ran, by room
+	@$(MAKE) --no-print-directory B=build/coverage CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage HARDEN= unit
+	@tests/tools/coverage build/coverage
 
 # --- objects and archives ---------------------------------------------------------------------------------
 
-PC_CFLAGS = $(shell pkg-config --cflags $(PKGS_all))
-$(O)/%.o: %.c
-	@mkdir -p $(@D)
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $(PC_CFLAGS) -MMD -MP -c -o $@ $<
+# Debian's package of each library
+DEB_jansson := libjansson-dev
+DEB_yaml-0.1 := libyaml-dev
+DEB_libcurl := libcurl4-openssl-dev
+DEB_libssl := libssl-dev
+DEB_libcrypto := libssl-dev
+DEB_libnghttp2 := libnghttp2-dev
+DEB_re2 := libre2-dev
+DEB_libmaxminddb := libmaxminddb-dev
+DEB_libmicrohttpd := libmicrohttpd-dev
+DEB_sqlite3 := libsqlite3-dev
+DEB_ldns := libldns-dev
+missing = $(sort $(foreach p,$(PKGS_all) ldns,$(if $(shell pkg-config --exists $(p) && echo yes),,$(DEB_$(p)))))
+libraries:
+	@missing='$(missing)'; [ -z "$$missing" ] || \
+		{ echo "Debian packages are missing: $$missing. 'make deps', as root, installs them." >&2; exit 1; }
 
-WARN_CXX := $(filter-out -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wconversion,$(WARN))
-$(O)/%.o: %.cc
+# asked for once, when the first object needs it
+PC_CFLAGS = $(eval PC_CFLAGS := $(shell pkg-config --cflags $(PKGS_all)))$(PC_CFLAGS)
+$(O)/%.o: %.c | libraries
 	@mkdir -p $(@D)
-	@$(CXX) $(CPPFLAGS) $(patsubst -std=%,-std=c++17,$(filter-out $(WARN),$(CFLAGS))) $(WARN_CXX) -MMD -MP -c -o $@ $<
+	@$(CC) $(CPP_FLAGS) $(C_FLAGS) $(PC_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/%.o: %.cc | libraries
+	@mkdir -p $(@D)
+	@$(CXX) $(CPP_FLAGS) $(CXX_FLAGS) -MMD -MP -c -o $@ $<
 
 $(LIB_base): $(call objs,$(call srcs,$(ROOMS_base)))
 $(LIB_zones): $(call objs,$(call srcs,$(ROOMS_zones)))
@@ -218,7 +245,7 @@ $(O)/%.a:
 	@rm -f $@ && ar rcs $@ $^
 
 pc_libs = $(shell pkg-config --libs $(1)) $(if $(filter re2,$(1)),-lstdc++)
-link = @echo "  LD $@" && mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1)
+link = @echo "  LD $@" && mkdir -p $(@D) && $(CC) $(LD_FLAGS) -o $@ $(filter %.o %.a,$^) $(1)
 
 $(B)/veer-dnsd: $(call objs,dnsd/main.c) $(LIB_dnsd) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base) libmaxminddb $(PKGS_tap)) -lm)
@@ -251,11 +278,11 @@ fuzz-run: fuzz  ## run the packet path's fuzz targets, SECONDS= of CPU each; add
 
 build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	@clang $(CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer-no-link,address,undefined \
+	@clang $(CPP_FLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=all $(PC_CFLAGS) -MMD -MP -c -o $@ $<
 build/fuzz/obj/%.o: %.cc
 	@mkdir -p $(@D)
-	@clang++ $(CPPFLAGS) -std=c++17 -O1 -g -pthread -fsanitize=fuzzer-no-link,address,undefined \
+	@clang++ $(CPP_FLAGS) -std=c++17 -O1 -g -pthread -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=all -MMD -MP -c -o $@ $<
 build/fuzz/libveer.a: $(patsubst %,build/fuzz/obj/%.o,$(basename $(FUZZ_LIB_SRCS) $(FUZZ_HELP)))
 	@rm -f $@ && ar rcs $@ $^

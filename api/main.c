@@ -245,8 +245,6 @@ static enum veer_err check_geoip(const struct args_list *files, struct veer_diag
 	struct geo_table *table = NULL;
 	if (files->count == 0)
 		return VEER_OK;
-	if (files->count > GEO_FILES_MAX)
-		return veer_fail(diag, VEER_ELIMIT, "--geoip: at most %d files", GEO_FILES_MAX);
 	enum veer_err err = geo_load((const char *const *)files->items, files->count, &table, diag);
 	geo_free(&table);
 	return err;
@@ -344,6 +342,7 @@ static void add_sources(struct args_table *t, struct options *o)
 		 .kind = ARGS_LIST,
 		 .target = &o->listen,
 		 .value = "ADDR:PORT|unix:PATH",
+		 .max = API_LISTENERS_MAX,
 		 .required = true,
 		 .help = "serve HTTP here; may repeat; beyond loopback only with --tls-cert"},
 		{.name = "store",
@@ -381,6 +380,7 @@ static void add_service(struct args_table *t, struct options *o)
 		 .kind = ARGS_LIST,
 		 .target = &o->geoip,
 		 .value = "FILE.mmdb",
+		 .max = GEO_FILES_MAX,
 		 .help = "the name servers' geo data, for explaining answers; may repeat",
 		 .is_file = true},
 		{.name = "history",
@@ -394,6 +394,7 @@ static void add_service(struct args_table *t, struct options *o)
 		 .kind = ARGS_LIST,
 		 .target = &o->resolver,
 		 .value = "ADDR[@PORT]|none",
+		 .max = RESOLVERS_MAX,
 		 .help = "whom to ask for parent zones, to compare delegations; up to 3 (those of /etc/resolv.conf)"},
 	};
 	args_table_add(t, options, sizeof options / sizeof options[0]);

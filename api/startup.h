@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "api/http/certificate.h"
-#include "api/http/connection.h"
+#include "api/http/server.h"
 #include "base/args.h"
 #include "base/err.h"
 #include "base/privilege.h"

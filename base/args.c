@@ -49,10 +49,10 @@ void args_mark_given(struct args *args, const struct args_option *option)
 	args->given |= option_bit(args, option);
 }
 
-static enum veer_err list_add(struct args_list *list, const char *text, struct veer_diag *diag)
+static enum veer_err list_add(struct args_list *list, size_t most, const char *text, struct veer_diag *diag)
 {
-	if (list->count >= ARGS_LIST_MAX)
-		return veer_fail(diag, VEER_ELIMIT, "may be given at most %d times", ARGS_LIST_MAX);
+	if (list->count >= most)
+		return veer_fail(diag, VEER_ELIMIT, "may be given at most %zu times", most);
 	if (list->count == list->size) {
 		size_t size = list->size > 0 ? 2 * list->size : 8;
 		const char **grown = reallocarray(list->items, size, sizeof(const char *));
@@ -116,7 +116,7 @@ static enum veer_err set_borrowed(const struct args_option *option, const char *
 	case ARGS_ENUM:
 		return set_enum(option, text, diag);
 	case ARGS_LIST:
-		return list_add(option->target, text, diag);
+		return list_add(option->target, option->max > 0 ? (size_t)option->max : ARGS_LIST_MAX, text, diag);
 	}
 	return VEER_EINVAL;
 }
@@ -242,7 +242,7 @@ enum veer_err args_parse(struct args *args, const struct args_spec *spec, int ar
 			err = veer_fail(diag, VEER_EINVAL, "unknown option %.80s (options have two dashes, see --help)",
 					arg);
 		else
-			err = list_add(&args->positional, arg, diag);
+			err = list_add(&args->positional, ARGS_LIST_MAX, arg, diag);
 		if (err != VEER_OK)
 			return err;
 		if (args->wants_help || args->wants_version)

@@ -50,7 +50,7 @@ struct args_option {
 	const char *value;        /* what --help calls the value: "FILE"; unused for flags */
 	const char *help;         /* one line */
 	int64_t min;              /* ARGS_INT */
-	int64_t max;              /* ARGS_INT */
+	int64_t max;              /* ARGS_INT; ARGS_LIST: so many values at most (0: ARGS_LIST_MAX) */
 	const char *const *names; /* ARGS_ENUM; ended by NULL */
 	bool required;            /* ARGS_STRING and ARGS_LIST: args_check_required() complains when it was not given */
 	bool cli_only;            /* not allowed in a configuration file */

@@ -72,6 +72,7 @@ struct config_field {
 struct config_schema {
 	const struct config_field *fields;
 	size_t count;
+	bool is_open; /* keys that are not here are taken all the same, as config_to_plain_json() does */
 };
 
 /*

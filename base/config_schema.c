@@ -150,6 +150,8 @@ static enum veer_err enum_value(const struct config *config, const struct config
 
 static enum veer_err map_value(const struct config *config, const struct config_node *node,
 			       const struct config_schema *schema, json_t **out, struct veer_diag *diag);
+static enum veer_err plain_json(const struct config *config, const struct config_node *node, json_t **out,
+				struct veer_diag *diag);
 
 static enum veer_err check_count(const struct config *config, const struct config_node *node,
 				 const struct config_field *field, size_t count, struct veer_diag *diag)
@@ -297,8 +299,11 @@ static enum veer_err map_value(const struct config *config, const struct config_
 	for (const struct config_node *item = node->first; err == VEER_OK && item != NULL; item = item->next) {
 		json_t *value = NULL;
 		const struct config_field *field = find_field(schema, item->key);
-		err = field == NULL ? unknown_field(config, item, schema, diag)
-				    : field_value(config, item, field, &value, diag);
+		if (field != NULL)
+			err = field_value(config, item, field, &value, diag);
+		else
+			err = schema->is_open ? plain_json(config, item, &value, diag)
+					      : unknown_field(config, item, schema, diag);
 		if (err == VEER_OK && json_object_set_new(object, item->key, value) != 0)
 			err = fail_memory(diag);
 	}

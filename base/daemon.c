@@ -19,7 +19,7 @@
 static const char *const level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
 
-enum { DEFAULT_LEVEL_INDEX = LOG_LEVEL_INFO - LOG_LEVEL_ERROR, STANDARD_COUNT = 3 };
+enum { DEFAULT_LEVEL_INDEX = LOG_LEVEL_INFO - LOG_LEVEL_ERROR, STANDARD_COUNT = 4 };
 
 /* The program's options, then ours. */
 static enum veer_err join_tables(struct daemon_options *o, const struct args_spec *spec, struct veer_diag *diag)
@@ -44,6 +44,11 @@ static enum veer_err join_tables(struct daemon_options *o, const struct args_spe
 		 .value = "FORMAT",
 		 .help = "how to log",
 		 .names = format_names},
+		{.name = "describe-options",
+		 .kind = ARGS_FLAG,
+		 .target = &o->wants_table,
+		 .help = "print the table of options as JSON and exit",
+		 .cli_only = true},
 	};
 	if (spec->option_count > ARGS_OPTIONS_MAX - STANDARD_COUNT)
 		return veer_fail(diag, VEER_ELIMIT, "a table of more than %d options",
@@ -76,7 +81,7 @@ enum veer_err daemon_options_parse(struct daemon_options *o, const struct args_s
 	enum veer_err err = join_tables(o, spec, diag);
 	if (err == VEER_OK)
 		err = args_parse(&o->args, &o->spec, argc, argv, 1, diag);
-	if (err != VEER_OK || o->args.wants_help || o->args.wants_version)
+	if (err != VEER_OK || o->args.wants_help || o->args.wants_version || o->wants_table)
 		return err;
 	err = read_config(o, diag);
 	if (err == VEER_OK)
@@ -87,6 +92,47 @@ enum veer_err daemon_options_parse(struct daemon_options *o, const struct args_s
 void daemon_options_deinit(struct daemon_options *o)
 {
 	args_deinit(&o->args);
+}
+
+static json_t *describe_option(const struct args_option *option)
+{
+	static const char *const kinds[] = {[ARGS_FLAG] = "flag",
+					    [ARGS_STRING] = "string",
+					    [ARGS_INT] = "int",
+					    [ARGS_ENUM] = "enum",
+					    [ARGS_LIST] = "list"};
+	json_t *row = json_pack("{s:s, s:s, s:b}", "name", option->name, "kind", kinds[option->kind], "required",
+				option->required);
+	if (option->kind == ARGS_INT)
+		(void)json_object_set_new(row, "min", json_integer(option->min));
+	if (option->kind == ARGS_INT || option->kind == ARGS_LIST)
+		(void)json_object_set_new(row, "max", json_integer(option->max));
+	if (option->kind != ARGS_ENUM)
+		return row;
+	json_t *names = json_array();
+	for (size_t i = 0; option->names[i] != NULL; i++)
+		(void)json_array_append_new(names, json_string(option->names[i]));
+	(void)json_object_set_new(row, "names", names);
+	return row;
+}
+
+json_t *daemon_describe(const struct args_spec *spec)
+{
+	json_t *table = json_array();
+	for (size_t i = 0; i < spec->option_count; i++)
+		if (!spec->options[i].cli_only)
+			(void)json_array_append_new(table, describe_option(&spec->options[i]));
+	return table;
+}
+
+static void print_table(const struct args_spec *spec)
+{
+	json_t *table = daemon_describe(spec);
+	char *text = veer_json_dump(table);
+	(void)puts(text != NULL ? text : "[]");
+	(void)fflush(stdout);
+	free(text);
+	json_decref(table);
 }
 
 static void print_help(const struct args_spec *spec)
@@ -203,6 +249,9 @@ int daemon_init(struct daemon *d, const char *program, const struct args_spec *s
 	} else if (d->options.args.wants_version) {
 		(void)printf("%s %s\n", program, VEER_VERSION);
 		(void)fflush(stdout);
+		status = DAEMON_EXIT_OK;
+	} else if (d->options.wants_table) {
+		print_table(&d->options.spec);
 		status = DAEMON_EXIT_OK;
 	} else if (start(d, &diag) != VEER_OK) {
 		(void)daemon_fail(d, &diag);

@@ -24,16 +24,19 @@
 
 #include "base/args.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/loop.h"
 
 enum { DAEMON_EXIT_OK = 0, DAEMON_EXIT_FAILED = 1, DAEMON_EXIT_USAGE = 2 };
 
-/* --config, --log-level and --log-format: their values, and the table that joins them with a program's own. */
+/* --config, --log-level, --log-format, --describe-options: their values, and the table that joins them with a program's
+ * own. */
 struct daemon_options {
 	const char *config_path; /* NULL: none */
 	int log_level;           /* index into daemon_log_levels */
 	int log_format;          /* index into "text", "json" */
+	bool wants_table;        /* --describe-options */
 	struct args args;        /* owns the strings in all targets */
 	struct args_spec spec;   /* the program's, with the joined table */
 	struct args_option table[ARGS_OPTIONS_MAX];
@@ -42,8 +45,9 @@ struct daemon_options {
 /*
  * Parse a command line and the configuration file that it names into the targets of `spec`; checks what is required.
  * To reload, call it again with a spec that points into a fresh struct. Release with daemon_options_deinit() (also
- * after an error). After --help or --version `o->args.wants_help` or `.wants_version` is set and nothing else is
- * checked. Errors (diag): VEER_EINVAL and the rest of args_parse(), config_load(), config_fill_options().
+ * after an error). After --help, --version or --describe-options `o->args.wants_help`, `.wants_version` or
+ * `o->wants_table` is set and nothing else is checked. Errors (diag): VEER_EINVAL and the rest of args_parse(),
+ * config_load(), config_fill_options().
  */
 enum veer_err daemon_options_parse(struct daemon_options *o, const struct args_spec *spec, int argc, char *const argv[],
 				   struct veer_diag *diag);
@@ -69,6 +73,13 @@ struct daemon {
  * version or `PROGRAM: reason`, and nothing has to be released.
  */
 int daemon_init(struct daemon *d, const char *program, const struct args_spec *spec, int argc, char *const argv[]);
+
+/*
+ * The table of options as JSON, for `veer run`, which takes what the programs take: [{"name": "workers", "kind": "int",
+ * "min": 1, "max": 256, "required": false}, …]; kinds are flag, string, int, enum (with "names") and list ("max": so
+ * many values). Options of the command line alone are left out. NULL when memory is out. The caller's (json_decref).
+ */
+json_t *daemon_describe(const struct args_spec *spec);
 
 /* Print `PROGRAM: reason` in one line on stderr and return DAEMON_EXIT_USAGE: for bad arguments and configuration. */
 int daemon_fail(const struct daemon *d, const struct veer_diag *diag);

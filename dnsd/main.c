@@ -6,6 +6,7 @@
 #include "dnsd/serve/server.h"
 #include "dnsd/serve/worker.h"
 #include "dnsd/tap/metrics.h"
+#include "zones/plan/geo.h"
 
 static void on_reload(void *ctx)
 {
@@ -69,6 +70,7 @@ static void add_sources(struct args_table *t, struct server_options *o)
 		 .kind = ARGS_LIST,
 		 .target = &o->listen,
 		 .value = "ADDR@PORT",
+		 .max = SOCKETS_LISTEN_MAX,
 		 .required = true,
 		 .help = "answer DNS here, UDP and TCP; may repeat"},
 		{.name = "zone",
@@ -103,6 +105,7 @@ static void add_sources(struct args_table *t, struct server_options *o)
 		 .kind = ARGS_LIST,
 		 .target = &o->geoip,
 		 .value = "FILE.mmdb",
+		 .max = GEO_FILES_MAX,
 		 .help = "where clients are; may repeat, the first that knows decides",
 		 .is_file = true},
 	};
@@ -175,6 +178,7 @@ static void add_admission(struct args_table *t, struct server_options *o)
 		 .kind = ARGS_LIST,
 		 .target = &o->admission.rrl_exempt,
 		 .value = "PREFIX",
+		 .max = LIMIT_EXEMPT_MAX,
 		 .help = "clients that are not limited; may repeat; \"none\" (default: 127.0.0.0/8 and ::1)"},
 		{.name = "tcp-max",
 		 .kind = ARGS_INT,

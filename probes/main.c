@@ -10,6 +10,7 @@
 #include "probes/agent/exec.h"
 #include "probes/agent/hand.h"
 #include "probes/agent/runner.h"
+#include "probes/verdict/reference_address.h"
 
 struct options {
 	struct agent_settings settings;
@@ -56,7 +57,7 @@ static void add_sources(struct args_table *t, struct options *o)
 		 .target = &o->settings.region,
 		 .value = "NAME",
 		 .help = "the region that this agent must be enrolled for"},
-		{.name = "api-ca",
+		{.name = "ca-file",
 		 .kind = ARGS_STRING,
 		 .target = &o->settings.api_ca,
 		 .value = "FILE",
@@ -66,6 +67,7 @@ static void add_sources(struct args_table *t, struct options *o)
 		 .kind = ARGS_LIST,
 		 .target = &o->references,
 		 .value = "HOST:PORT|icmp:HOST",
+		 .max = REFERENCES_MAX,
 		 .help = "a place that is nearly always there: with none in reach this agent is blind"},
 	};
 	args_table_add(t, options, sizeof options / sizeof options[0]);

@@ -34,7 +34,7 @@ void cli_options(struct cli *cli, struct args_option out[CLI_OPTION_COUNT])
 		.target = &cli->token_file,
 		.value = "FILE",
 		.help = "read the API token from a file, which other users of this host do not see"};
-	out[3] = (struct args_option){.name = "ca",
+	out[3] = (struct args_option){.name = "ca-file",
 				      .kind = ARGS_STRING,
 				      .target = &cli->ca,
 				      .value = "FILE",

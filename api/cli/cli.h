@@ -30,7 +30,7 @@ struct cli {
 };
 
 #define CLI_OPTION_COUNT 5
-/* `--api`, `--token`, `--token-file`, `--ca` and `--json` for a command's table of options. */
+/* `--api`, `--token`, `--token-file`, `--ca-file` and `--json` for a command's table of options. */
 void cli_options(struct cli *cli, struct args_option out[CLI_OPTION_COUNT]);
 
 /*

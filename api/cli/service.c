@@ -20,47 +20,19 @@
 #include "probes/verdict/target.h"
 #include "zones/model/model.h"
 
-enum { ARGV_MAX = 128, TEXTS_BYTES = 1 << 20 };
+enum { ARGV_MAX = 512, TEXTS_BYTES = 1 << 20, TABLES_BYTES = 1 << 20, PROBES_MAX = 32 };
 
-static const struct config_field api_fields[] = {
-	{.key = "listen", .type = CONFIG_STRINGS, .max = 8},
-	{.key = "tls_cert", .type = CONFIG_STRING, .max = SERVICE_PATH_SIZE},
-	{.key = "tls_key", .type = CONFIG_STRING, .max = SERVICE_PATH_SIZE},
-	{.key = "user", .type = CONFIG_STRING, .min = 1, .max = PRIVILEGE_NAME_SIZE - 1},
-	{.key = "resolver", .type = CONFIG_STRINGS, .max = RESOLVERS_MAX},
-};
-static const struct config_schema api_schema = {api_fields, 5};
-
-static const struct config_field dnsd_fields[] = {
-	{.key = "listen", .type = CONFIG_STRINGS, .required = true, .min = 1, .max = 16},
-	{.key = "geoip", .type = CONFIG_STRINGS, .max = 4},
-	{.key = "workers", .type = CONFIG_INTEGER, .min = 1, .max = 64},
-	{.key = "rrl_rate", .type = CONFIG_INTEGER, .max = 100000},
-	{.key = "rrl_slip", .type = CONFIG_INTEGER, .max = 100},
-	{.key = "rrl_exempt", .type = CONFIG_STRINGS, .max = 16},
-	{.key = "tcp_max", .type = CONFIG_INTEGER, .max = 1000000},
-	{.key = "tcp_max_prefix", .type = CONFIG_INTEGER, .max = 1000000},
-	{.key = "user", .type = CONFIG_STRING, .min = 1, .max = PRIVILEGE_NAME_SIZE - 1},
-};
-static const struct config_schema dnsd_schema = {dnsd_fields, 9};
-
-static const struct config_field probe_fields[] = {
-	{.key = "name", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
-	{.key = "region", .type = CONFIG_STRING, .required = true, .min = 1, .max = 63},
-	{.key = "allow_targets", .type = CONFIG_STRING, .min = 1, .max = 1023},
-	{.key = "deny_targets", .type = CONFIG_STRING, .min = 1, .max = 1023},
-	{.key = "reference", .type = CONFIG_STRINGS, .max = REFERENCES_MAX},
-	{.key = "user", .type = CONFIG_STRING, .min = 1, .max = PRIVILEGE_NAME_SIZE - 1},
-};
-static const struct config_schema probe_schema = {probe_fields, 6};
-
-static const struct config_field service_fields[] = {
-	{.key = "state", .type = CONFIG_STRING, .required = true, .min = 1, .max = SERVICE_PATH_SIZE - 64},
-	{.key = "api", .type = CONFIG_MAPPING, .schema = &api_schema},
-	{.key = "dnsd", .type = CONFIG_MAPPING, .schema = &dnsd_schema},
-	{.key = "probes", .type = CONFIG_MAPPINGS, .max = 32, .schema = &probe_schema},
-};
-static const struct config_schema service_schema = {service_fields, 4};
+/* What `veer run` decides for the programs, and what its file says beside their options. */
+static const char *const none[] = {NULL};
+static const char *const api_own[] = {"store", "feed-user", "open-socket", NULL};
+static const struct service_section api_section = {"veer-api", api_own, none, none};
+static const char *const dnsd_own[] = {"zone", "feed", "state", "token-file", "ca-file", "control", NULL};
+static const char *const dnsd_required[] = {"listen", NULL};
+static const struct service_section dnsd_section = {"veer-dnsd", dnsd_own, dnsd_required, none};
+static const char *const probe_own[] = {"api", "token-file", "state", "ca-file", NULL};
+static const char *const probe_required[] = {"name", "region", NULL};
+static const char *const probe_more[] = {"name", NULL};
+static const struct service_section probe_section = {"veer-probe", probe_own, probe_required, probe_more};
 
 static const char *text(const json_t *object, const char *key)
 {
@@ -260,13 +232,46 @@ static enum veer_err check_service(const struct config *config, const json_t *se
 	return c.err;
 }
 
+/* A program that is not there, or does not answer, is its own trouble: the supervisor says so, the others go on. */
+static enum veer_err ask_program(struct service *s, const struct service_section *section, struct config_schema *out,
+				 bool is_strict, struct veer_diag *diag)
+{
+	enum veer_err err = service_options_ask(s->programs, section, s->arena, out, diag);
+	if (err == VEER_OK || err == VEER_ENOMEM || is_strict)
+		return err;
+	(void)fprintf(stderr, "veer: %s; its section of the configuration is not checked\n", diag->text);
+	diag->text[0] = '\0';
+	return service_options_open(section, s->arena, out);
+}
+
+/* Read the document by what the programs take. */
+static enum veer_err read_service(const struct config *config, struct service *s, bool is_strict,
+				  struct veer_diag *diag)
+{
+	enum veer_err err = ask_program(s, &api_section, &s->api, is_strict, diag);
+	if (err == VEER_OK)
+		err = ask_program(s, &dnsd_section, &s->dnsd, is_strict, diag);
+	if (err == VEER_OK)
+		err = ask_program(s, &probe_section, &s->probe, is_strict, diag);
+	const struct config_field fields[] = {
+		{.key = "state", .type = CONFIG_STRING, .required = true, .min = 1, .max = SERVICE_PATH_SIZE - 64},
+		{.key = "api", .type = CONFIG_MAPPING, .schema = &s->api},
+		{.key = "dnsd", .type = CONFIG_MAPPING, .schema = &s->dnsd},
+		{.key = "probes", .type = CONFIG_MAPPINGS, .max = PROBES_MAX, .schema = &s->probe},
+	};
+	const struct config_schema schema = {.fields = fields, .count = sizeof fields / sizeof fields[0]};
+	return err == VEER_OK ? config_to_json(config, &schema, &s->config, diag) : err;
+}
+
 enum veer_err service_load(const char *path, bool with_files, struct service *out, struct veer_diag *diag)
 {
 	struct config *config = NULL;
-	*out = (struct service){0};
-	enum veer_err err = config_load(path, &config, diag);
+	*out = (struct service){.arena = arena_new(TABLES_BYTES)};
+	enum veer_err err = out->arena != NULL ? config_load(path, &config, diag) : VEER_ENOMEM;
 	if (err == VEER_OK)
-		err = config_to_json(config, &service_schema, &out->config, diag);
+		err = service_find_programs(out, diag);
+	if (err == VEER_OK)
+		err = read_service(config, out, with_files, diag);
 	if (err == VEER_OK)
 		err = check_service(config, out->config, with_files, diag);
 	config_free(&config);
@@ -274,10 +279,9 @@ enum veer_err service_load(const char *path, bool with_files, struct service *ou
 	if (err == VEER_OK) {
 		(void)snprintf(out->state, sizeof out->state, "%s", state);
 		(void)snprintf(out->socket, sizeof out->socket, "unix:%s/api.sock", state);
-		err = service_find_programs(out, diag);
-	}
-	if (err != VEER_OK)
+	} else {
 		service_deinit(out);
+	}
 	return err;
 }
 
@@ -285,6 +289,7 @@ void service_deinit(struct service *service)
 {
 	json_decref(service->config);
 	service->config = NULL;
+	arena_free(&service->arena);
 }
 
 /* An argv under construction; its texts live in the arena. */
@@ -309,17 +314,6 @@ __attribute__((format(printf, 2, 3))) static void add(struct command *c, const c
 		c->argv[c->count++] = copy;
 }
 
-static void add_list(struct command *c, const char *option, const json_t *list)
-{
-	size_t i;
-	json_t *element;
-	json_array_foreach((json_t *)(uintptr_t)list, i, element)
-	{
-		add(c, "%s", option);
-		add(c, "%s", json_string_value(element));
-	}
-}
-
 static void add_text(struct command *c, const char *option, const char *value)
 {
 	if (value == NULL)
@@ -328,12 +322,43 @@ static void add_text(struct command *c, const char *option, const char *value)
 	add(c, "%s", value);
 }
 
-static void add_integer(struct command *c, const char *option, const json_t *value)
+/* "--tls-cert" of the key "tls_cert". */
+static const char *option_of(const char *key, char *out, size_t size)
 {
-	if (value == NULL)
-		return;
-	add(c, "%s", option);
-	add(c, "%lld", (long long)json_integer_value(value));
+	(void)snprintf(out, size, "--%s", key);
+	for (char *at = out; *at != '\0'; at++)
+		if (*at == '_')
+			*at = '-';
+	return out;
+}
+
+static void add_value(struct command *c, const char *key, const json_t *value)
+{
+	char option[128];
+	(void)option_of(key, option, sizeof option);
+	if (json_is_string(value))
+		add(c, "%s=%s", option, json_string_value(value));
+	else if (json_is_integer(value))
+		add(c, "%s=%lld", option, (long long)json_integer_value(value));
+	else if (json_is_true(value))
+		add(c, "%s", option);
+	for (size_t i = 0; i < json_array_size(value); i++)
+		add_value(c, key, json_array_get(value, i));
+}
+
+/* All that the section says, as the program's options. */
+static void add_section(struct command *c, const struct service_section *section, const json_t *object)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
+		bool is_more = false;
+		for (const char *const *more = section->more; *more != NULL; more++)
+			is_more = is_more || strcmp(*more, key) == 0;
+		if (!is_more)
+			add_value(c, key, value);
+	}
 }
 
 static enum veer_err add_child(const struct service *s, struct supervisor *supervisor, const struct command *c,
@@ -385,11 +410,7 @@ static enum veer_err add_api(const struct service *s, struct supervisor *supervi
 	add(&c, "--store");
 	add(&c, "sqlite:%s/veer.db", s->state);
 	add_text(&c, "--listen", s->socket);
-	add_list(&c, "--listen", json_object_get(api, "listen"));
-	add_text(&c, "--tls-cert", text(api, "tls_cert"));
-	add_text(&c, "--tls-key", text(api, "tls_key"));
-	add_list(&c, "--resolver", json_object_get(api, "resolver"));
-	add_text(&c, "--user", text(api, "user"));
+	add_section(&c, &api_section, api);
 	add_text(&c, "--feed-user", text(json_object_get(s->config, "dnsd"), "user"));
 	if (has_users(s))
 		add(&c, "--open-socket");
@@ -411,15 +432,7 @@ static enum veer_err add_dnsd(const struct service *s, struct supervisor *superv
 	add(&c, "--state");
 	add(&c, "%s/dnsd", s->state);
 	add(&c, "--replace");
-	add_list(&c, "--listen", json_object_get(dnsd, "listen"));
-	add_list(&c, "--geoip", json_object_get(dnsd, "geoip"));
-	add_list(&c, "--rrl-exempt", json_object_get(dnsd, "rrl_exempt"));
-	add_integer(&c, "--workers", json_object_get(dnsd, "workers"));
-	add_integer(&c, "--rrl-rate", json_object_get(dnsd, "rrl_rate"));
-	add_integer(&c, "--rrl-slip", json_object_get(dnsd, "rrl_slip"));
-	add_integer(&c, "--tcp-max", json_object_get(dnsd, "tcp_max"));
-	add_integer(&c, "--tcp-max-prefix", json_object_get(dnsd, "tcp_max_prefix"));
-	add_text(&c, "--user", text(dnsd, "user"));
+	add_section(&c, &dnsd_section, dnsd);
 	return add_child(s, supervisor, &c, (struct supervise_spec){.name = "veer-dnsd", .outlives = true});
 }
 
@@ -447,7 +460,6 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 {
 	char identity[3 * SERVICE_PATH_SIZE], dir[2 * SERVICE_PATH_SIZE], child[96], step[96];
 	const char *name = text(probe, "name");
-	const json_t *references = json_object_get(probe, "reference");
 	(void)snprintf(dir, sizeof dir, "%s/probe-%s", s->state, name);
 	(void)snprintf(identity, sizeof identity, "%s/identity.json", dir);
 	(void)snprintf(child, sizeof child, "veer-probe-%s", name);
@@ -465,11 +477,7 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 	add_text(&c, "--state", dir);
 	add(&c, "--token-file");
 	add(&c, "%s/token", dir);
-	add_text(&c, "--region", text(probe, "region"));
-	add_text(&c, "--allow-targets", text(probe, "allow_targets"));
-	add_text(&c, "--deny-targets", text(probe, "deny_targets"));
-	add_text(&c, "--user", text(probe, "user"));
-	add_list(&c, "--reference", references);
+	add_section(&c, &probe_section, probe);
 	const struct supervise_spec spec = {.name = child, .needs = needs_enrolment ? enrolled_first : NULL};
 	return err == VEER_OK ? add_child(s, supervisor, &c, spec) : err;
 }

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "api/cli/service_options.h"
 #include "api/cli/supervise.h"
 #include "base/json.h"
 
@@ -15,8 +16,10 @@
 
 /* A configuration that was read and checked. */
 struct service {
-	json_t *config;                      /* owned */
-	char state[SERVICE_PATH_SIZE];       /* the directory of everything that is kept, absolute */
+	json_t *config;                        /* owned */
+	struct arena *arena;                   /* of the tables; owned */
+	struct config_schema api, dnsd, probe; /* what the sections may hold */
+	char state[SERVICE_PATH_SIZE];         /* the directory of everything that is kept, absolute */
 	char programs[SERVICE_PATH_SIZE];    /* where the other programs are: beside this one, or in the sbin beside its
 						bin */
 	char socket[SERVICE_PATH_SIZE + 16]; /* "unix:STATE/api.sock" */

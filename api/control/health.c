@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOOK_MS = 1000 };
+enum { LOOK_MS = 100 }; /* room that comes is taken at once: it may be gone again soon */
 
 static void explain(const struct store_health *h, const struct store_room *room, char out[HEALTH_TEXT_SIZE])
 {

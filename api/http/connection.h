@@ -16,7 +16,6 @@
 #include "base/buf.h"
 
 enum {
-	API_LISTENERS_MAX = 8,
 	API_CONNECTIONS_MAX = 8192,     /* of all listeners, or what descriptors allow */
 	API_DEADLINE_CROWDED_MS = 2000, /* instead of the next two, of those without a request, while half are taken */
 	API_ARENA_BYTES = 4 << 20,

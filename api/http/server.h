@@ -20,6 +20,8 @@
 #include "base/addr.h"
 #include "base/log.h"
 
+#define API_LISTENERS_MAX 8 /* addresses to listen on */
+
 struct api_server;
 
 /* How a route's handler is run. */

@@ -2,6 +2,7 @@
 /* Who is let in. See admission.h. */
 #include "dnsd/serve/admission.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -47,8 +48,7 @@ static enum veer_err parse_exempt(const struct args_list *list, struct veer_pref
 		*count = 0;
 		return VEER_OK;
 	}
-	if (*count > LIMIT_EXEMPT_MAX)
-		return veer_fail(diag, VEER_ELIMIT, "--rrl-exempt: at most %d prefixes", LIMIT_EXEMPT_MAX);
+	assert(*count <= LIMIT_EXEMPT_MAX); /* by the table of options */
 	for (size_t i = 0; i < *count; i++)
 		if (veer_prefix_parse(items[i], &out[i]) != VEER_OK)
 			return veer_fail(diag, VEER_EINVAL, "--rrl-exempt %s: not a prefix", items[i]);

@@ -2,6 +2,7 @@
 /* The name server's control side. See server.h. */
 #include "dnsd/serve/server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -31,8 +32,7 @@ static enum veer_err make_publisher(struct server *s, struct veer_diag *diag)
 {
 	struct veer_listen addresses[SOCKETS_LISTEN_MAX];
 	const struct args_list *list = &s->options->listen;
-	if (list->count > SOCKETS_LISTEN_MAX)
-		return veer_fail(diag, VEER_ELIMIT, "at most %d addresses to listen on", SOCKETS_LISTEN_MAX);
+	assert(list->count <= SOCKETS_LISTEN_MAX); /* by the table of options */
 	for (size_t i = 0; i < list->count; i++) {
 		struct veer_diag detail;
 		if (veer_listen_parse_dns(list->items[i], &addresses[i], &detail) != VEER_OK)

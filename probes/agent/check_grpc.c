@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "probes/agent/check_exchange.h"
 #include "probes/agent/grpc_health.h"
-#include "probes/agent/http_exchange.h"
 
 #define GRPC_DEADLINE_EXCEEDED 4 /* of grpc-status */
 

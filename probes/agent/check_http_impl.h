@@ -3,7 +3,7 @@
 #ifndef VEER_PROBES_AGENT_CHECK_HTTP_IMPL_H
 #define VEER_PROBES_AGENT_CHECK_HTTP_IMPL_H
 
-#include "probes/agent/http_exchange.h"
+#include "probes/agent/check_exchange.h"
 
 /* What a probe of HTTP or HTTPS owns. */
 struct http_probe {

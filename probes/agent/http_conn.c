@@ -9,6 +9,7 @@
 
 #define IDLE_MS 120000
 #define READ_BYTES 16384
+#define READS_MAX 64
 #define FLUSHES_MAX 64 /* of what a kept connection has to say: acknowledgements */
 
 struct http_kept {
@@ -102,14 +103,19 @@ static bool flush(struct http_conn *conn)
 static bool is_usable(struct http_conn *conn)
 {
 	char data[READ_BYTES];
-	size_t got = 0;
-	enum wire_state state = wire_read(&conn->wire, data, sizeof data, &got);
-	if (state == WIRE_WAIT_READ)
-		return true;
-	if (state != WIRE_OK || conn->h2 == NULL)
-		return false;
-	http2_feed(conn->h2, data, got);
-	return http2_can_be_kept(conn->h2) && flush(conn) && http2_can_be_kept(conn->h2);
+	/* Until nothing is left: what TLS has read makes no socket readable. */
+	for (int i = 0; i < READS_MAX; i++) {
+		size_t got = 0;
+		enum wire_state state = wire_read(&conn->wire, data, sizeof data, &got);
+		if (state == WIRE_WAIT_READ)
+			return true;
+		if (state != WIRE_OK || conn->h2 == NULL)
+			return false;
+		http2_feed(conn->h2, data, got);
+		if (!http2_can_be_kept(conn->h2) || !flush(conn) || !http2_can_be_kept(conn->h2))
+			return false;
+	}
+	return false;
 }
 
 static void on_idle(void *ctx, int fd, unsigned events)

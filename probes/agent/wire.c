@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -51,6 +53,9 @@ static enum wire_state state_of(struct wire *wire, int rc, int error)
 {
 	switch (SSL_get_error(wire->ssl, rc)) {
 	case SSL_ERROR_WANT_READ:
+		/* Nothing of a record has come: who waits needs no buffers. (SSL_MODE_RELEASE_BUFFERS frees and
+		 * allocates them anew for each record.) */
+		(void)SSL_free_buffers(wire->ssl);
 		return WIRE_WAIT_READ;
 	case SSL_ERROR_WANT_WRITE:
 		return WIRE_WAIT_WRITE;
@@ -65,13 +70,32 @@ static enum wire_state state_of(struct wire *wire, int rc, int error)
 	}
 }
 
+/*
+ * What is written while this holds goes out when it ends, or with the end of the connection, in one segment: the end of
+ * the handshake with the request, the goodbye with the FIN.
+ */
+static void hold_back(struct wire *wire, bool is_held)
+{
+	const int cork = is_held;
+	if (wire->is_held == is_held)
+		return;
+	wire->is_held = is_held;
+	(void)setsockopt(wire->fd, IPPROTO_TCP, TCP_CORK, &cork, sizeof cork);
+}
+
 enum wire_state wire_shake_hands(struct wire *wire)
 {
 	ERR_clear_error();
+	/* But for the first flight: that one is waited for. */
+	hold_back(wire, wire->has_begun);
+	wire->has_begun = true;
 	errno = 0;
 	int rc = SSL_do_handshake(wire->ssl);
-	if (rc != 1)
-		return state_of(wire, rc, errno);
+	if (rc != 1) {
+		enum wire_state state = state_of(wire, rc, errno);
+		hold_back(wire, false);
+		return state;
+	}
 	wire->is_shaken = true;
 	if (SSL_session_reused(wire->ssl) == 1)
 		((struct tls_peer *)SSL_get_app_data(wire->ssl))->is_resumed = true;
@@ -93,10 +117,16 @@ bool wire_lacks_protocol(const struct wire *wire)
 	return !wire->is_shaken && ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL;
 }
 
+bool wire_has_more(const struct wire *wire)
+{
+	return wire->ssl != NULL && SSL_has_pending(wire->ssl) == 1;
+}
+
 enum wire_state wire_read(struct wire *wire, void *out, size_t size, size_t *got)
 {
 	if (wire->ssl != NULL) {
 		ERR_clear_error();
+		hold_back(wire, false);
 		errno = 0;
 		int rc = SSL_read(wire->ssl, out, size < INT_MAX ? (int)size : INT_MAX);
 		if (rc <= 0)
@@ -121,10 +151,10 @@ enum wire_state wire_write(struct wire *wire, const void *data, size_t len, size
 		ERR_clear_error();
 		errno = 0;
 		int rc = SSL_write(wire->ssl, data, len < INT_MAX ? (int)len : INT_MAX);
-		if (rc <= 0)
-			return state_of(wire, rc, errno);
-		*put = (size_t)rc;
-		return WIRE_OK;
+		enum wire_state state = rc > 0 ? WIRE_OK : state_of(wire, rc, errno);
+		*put = rc > 0 ? (size_t)rc : 0;
+		hold_back(wire, false);
+		return state;
 	}
 	ssize_t n = send(wire->fd, data, len, MSG_NOSIGNAL);
 	if (n >= 0) {
@@ -139,10 +169,12 @@ void wire_close(struct wire *wire)
 {
 	if (wire->ssl == NULL)
 		return;
-	if (wire->is_shaken)
+	if (wire->is_shaken) {
+		hold_back(wire, true);
 		(void)SSL_shutdown(wire->ssl);
+	}
 	SSL_free(wire->ssl);
 	ERR_clear_error();
 	wire->ssl = NULL;
-	wire->is_shaken = false;
+	wire->is_shaken = wire->has_begun = false;
 }

@@ -49,16 +49,16 @@ class Target:
 
 
 class Rig:
-    """veer-api with ENDPOINTS endpoints under `check`, one agent that probes them."""
+    """veer-api with so many endpoints under `check`, one agent that probes them; both of a build."""
 
-    def __init__(self, build, directory, check):
-        self.build, self.dir = build, directory
+    def __init__(self, build, directory, check, endpoints=ENDPOINTS):
+        self.build, self.dir, self.endpoints = build, directory, endpoints
         self.api = Api(directory)
-        self.api.argv = ["taskset", "-c", OTHER_CORE] + self.api.argv
+        self.api.argv = ["taskset", "-c", OTHER_CORE, os.path.join(build, "veer-api")] + self.api.argv[1:]
         self.api.start()
         self.must("PUT", "/v1/sites/s", {"region": "eu"})
         self.must("PUT", "/v1/checks/c", check)
-        for pool in range(ENDPOINTS // POOL):
+        for pool in range(endpoints // POOL):
             first = pool * POOL
             self.must("PUT", f"/v1/pools/p{pool}", {"checks": ["c"], "endpoints": [
                 {"name": f"e{i}", "address": f"127.9.{(first + i) >> 8}.{(first + i) & 255}", "site": "s"} for i in range(POOL)]})
@@ -90,7 +90,7 @@ class Rig:
 
     def settle(self):
         """Until every endpoint is up, and the quick first round is over."""
-        wait(lambda: time.sleep(0.5) or self.states() == {"up": ENDPOINTS}, "the endpoints do not come up")
+        wait(lambda: time.sleep(0.5) or self.states() == {"up": self.endpoints}, "the endpoints do not come up")
         time.sleep(3)
 
     def measure(self, seconds):
@@ -150,36 +150,6 @@ def make_certificates(directory):
     return ca, cert, key
 
 
-def bench_https(args, directory, bars):
-    """Full handshakes, each with a server that answers, then with one that takes connections and says nothing."""
-    ca, cert, key = make_certificates(directory)
-    with open(ca, encoding="ascii") as f:
-        check = {"kind": "https", "host": "www.example.test", "ca_pem": f.read(), "hold_s": 0}
-    print(f"One agent, {ENDPOINTS} https checks every 20 s", flush=True)
-    sub = os.path.join(directory, "https")
-    os.mkdir(sub)
-    cpu, rss, _, rate = run(args, sub, {**check, "interval_ms": 20000, "timeout_ms": 2000}, 30, ("https", cert, key))
-    print(f"  {cpu * 10000 / rate:.0f} us of CPU a check", flush=True)
-    bars.at_most("https: RSS", rss, 60, " MiB")
-    print(f"One agent, {ENDPOINTS} https checks every 5 s with 5 s of time, all of which hang", flush=True)
-    sub = os.path.join(directory, "hanging")
-    os.mkdir(sub)
-    target, rig = Target(args.build, "silent"), None
-    try:
-        rig = Rig(args.build, sub, {**check, "interval_ms": 5000, "timeout_ms": 5000, "port": target.port})
-        time.sleep(20)
-        rss = rss_kb(rig.pid) / 1024
-    finally:
-        if rig is not None:
-            rig.close()
-        target.seen()
-    with open(os.path.join(sub, "agent.log"), encoding="utf-8") as f:
-        is_said = "too many connections by TLS" in f.read()
-    print(f"  RSS {rss:.1f} MiB, {'said' if is_said else 'not said'}", flush=True)
-    bars.at_most("https, hanging: RSS", rss, 150, " MiB")
-    bars.at_most("https, hanging: silence about it", int(not is_said), 0)
-
-
 def bench(args, directory, bars):
     for name, interval_ms, seconds in (("http", 10000, 20), ("tcp", 1000, 10)):
         print(f"One agent, {ENDPOINTS} {name} checks every {interval_ms // 1000} s", flush=True)
@@ -191,4 +161,3 @@ def bench(args, directory, bars):
         bars.at_most(f"{name}: RSS", rss, 60, " MiB")
         bars.at_most(f"{name}: starts missed of those due", max(0.0, 1 - rate * interval_ms / 1000 / ENDPOINTS), 0.002)
         bars.at_most(f"{name}: from their place, p99", percentile(late, 0.99), 20, " ms")
-    bench_https(args, directory, bars)

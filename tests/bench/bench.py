@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What answering, loading, starting and changing cost, beside other servers in the same run and in turns.
 
-    bench.py [--only peers,policy,scale,zonefile,restart,change,agent]
+    bench.py [--only peers,policy,scale,zonefile,restart,change,agent,https]
 
 Reported are medians over the rounds. Absolute figures of a shared machine drift; ratios of the same run do not, and the bars are ratios
 where they can be. The last line counts the bars that were met.
@@ -15,6 +15,7 @@ import tempfile
 
 import agent
 import control
+import https
 from servers import ROOT, Servers, end, write_queries, write_zone
 import zonefile
 
@@ -115,7 +116,7 @@ def bench_policy(args, directory, bars):
 
 
 SCENARIOS = {"peers": bench_peers, "policy": bench_policy, "scale": bench_scale, "zonefile": zonefile.bench, "restart": control.bench_restart,
-             "change": control.bench_change, "agent": agent.bench}
+             "change": control.bench_change, "agent": agent.bench, "https": https.bench}
 
 
 def main():
@@ -127,8 +128,12 @@ def main():
     ap.add_argument("--seconds", type=int, default=3, help="of load a round")
     ap.add_argument("--large", type=int, default=1000000, help="names of the large zone")
     ap.add_argument("--changes", type=int, default=10000, help="records changed under load")
+    ap.add_argument("--https-rounds", type=int, default=3)
+    ap.add_argument("--https-seconds", type=int, default=20)
+    ap.add_argument("--before", help="a build to compare https with")
     ap.add_argument("--only", default=",".join(SCENARIOS))
     args = ap.parse_args()
+    args.before = args.before and os.path.abspath(args.before)
     args.build, args.peers = os.path.abspath(args.build), os.path.abspath(args.peers)
     bars = Bars()
     for name in args.only.split(","):

@@ -151,7 +151,7 @@ def measure(args, directory):
         deaths = Deaths(directory, net, world)
         world.configure(deaths.endpoints, deaths.checks())
         for i, region in enumerate(REGIONS):
-            world.started(Agent(world.api, directory, f"a{i}", region, f"https://10.1.{i}.1:8053", "--region", region, "--api-ca",
+            world.started(Agent(world.api, directory, f"a{i}", region, f"https://10.1.{i}.1:8053", "--region", region, "--ca-file",
                                 f"{directory}/api.pem", prefix=net.within(f"p{i}", [])))
         port = world.name_server().port
         world.all_up(60)

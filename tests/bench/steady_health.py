@@ -187,7 +187,7 @@ def build(directory, net):
             expected[pool].add(address)
     world.configure(endpoints, CHECKS)
     for i, region in enumerate(REGIONS):
-        world.started(Agent(world.api, directory, f"a{i}", region, f"https://10.1.{i}.1:8053", "--region", region, "--api-ca",
+        world.started(Agent(world.api, directory, f"a{i}", region, f"https://10.1.{i}.1:8053", "--region", region, "--ca-file",
                             f"{directory}/api.pem", prefix=net.within(f"p{i}", [])))
     server = world.name_server()
     return world, server.port, expected

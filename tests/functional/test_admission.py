@@ -130,7 +130,7 @@ def test_loopback_and_what_is_exempt_are_not_limited(tmp_path, start):
     (["--rrl-exempt", "192.0.2.1/24"], "--rrl-exempt 192.0.2.1/24: not a prefix"), (["--rrl-exempt", "x"], "not a prefix"),
     (["--rrl-exempt", "none", "--rrl-exempt", "192.0.2.0/24"], "--rrl-exempt none: not a prefix"),
     (["--rrl-rate", "-1"], "rrl-rate"), (["--rrl-rate", "100001"], "rrl-rate"), (["--rrl-slip", "101"], "rrl-slip"),
-    (["--tcp-max", "x"], "tcp-max"), ([a for i in range(65) for a in ("--rrl-exempt", f"10.0.{i}.0/24")], "at most 64 prefixes")])
+    (["--tcp-max", "x"], "tcp-max"), ([a for i in range(65) for a in ("--rrl-exempt", f"10.0.{i}.0/24")], "at most 64 times")])
 def test_bad_limits_are_said(tmp_path, args, reason):
     (tmp_path / "zone").write_text("@ 60 SOA a b 1 2 3 4 5\n@ 60 NS a.test.\n")
     run = subprocess.run([os.path.join(BUILD, "veer-dnsd"), "--listen", "127.0.0.1@0", "--zone", f"x={tmp_path}/zone"] + args,

@@ -324,7 +324,7 @@ def test_an_administrator_is_heard_on_a_full_disk_also_after_a_start(disk, tmp_p
         wait_until(lambda: api.get("/healthz").status == 200, 10)
         wait_until(lambda: api.metric("veer_store_ballast") == 1, 10)
         assert api.put("/v1/sites/gru", {"region": "sa"}).status == 201
-        assert "the store works again" in api.said()
+        wait_until(lambda: "the store works again" in api.said(), 5, api.said)
     finally:
         api.kill()
 

@@ -224,7 +224,7 @@ def test_files_that_a_reload_will_not_read_are_named_at_the_start(run, zone, fak
     d = run(Dnsd, "--zone", zone, "--user", "nobody", "--config", config, "--cookie-secret-file", inside).ready()
     assert [re.search(r"file=(\S+)", line).group(1) for line in cannot_read(d.log())] == [inside, config]
     assert d.stop() == 0
-    agent = run(Agent, place, fake.api.url, "--user", "nobody", "--api-ca", inside)
+    agent = run(Agent, place, fake.api.url, "--user", "nobody", "--ca-file", inside)
     agent.start()
     assert len(cannot_read(agent.said())) == 1 and inside in agent.said()
     agent.stop()

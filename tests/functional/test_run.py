@@ -8,7 +8,11 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
+import dns.edns
+import dns.message
+import dns.query
 import pytest
 
 from veer_util import BUILD, SLOW, Program, UnixConnection, Reply, wait_until
@@ -107,7 +111,7 @@ BAD_CONFIGS = [
     ("state: /STATE\ndnsd:\n  workers: 2\n", 2, "listen"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1:53\"]\n", 3, "127.0.0.1:53"),
     ("state: /STATE\ndnsd:\n  listen: []\n", 3, "listen"),
-    ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  workers: 65\n", 4, "workers"),
+    ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  workers: 257\n", 4, "workers"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  rrl_exempt: [\"::1\", \"192.0.2.1/24\"]\n", 4, "192.0.2.1/24"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  rrl_rate: 100001\n", 4, "rrl_rate"),
     ("state: /STATE\nprobes:\n  - {name: a, region: eu}\n  - {name: ../../x, region: eu}\n", 4, "../../x"),
@@ -132,6 +136,80 @@ def test_a_wrong_configuration_is_refused_with_its_line(tmp_path, text, line, wo
     for r in (veer("run", "--check-config", path), veer("run", path)):
         check_refusal(r, path, line, word)
     assert not os.path.exists(tmp_path / "s")
+
+
+def described(program):
+    done = subprocess.run([os.path.join(BUILD, program), "--describe-options"], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0 and done.stderr == "", done
+    return {row["name"]: row for row in json.loads(done.stdout)}
+
+
+def test_a_table_says_what_its_program_takes():
+    dnsd = described("veer-dnsd")
+    assert dnsd["workers"] == {"name": "workers", "kind": "int", "required": False, "min": 1, "max": 256}
+    assert dnsd["rrl-exempt"]["max"] == 64 and dnsd["geoip"]["max"] == 8 and dnsd["listen"]["required"]
+    assert dnsd["log-format"]["names"] == ["text", "json"]
+    assert not {"replace", "adopt-store", "check-config", "config", "describe-options"} & set(dnsd), "they are for the command line"
+    for program in ("veer-api", "veer-probe"):
+        assert {"user", "group", "log-level"} <= set(described(program))
+
+
+# What each program decides with veer run, or is told by it.
+DECIDED = {"veer-api": {"store", "feed-user", "open-socket"}, "veer-dnsd": {"zone", "feed", "state", "token-file", "ca-file", "control"},
+           "veer-probe": {"api", "token-file", "state", "ca-file"}}
+ODD = {"user": "nobody", "group": "nogroup", "resolver": ["192.0.2.1"], "listen": ["127.0.0.1@5300"], "reference": ["192.0.2.1:443"],
+       "rrl-exempt": [f"10.0.{i}.0/24" for i in range(64)], "allow-targets": "private", "deny-targets": "10.0.0.0/8"}
+
+
+def value_of(program, row):
+    """One that is fine, for a file."""
+    name = row["name"]
+    if program == "veer-api" and name == "listen":
+        return ["127.0.0.1:8053"]
+    if name in ODD:
+        return ODD[name]
+    if row["kind"] == "list":
+        return ["/dev/null"] * (row["max"] or 2)
+    return {"flag": True, "string": "/dev/null", "int": row.get("max"), "enum": row.get("names", [None])[-1]}[row["kind"]]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a user and a group are named")
+def test_the_file_takes_all_that_the_programs_take(tmp_path):
+    sections = {}
+    for program, decided in DECIDED.items():
+        rows = described(program)
+        assert decided <= set(rows), "there is no such option any more"
+        sections[program] = {name.replace("-", "_"): value_of(program, row) for name, row in rows.items() if name not in decided}
+    path = tmp_path / "veer.yaml"
+    path.write_text(json.dumps({"state": f"{tmp_path}/s", "api": sections["veer-api"], "dnsd": sections["veer-dnsd"],
+                                "probes": [{"name": "p", **sections["veer-probe"], "region": "eu"}]}))
+    r = veer("run", "--check-config", path)
+    assert (r.returncode, r.stderr) == (0, ""), r
+
+
+@pytest.mark.parametrize("key", ["zone", "feed", "state", "token_file", "ca_file", "control", "replace", "adopt_store"])
+def test_what_veer_run_decides_is_not_for_the_file(tmp_path, key):
+    path = tmp_path / "veer.yaml"
+    path.write_text(f"state: {tmp_path}/s\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  {key}: x\n")
+    check_refusal(veer("run", "--check-config", path), path, 4, key)
+
+
+def test_options_of_the_file_reach_the_name_server(tmp_path):
+    r = Run(tmp_path, probes=0)
+    port = free_port()
+    with open(r.config, "a", encoding="utf-8") as f:
+        f.write(f"  metrics: 127.0.0.1:{port}\n  nsid: here\n  query_log: {tmp_path}/queries\n  log_level: debug\n")
+    r.start(seconds=30)
+    try:
+        query = dns.message.make_query("x.example", "A", use_edns=True, options=[dns.edns.GenericOption(dns.edns.NSID, b"")])
+        reply = dns.query.udp(query, "127.0.0.1", port=r.dns_port, timeout=10)
+        assert [o.data for o in reply.options if o.otype == dns.edns.NSID] == [b"here"], reply
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as metrics:
+            assert b"veer_dns_requests_total" in metrics.read()
+        wait_until(lambda: "x.example" in open(f"{tmp_path}/queries", encoding="utf-8").read(), 10)
+        r.stop()
+    finally:
+        r.kill()
 
 
 # What is missing is the trouble of the child that needs it; only a check refuses it (test_answers_first.py).

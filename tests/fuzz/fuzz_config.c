@@ -65,7 +65,7 @@ static void check_schema(const struct config *config, const uint8_t *data, size_
 {
 	static const struct config_field inner[] = {
 		{.key = "weight", .type = CONFIG_INTEGER, .required = true, .max = 9}};
-	static const struct config_schema inner_schema = {inner, 1};
+	static const struct config_schema inner_schema = {.fields = inner, .count = 1};
 	static const struct config_field fields[] = {
 		{.key = "name", .type = CONFIG_STRING, .min = 1, .max = 8},
 		{.key = "on", .type = CONFIG_BOOL},
@@ -74,7 +74,7 @@ static void check_schema(const struct config *config, const uint8_t *data, size_
 		{.key = "items", .type = CONFIG_MAPPINGS, .schema = &inner_schema, .max = 2},
 		{.key = "pools", .type = CONFIG_NAMED, .schema = &inner_schema, .max = 2},
 	};
-	static const struct config_schema schema = {fields, 6};
+	static const struct config_schema schema = {.fields = fields, .count = 6};
 	json_t *value = NULL;
 	struct veer_diag diag = {.text = ""};
 	if (config_to_json(config, &schema, &value, &diag) != VEER_OK) {

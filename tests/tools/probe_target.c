@@ -4,9 +4,10 @@
  * and to which address. Ends at the end of its standard input, and writes what it noted: "ADDRESS MICROSECONDS" a line
  * (the last two octets as a number; wall clock).
  *
- *   probe_target tcp|http|silent|https CERT.pem KEY.pem
+ *   probe_target tcp|http|silent|https CERT.pem KEY.pem [DELAY_MS]
  *
- * `silent` takes connections and says nothing. What is asked by https is answered once a connection.
+ * `silent` takes connections and says nothing. What is asked by https is answered once a connection, DELAY_MS after it
+ * was asked.
  *
  * Its first line is the port.
  */
@@ -66,6 +67,9 @@ struct target {
 	int listener;
 	int epoll_fd;
 	SSL_CTX *tls;
+	int64_t delay_us;
+	struct connection *waiting; /* to be answered, the first first */
+	struct connection *last;
 	struct seen *seen;
 	size_t count;
 };
@@ -74,6 +78,8 @@ struct target {
 struct connection {
 	int fd;
 	SSL *ssl;
+	int64_t due_us;
+	struct connection *next; /* waits longer */
 };
 
 static void end(struct connection *connection)
@@ -118,25 +124,59 @@ static void take(struct target *target)
 	}
 }
 
-static void answer_tls(struct connection *connection)
+static void reply_tls(struct connection *connection)
+{
+	(void)SSL_write(connection->ssl, reply, sizeof reply - 1);
+	(void)SSL_shutdown(connection->ssl);
+	end(connection);
+}
+
+/* Not looked at any more until its time has come. */
+static void put_off(struct target *target, struct connection *connection)
+{
+	(void)epoll_ctl(target->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+	connection->due_us = now_us() + target->delay_us;
+	if (target->waiting != NULL)
+		target->last->next = connection;
+	else
+		target->waiting = connection;
+	target->last = connection;
+}
+
+/* Answer those whose time has come. Milliseconds until the next one's, -1: nobody waits. */
+static int answer_due(struct target *target)
+{
+	while (target->waiting != NULL) {
+		struct connection *connection = target->waiting;
+		int64_t left_us = connection->due_us - now_us();
+		if (left_us > 0)
+			return (int)(left_us / 1000) + 1;
+		target->waiting = connection->next;
+		reply_tls(connection);
+	}
+	return -1;
+}
+
+static void answer_tls(struct target *target, struct connection *connection)
 {
 	char request[4096];
 	int got = SSL_read(connection->ssl, request, sizeof request);
 	if (got <= 0 && SSL_get_error(connection->ssl, got) == SSL_ERROR_WANT_READ)
 		return;
-	if (got > 0) {
-		(void)SSL_write(connection->ssl, reply, sizeof reply - 1);
-		(void)SSL_shutdown(connection->ssl);
-	}
-	end(connection);
+	if (got <= 0)
+		end(connection);
+	else if (target->delay_us > 0)
+		put_off(target, connection);
+	else
+		reply_tls(connection);
 }
 
 /* A request fits into one segment on the loopback. */
-static void answer(const struct target *target, struct connection *connection)
+static void answer(struct target *target, struct connection *connection)
 {
 	char request[4096];
 	if (target->kind == KIND_HTTPS) {
-		answer_tls(connection);
+		answer_tls(target, connection);
 		return;
 	}
 	ssize_t got = recv(connection->fd, request, sizeof request, 0);
@@ -159,7 +199,8 @@ static bool read_arguments(struct target *target, int argc, char *argv[])
 		if (target->kind != KIND_HTTPS)
 			return argc == 2;
 		target->tls = SSL_CTX_new(TLS_server_method());
-		return argc == 4 && target->tls != NULL &&
+		target->delay_us = argc == 5 ? strtol(argv[4], NULL, 10) * 1000 : 0;
+		return (argc == 4 || argc == 5) && target->tls != NULL &&
 		       SSL_CTX_use_certificate_chain_file(target->tls, argv[2]) == 1 &&
 		       SSL_CTX_use_PrivateKey_file(target->tls, argv[3], SSL_FILETYPE_PEM) == 1;
 	}
@@ -181,7 +222,7 @@ int main(int argc, char *argv[])
 	    epoll_ctl(target.epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &on_input) != 0)
 		return 1;
 	for (bool is_over = false; !is_over;) {
-		int ready = epoll_wait(target.epoll_fd, events, EVENTS, -1);
+		int ready = epoll_wait(target.epoll_fd, events, EVENTS, answer_due(&target));
 		for (int i = 0; i < ready; i++) {
 			if (events[i].data.ptr == &target.listener)
 				take(&target);

@@ -18,7 +18,7 @@ static const struct config_field endpoint_fields[] = {
 	{.key = "address", .type = CONFIG_STRING, .required = true, .min = 1, .max = 45},
 	{.key = "weight", .type = CONFIG_INTEGER, .min = 0, .max = 255},
 };
-static const struct config_schema endpoint_schema = {endpoint_fields, 2};
+static const struct config_schema endpoint_schema = {.fields = endpoint_fields, .count = 2};
 
 static const struct config_field root_fields[] = {
 	{.key = "name", .type = CONFIG_STRING, .max = 10},
@@ -30,7 +30,7 @@ static const struct config_field root_fields[] = {
 	{.key = "endpoints", .type = CONFIG_MAPPINGS, .schema = &endpoint_schema, .max = 2},
 	{.key = "pools", .type = CONFIG_NAMED, .schema = &endpoint_schema, .max = 2},
 };
-static const struct config_schema root_schema = {root_fields, 8};
+static const struct config_schema root_schema = {.fields = root_fields, .count = 8};
 
 /* Parse and check by the schema; `*out` is its JSON text (or NULL). */
 static enum veer_err convert(const char *text, char **out, struct veer_diag *diag)

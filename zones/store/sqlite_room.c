@@ -19,7 +19,7 @@ enum {
 	FREE_BYTES_MIN = 256 << 20, /* of a large disk some per cent is a lot */
 	BALLAST_PART = 16,
 	PATH_BYTES = 4096,
-	QUIET_LOOKS = 5, /* without a commit between them */
+	QUIET_LOOKS = 50, /* without a commit between them: 5 s */
 };
 
 static bool path_of_ballast(const char *database, char out[PATH_BYTES])

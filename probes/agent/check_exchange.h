@@ -10,8 +10,8 @@
  *
  * Threads: the loop's.
  */
-#ifndef VEER_PROBES_AGENT_HTTP_EXCHANGE_H
-#define VEER_PROBES_AGENT_HTTP_EXCHANGE_H
+#ifndef VEER_PROBES_AGENT_CHECK_EXCHANGE_H
+#define VEER_PROBES_AGENT_CHECK_EXCHANGE_H
 
 #include "probes/agent/check_impl.h"
 #include "probes/agent/http1.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "probes/agent/http_exchange_impl.h"
+#include "probes/agent/check_exchange_impl.h"
 
 /* The protocols of ALPN, each with its length before it (RFC 7301 3.1). */
 static const char *protocols_of(enum model_http_version version)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What http_exchange.c (request, reply, end) and http_exchange_connect.c (connections) share; nobody else includes
  * this. */
-#ifndef VEER_PROBES_AGENT_HTTP_EXCHANGE_IMPL_H
-#define VEER_PROBES_AGENT_HTTP_EXCHANGE_IMPL_H
+#ifndef VEER_PROBES_AGENT_CHECK_EXCHANGE_IMPL_H
+#define VEER_PROBES_AGENT_CHECK_EXCHANGE_IMPL_H
 
-#include "probes/agent/http_exchange.h"
+#include "probes/agent/check_exchange.h"
 
 /* End the connection and forget what has come. */
 void http_exchange_drop(struct http_exchange *x);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probes/agent/http_exchange_impl.h"
+#include "probes/agent/check_exchange_impl.h"
 
 #define REQUEST_MAX_BYTES ((size_t)64 * 1024 + MODEL_BODY_MAX)
 #define READ_BYTES 16384
@@ -294,7 +294,7 @@ void http_exchange_talk(struct http_exchange *x)
 			settle(x);
 			return;
 		}
-		if (has_said && i == 0) { /* the reply takes its time */
+		if (has_said && i == 0 && !wire_has_more(&x->conn->wire)) { /* the reply takes its time */
 			(void)http_exchange_watch(x, events);
 			return;
 		}

@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# ldns 1.8.3 (Debian 12: 1.8.3-1+b1), ldns-read-zone.
+#
+# RFC 1876 section 3 lets a LOC record leave out minutes and seconds, which are 0 then, of latitude and longitude each.
+# Where the longitude leaves them out and the latitude does not, ldns adds the latitude's to the longitude: its minutes
+# as they are, its seconds a thousandfold. The record names another place, several degrees off, without an error.
+#
+#   input:   LOC 51 30 12.748 S 116 W 10m
+#   output:  LOC 51 30 12.748 S 120 02 28.000 W 10m 1m 10000m 10m
+#   right:   LOC 51 30 12.748 S 116 00 0.000 W ...
+#
+# Veer reads LOC by itself, with BIND's reading as the oracle (tests/functional/test_text_differential.py).
+set -euo pipefail
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+apt-get -q download ldnsutils=1.8.3-1+b1 libldns3=1.8.3-1+b1 >/dev/null 2>&1
+for package in *.deb; do dpkg -x "$package" root; done
+cat > zone <<'ZONE'
+example. 60 IN SOA ns.example. host.example. 1 2 3 4 5
+example. 60 IN NS ns.example.
+with.example. 60 IN LOC 51 30 12.748 S 116 0 0 W 10m
+without.example. 60 IN LOC 51 30 12.748 S 116 W 10m
+ZONE
+said=$(LD_LIBRARY_PATH=$(echo root/usr/lib/*) root/usr/bin/ldns-read-zone zone)
+echo "$said" | grep LOC
+echo "$said" | grep -q '^with.example.*LOC.51 30 12.748 S 116 00 0.000 W'
+echo "$said" | grep -q '^without.example.*LOC.51 30 12.748 S 120 02 28.000 W'
