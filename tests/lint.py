@@ -52,6 +52,13 @@ HOMES = {
     "fstrm": ["dnsd/tap/dnstap.c"],
     "re2/": ["base/regex.cc"],
 }
+# What only some files may name: the one door for writes (the controller commits verdicts under its election), and HTTP.
+RESERVED = [
+    (re.compile(r"\bstore_commit\s*\("), ["zones/store/", "api/control/change.c", "api/control/controller"],
+     "store_commit() is for api/control/change.c: wish it from change()"),
+    (re.compile(r"\bstruct\s+api_re(quest|ply)\b"), ["api/http/", "api/rest/"],
+     "a request or a reply of HTTP is for api/http/ and api/rest/"),
+]
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca|system|popen|rand)\s*\(")
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
 
@@ -120,6 +127,9 @@ def check_c(path, text, report):
         m = BANNED.search(line)
         if m:
             report(path, number, f"{m.group(1)}() is banned")
+        for what, homes, why in RESERVED:
+            if what.search(line) and os.path.dirname(path) in ROOMS and not any(path.startswith(h) for h in homes):
+                report(path, number, why)
 
 
 def check_docs(path, text, report):

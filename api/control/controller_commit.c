@@ -373,38 +373,9 @@ void controller_job_done(struct controller *c, struct commit_job *job)
 
 /* --- in the committing thread ---------------------------------------------------------------------------------- */
 
-/*
- * After an error that leaves it open whether the transaction happened: look (S15). If it did, `*revision` is that of
- * what was found. A transition is looked at where there is one: its key is new, so that nothing older can be taken for
- * it.
- */
-static enum veer_err resolve(struct controller *c, const struct store_op *ops, size_t count, enum veer_err err,
-			     int64_t *revision)
-{
-	const struct store_op *op = &ops[count - 1];
-	struct store_object object;
-	struct arena *arena = arena_new(JOB_ARENA_BYTES);
-	if (arena == NULL)
-		return err;
-	for (size_t i = 0; i < count; i++)
-		if (ops[i].kind == MODEL_KIND_TRANSITION)
-			op = &ops[i];
-	enum veer_err found = store_get(c->config.store, op->kind, op->key, arena, &object);
-	bool is_there = op->op == STORE_PUT && found == VEER_OK && object.value_len == op->value_len &&
-			memcmp(object.value, op->value, op->value_len) == 0;
-	bool is_gone = op->op == STORE_DEL && found == VEER_ENOTFOUND;
-	if (is_there)
-		*revision = object.revision;
-	else if (is_gone)
-		*revision = store_revision(c->config.store); /* or an earlier one: nobody can be misled by that */
-	arena_free(&arena);
-	return is_there || is_gone ? VEER_OK : err;
-}
-
 static enum veer_err commit_ops(struct controller *c, const struct store_op *ops, size_t count, int64_t *revision)
 {
-	enum veer_err err = store_commit(c->config.store, ops, count, STORE_URGENT, revision, NULL);
-	return err == VEER_EIO || err == VEER_ETIMEOUT ? resolve(c, ops, count, err, revision) : err;
+	return store_commit(c->config.store, ops, count, STORE_URGENT, revision, NULL);
 }
 
 /* Each verdict in a transaction of its own, so that one that is refused does not hold up the others. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does the control plane work? Looks ten times a second at how the store has been working and how much room is on its disk,
- * keeps room for what is urgent, and says in the log when that changes. The looking blocks on the disk, and so has a
- * thread of its own: when it does not come back in time, the disk does not answer, and that is said.
+ * Does the control plane work? Looks ten times a second at how the store has been working and how much room is on its
+ * disk, keeps room for what is urgent, and says in the log when that changes. The looking blocks on the disk, and so
+ * has a thread of its own: when it does not come back in time, the disk does not answer, and that is said.
  *
  * Threads: health_start() and health_stop() belong to the loop's thread; health_read() is for any.
  */

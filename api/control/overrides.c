@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/control/change.h"
 #include "base/json.h"
 
-enum { TRIES = 8, WAIT_MS = 500, POOLS_MAX = OVERRIDES_AT_ONCE };
+enum { WAIT_MS = 500, POOLS_MAX = OVERRIDES_AT_ONCE };
 
 static const char guard_key[] = "overrides";
 static const char election_key[] = "election";
@@ -18,7 +19,7 @@ struct draft {
 	struct directory *directory;
 	struct arena *arena;
 	struct veer_diag *diag;
-	struct store_op ops[STORE_COMMIT_OPS_MAX];
+	struct store_op *ops; /* STORE_COMMIT_OPS_MAX */
 	size_t op_count;
 	char pools[POOLS_MAX][MODEL_NAME_MAX + 1]; /* looked at */
 	size_t pool_count;
@@ -186,19 +187,33 @@ static void make_draft(struct draft *d)
 		d->err = VEER_ENOMEM;
 }
 
+enum veer_err overrides_draft(struct directory *directory, const struct override_wish *wish, struct arena *arena,
+			      struct store_op *ops, size_t *count, struct safety_loss *loss, struct veer_diag *diag)
+{
+	if (wish->count > OVERRIDES_AT_ONCE)
+		return VEER_ELIMIT;
+	struct draft *d = arena_calloc(arena, 1, sizeof *d);
+	if (d == NULL)
+		return VEER_ENOMEM;
+	*d = (struct draft){
+		.wish = wish, .directory = directory, .arena = arena, .ops = ops, .loss = loss, .diag = diag};
+	make_draft(d);
+	*count = d->op_count;
+	return d->err;
+}
+
 enum veer_err overrides_put(struct store *store, struct directory *directory, const struct override_wish *wish,
 			    struct arena *arena, int64_t *revision, struct safety_loss *loss, struct veer_diag *diag)
 {
 	enum veer_err err = VEER_ECONFLICT;
-	struct draft *d = wish->count <= OVERRIDES_AT_ONCE ? arena_calloc(arena, 1, sizeof *d) : NULL;
-	if (d == NULL)
-		return wish->count > OVERRIDES_AT_ONCE ? VEER_ELIMIT : VEER_ENOMEM;
-	*d = (struct draft){.wish = wish, .directory = directory, .arena = arena, .loss = loss, .diag = diag};
-	for (int i = 0; i < TRIES && err == VEER_ECONFLICT; i++) {
-		make_draft(d);
-		err = d->err;
+	struct store_op *ops = arena_calloc(arena, STORE_COMMIT_OPS_MAX, sizeof *ops);
+	if (ops == NULL)
+		return VEER_ENOMEM;
+	for (int i = 0; i < OVERRIDES_TRIES && err == VEER_ECONFLICT; i++) {
+		size_t count = 0;
+		err = overrides_draft(directory, wish, arena, ops, &count, loss, diag);
 		if (err == VEER_OK)
-			err = store_commit(store, d->ops, d->op_count, STORE_URGENT, revision, NULL);
+			err = change_commit(store, ops, count, CHANGE_URGENT, revision);
 		/* What was read was old: read again when the directory has caught up. If it does not, give up. */
 		if (err == VEER_ECONFLICT && !directory_wait(directory, store_revision(store), WAIT_MS))
 			break;

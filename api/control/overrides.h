@@ -17,6 +17,7 @@
 #include "zones/model/model.h"
 #include "zones/store/store.h"
 
+#define OVERRIDES_TRIES 8    /* when somebody else is faster */
 #define OVERRIDES_AT_ONCE 40 /* in one commit, with the conditions on their pools */
 
 /* What is to be written: one action for several endpoints. Borrowed. */
@@ -37,9 +38,17 @@ struct override_wish {
 };
 
 /*
- * Commit the wish; `*revision` is its revision. Errors: VEER_ENOTFOUND (the diag names an endpoint that is not there),
- * VEER_EBUSY (against the safety rule: nothing is written; `*loss` and the diag say what would be lost), VEER_ECONFLICT
- * (somebody was faster, again and again, or `expect` does not hold), and those of store_commit().
+ * Judge the wish by the directory, and put its operations into `ops` (STORE_COMMIT_OPS_MAX; they live in the arena).
+ * Errors: VEER_ENOTFOUND, VEER_EBUSY as below; VEER_ELIMIT, VEER_ENOMEM.
+ */
+enum veer_err overrides_draft(struct directory *directory, const struct override_wish *wish, struct arena *arena,
+			      struct store_op *ops, size_t *count, struct safety_loss *loss, struct veer_diag *diag);
+
+/*
+ * For the controller, which writes under its election: draft the wish and commit it; `*revision` is its revision.
+ * Errors: VEER_ENOTFOUND (the diag names an endpoint that is not there), VEER_EBUSY (against the safety rule: nothing
+ * is written; `*loss` and the diag say what would be lost), VEER_ECONFLICT (somebody was faster, again and again, or
+ * `expect` does not hold), and those of store_commit().
  */
 enum veer_err overrides_put(struct store *store, struct directory *directory, const struct override_wish *wish,
 			    struct arena *arena, int64_t *revision, struct safety_loss *loss, struct veer_diag *diag);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/control/change.h"
 #include "base/file.h"
 
 enum { FILE_MAX = 64 << 20, ARENA_BYTES = 1 << 20 };
@@ -63,7 +64,7 @@ static enum veer_err revoke_identity(struct control *control, const struct store
 			      .value = text,
 			      .value_len = strlen(text),
 			      .expect = STORE_ANY};
-	err = store_commit(control->store, &op, 1, STORE_URGENT, &revision, NULL);
+	err = change_commit(control->store, &op, 1, CHANGE_URGENT, &revision);
 	free(text);
 	if (err == VEER_OK)
 		log_notice(control->log, "revoked again: the store was put back from before",
@@ -81,7 +82,7 @@ static enum veer_err revoke_one(struct control *control, enum model_kind kind, c
 	if (err != VEER_OK || kind != MODEL_KIND_TOKEN)
 		return err == VEER_OK ? revoke_identity(control, &object) : err;
 	struct store_op op = {.op = STORE_DEL, .kind = kind, .key = id, .expect = STORE_ANY};
-	err = store_commit(control->store, &op, 1, STORE_URGENT, &revision, NULL);
+	err = change_commit(control->store, &op, 1, CHANGE_URGENT, &revision);
 	if (err == VEER_OK)
 		log_notice(control->log, "removed again: the store was put back from before", LOG_STR("token", id));
 	return err;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/control/change.h"
 #include "api/control/zone_data.h"
 
 enum { ATTEMPTS = 5, NAMES_BYTES = 256 << 20, BATCH_BYTES = 64 << 20 };
@@ -66,9 +67,9 @@ static enum veer_err batch_add(struct control *control, struct batch *b, struct 
 	uint32_t serial = step > 0 ? soa.serial + step : seen + 1;
 	if (zone_serial_next(soa.serial, serial) != serial)
 		return VEER_OK;
-	err = zone_soa_set(&zone, soa.value, soa.value_len, serial, &value);
-	if (err != VEER_OK)
-		return err == VEER_ECORRUPT ? VEER_OK : err;
+	value = zone_soa_with_serial(&soa, serial);
+	if (value == NULL)
+		return VEER_ENOMEM;
 	zone_rrset_key(&zone, zone.name, RRTYPE_SOA, key);
 	b->values[b->count] = value;
 	b->ops[b->count++] = (struct store_op){.op = STORE_PUT,
@@ -93,7 +94,7 @@ static enum veer_err raise(struct control *control, const char *const *names, si
 		for (size_t k = 0; k < count && err == VEER_OK; k++)
 			err = batch_add(control, b, arena, names[k], step, seen);
 		if (err == VEER_OK && b->count > 0)
-			err = store_commit(control->store, b->ops, b->count, STORE_URGENT, &revision, NULL);
+			err = change_commit(control->store, b->ops, b->count, CHANGE_URGENT, &revision);
 		batch_clear(b);
 		arena_reset(arena);
 	}

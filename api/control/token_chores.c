@@ -25,7 +25,7 @@ static void store_uses(struct control *control)
 				0};
 			/* whoever changed or removed it meanwhile was right */
 			if (text != NULL)
-				(void)store_commit(control->store, &op, 1, STORE_NORMAL, &revision, NULL);
+				(void)change_commit(control->store, &op, 1, CHANGE_ORDINARY, &revision);
 			free(text);
 		}
 		json_decref(token);
@@ -67,7 +67,7 @@ static bool remove_some(struct control *control, enum model_kind kind, struct ar
 	int64_t revision, now_s = veer_clock_wall_ns(control->clock) / NS_PER_S;
 	struct ended e = {.arena = arena, .before_s = now_s - TOKEN_KEPT_S};
 	directory_list(control->directory, kind, NULL, add_ended, &e);
-	if (e.count == 0 || store_commit(control->store, e.ops, e.count, STORE_NORMAL, &revision, NULL) != VEER_OK)
+	if (e.count == 0 || change_commit(control->store, e.ops, e.count, CHANGE_ORDINARY, &revision) != VEER_OK)
 		return false;
 	change_wait(control, revision);
 	for (size_t i = 0; i < e.count; i++)

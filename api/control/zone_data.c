@@ -64,6 +64,17 @@ void zone_rrset_key(const struct zone_ref *zone, const uint8_t *owner, uint16_t 
 	(void)rrset_key_print(&key, out);
 }
 
+bool zone_rrset_place(const struct zone_ref *zone, const char *owner, const char *type, struct rrset_key *out)
+{
+	*out = (struct rrset_key){.zone_len = zone->name_len, .version = (uint64_t)zone->version};
+	memcpy(out->zone, zone->name, zone->name_len);
+	if (name_parse(owner, strlen(owner), zone->name, out->owner, &out->owner_len, NULL) != VEER_OK)
+		return false;
+	name_lower(out->owner, out->owner_len);
+	return name_is_under(out->owner, zone->name) && rrtype_parse(type, strlen(type), &out->type) &&
+	       !rrtype_is_meta(out->type);
+}
+
 size_t zone_prefix(const struct zone_ref *zone, char *out)
 {
 	return (size_t)snprintf(out, RRSET_KEY_SIZE, "%s/%" PRId64 "/", zone->text, zone->version);
@@ -76,63 +87,46 @@ size_t zone_soa_serial_at(const uint8_t *rdata, size_t len)
 	return second > 0 && len - first - second == SOA_NUMBERS ? first + second : 0;
 }
 
-/* The stored SOA decoded; `*wire` is the caller's, `*at` the place of the serial in it. */
-static enum veer_err decode_soa(const struct zone_ref *zone, const char *value, size_t len, uint8_t **wire,
-				size_t *wire_len, size_t *at)
+enum veer_err zone_soa_decode(const struct zone_ref *zone, const char *value, size_t len, struct arena *arena,
+			      struct zone_soa *out)
 {
 	struct rrset_key key = {.owner_len = zone->name_len, .type = RRTYPE_SOA};
 	struct rrset_view view;
 	struct rdata_span rdata = {0};
 	const char *policy = NULL;
+	uint8_t *wire = NULL;
 	json_t *json = NULL;
 	size_t pos = 0, in_rdata = 0;
 	memcpy(key.owner, zone->name, zone->name_len);
-	*wire = NULL;
 	enum veer_err err = veer_json_parse(value, len, STORE_VALUE_MAX, &json, NULL);
 	if (err == VEER_OK)
-		err = rrset_object_read(&key, json, &policy, wire, &view, NULL);
+		err = rrset_object_read(&key, json, &policy, &wire, &view, NULL);
 	json_decref(json);
-	if (err == VEER_OK && *wire != NULL && rrset_next(&view, &pos, &rdata))
+	if (err == VEER_OK && wire != NULL && rrset_next(&view, &pos, &rdata))
 		in_rdata = zone_soa_serial_at(rdata.data, rdata.len);
 	if (err == VEER_OK && in_rdata > 0) {
-		*at = (size_t)(rdata.data - *wire) + in_rdata;
-		*wire_len = view.len;
-		return VEER_OK;
+		size_t at = (size_t)(rdata.data - wire) + in_rdata;
+		out->wire = arena_dup(arena, wire, view.len);
+		out->len = view.len;
+		out->serial_at = at;
+		out->serial = (uint32_t)wire[at] << 24 | (uint32_t)wire[at + 1] << 16 | (uint32_t)wire[at + 2] << 8 |
+			      wire[at + 3];
+		free(wire);
+		return out->wire != NULL ? VEER_OK : VEER_ENOMEM;
 	}
-	free(*wire);
-	*wire = NULL;
+	free(wire);
 	return err == VEER_ENOMEM ? err : VEER_ECORRUPT;
 }
 
-enum veer_err zone_soa_serial(const struct zone_ref *zone, const char *value, size_t len, uint32_t *serial)
+char *zone_soa_with_serial(struct zone_soa *soa, uint32_t serial)
 {
-	uint8_t *wire = NULL;
-	size_t wire_len, at;
-	enum veer_err err = decode_soa(zone, value, len, &wire, &wire_len, &at);
-	if (err != VEER_OK)
-		return err;
-	*serial = (uint32_t)wire[at] << 24 | (uint32_t)wire[at + 1] << 16 | (uint32_t)wire[at + 2] << 8 | wire[at + 3];
-	free(wire);
-	return VEER_OK;
-}
-
-enum veer_err zone_soa_set(const struct zone_ref *zone, const char *value, size_t len, uint32_t serial, char **out)
-{
-	uint8_t *wire = NULL;
-	size_t wire_len, at;
-	enum veer_err err = decode_soa(zone, value, len, &wire, &wire_len, &at);
-	if (err != VEER_OK)
-		return err;
 	for (unsigned i = 0; i < 4; i++)
-		wire[at + i] = (uint8_t)(serial >> (24 - 8 * i));
-	json_t *object = rrset_object_from_wire(wire, wire_len);
-	free(wire);
+		soa->wire[soa->serial_at + i] = (uint8_t)(serial >> (24 - 8 * i));
+	soa->serial = serial;
+	json_t *object = rrset_object_from_wire(soa->wire, soa->len);
 	char *text = object != NULL ? veer_json_dump(object) : NULL;
 	json_decref(object);
-	if (text == NULL)
-		return VEER_ENOMEM;
-	*out = text;
-	return VEER_OK;
+	return text;
 }
 
 uint32_t zone_serial_next(uint32_t old, uint32_t wanted)
@@ -152,8 +146,8 @@ enum veer_err zone_soa_get(struct control *control, const struct zone_ref *zone,
 	enum veer_err err = store_get(control->store, MODEL_KIND_RRSET, key, arena, &object);
 	if (err != VEER_OK)
 		return err;
-	*out = (struct zone_soa){.value = object.value, .value_len = object.value_len, .revision = object.revision};
-	return zone_soa_serial(zone, out->value, out->value_len, &out->serial);
+	*out = (struct zone_soa){.revision = object.revision};
+	return zone_soa_decode(zone, object.value, object.value_len, arena, out);
 }
 
 static bool count_one(void *ctx, const struct store_object *object)

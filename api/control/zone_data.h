@@ -23,12 +23,13 @@ struct zone_ref {
 	int64_t revision;          /* of the zone object; 0: the zone is not there */
 };
 
-/* A zone's SOA as stored. */
+/* A zone's SOA as stored, decoded once: its serial is read from it, and set in it. */
 struct zone_soa {
-	const char *value; /* the stored object, in the arena */
-	size_t value_len;
-	int64_t revision;
+	int64_t revision; /* 0: of one that is not stored */
 	uint32_t serial;
+	uint8_t *wire; /* the RRset, in the arena */
+	size_t len;
+	size_t serial_at; /* where in the wire the serial is */
 };
 
 /*
@@ -47,18 +48,23 @@ void zone_note_unreadable(struct control *control, const char *key, const char *
 /* The key of an RRset of the zone's visible version, into `out` of RRSET_KEY_SIZE bytes. `owner` is in lower case. */
 void zone_rrset_key(const struct zone_ref *zone, const uint8_t *owner, uint16_t type, char *out);
 
+/* The key of an RRset whose owner and type are written as people do. False: there can be no such RRset in the zone. */
+bool zone_rrset_place(const struct zone_ref *zone, const char *owner, const char *type, struct rrset_key *out);
+
 /* The prefix of all its RRsets' keys, "ZONE/VERSION/", into `out` of RRSET_KEY_SIZE bytes. Returns its length. */
 size_t zone_prefix(const struct zone_ref *zone, char *out);
 
-/* The visible SOA. Errors: VEER_ENOTFOUND, VEER_ECORRUPT, VEER_EIO, VEER_ENOMEM. */
+/* The visible SOA. Errors: VEER_ENOTFOUND, VEER_ECORRUPT (out->revision is known all the same), VEER_EIO, VEER_ENOMEM.
+ */
 enum veer_err zone_soa_get(struct control *control, const struct zone_ref *zone, struct arena *arena,
 			   struct zone_soa *out);
 
-/* The serial of a stored SOA. Errors: VEER_ECORRUPT, VEER_ENOMEM. */
-enum veer_err zone_soa_serial(const struct zone_ref *zone, const char *value, size_t len, uint32_t *serial);
+/* The SOA in a stored object's text; fills all but the revision. Errors: VEER_ECORRUPT, VEER_ENOMEM. */
+enum veer_err zone_soa_decode(const struct zone_ref *zone, const char *value, size_t len, struct arena *arena,
+			      struct zone_soa *out);
 
-/* The stored SOA with another serial. Ownership: `*out` is the caller's (free). Errors: VEER_ECORRUPT, VEER_ENOMEM. */
-enum veer_err zone_soa_set(const struct zone_ref *zone, const char *value, size_t len, uint32_t serial, char **out);
+/* The stored object's text with another serial, which `soa` has then, too. The caller's (free). NULL without memory. */
+char *zone_soa_with_serial(struct zone_soa *soa, uint32_t serial);
 
 /* The serial that follows `old`: `wanted` where that is greater by RFC 1982 3.2, otherwise one more than `old`. */
 uint32_t zone_serial_next(uint32_t old, uint32_t wanted);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_peek.h"
 #include "zones/dns/zonefile.h"
 #include "zones/model/rrset_object.h"
 
@@ -52,9 +53,12 @@ struct importer {
 	struct zonefile *file;
 	struct old_zone old;
 	struct batch batch;
-	char *soa_value; /* the file's, as stored; owned */
+	struct arena *arena; /* of the file's SOA, and of the switch */
+	struct zone_soa soa; /* the file's; its serial becomes the one that is written */
 	uint32_t file_serial;
 	int64_t done, total;
+	unsigned tries;    /* of the switch */
+	bool is_overtaken; /* the zone was deleted, made, or imported by another meanwhile */
 	struct veer_diag *diag;
 };
 
@@ -96,15 +100,24 @@ static bool add_bound(struct old_zone *old, const struct store_object *object)
 	return policy == NULL || (b->owner != NULL && b->value != NULL && b->policy != NULL);
 }
 
+/* Does it name a policy? What cannot be read is for add_bound() to say. */
+static bool may_be_bound(const struct store_object *object)
+{
+	char policy[MODEL_NAME_MAX + 1];
+	return veer_json_peek(object->value, object->value_len, "policy", policy, sizeof policy) != VEER_ENOTFOUND;
+}
+
 static bool look_at_old(void *ctx, const struct store_object *object)
 {
 	struct old_zone *old = ctx;
 	bool ok = true;
 	if (strcmp(object->key, old->soa_key) == 0) {
+		struct zone_soa soa = {0};
 		old->soa_revision = object->revision;
 		old->has_serial =
-			zone_soa_serial(&old->zone, object->value, object->value_len, &old->serial) == VEER_OK;
-	} else if (strncmp(object->value, "{\"policy\"", 9) == 0) {
+			zone_soa_decode(&old->zone, object->value, object->value_len, old->arena, &soa) == VEER_OK;
+		old->serial = soa.serial;
+	} else if (may_be_bound(object)) {
 		ok = add_bound(old, object);
 	}
 	old->failed |= !ok;
@@ -163,8 +176,7 @@ static enum veer_err flush(struct importer *m)
 		return VEER_OK;
 	if (zone_import_must_stop(m->import))
 		return VEER_ECLOSED;
-	enum veer_err err =
-		store_commit(m->control->store, m->batch.ops, m->batch.count, STORE_NORMAL, &revision, NULL);
+	enum veer_err err = change_commit(m->control->store, m->batch.ops, m->batch.count, CHANGE_ORDINARY, &revision);
 	m->done += (int64_t)m->batch.count;
 	batch_clear(&m->batch);
 	if (err == VEER_OK && ++m->batch.pieces % FOLLOW_EVERY == 0)
@@ -228,16 +240,24 @@ static enum veer_err check_against_bound(struct importer *m, const struct rrset_
 	return VEER_OK;
 }
 
+static enum veer_err read_soa(struct importer *m, const struct rrset_view *rrset)
+{
+	char *value = value_of(rrset);
+	if (value == NULL)
+		return VEER_ENOMEM;
+	arena_reset(m->arena);
+	enum veer_err err = zone_soa_decode(&m->zone, value, strlen(value), m->arena, &m->soa);
+	free(value);
+	m->file_serial = m->soa.serial;
+	return err;
+}
+
 static enum veer_err check_rrset(void *ctx, const struct rrset_view *rrset)
 {
 	struct importer *m = ctx;
 	m->total++;
 	if (rrset->type == RRTYPE_SOA) {
-		free(m->soa_value);
-		m->soa_value = value_of(rrset);
-		if (m->soa_value == NULL)
-			return VEER_ENOMEM;
-		enum veer_err err = zone_soa_serial(&m->zone, m->soa_value, strlen(m->soa_value), &m->file_serial);
+		enum veer_err err = read_soa(m, rrset);
 		if (err != VEER_OK)
 			return err;
 	}
@@ -256,9 +276,7 @@ static uint32_t new_serial(const struct importer *m)
 
 static enum veer_err write_soa(struct importer *m)
 {
-	char *value = NULL;
-	enum veer_err err = zone_soa_set(&m->zone, m->soa_value, strlen(m->soa_value), new_serial(m), &value);
-	return err == VEER_OK ? add_op(m, STORE_PUT, m->zone.name, RRTYPE_SOA, value) : err;
+	return add_op(m, STORE_PUT, m->zone.name, RRTYPE_SOA, zone_soa_with_serial(&m->soa, new_serial(m)));
 }
 
 static enum veer_err write_rrset(void *ctx, const struct rrset_view *rrset)
@@ -284,34 +302,6 @@ static enum veer_err write_all(struct importer *m)
 
 /* --- the switch
  * --------------------------------------------------------------------------------------------------------- */
-
-/* Show the new version, if nobody has changed the old one since it was read. */
-static enum veer_err show(struct importer *m, int64_t *revision)
-{
-	struct store_op ops[2];
-	size_t count = 1;
-	json_t *object = json_pack("{s:s, s:I}", "name", m->zone.text, "version", (json_int_t)m->zone.version);
-	char *text = object != NULL ? veer_json_dump(object) : NULL;
-	json_decref(object);
-	if (text == NULL)
-		return VEER_ENOMEM;
-	ops[0] = (struct store_op){STORE_PUT, MODEL_KIND_ZONE, m->zone.text, text, strlen(text), m->old.zone.revision,
-				   0};
-	if (m->old.zone.revision != 0)
-		ops[count++] = (struct store_op){.op = STORE_CHECK,
-						 .kind = MODEL_KIND_RRSET,
-						 .key = m->old.soa_key,
-						 .expect = m->old.soa_revision};
-	/* Who deletes a policy looks for visible RRsets that are bound to it: which are visible must not change
-	 * meanwhile. */
-	write_gate_enter(&m->control->write_gate, false);
-	enum veer_err err = store_commit(m->control->store, ops, count, STORE_NORMAL, revision, NULL);
-	if (err == VEER_OK)
-		change_wait(m->control, *revision);
-	write_gate_leave(&m->control->write_gate);
-	free(text);
-	return err;
-}
 
 static enum veer_err check_only(void *ctx, const struct rrset_view *rrset)
 {
@@ -339,21 +329,53 @@ static enum veer_err catch_up(struct importer *m)
 	return err == VEER_OK ? write_bound(m) : err;
 }
 
-/* What is written becomes what is visible; writers of single RRsets wait meanwhile. */
-static enum veer_err switch_over(struct importer *m, int64_t *revision)
+/* Show the new version, if nobody has changed the old one since it was read; otherwise catch up first. */
+static enum veer_err plan_switch(void *wish, struct change_draft *draft)
 {
-	pthread_mutex_t *turn = zone_turn_take(&m->control->zone_turns, m->zone.text);
-	enum veer_err err = show(m, revision);
-	for (unsigned tries = 0; err == VEER_ECONFLICT && tries < SWITCH_TRIES; tries++) {
-		if ((err = catch_up(m)) != VEER_OK)
-			break;
-		err = show(m, revision);
-	}
-	zone_turn_give(turn);
+	struct importer *m = wish;
+	enum veer_err err = m->is_overtaken ? VEER_ECONFLICT : VEER_OK;
+	if (err == VEER_OK && m->tries++ > 0)
+		err = catch_up(m);
+	m->is_overtaken = err == VEER_ECONFLICT;
+	if (err == VEER_OK)
+		err = change_may_touch(draft, TOKEN_LIMIT_ZONES, m->zone.text);
+	if (err == VEER_OK)
+		err = change_add_json(
+			draft, MODEL_KIND_ZONE, m->zone.text,
+			json_pack("{s:s, s:I}", "name", m->zone.text, "version", (json_int_t)m->zone.version),
+			m->old.zone.revision);
+	if (err == VEER_OK && m->old.zone.revision != 0)
+		err = change_add(draft, (struct store_op){.op = STORE_CHECK,
+							  .kind = MODEL_KIND_RRSET,
+							  .key = m->old.soa_key,
+							  .expect = m->old.soa_revision});
+	draft->haste = CHANGE_ORDINARY;
 	return err;
 }
 
-static enum veer_err import(struct importer *m, const char *text, size_t len, struct zone_import_result *out)
+/*
+ * What is written becomes what is visible; writers of single RRsets wait meanwhile. So do those who delete a policy:
+ * they look for visible RRsets that are bound to it, and which are visible must not change meanwhile.
+ */
+static enum veer_err switch_over(struct importer *m, const struct change_principal *principal, int64_t *revision)
+{
+	struct change_result result;
+	const struct change_wish wish = {
+		.plan = plan_switch, .wish = m, .zone = m->zone.text, .gate = CHANGE_REFERS, .tries = 1 + SWITCH_TRIES};
+	const struct change wished = {.principal = *principal,
+				      .wishes = &wish,
+				      .count = 1,
+				      .precondition = {.revision = CHANGE_ANY},
+				      .arena = m->arena};
+	enum veer_err err = change(m->control, &wished, &result);
+	*revision = result.revision;
+	if (err == VEER_EAUTH)
+		*m->diag = result.diag;
+	return err;
+}
+
+static enum veer_err import(struct importer *m, const struct change_principal *principal, const char *text, size_t len,
+			    struct zone_import_result *out)
 {
 	enum veer_err err = zonefile_read_text(text, len, ZONE_IMPORT_LABEL, m->zone.name, &m->file, m->diag);
 	if (err == VEER_OK)
@@ -369,29 +391,35 @@ static enum veer_err import(struct importer *m, const char *text, size_t len, st
 	int64_t static_count = m->total - (int64_t)m->old.count;
 	err = write_all(m);
 	if (err == VEER_OK)
-		err = switch_over(m, &out->revision);
+		err = switch_over(m, principal, &out->revision);
 	out->rrsets = static_count + (int64_t)m->old.count;
 	out->serial = new_serial(m);
 	return err;
 }
 
-enum veer_err zone_import_run(struct control *control, const struct zone_ref *zone, const char *text, size_t len,
-			      struct zone_import_result *out, struct veer_diag *diag)
+enum veer_err zone_import_run(struct control *control, const struct change_principal *principal,
+			      const struct zone_ref *zone, const char *text, size_t len, struct zone_import_result *out,
+			      struct veer_diag *diag)
 {
+	enum veer_err err =
+		token_judge_touch(control->directory, principal->token, TOKEN_LIMIT_ZONES, zone->text, diag);
+	if (err != VEER_OK)
+		return err;
 	struct importer *m = calloc(1, sizeof *m);
 	if (m == NULL)
 		return VEER_ENOMEM;
 	m->control = control;
 	m->zone = *zone;
 	m->diag = diag;
-	enum veer_err err = zone_import_begin(control->zones, zone, &m->import);
+	m->arena = arena_new(SCRATCH_BYTES);
+	err = m->arena != NULL ? zone_import_begin(control->zones, zone, &m->import) : VEER_ENOMEM;
 	if (err == VEER_OK)
-		err = import(m, text, len, out);
+		err = import(m, principal, text, len, out);
 	zone_import_end(&m->import);
 	batch_clear(&m->batch);
 	old_zone_deinit(&m->old);
 	zonefile_free(&m->file);
-	free(m->soa_value);
+	arena_free(&m->arena);
 	free(m);
 	return err;
 }

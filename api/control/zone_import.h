@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A zone file becomes a zone: its RRsets are written as a new version, in pieces of at most 100, beside the one that is
- * served; bound RRsets are carried over; then one commit of the zone object makes all of it visible at once. Whatever
+ * served; bound RRsets are carried over; then one change of the zone object makes all of it visible at once. Whatever
  * fails before, the old version stays whole.
  *
  * Threads: called by worker threads; takes as long as the zone is large, and holds no lock meanwhile.
@@ -9,6 +9,7 @@
 #ifndef VEER_API_CONTROL_ZONE_IMPORT_H
 #define VEER_API_CONTROL_ZONE_IMPORT_H
 
+#include "api/control/change.h"
 #include "api/control/zone_keeper.h"
 
 #define ZONE_IMPORT_LABEL "line" /* stands for the file in errors: "line:7: what" */
@@ -23,9 +24,10 @@ struct zone_import_result {
  * Import `len` bytes of zone file into the zone with the name in `zone` (zone_name_parse()), which is made when it is
  * not there. Errors: VEER_EINVAL, VEER_ERANGE and the like with ZONE_IMPORT_LABEL:LINE in the diag; VEER_EBUSY and
  * VEER_ELIMIT (other imports), VEER_ECONFLICT (others changed the zone all the time), VEER_ECLOSED (shutting down),
- * VEER_ESPACE, VEER_EIO, VEER_ENOMEM.
+ * VEER_EAUTH (the token is for other zones; the diag says so), VEER_ESPACE, VEER_EIO, VEER_ENOMEM.
  */
-enum veer_err zone_import_run(struct control *control, const struct zone_ref *zone, const char *text, size_t len,
-			      struct zone_import_result *out, struct veer_diag *diag);
+enum veer_err zone_import_run(struct control *control, const struct change_principal *principal,
+			      const struct zone_ref *zone, const char *text, size_t len, struct zone_import_result *out,
+			      struct veer_diag *diag);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/control/change.h"
 #include "base/text.h"
 
 enum { RETRY_S = 30, LEFTOVER_DIGITS = 18 };
@@ -184,9 +185,9 @@ static enum veer_err remove_piece(struct zone_keeper *k, const struct leftover *
 	if (err == VEER_OK && garbage)
 		err = store_list(k->store, MODEL_KIND_RRSET, l->prefix, NULL, add_deletion, p, NULL);
 	if (err == VEER_OK && p->count > 0)
-		err = store_commit(k->store, p->ops, p->count, STORE_NORMAL, &revision, NULL);
+		err = change_commit(k->store, p->ops, p->count, CHANGE_ORDINARY, &revision);
 	if (err == VEER_ESPACE) /* it makes room */
-		err = store_commit(k->store, p->ops, p->count, STORE_URGENT, &revision, NULL);
+		err = change_commit(k->store, p->ops, p->count, CHANGE_URGENT, &revision);
 	(void)pthread_mutex_unlock(&k->versions_lock);
 	if (err == VEER_OK)
 		*removed = p->count;
@@ -322,20 +323,18 @@ void zone_keeper_wake(struct zone_keeper *k)
 	(void)pthread_mutex_unlock(&k->lock);
 }
 
-enum veer_err zone_keeper_create(struct zone_keeper *k, const struct zone_ref *zone, zone_fill_fn *fill, void *ctx,
-				 int64_t *revision)
+enum veer_err zone_keeper_allot(struct zone_keeper *keeper, const struct zone_ref *zone, int64_t *version)
 {
-	const struct store_op *ops = NULL;
-	size_t count = 0;
-	int64_t version = 0;
-	(void)pthread_mutex_lock(&k->versions_lock);
-	enum veer_err err = free_version(k, zone->text, &version);
-	if (err == VEER_OK)
-		err = fill(ctx, version, &ops, &count);
-	if (err == VEER_OK)
-		err = store_commit(k->store, ops, count, STORE_NORMAL, revision, NULL);
-	(void)pthread_mutex_unlock(&k->versions_lock);
+	(void)pthread_mutex_lock(&keeper->versions_lock);
+	enum veer_err err = free_version(keeper, zone->text, version);
+	if (err != VEER_OK)
+		(void)pthread_mutex_unlock(&keeper->versions_lock);
 	return err;
+}
+
+void zone_keeper_allotted(struct zone_keeper *keeper)
+{
+	(void)pthread_mutex_unlock(&keeper->versions_lock);
 }
 
 /* --- imports ------------------------------------------------------------------------------------------------ */

@@ -33,14 +33,13 @@ void zone_keeper_free(struct zone_keeper **keeper);
 /* Something became invisible: look for it and remove it, in the background. */
 void zone_keeper_wake(struct zone_keeper *keeper);
 
-/* The operations, of the caller's memory, that make the zone and its version of this number. */
-typedef enum veer_err zone_fill_fn(void *ctx, int64_t version, const struct store_op **ops, size_t *count);
 /*
- * Commit operations that make the zone, which is not there yet, with its first RRsets; `fill` is called with the number
- * of its version and returns the operations. Errors: those of fill and of store_commit().
+ * Give out the number of the version of a zone that is about to be made. Nothing of the zone is removed, and no other
+ * number is given out, until zone_keeper_allotted(), which the same thread calls after the commit, or its failure.
+ * Errors: VEER_EIO, VEER_ENOMEM; then there is nothing to be called.
  */
-enum veer_err zone_keeper_create(struct zone_keeper *keeper, const struct zone_ref *zone, zone_fill_fn *fill, void *ctx,
-				 int64_t *revision);
+enum veer_err zone_keeper_allot(struct zone_keeper *keeper, const struct zone_ref *zone, int64_t *version);
+void zone_keeper_allotted(struct zone_keeper *keeper);
 
 /*
  * Begin an import into `zone`. Ownership: `*out` goes back by zone_import_end().

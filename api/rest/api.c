@@ -9,14 +9,6 @@
 
 enum { NAME_SIZE = 256 };
 
-bool api_commit(struct api *api, struct api_reply *reply, const struct store_op *ops, size_t count, int64_t *revision)
-{
-	enum veer_err err = change_commit(&api->control, ops, count, revision);
-	if (err != VEER_OK)
-		api_problem_err(reply, err);
-	return err == VEER_OK;
-}
-
 bool api_page_limit(const struct api_request *request, struct api_reply *reply, int64_t *limit)
 {
 	const char *text = api_query(request, "limit");
@@ -37,41 +29,6 @@ void api_reply_object(struct api_reply *reply, int status, const char *text, siz
 	(void)json_object_set_new(object, "revision", json_integer(revision));
 	(void)snprintf(reply->etag, sizeof reply->etag, "r%lld", (long long)revision);
 	api_reply_json(reply, status, object);
-}
-
-/* The revision in an entity tag "rN" as we hand them out; -1 for `*`, -2 for anything else. */
-static int64_t parse_tag(const char *text)
-{
-	int64_t revision;
-	char digits[24];
-	if (strcmp(text, "*") == 0)
-		return -1;
-	size_t len = strlen(text);
-	if (len < 4 || len - 3 >= sizeof digits || strncmp(text, "\"r", 2) != 0 || text[len - 1] != '"')
-		return -2;
-	memcpy(digits, text + 2, len - 3);
-	digits[len - 3] = '\0';
-	return text_to_int(digits, 0, INT64_MAX, &revision) ? revision : -2;
-}
-
-bool api_precondition(const struct api_request *request, struct api_reply *reply, int64_t current, int64_t *expect)
-{
-	*expect = current;
-	if (request->if_none_match != NULL && parse_tag(request->if_none_match) == -1 && current != 0) {
-		api_problem(reply, 412, "precondition", "it exists already, at revision %lld", (long long)current);
-		return false;
-	}
-	if (request->if_match == NULL)
-		return true;
-	int64_t wanted = parse_tag(request->if_match);
-	if (wanted == -1 ? current != 0 : wanted == current && current != 0)
-		return true;
-	if (current == 0)
-		api_problem(reply, 412, "precondition", "it does not exist");
-	else
-		api_problem(reply, 412, "precondition", "it was changed meanwhile: it is at revision %lld",
-			    (long long)current);
-	return false;
 }
 
 struct page {

@@ -19,7 +19,8 @@ struct credential {
 	unsigned scopes;
 };
 
-unsigned api_scopes_of(const json_t *token)
+/* The scopes of a token as it is stored: enum api_scope, together. */
+static unsigned scopes_of(const json_t *token)
 {
 	size_t i;
 	json_t *scope;
@@ -42,7 +43,7 @@ static bool read_credential(void *ctx, const struct directory_entry *entry)
 		credential->why_not = "it was revoked";
 	else if (entry->kind == MODEL_KIND_TOKEN && expires_s != 0 && credential->now_s >= expires_s)
 		credential->why_not = "it has expired";
-	credential->scopes = api_scopes_of(entry->object);
+	credential->scopes = scopes_of(entry->object);
 	return true;
 }
 

@@ -5,18 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/control/revocations.h"
+#include "api/control/credentials.h"
 #include "api/rest/handlers.h"
 #include "api/rest/secrets.h"
-#include "probes/verdict/verdict.h"
 
-enum { REPLACED_MAX = 8, NONCE_MIN = 32, NONCE_MAX = 64 };
-
-/* The enrolled, but for those of one name. */
-struct others {
-	const char *name;
-	size_t count;
-};
+enum { NONCE_MIN = 32, NONCE_MAX = 64 };
 
 static const char *field(const json_t *object, const char *key)
 {
@@ -27,24 +20,6 @@ static bool is_enrolled(const json_t *identity)
 {
 	const char *state = field(identity, "state");
 	return state != NULL && strcmp(state, "enrolled") == 0;
-}
-
-static bool count_other(void *ctx, const struct directory_entry *entry)
-{
-	struct others *others = ctx;
-	const char *name = field(entry->object, "name");
-	others->count += is_enrolled(entry->object) && (name == NULL || strcmp(name, others->name) != 0);
-	return true;
-}
-
-bool identity_has_room(struct api *api, struct api_reply *reply, bool is_agent, const char *name)
-{
-	struct others others = {.name = name};
-	if (is_agent)
-		directory_list(api->control.directory, MODEL_KIND_AGENT, NULL, count_other, &others);
-	if (others.count >= VERDICT_AGENTS_MAX)
-		api_problem(reply, 422, "no-room", "there are %d agents already: revoke one first", VERDICT_AGENTS_MAX);
-	return others.count < VERDICT_AGENTS_MAX;
 }
 
 /* What an enrolment token stands for, and what came with it. */
@@ -64,65 +39,11 @@ static bool copy_object(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* Earlier identities of the same name: they end with the one that takes their place. */
-struct replaced {
-	const char *name;
-	struct arena *arena;
-	struct store_op ops[2 + REPLACED_MAX]; /* the first two are the caller's */
-	size_t count;
-};
-
-static bool add_replaced(void *ctx, const struct directory_entry *entry)
-{
-	struct replaced *r = ctx;
-	const char *name = field(entry->object, "name");
-	if (name == NULL || strcmp(name, r->name) != 0)
-		return true;
-	char *key = arena_strdup(r->arena, entry->key);
-	if (key != NULL)
-		r->ops[r->count++] =
-			(struct store_op){.op = STORE_DEL, .kind = entry->kind, .key = key, .expect = entry->revision};
-	return key != NULL && r->count < 2 + REPLACED_MAX;
-}
-
-static json_t *identity_json(struct api *api, struct api_request *request, const struct enrolment *enrolment,
-			     const char *id, const char *hash)
-{
-	return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s, s:s}", "id", id, "name", field(enrolment->object, "name"),
-			 "region", field(enrolment->object, "region"), "site", field(enrolment->object, "site"),
-			 "credential_sha256", hash, "state", "enrolled", "created_at",
-			 api_now_text(api, request->arena));
-}
-
-/* The announcement goes; with a nonce it stays, and says for whom it was used. */
-static bool end_announcement(struct api_request *request, const struct enrolment *enrolment, const char *id,
-			     struct store_op *op)
-{
-	*op = (struct store_op){
-		.op = STORE_DEL, .kind = MODEL_KIND_ENROLMENT, .key = enrolment->hash, .expect = enrolment->revision};
-	if (enrolment->nonce_hash[0] == '\0')
-		return true;
-	json_t *used = json_deep_copy(enrolment->object);
-	(void)json_object_set_new(used, "nonce_sha256", json_string(enrolment->nonce_hash));
-	(void)json_object_set_new(used, "used_by", json_string(id));
-	return secret_put_op(request, MODEL_KIND_ENROLMENT, enrolment->hash, used, enrolment->revision, op);
-}
-
 static void reply_identity(struct api_reply *reply, const struct enrolment *enrolment, const char *id)
 {
 	api_reply_json(reply, 201,
 		       json_pack("{s:s, s:s, s:s, s:s?}", "id", id, "credential", enrolment->credential, "name",
 				 field(enrolment->object, "name"), "region", field(enrolment->object, "region")));
-}
-
-/* Say what has ended, also beside the store: one that is put back must not bring a credential to life again. */
-static void note_replaced(struct api *api, const struct replaced *r, const char *id)
-{
-	for (size_t i = 2; i < r->count; i++) {
-		revocations_note(&api->control, r->ops[i].kind, r->ops[i].key);
-		log_notice(api->control.log, "replaced", LOG_STR("id", r->ops[i].key), LOG_STR("name", r->name),
-			   LOG_STR("by", id));
-	}
 }
 
 static void refuse(struct api_reply *reply)
@@ -158,39 +79,29 @@ static bool make_credential(struct enrolment *enrolment, const char *token, cons
 	return crypto_sha256_hex(nonce, strlen(nonce), enrolment->nonce_hash) == VEER_OK;
 }
 
-/*
- * Exchange the announcement for an identity, in one transaction: the token works once. Whoever had the name before is
- * gone, with its credential: two of a name would be one agent too many to ask.
- */
+/* Exchange the announcement for an identity. */
 static void exchange(struct api *api, struct api_request *request, struct api_reply *reply,
 		     const struct enrolment *enrolment)
 {
 	bool is_agent = strcmp(field(enrolment->object, "kind"), "agent") == 0;
-	enum model_kind kind = is_agent ? MODEL_KIND_AGENT : MODEL_KIND_NAMESERVER;
 	char id[API_ID_SIZE], hash[CRYPTO_SHA256_HEX_SIZE];
-	struct replaced r = {.name = field(enrolment->object, "name"), .arena = request->arena, .count = 2};
+	struct change_result result;
 	if (crypto_sha256_hex(enrolment->credential, strlen(enrolment->credential), hash) != VEER_OK ||
-	    !secret_draw_id(is_agent ? "ag-" : "ns-", id, sizeof id) ||
-	    !end_announcement(request, enrolment, id, &r.ops[0]) ||
-	    !secret_put_op(request, kind, id, identity_json(api, request, enrolment, id, hash), STORE_ABSENT,
-			   &r.ops[1])) {
+	    !secret_draw_id(is_agent ? "ag-" : "ns-", id, sizeof id)) {
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
-	int64_t revision;
-	/* one after the other: two that enrol with one name, or for the last place, at once must see each other */
-	write_gate_enter(&api->control.write_gate, true);
-	bool is_committed = identity_has_room(api, reply, is_agent, r.name);
-	if (is_committed) {
-		directory_list(api->control.directory, kind, NULL, add_replaced, &r);
-		is_committed = api_commit(api, reply, r.ops, r.count, &revision);
-	}
-	write_gate_leave(&api->control.write_gate);
-	if (!is_committed)
-		return;
-	log_notice(api->control.log, "enrolled", LOG_STR("id", id), LOG_STR("name", r.name));
-	note_replaced(api, &r, id);
-	reply_identity(reply, enrolment, id);
+	struct enrolment_wish w = {.announcement = enrolment->object,
+				   .revision = enrolment->revision,
+				   .hash = enrolment->hash,
+				   .nonce_hash = enrolment->nonce_hash[0] != '\0' ? enrolment->nonce_hash : NULL,
+				   .id = id,
+				   .credential_hash = hash};
+	enum veer_err err = api_change_always(api, request, enrolment_wish(&w), &result);
+	if (err != VEER_OK)
+		api_problem_change(reply, err, &result);
+	else
+		reply_identity(reply, enrolment, id);
 }
 
 static bool copy_hash(void *ctx, const struct directory_entry *entry)

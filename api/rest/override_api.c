@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Overrides over HTTP; what makes them safe is in overrides.c. */
+/* Overrides over HTTP; their rules are in api/control/override_change.c and overrides.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/control/change.h"
-#include "api/control/controller.h"
-#include "api/control/overrides.h"
+#include "api/control/override_change.h"
 #include "api/rest/api.h"
 #include "api/rest/handlers.h"
 
@@ -78,25 +76,13 @@ static void read_wish(struct api *api, const struct api_request *request, struct
 	wish->expect = STORE_ANY;
 }
 
-static void reply_refused(struct api_reply *reply, enum veer_err err, const struct safety_loss *loss,
-			  const struct veer_diag *diag)
+static void reply_refused(struct api_reply *reply, enum veer_err err, const struct change_result *result)
 {
-	if (err == VEER_EBUSY)
-		api_problem(reply, 409, "would-empty", "%s; to do it all the same, say \"force\": \"%s\"", diag->text,
-			    loss->pool);
-	else if (err == VEER_ENOTFOUND)
-		api_problem(reply, 404, "not-found", "%s", diag->text);
+	if (result->problem == CHANGE_WOULD_EMPTY)
+		api_problem(reply, 409, "would-empty", "%s; to do it all the same, say \"force\": \"%s\"",
+			    result->diag.text, result->loss.pool);
 	else
-		api_problem_err(reply, err);
-}
-
-static void log_wish(struct api *api, const struct override_wish *wish)
-{
-	for (size_t i = 0; i < wish->count; i++)
-		log_notice(api->control.log, "override", LOG_STR("endpoint", wish->endpoints[i]),
-			   LOG_STR("action", model_override_text(wish->action)), LOG_STR("owner", wish->owner),
-			   LOG_STR("reason", wish->reason),
-			   LOG_STR("expires", wish->expires_at != NULL ? wish->expires_at : "never"));
+		api_problem_change(reply, err, result);
 }
 
 /* "POOL/NAME" of the path; "" when it is none. */
@@ -130,34 +116,21 @@ static void put_override(struct api *api, struct api_request *request, struct ap
 {
 	json_t *body = NULL;
 	struct json_cursor c;
+	struct change_result result;
 	struct veer_diag diag = {""};
 	struct override_wish wish = {.endpoints = &endpoint, .count = 1};
-	struct safety_loss loss = {.policy = ""};
-	int64_t revision, expect;
 	if (api_body_json(request, reply, &body) != VEER_OK)
 		return;
 	veer_json_begin(&c, body, "", &diag);
 	read_wish(api, request, &c, &wish);
 	enum veer_err err = veer_json_end(&c);
-	write_gate_enter(&api->control.write_gate, true);
-	int64_t current = directory_revision_of(api->control.directory, MODEL_KIND_OVERRIDE, endpoint);
 	if (err != VEER_OK) {
 		api_problem_invalid(reply, &diag);
-	} else if (api_may_change(api, request, reply, API_LIMIT_ENDPOINTS, endpoint) &&
-		   api_precondition(request, reply, current, &expect)) {
-		if (request->if_match != NULL || request->if_none_match != NULL)
-			wish.expect = expect;
-		err = overrides_put(api->control.store, api->control.directory, &wish, request->arena, &revision, &loss,
-				    &diag);
-		if (err == VEER_OK) {
-			change_wait(&api->control, revision);
-			log_wish(api, &wish);
-			api_reply_stored(api, reply, current == 0 ? 201 : 200, MODEL_KIND_OVERRIDE, endpoint);
-		} else {
-			reply_refused(reply, err, &loss, &diag);
-		}
+	} else if ((err = api_change(api, request, override_put_wish(&wish), &result)) == VEER_OK) {
+		api_reply_stored(api, reply, result.before == 0 ? 201 : 200, MODEL_KIND_OVERRIDE, endpoint);
+	} else {
+		reply_refused(reply, err, &result);
 	}
-	write_gate_leave(&api->control.write_gate);
 	json_decref(body);
 }
 
@@ -198,67 +171,37 @@ void handle_overrides_create(void *ctx, struct api_request *request, struct api_
 	struct api *api = ctx;
 	json_t *body = NULL;
 	struct json_cursor c;
+	struct change_result result;
 	struct veer_diag diag = {""};
 	struct override_wish wish = {0};
-	struct safety_loss loss = {.policy = ""};
-	int64_t revision;
 	if (api_body_json(request, reply, &body) != VEER_OK)
 		return;
 	veer_json_begin(&c, body, "", &diag);
 	wish.endpoints = read_endpoints(&c, request, &wish.count);
 	read_wish(api, request, &c, &wish);
 	enum veer_err err = veer_json_end(&c);
-	if (err != VEER_OK) {
+	if (err != VEER_OK)
 		api_problem_invalid(reply, &diag);
-		json_decref(body);
-		return;
-	}
-	for (size_t i = 0; i < wish.count; i++) {
-		if (!api_may_change(api, request, reply, API_LIMIT_ENDPOINTS, wish.endpoints[i])) {
-			json_decref(body);
-			return;
-		}
-	}
-	write_gate_enter(&api->control.write_gate, true);
-	err = overrides_put(api->control.store, api->control.directory, &wish, request->arena, &revision, &loss, &diag);
-	write_gate_leave(&api->control.write_gate);
-	if (err == VEER_OK) {
-		change_wait(&api->control, revision);
-		log_wish(api, &wish);
-		api_reply_json(
-			reply, 201,
-			json_pack("{s:I, s:I}", "count", (json_int_t)wish.count, "revision", (json_int_t)revision));
-	} else {
-		reply_refused(reply, err, &loss, &diag);
-	}
+	else if ((err = api_change_always(api, request, override_put_wish(&wish), &result)) != VEER_OK)
+		reply_refused(reply, err, &result);
+	else
+		api_reply_json(reply, 201,
+			       json_pack("{s:I, s:I}", "count", (json_int_t)wish.count, "revision",
+					 (json_int_t)result.revision));
 	json_decref(body);
-}
-
-static bool copy_source(void *ctx, const struct directory_entry *entry)
-{
-	const char *source = json_string_value(json_object_get(entry->object, "source"));
-	(void)snprintf(ctx, TEXT_MAX, "%s", source != NULL ? source : "");
-	return true;
 }
 
 void handle_override_delete(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	struct api *api = ctx;
+	struct change_result result;
 	const char *endpoint = endpoint_of(request);
-	char source[TEXT_MAX] = "";
-	int64_t expect, revision;
-	(void)directory_get(api->control.directory, MODEL_KIND_OVERRIDE, endpoint, copy_source, source);
-	int64_t current = directory_revision_of(api->control.directory, MODEL_KIND_OVERRIDE, endpoint);
-	if (current == 0) {
+	if (endpoint[0] == '\0') {
 		no_such_override(request, reply);
-	} else if (source[0] != '\0') {
-		api_problem(reply, 409, "in-use", "it belongs to %s: end that, or put another override in its place",
-			    source);
-	} else if (api_may_change(api, request, reply, API_LIMIT_ENDPOINTS, endpoint) &&
-		   api_precondition(request, reply, current, &expect)) {
-		struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_OVERRIDE, .key = endpoint, .expect = expect};
-		if (api_commit(api, reply, &op, 1, &revision))
-			log_notice(api->control.log, "override released", LOG_STR("endpoint", endpoint),
-				   LOG_STR("by", api_principal_name(api, request)));
+		return;
 	}
+	enum veer_err err = api_change(ctx, request, override_release_wish(endpoint), &result);
+	if (err != VEER_OK && result.problem == CHANGE_MISSING)
+		no_such_override(request, reply);
+	else if (err != VEER_OK)
+		api_problem_change(reply, err, &result);
 }

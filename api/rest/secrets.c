@@ -3,7 +3,6 @@
 #include "api/rest/secrets.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool secret_draw(const char *prefix, char *secret, char *hash)
@@ -27,18 +26,4 @@ bool secret_draw_id(const char *prefix, char *id, size_t size)
 	text[sizeof random] = '\0';
 	(void)snprintf(id, size, "%s%s", prefix, text);
 	return true;
-}
-
-bool secret_put_op(struct api_request *request, enum model_kind kind, const char *key, json_t *value, int64_t expect,
-		   struct store_op *op)
-{
-	char *text = value != NULL ? veer_json_dump(value) : NULL;
-	json_decref(value);
-	*op = (struct store_op){.op = STORE_PUT, .kind = kind, .key = key, .expect = expect};
-	if (text != NULL) {
-		op->value = arena_strdup(request->arena, text);
-		op->value_len = strlen(text);
-	}
-	free(text);
-	return op->value != NULL;
 }

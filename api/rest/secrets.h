@@ -11,9 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "api/http/request.h"
 #include "base/crypto.h"
-#include "zones/store/store.h"
 
 #define SECRET_SIZE 64 /* a prefix and 43 characters of base62 */
 
@@ -21,8 +19,4 @@
 bool secret_draw(const char *prefix, char *secret, char *hash);
 /* An id: `prefix` and eight lower-case characters. It is a name, not a secret. False as above. */
 bool secret_draw_id(const char *prefix, char *id, size_t size);
-/* A put of `value` (taken) as `key`, for a commit; the text lives in the request's arena. False when memory is out. */
-bool secret_put_op(struct api_request *request, enum model_kind kind, const char *key, json_t *value, int64_t expect,
-		   struct store_op *op);
-
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/control/delegations.h"
+#include "api/control/settings.h"
 #include "api/rest/api.h"
 #include "api/rest/handlers.h"
 
@@ -278,7 +279,7 @@ void handle_status(void *ctx, struct api_request *request, struct api_reply *rep
 	copy_field(status, engine, "endpoints");
 	copy_field(status, engine, "agents");
 	copy_field(status, engine, "brake");
-	(void)json_object_set_new(status, "settings", api_settings(api));
+	(void)json_object_set_new(status, "settings", settings_now(api->control.directory));
 	(void)json_object_set_new(status, "overrides", overrides);
 	(void)json_object_set_new(status, "maintenance", maintenance_json(api, windows));
 	(void)json_object_set_new(status, "policies", policies_json(api));

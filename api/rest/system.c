@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/control/delegations.h"
+#include "api/control/settings.h"
 #include "api/rest/api.h"
 #include "api/rest/handlers.h"
 #include "base/buf.h"
@@ -179,7 +180,7 @@ static bool count_override(void *ctx, const struct directory_entry *entry)
 static void administrator_metrics(struct api *api, struct buf *out)
 {
 	struct override_count count = {0};
-	json_t *settings = api_settings(api), *blocked = controller_blocked(api->control.controller);
+	json_t *settings = settings_now(api->control.directory), *blocked = controller_blocked(api->control.controller);
 	const char *brake = json_string_value(json_object_get(settings, "brake"));
 	directory_list(api->control.directory, MODEL_KIND_OVERRIDE, NULL, count_override, &count);
 	metrics_family(out, "veer_overrides", METRICS_GAUGE, "Endpoints under an administrator's word.");

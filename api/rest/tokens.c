@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * API tokens: made, listed, removed. A token has scopes, which name verbs; it may also have lists of endpoints, checks
- * and zones, and then touches no others (token_limits.c).
+ * and zones, and then touches no others. What a token may give is in api/control/token_rules.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/control/revocations.h"
+#include "api/control/credentials.h"
 #include "api/rest/api.h"
 #include "api/rest/handlers.h"
 #include "api/rest/secrets.h"
@@ -24,8 +24,8 @@ enum {
 
 /* --- making ------------------------------------------------------------------------------------------------ */
 
-/* The wanted scopes, each known and none that the asking token lacks itself. */
-static json_t *read_scopes(struct json_cursor *c, const struct api_principal *who)
+/* The wanted scopes, each known. */
+static json_t *read_scopes(struct json_cursor *c)
 {
 	const json_t *wanted = veer_json_array(c, "scopes", SCOPES_MAX, true);
 	json_t *scopes = json_array();
@@ -40,8 +40,6 @@ static json_t *read_scopes(struct json_cursor *c, const struct api_principal *wh
 			veer_json_fail(c, "scopes", VEER_EINVAL, "\"%s\" is not a scope", text != NULL ? text : "?");
 		else if ((given & (unsigned)scope) != 0)
 			veer_json_fail(c, "scopes", VEER_EINVAL, "\"%s\" is there twice", text);
-		else if (who->role == API_ROLE_TOKEN && (who->scopes & ((unsigned)scope | API_SCOPE_ADMIN)) == 0)
-			veer_json_fail(c, "scopes", VEER_EAUTH, "a token cannot give the scope %s that it lacks", text);
 		else
 			(void)json_array_append_new(scopes, json_string(text));
 		given |= (unsigned)scope;
@@ -51,50 +49,29 @@ static json_t *read_scopes(struct json_cursor *c, const struct api_principal *wh
 	return scopes;
 }
 
-static bool has_limits(const json_t *token)
-{
-	bool has = false;
-	for (size_t i = 0; i < API_LIMITS; i++)
-		has = has || json_object_get(token, api_limit_names[i]) != NULL;
-	return has;
-}
-
-/* The token that asks has limits of its own: what it gives must not go beyond them, and patterns are not compared. */
-static bool is_limited(void *ctx, const struct directory_entry *entry)
-{
-	*(bool *)ctx = has_limits(entry->object);
-	return true;
-}
-
 /* The lists of patterns, into the token. */
 static void read_limits(struct json_cursor *c, json_t *token)
 {
-	for (size_t k = 0; k < API_LIMITS; k++) {
-		const json_t *patterns = veer_json_array(c, api_limit_names[k], PATTERNS_MAX, false);
+	for (size_t k = 0; k < TOKEN_LIMITS; k++) {
+		const json_t *patterns = veer_json_array(c, token_limit_names[k], PATTERNS_MAX, false);
 		size_t i;
 		json_t *pattern;
 		json_array_foreach((json_t *)(uintptr_t)patterns, i, pattern)
 		{
 			const char *text = json_string_value(pattern);
 			if (text == NULL || text[0] == '\0' || strlen(text) > PATTERN_MAX)
-				veer_json_fail(c, api_limit_names[k], VEER_EINVAL,
+				veer_json_fail(c, token_limit_names[k], VEER_EINVAL,
 					       "element %zu must be a pattern of names", i);
 		}
 		if (patterns != NULL && c->err == VEER_OK && json_array_size(patterns) == 0)
-			veer_json_fail(c, api_limit_names[k], VEER_EINVAL, "must not be empty: leave it out for all");
+			veer_json_fail(c, token_limit_names[k], VEER_EINVAL, "must not be empty: leave it out for all");
 		if (patterns != NULL)
-			(void)json_object_set(token, api_limit_names[k], (json_t *)(uintptr_t)patterns);
+			(void)json_object_set(token, token_limit_names[k], (json_t *)(uintptr_t)patterns);
 	}
 }
 
-static bool read_own_end(void *ctx, const struct directory_entry *entry)
-{
-	*(int64_t *)ctx = json_integer_value(json_object_get(entry->object, "expires_s"));
-	return true;
-}
-
 /* "expires_at" or "ttl_s"; neither: it does not end. */
-static void read_expiry(struct api *api, const struct api_request *request, struct json_cursor *c, json_t *token)
+static void read_expiry(struct api *api, struct json_cursor *c, json_t *token)
 {
 	char text[VEER_RFC3339_SIZE];
 	int64_t now_ns = veer_clock_wall_ns(api->control.clock), at_ns = 0;
@@ -105,14 +82,8 @@ static void read_expiry(struct api *api, const struct api_request *request, stru
 	else if (at != NULL && (!veer_rfc3339_parse(at, &at_ns) || at_ns <= now_ns))
 		veer_json_fail(c, "expires_at", VEER_EINVAL,
 			       "must be a time to come, as 2027-01-31T00:00:00Z (RFC 3339)");
-	int64_t own_s = 0; /* of the token that asks */
-	if (request->principal.role == API_ROLE_TOKEN)
-		(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, request->principal.id, read_own_end,
-				    &own_s);
 	if (at == NULL && ttl_s > 0)
 		at_ns = now_ns + ttl_s * NS_PER_S;
-	if (c->err == VEER_OK && own_s != 0 && (at_ns == 0 || at_ns / NS_PER_S > own_s))
-		veer_json_fail(c, "ttl_s", VEER_EAUTH, "must end before the token does that makes it");
 	if (c->err != VEER_OK || at_ns == 0)
 		return;
 	veer_rfc3339(at_ns, text);
@@ -121,52 +92,28 @@ static void read_expiry(struct api *api, const struct api_request *request, stru
 }
 
 /* All of a token but its id and its secret. */
-static enum veer_err read_token(struct api *api, struct api_request *request, const json_t *body, json_t *token,
-				struct veer_diag *diag)
+static enum veer_err read_token(struct api *api, const json_t *body, json_t *token, struct veer_diag *diag)
 {
 	struct json_cursor c;
-	bool asks_limited = false;
 	veer_json_begin(&c, body, "", diag);
 	const char *name = veer_json_str(&c, "name", TOKEN_NAME_MAX);
 	if (c.err == VEER_OK && text_has_control(name))
 		veer_json_fail(&c, "name", VEER_EINVAL, "must not hold control characters");
-	json_t *scopes = read_scopes(&c, &request->principal);
+	json_t *scopes = read_scopes(&c);
 	(void)json_object_set_new(token, "name", json_string(name != NULL ? name : ""));
 	(void)json_object_set_new(token, "scopes", scopes);
 	read_limits(&c, token);
-	read_expiry(api, request, &c, token);
-	if (request->principal.role == API_ROLE_TOKEN)
-		(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, request->principal.id, is_limited,
-				    &asks_limited);
-	if ((api_scopes_of(token) & (API_SCOPE_ADMIN | API_SCOPE_TOKENS | API_SCOPE_AGENTS | API_SCOPE_FEED)) != 0 &&
-	    has_limits(token) && c.err == VEER_OK)
-		veer_json_fail(&c, "scopes", VEER_EINVAL,
-			       "admin, tokens, agents and feed:read cannot be limited to some objects");
-	if (asks_limited && c.err == VEER_OK)
-		veer_json_fail(&c, "scopes", VEER_EAUTH, "a token that is limited to some objects cannot make others");
+	read_expiry(api, &c, token);
 	return veer_json_end(&c);
 }
 
-void handle_token_create(void *ctx, struct api_request *request, struct api_reply *reply)
+/* Make the token, and show its secret once. */
+static void make_token(struct api *api, struct api_request *request, struct api_reply *reply, json_t *token)
 {
-	struct api *api = ctx;
-	json_t *body = NULL, *token = json_object();
-	struct veer_diag diag = {""};
 	char id[API_ID_SIZE], secret[SECRET_SIZE], hash[CRYPTO_SHA256_HEX_SIZE];
-	struct store_op op;
-	int64_t revision;
-	if (token == NULL || api_body_json(request, reply, &body) != VEER_OK) {
-		json_decref(token);
-		return;
-	}
-	bool ok = read_token(api, request, body, token, &diag) == VEER_OK;
-	if (!ok)
-		api_problem_invalid(reply, &diag);
-	else if (!secret_draw_id("t-", id, sizeof id) || !secret_draw("vrt_", secret, hash))
+	struct change_result result;
+	if (!secret_draw_id("t-", id, sizeof id) || !secret_draw("vrt_", secret, hash)) {
 		api_problem_err(reply, VEER_ENOMEM);
-	json_decref(body);
-	if (reply->status != 0) {
-		json_decref(token);
 		return;
 	}
 	json_t *shown = json_pack("{s:s, s:O}", "id", id, "name", json_object_get(token, "name"));
@@ -176,15 +123,29 @@ void handle_token_create(void *ctx, struct api_request *request, struct api_repl
 	(void)json_object_set_new(token, "id", json_string(id));
 	(void)json_object_set_new(token, "secret_sha256", json_string(hash));
 	(void)json_object_set_new(token, "created_at", json_string(api_now_text(api, request->arena)));
-	if (!secret_put_op(request, MODEL_KIND_TOKEN, id, token, STORE_ABSENT, &op))
-		api_problem_err(reply, VEER_ENOMEM);
-	else if (api_commit(api, reply, &op, 1, &revision)) {
-		log_notice(api->control.log, "token made", LOG_STR("id", id),
-			   LOG_STR("name", json_string_value(json_object_get(shown, "name"))),
-			   LOG_STR("by", api_principal_name(api, request)));
+	struct token_wish w = {.id = id, .token = token};
+	enum veer_err err = api_change_always(api, request, token_wish(&w), &result);
+	if (err != VEER_OK)
+		api_problem_change(reply, err, &result);
+	else
 		api_reply_json(reply, 201, json_incref(shown));
-	}
 	json_decref(shown);
+}
+
+void handle_token_create(void *ctx, struct api_request *request, struct api_reply *reply)
+{
+	json_t *body = NULL, *token = json_object();
+	struct veer_diag diag = {""};
+	if (token == NULL || api_body_json(request, reply, &body) != VEER_OK) {
+		json_decref(token);
+		return;
+	}
+	if (read_token(ctx, body, token, &diag) != VEER_OK)
+		api_problem_invalid(reply, &diag);
+	else
+		make_token(ctx, request, reply, token);
+	json_decref(body);
+	json_decref(token);
 }
 
 /* --- listing and removing ---------------------------------------------------------------------------------- */
@@ -226,51 +187,11 @@ void handle_tokens_list(void *ctx, struct api_request *request, struct api_reply
 	api_reply_json(reply, 200, list);
 }
 
-/* What a token that is to be removed could do. */
-struct doomed {
-	int64_t revision;
-	unsigned scopes;
-};
-
-static bool read_doomed(void *ctx, const struct directory_entry *entry)
-{
-	*(struct doomed *)ctx = (struct doomed){entry->revision, api_scopes_of(entry->object)};
-	return true;
-}
-
-/*
- * A token removes those that it could have made: with no scope that it lacks itself. One that has lists can neither
- * make nor remove any but itself.
- */
-static bool may_remove(struct api *api, const struct api_request *request, unsigned scopes)
-{
-	const struct api_principal *who = &request->principal;
-	bool asks_limited = false;
-	if (who->role != API_ROLE_TOKEN || strcmp(who->id, request->params[0]) == 0)
-		return true;
-	(void)directory_get(api->control.directory, MODEL_KIND_TOKEN, who->id, is_limited, &asks_limited);
-	return !asks_limited && ((who->scopes & API_SCOPE_ADMIN) != 0 || (scopes & ~who->scopes) == 0);
-}
-
 void handle_token_delete(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	struct api *api = ctx;
-	struct doomed doomed = {0};
-	if (directory_get(api->control.directory, MODEL_KIND_TOKEN, request->params[0], read_doomed, &doomed) !=
-	    VEER_OK) {
-		api_problem_missing(reply, MODEL_KIND_TOKEN, request->params[0]);
-		return;
-	}
-	if (!may_remove(api, request, doomed.scopes)) {
-		api_problem(reply, 403, "scope",
-			    "the token has scopes that the one that asks lacks: it cannot remove it");
-		return;
-	}
-	int64_t revision = doomed.revision;
-	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_TOKEN, .key = request->params[0], .expect = revision};
-	if (!api_commit(api, reply, &op, 1, &revision))
-		return;
-	revocations_note(&api->control, MODEL_KIND_TOKEN, request->params[0]);
-	log_notice(api->control.log, "token removed", LOG_STR("id", request->params[0]),
-		   LOG_STR("by", api_principal_name(api, request)));
+	struct change_result result;
+	struct token_wish w = {.id = request->params[0]};
+	enum veer_err err = api_change_always(ctx, request, token_wish(&w), &result);
+	if (err != VEER_OK)
+		api_problem_change(reply, err, &result);
 }

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "api/control/controller.h"
+#include "api/control/settings.h"
 #include "api/control/trail.h"
 #include "api/rest/api.h"
 #include "api/rest/handlers.h"
+#include "base/json_peek.h"
 #include "zones/store/store.h"
 
 enum { TTL_MAX_S = 86400 };
@@ -16,7 +18,7 @@ enum { TTL_MAX_S = 86400 };
 struct page {
 	struct api *api;
 	json_t *items;
-	const char *wanted; /* `"endpoint":"POOL/NAME"`, as it stands in an object; NULL: all */
+	const char *wanted; /* POOL/NAME; NULL: all */
 	int64_t limit;
 	bool has_more;
 	char last[STORE_KEY_MAX + 1];
@@ -35,11 +37,18 @@ static json_t *transition_of(struct api *api, const struct store_object *object)
 	return transition;
 }
 
+static bool is_of_endpoint(const struct store_object *object, const char *wanted)
+{
+	char endpoint[MODEL_ENDPOINT_KEY_MAX + 1];
+	return veer_json_peek(object->value, object->value_len, "endpoint", endpoint, sizeof endpoint) == VEER_OK &&
+	       strcmp(endpoint, wanted) == 0;
+}
+
 /* What the store holds is not believed: an unreadable one is left out. */
 static bool add_transition(void *ctx, const struct store_object *object)
 {
 	struct page *page = ctx;
-	if (page->wanted != NULL && strstr(object->value, page->wanted) == NULL)
+	if (page->wanted != NULL && !is_of_endpoint(object, page->wanted))
 		return true;
 	if ((int64_t)json_array_size(page->items) == page->limit) {
 		page->has_more = true;
@@ -67,8 +76,7 @@ void handle_transitions_list(void *ctx, struct api_request *request, struct api_
 		api_problem(reply, 400, "malformed", "endpoint must be POOL/NAME");
 		return;
 	}
-	if (endpoint != NULL)
-		page->wanted = arena_printf(request->arena, "\"endpoint\":\"%s\"", endpoint);
+	page->wanted = endpoint;
 	page->items = json_array();
 	enum veer_err err =
 		store_list(page->api->control.store, MODEL_KIND_TRANSITION, "", after, add_transition, page, NULL);
@@ -185,7 +193,7 @@ static json_t *endpoint_json(struct api *api, const char *key, json_t *model)
 	json_t *answer = json_array_get(json_object_get(engine, "endpoints"), 0);
 	const char *site_name = json_string_value(json_object_get(model, "site"));
 	json_t *site = object_of(api, MODEL_KIND_SITE, site_name != NULL ? site_name : "");
-	json_t *override = object_of(api, MODEL_KIND_OVERRIDE, key), *settings = api_settings(api);
+	json_t *override = object_of(api, MODEL_KIND_OVERRIDE, key), *settings = settings_now(api->control.directory);
 	json_t *verdict = object_of(api, MODEL_KIND_VERDICT, key);
 	answer = answer != NULL ? json_incref(answer) : json_pack("{s:s, s:s}", "endpoint", key, "state", "unknown");
 	dress_votes(api, json_object_get(answer, "votes"), json_object_get(engine, "agents"));
@@ -275,8 +283,8 @@ void handle_push(void *ctx, struct api_request *request, struct api_reply *reply
 	(void)snprintf(push.check, sizeof push.check, "%s", request->params[0]);
 	if (veer_json_end(&c) != VEER_OK)
 		api_problem_invalid(reply, &diag);
-	else if (!api_may_touch(api, request, reply, API_LIMIT_CHECKS, request->params[0]) ||
-		 !api_may_touch(api, request, reply, API_LIMIT_ENDPOINTS, endpoint))
+	else if (!api_may_touch(api, request, reply, TOKEN_LIMIT_CHECKS, request->params[0]) ||
+		 !api_may_touch(api, request, reply, TOKEN_LIMIT_ENDPOINTS, endpoint))
 		; /* the reply is made */
 	else if (directory_revision_of(api->control.directory, MODEL_KIND_CHECK, request->params[0]) == 0)
 		api_problem(reply, 404, "not-found", "there is no check \"%s\"", request->params[0]);

@@ -7,7 +7,7 @@ bool zone_need(struct api *api, struct api_request *request, struct api_reply *r
 	const char *text = request->params[0];
 	enum veer_err err = zone_find(&api->control, text, request->arena, out);
 	if (err == VEER_OK)
-		return api_may_touch(api, request, reply, API_LIMIT_ZONES, out->text);
+		return api_may_touch(api, request, reply, TOKEN_LIMIT_ZONES, out->text);
 	if (err == VEER_ENOTFOUND || err == VEER_EINVAL || err == VEER_ERANGE)
 		api_problem(reply, 404, "not-found", "there is no zone \"%s\"", text);
 	else

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/control/change.h"
 #include "api/control/zone_import.h"
 #include "api/rest/handlers.h"
 #include "api/rest/zone_need.h"
@@ -35,6 +34,8 @@ static void reply_failed_import(struct api_reply *reply, const struct zone_ref *
 	else if (err == VEER_ECONFLICT)
 		api_problem(reply, 409, "conflict",
 			    "the zone was changed too often, imported or deleted meanwhile: retry");
+	else if (err == VEER_EAUTH)
+		api_problem(reply, 403, "object", "%s", diag->text);
 	else if (err == VEER_ECLOSED)
 		api_problem(reply, 503, "stopping", "the server is stopping");
 	else if (diag->text[0] != '\0' && err != VEER_ENOMEM && err != VEER_ESPACE && err != VEER_EIO)
@@ -54,14 +55,12 @@ void handle_zone_import(void *ctx, struct api_request *request, struct api_reply
 		api_problem(reply, 422, "invalid", "the zone's name: %s", diag.text);
 		return;
 	}
-	if (!api_may_touch(api, request, reply, API_LIMIT_ZONES, zone.text))
-		return;
-	err = zone_import_run(&api->control, &zone, request->body, request->body_len, &result, &diag);
+	const struct change_principal principal = api_principal(api, request);
+	err = zone_import_run(&api->control, &principal, &zone, request->body, request->body_len, &result, &diag);
 	if (err != VEER_OK) {
 		reply_failed_import(reply, &zone, err, &diag);
 		return;
 	}
-	change_wait(&api->control, result.revision);
 	log_notice(api->control.log, "zone imported", LOG_STR("zone", zone.text), LOG_INT("rrsets", result.rrsets),
 		   LOG_INT("revision", result.revision));
 	api_reply_json(reply, 200,
@@ -78,7 +77,7 @@ void handle_zone_import_state(void *ctx, struct api_request *request, struct api
 		api_problem(reply, 404, "not-found", "there is no zone \"%.300s\"", request->params[0]);
 		return;
 	}
-	if (!api_may_touch(api, request, reply, API_LIMIT_ZONES, zone.text))
+	if (!api_may_touch(api, request, reply, TOKEN_LIMIT_ZONES, zone.text))
 		return;
 	zone_progress_get(api->control.zones, &zone, &progress);
 	api_reply_json(reply, 200,

@@ -48,6 +48,10 @@ def test_a_clean_tree_passes(tree):
     ("base/x.c", HEAD + "int f(void)\n{\n\treturn atoi(\"1\");\n}\n", "atoi() is banned"),
     ("base/x.c", "int x;\n", "SPDX"),
     ("zones/x.c", HEAD, "is not a room"),
+    ("api/rest/x.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n", "store_commit() is for api/control/change.c"),
+    ("api/control/objects.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n", "wish it from change()"),
+    ("api/control/x.h", HEAD + "struct api_request;\n", "x.h:2: a request or a reply of HTTP is for"),
+    ("api/x.c", HEAD + "void f(struct api_reply *reply);\n", "a request or a reply of HTTP is for"),
 ])
 def test_a_fault_is_named_with_its_place(tree, path, text, word):
     code, said = tree(path, text)
@@ -58,6 +62,10 @@ def test_a_fault_is_named_with_its_place(tree, path, text, word):
     ("zones/dns/rdata_x.c", HEAD + '#include "zones/dns/rdata_impl.h"\n'),
     ("tests/unit/test_rdata.c", HEAD + '#include "zones/dns/rdata_impl.h"\n'),
     ("zones/plan/x.c", HEAD + '#include "zones/dns/name.h"\n'),
+    ("api/control/change.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n"),
+    ("zones/store/x.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n"),
+    ("api/rest/x.c", HEAD + "void f(struct api_request *request, struct api_reply *reply);\n"),
+    ("api/control/x.c", HEAD + "/* struct api_request and store_commit() are only spoken of here */\n"),
     ("base/x.c", HEAD + "/* " + "x" * 114 + " */\n"),
 ])
 def test_what_is_right_passes(tree, path, text):

@@ -155,6 +155,63 @@ enum veer_err store_snapshot(struct store *store, enum model_kind first, enum mo
 	return note_read(store, store->backend->snapshot(store->self, first, last, fn, ctx, revision));
 }
 
+/* --- commits of which it is not known whether they happened ------------------------------------------------------- */
+
+enum { READ_BACK_BYTES = STORE_VALUE_MAX + STORE_KEY_MAX + 4096 };
+
+/* Does a later operation of the same commit say what becomes of this one's object? */
+static bool is_overwritten(const struct store_op *ops, size_t count, size_t i)
+{
+	for (size_t k = i + 1; k < count; k++)
+		if (ops[k].op != STORE_CHECK && ops[k].kind == ops[i].kind && strcmp(ops[k].key, ops[i].key) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Is what the operation wished now so? A put must have been written after `before`, and at the revision `*at` (0: not
+ * known yet), as one commit writes all of its objects.
+ */
+static bool is_as_wished(struct store *store, const struct store_op *op, int64_t before, struct arena *arena,
+			 int64_t *at)
+{
+	struct store_object object;
+	arena_reset(arena);
+	enum veer_err err = store_get(store, op->kind, op->key, arena, &object);
+	if (op->op == STORE_DEL)
+		return err == VEER_ENOTFOUND;
+	bool is = err == VEER_OK && object.revision > before && (*at == 0 || object.revision == *at) &&
+		  object.value_len == op->value_len && memcmp(object.value, op->value, op->value_len) == 0;
+	if (is)
+		*at = object.revision;
+	return is;
+}
+
+/*
+ * After an error that leaves open whether the commit happened: read whether all of it is there. It is never sent again.
+ * Where it is, the result is VEER_OK, and `*revision` that of what was found; where some of it is not, the error stays.
+ * If others wrote meanwhile what it wrote, the error stays, too: that errs on the side of the writer who reads again.
+ */
+static enum veer_err resolve(struct store *store, const struct store_op *ops, size_t count, int64_t before,
+			     enum veer_err err, int64_t *revision)
+{
+	int64_t at = 0;
+	size_t wishes = 0;
+	struct arena *arena = arena_new(READ_BACK_BYTES);
+	bool is_there = arena != NULL;
+	for (size_t i = 0; i < count && is_there; i++) {
+		if (ops[i].op == STORE_CHECK || is_overwritten(ops, count, i))
+			continue;
+		wishes++;
+		is_there = is_as_wished(store, &ops[i], before, arena, &at);
+	}
+	arena_free(&arena);
+	if (!is_there || wishes == 0)
+		return err;
+	*revision = at != 0 ? at : store_revision(store); /* of deletions alone: or earlier, which misleads nobody */
+	return VEER_OK;
+}
+
 enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count, enum store_priority priority,
 			   int64_t *revision, size_t *failed)
 {
@@ -170,13 +227,14 @@ enum veer_err store_commit(struct store *store, const struct store_op *ops, size
 			return VEER_ERANGE;
 		}
 	}
+	int64_t before = store_revision(store);
 	enum veer_err err = store->backend->commit(store->self, ops, count, priority, revision, failed);
 	if (err == VEER_ESPACE && priority == STORE_URGENT && store->backend->make_room(store->self))
 		err = store->backend->commit(store->self, ops, count, priority, revision, failed);
 	/* an ordinary one is refused beforehand when room is short */
 	if (err != VEER_ESPACE || priority == STORE_URGENT)
 		note_write(store, err);
-	return err;
+	return err == VEER_EIO || err == VEER_ETIMEOUT ? resolve(store, ops, count, before, err, revision) : err;
 }
 
 enum veer_err store_watch_open(struct store *store, int64_t since, struct store_watch **out)

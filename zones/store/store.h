@@ -161,8 +161,10 @@ enum veer_err store_snapshot(struct store *store, enum model_kind first, enum mo
 /*
  * Apply `count` (1..STORE_COMMIT_OPS_MAX) operations as one transaction; VEER_OK only once it is durable.
  * `*revision` becomes the new revision (unchanged when nothing changed). On VEER_ECONFLICT `*failed` (may be NULL) is
- * the index of the operation whose condition did not hold. Errors: VEER_ECONFLICT, VEER_ERANGE (too many, too large),
- * VEER_ESPACE, VEER_ENOTFOUND (lease is gone), VEER_ESTALE (store_is_rewound()), VEER_EIO.
+ * the index of the operation whose condition did not hold. Where a backend cannot tell whether the commit happened,
+ * what it would have written is read: an error means that it did not happen, or that it happened and others have
+ * written the same objects since. Errors: VEER_ECONFLICT, VEER_ERANGE (too many, too large), VEER_ESPACE,
+ * VEER_ENOTFOUND (lease is gone), VEER_ESTALE (store_is_rewound()), VEER_EIO.
  */
 enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count, enum store_priority priority,
 			   int64_t *revision, size_t *failed);

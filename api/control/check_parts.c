@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The references between checks: what a calculated one is calculated of. */
+#include "api/control/check_parts.h"
+
 #include <string.h>
 
-#include "api/rest/api.h"
-#include "api/rest/handlers.h"
 #include "probes/verdict/assign.h"
 
 enum { CHECKS_MAX = VERDICT_CHECKS_MAX, ARENA_BYTES = 64 << 20 };
@@ -27,7 +26,7 @@ static bool gather(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-static enum veer_err gathering_init(struct gathering *g, struct api *api, const struct model_check *written)
+static enum veer_err gathering_init(struct gathering *g, struct directory *directory, const struct model_check *written)
 {
 	*g = (struct gathering){.arena = arena_new(ARENA_BYTES), .except = written != NULL ? written->name : ""};
 	g->checks = g->arena != NULL ? arena_calloc(g->arena, CHECKS_MAX, sizeof *g->checks) : NULL;
@@ -35,7 +34,7 @@ static enum veer_err gathering_init(struct gathering *g, struct api *api, const 
 		return VEER_ENOMEM;
 	if (written != NULL)
 		g->checks[g->count++] = *written;
-	directory_list(api->control.directory, MODEL_KIND_CHECK, NULL, gather, g);
+	directory_list(directory, MODEL_KIND_CHECK, NULL, gather, g);
 	return VEER_OK;
 }
 
@@ -123,9 +122,10 @@ static bool add_pool(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-static enum veer_err must_fit(struct api *api, struct totals *totals, const char *pointer, struct veer_diag *diag)
+static enum veer_err must_fit(struct directory *directory, struct totals *totals, const char *pointer,
+			      struct veer_diag *diag)
 {
-	directory_list(api->control.directory, MODEL_KIND_POOL, NULL, add_pool, totals);
+	directory_list(directory, MODEL_KIND_POOL, NULL, add_pool, totals);
 	if (totals->endpoints > VERDICT_ENDPOINTS_MAX)
 		return veer_fail(diag, VEER_EINVAL, "%s: all pools together would have more than %d endpoints", pointer,
 				 VERDICT_ENDPOINTS_MAX);
@@ -136,11 +136,11 @@ static enum veer_err must_fit(struct api *api, struct totals *totals, const char
 	return VEER_OK;
 }
 
-enum veer_err api_validate_pool_checks(struct api *api, const struct model_pool *pool, struct veer_diag *diag)
+enum veer_err check_parts_judge_pool(struct directory *directory, const struct model_pool *pool, struct veer_diag *diag)
 {
 	struct gathering g;
 	struct tally tally = {.count = 0};
-	enum veer_err err = gathering_init(&g, api, NULL);
+	enum veer_err err = gathering_init(&g, directory, NULL);
 	for (uint32_t i = 0; i < pool->check_count; i++)
 		tally_add(&tally, pool->checks[i]);
 	if (err == VEER_OK && is_too_many(&g, &tally))
@@ -148,7 +148,7 @@ enum veer_err api_validate_pool_checks(struct api *api, const struct model_pool 
 				VERDICT_ITEMS_MAX);
 	struct totals totals = {&g, pool->name, pool->endpoint_count, (uint64_t)pool->endpoint_count * tally.count};
 	if (err == VEER_OK)
-		err = must_fit(api, &totals, "/endpoints", diag);
+		err = must_fit(directory, &totals, "/endpoints", diag);
 	arena_free(&g.arena);
 	return err;
 }
@@ -156,11 +156,11 @@ enum veer_err api_validate_pool_checks(struct api *api, const struct model_pool 
 /* --- one check ------------------------------------------------------------------------------------------------------
  */
 
-static enum veer_err must_be_sound(struct api *api, const struct model_check *check, struct veer_diag *diag)
+static enum veer_err must_be_sound(struct directory *directory, const struct model_check *check, struct veer_diag *diag)
 {
 	struct gathering g;
 	struct pools pools = {.g = &g, .diag = diag};
-	enum veer_err err = gathering_init(&g, api, check);
+	enum veer_err err = gathering_init(&g, directory, check);
 	if (err == VEER_OK) {
 		const struct model_check *unsound = assign_unsound_check(g.checks, g.count, g.arena);
 		if (unsound != NULL)
@@ -169,24 +169,24 @@ static enum veer_err must_be_sound(struct api *api, const struct model_check *ch
 					unsound->name, VERDICT_NESTING_MAX);
 	}
 	if (err == VEER_OK) {
-		directory_list(api->control.directory, MODEL_KIND_POOL, NULL, pool_must_be_small, &pools);
+		directory_list(directory, MODEL_KIND_POOL, NULL, pool_must_be_small, &pools);
 		err = pools.err;
 	}
 	struct totals totals = {.g = &g, .except = ""};
 	if (err == VEER_OK)
-		err = must_fit(api, &totals, "/of", diag);
+		err = must_fit(directory, &totals, "/of", diag);
 	arena_free(&g.arena);
 	return err;
 }
 
-enum veer_err api_validate_parts(struct api *api, const struct model_check *check, struct veer_diag *diag)
+enum veer_err check_parts_judge(struct directory *directory, const struct model_check *check, struct veer_diag *diag)
 {
-	if (directory_count(api->control.directory, MODEL_KIND_CHECK) >= CHECKS_MAX &&
-	    directory_revision_of(api->control.directory, MODEL_KIND_CHECK, check->name) == 0)
+	if (directory_count(directory, MODEL_KIND_CHECK) >= CHECKS_MAX &&
+	    directory_revision_of(directory, MODEL_KIND_CHECK, check->name) == 0)
 		return veer_fail(diag, VEER_EINVAL, "/name: there are %d checks already", CHECKS_MAX);
 	for (uint32_t i = 0; i < check->of_count; i++) {
-		if (directory_revision_of(api->control.directory, MODEL_KIND_CHECK, check->of[i]) == 0)
+		if (directory_revision_of(directory, MODEL_KIND_CHECK, check->of[i]) == 0)
 			return veer_fail(diag, VEER_EINVAL, "/of/%u: there is no check \"%s\"", i, check->of[i]);
 	}
-	return check->of_count == 0 ? VEER_OK : must_be_sound(api, check, diag);
+	return check->of_count == 0 ? VEER_OK : must_be_sound(directory, check, diag);
 }

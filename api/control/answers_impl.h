@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to answers*.c. */
+#ifndef VEER_API_CONTROL_ANSWERS_IMPL_H
+#define VEER_API_CONTROL_ANSWERS_IMPL_H
+
+#include <pthread.h>
+
+#include "api/control/answers.h"
+#include "base/strmap.h"
+#include "zones/plan/plan_build.h"
+
+enum { ANSWERS_KINDS = 6, ANSWERS_TYPES = 2 };
+
+/* The types that a policy is looked at for. A host name shows in both, as a CNAME. */
+struct answers_type {
+	enum plan_bound bound;
+	const char *text;
+};
+extern const struct answers_type answers_types[ANSWERS_TYPES];
+
+/* An object that the builder has. */
+struct known {
+	uint64_t round; /* the last sweep that found it */
+	char key[];
+};
+
+/* How a policy answers, as of the last look. */
+struct policy_state {
+	enum answers_state state;
+	char name[MODEL_NAME_MAX + 1];
+};
+
+struct answers {
+	struct directory *directory;
+	struct logger *log;
+	pthread_mutex_t lock; /* guards all but the first two and the thread */
+	pthread_cond_t wake;
+	bool is_closing;
+	struct plan_builder *builder;
+	int64_t revision;                   /* the directory's, as of the last look */
+	struct strmap known[ANSWERS_KINDS]; /* key to struct known */
+	uint64_t round;
+	bool failed;            /* memory was out: everything is read again */
+	struct strmap policies; /* name to struct policy_state */
+	pthread_t thread;
+	bool has_thread;
+};
+
+/* Follow the directory, if it has changed. The lock is held, for this and the next. */
+void answers_look(struct answers *a);
+/* The worst of what the policy does with clients who ask for this type. */
+enum answers_state answers_state_of(const struct answers *a, const char *policy, enum plan_bound bound);
+/* One outcome: `ctx` is the worst state (enum answers_state) so far. Returns true. */
+bool answers_take_worst(void *ctx, const struct policy_outcome *outcome);
+
+#endif

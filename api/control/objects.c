@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/control/objects.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/control/check_parts.h"
+#include "api/control/overrides.h"
+#include "zones/dns/rrtext.h"
+
+/* --- is it sound? ------------------------------------------------------------------------------------------------- */
+
+/* One reference to what is not there. */
+struct reference {
+	struct control *control;
+	struct veer_diag *diag;
+	enum veer_err err;
+};
+
+static enum veer_err must_exist(struct control *control, enum model_kind kind, const char *name, const char *pointer,
+				struct veer_diag *diag)
+{
+	if (directory_revision_of(control->directory, kind, name) != 0)
+		return VEER_OK;
+	return veer_fail(diag, VEER_EINVAL, "%s: there is no %s \"%s\"", pointer, model_kind_text(kind), name);
+}
+
+static bool pool_must_exist(void *ctx, const char *pool)
+{
+	struct reference *r = ctx;
+	r->err = must_exist(r->control, MODEL_KIND_POOL, pool, "/tree", r->diag);
+	return r->err == VEER_OK;
+}
+
+static enum veer_err validate_pool(struct control *control, const json_t *object, struct arena *arena,
+				   struct veer_diag *diag)
+{
+	struct model_pool pool;
+	char pointer[48];
+	enum veer_err err = model_pool_parse(object, arena, &pool, diag);
+	for (uint32_t i = 0; err == VEER_OK && i < pool.check_count; i++) {
+		(void)snprintf(pointer, sizeof pointer, "/checks/%u", i);
+		err = must_exist(control, MODEL_KIND_CHECK, pool.checks[i], pointer, diag);
+	}
+	for (uint32_t i = 0; err == VEER_OK && i < pool.endpoint_count; i++) {
+		(void)snprintf(pointer, sizeof pointer, "/endpoints/%u/site", i);
+		err = must_exist(control, MODEL_KIND_SITE, pool.endpoints[i].site, pointer, diag);
+	}
+	return err == VEER_OK ? check_parts_judge_pool(control->directory, &pool, diag) : err;
+}
+
+static enum veer_err validate_policy(struct control *control, const json_t *object, struct arena *arena,
+				     struct veer_diag *diag)
+{
+	struct model_policy policy;
+	struct reference r = {.control = control, .diag = diag};
+	enum veer_err err = model_policy_parse_new(object, arena, &policy, diag);
+	if (err != VEER_OK)
+		return err;
+	model_node_pools(policy.tree, pool_must_exist, &r);
+	if (r.err == VEER_OK && policy.fallback_pool != NULL)
+		r.err = must_exist(control, MODEL_KIND_POOL, policy.fallback_pool, "/when_all_down/pool", diag);
+	return r.err;
+}
+
+/* Of what is written now nothing is lost (rrtext_parse()), as a comment would be. */
+static enum veer_err validate_answers(const struct model_check *check, struct veer_diag *diag)
+{
+	static const uint8_t root[1] = {0};
+	struct veer_diag detail = {""};
+	enum veer_err err = VEER_OK;
+	for (uint32_t i = 0; check->kind == MODEL_CHECK_DNS && i < check->dns.answer_count && err == VEER_OK; i++) {
+		uint8_t *rdata = NULL;
+		size_t len;
+		err = rrtext_parse(check->dns.type, check->dns.answer_texts[i], root, &rdata, &len, &detail);
+		free(rdata);
+	}
+	return err == VEER_OK ? VEER_OK : veer_fail(diag, err, "/expect_answers: %s", detail.text);
+}
+
+/* Read and check an object of `kind`, as sent. The error's diag names the place. */
+static enum veer_err validate(struct control *control, enum model_kind kind, const json_t *object, struct arena *arena,
+			      struct veer_diag *diag)
+{
+	struct model_site site;
+	struct model_check check;
+	if (kind == MODEL_KIND_SITE)
+		return model_site_parse(object, arena, &site, diag);
+	if (kind == MODEL_KIND_CHECK) {
+		enum veer_err err = model_check_parse(object, arena, &check, diag);
+		if (err == VEER_OK)
+			err = validate_answers(&check, diag);
+		return err == VEER_OK ? check_parts_judge(control->directory, &check, diag) : err;
+	}
+	if (kind == MODEL_KIND_POOL)
+		return validate_pool(control, object, arena, diag);
+	return validate_policy(control, object, arena, diag);
+}
+
+/* --- putting ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * The safety rule, where it is a pool or a site that changes. `*guard` is the condition under which it is kept. A
+ * policy may be as it likes, but whoever judged a drain without knowing of it must judge again.
+ */
+static enum veer_err judge_safety(struct change_draft *draft, const struct object_wish *w, struct store_op *guard)
+{
+	struct model_pool pool;
+	struct directory *directory = draft->control->directory;
+	const char *state = json_string_value(json_object_get(w->object, "state"));
+	enum veer_err err;
+	if (w->kind == MODEL_KIND_POOL) {
+		err = model_pool_parse(w->object, draft->arena, &pool, NULL);
+		if (err == VEER_OK)
+			err = overrides_judge_pool(directory, &pool, w->force, draft->arena, guard,
+						   &draft->result->loss);
+	} else {
+		bool takes_nothing = w->kind != MODEL_KIND_SITE || state == NULL || strcmp(state, "out") != 0;
+		bool is_forced = takes_nothing || (w->force != NULL && strcmp(w->force, w->name) == 0);
+		err = overrides_judge_site(directory, w->name, is_forced, draft->arena, guard, &draft->result->loss);
+	}
+	if (err != VEER_EBUSY)
+		return err == VEER_OK ? err : VEER_ENOMEM;
+	const char *text = safety_text(&draft->result->loss, draft->arena);
+	return change_refuse(draft, err, CHANGE_WOULD_EMPTY, "%s", text != NULL ? text : "");
+}
+
+/* What a token that is limited to some objects may write: its checks, and pools of its endpoints, and nothing that more
+ * hang on. */
+static enum veer_err may_write(struct change_draft *draft, enum model_kind kind, const char *name)
+{
+	const char *as_endpoints = arena_printf(draft->arena, "%s/", name);
+	if (as_endpoints == NULL)
+		return VEER_ENOMEM;
+	if (kind == MODEL_KIND_CHECK)
+		return change_may_change(draft, TOKEN_LIMIT_CHECKS, name);
+	if (kind == MODEL_KIND_POOL)
+		return change_may_change(draft, TOKEN_LIMIT_ENDPOINTS, as_endpoints);
+	return change_may_change_all(draft);
+}
+
+static enum veer_err judge(struct change_draft *draft, struct object_wish *w)
+{
+	enum veer_err err = validate(draft->control, w->kind, w->object, draft->arena, &draft->result->diag);
+	if (err != VEER_OK) {
+		draft->result->problem = CHANGE_INVALID;
+		return err;
+	}
+	w->name = json_string_value(json_object_get(w->object, "name"));
+	return may_write(draft, w->kind, w->name);
+}
+
+static enum veer_err plan_put(void *wish, struct change_draft *draft)
+{
+	struct object_wish *w = wish;
+	int64_t expect = 0;
+	enum veer_err err = judge(draft, w);
+	if (err != VEER_OK)
+		return err;
+	int64_t current = directory_revision_of(draft->control->directory, w->kind, w->name);
+	if (w->must_be_new && current != 0)
+		return change_refuse(draft, VEER_EEXISTS, CHANGE_IS_THERE, "there is a %s \"%s\" already",
+				     model_kind_text(w->kind), w->name);
+	err = change_meets(draft, current, &expect);
+	if (err == VEER_OK)
+		err = change_add_json(draft, w->kind, w->name, json_incref((json_t *)(uintptr_t)w->object), expect);
+	if (err != VEER_OK)
+		return err;
+	w->text = draft->ops[draft->count - 1].value;
+	if (w->kind == MODEL_KIND_CHECK)
+		return VEER_OK;
+	struct store_op guard;
+	err = judge_safety(draft, w, &guard);
+	return err == VEER_OK ? change_add(draft, guard) : err;
+}
+
+/* Whether a site is in the answers is an administrator's word, like an override. */
+static void done_put(void *wish, const struct change_draft *draft)
+{
+	const struct object_wish *w = wish;
+	const char *state = json_string_value(json_object_get(w->object, "state"));
+	if (w->kind == MODEL_KIND_SITE)
+		log_notice(draft->control->log, "site", LOG_STR("name", w->name),
+			   LOG_STR("state", state != NULL ? state : "in"), LOG_STR("by", draft->principal->name));
+}
+
+/* --- deleting ----------------------------------------------------------------------------------------------------- */
+
+static enum veer_err plan_delete(void *wish, struct change_draft *draft)
+{
+	struct object_wish *w = wish;
+	int64_t expect = 0, current = directory_revision_of(draft->control->directory, w->kind, w->name);
+	if (current == 0)
+		return change_refuse_missing(draft, w->kind, w->name);
+	enum veer_err err = may_write(draft, w->kind, w->name);
+	if (err == VEER_OK)
+		err = change_meets(draft, current, &expect);
+	if (err == VEER_OK)
+		err = object_find_users(draft->control, w->kind, w->name, &draft->result->diag);
+	if (err == VEER_EBUSY)
+		draft->result->problem = CHANGE_IN_USE;
+	if (err != VEER_OK)
+		return err;
+	return change_add(draft, (struct store_op){.op = STORE_DEL, .kind = w->kind, .key = w->name, .expect = expect});
+}
+
+struct change_wish object_wish(struct object_wish *w)
+{
+	return (struct change_wish){.plan = w->object != NULL ? plan_put : plan_delete,
+				    .done = w->object != NULL ? done_put : NULL,
+				    .wish = w,
+				    .gate = CHANGE_REFERS};
+}

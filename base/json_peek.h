@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One member of a JSON object, without building the whole: for a look at each of very many stored objects.
+ *
+ * Threads: pure functions.
+ */
+#ifndef VEER_BASE_JSON_PEEK_H
+#define VEER_BASE_JSON_PEEK_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+/*
+ * Copy the string that the object `text` (`len` bytes) has as its own member `name` into `out`, NUL-terminated; members
+ * of what is inside it do not count. The text is read up to that member only, so that faults behind it are not found.
+ * Errors: VEER_ENOTFOUND (there is none, or it is not a string), VEER_ERANGE (longer than `size` - 1), VEER_EINVAL (not
+ * a JSON object), VEER_ENOMEM.
+ */
+enum veer_err veer_json_peek(const char *text, size_t len, const char *name, char *out, size_t size);
+
+#endif
