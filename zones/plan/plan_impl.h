@@ -75,9 +75,9 @@ struct plan_builder {
 	struct strmap sites;     /* name -> struct build_site */
 	struct strmap pools;     /* name -> struct build_pool */
 	struct strmap policies;  /* name -> struct build_policy */
-	struct strmap verdicts;  /* POOL/NAME -> one of two static marks */
+	struct strmap verdicts;  /* POOL/NAME -> one of two static states */
 	struct strmap lasts;     /* pool -> struct build_last */
-	struct strmap overrides; /* POOL/NAME -> one of two static marks */
+	struct strmap overrides; /* POOL/NAME -> one of two static actions */
 	struct strmap doubts;    /* POOL/NAME -> struct build_doubt */
 	uint64_t doubt_round;    /* calls of plan_builder_set_doubt() */
 	bool are_all_in_doubt;   /* whatever `doubts` says */
@@ -168,8 +168,8 @@ void build_free_slots(struct plan_builder *b);
 /* plan_verdict.c */
 build_put_fn build_put_verdict, build_put_last;
 build_del_fn build_del_verdict, build_del_last;
-/* Is the verdict on this endpoint, POOL/NAME, down? */
-bool build_is_down(const struct plan_builder *b, const char *key, size_t len);
+/* The verdict on this endpoint, POOL/NAME: up also when it is stored as unknown; unknown without one. */
+enum model_state build_verdict(const struct plan_builder *b, const char *key, size_t len);
 /* Does the endpoint of this name belong to the last set? */
 bool build_is_in_last(const struct build_last *last, const char *name);
 void build_free_verdicts(struct plan_builder *b);
@@ -177,8 +177,10 @@ void build_free_verdicts(struct plan_builder *b);
 /* plan_override.c: what beats or shadows verdicts */
 build_put_fn build_put_override;
 build_del_fn build_del_override;
-/* The flags of an endpoint, given those that its verdict makes. */
-unsigned build_overridden(const struct plan_builder *b, const char *key, size_t len, unsigned flags);
+/* The override of this endpoint, POOL/NAME; NULL: none. Borrowed. */
+const enum model_override_action *build_override(const struct plan_builder *b, const char *key, size_t len);
+/* Is the endpoint in doubt? */
+bool build_is_in_doubt(const struct plan_builder *b, const char *key, size_t len);
 void build_free_overrides(struct plan_builder *b);
 
 /* plan_zones.c */

@@ -145,16 +145,17 @@ static uint8_t endpoint_flags(struct plan_builder *b, const struct build_pool *p
 	char key[MODEL_ENDPOINT_KEY_MAX + 1];
 	size_t pool_len = strlen(pool->name);
 	size_t name_len = strlen(e->name);
-	unsigned flags = 0;
 	memcpy(key, pool->name, pool_len);
 	key[pool_len] = '/';
 	memcpy(key + pool_len + 1, e->name, name_len);
-	if (build_is_down(b, key, pool_len + 1 + name_len))
-		flags |= POLICY_ENDPOINT_DOWN;
-	flags = build_overridden(b, key, pool_len + 1 + name_len, flags);
+	size_t len = pool_len + 1 + name_len;
 	const struct build_site *site = strmap_get(&b->sites, e->site, strlen(e->site));
-	if (site != NULL && !site->is_in)
-		flags |= POLICY_ENDPOINT_OUT;
+	const struct model_standing standing = {.verdict = build_verdict(b, key, len),
+						.override = build_override(b, key, len),
+						.is_site_in = site == NULL || site->is_in};
+	unsigned flags = model_losses(&standing);
+	if (build_is_in_doubt(b, key, len))
+		flags |= POLICY_ENDPOINT_DOUBT;
 	if (last != NULL && build_is_in_last(last, e->name))
 		flags |= POLICY_ENDPOINT_LAST;
 	return (uint8_t)flags;

@@ -7,9 +7,9 @@
 
 #define OBJECT_BYTES_MAX ((size_t)4 << 20) /* of one parsed object */
 
-/* The values of verdicts in their map: only the addresses matter. */
-static const char verdict_up;
-static const char verdict_down;
+/* The values of verdicts in their map. */
+static const enum model_state up = MODEL_STATE_UP;
+static const enum model_state down = MODEL_STATE_DOWN;
 
 enum veer_err build_put_verdict(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag)
 {
@@ -18,7 +18,7 @@ enum veer_err build_put_verdict(struct plan_builder *b, const char *key, const j
 	enum veer_err err = arena != NULL ? model_verdict_parse(object, arena, &parsed, diag) : VEER_ENOMEM;
 	if (err == VEER_OK && strcmp(parsed.endpoint, key) != 0)
 		err = veer_fail(diag, VEER_EINVAL, "the key is not the verdict's endpoint");
-	const char *mark = err == VEER_OK && parsed.state == MODEL_STATE_DOWN ? &verdict_down : &verdict_up;
+	const enum model_state *mark = err == VEER_OK && parsed.state == MODEL_STATE_DOWN ? &down : &up;
 	arena_free(&arena);
 	if (err == VEER_OK && strmap_get(&b->verdicts, key, strlen(key)) == mark)
 		return VEER_OK; /* only what is for people has changed */
@@ -81,9 +81,10 @@ enum veer_err build_del_last(struct plan_builder *b, const char *key)
 	return build_mark_pool_of(b, key, strlen(key));
 }
 
-bool build_is_down(const struct plan_builder *b, const char *key, size_t len)
+enum model_state build_verdict(const struct plan_builder *b, const char *key, size_t len)
 {
-	return strmap_get(&b->verdicts, key, len) == &verdict_down;
+	const enum model_state *verdict = strmap_get(&b->verdicts, key, len);
+	return verdict != NULL ? *verdict : MODEL_STATE_UNKNOWN;
 }
 
 void build_free_verdicts(struct plan_builder *b)

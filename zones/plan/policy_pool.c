@@ -19,14 +19,15 @@ static bool has_type(const struct model_endpoint *e, uint16_t type)
 	return false;
 }
 
-static bool is_eligible(enum policy_mode mode, const struct policy_pool *pool, uint32_t i)
+/* May the endpoint be given out in this mode? Normally if it is eligible; when all are down, others too. */
+static bool is_wanted(enum policy_mode mode, const struct policy_pool *pool, uint32_t i)
 {
 	bool out = (pool->flags[i] & POLICY_ENDPOINT_OUT) != 0;
 	bool last = !pool->has_last || (pool->flags[i] & POLICY_ENDPOINT_LAST) != 0;
 	switch (mode) {
 	case POLICY_MODE_NORMAL:
 	case POLICY_MODE_ANY:
-		return !out && (pool->flags[i] & POLICY_ENDPOINT_DOWN) == 0;
+		return (pool->flags[i] & (POLICY_ENDPOINT_DOWN | POLICY_ENDPOINT_OUT)) == 0;
 	case POLICY_MODE_LAST_IN:
 		return last && !out;
 	case POLICY_MODE_LAST:
@@ -74,7 +75,7 @@ static unsigned collect(struct policy_compiler *c, const struct policy_pool *poo
 	const struct model_pool *m = pool->model;
 	for (uint32_t i = 0; i < m->endpoint_count && i < MODEL_ENDPOINTS_MAX; i++) {
 		const struct model_endpoint *e = &m->endpoints[i];
-		if (!is_eligible(c->mode, pool, i))
+		if (!is_wanted(c->mode, pool, i))
 			continue;
 		eligible++;
 		if (!has_type(e, c->type) || (weighted && e->weight == 0))
