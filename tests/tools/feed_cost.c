@@ -56,10 +56,9 @@ static void add_verdict(struct buf *out, long round)
 	buf_puts(out, "]}");
 }
 
-static void add_rrset(struct buf *out, long round)
+static void add_wire(struct buf *out, const uint8_t *owner, uint8_t last)
 {
-	static const uint8_t owner[] = "\3txt\7example\3com";
-	const uint8_t address[4] = {192, 0, 2, (uint8_t)(1 + round % 2)};
+	const uint8_t address[4] = {192, 0, 2, last};
 	const struct rdata_span record = {.data = address, .len = sizeof address};
 	uint8_t *wire = NULL;
 	char text[512];
@@ -69,6 +68,26 @@ static void add_rrset(struct buf *out, long round)
 	crypto_base64_encode(wire, len, text);
 	free(wire);
 	buf_printf(out, "{\"wire\":\"%s\"}", text);
+}
+
+static void add_rrset(struct buf *out, long round)
+{
+	add_wire(out, (const uint8_t *)"\3txt\7example\3com", (uint8_t)(1 + round % 2));
+}
+
+/* An RRset of one address, of a name of its own. */
+static void add_address(struct buf *out, int64_t i, int k)
+{
+	char label[16];
+	uint8_t owner[64];
+	int len = snprintf(label, sizeof label, "r%lld-%d", (long long)i, k);
+	owner[0] = (uint8_t)len;
+	memcpy(owner + 1, label, (size_t)len);
+	memcpy(owner + 1 + len, "\7example\3com", 13);
+	buf_printf(out, "{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"example.com./1/%s.example.com./A\",\"object\":",
+		   label);
+	add_wire(out, owner, (uint8_t)(k + 1));
+	buf_puts(out, "}\n");
 }
 
 static void add_object(struct buf *out, const char *kind, long round)
@@ -91,6 +110,30 @@ static void add_object(struct buf *out, const char *kind, long round)
 	else
 		buf_printf(out, "{\"name\":\"example.com.\",\"version\":1,\"created_at\":\"2026-01-01T00:00:%02ldZ\"}",
 			   round % 60);
+}
+
+/* COUNT policies, each with a pool, a verdict and an RRset, and nine RRsets of addresses. */
+static void add_load(struct buf *out, int64_t count)
+{
+	for (int64_t i = 0; i < count; i++) {
+		buf_printf(out,
+			   "{\"type\":\"put\",\"kind\":\"pool\",\"key\":\"p%lld\",\"object\":{\"name\":\"p%lld\","
+			   "\"checks\":[],\"endpoints\":[{\"name\":\"a\",\"site\":\"fra\",\"address\":\"192.0.2.1\"},"
+			   "{\"name\":\"b\",\"site\":\"fra\",\"address\":\"192.0.2.2\"}]}}\n"
+			   "{\"type\":\"put\",\"kind\":\"policy\",\"key\":\"q%lld\",\"object\":{\"name\":\"q%lld\","
+			   "\"ttl\":9,"
+			   "\"tree\":\"p%lld\"}}\n"
+			   "{\"type\":\"put\",\"kind\":\"verdict\",\"key\":\"p%lld/"
+			   "a\",\"object\":{\"endpoint\":\"p%lld/a\","
+			   "\"state\":\"down\",\"votes\":[{\"agent\":\"ag-1\",\"state\":\"down\"}]}}\n"
+			   "{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"example.com./1/q%lld.example.com./"
+			   "A\",\"object\":"
+			   "{\"policy\":\"q%lld\"}}\n",
+			   (long long)i, (long long)i, (long long)i, (long long)i, (long long)i, (long long)i,
+			   (long long)i, (long long)i, (long long)i);
+		for (int k = 0; k < 9; k++)
+			add_address(out, i, k);
+	}
 }
 
 static const char *key_of(const char *kind)
@@ -128,7 +171,7 @@ static void add_commit(struct buf *out, long revision)
 }
 
 /* A full state in which everything is used: a policy with its pools, to which an RRset is bound. */
-static void add_state(struct buf *out)
+static void add_state(struct buf *out, int64_t loaded)
 {
 	static const char *const kinds[] = {"site", "pool", "policy", "zone", "rrset", "verdict"};
 	buf_puts(out, "{\"type\":\"hello\",\"format\":1,\"store_id\":\"" STORE "\",\"revision\":1,\"digest\":true}\n"
@@ -138,6 +181,7 @@ static void add_state(struct buf *out)
 	buf_puts(out,
 		 "{\"type\":\"put\",\"kind\":\"rrset\",\"key\":\"example.com./1/www.example.com./A\",\"revision\":1,"
 		 "\"object\":{\"policy\":\"main\"}}\n");
+	add_load(out, loaded);
 	add_commit(out, 1);
 }
 
@@ -154,6 +198,21 @@ __attribute__((noinline)) static enum veer_err play(struct feed_reader *reader, 
 	return feed_reader_push(reader, feed->data, feed->len, why);
 }
 
+__attribute__((noinline)) static enum veer_err play_load(struct replica *replica, struct veer_diag *why)
+{
+	return replica_load(replica, why);
+}
+
+/* Play the full state and the changes. */
+static bool run(struct replica *replica, const struct buf *state, const struct buf *changes, struct veer_diag *why)
+{
+	struct feed_reader *reader = feed_reader_new(replica_sink(), replica);
+	bool ok = reader != NULL && feed_reader_push(reader, state->data, state->len, why) == VEER_OK &&
+		  play(reader, changes, why) == VEER_OK;
+	feed_reader_free(&reader);
+	return ok;
+}
+
 int main(int argc, char **argv)
 {
 	struct plan_disk *disk = NULL;
@@ -166,20 +225,24 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "usage: feed_cost KIND COUNT DIR %s\n", why.text);
 		return 2;
 	}
+	bool is_load = strcmp(argv[1], "load") == 0;
 	buf_init(&state, TEXT_MAX);
 	buf_init(&changes, TEXT_MAX);
-	add_state(&state);
-	for (int64_t i = 0; i < count; i++) {
+	add_state(&state, is_load ? count : 0);
+	for (int64_t i = 0; i < count && !is_load; i++) {
 		add_line(&changes, argv[1], 1 + i, 2 + i);
 		add_commit(&changes, 2 + i);
 	}
 	const struct replica_config config = {.disk = disk, .publish = publish, .ctx = &published};
 	struct replica *replica = replica_new(&config);
-	struct feed_reader *reader = replica != NULL ? feed_reader_new(replica_sink(), replica) : NULL;
-	bool ok = reader != NULL && feed_reader_push(reader, state.data, state.len, &why) == VEER_OK &&
-		  play(reader, &changes, &why) == VEER_OK && published == (uint64_t)count + 1;
+	bool ok = replica != NULL && run(replica, &state, &changes, &why);
+	if (ok && is_load) {
+		plan_disk_flush(disk);
+		replica_free(&replica);
+		replica = replica_new(&config);
+		ok = replica != NULL && play_load(replica, &why) == VEER_OK;
+	}
 	(void)printf("%s: %llu plans%s%s\n", argv[1], (unsigned long long)published, ok ? "" : ", failed: ", why.text);
-	feed_reader_free(&reader);
 	replica_free(&replica);
 	plan_disk_close(&disk);
 	buf_deinit(&state);
