@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From proposals to committed verdicts: transactions of a batch, each with the election as its condition. */
+/* From proposals to transactions: what goes into one, each with the election as its condition, and what follows when it
+ * has come back. controller_committer.c commits it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/control/controller_impl.h"
+#include "zones/model/eligible.h"
 
 enum { JOB_ARENA_BYTES = 16 << 20 };
-#define ELECTION_MAX (INT64_C(1) << 53)
-static const char election_key[] = "election";
 
 static struct commit_job *job_new(struct controller *c)
 {
@@ -17,8 +17,10 @@ static struct commit_job *job_new(struct controller *c)
 		free(job);
 		return NULL;
 	}
-	job->ops[job->op_count++] = (struct store_op){
-		.op = STORE_CHECK, .kind = MODEL_KIND_META, .key = election_key, .expect = c->election_revision};
+	job->ops[job->op_count++] = (struct store_op){.op = STORE_CHECK,
+						      .kind = MODEL_KIND_META,
+						      .key = CONTROLLER_ELECTION_KEY,
+						      .expect = c->election_revision};
 	return job;
 }
 
@@ -92,16 +94,13 @@ static enum model_state committed_state(struct controller *c, const char *endpoi
 										    : MODEL_STATE_UNKNOWN;
 }
 
-/* Whether an endpoint will be eligible, its site apart, once the job is committed: overrides beat verdicts. */
-static bool is_up_after(struct controller *c, const struct commit_job *job, const char *endpoint)
+/* The verdict on an endpoint once the job is committed. */
+static enum model_state state_after(struct controller *c, const struct commit_job *job, const char *endpoint)
 {
-	const enum model_override_action *override = controller_override(c, endpoint);
-	if (override != NULL)
-		return *override == MODEL_OVERRIDE_UP;
 	for (size_t i = 0; i < job->verdict_count; i++)
 		if (strcmp(job->verdicts[i].endpoint, endpoint) == 0)
-			return job->verdicts[i].state != MODEL_STATE_DOWN;
-	return committed_state(c, endpoint) != MODEL_STATE_DOWN;
+			return job->verdicts[i].state;
+	return committed_state(c, endpoint);
 }
 
 static bool is_site_in(const struct controller *c, const char *name)
@@ -110,14 +109,23 @@ static bool is_site_in(const struct controller *c, const char *name)
 	return i == SIZE_MAX || c->model.sites[i].is_in;
 }
 
+static bool is_eligible_after(struct controller *c, const struct commit_job *job, const char *pool,
+			      const struct model_endpoint *endpoint)
+{
+	char key[MODEL_ENDPOINT_KEY_MAX + 1];
+	(void)snprintf(key, sizeof key, "%s/%s", pool, endpoint->name);
+	const struct model_standing standing = {.verdict = state_after(c, job, key),
+						.override = controller_override(c, key),
+						.is_site_in = is_site_in(c, endpoint->site)};
+	return model_is_eligible(&standing);
+}
+
 /* The pool's eligible endpoints after the job, as a `last` object; NULL when fewer than `min_up`. */
 static json_t *last_json(struct controller *c, const struct commit_job *job, const struct model_pool *pool)
 {
 	json_t *names = json_array();
 	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
-		char key[MODEL_ENDPOINT_KEY_MAX + 1];
-		(void)snprintf(key, sizeof key, "%s/%s", pool->name, pool->endpoints[i].name);
-		if (is_site_in(c, pool->endpoints[i].site) && is_up_after(c, job, key))
+		if (is_eligible_after(c, job, pool->name, &pool->endpoints[i]))
 			(void)json_array_append_new(names, json_string(pool->endpoints[i].name));
 	}
 	if (json_array_size(names) < pool->min_up) {
@@ -320,17 +328,11 @@ void controller_propose(struct controller *c)
 		hand_over(c, job);
 }
 
-/* Refused for what is in it, and not for how the store is: that will not change by itself. */
-static bool is_refused(enum veer_err err)
-{
-	return err == VEER_EINVAL || err == VEER_ERANGE;
-}
-
 static void verdict_done(struct controller *c, const struct commit_verdict *v, int64_t committed_us)
 {
 	if (v->err != VEER_OK) {
 		verdict_commit_failed(c->engine, v->endpoint, controller_now_ms(c));
-		if (is_refused(v->err)) {
+		if (controller_is_refused(v->err)) {
 			hold_back(c, v->endpoint);
 			log_error(c->config.log, "the store refuses a verdict", LOG_STR("endpoint", v->endpoint),
 				  LOG_STR("why", veer_err_text(v->err)));
@@ -358,7 +360,7 @@ void controller_job_done(struct controller *c, struct commit_job *job)
 	if (job->err != VEER_OK) {
 		c->needs_tidying = true;
 		/* What was refused is held back by itself, and holds up nothing else. */
-		if (!is_refused(job->err) || job->verdict_count == 0)
+		if (!controller_is_refused(job->err) || job->verdict_count == 0)
 			c->retry_ms = controller_now_ms(c) + CONTROLLER_RETRY_MS;
 		atomic_fetch_add(&c->commits_failed, 1);
 		log_error(c->config.log, "verdicts could not be committed", LOG_STR("why", veer_err_text(job->err)));
@@ -369,107 +371,4 @@ void controller_job_done(struct controller *c, struct commit_job *job)
 	}
 	c->in_flight = NULL;
 	job_free(job);
-}
-
-/* --- in the committing thread ---------------------------------------------------------------------------------- */
-
-static enum veer_err commit_ops(struct controller *c, const struct store_op *ops, size_t count, int64_t *revision)
-{
-	return store_commit(c->config.store, ops, count, STORE_URGENT, revision, NULL);
-}
-
-/* Each verdict in a transaction of its own, so that one that is refused does not hold up the others. */
-static void commit_singly(struct controller *c, struct commit_job *job)
-{
-	for (size_t i = 0; i < job->verdict_count; i++) {
-		struct commit_verdict *v = &job->verdicts[i];
-		const struct store_op ops[] = {job->ops[0], job->ops[1 + 2 * i], job->ops[2 + 2 * i]};
-		v->err = commit_ops(c, ops, 3, &v->revision);
-		if (v->err == VEER_OK)
-			job->revision = v->revision;
-		else if (!is_refused(v->err))
-			job->err = v->err;
-	}
-}
-
-static void commit(struct controller *c, struct commit_job *job)
-{
-	job->err = commit_ops(c, job->ops, job->op_count, &job->revision);
-	for (size_t i = 0; i < job->verdict_count; i++) {
-		job->verdicts[i].err = job->err;
-		job->verdicts[i].revision = job->revision;
-	}
-	if (is_refused(job->err) && job->verdict_count > 0 && job->op_count > 3)
-		commit_singly(c, job);
-	job->committed_us = controller_now_us(c);
-}
-
-static struct commit_job *next_job(struct controller *c)
-{
-	(void)pthread_mutex_lock(&c->lock);
-	while (c->job == NULL && !c->is_closing)
-		(void)pthread_cond_wait(&c->job_filled, &c->lock);
-	struct commit_job *job = c->is_closing ? NULL : c->job;
-	c->job = NULL;
-	(void)pthread_mutex_unlock(&c->lock);
-	return job;
-}
-
-void *controller_committer_main(void *ctx)
-{
-	struct controller *c = ctx;
-	for (struct commit_job *job; (job = next_job(c)) != NULL;) {
-		struct controller_item *item = calloc(1, sizeof *item);
-		if (item != NULL)
-			commit(c, job);
-		else
-			job->err = VEER_ENOMEM;
-		for (size_t i = 0; item == NULL && i < job->verdict_count; i++)
-			job->verdicts[i].err = job->err;
-		while (item == NULL) { /* nothing was written; the controller must hear of it, so wait for memory */
-			struct timespec pause = {.tv_nsec = 10000000};
-			(void)nanosleep(&pause, NULL);
-			item = calloc(1, sizeof *item);
-		}
-		item->kind = CONTROLLER_COMMITTED;
-		item->job = job;
-		if (controller_push(c, item) != VEER_OK)
-			free(item); /* closing: controller_free() releases the job in flight */
-	}
-	return NULL;
-}
-
-/* The number of the last election; what is not a sound number is older than the revision that carries it. */
-static int64_t election_before(const struct store_object *object)
-{
-	json_t *before = NULL;
-	int64_t last = 0;
-	if (veer_json_parse(object->value, object->value_len, 65536, &before, NULL) == VEER_OK)
-		last = json_integer_value(json_object_get(before, "election"));
-	json_decref(before);
-	return last > 0 && last < ELECTION_MAX ? last : object->revision;
-}
-
-enum veer_err controller_elect(struct controller *c, struct veer_diag *diag)
-{
-	struct store_object object;
-	struct arena *arena = arena_new(65536);
-	if (arena == NULL)
-		return VEER_ENOMEM;
-	int64_t expect = STORE_ABSENT, last = store_revision(c->config.store);
-	enum veer_err err = store_get(c->config.store, MODEL_KIND_META, election_key, arena, &object);
-	if (err == VEER_OK) {
-		expect = object.revision;
-		last = election_before(&object);
-	}
-	if (err == VEER_OK || err == VEER_ENOTFOUND) {
-		c->election = last + 1;
-		const char *text = arena_printf(arena, "{\"election\":%lld}", (long long)c->election);
-		struct store_op op = {
-			STORE_PUT, MODEL_KIND_META, election_key, text, text != NULL ? strlen(text) : 0, expect, 0};
-		err = text != NULL ? store_commit(c->config.store, &op, 1, STORE_URGENT, &c->election_revision, NULL)
-				   : VEER_ENOMEM;
-	}
-	arena_free(&arena);
-	return err == VEER_OK ? err : veer_fail(diag, err, "controller: election: %s", veer_err_text(err));
 }

@@ -216,6 +216,12 @@ bool controller_is_current(const struct controller *c, const struct directory_en
 void controller_propose(struct controller *c);
 /* A job has come back. */
 void controller_job_done(struct controller *c, struct commit_job *job);
+
+/* controller_committer.c */
+/* The key of the object of kind meta that says who was elected: each transaction depends on it. */
+#define CONTROLLER_ELECTION_KEY "election"
+/* Was a transaction refused for what is in it, and not for how the store is? That will not change by itself. */
+bool controller_is_refused(enum veer_err err);
 /* The committing thread. */
 void *controller_committer_main(void *ctx);
 /* Win the election: raise its number in the store. */

@@ -9,7 +9,7 @@
 #include "api/control/controller_impl.h"
 #include "base/strmap.h"
 
-enum { COPY_BYTES = 256 << 20, AGENT_SILENT_MS = 5000 };
+enum { COPY_BYTES = 256 << 20 };
 
 struct endpoint_copy {
 	struct verdict_endpoint_status status;
@@ -209,9 +209,10 @@ static json_t *suspicion_json(const struct verdict_agent_status *s)
 
 static json_t *agent_json(const struct verdict_agent_status *s)
 {
-	json_t *agent = json_pack("{s:s, s:b, s:b, s:b, s:I, s:i, s:i}", "id", s->id, "revoked", s->is_revoked, "blind",
-				  s->is_blind, "suspect", s->suspect_check != NULL, "heard_ms_ago",
-				  (json_int_t)s->heard_ms_ago, "items", (int)s->items, "fresh", (int)s->fresh);
+	json_t *agent = json_pack("{s:s, s:b, s:b, s:b, s:b, s:I, s:I, s:i, s:i}", "id", s->id, "revoked",
+				  s->is_revoked, "blind", s->is_blind, "suspect", s->suspect_check != NULL, "silent",
+				  s->is_silent, "heard_ms_ago", (json_int_t)s->heard_ms_ago, "silent_after_ms",
+				  (json_int_t)s->silence_ms, "items", (int)s->items, "fresh", (int)s->fresh);
 	if (s->suspect_check != NULL)
 		(void)json_object_set_new(agent, "suspicion", suspicion_json(s));
 	if (s->has_lost_runner)
@@ -252,6 +253,6 @@ void controller_count(struct controller *c, struct controller_counts *out)
 		out->agents_blind += !a.is_revoked && a.is_blind;
 		out->agents_runner_lost += !a.is_revoked && a.has_lost_runner;
 		out->agents_suspect += !a.is_revoked && a.suspect_check != NULL;
-		out->agents_silent += !a.is_revoked && (a.heard_ms_ago < 0 || a.heard_ms_ago > AGENT_SILENT_MS);
+		out->agents_silent += !a.is_revoked && a.is_silent;
 	}
 }

@@ -79,8 +79,8 @@ void directory_free(struct directory **directory)
 
 bool directory_keeps(enum model_kind kind)
 {
-	return kind != MODEL_KIND_RRSET && kind != MODEL_KIND_TRANSITION && kind > MODEL_KIND_NONE &&
-	       kind < MODEL_KIND_COUNT;
+	const struct model_kind_row *row = model_kind_row(kind);
+	return row != NULL && row->mirroring == MODEL_MIRRORING_YES;
 }
 
 /* The place of `key`, or where it would go. */

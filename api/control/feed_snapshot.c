@@ -40,8 +40,6 @@ static void snapshot_flush(struct snapshot_writer *w)
 static bool snapshot_object(void *ctx, const struct store_object *object)
 {
 	struct snapshot_writer *w = ctx;
-	if (!model_kind_is_fed(object->kind))
-		return true;
 	if (feed_write_line(&w->buf, object))
 		feed_count_change(&w->digest, object);
 	else
@@ -79,8 +77,7 @@ static enum outcome snapshot_write(struct feed *feed, int fd, int64_t max_bytes,
 		return FAILED;
 	}
 	buf_init(&w.buf, 4 * SNAPSHOT_BUFFER_BYTES);
-	enum veer_err err = store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_END - 1, snapshot_object, &w,
-					   &snapshot->revision);
+	enum veer_err err = store_snapshot(feed->store, model_kinds_fed(), snapshot_object, &w, &snapshot->revision);
 	if (err == VEER_OK) {
 		feed_write_commit_line(&w.buf, snapshot->revision);
 		snapshot_flush(&w);
@@ -133,8 +130,7 @@ static enum veer_err compute_anchor(struct feed *feed, int64_t *revision, struct
 {
 	struct snapshot_writer w = {.feed = feed, .fd = -1};
 	buf_init(&w.buf, 4 * SNAPSHOT_BUFFER_BYTES);
-	enum veer_err err =
-		store_snapshot(feed->store, MODEL_KIND_SITE, MODEL_KIND_FED_END - 1, snapshot_object, &w, revision);
+	enum veer_err err = store_snapshot(feed->store, model_kinds_fed(), snapshot_object, &w, revision);
 	buf_deinit(&w.buf);
 	*out = w.digest;
 	return err;

@@ -48,26 +48,20 @@ static void complain(struct hub *hub, const struct store_object *object)
 static bool fill_directory(void *ctx, const struct store_object *object)
 {
 	struct hub *hub = ctx;
-	if (!directory_keeps(object->kind))
-		return true;
 	struct directory_change *change = directory_prepare(object);
 	if (change == NULL || !directory_install(hub->directory, &change))
 		complain(hub, object);
 	return true;
 }
 
-/* Both halves of the kinds, around RRsets, which stay in the store. The later revision of the two reads is not needed:
- * what changes in between comes again by the watch, and applying a change twice is harmless. */
 static enum veer_err read_store(struct hub *hub)
 {
-	int64_t first = 0, second = 0;
+	int64_t revision = 0;
 	directory_begin(hub->directory);
 	directory_clear(hub->directory);
-	enum veer_err err = store_snapshot(hub->store, MODEL_KIND_SITE, MODEL_KIND_ZONE, fill_directory, hub, &first);
+	enum veer_err err = store_snapshot(hub->store, model_kinds_mirrored(), fill_directory, hub, &revision);
 	if (err == VEER_OK)
-		err = store_snapshot(hub->store, MODEL_KIND_VERDICT, MODEL_KIND_SETTINGS, fill_directory, hub, &second);
-	if (err == VEER_OK)
-		hub->revision = first;
+		hub->revision = revision;
 	directory_end(hub->directory, hub->revision);
 	return err;
 }

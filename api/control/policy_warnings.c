@@ -3,8 +3,6 @@
 
 #include "zones/model/model.h"
 
-enum { SILENT_SERVER_MS = 60000 }; /* a name server that was not heard for so long is not spoken of */
-
 /* Name servers that do not know where clients are, for a policy that asks; an empty array when all do. */
 static void add_location(struct control *control, json_t *warnings)
 {
@@ -14,7 +12,7 @@ static void add_location(struct control *control, json_t *warnings)
 	json_array_foreach(servers, i, server)
 	{
 		const json_t *networks = json_object_get(server, "location_networks");
-		bool is_gone = json_integer_value(json_object_get(server, "heard_ms_ago")) > SILENT_SERVER_MS;
+		bool is_gone = json_integer_value(json_object_get(server, "heard_ms_ago")) > UPLINK_GONE_MS;
 		if (networks != NULL && json_integer_value(networks) == 0 && !is_gone)
 			(void)json_array_append_new(
 				warnings,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "zones/model/eligible.h"
 
 /* A pool that was looked at. */
 struct pool {
@@ -73,7 +74,7 @@ static bool take_action(void *ctx, const struct directory_entry *entry)
 /* How one endpoint stands before and after the change. */
 struct standing {
 	bool is_in, is_in_after;
-	bool is_out, is_out_after; /* drained or forced down */
+	bool is_out_after; /* drained or forced down */
 	bool is_eligible;
 	bool is_eligible_after;
 };
@@ -83,23 +84,36 @@ static bool has(const struct strmap *map, const char *key)
 	return map != NULL && strmap_get(map, key, strlen(key)) != NULL;
 }
 
+/* The override that is there after the change. What is given back counts as up, whatever its verdict is now. */
+static const enum model_override_action *override_after(const struct safety_change *change, const char *key,
+							const enum model_override_action *before)
+{
+	static const enum model_override_action drain = MODEL_OVERRIDE_DRAIN, up = MODEL_OVERRIDE_UP;
+	if (has(change->taken_out, key))
+		return &drain;
+	return has(change->given_back, key) ? &up : before;
+}
+
 static struct standing stand(const struct judgement *j, const char *key, const char *site)
 {
 	bool site_out = false, down = false;
 	enum model_override_action said = MODEL_OVERRIDE_UP;
-	struct standing s;
 	if (site != NULL)
 		(void)directory_get_locked(j->directory, MODEL_KIND_SITE, site, is_site_out, &site_out);
 	bool has_override = directory_get_locked(j->directory, MODEL_KIND_OVERRIDE, key, take_action, &said) == VEER_OK;
 	(void)directory_get_locked(j->directory, MODEL_KIND_VERDICT, key, is_down, &down);
-	bool is_up = !down || (has_override && said == MODEL_OVERRIDE_UP);
-	s.is_in = !site_out;
-	s.is_in_after = s.is_in && (j->change->site == NULL || site == NULL || strcmp(site, j->change->site) != 0);
-	s.is_out = has_override && said != MODEL_OVERRIDE_UP;
-	s.is_out_after = has(j->change->taken_out, key) || (s.is_out && !has(j->change->given_back, key));
-	s.is_eligible = is_up && s.is_in && !s.is_out;
-	s.is_eligible_after = (is_up || has(j->change->given_back, key)) && s.is_in_after && !s.is_out_after;
-	return s;
+	const struct model_standing before = {.verdict = down ? MODEL_STATE_DOWN : MODEL_STATE_UNKNOWN,
+					      .override = has_override ? &said : NULL,
+					      .is_site_in = !site_out};
+	struct model_standing after = before;
+	after.override = override_after(j->change, key, before.override);
+	if (j->change->site != NULL && site != NULL && strcmp(site, j->change->site) == 0)
+		after.is_site_in = false;
+	return (struct standing){.is_in = before.is_site_in,
+				 .is_in_after = after.is_site_in,
+				 .is_out_after = after.override != NULL && *after.override != MODEL_OVERRIDE_UP,
+				 .is_eligible = model_is_eligible(&before),
+				 .is_eligible_after = model_is_eligible(&after)};
 }
 
 static void count_family(struct safety_count *c, const struct standing *s, bool with_verdict)

@@ -167,7 +167,8 @@ static enum veer_err check(const json_t *message, struct veer_diag *diag)
 	return c.err; /* a newer server may send more */
 }
 
-/* The server's slot; the lock is held. When all are taken, the one silent for longest gives way after a minute. */
+/* The server's slot; the lock is held. When all are taken, the one that was not heard for longest gives way, if it is
+ * gone. */
 static struct uplink_server *slot(struct uplink_table *table, const char *id, int64_t now_ms)
 {
 	struct uplink_server *oldest = &table->servers[0];
@@ -179,7 +180,7 @@ static struct uplink_server *slot(struct uplink_table *table, const char *id, in
 	}
 	if (table->count < UPLINK_SERVERS_MAX)
 		return &table->servers[table->count++];
-	return now_ms - oldest->heard_ms > 60000 ? oldest : NULL;
+	return now_ms - oldest->heard_ms > UPLINK_GONE_MS ? oldest : NULL;
 }
 
 void uplink_table_follow(struct uplink_table *table, struct trail *trail, const char *store_id)

@@ -17,6 +17,10 @@
 #include "zones/model/digest.h"
 
 #define UPLINK_SERVERS_MAX 1024
+/* A name server speaks once a second (docs/formats.md, section 3). Not heard for so long it is called silent … */
+#define UPLINK_SILENT_MS 5000
+/* … and for so long it is gone: not spoken of any more, and another may have its place. */
+#define UPLINK_GONE_MS 60000
 
 struct uplink_table;
 

@@ -9,7 +9,6 @@
 #include "api/rest/handlers.h"
 
 enum {
-	AGENT_SILENT_MS = 5000,
 	WINDOWS_BYTES = 4 << 20,
 	CHECK_BYTES = 1 << 20,
 	POLICIES_SHOWN = 100,
@@ -124,7 +123,7 @@ static void dress_agents(json_t *agents, const json_t *identities)
 		json_int_t heard = json_integer_value(json_object_get(item, "heard_ms_ago"));
 		const char *state = json_is_true(json_object_get(item, "revoked"))   ? "revoked"
 				    : heard < 0                                      ? "never heard"
-				    : heard > AGENT_SILENT_MS                        ? "silent"
+				    : json_is_true(json_object_get(item, "silent"))  ? "silent"
 				    : json_is_true(json_object_get(item, "blind"))   ? "blind"
 				    : json_is_true(json_object_get(item, "suspect")) ? "suspect"
 										     : "reporting";
@@ -224,7 +223,7 @@ static json_t *nameservers_json(struct api *api, json_t *enrolled)
 	json_array_foreach(list, i, item)
 	{
 		json_int_t heard = json_integer_value(json_object_get(item, "heard_ms_ago"));
-		(void)json_object_set_new(item, "state", json_string(heard > AGENT_SILENT_MS ? "silent" : "serving"));
+		(void)json_object_set_new(item, "state", json_string(heard > UPLINK_SILENT_MS ? "silent" : "serving"));
 	}
 	json_array_foreach(enrolled, i, item)
 	{

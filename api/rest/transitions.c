@@ -10,6 +10,7 @@
 #include "api/rest/api.h"
 #include "api/rest/handlers.h"
 #include "base/json_peek.h"
+#include "zones/model/eligible.h"
 #include "zones/store/store.h"
 
 enum { TTL_MAX_S = 86400 };
@@ -170,20 +171,21 @@ static json_t *model_of(struct api *api, const char *pool_name, const char *name
 	return found;
 }
 
-/*
- * Is its site in, its verdict not down or beaten, itself not taken out? Where the engine does not know the endpoint (it
- * has no model, or no room for it), the stored verdict is what name servers go by.
- */
+/* Where the engine does not know the endpoint (it has no model, or no room for it), the stored verdict is what name
+ * servers go by. */
 static bool is_eligible(const json_t *site, const json_t *override, const char *state, const json_t *verdict)
 {
+	static const enum model_override_action up = MODEL_OVERRIDE_UP, out = MODEL_OVERRIDE_DRAIN;
 	const char *stored = json_string_value(json_object_get(verdict, "state"));
 	const char *site_state = json_string_value(json_object_get(site, "state"));
 	const char *action = json_string_value(json_object_get(override, "action"));
-	if (site_state != NULL && strcmp(site_state, "out") == 0)
-		return false;
-	if (action != NULL)
-		return strcmp(action, "up") == 0;
-	return strcmp(strcmp(state, "unknown") == 0 && stored != NULL ? stored : state, "down") != 0;
+	bool is_down = strcmp(strcmp(state, "unknown") == 0 && stored != NULL ? stored : state, "down") == 0;
+	const struct model_standing standing = {.verdict = is_down ? MODEL_STATE_DOWN : MODEL_STATE_UP,
+						.override = action == NULL              ? NULL
+							    : strcmp(action, "up") == 0 ? &up
+											: &out,
+						.is_site_in = site_state == NULL || strcmp(site_state, "out") != 0};
+	return model_is_eligible(&standing);
 }
 
 /* The engine's view of the endpoint, with all that the model and the administrators add. Takes `model`. */

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/heap.h"
 #include "dnsd/replica/replica_impl.h"
 
-enum { COMMIT_BYTES = 128 << 20 };
+enum {
+	COMMIT_BYTES = 128 << 20,
+	PARSED_BYTES = 4 << 20, /* of pending objects' text that are kept parsed */
+};
 
-static struct plan_builder *new_builder(const struct replica *r)
+struct plan_builder *replica_new_builder(const struct replica *r)
 {
 	struct plan_builder *b = plan_builder_new();
 	if (b != NULL)
@@ -25,7 +27,7 @@ struct replica *replica_new(const struct replica_config *config)
 	r->config = *config;
 	r->config.geo = NULL;
 	r->arena = arena_new(COMMIT_BYTES);
-	r->builder = new_builder(r);
+	r->builder = replica_new_builder(r);
 	if (r->arena == NULL || r->builder == NULL || plan_builder_set_geo(r->builder, config->geo) != VEER_OK) {
 		replica_free(&r);
 		return NULL;
@@ -35,11 +37,23 @@ struct replica *replica_new(const struct replica_config *config)
 	return r;
 }
 
+static void drop_pending(struct replica *r)
+{
+	for (const struct pending *p = r->first; p != NULL; p = p->next)
+		json_decref((json_t *)(uintptr_t)p->change.object);
+	r->first = r->last = NULL;
+	r->parsed_bytes = 0;
+	r->added = (struct digest_pair){0};
+	arena_reset(r->arena);
+}
+
 void replica_free(struct replica **replica)
 {
 	struct replica *r = *replica;
 	if (r == NULL)
 		return;
+	if (r->arena != NULL)
+		drop_pending(r);
 	plan_builder_free(&r->fresh);
 	plan_builder_free(&r->builder);
 	arena_free(&r->arena);
@@ -54,13 +68,18 @@ static void free_builder(void *ptr)
 	plan_builder_free(&builder);
 }
 
-/* One object that the builder refuses is left out, loudly: the others must not suffer. Memory is another matter. */
-static enum veer_err apply(struct replica *r, struct plan_builder *builder, const struct feed_change *change,
-			   struct veer_diag *diag)
+enum veer_err replica_apply(struct replica *r, struct plan_builder *builder, const struct feed_change *change,
+			    struct veer_diag *diag)
 {
-	enum veer_err err = change->is_del ? plan_builder_del(builder, change->kind, change->key, change->key_len, diag)
-					   : plan_builder_put(builder, change->kind, change->key, change->key_len,
-							      change->value, change->value_len, diag);
+	enum veer_err err;
+	if (change->is_del)
+		err = plan_builder_del(builder, change->kind, change->key, change->key_len, diag);
+	else if (change->object != NULL)
+		err = plan_builder_put_object(builder, change->kind, change->key, change->key_len, change->object,
+					      diag);
+	else
+		err = plan_builder_put(builder, change->kind, change->key, change->key_len, change->value,
+				       change->value_len, diag);
 	if (err == VEER_OK || err == VEER_ENOMEM)
 		return err;
 	log_error(r->config.log, "an object of the feed is unusable, what was served under its name stays",
@@ -89,12 +108,8 @@ static void undo_switch(struct replica *r, struct retire_list *retired)
 	retire_release(retired);
 }
 
-/*
- * Make the fresh builder the one in use and publish its plan; the old one goes when nobody has its plans. From the feed
- * (`is_offered`) it may be found wanting: VEER_ESTALE, with a diag.
- */
-static enum veer_err switch_builder(struct replica *r, const struct history_position *at, bool is_offered,
-				    struct veer_diag *diag)
+enum veer_err replica_switch(struct replica *r, const struct history_position *at, bool is_offered,
+			     struct veer_diag *diag)
 {
 	const struct plan *plan;
 	struct retire_list retired = {0};
@@ -131,132 +146,6 @@ static enum veer_err switch_builder(struct replica *r, const struct history_posi
 	return VEER_OK;
 }
 
-/* What a load has come to. */
-struct loading {
-	struct replica *replica;
-	struct history_position at;
-	bool is_before; /* the plan in use was damaged, and the one before it is taken */
-};
-
-static enum veer_err load_object(void *ctx, const struct feed_change *change, struct veer_diag *diag)
-{
-	struct loading *l = ctx;
-	return apply(l->replica, l->replica->fresh, change, diag);
-}
-
-static enum veer_err load_commit(void *ctx, const struct history_position *at, struct veer_diag *diag)
-{
-	struct loading *l = ctx;
-	(void)diag;
-	l->at = *at;
-	return VEER_OK;
-}
-
-/*
- * The end of the journal was lost, or the plan is the one before: what is left is served, but the feed must not be
- * older than what was served last, and what that has led to is followed. The plan before may be of another history.
- */
-static void keep_highest(struct replica *r, const struct history_position *highest, bool is_before)
-{
-	bool is_same = strcmp(highest->lineage, r->at.lineage) == 0;
-	if (highest->revision == 0 || (is_same ? highest->revision <= r->at.revision : !is_before))
-		return;
-	r->highest = *highest;
-	log_warn(r->config.log, "the saved plan is older than what was served last",
-		 LOG_INT("revision", r->at.revision), LOG_INT("served", highest->revision));
-}
-
-/* Into a builder of its own; what a damaged file has delivered goes with it. */
-static enum veer_err load_copy(struct replica *r, bool is_before, struct loading *l, struct veer_diag *diag)
-{
-	static const struct plan_disk_sink sink = {load_object, load_commit};
-	struct plan_disk *disk = r->config.disk;
-	plan_builder_free(&r->fresh);
-	r->fresh = new_builder(r);
-	l->at = (struct history_position){.revision = 0};
-	if (r->fresh == NULL)
-		return VEER_ENOMEM;
-	return is_before ? plan_disk_load_before(disk, &sink, l, diag) : plan_disk_load(disk, &sink, l, diag);
-}
-
-static enum veer_err load(struct replica *r, struct loading *l, struct veer_diag *diag)
-{
-	struct veer_diag unused = {.text = ""};
-	bool is_large = heap_expect((size_t)plan_disk_base_bytes(r->config.disk) * 2);
-	enum veer_err err = load_copy(r, false, l, diag), before = err;
-	if (err != VEER_OK && err != VEER_ENOMEM)
-		before = load_copy(r, true, l, &unused);
-	l->is_before = err != VEER_OK && before == VEER_OK;
-	if (is_large)
-		heap_settle();
-	if (l->is_before)
-		log_error(r->config.log, "the saved plan is damaged: the one before is served",
-			  LOG_STR("reason", diag->text), LOG_INT("revision", l->at.revision));
-	return before == VEER_OK ? VEER_OK : err;
-}
-
-enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
-{
-	struct loading l = {.replica = r};
-	const struct history_position highest = r->highest;
-	if (r->config.disk == NULL)
-		return VEER_ENOTFOUND;
-	diag->text[0] = '\0';
-	enum veer_err err = load(r, &l, diag);
-	if (err == VEER_OK)
-		r->is_saved_in_doubt = r->config.doubts_saved;
-	if (err == VEER_OK && r->is_saved_in_doubt)
-		(void)plan_builder_set_all_in_doubt(r->fresh, true);
-	if (err == VEER_OK)
-		err = switch_builder(r, &l.at, false, diag);
-	if (err == VEER_OK) {
-		lineages_add(&r->lineages, r->at.lineage);
-		keep_highest(r, &highest, l.is_before);
-	} else {
-		plan_builder_free(&r->fresh);
-	}
-	return err;
-}
-
-void replica_leave_disk(struct replica *r)
-{
-	if (r->fresh != NULL && r->config.disk != NULL)
-		plan_disk_base_abort(r->config.disk);
-	r->config.disk = NULL;
-}
-
-static enum veer_err skip_object(void *ctx, const struct feed_change *change, struct veer_diag *diag)
-{
-	(void)ctx;
-	(void)change;
-	(void)diag;
-	return VEER_OK;
-}
-
-static enum veer_err note_position(void *ctx, const struct history_position *at, struct veer_diag *diag)
-{
-	struct history_position *out = ctx;
-	(void)diag;
-	*out = *at;
-	return VEER_OK;
-}
-
-enum veer_err replica_use_disk(struct replica *r, struct plan_disk *disk)
-{
-	static const struct plan_disk_sink sink = {skip_object, note_position};
-	struct history_position at = {.revision = 0};
-	struct veer_diag diag = {.text = ""};
-	if (r->fresh != NULL)
-		return VEER_EBUSY;
-	enum veer_err err = plan_disk_load(disk, &sink, &at, &diag);
-	if (err != VEER_OK && err != VEER_ENOTFOUND)
-		log_error(r->config.log, "the saved plan is refused", LOG_STR("reason", diag.text));
-	if (err != VEER_OK || at.revision != r->at.revision || strcmp(at.lineage, r->at.lineage) != 0)
-		plan_disk_lose(disk);
-	r->config.disk = disk;
-	return VEER_OK;
-}
-
 static enum veer_err on_hello(void *ctx, const struct feed_hello *hello, struct veer_diag *diag)
 {
 	return replica_hear_hello(ctx, hello, diag);
@@ -266,13 +155,6 @@ static void on_counted(void *ctx, const struct digest_pair *added)
 {
 	struct replica *r = ctx;
 	digest_pair_add(&r->added, added);
-}
-
-static void drop_pending(struct replica *r)
-{
-	r->first = r->last = NULL;
-	r->added = (struct digest_pair){0};
-	arena_reset(r->arena);
 }
 
 /* Give up what was not committed. */
@@ -289,12 +171,22 @@ static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
 {
 	struct replica *r = ctx;
 	drop_stream(r);
-	r->fresh = new_builder(r);
+	r->fresh = replica_new_builder(r);
 	if (r->fresh == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
 	if (r->config.disk != NULL)
 		plan_disk_base_begin(r->config.disk);
 	return VEER_OK;
+}
+
+/* The object of a change, for as long as it is pending; of a commit that is large, not of all: they take many times
+ * what their text takes, and can be parsed again. */
+static const json_t *keep_parsed(struct replica *r, const struct feed_change *change)
+{
+	if (change->object == NULL || change->value_len > PARSED_BYTES - r->parsed_bytes)
+		return NULL;
+	r->parsed_bytes += change->value_len;
+	return json_incref((json_t *)(uintptr_t)change->object);
 }
 
 /* Keep a change until its commit. */
@@ -310,6 +202,7 @@ static enum veer_err hold(struct replica *r, const struct feed_change *change, s
 	p->change = *change;
 	p->change.key = key;
 	p->change.value = value;
+	p->change.object = keep_parsed(r, change);
 	if (r->last != NULL)
 		r->last->next = p;
 	else
@@ -329,7 +222,7 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 		return veer_fail(diag, VEER_EINVAL, "a del within a full state");
 	if (r->config.disk != NULL && !r->is_fresh_behind)
 		plan_disk_base_put(r->config.disk, change);
-	return apply(r, r->fresh, change, diag);
+	return replica_apply(r, r->fresh, change, diag);
 }
 
 static enum veer_err commit_pending(struct replica *r, int64_t revision, struct veer_diag *diag)
@@ -341,7 +234,7 @@ static enum veer_err commit_pending(struct replica *r, int64_t revision, struct 
 	replica_next(r, revision, &r->at, &next);
 	plan_builder_set_lineage(r->builder, next.lineage);
 	for (const struct pending *p = r->first; p != NULL && err == VEER_OK; p = p->next)
-		err = apply(r, r->builder, &p->change, diag);
+		err = replica_apply(r, r->builder, &p->change, diag);
 	if (err == VEER_OK)
 		err = plan_builder_commit(r->builder, revision, &plan, &retired);
 	if (err != VEER_OK) {
@@ -388,7 +281,7 @@ static enum veer_err take_full_state(struct replica *r, int64_t revision, struct
 	struct history_position next;
 	replica_next(r, revision, NULL, &next);
 	bool is_behind = r->is_fresh_behind;
-	enum veer_err err = switch_builder(r, &next, true, diag);
+	enum veer_err err = replica_switch(r, &next, true, diag);
 	if (err != VEER_OK)
 		return err;
 	drop_pending(r);

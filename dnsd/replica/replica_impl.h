@@ -34,9 +34,10 @@ struct replica {
 	struct history_position at;      /* of the plan in use; revision 0: none */
 	struct history_position highest; /* ever served, of its lineage */
 	struct arena *arena;
-	struct pending *first, *last;
-	struct digest_pair added; /* by what is pending, or by the full state so far */
-	struct lineages lineages; /* that were served */
+	struct pending *first, *last; /* they hold a reference to their parsed objects */
+	size_t parsed_bytes;          /* of the text of these objects */
+	struct digest_pair added;     /* by what is pending, or by the full state so far */
+	struct lineages lineages;     /* that were served */
 	struct replica_quarantine quarantine;
 	struct {
 		uint8_t name[NAME_WIRE_MAX]; /* of a zone */
@@ -50,6 +51,21 @@ struct replica {
 	size_t doubt_count;
 	bool is_saved_in_doubt; /* the builder in use may be that of what was saved, all in doubt */
 };
+
+/* replica.c */
+
+/* An empty builder. NULL when memory is out. */
+struct plan_builder *replica_new_builder(const struct replica *r);
+/* Hand a change to the builder. One object that it refuses is left out, loudly: the others must not suffer. Errors:
+ * VEER_ENOMEM. */
+enum veer_err replica_apply(struct replica *r, struct plan_builder *builder, const struct feed_change *change,
+			    struct veer_diag *diag);
+/*
+ * Make the fresh builder the one in use and publish its plan; the old one goes when nobody has its plans. From the feed
+ * (`is_offered`) it may be found wanting: VEER_ESTALE, with a diag.
+ */
+enum veer_err replica_switch(struct replica *r, const struct history_position *at, bool is_offered,
+			     struct veer_diag *diag);
 
 /* replica_history.c */
 

@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "probes/agent/check.h"
 #include "probes/agent/exec.h"
+#include "probes/agent/hand_fields.h"
 #include "probes/verdict/target.h"
 
 #define ARENA_BYTES ((size_t)4 << 20)
@@ -24,15 +25,8 @@ struct options {
 	const char *allow_targets;
 	const char *deny_targets;
 	const char *allow_exec;
-	const char *ca_file;
-	const char *method;
-	const char *http_version;
-	const char *body_contains;
-	const char *body_regex;
-	struct args_list expect_status;
-	struct args_list headers;
+	struct hand_fields fields;
 	int64_t timeout_ms;
-	int64_t follow_redirects;
 	bool is_insecure;
 };
 
@@ -63,59 +57,6 @@ static void add_check(struct args_table *t, struct options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* What an HTTP check asks. */
-static void add_http_request(struct args_table *t, struct options *o)
-{
-	const struct args_option options[] = {
-		{.name = "method",
-		 .kind = ARGS_STRING,
-		 .target = &o->method,
-		 .value = "METHOD",
-		 .help = "http(s): GET"},
-		{.name = "header",
-		 .kind = ARGS_LIST,
-		 .target = &o->headers,
-		 .value = "NAME:VALUE",
-		 .help = "http(s): send it; may repeat"},
-		{.name = "http-version",
-		 .kind = ARGS_STRING,
-		 .target = &o->http_version,
-		 .value = "default|1.1|any|2",
-		 .help = "http(s): what to speak"},
-	};
-	args_table_add(t, options, sizeof options / sizeof options[0]);
-}
-
-/* What is good. */
-static void add_http_expectations(struct args_table *t, struct options *o)
-{
-	const struct args_option options[] = {
-		{.name = "expect-status",
-		 .kind = ARGS_LIST,
-		 .target = &o->expect_status,
-		 .value = "NNN[-NNN]",
-		 .help = "http(s): which status is good (200-299); may repeat"},
-		{.name = "body-contains",
-		 .kind = ARGS_STRING,
-		 .target = &o->body_contains,
-		 .value = "TEXT",
-		 .help = "http(s): what must be in the first 64 KiB"},
-		{.name = "body-regex",
-		 .kind = ARGS_STRING,
-		 .target = &o->body_regex,
-		 .value = "REGEX",
-		 .help = "http(s): what they must match"},
-		{.name = "follow-redirects",
-		 .kind = ARGS_INT,
-		 .target = &o->follow_redirects,
-		 .value = "N",
-		 .min = 0,
-		 .max = 5,
-		 .help = "http(s): how many (0)"},
-	};
-	args_table_add(t, options, sizeof options / sizeof options[0]);
-}
-
 /* What is trusted, and what is allowed. */
 static void add_limits(struct args_table *t, struct options *o)
 {
@@ -124,11 +65,6 @@ static void add_limits(struct args_table *t, struct options *o)
 		 .kind = ARGS_FLAG,
 		 .target = &o->is_insecure,
 		 .help = "do not verify certificates"},
-		{.name = "ca-file",
-		 .kind = ARGS_STRING,
-		 .target = &o->ca_file,
-		 .value = "FILE",
-		 .help = "PEM certificates to trust instead of the system's"},
 		{.name = "allow-targets",
 		 .kind = ARGS_STRING,
 		 .target = &o->allow_targets,
@@ -151,8 +87,7 @@ static void add_limits(struct args_table *t, struct options *o)
 static struct args_spec spec_for(struct options *o, struct args_table *t)
 {
 	add_check(t, o);
-	add_http_request(t, o);
-	add_http_expectations(t, o);
+	hand_fields_add(&o->fields, t);
 	add_limits(t, o);
 	return (struct args_spec){
 		.usage = "veer-probe check [options] URL...\n       veer-probe check --file CHECK.json ADDRESS",
@@ -249,44 +184,15 @@ static bool run(struct hand *hand, const struct model_check *check, const char *
 	return hand->has_passed;
 }
 
-/* The fields of the check object that options stand for. NULL when memory is out or a header is none. */
+/* The fields of the check object that options stand for. NULL when memory is out. */
 static json_t *fields_of(const struct options *o)
 {
 	json_t *fields = json_object();
-	json_t *headers = json_object();
-	json_t *statuses = json_array();
-	const struct {
-		const char *key;
-		const char *value;
-	} texts[] = {{"method", o->method},
-		     {"http_version", o->http_version},
-		     {"body_contains", o->body_contains},
-		     {"body_regex", o->body_regex},
-		     {"ca_file", o->ca_file}};
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		if (texts[i].value != NULL)
-			(void)json_object_set_new(fields, texts[i].key, json_string(texts[i].value));
-	}
-	for (size_t i = 0; i < o->headers.count; i++) {
-		const char *text = o->headers.items[i];
-		size_t len = strcspn(text, ":");
-		const char *value = text + len + (text[len] == ':');
-		(void)json_object_setn_new(headers, text, len, json_string(value + strspn(value, " ")));
-	}
-	for (size_t i = 0; i < o->expect_status.count; i++)
-		(void)json_array_append_new(statuses, json_string(o->expect_status.items[i]));
-	if (json_object_size(headers) > 0)
-		(void)json_object_set(fields, "headers", headers);
-	if (json_array_size(statuses) > 0)
-		(void)json_object_set(fields, "expect_status", statuses);
-	if (o->follow_redirects > 0)
-		(void)json_object_set_new(fields, "follow_redirects", json_integer(o->follow_redirects));
+	hand_fields_put(&o->fields, fields);
 	if (o->is_insecure)
 		(void)json_object_set_new(fields, "tls_verify", json_false());
 	(void)json_object_set_new(fields, "timeout_ms", json_integer(o->timeout_ms));
 	(void)json_object_set_new(fields, "interval_ms", json_integer(60000));
-	json_decref(headers);
-	json_decref(statuses);
 	return fields;
 }
 
@@ -380,6 +286,7 @@ int hand_main(int argc, char *argv[])
 	enum veer_err err = args_parse(&args, &spec, argc, argv, 2, &diag);
 	if (err == VEER_OK && args.wants_help) {
 		args_help(&spec, &help);
+		hand_fields_help(&help);
 		(void)fputs(help.data, stdout);
 		status = EXIT_PASS;
 	} else if (err == VEER_OK && args.wants_version) {

@@ -1,41 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A check as JSON again. What has its default is left out, but for the fields that all checks have. */
+/* A check as JSON again, by the table of fields: which of them are left out where they have their default is said
+ * there.
+ */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/crypto.h"
 #include "probes/verdict/assign_impl.h"
 #include "zones/dns/rrset.h"
+#include "zones/model/check_field.h"
 
 /* A builder of one object with a sticky error; takes over each value. */
 static void put(json_t *object, const char *key, json_t *value, bool *failed)
 {
 	if (json_object_set_new(object, key, value) != 0)
 		*failed = true;
-}
-
-static void put_int(json_t *object, const char *key, uint64_t value, bool *failed)
-{
-	put(object, key, json_integer((json_int_t)value), failed);
-}
-
-static void put_bool_if(json_t *object, const char *key, bool value, bool *failed)
-{
-	if (value)
-		put(object, key, json_true(), failed);
-}
-
-/* Numbers whose absence means 0. */
-static void put_int_if(json_t *object, const char *key, uint64_t value, bool *failed)
-{
-	if (value > 0)
-		put_int(object, key, value, failed);
-}
-
-static void put_str_if(json_t *object, const char *key, const char *value, bool *failed)
-{
-	if (value != NULL)
-		put(object, key, json_string(value), failed);
 }
 
 static json_t *headers_json(const char *const *headers, bool *failed)
@@ -80,12 +60,6 @@ static json_t *bytes_json(const struct model_bytes *bytes)
 	return object;
 }
 
-static void put_bytes_if(json_t *object, const char *key, const struct model_bytes *bytes, bool *failed)
-{
-	if (bytes->data != NULL)
-		put(object, key, bytes_json(bytes), failed);
-}
-
 static json_t *texts_json(const char *const *texts, uint32_t count, bool *failed)
 {
 	json_t *array = json_array();
@@ -96,100 +70,72 @@ static json_t *texts_json(const char *const *texts, uint32_t count, bool *failed
 	return array;
 }
 
-static void put_http(json_t *object, const struct model_check_http *http, bool *failed)
+static json_t *type_json(uint16_t type)
 {
-	static const char *const versions[] = {
-		[MODEL_HTTP_DEFAULT] = NULL, [MODEL_HTTP_1_1] = "1.1", [MODEL_HTTP_2] = "2", [MODEL_HTTP_ANY] = "any"};
-	put(object, "method", json_string(http->method), failed);
-	put(object, "path", json_string(http->path), failed);
-	put_str_if(object, "host", http->host, failed);
-	if (http->headers != NULL && http->headers[0] != NULL)
-		put(object, "headers", headers_json(http->headers, failed), failed);
-	put_bytes_if(object, "body", &http->body, failed);
-	put(object, "expect_status", ranges_json(http, failed), failed);
-	put_str_if(object, "body_contains", http->body_contains, failed);
-	put_str_if(object, "body_regex", http->body_regex, failed);
-	put_int_if(object, "follow_redirects", http->follow_redirects, failed);
-	put_str_if(object, "http_version", versions[http->version], failed);
+	char text[RRSET_TYPE_TEXT_SIZE];
+	rrtype_print(type, text);
+	return json_string(text);
 }
 
-static void put_tls(json_t *object, const struct model_check_tls *tls, bool *failed)
+static json_t *word_json(const struct model_check_field *f, const struct model_check *check)
 {
-	put_str_if(object, "sni", tls->sni, failed);
-	put(object, "tls_verify", json_boolean(tls->verify), failed);
-	put_bool_if(object, "tls_resume", tls->resumes, failed);
-	put_str_if(object, "ca_file", tls->ca_file, failed);
-	put_str_if(object, "ca_pem", tls->ca_pem, failed);
-	put_int_if(object, "cert_warn_days", tls->cert_warn_days, failed);
-	put_int_if(object, "cert_fail_days", tls->cert_fail_days, failed);
+	uint64_t number = model_field_number(f, check);
+	assert(number < f->word_count);
+	return json_string(f->words[number]);
 }
 
-static void put_dns(json_t *object, const struct model_check_dns *dns, bool *failed)
+static json_t *value_json(const struct model_check_field *f, const struct model_check *check, bool *failed)
 {
-	static const char *const rcodes[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
-	char type[RRSET_TYPE_TEXT_SIZE];
-	rrtype_print(dns->type, type);
-	put(object, "query_name", json_string(dns->name_text), failed);
-	put(object, "query_type", json_string(type), failed);
-	put(object, "expect_rcode", json_string(rcodes[dns->rcode]), failed);
-	if (dns->answer_count > 0)
-		put(object, "expect_answers", texts_json(dns->answer_texts, dns->answer_count, failed), failed);
-	if (dns->is_all)
-		put(object, "expect_match", json_string("all"), failed);
-	put_bool_if(object, "tcp", dns->is_tcp_only, failed);
-}
-
-static void put_kind(json_t *object, const struct model_check *check, bool *failed)
-{
-	switch (check->kind) {
-	case MODEL_CHECK_HTTP:
-	case MODEL_CHECK_HTTPS:
-		put_http(object, &check->http, failed);
-		break;
-	case MODEL_CHECK_TCP:
-	case MODEL_CHECK_TLS:
-	case MODEL_CHECK_UDP:
-		put_bytes_if(object, "send", &check->exchange.send, failed);
-		put_bytes_if(object, "expect", &check->exchange.expect, failed);
-		break;
-	case MODEL_CHECK_DNS:
-		put_dns(object, &check->dns, failed);
-		break;
-	case MODEL_CHECK_GRPC:
-		put_str_if(object, "host", check->http.host, failed);
-		if (check->grpc_service[0] != '\0')
-			put(object, "service", json_string(check->grpc_service), failed);
-		put_bool_if(object, "tls", check->tls.is_used, failed);
-		break;
-	case MODEL_CHECK_EXEC:
-		put(object, "command", texts_json(check->exec.argv, check->exec.argc, failed), failed);
-		break;
-	case MODEL_CHECK_ICMP:
-	case MODEL_CHECK_PUSH:
-	case MODEL_CHECK_CALCULATED:
-	case MODEL_CHECK_KIND_COUNT:
-		break;
+	switch (f->type) {
+	case MODEL_FIELD_NAME:
+		return json_string(check->name);
+	case MODEL_FIELD_KIND:
+		return json_string(model_check_kind_text(check->kind));
+	case MODEL_FIELD_NUMBER:
+	case MODEL_FIELD_PORT:
+		return json_integer((json_int_t)model_field_number(f, check));
+	case MODEL_FIELD_FLAG:
+		return json_boolean(model_field_number(f, check) != 0);
+	case MODEL_FIELD_CHOICE:
+		return word_json(f, check);
+	case MODEL_FIELD_WORD:
+	case MODEL_FIELD_TEXT:
+		return json_string(model_field_text(f, check));
+	case MODEL_FIELD_BYTES:
+		return bytes_json(model_field_bytes(f, check));
+	case MODEL_FIELD_HEADERS:
+		return headers_json(check->http.headers, failed);
+	case MODEL_FIELD_STATUSES:
+		return ranges_json(&check->http, failed);
+	case MODEL_FIELD_QUERY_NAME:
+		return json_string(check->dns.name_text);
+	case MODEL_FIELD_QUERY_TYPE:
+		return type_json(check->dns.type);
+	case MODEL_FIELD_ANSWERS:
+		return texts_json(check->dns.answer_texts, check->dns.answer_count, failed);
+	case MODEL_FIELD_COMMAND:
+		return texts_json(check->exec.argv, check->exec.argc, failed);
+	case MODEL_FIELD_QUORUM:
+		return json_integer(check->quorum);
+	case MODEL_FIELD_PARTS:
+		return texts_json(check->of, check->of_count, failed);
+	case MODEL_FIELD_NEED:
+		return json_integer(check->need);
 	}
-	if (check->tls.is_used)
-		put_tls(object, &check->tls, failed);
-	put_bool_if(object, "keep_connection", check->keeps_connection, failed);
+	return NULL;
 }
 
 json_t *assign_check_json(const struct model_check *check, bool *failed)
 {
 	json_t *object = json_object();
-	put(object, "name", json_string(check->name), failed);
-	put(object, "kind", json_string(model_check_kind_text(check->kind)), failed);
-	put_int_if(object, "port", check->port, failed);
-	put_kind(object, check, failed);
-	put_int(object, "interval_ms", check->interval_ms, failed);
-	put_int(object, "timeout_ms", check->timeout_ms, failed);
-	put_int_if(object, "max_latency_ms", check->max_latency_ms, failed);
-	put_bool_if(object, "invert", check->is_inverted, failed);
-	put_int(object, "fall", check->fall, failed);
-	put_int(object, "rise", check->rise, failed);
-	put_int(object, "hold_s", check->hold_s, failed);
-	put_int_if(object, "quorum", check->quorum, failed);
-	put(object, "warning", json_boolean(check->is_warning), failed);
+	size_t count;
+	const struct model_check_field *fields = model_check_fields(&count);
+	for (size_t i = 0; i < count; i++) {
+		const struct model_check_field *f = &fields[i];
+		bool is_sent = f->sending == MODEL_SENT_ALWAYS ||
+			       (f->sending == MODEL_SENT_IF_SET && model_field_is_set(f, check));
+		if (is_sent && model_check_has(check, f))
+			put(object, f->key, value_json(f, check, failed), failed);
+	}
 	return object;
 }

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "probes/verdict/assign.h"
 #include "probes/verdict/assign_impl.h"
+#include "zones/model/check_field.h"
 
 #define STREAM_FORMAT 1
 #define SAFE_INTEGER_MAX 9007199254740991 /* 2^53 - 1 */
@@ -140,51 +141,12 @@ static const char *read_str(struct reader *r, struct json_cursor *c, const char 
 /* A newer sender may say more than this version knows; the model's reader takes no unknown field. */
 static json_t *known_fields(const json_t *check)
 {
-	static const char *const known[] = {"name",
-					    "kind",
-					    "port",
-					    "interval_ms",
-					    "timeout_ms",
-					    "max_latency_ms",
-					    "invert",
-					    "fall",
-					    "rise",
-					    "hold_s",
-					    "quorum",
-					    "warning",
-					    "method",
-					    "path",
-					    "host",
-					    "headers",
-					    "body",
-					    "expect_status",
-					    "body_contains",
-					    "body_regex",
-					    "http_version",
-					    "sni",
-					    "tls_verify",
-					    "tls_resume",
-					    "follow_redirects",
-					    "keep_connection",
-					    "ca_file",
-					    "ca_pem",
-					    "cert_warn_days",
-					    "cert_fail_days",
-					    "send",
-					    "expect",
-					    "query_name",
-					    "query_type",
-					    "expect_rcode",
-					    "expect_answers",
-					    "expect_match",
-					    "tcp",
-					    "service",
-					    "tls",
-					    "command"};
 	json_t *copy = json_object();
-	for (size_t i = 0; copy != NULL && i < sizeof known / sizeof known[0]; i++) {
-		json_t *value = json_object_get(check, known[i]);
-		if (value != NULL && json_object_set(copy, known[i], value) != 0) {
+	size_t count;
+	const struct model_check_field *fields = model_check_fields(&count);
+	for (size_t i = 0; copy != NULL && i < count; i++) {
+		json_t *value = fields[i].sending != MODEL_SENT_NEVER ? json_object_get(check, fields[i].key) : NULL;
+		if (value != NULL && json_object_set(copy, fields[i].key, value) != 0) {
 			json_decref(copy);
 			return NULL;
 		}

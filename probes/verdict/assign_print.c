@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fingerprint of what a check probes. */
+/* The fingerprint of what a check probes, by the table of fields: their values, each at its place. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/index.h"
 #include "probes/verdict/assign.h"
 #include "zones/dns/name.h"
+#include "zones/model/check_field.h"
 
 static uint64_t add_number(uint64_t hash, uint64_t number)
 {
@@ -31,62 +33,83 @@ static uint64_t add_bytes(uint64_t hash, const struct model_bytes *bytes)
 	return add_data(hash, bytes->data, bytes->data != NULL ? bytes->len : 0);
 }
 
-static uint64_t add_http(uint64_t hash, const struct model_check_http *http)
+static uint64_t add_texts(uint64_t hash, const char *const *texts)
 {
-	hash = add_text(add_text(add_text(hash, http->method), http->path), http->host);
-	for (const char *const *header = http->headers; header != NULL && *header != NULL; header++)
-		hash = add_text(hash, *header);
-	hash = add_bytes(hash, &http->body);
+	for (; texts != NULL && *texts != NULL; texts++)
+		hash = add_text(hash, *texts);
+	return hash;
+}
+
+static uint64_t add_statuses(uint64_t hash, const struct model_check_http *http)
+{
 	for (uint32_t i = 0; i < http->expect_status_count; i++)
 		hash = add_number(hash, (uint64_t)http->expect_status[i].first << 16 | http->expect_status[i].last);
-	hash = add_text(add_text(hash, http->body_contains), http->body_regex);
-	return add_number(add_number(hash, http->follow_redirects), http->version);
+	return hash;
 }
 
-static uint64_t add_tls(uint64_t hash, const struct model_check_tls *tls)
+static uint64_t add_answers(uint64_t hash, const struct model_check_dns *dns)
 {
-	hash = add_text(add_text(add_text(hash, tls->sni), tls->ca_file), tls->ca_pem);
-	hash = add_number(add_number(hash, tls->verify), tls->is_used);
-	if (tls->resumes)
-		hash = add_number(hash, 1); /* without it the hash is as it was before there was such a thing */
-	return add_number(add_number(hash, tls->cert_warn_days), tls->cert_fail_days);
-}
-
-static uint64_t add_dns(uint64_t hash, const struct model_check_dns *dns)
-{
-	hash = add_data(hash, dns->name, name_len(dns->name));
-	hash = add_number(add_number(hash, dns->type), dns->rcode);
 	for (uint32_t i = 0; i < dns->answer_count; i++)
 		hash = add_bytes(hash, &dns->answers[i]);
-	return add_number(add_number(hash, dns->is_all), dns->is_tcp_only);
+	return hash;
+}
+
+static uint64_t add_field(uint64_t hash, const struct model_check_field *f, const struct model_check *check)
+{
+	switch (f->type) {
+	case MODEL_FIELD_KIND:
+		return add_number(hash, check->kind);
+	case MODEL_FIELD_NUMBER:
+	case MODEL_FIELD_PORT:
+	case MODEL_FIELD_FLAG:
+	case MODEL_FIELD_CHOICE:
+		return add_number(hash, model_field_number(f, check));
+	case MODEL_FIELD_WORD:
+	case MODEL_FIELD_TEXT:
+		return add_text(hash, model_field_text(f, check));
+	case MODEL_FIELD_BYTES:
+		return add_bytes(hash, model_field_bytes(f, check));
+	case MODEL_FIELD_HEADERS:
+		return add_texts(hash, check->http.headers);
+	case MODEL_FIELD_STATUSES:
+		return add_statuses(hash, &check->http);
+	case MODEL_FIELD_QUERY_NAME:
+		return add_data(hash, check->dns.name, name_len(check->dns.name));
+	case MODEL_FIELD_QUERY_TYPE:
+		return add_number(hash, check->dns.type);
+	case MODEL_FIELD_ANSWERS:
+		return add_answers(hash, &check->dns);
+	case MODEL_FIELD_COMMAND:
+		return add_texts(hash, check->exec.argv);
+	case MODEL_FIELD_NAME: /* of no place: these change nothing of what is probed */
+	case MODEL_FIELD_QUORUM:
+	case MODEL_FIELD_PARTS:
+	case MODEL_FIELD_NEED:
+		return hash;
+	}
+	return hash;
+}
+
+/* Fields that came later are a part of it only where they are used: other checks keep theirs. */
+static bool is_left_out(const struct model_check_field *f, const struct model_check *check)
+{
+	bool is_later = f->place == MODEL_PLACE_RESUME || f->place > MODEL_PLACE_COMMAND;
+	return is_later && !model_field_is_set(f, check);
 }
 
 uint64_t assign_check_fingerprint(const struct model_check *check)
 {
-	uint64_t hash = add_number(add_number(INDEX_HASH_SEED, check->kind), check->port);
-	hash = add_number(add_number(hash, check->max_latency_ms), check->is_inverted);
-	switch (check->kind) {
-	case MODEL_CHECK_HTTP:
-	case MODEL_CHECK_HTTPS:
-		return add_tls(add_http(hash, &check->http), &check->tls);
-	case MODEL_CHECK_TCP:
-	case MODEL_CHECK_TLS:
-	case MODEL_CHECK_UDP:
-		hash = add_bytes(add_bytes(hash, &check->exchange.send), &check->exchange.expect);
-		return add_tls(hash, &check->tls);
-	case MODEL_CHECK_DNS:
-		return add_dns(hash, &check->dns);
-	case MODEL_CHECK_GRPC:
-		return add_tls(add_text(add_text(hash, check->grpc_service), check->http.host), &check->tls);
-	case MODEL_CHECK_EXEC:
-		for (uint32_t i = 0; i < check->exec.argc; i++)
-			hash = add_text(hash, check->exec.argv[i]);
-		return hash;
-	case MODEL_CHECK_ICMP:
-	case MODEL_CHECK_PUSH:
-	case MODEL_CHECK_CALCULATED:
-	case MODEL_CHECK_KIND_COUNT:
-		return hash;
+	const struct model_check_field *by_place[MODEL_PLACE_COUNT] = {NULL};
+	uint64_t hash = INDEX_HASH_SEED;
+	size_t count;
+	const struct model_check_field *fields = model_check_fields(&count);
+	for (size_t i = 0; i < count; i++)
+		by_place[fields[i].place] = &fields[i];
+	for (int place = MODEL_PLACE_NONE + 1; place < MODEL_PLACE_COUNT; place++) {
+		const struct model_check_field *f = by_place[place];
+		assert(f != NULL); /* each place is one field's */
+		if ((f->hashed_kinds >> check->kind & 1) != 0 && !is_left_out(f, check))
+			hash = add_field(hash, f, check);
 	}
 	return hash;
 }

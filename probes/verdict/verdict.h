@@ -73,7 +73,8 @@
 #include "probes/verdict/report.h"
 #include "zones/model/model.h"
 
-#define VERDICT_REPORT_MS 1000 /* how often agents report, unless configured otherwise */
+#define VERDICT_REPORT_MS 1000                     /* how often agents report, unless configured otherwise */
+#define VERDICT_SILENCE_MS (3 * VERDICT_REPORT_MS) /* after so long an agent without checks is called silent */
 #define VERDICT_BRAKE_WINDOW_MS 60000
 #define VERDICT_BRAKE_ENDPOINTS 8                                /* fewer: no brake */
 #define VERDICT_BRAKE_SITES 4                                    /* fewer: no brake */
@@ -361,8 +362,10 @@ struct verdict_agent_status {
 	uint32_t contradicted;     /* endpoints of that check on which it is contradicted, as of the last tick, … */
 	uint32_t compared;         /* … of so many on which it could be */
 	int64_t heard_ms_ago;      /* since its last counted report; -1: never */
-	uint32_t items;            /* assigned to it */
-	uint32_t fresh;            /* of those, on which it has a fresh view that counts */
+	bool is_silent;            /* never heard, or not for so long that its views on some check do not count … */
+	int64_t silence_ms; /* … which is the shortest such time of its checks; VERDICT_SILENCE_MS without one */
+	uint32_t items;     /* assigned to it */
+	uint32_t fresh;     /* of those, on which it has a fresh view that counts */
 };
 
 /* What holds removals back, or would. */

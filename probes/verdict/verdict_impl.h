@@ -188,6 +188,8 @@ struct decision {
 
 /* The engine's clock, which never goes back. */
 int64_t verdict_now(struct verdict_engine *engine, int64_t now_ms);
+/* Is the agent silent for a check whose views count for `silence_ms` after a report? */
+bool agent_is_silent(const struct agent_state *agent, int64_t silence_ms, int64_t now_ms);
 /* Does the agent's view count, suspicion apart? VERDICT_MARK_NONE or why not. Not for a push. */
 enum verdict_mark view_mark(const struct table *table, const struct check_state *check, uint32_t rank,
 			    const struct view *view, int64_t now_ms);

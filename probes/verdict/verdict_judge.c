@@ -2,13 +2,18 @@
 /* What views and items are worth now: who is heard, who agrees, what follows for calculated items. */
 #include "probes/verdict/verdict_impl.h"
 
+bool agent_is_silent(const struct agent_state *agent, int64_t silence_ms, int64_t now_ms)
+{
+	return agent->received_ms == VERDICT_NEVER || now_ms - agent->received_ms > silence_ms;
+}
+
 enum verdict_mark view_mark(const struct table *table, const struct check_state *check, uint32_t rank,
 			    const struct view *view, int64_t now_ms)
 {
 	const struct agent_state *agent = &table->agents[check->agents[rank]];
 	if (agent->is_revoked)
 		return VERDICT_MARK_REVOKED;
-	if (agent->received_ms == VERDICT_NEVER || now_ms - agent->received_ms > check->silence_ms)
+	if (agent_is_silent(agent, check->silence_ms, now_ms))
 		return VERDICT_MARK_SILENT;
 	if (agent->is_blind)
 		return VERDICT_MARK_BLIND;

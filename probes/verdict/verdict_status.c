@@ -158,6 +158,19 @@ static uint32_t counted_views(const struct table *t, uint32_t agent, int64_t now
 	return count;
 }
 
+/* For how long the agent need not be heard before its views on some check do not count. */
+static int64_t agent_silence_ms(const struct table *t, uint32_t agent)
+{
+	int64_t shortest_ms = INT64_MAX;
+	for (uint32_t i = 0; i < t->check_count; i++) {
+		const struct check_state *check = &t->checks[i];
+		if (check->silence_ms < shortest_ms &&
+		    index_find(check->agents, check->agent_count, agent) != INDEX_NONE)
+			shortest_ms = check->silence_ms;
+	}
+	return shortest_ms < INT64_MAX ? shortest_ms : VERDICT_SILENCE_MS;
+}
+
 bool verdict_agent_at(const struct verdict_engine *engine, uint32_t index, int64_t now_ms,
 		      struct verdict_agent_status *out)
 {
@@ -166,6 +179,7 @@ bool verdict_agent_at(const struct verdict_engine *engine, uint32_t index, int64
 	int64_t now = now_of(engine, now_ms);
 	const struct table *t = engine->table;
 	const struct agent_state *agent = &t->agents[index];
+	int64_t silence_ms = agent_silence_ms(t, index);
 	*out = (struct verdict_agent_status){
 		.id = agent->id,
 		.region = agent->region,
@@ -173,6 +187,8 @@ bool verdict_agent_at(const struct verdict_engine *engine, uint32_t index, int64
 		.is_blind = agent->is_blind,
 		.has_lost_runner = agent->has_lost_runner,
 		.heard_ms_ago = agent->received_ms == VERDICT_NEVER ? -1 : now - agent->received_ms,
+		.is_silent = agent_is_silent(agent, silence_ms, now),
+		.silence_ms = silence_ms,
 		.items = agent->item_count,
 		.fresh = counted_views(t, index, now),
 	};

@@ -645,3 +645,13 @@ def test_the_hand_run_knows_its_urls(serve, grpc_server):
 def test_bad_arguments_are_told(args):
     done = subprocess.run([PROBE, "check", *args], capture_output=True, text=True, timeout=20)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.startswith("veer-probe: ") and done.stderr.count("\n") == 1, done
+
+
+def test_the_help_names_every_field_of_a_check():
+    """And options that are fields of a check say what that field's row says."""
+    shown = subprocess.run([PROBE, "check", "--help"], capture_output=True, text=True, check=True).stdout
+    options, fields = shown.split("Fields of a check object")
+    for key in ("kind", "port", "body_regex", "tls_resume", "cert_fail_days", "expect_answers", "command", "on_expiry", "need"):
+        assert re.search(rf"(?m)^  {key} ", fields), key
+    for option in ("--header NAME:VALUE", "--expect-status", "--http-version", "--ca-file FILE", "--follow-redirects N"):
+        assert option in options, option

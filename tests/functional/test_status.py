@@ -126,3 +126,23 @@ def test_name_servers_and_agents_that_were_not_heard_are_shown(rig):
     assert re.search(r"ns7 +ns-\w+ +never heard", text), text
     assert cli(rig.api, "status", "--check", check=False).returncode == 1
     assert json.loads(cli(rig.api, "status", "--json").stdout)["nameservers"][0]["state"] == "never heard"
+
+
+def test_an_agent_is_silent_as_soon_as_its_views_do_not_count(rig):
+    """Not after a time of its own: after three report periods here, and with a slower check after three of its intervals."""
+    agent = rig.agents[2]
+
+    def seen(limit_ms):
+        [found] = [a for a in rig.status()["agents"] if a["id"] == agent.id]
+        assert found["silent_after_ms"] == limit_ms, found
+        assert (found["state"] == "silent") == (found["heard_ms_ago"] > limit_ms) == found["silent"], found
+        return found["state"]
+
+    agent.stop()
+    wait_until(lambda: seen(3000) == "silent", 10)
+    assert rig.api.metric('veer_agents_not_counted{reason="silent"}') == 1
+    slow = {"kind": "tcp", "port": 80, "interval_ms": 60000, "timeout_ms": 500, "hold_s": 0}
+    assert rig.api.put("/v1/checks/web", slow).status == 200
+    wait_until(lambda: [a for a in rig.status()["agents"] if a["id"] == agent.id][0]["silent_after_ms"] == 180000, 5)
+    assert seen(180000) == "reporting"
+    assert rig.api.metric('veer_agents_not_counted{reason="silent"}') == 0

@@ -66,6 +66,12 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 	(void)diag;
 	if (!h->has_hello || strlen(change->key) != change->key_len || !model_kind_is_fed(change->kind))
 		abort();
+	json_t *value = NULL; /* what goes to disk must say what was parsed */
+	if (change->object != NULL && (veer_json_parse((const char *)change->value, change->value_len,
+						       FEED_READER_LINE_MAX, &value, NULL) != VEER_OK ||
+				       !json_equal(value, change->object)))
+		abort();
+	json_decref(value);
 	mix(h, change->key, change->key_len);
 	if (!change->is_del)
 		mix(h, change->value, change->value_len);

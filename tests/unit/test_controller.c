@@ -802,6 +802,27 @@ static void maintenance_that_goes_on_lets_nothing_in_between(void **state)
 	wait_gone(f, MODEL_KIND_OVERRIDE, "web/e0");
 }
 
+/* The other endpoint is at a site that was taken out meanwhile: then it is not what is left. */
+static void maintenance_prolongs_no_pool_that_is_empty(void **state)
+{
+	struct fixture *f = *state;
+	put_model(f, 3, 2);
+	(void)put(f, MODEL_KIND_SITE, "iad", "{\"name\":\"iad\",\"region\":\"us\"}");
+	(void)put(f, MODEL_KIND_POOL, "web",
+		  "{\"name\":\"web\",\"checks\":[\"tcp\"],\"endpoints\":["
+		  "{\"name\":\"e0\",\"address\":\"192.0.2.1\",\"site\":\"fra\"},"
+		  "{\"name\":\"e1\",\"address\":\"192.0.2.2\",\"site\":\"iad\"}]}");
+	start(f);
+	put_window(f, "first", 3600);
+	json_decref(wait_object(f, MODEL_KIND_OVERRIDE, "web/e0", "source", "maintenance/first"));
+	(void)put(f, MODEL_KIND_SITE, "iad", "{\"name\":\"iad\",\"region\":\"us\",\"state\":\"out\"}");
+	put_window(f, "first", 7200);
+	put_window(f, "second", 10800);
+	pause_ms(300);
+	atomic_store(&f->ahead_s, 3601);
+	wait_gone(f, MODEL_KIND_OVERRIDE, "web/e0");
+}
+
 static size_t pushes_shown(struct fixture *f)
 {
 	json_t *status = controller_status(f->controller, "web/e0");
@@ -1247,6 +1268,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ending_while_verdicts_are_committed_is_safe, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_weight_is_nobodys_assignment, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clock_that_is_set_changes_no_verdict, setup, teardown),
+		cmocka_unit_test_setup_teardown(maintenance_prolongs_no_pool_that_is_empty, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_verdict_is_of_those_checks_by_which_it_was_decided, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hold_goes_on_over_a_restart_on_the_same_boot, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_verdict_says_on_which_boot_it_was_committed_and_when, setup,

@@ -45,6 +45,17 @@ static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
 	return ((struct heard *)ctx)->answer;
 }
 
+/* The octets that go to disk say what the parsed object does. */
+static void assert_value_is_object(const struct feed_change *change)
+{
+	json_t *value = NULL;
+	assert_non_null(change->object);
+	assert_int_equal(veer_json_parse((const char *)change->value, change->value_len, 1 << 20, &value, NULL),
+			 VEER_OK);
+	assert_true(json_equal(value, change->object));
+	json_decref(value);
+}
+
 static enum veer_err on_change(void *ctx, const struct feed_change *change, struct veer_diag *diag)
 {
 	(void)diag;
@@ -55,6 +66,10 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 		note(ctx, "put:%s=%c%d ", change->key, change->value[0], (int)change->value_len);
 	else
 		note(ctx, "put:%s:%s ", model_kind_text(change->kind), change->key);
+	if (!change->is_del && change->kind != MODEL_KIND_RRSET)
+		assert_value_is_object(change);
+	else
+		assert_null(change->object);
 	return ((struct heard *)ctx)->answer;
 }
 
@@ -114,6 +129,35 @@ static void the_golden_stream_is_read_the_same_however_it_is_cut(void **state)
 		assert_string_equal(h.text, whole.text);
 	}
 	free(text);
+}
+
+static void the_octets_are_the_objects_however_the_line_is_written(void **state)
+{
+	static const char *const lines[] = {
+		"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"a\",\"revision\":1,\"object\":{\"name\":\"a\"}}\n",
+		/* with blanks, and not the last */
+		"{\"type\": \"put\", \"kind\": \"site\", \"key\": \"a\", \"object\": {\"name\": \"a\"} }\n",
+		"{\"type\":\"put\",\"kind\":\"site\",\"object\":{\"name\":\"a\"},\"key\":\"a\"}\n",
+		"{\"object\":{\"name\":\"a\"},\"type\":\"put\",\"kind\":\"site\",\"key\":\"a\"}\n",
+		/* members of the same name before, within and in a string */
+		"{\"type\":\"put\",\"x\":{\"y\":1,\"object\":{}},\"kind\":\"site\",\"key\":\"a\",\"object\":{\"name\":"
+		"\"a\"}}\n",
+		"{\"type\":\"put\",\"x\":[{\"y\":1,\"object\":{}}],\"kind\":\"site\",\"key\":\"a\",\"object\":{\"b\":1,"
+		"\"object\":{}}}\n",
+		"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"a\",\"\\u006fbject\":{\"b\":1,\"object\":{}}}\n",
+		"{\"type\":\"put\",\"kind\":\"site\",\"x\":\",\\\"object\\\":{\",\"key\":\"a\",\"object\":{\"name\":"
+		"\"a\"}}\n",
+		/* a bracket in a string is none */
+		"{\"type\":\"put\",\"kind\":\"zone\",\"key\":\"a{b\\\"[.\",\"object\":{\"version\":1}}\n",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		struct heard h = {.len = 0};
+		char text[1024];
+		int len = snprintf(text, sizeof text, HELLO "%s", lines[i]);
+		assert_int_equal(read_in_pieces(text, (size_t)len, (size_t)len, &h, NULL), VEER_OK);
+		assert_non_null(strstr(h.text, "put:")); /* and on_change() has compared both */
+	}
 }
 
 static void bad_lines_are_refused_with_their_number(void **state)
@@ -214,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_golden_stream_is_read_the_same_however_it_is_cut),
+		cmocka_unit_test(the_octets_are_the_objects_however_the_line_is_written),
 		cmocka_unit_test(bad_lines_are_refused_with_their_number),
 		cmocka_unit_test(what_a_newer_version_may_add_is_ignored),
 		cmocka_unit_test(the_first_line_must_be_a_hello_of_this_format),

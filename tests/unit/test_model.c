@@ -540,6 +540,44 @@ static void kinds_have_names_both_ways(void **state)
 	assert_string_equal(model_kind_text((enum model_kind)99), "none");
 }
 
+static void each_kind_has_a_row_of_its_own(void **state)
+{
+	unsigned fed = 0;
+	(void)state;
+	assert_null(model_kind_row(MODEL_KIND_NONE));
+	assert_null(model_kind_row(MODEL_KIND_COUNT));
+	for (int kind = 1; kind < MODEL_KIND_COUNT; kind++) {
+		const struct model_kind_row *row = model_kind_row((enum model_kind)kind);
+		assert_true(row->text[0] != '\0');
+		fed += row->feeding == MODEL_FEEDING_YES;
+		/* what is found out and decided is nothing that people take back */
+		assert_true(row->part == MODEL_PART_CONTENT || row->rollback == MODEL_ROLLBACK_NO);
+		assert_true(row->part == MODEL_PART_CONTENT || row->undeletion == MODEL_UNDELETION_NO);
+		/* a secret is neither fed, nor does an old one come back */
+		assert_true(row->secret[0] == '\0' || row->feeding == MODEL_FEEDING_NO);
+		assert_true(row->secret[0] == '\0' || row->rollback == MODEL_ROLLBACK_NO);
+	}
+	assert_int_equal(fed, MODEL_KINDS_FED);
+}
+
+static void sets_of_kinds_hold_what_the_rows_say(void **state)
+{
+	(void)state;
+	for (int i = -1; i <= 70; i++) {
+		enum model_kind kind = (enum model_kind)i;
+		const struct model_kind_row *row = model_kind_row(kind);
+		assert_int_equal(row != NULL, i > 0 && i < MODEL_KIND_COUNT);
+		assert_int_equal(model_kinds_have(model_kinds_all(), kind), row != NULL);
+		assert_int_equal(model_kinds_have(model_kinds_fed(), kind), model_kind_is_fed(kind));
+		assert_int_equal(model_kinds_have(model_kinds_mirrored(), kind),
+				 row != NULL && row->mirroring == MODEL_MIRRORING_YES);
+	}
+	assert_true(model_kind_is_fed(MODEL_KIND_OVERRIDE));
+	assert_false(model_kind_is_fed(MODEL_KIND_CHECK));
+	assert_true(model_kind_is_state(MODEL_KIND_LAST));
+	assert_false(model_kind_is_state(MODEL_KIND_ZONE));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -555,6 +593,8 @@ int main(void)
 		cmocka_unit_test(pools_of_a_tree_are_visited_until_told_to_stop),
 		cmocka_unit_test(a_full_arena_is_an_error_and_no_crash),
 		cmocka_unit_test(kinds_have_names_both_ways),
+		cmocka_unit_test(each_kind_has_a_row_of_its_own),
+		cmocka_unit_test(sets_of_kinds_hold_what_the_rows_say),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

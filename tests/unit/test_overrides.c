@@ -38,7 +38,7 @@ static void refresh(struct fixture *f, struct directory *d)
 	int64_t revision = 0;
 	directory_begin(d);
 	directory_clear(d);
-	assert_int_equal(store_snapshot(f->store, MODEL_KIND_SITE, MODEL_KIND_SETTINGS, fill, d, &revision), VEER_OK);
+	assert_int_equal(store_snapshot(f->store, model_kinds_mirrored(), fill, d, &revision), VEER_OK);
 	directory_end(d, revision);
 }
 

@@ -528,11 +528,45 @@ static void nothing_kept_is_no_error(void **state)
 	assert_serving(f, "", 0, 0);
 }
 
+/* More than is kept parsed until the commit: the rest is parsed again, and all of it is served and saved. */
+static void a_large_commit_is_applied_whole(void **state)
+{
+	enum { ZONES = 6000, PAD = 1000 };
+	struct fixture *f = *state;
+	struct history_position at;
+	struct veer_diag diag = {""};
+	size_t zones = 0;
+	char line[PAD + 256], pad[PAD + 1];
+	memset(pad, 'x', PAD);
+	pad[PAD] = '\0';
+	assert_int_equal(hear(f, OF(FIRST, "1") RESET ZONE("a.example.") COMMIT("1")), VEER_OK);
+	for (int i = 0; i < ZONES; i++) {
+		(void)snprintf(line, sizeof line,
+			       "{\"type\":\"put\",\"kind\":\"zone\",\"key\":\"z%d.example.\",\"revision\":2,"
+			       "\"object\":{\"version\":1,\"pad\":\"%s\"}}\n",
+			       i, pad);
+		assert_int_equal(hear(f, line), VEER_OK);
+	}
+	assert_int_equal(hear(f, COMMIT("2")), VEER_OK);
+	replica_serving(f->replica, &at, &zones);
+	assert_int_equal(zones, ZONES + 1);
+	/* what is given up before its commit is given up whole */
+	assert_int_equal(hear(f, ZONE("b.example.")), VEER_OK);
+	replica_stream_ended(f->replica);
+	close_all(f);
+	open_all(f);
+	assert_int_equal(replica_load(f->replica, &diag), VEER_OK);
+	replica_serving(f->replica, &at, &zones);
+	assert_int_equal(zones, ZONES + 1);
+	assert_int_equal(at.revision, 2);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_full_state_and_then_commits_are_published_and_kept),
+		T(a_large_commit_is_applied_whole),
 		T(doubt_is_a_plan_of_the_same_revision_that_never_reaches_the_disk),
 		T(doubt_before_and_during_a_full_state_waits_for_it),
 		T(doubt_in_the_middle_of_a_commit_does_not_apply_its_half),

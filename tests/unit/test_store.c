@@ -130,6 +130,36 @@ static void a_failed_condition_changes_nothing_and_names_the_operation(void **st
 	assert_int_equal(store_get(f->store, MODEL_KIND_SITE, "iad", f->arena, &object), VEER_ENOTFOUND);
 }
 
+static void a_snapshot_has_the_kinds_of_the_set_and_no_others(void **state)
+{
+	struct fixture *f = *state;
+	struct text t = {.stop_after = -1};
+	int64_t revision = 0;
+	/* kinds with small and large numbers, and one between them that is not asked for */
+	struct store_op ops[] = {put_op(MODEL_KIND_OVERRIDE, "p/a", "{}", STORE_ABSENT),
+				 put_op(MODEL_KIND_SITE, "b", "{}", STORE_ABSENT),
+				 put_op(MODEL_KIND_TOKEN, "t", "{}", STORE_ABSENT),
+				 put_op(MODEL_KIND_SITE, "a", "{}", STORE_ABSENT),
+				 put_op(MODEL_KIND_TRANSITION, "x", "{}", STORE_ABSENT)};
+	assert_int_equal(store_commit(f->store, ops, 5, STORE_NORMAL, &revision, NULL), VEER_OK);
+	assert_int_equal(store_snapshot(f->store, model_kinds_fed(), collect, &t, &revision), VEER_OK);
+	assert_string_equal(t.buf, "site:a={}@1 site:b={}@1 override:p/a={}@1 ");
+	assert_int_equal(revision, 1);
+	t = (struct text){.stop_after = -1};
+	assert_int_equal(store_snapshot(f->store, model_kinds_mirrored(), collect, &t, NULL), VEER_OK);
+	assert_string_equal(t.buf, "site:a={}@1 site:b={}@1 token:t={}@1 override:p/a={}@1 ");
+	t = (struct text){.stop_after = -1};
+	assert_int_equal(store_snapshot(f->store, model_kinds_all(), collect, &t, NULL), VEER_OK);
+	assert_int_equal(t.count, 5);
+	/* who has had enough is not called again, not even for the next kind */
+	t = (struct text){.stop_after = 2};
+	assert_int_equal(store_snapshot(f->store, model_kinds_all(), collect, &t, NULL), VEER_OK);
+	assert_int_equal(t.count, 2);
+	t = (struct text){.stop_after = -1};
+	assert_int_equal(store_snapshot(f->store, (struct model_kinds){0}, collect, &t, &revision), VEER_OK);
+	assert_int_equal(t.count, 0);
+}
+
 static void deleting_what_is_not_there_is_no_new_revision(void **state)
 {
 	struct fixture *f = *state;
@@ -520,6 +550,7 @@ int main(void)
 		T(a_second_process_is_kept_out),
 		T(garbage_and_newer_files_are_refused_with_their_name),
 		T(commits_from_many_threads_each_get_their_own_revision),
+		cmocka_unit_test_setup_teardown(a_snapshot_has_the_kinds_of_the_set_and_no_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_lineage_begins_where_the_store_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_that_goes_back_beneath_us_takes_no_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_watch_tells_the_digest_of_what_was_replaced, setup, teardown),

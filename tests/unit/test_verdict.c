@@ -213,6 +213,56 @@ static void a_report_counts_once_and_in_order(void **state)
 	bench_deinit(&b);
 }
 
+/* How the agent stands at the bench's present, and that its word on the first endpoint agrees. */
+static bool is_silent(const struct bench *b)
+{
+	struct verdict_agent_status agent;
+	assert_true(verdict_agent_at(b->engine, 0, b->now_ms, &agent));
+	return agent.is_silent;
+}
+
+/* What people are told is what the engine goes by: three intervals of the check, at least three report periods. */
+static void an_agent_is_called_silent_when_it_ceases_to_count(void **state)
+{
+	static const struct {
+		uint32_t interval_ms;
+		int64_t silence_ms;
+	} cases[] = {{500, 3000}, {1000, 3000}, {5000, 15000}, {60000, 180000}};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct bench b;
+		bench_init_up(&b, 1, 1, 1);
+		b.checks[0].interval_ms = cases[i].interval_ms;
+		bench_configure(&b);
+		bench_report(&b, 0);
+		b.now_ms += cases[i].silence_ms;
+		assert_false(is_silent(&b));
+		assert_int_equal(bench_status(&b, 0).fresh, 1);
+		b.now_ms += 1;
+		assert_true(is_silent(&b));
+		assert_int_equal(bench_status(&b, 0).fresh, 0);
+		bench_deinit(&b);
+	}
+}
+
+/* Of several checks the one that gives up first counts. */
+static void an_agent_with_several_checks_is_silent_as_of_the_shortest(void **state)
+{
+	struct bench b;
+	struct verdict_agent_status agent;
+	(void)state;
+	bench_init(&b, 1, 2, 1);
+	b.checks[1].interval_ms = 20000;
+	bench_configure(&b);
+	assert_true(is_silent(&b)); /* never heard */
+	bench_report(&b, 0);
+	b.now_ms += 3001;
+	assert_true(is_silent(&b));
+	assert_true(verdict_agent_at(b.engine, 0, b.now_ms, &agent));
+	assert_int_equal(agent.silence_ms, 3000);
+	bench_deinit(&b);
+}
+
 static void a_replayed_report_does_not_refresh(void **state)
 {
 	(void)state;
@@ -348,6 +398,8 @@ int main(void)
 		cmocka_unit_test(a_state_that_no_probe_confirms_stops_counting),
 		cmocka_unit_test(the_blind_and_the_revoked_have_no_view),
 		cmocka_unit_test(a_report_counts_once_and_in_order),
+		cmocka_unit_test(an_agent_is_called_silent_when_it_ceases_to_count),
+		cmocka_unit_test(an_agent_with_several_checks_is_silent_as_of_the_shortest),
 		cmocka_unit_test(a_replayed_report_does_not_refresh),
 		cmocka_unit_test(boots_are_remembered_and_their_number_is_bounded),
 		cmocka_unit_test(a_report_for_another_revision_or_size_is_not_counted),

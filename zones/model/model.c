@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names, kinds, sites and verdicts: the small part of the model's readers. */
+/* Names, sites and verdicts: the small part of the model's readers. */
 #include "zones/model/model.h"
 
 #include <string.h>
@@ -12,51 +12,6 @@ bool model_is_name(const char *name)
 	if (len == 0 || len > MODEL_NAME_MAX || name[0] == '-' || name[len - 1] == '-')
 		return false;
 	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
-}
-
-static const char *const kind_texts[MODEL_KIND_COUNT] = {
-	[MODEL_KIND_SITE] = "site",
-	[MODEL_KIND_POOL] = "pool",
-	[MODEL_KIND_POLICY] = "policy",
-	[MODEL_KIND_ZONE] = "zone",
-	[MODEL_KIND_RRSET] = "rrset",
-	[MODEL_KIND_VERDICT] = "verdict",
-	[MODEL_KIND_LAST] = "last",
-	[MODEL_KIND_CHECK] = "check",
-	[MODEL_KIND_AGENT] = "agent",
-	[MODEL_KIND_NAMESERVER] = "nameserver",
-	[MODEL_KIND_ENROLMENT] = "enrolment",
-	[MODEL_KIND_TOKEN] = "token",
-	[MODEL_KIND_META] = "meta",
-	[MODEL_KIND_OVERRIDE] = "override",
-	[MODEL_KIND_MAINTENANCE] = "maintenance",
-	[MODEL_KIND_SETTINGS] = "settings",
-	[MODEL_KIND_TRANSITION] = "transition",
-};
-
-const char *model_kind_text(enum model_kind kind)
-{
-	if ((int)kind <= 0 || kind >= MODEL_KIND_COUNT)
-		return "none";
-	return kind_texts[kind];
-}
-
-enum model_kind model_kind_from_text(const char *text)
-{
-	for (int i = 1; i < MODEL_KIND_COUNT; i++)
-		if (strcmp(kind_texts[i], text) == 0)
-			return (enum model_kind)i;
-	return MODEL_KIND_NONE;
-}
-
-bool model_kind_is_fed(enum model_kind kind)
-{
-	return (kind > MODEL_KIND_NONE && kind <= MODEL_KIND_LAST) || kind == MODEL_KIND_OVERRIDE;
-}
-
-bool model_kind_is_state(enum model_kind kind)
-{
-	return kind == MODEL_KIND_VERDICT || kind == MODEL_KIND_LAST || kind == MODEL_KIND_OVERRIDE;
 }
 
 static const char *const state_texts[] = {

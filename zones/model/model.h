@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "zones/model/kind.h"
 
 #define MODEL_NAME_MAX 63          /* a DNS label */
 #define MODEL_ENDPOINT_KEY_MAX 127 /* POOL/NAME */
@@ -318,44 +319,7 @@ bool model_is_endpoint_key(const char *key);
 /* Call `fn` for each pool that the tree mentions, more than once if it does so. Stops when `fn` returns false. */
 void model_node_pools(const struct model_node *node, bool (*fn)(void *ctx, const char *pool), void *ctx);
 
-/* "u", "d", … : the name of a state as JSON has it: "unknown", "up", "down". Static storage. */
+/* The name of a state as JSON has it: "unknown", "up", "down". Static storage. */
 const char *model_state_text(enum model_state state);
-
-/*
- * Kinds of objects, in the numbers that the store and the plan on disk use (docs/formats.md, section 7): a kind keeps
- * its number for ever. Which of them name servers are fed is model_kind_is_fed()'s to say.
- */
-enum model_kind {
-	MODEL_KIND_NONE = 0,
-	MODEL_KIND_SITE = 1,
-	MODEL_KIND_POOL = 2,
-	MODEL_KIND_POLICY = 3,
-	MODEL_KIND_ZONE = 4,
-	MODEL_KIND_RRSET = 5,
-	MODEL_KIND_VERDICT = 6,
-	MODEL_KIND_LAST = 7,
-	MODEL_KIND_CHECK = 8,
-	MODEL_KIND_AGENT = 9,
-	MODEL_KIND_NAMESERVER = 10,
-	MODEL_KIND_ENROLMENT = 11,
-	MODEL_KIND_TOKEN = 12,
-	MODEL_KIND_META = 13, /* the control plane's own: election, pointers */
-	MODEL_KIND_OVERRIDE = 14,
-	MODEL_KIND_FED_END = 15, /* no kind from here on is fed */
-	MODEL_KIND_MAINTENANCE = 15,
-	MODEL_KIND_SETTINGS = 16,
-	MODEL_KIND_TRANSITION = 17, /* history: many, and only the store keeps them */
-	MODEL_KIND_COUNT
-};
-
-/* Are name servers told of objects of this kind? */
-bool model_kind_is_fed(enum model_kind kind);
-/* Is it of the part of the feed that is called state: what is found and decided, not what people write? */
-bool model_kind_is_state(enum model_kind kind);
-
-/* "site", "pool", … and back; MODEL_KIND_NONE for an unknown name. Static storage. */
-const char *model_kind_text(enum model_kind kind);
-/* The inverse of model_kind_text(); MODEL_KIND_NONE for an unknown name. */
-enum model_kind model_kind_from_text(const char *text);
 
 #endif

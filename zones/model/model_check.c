@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader of checks: what all kinds have. How each kind probes is read in model_probe.c. */
+/* The reader of checks: walks the table of fields (check_field.h). One field of each type is read in model_probe.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,33 +25,62 @@ const char *model_check_kind_text(enum model_check_kind kind)
 	return (unsigned)kind < MODEL_CHECK_KIND_COUNT ? kinds[kind] : "none";
 }
 
-static void read_timing(struct json_cursor *c, struct model_check *check)
+/* --- what fields must be together -------------------------------------------------------------------------------- */
+
+static void judge_http(struct json_cursor *c, const struct model_check_http *http)
 {
-	check->interval_ms = (uint32_t)veer_json_int_or(c, "interval_ms", 100, 3600000, 5000);
-	check->timeout_ms = (uint32_t)veer_json_int_or(c, "timeout_ms", 10, 60000, 2000);
-	check->max_latency_ms = (uint32_t)veer_json_int_or(c, "max_latency_ms", 0, 60000, 0);
-	check->is_inverted = veer_json_bool_or(c, "invert", false);
-	check->fall = (uint32_t)veer_json_int_or(c, "fall", 1, 20, 2);
-	check->rise = (uint32_t)veer_json_int_or(c, "rise", 1, 20, 2);
+	bool is_head = strcmp(http->method, "HEAD") == 0;
+	if (http->body.data != NULL && (is_head || strcmp(http->method, "GET") == 0))
+		veer_json_fail(c, "body", VEER_EINVAL, "%s has no body", http->method);
+	else if (is_head && (http->body_contains != NULL || http->body_regex != NULL))
+		veer_json_fail(c, NULL, VEER_EINVAL, "a reply to HEAD has no body to look into");
+}
+
+static void judge_tls(struct json_cursor *c, const struct model_check *check)
+{
+	bool wants_days = check->tls.cert_warn_days > 0 || check->tls.cert_fail_days > 0;
+	if (check->tls.resumes && wants_days)
+		veer_json_fail(c, "tls_resume", VEER_EINVAL,
+			       "a certificate is not seen when a session is resumed: not with cert_warn_days or "
+			       "cert_fail_days");
+	else if (check->keeps_connection && wants_days)
+		veer_json_fail(c, "keep_connection", VEER_EINVAL,
+			       "a certificate is seen when a connection begins: not with cert_warn_days or "
+			       "cert_fail_days");
+}
+
+static void judge(struct json_cursor *c, const struct model_check *check)
+{
+	if (c->err == VEER_OK && (check->kind == MODEL_CHECK_HTTP || check->kind == MODEL_CHECK_HTTPS))
+		judge_http(c, &check->http);
+	if (c->err == VEER_OK && check->tls.is_used)
+		judge_tls(c, check);
+	if (c->err == VEER_OK && check->kind == MODEL_CHECK_UDP && check->exchange.send.data == NULL)
+		veer_json_fail(c, "send", VEER_EINVAL, "is required: a silent UDP port tells nothing");
 	if (c->err == VEER_OK && (uint64_t)check->timeout_ms > (uint64_t)check->interval_ms * check->fall)
 		veer_json_fail(c, "timeout_ms", VEER_ERANGE, "must be at most interval_ms x fall (%u)",
 			       check->interval_ms * check->fall);
 }
 
+/* --- interface --------------------------------------------------------------------------------------------------- */
+
 enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
 				struct veer_diag *diag)
 {
+	static const char *const no_headers[] = {NULL};
 	struct json_cursor c;
+	size_t count;
+	const struct model_check_field *fields = model_check_fields(&count);
 	veer_json_begin(&c, object, "", diag);
-	struct model_check check = {0};
+	struct model_check check = {.regions = 1, .http.headers = no_headers, .grpc_service = ""};
 	check.name = model_read_name(&c, arena, "name");
 	int kind = veer_json_enum_or(&c, "kind", kinds, MODEL_CHECK_KIND_COUNT, -1);
 	check.kind = kind < 0 ? MODEL_CHECK_TCP : (enum model_check_kind)kind;
-	model_read_judging(&c, arena, &check);
-	if (model_check_is_probed(&check)) {
-		model_read_probe(&c, arena, &check);
-		read_timing(&c, &check);
-	}
+	check.tls.is_used = check.kind == MODEL_CHECK_HTTPS || check.kind == MODEL_CHECK_TLS;
+	for (size_t i = 0; i < count && c.err == VEER_OK; i++)
+		if (model_check_has(&check, &fields[i]))
+			model_read_field(&c, arena, &fields[i], &check);
+	judge(&c, &check);
 	enum veer_err err = veer_json_end(&c);
 	if (err == VEER_OK)
 		*out = check;

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "zones/model/check_field.h"
 #include "zones/model/model.h"
 
 /* `text` copied into the arena; "" (and the cursor failed) when memory is out. */
@@ -17,11 +18,11 @@ const char *model_read_name(struct json_cursor *c, struct arena *arena, const ch
 void *model_read_array(struct json_cursor *c, struct arena *arena, size_t count, size_t size);
 /* Element `i` of the array at `key` as a string of at most `max_len` bytes, borrowed; "" after an error. */
 const char *model_read_string_at(struct json_cursor *c, const char *key, const json_t *array, size_t i, size_t max_len);
-/* The fields of a check that say how it is judged: those of its kind, which is read already. */
-void model_read_judging(struct json_cursor *c, struct arena *arena, struct model_check *check);
-
-struct model_check;
-/* The fields of a check that say how to probe (model_probe.c); name and kind are read already. */
-void model_read_probe(struct json_cursor *c, struct arena *arena, struct model_check *check);
+/* One field of a check, whose fields before it in the table are read already. */
+void model_read_field(struct json_cursor *c, struct arena *arena, const struct model_check_field *field,
+		      struct model_check *check);
+/* The same of one that says how the check is judged and is no mere number: MODEL_FIELD_QUORUM, _PARTS, _NEED. */
+void model_read_judging(struct json_cursor *c, struct arena *arena, enum model_field_type type,
+			struct model_check *check);
 
 #endif

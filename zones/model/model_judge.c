@@ -50,22 +50,15 @@ static void read_parts(struct json_cursor *c, struct arena *arena, struct model_
 	}
 	check->of = names;
 	check->of_count = (uint32_t)count;
-	check->need = read_need(c, check->of_count);
 }
 
-void model_read_judging(struct json_cursor *c, struct arena *arena, struct model_check *check)
+void model_read_judging(struct json_cursor *c, struct arena *arena, enum model_field_type type,
+			struct model_check *check)
 {
-	static const char *const on_expiry[] = {"unknown", "down"};
-	check->regions = 1;
-	check->hold_s = (uint32_t)veer_json_int_or(c, "hold_s", 0, 86400, 10);
-	check->is_warning = veer_json_bool_or(c, "warning", false);
-	if (check->kind == MODEL_CHECK_PUSH) {
-		check->ttl_s = (uint32_t)veer_json_int_or(c, "ttl_s", 1, 86400, 60);
-		check->is_down_on_expiry = veer_json_enum_or(c, "on_expiry", on_expiry, 2, 0) == 1;
-	} else if (check->kind == MODEL_CHECK_CALCULATED) {
-		read_parts(c, arena, check);
-	} else {
+	if (type == MODEL_FIELD_QUORUM)
 		check->quorum = read_quorum(c);
-		check->regions = (uint32_t)veer_json_int_or(c, "regions", 1, MODEL_AGENTS_MAX, 1);
-	}
+	else if (type == MODEL_FIELD_PARTS)
+		read_parts(c, arena, check);
+	else if (type == MODEL_FIELD_NEED)
+		check->need = read_need(c, check->of_count);
 }

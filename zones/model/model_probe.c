@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader of checks, second part: how each kind probes. */
+/* The reader of checks, second part: one field of each type. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/crypto.h"
-#include "base/regex.h"
-#include "base/tls.h"
 #include "zones/dns/name.h"
 #include "zones/dns/rdata.h"
 #include "zones/dns/rrset.h"
@@ -13,7 +12,7 @@
 #include "zones/model/model.h"
 #include "zones/model/model_impl.h"
 
-enum { HEADERS_MAX = 16, RANGES_MAX = 16, TEXT_MAX = 1024, HOST_MAX = 255, CERT_DAYS_MAX = 3650 };
+enum { HEADERS_MAX = 16, RANGES_MAX = 16, TEXT_MAX = 1024 };
 
 /* Nothing that could end a request line or a header (RFC 9112 5: no CR, LF, NUL; no other controls either). */
 static bool is_plain_text(const char *text)
@@ -110,23 +109,6 @@ static void read_headers(struct json_cursor *c, struct arena *arena, struct mode
 	}
 }
 
-static const char *read_text(struct json_cursor *c, struct arena *arena, const char *key, size_t max,
-			     const char *fallback)
-{
-	const char *text = veer_json_str_or(c, key, max, fallback);
-	if (c->err == VEER_OK && text != NULL && (!is_plain_text(text) || *text == '\0'))
-		veer_json_fail(c, key, VEER_EINVAL, "must not be empty or hold control characters");
-	return model_read_copy_or_null(c, arena, text);
-}
-
-static void read_port(struct json_cursor *c, struct model_check *check, uint16_t fallback)
-{
-	if (fallback == 0)
-		check->port = (uint16_t)veer_json_int(c, "port", 1, 65535);
-	else
-		check->port = (uint16_t)veer_json_int_or(c, "port", 1, 65535, fallback);
-}
-
 /* --- bytes ----------------------------------------------------------------------------------------------------- */
 
 static void copy_bytes(struct json_cursor *c, struct arena *arena, const void *data, size_t len,
@@ -176,105 +158,7 @@ static void read_bytes(struct json_cursor *c, struct arena *arena, const char *k
 		veer_json_fail(c, key, VEER_EINVAL, "must not be empty");
 }
 
-/* --- HTTP ------------------------------------------------------------------------------------------------------ */
-
-static const char *read_host(struct json_cursor *c, struct arena *arena)
-{
-	const char *host = read_text(c, arena, "host", HOST_MAX, NULL);
-	if (c->err == VEER_OK && host != NULL && strpbrk(host, " /@?#\\") != NULL)
-		veer_json_fail(c, "host", VEER_EINVAL, "\"%s\" is not a host name", host);
-	return host;
-}
-
-static void read_expected_body(struct json_cursor *c, struct arena *arena, struct model_check_http *http)
-{
-	struct veer_diag diag = {""};
-	struct regex *regex = NULL;
-	http->body_contains = model_read_copy_or_null(c, arena, veer_json_str_or(c, "body_contains", TEXT_MAX, NULL));
-	if (c->err == VEER_OK && http->body_contains != NULL && http->body_contains[0] == '\0')
-		veer_json_fail(c, "body_contains", VEER_EINVAL, "must not be empty");
-	http->body_regex = model_read_copy_or_null(c, arena, veer_json_str_or(c, "body_regex", REGEX_TEXT_MAX, NULL));
-	if (c->err != VEER_OK || http->body_regex == NULL)
-		return;
-	enum veer_err err = regex_new(http->body_regex, &regex, &diag);
-	if (err != VEER_OK)
-		veer_json_fail(c, "body_regex", err, "%s", diag.text);
-	else
-		regex_free(&regex);
-}
-
-static void read_http(struct json_cursor *c, struct arena *arena, struct model_check *check)
-{
-	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-	static const char *const versions[] = {[MODEL_HTTP_DEFAULT] = "default",
-					       [MODEL_HTTP_1_1] = "1.1",
-					       [MODEL_HTTP_2] = "2",
-					       [MODEL_HTTP_ANY] = "any"};
-	struct model_check_http *http = &check->http;
-	int method = veer_json_enum_or(c, "method", methods, sizeof methods / sizeof methods[0], 0);
-	http->method = methods[method < 0 ? 0 : method];
-	http->path = read_text(c, arena, "path", TEXT_MAX, "/");
-	if (c->err == VEER_OK && (http->path[0] != '/' || strchr(http->path, ' ') != NULL))
-		veer_json_fail(c, "path", VEER_EINVAL, "must start with / and hold no space");
-	http->host = read_host(c, arena);
-	read_headers(c, arena, http);
-	read_bytes(c, arena, "body", MODEL_BODY_MAX, &http->body);
-	if (c->err == VEER_OK && http->body.data != NULL && (method == 0 || method == 1))
-		veer_json_fail(c, "body", VEER_EINVAL, "%s has no body", http->method);
-	read_ranges(c, arena, http);
-	read_expected_body(c, arena, http);
-	if (c->err == VEER_OK && method == 1 && (http->body_contains != NULL || http->body_regex != NULL))
-		veer_json_fail(c, NULL, VEER_EINVAL, "a reply to HEAD has no body to look into");
-	http->follow_redirects = (uint32_t)veer_json_int_or(c, "follow_redirects", 0, 5, 0);
-	http->version = (enum model_http_version)veer_json_enum_or(c, "http_version", versions, 4, MODEL_HTTP_DEFAULT);
-	check->keeps_connection = veer_json_bool_or(c, "keep_connection", false);
-}
-
-/* --- TLS ------------------------------------------------------------------------------------------------------- */
-
-static void read_authorities(struct json_cursor *c, struct arena *arena, struct model_check_tls *tls)
-{
-	struct veer_diag diag = {""};
-	tls->ca_file = read_text(c, arena, "ca_file", TEXT_MAX, NULL);
-	if (c->err == VEER_OK && tls->ca_file != NULL && tls->ca_file[0] != '/')
-		veer_json_fail(c, "ca_file", VEER_EINVAL, "must be an absolute path on the agent's host");
-	tls->ca_pem = model_read_copy_or_null(c, arena, veer_json_str_or(c, "ca_pem", MODEL_PEM_MAX, NULL));
-	if (c->err == VEER_OK && tls->ca_pem != NULL && tls->ca_file != NULL)
-		veer_json_fail(c, "ca_pem", VEER_EINVAL, "and ca_file exclude each other");
-	if (c->err == VEER_OK && tls->ca_pem != NULL && tls_pem_check(tls->ca_pem, &diag) != VEER_OK)
-		veer_json_fail(c, "ca_pem", VEER_EINVAL, "%s", diag.text);
-}
-
-static void read_tls(struct json_cursor *c, struct arena *arena, struct model_check *check)
-{
-	struct model_check_tls *tls = &check->tls;
-	tls->is_used = true;
-	tls->sni = read_text(c, arena, "sni", HOST_MAX, NULL);
-	if (c->err == VEER_OK && tls->sni != NULL && strpbrk(tls->sni, " /@?#\\") != NULL)
-		veer_json_fail(c, "sni", VEER_EINVAL, "\"%s\" is not a host name", tls->sni);
-	tls->verify = veer_json_bool_or(c, "tls_verify", true);
-	tls->resumes = veer_json_bool_or(c, "tls_resume", false);
-	read_authorities(c, arena, tls);
-	tls->cert_warn_days = (uint32_t)veer_json_int_or(c, "cert_warn_days", 0, CERT_DAYS_MAX, 0);
-	tls->cert_fail_days = (uint32_t)veer_json_int_or(c, "cert_fail_days", 0, CERT_DAYS_MAX, 0);
-	bool wants_days = tls->cert_warn_days > 0 || tls->cert_fail_days > 0;
-	if (c->err == VEER_OK && tls->resumes && wants_days)
-		veer_json_fail(c, "tls_resume", VEER_EINVAL,
-			       "a certificate is not seen when a session is resumed: not with cert_warn_days or "
-			       "cert_fail_days");
-	if (c->err == VEER_OK && check->keeps_connection && wants_days)
-		veer_json_fail(c, "keep_connection", VEER_EINVAL,
-			       "a certificate is seen when a connection begins: not with cert_warn_days or "
-			       "cert_fail_days");
-}
-
 /* --- the others ------------------------------------------------------------------------------------------------ */
-
-static void read_exchange(struct json_cursor *c, struct arena *arena, struct model_check_exchange *exchange)
-{
-	read_bytes(c, arena, "send", MODEL_EXCHANGE_MAX, &exchange->send);
-	read_bytes(c, arena, "expect", MODEL_EXCHANGE_MAX, &exchange->expect);
-}
 
 /* One expected record: its RDATA in canonical form. */
 static void read_answer(struct json_cursor *c, struct arena *arena, struct model_check_dns *dns, const char *text,
@@ -296,10 +180,8 @@ static void read_answer(struct json_cursor *c, struct arena *arena, struct model
 
 static void read_answers(struct json_cursor *c, struct arena *arena, struct model_check_dns *dns)
 {
-	static const char *const matches[] = {"any", "all"};
 	const json_t *array = veer_json_array(c, "expect_answers", MODEL_ANSWERS_MAX, false);
 	size_t count = json_array_size(array);
-	dns->is_all = veer_json_enum_or(c, "expect_match", matches, 2, 0) == 1;
 	struct model_bytes *answers = model_read_array(c, arena, count + 1, sizeof *answers);
 	const char **texts = model_read_array(c, arena, count + 1, sizeof *texts);
 	if (answers == NULL || texts == NULL)
@@ -316,19 +198,15 @@ static void read_answers(struct json_cursor *c, struct arena *arena, struct mode
 	dns->answer_count = (uint32_t)count;
 }
 
-static void read_dns(struct json_cursor *c, struct arena *arena, struct model_check_dns *dns)
+static void read_query_name(struct json_cursor *c, struct arena *arena, struct model_check_dns *dns)
 {
 	static const uint8_t root[1] = {0};
-	static const char *const rcodes[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
 	struct veer_diag diag = {""};
 	uint8_t wire[NAME_WIRE_MAX];
 	size_t len = 0;
 	const char *name = veer_json_str(c, "query_name", TEXT_MAX);
-	const char *type = veer_json_str_or(c, "query_type", RRSET_TYPE_TEXT_SIZE, "A");
 	if (c->err == VEER_OK && name_parse(name, strlen(name), root, wire, &len, &diag) != VEER_OK)
 		veer_json_fail(c, "query_name", VEER_EINVAL, "%s", diag.text);
-	if (c->err == VEER_OK && (!rrtype_parse(type, strlen(type), &dns->type) || rrtype_is_meta(dns->type)))
-		veer_json_fail(c, "query_type", VEER_EINVAL, "\"%s\" is no type of records", type);
 	if (c->err != VEER_OK)
 		return;
 	name_lower(wire, len);
@@ -336,20 +214,13 @@ static void read_dns(struct json_cursor *c, struct arena *arena, struct model_ch
 	dns->name_text = model_read_copy(c, arena, name);
 	if (dns->name == NULL)
 		veer_json_fail(c, "query_name", VEER_ENOMEM, "out of memory");
-	int rcode = veer_json_enum_or(c, "expect_rcode", rcodes, sizeof rcodes / sizeof rcodes[0], 0);
-	dns->rcode = (uint16_t)(rcode < 0 ? 0 : rcode);
-	dns->is_tcp_only = veer_json_bool_or(c, "tcp", false);
-	read_answers(c, arena, dns);
 }
 
-static void read_grpc(struct json_cursor *c, struct arena *arena, struct model_check *check)
+static void read_query_type(struct json_cursor *c, struct model_check_dns *dns)
 {
-	check->http.host = read_host(c, arena);
-	const char *service = veer_json_str_or(c, "service", HOST_MAX, "");
-	check->grpc_service = model_read_copy(c, arena, service);
-	check->keeps_connection = veer_json_bool_or(c, "keep_connection", false);
-	if (veer_json_bool_or(c, "tls", false))
-		read_tls(c, arena, check);
+	const char *type = veer_json_str_or(c, "query_type", RRSET_TYPE_TEXT_SIZE, "A");
+	if (c->err == VEER_OK && (!rrtype_parse(type, strlen(type), &dns->type) || rrtype_is_meta(dns->type)))
+		veer_json_fail(c, "query_type", VEER_EINVAL, "\"%s\" is no type of records", type);
 }
 
 static void read_exec(struct json_cursor *c, struct arena *arena, struct model_check_exec *exec)
@@ -369,50 +240,115 @@ static void read_exec(struct json_cursor *c, struct arena *arena, struct model_c
 		veer_json_fail(c, "command", VEER_EINVAL, "must begin with an absolute path on the agent's host");
 }
 
-void model_read_probe(struct json_cursor *c, struct arena *arena, struct model_check *check)
+/* --- by type ----------------------------------------------------------------------------------------------------- */
+
+static void *member_of(struct model_check *check, const struct model_check_field *f)
 {
-	static const char *const no_headers[] = {NULL};
-	check->http.headers = no_headers;
-	check->grpc_service = "";
-	switch (check->kind) {
-	case MODEL_CHECK_HTTP:
-	case MODEL_CHECK_HTTPS:
-		read_port(c, check, check->kind == MODEL_CHECK_HTTP ? 80 : 443);
-		read_http(c, arena, check);
-		if (check->kind == MODEL_CHECK_HTTPS)
-			read_tls(c, arena, check);
+	return (char *)check + f->offset;
+}
+
+/* Store a number in a member of its size; the table's limits keep it within. */
+static void store(struct model_check *check, const struct model_check_field *f, int64_t value)
+{
+	const bool one = value != 0;
+	const uint16_t two = (uint16_t)value;
+	const uint32_t four = (uint32_t)value;
+	assert(f->size == sizeof one || f->size == sizeof two || f->size == sizeof four);
+	memcpy(member_of(check, f),
+	       f->size == sizeof one   ? (const void *)&one
+	       : f->size == sizeof two ? (const void *)&two
+				       : (const void *)&four,
+	       f->size);
+}
+
+static void store_text(struct model_check *check, const struct model_check_field *f, const char *text)
+{
+	memcpy(member_of(check, f), &text, sizeof text);
+}
+
+static void read_text(struct json_cursor *c, struct arena *arena, const struct model_check_field *f,
+		      struct model_check *check)
+{
+	const char *text = veer_json_str_or(c, f->key, (size_t)f->max, f->text_fallback);
+	if (c->err == VEER_OK && text != NULL && !f->is_free && (!is_plain_text(text) || *text == '\0'))
+		veer_json_fail(c, f->key, VEER_EINVAL, "must not be empty or hold control characters");
+	if (c->err == VEER_OK && text != NULL && f->rule != NULL)
+		f->rule(c, f, text, check);
+	store_text(check, f, model_read_copy_or_null(c, arena, text));
+}
+
+static void read_word(struct json_cursor *c, const struct model_check_field *f, struct model_check *check)
+{
+	int at = veer_json_enum_or(c, f->key, f->words, (int)f->word_count, (int)f->fallback);
+	if (f->type == MODEL_FIELD_WORD)
+		store_text(check, f, f->words[at < 0 ? 0 : at]);
+	else
+		store(check, f, at < 0 ? 0 : at);
+}
+
+/* 0: there is none, so that it must be given. */
+static int64_t default_port(enum model_check_kind kind)
+{
+	static const uint16_t ports[MODEL_CHECK_KIND_COUNT] = {
+		[MODEL_CHECK_HTTP] = 80, [MODEL_CHECK_HTTPS] = 443, [MODEL_CHECK_TLS] = 443, [MODEL_CHECK_DNS] = 53};
+	return ports[kind];
+}
+
+static void read_port(struct json_cursor *c, const struct model_check_field *f, struct model_check *check)
+{
+	int64_t fallback = default_port(check->kind);
+	store(check, f,
+	      fallback == 0 ? veer_json_int(c, f->key, 1, 65535) : veer_json_int_or(c, f->key, 1, 65535, fallback));
+}
+
+void model_read_field(struct json_cursor *c, struct arena *arena, const struct model_check_field *f,
+		      struct model_check *check)
+{
+	switch (f->type) {
+	case MODEL_FIELD_NAME:
+	case MODEL_FIELD_KIND:
+		return; /* read already */
+	case MODEL_FIELD_NUMBER:
+		store(check, f, veer_json_int_or(c, f->key, f->min, f->max, f->fallback));
 		return;
-	case MODEL_CHECK_TCP:
-		read_port(c, check, 0);
-		read_exchange(c, arena, &check->exchange);
+	case MODEL_FIELD_PORT:
+		read_port(c, f, check);
 		return;
-	case MODEL_CHECK_TLS:
-		read_port(c, check, 443);
-		read_tls(c, arena, check);
-		read_exchange(c, arena, &check->exchange);
+	case MODEL_FIELD_FLAG:
+		store(check, f, veer_json_bool_or(c, f->key, f->fallback != 0));
 		return;
-	case MODEL_CHECK_ICMP:
+	case MODEL_FIELD_WORD:
+	case MODEL_FIELD_CHOICE:
+		read_word(c, f, check);
 		return;
-	case MODEL_CHECK_DNS:
-		read_port(c, check, 53);
-		read_dns(c, arena, &check->dns);
+	case MODEL_FIELD_TEXT:
+		read_text(c, arena, f, check);
 		return;
-	case MODEL_CHECK_GRPC:
-		read_port(c, check, 0);
-		read_grpc(c, arena, check);
+	case MODEL_FIELD_BYTES:
+		read_bytes(c, arena, f->key, (size_t)f->max, member_of(check, f));
 		return;
-	case MODEL_CHECK_UDP:
-		read_port(c, check, 0);
-		read_exchange(c, arena, &check->exchange);
-		if (c->err == VEER_OK && check->exchange.send.data == NULL)
-			veer_json_fail(c, "send", VEER_EINVAL, "is required: a silent UDP port tells nothing");
+	case MODEL_FIELD_HEADERS:
+		read_headers(c, arena, &check->http);
 		return;
-	case MODEL_CHECK_EXEC:
+	case MODEL_FIELD_STATUSES:
+		read_ranges(c, arena, &check->http);
+		return;
+	case MODEL_FIELD_QUERY_NAME:
+		read_query_name(c, arena, &check->dns);
+		return;
+	case MODEL_FIELD_QUERY_TYPE:
+		read_query_type(c, &check->dns);
+		return;
+	case MODEL_FIELD_ANSWERS:
+		read_answers(c, arena, &check->dns);
+		return;
+	case MODEL_FIELD_COMMAND:
 		read_exec(c, arena, &check->exec);
 		return;
-	case MODEL_CHECK_PUSH:
-	case MODEL_CHECK_CALCULATED:
-	case MODEL_CHECK_KIND_COUNT:
+	case MODEL_FIELD_QUORUM:
+	case MODEL_FIELD_PARTS:
+	case MODEL_FIELD_NEED:
+		model_read_judging(c, arena, f->type, check);
 		return;
 	}
 }

@@ -82,7 +82,65 @@ static enum veer_err rrset_value(struct feed_reader *reader, const json_t *objec
 	return VEER_OK;
 }
 
-static enum veer_err json_value(struct feed_reader *reader, const json_t *object, size_t *len, struct veer_diag *diag)
+/* A line as it came, and what it says. */
+struct feed_line {
+	const char *text;
+	size_t len;
+	const json_t *json;
+};
+
+/* Does an object or an array begin in this part of a line? A bracket in a string counts as well. */
+static bool has_bracket(const char *text, size_t len)
+{
+	return memchr(text, '{', len) != NULL || memchr(text, '[', len) != NULL;
+}
+
+/* Is `at` a place in the line's own object, and not in one of its members? Strings are told from brackets. */
+static bool is_outermost(const char *text, const char *at)
+{
+	unsigned depth = 0;
+	bool is_string = false;
+	if (!has_bracket(text + 1, (size_t)(at - text) - 1)) /* nearly always */
+		return true;
+	for (const char *p = text; p < at; p++) {
+		if (is_string && *p == '\\')
+			p++;
+		else if (*p == '"')
+			is_string = !is_string;
+		else if (!is_string && (*p == '{' || *p == '['))
+			depth++;
+		else if (!is_string && (*p == '}' || *p == ']'))
+			depth--;
+	}
+	return depth == 1;
+}
+
+/* The object's octets as they came, up to the end of the line's own: if it is the last member, it itself. */
+static bool find_object(const struct feed_line *line, const char **object, size_t *len)
+{
+	static const char mark[] = ",\"object\":"; /* which no string of JSON can hold */
+	const char *end = line->text + line->len;
+	const char *at = memmem(line->text, line->len, mark, sizeof mark - 1);
+	while (at != NULL && !is_outermost(line->text, at))
+		at = memmem(at + 1, (size_t)(end - at) - 1, mark, sizeof mark - 1);
+	if (at == NULL || end[-1] != '}')
+		return false;
+	*object = at + sizeof mark - 1;
+	*len = (size_t)(end - 1 - *object);
+	return true;
+}
+
+static bool is_last_member(const json_t *line, const json_t *object)
+{
+	const json_t *last = NULL;
+	const char *key;
+	json_t *member;
+	json_object_foreach((json_t *)(uintptr_t)line, key, member) last = member;
+	return last == object;
+}
+
+static enum veer_err written_value(struct feed_reader *reader, const json_t *object, size_t *len,
+				   struct veer_diag *diag)
 {
 	char *text = veer_json_dump(object);
 	size_t text_len = text != NULL ? strlen(text) : 0;
@@ -94,23 +152,20 @@ static enum veer_err json_value(struct feed_reader *reader, const json_t *object
 	return fits ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "out of memory");
 }
 
-/* A line as it came, and what it says. */
-struct feed_line {
-	const char *text;
-	size_t len;
-	const json_t *json;
-};
-
-/* The object's octets as they came: the last member of the line. No string of JSON can hold this mark. */
-static bool find_object(const struct feed_line *line, const char **object, size_t *len)
+/* The change's value is the object as it came, so that nobody has to write down again what was just read. */
+static enum veer_err json_value(struct feed_reader *reader, const struct feed_line *line, struct feed_change *change,
+				struct veer_diag *diag)
 {
-	static const char mark[] = ",\"object\":";
-	const char *at = memmem(line->text, line->len, mark, sizeof mark - 1);
-	if (at == NULL || line->text[line->len - 1] != '}')
-		return false;
-	*object = at + sizeof mark - 1;
-	*len = (size_t)(line->text + line->len - 1 - *object);
-	return true;
+	const char *text;
+	enum veer_err err = VEER_OK;
+	change->object = json_object_get(line->json, "object");
+	if (is_last_member(line->json, change->object) && find_object(line, &text, &change->value_len)) {
+		change->value = (const uint8_t *)text;
+	} else {
+		err = written_value(reader, change->object, &change->value_len, diag);
+		change->value = reader->value;
+	}
+	return err;
 }
 
 /* What the change does to the digest: of what it puts, less what it replaces. */
@@ -157,11 +212,13 @@ static enum veer_err take_change(struct feed_reader *reader, const struct feed_l
 		err = count_change(reader, text, json_string_value(kind), change.key, is_del, diag);
 	if (err != VEER_OK || !model_kind_is_fed(change.kind))
 		return err; /* of a newer version: not for us */
-	if (!is_del && change.kind == MODEL_KIND_RRSET)
-		err = rrset_value(reader, object, &change.value_len, diag);
-	else if (!is_del)
-		err = json_value(reader, object, &change.value_len, diag);
 	change.value = reader->value;
+	if (!is_del && change.kind == MODEL_KIND_RRSET) {
+		err = rrset_value(reader, object, &change.value_len, diag);
+		change.value = reader->value;
+	} else if (!is_del) {
+		err = json_value(reader, text, &change, diag);
+	}
 	return err == VEER_OK ? reader->sink->change(reader->ctx, &change, diag) : err;
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "zones/model/history.h"
 #include "zones/model/model.h"
 
@@ -29,6 +30,8 @@ struct feed_change {
 	 * name. */
 	const uint8_t *value;
 	size_t value_len;
+	/* The same, parsed, for whoever wants it so; NULL for an RRset, for a del, and where it is not parsed yet. */
+	const json_t *object;
 };
 
 /* The first line. Borrowed for the call. */

@@ -29,7 +29,11 @@ void plan_builder_free(struct plan_builder **builder)
 	if (b == NULL)
 		return;
 	build_free_zones(b);
+	build_free_slots(b);
 	build_free_policies(b);
+	build_free_pools(b);
+	build_free_sites(b);
+	build_free_verdicts(b);
 	build_free_overrides(b);
 	retire_release(&b->retired);
 	ready_builder_free(&b->ready);
@@ -50,60 +54,28 @@ static bool copy_key(const char *key, size_t len, char *out, size_t size)
 	return true;
 }
 
-static enum veer_err read_zone_key(const char *key, uint8_t *name, struct veer_diag *diag)
-{
-	size_t len;
-	enum veer_err err = name_parse(key, strlen(key), NULL, name, &len, diag);
-	if (err == VEER_OK)
-		name_lower(name, len);
-	return err;
-}
+/* What the builder does with objects of a kind. */
+struct build_kind {
+	build_put_fn *put;
+	build_del_fn *del;
+};
 
-static enum veer_err put_zone(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag)
-{
-	uint8_t name[NAME_WIRE_MAX];
-	const json_t *version = json_object_get(object, "version");
-	enum veer_err err = read_zone_key(key, name, diag);
-	if (err != VEER_OK)
-		return err;
-	if (!json_is_integer(version) || json_integer_value(version) < 0)
-		return veer_fail(diag, VEER_EINVAL, "/version: must be an integer of at least 0");
-	return plan_builder_show_zone(b, name, (uint64_t)json_integer_value(version));
-}
+/* One row for each kind that is fed; rows count themselves, so that the assertion below notices one that is missing. */
+#define ROW(KIND, NOUN) [MODEL_KIND_##KIND + 0 * __COUNTER__] = {build_put_##NOUN, build_del_##NOUN}
 
-static enum veer_err put_json(struct plan_builder *b, enum model_kind kind, const char *key, const json_t *object,
-			      struct veer_diag *diag)
+enum { ROWS_BEFORE = __COUNTER__ };
+
+static const struct build_kind kinds[MODEL_KIND_COUNT] = {
+	ROW(SITE, site),       ROW(POOL, pool), ROW(POLICY, policy),     ROW(ZONE, zone),
+	ROW(VERDICT, verdict), ROW(LAST, last), ROW(OVERRIDE, override),
+};
+
+/* RRsets come in a form of their own, by put_rrset() */
+_Static_assert(__COUNTER__ - ROWS_BEFORE - 1 == MODEL_KINDS_FED - 1, "each kind that is fed has a row");
+
+static const struct build_kind *find_kind(enum model_kind kind)
 {
-	switch (kind) {
-	case MODEL_KIND_SITE:
-		return build_put_site(b, key, object, diag);
-	case MODEL_KIND_POOL:
-		return build_put_pool(b, key, object, diag);
-	case MODEL_KIND_POLICY:
-		return build_put_policy(b, key, object, diag);
-	case MODEL_KIND_ZONE:
-		return put_zone(b, key, object, diag);
-	case MODEL_KIND_VERDICT:
-		return build_put_verdict(b, key, object, diag);
-	case MODEL_KIND_LAST:
-		return build_put_last(b, key, object, diag);
-	case MODEL_KIND_OVERRIDE:
-		return build_put_override(b, key, object, diag);
-	case MODEL_KIND_NONE:
-	case MODEL_KIND_RRSET:
-	case MODEL_KIND_CHECK:
-	case MODEL_KIND_AGENT:
-	case MODEL_KIND_NAMESERVER:
-	case MODEL_KIND_ENROLMENT:
-	case MODEL_KIND_TOKEN:
-	case MODEL_KIND_META:
-	case MODEL_KIND_MAINTENANCE:
-	case MODEL_KIND_SETTINGS:
-	case MODEL_KIND_TRANSITION:
-	case MODEL_KIND_COUNT:
-		break;
-	}
-	return VEER_OK;
+	return model_kind_is_known(kind) && kinds[kind].put != NULL ? &kinds[kind] : NULL;
 }
 
 static enum veer_err put_bound(struct plan_builder *b, const struct rrset_key *key, const uint8_t *policy, size_t len,
@@ -148,25 +120,31 @@ static enum veer_err put_rrset(struct plan_builder *b, const char *key_text, siz
 enum veer_err plan_builder_put(struct plan_builder *b, enum model_kind kind, const char *key, size_t key_len,
 			       const uint8_t *value, size_t value_len, struct veer_diag *diag)
 {
-	char text[NAME_TEXT_SIZE];
 	json_t *object = NULL;
 	if (kind == MODEL_KIND_RRSET)
 		return put_rrset(b, key, key_len, value, value_len, diag);
-	if (!copy_key(key, key_len, text, sizeof text))
-		return veer_fail(diag, VEER_EINVAL, "malformed key");
 	enum veer_err err = veer_json_parse((const char *)value, value_len, VALUE_MAX, &object, diag);
-	if (err != VEER_OK)
-		return err;
-	err = put_json(b, kind, text, object, diag);
+	if (err == VEER_OK)
+		err = plan_builder_put_object(b, kind, key, key_len, object, diag);
 	json_decref(object);
 	return err;
+}
+
+enum veer_err plan_builder_put_object(struct plan_builder *b, enum model_kind kind, const char *key, size_t key_len,
+				      const json_t *object, struct veer_diag *diag)
+{
+	char text[NAME_TEXT_SIZE];
+	const struct build_kind *row = find_kind(kind);
+	if (!copy_key(key, key_len, text, sizeof text))
+		return veer_fail(diag, VEER_EINVAL, "malformed key");
+	return row != NULL ? row->put(b, text, object, diag) : VEER_OK;
 }
 
 enum veer_err plan_builder_del(struct plan_builder *b, enum model_kind kind, const char *key, size_t key_len,
 			       struct veer_diag *diag)
 {
 	char text[NAME_TEXT_SIZE];
-	uint8_t name[NAME_WIRE_MAX];
+	const struct build_kind *row = find_kind(kind);
 	if (kind == MODEL_KIND_RRSET) {
 		struct rrset_key rrset;
 		enum veer_err err = rrset_key_parse(key, key_len, &rrset, diag);
@@ -174,10 +152,8 @@ enum veer_err plan_builder_del(struct plan_builder *b, enum model_kind kind, con
 	}
 	if (!copy_key(key, key_len, text, sizeof text))
 		return veer_fail(diag, VEER_EINVAL, "malformed key");
-	if (kind != MODEL_KIND_ZONE)
-		return build_del_object(b, kind, text);
-	enum veer_err err = read_zone_key(text, name, diag);
-	return err == VEER_OK ? plan_builder_hide_zone(b, name) : err;
+	enum veer_err err = row != NULL ? row->del(b, text) : VEER_OK;
+	return err == VEER_EINVAL ? veer_fail(diag, err, "malformed key") : err;
 }
 
 static void free_geo(void *geo)

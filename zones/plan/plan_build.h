@@ -38,6 +38,10 @@ void plan_builder_free(struct plan_builder **builder);
 enum veer_err plan_builder_put(struct plan_builder *builder, enum model_kind kind, const char *key, size_t key_len,
 			       const uint8_t *value, size_t value_len, struct veer_diag *diag);
 
+/* The same of an object that is parsed already (borrowed for the call). Not for RRsets: they are ignored. */
+enum veer_err plan_builder_put_object(struct plan_builder *builder, enum model_kind kind, const char *key,
+				      size_t key_len, const json_t *object, struct veer_diag *diag);
+
 /* Remove an object; fine when it is not there. Errors: VEER_EINVAL (the key), VEER_ENOMEM. */
 enum veer_err plan_builder_del(struct plan_builder *builder, enum model_kind kind, const char *key, size_t key_len,
 			       struct veer_diag *diag);

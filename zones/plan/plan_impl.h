@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of the plan builder: its parts, for plan_build.c (interface and commit), plan_policy.c (sites, pools,
- * policies, verdicts), plan_override.c and plan_zones.c (zones and RRsets) only.
+ * Inside of the plan builder: its parts, for plan_build.c (interface and commit) and the files of its nouns only:
+ * plan_site.c, plan_pool.c, plan_policy.c, plan_slot.c (the policy table), plan_verdict.c (and last sets),
+ * plan_override.c (and doubts), plan_zones.c (and RRsets).
  */
 #ifndef VEER_ZONES_PLAN_PLAN_IMPL_H
 #define VEER_ZONES_PLAN_PLAN_IMPL_H
 
 #include "base/arena.h"
+#include "base/ptr_list.h"
 #include "base/strmap.h"
 #include "zones/plan/plan_build.h"
-
-/* A growing list of borrowed pointers. */
-struct ptr_list {
-	void **items;
-	size_t count;
-	size_t size; /* capacity */
-};
-
-/* Errors: VEER_ENOMEM: the list stays as it is. */
-enum veer_err ptr_list_add(struct ptr_list *list, void *item);
-/* Take out one that is the same pointer, if there is one; the order changes. */
-void ptr_list_remove(struct ptr_list *list, const void *item);
-/* The list, not what it points to; it is empty then. */
-void ptr_list_free(struct ptr_list *list);
 
 /* A site that exists or that some pool mentions. */
 struct build_site {
@@ -87,9 +75,9 @@ struct plan_builder {
 	struct strmap sites;     /* name -> struct build_site */
 	struct strmap pools;     /* name -> struct build_pool */
 	struct strmap policies;  /* name -> struct build_policy */
-	struct strmap verdicts;  /* POOL/NAME -> one of two static marks */
+	struct strmap verdicts;  /* POOL/NAME -> one of two static states */
 	struct strmap lasts;     /* pool -> struct build_last */
-	struct strmap overrides; /* POOL/NAME -> one of two static marks */
+	struct strmap overrides; /* POOL/NAME -> one of two static actions */
 	struct strmap doubts;    /* POOL/NAME -> struct build_doubt */
 	uint64_t doubt_round;    /* calls of plan_builder_set_doubt() */
 	bool are_all_in_doubt;   /* whatever `doubts` says */
@@ -120,39 +108,84 @@ struct plan_builder {
 };
 
 /*
- * plan_policy.c: put an object, or take it away; what depends on it becomes dirty. Errors: those of the model's parser,
- * VEER_EINVAL (the key is not the object's), VEER_ENOMEM.
+ * Of each kind a pair like these: put an object, or take it away (one that is not there is fine); what depends on it
+ * becomes dirty. Errors: those of the model's parser, VEER_EINVAL (the key is not the object's), VEER_ENOMEM.
  */
-enum veer_err build_put_site(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
-enum veer_err build_put_pool(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
-enum veer_err build_put_policy(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
-enum veer_err build_put_verdict(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
-enum veer_err build_put_last(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
+typedef enum veer_err build_put_fn(struct plan_builder *b, const char *key, const json_t *object,
+				   struct veer_diag *diag);
+typedef enum veer_err build_del_fn(struct plan_builder *b, const char *key);
+
+/* plan_site.c */
+build_put_fn build_put_site;
+build_del_fn build_del_site;
+/* The site of this name, made when it is not there; NULL when memory is out. */
+struct build_site *build_need_site(struct plan_builder *b, const char *name);
+/* Forget the site unless it exists or is used. */
+void build_drop_site(struct plan_builder *b, struct build_site *site);
+/* Everything of plan_site.c. No reader may have a plan; so it is with the others. */
+void build_free_sites(struct plan_builder *b);
+
+/* plan_pool.c */
+build_put_fn build_put_pool;
+build_del_fn build_del_pool;
+/* The pool of this name, made when it is not there; NULL when memory is out. */
+struct build_pool *build_need_pool(struct plan_builder *b, const char *name);
+/* Forget the pool unless it exists or is used. */
+void build_drop_pool(struct plan_builder *b, struct build_pool *pool);
+/* The flags of these pools are to be made anew. Errors: VEER_ENOMEM. */
+enum veer_err build_mark_pool(struct plan_builder *b, struct build_pool *pool);
 /* Mark all pools. */
 enum veer_err build_mark_all_pools(struct plan_builder *b);
 /* Mark the pool whose name is the first `len` bytes of `key`, if there is one. */
 enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len);
-/* Of these kinds and overrides. One that is not there is fine. Errors: VEER_ENOMEM. */
-enum veer_err build_del_object(struct plan_builder *b, enum model_kind kind, const char *key);
+/* Make the flags of marked pools; their policies become dirty. Errors: VEER_ENOMEM: what is left stays marked. */
+enum veer_err build_refresh_pools(struct plan_builder *b);
+void build_free_pools(struct plan_builder *b);
+
+/* plan_policy.c */
+build_put_fn build_put_policy;
+build_del_fn build_del_policy;
+/* The policy of this name, made when it is not there; NULL when memory is out. */
+struct build_policy *build_need_policy(struct plan_builder *b, const char *name);
+/* Forget the policy unless it exists or is bound. */
+void build_drop_policy(struct plan_builder *b, struct build_policy *policy);
+/* The policy is to be compiled, if something is bound to it. Errors: VEER_ENOMEM. */
+enum veer_err build_mark_policy(struct plan_builder *b, struct build_policy *policy);
+/* Compile what is dirty. Errors: VEER_ENOMEM: what is left stays dirty. */
+enum veer_err build_compile(struct plan_builder *b);
+void build_free_policies(struct plan_builder *b);
+
+/* plan_slot.c */
 /* Count one more RRset bound to `policy`; its slot. Errors: VEER_ENOMEM. */
 enum veer_err build_bind(struct plan_builder *b, const char *policy, uint32_t *slot);
 /* One RRset less is bound to the policy at `slot`. */
 void build_unbind(struct plan_builder *b, uint32_t slot);
-/* Compile what is dirty. Errors: VEER_ENOMEM: what is left stays dirty. */
-enum veer_err build_compile(struct plan_builder *b);
-/* Everything of plan_policy.c. No reader may have a plan. */
-void build_free_policies(struct plan_builder *b);
+/* The slot's program for a type; takes it on success. Errors: VEER_ENOMEM. */
+enum veer_err build_set_program(struct plan_builder *b, uint32_t slot, enum plan_bound bound,
+				struct policy_program *program);
+void build_free_slots(struct plan_builder *b);
+
+/* plan_verdict.c */
+build_put_fn build_put_verdict, build_put_last;
+build_del_fn build_del_verdict, build_del_last;
+/* The verdict on this endpoint, POOL/NAME: up also when it is stored as unknown; unknown without one. */
+enum model_state build_verdict(const struct plan_builder *b, const char *key, size_t len);
+/* Does the endpoint of this name belong to the last set? */
+bool build_is_in_last(const struct build_last *last, const char *name);
+void build_free_verdicts(struct plan_builder *b);
 
 /* plan_override.c: what beats or shadows verdicts */
-enum veer_err build_put_override(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag);
-/* One that is not there is fine. Errors: VEER_ENOMEM. */
-enum veer_err build_del_override(struct plan_builder *b, const char *key);
-/* The flags of an endpoint, given those that its verdict makes. */
-unsigned build_overridden(const struct plan_builder *b, const char *key, size_t len, unsigned flags);
-/* Everything of plan_override.c. */
+build_put_fn build_put_override;
+build_del_fn build_del_override;
+/* The override of this endpoint, POOL/NAME; NULL: none. Borrowed. */
+const enum model_override_action *build_override(const struct plan_builder *b, const char *key, size_t len);
+/* Is the endpoint in doubt? */
+bool build_is_in_doubt(const struct plan_builder *b, const char *key, size_t len);
 void build_free_overrides(struct plan_builder *b);
 
 /* plan_zones.c */
+build_put_fn build_put_zone;
+build_del_fn build_del_zone;
 enum veer_err build_put_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version, const uint8_t *owner,
 			      const struct plan_entry *entry);
 /* One that is not there is fine. Errors: VEER_ENOMEM. */
@@ -160,7 +193,6 @@ enum veer_err build_del_entry(struct plan_builder *b, const uint8_t *zone, uint6
 			      uint16_t type);
 /* Bring the zones' trie up to date. Errors: VEER_ENOMEM: what is left stays dirty. */
 enum veer_err build_show(struct plan_builder *b);
-/* Everything of plan_zones.c. No reader may have a plan. */
 void build_free_zones(struct plan_builder *b);
 
 #endif

@@ -8,9 +8,9 @@
 
 #define OBJECT_BYTES_MAX ((size_t)64 << 10) /* of one parsed object */
 
-/* The values in the maps: only the addresses matter. */
-static const char forced_up;
-static const char taken_out; /* forced down or drained: the same for answers */
+/* The values in the map. */
+static const enum model_override_action forced_up = MODEL_OVERRIDE_UP;
+static const enum model_override_action taken_out = MODEL_OVERRIDE_DRAIN; /* or forced down: the same for answers */
 
 enum veer_err build_put_override(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag)
 {
@@ -20,7 +20,7 @@ enum veer_err build_put_override(struct plan_builder *b, const char *key, const 
 	if (err == VEER_OK && strcmp(parsed.endpoint, key) != 0)
 		err = veer_fail(diag, VEER_EINVAL, "the key is not the override's endpoint");
 	arena_free(&arena);
-	const char *mark = parsed.action == MODEL_OVERRIDE_UP ? &forced_up : &taken_out;
+	const enum model_override_action *mark = parsed.action == MODEL_OVERRIDE_UP ? &forced_up : &taken_out;
 	if (err == VEER_OK && strmap_get(&b->overrides, key, strlen(key)) == mark)
 		return VEER_OK; /* only what is for people has changed */
 	if (err == VEER_OK)
@@ -35,16 +35,14 @@ enum veer_err build_del_override(struct plan_builder *b, const char *key)
 	return build_mark_pool_of(b, key, strcspn(key, "/"));
 }
 
-unsigned build_overridden(const struct plan_builder *b, const char *key, size_t len, unsigned flags)
+const enum model_override_action *build_override(const struct plan_builder *b, const char *key, size_t len)
 {
-	const void *word = strmap_get(&b->overrides, key, len);
-	if (word == &forced_up)
-		flags &= ~(unsigned)POLICY_ENDPOINT_DOWN;
-	else if (word == &taken_out)
-		flags |= POLICY_ENDPOINT_OUT;
-	if (b->are_all_in_doubt || (b->doubts.count > 0 && strmap_get(&b->doubts, key, len) != NULL))
-		flags |= POLICY_ENDPOINT_DOUBT;
-	return flags;
+	return strmap_get(&b->overrides, key, len);
+}
+
+bool build_is_in_doubt(const struct plan_builder *b, const char *key, size_t len)
+{
+	return b->are_all_in_doubt || (b->doubts.count > 0 && strmap_get(&b->doubts, key, len) != NULL);
 }
 
 /* One endpoint in doubt, as the value in the map. */

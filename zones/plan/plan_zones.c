@@ -428,6 +428,34 @@ enum veer_err build_show(struct plan_builder *b)
 	return VEER_OK;
 }
 
+static enum veer_err read_zone_key(const char *key, uint8_t *name, struct veer_diag *diag)
+{
+	size_t len;
+	enum veer_err err = name_parse(key, strlen(key), NULL, name, &len, diag);
+	if (err == VEER_OK)
+		name_lower(name, len);
+	return err;
+}
+
+enum veer_err build_put_zone(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag)
+{
+	uint8_t name[NAME_WIRE_MAX];
+	const json_t *version = json_object_get(object, "version");
+	enum veer_err err = read_zone_key(key, name, diag);
+	if (err != VEER_OK)
+		return err;
+	if (!json_is_integer(version) || json_integer_value(version) < 0)
+		return veer_fail(diag, VEER_EINVAL, "/version: must be an integer of at least 0");
+	return plan_builder_show_zone(b, name, (uint64_t)json_integer_value(version));
+}
+
+enum veer_err build_del_zone(struct plan_builder *b, const char *key)
+{
+	uint8_t name[NAME_WIRE_MAX];
+	enum veer_err err = read_zone_key(key, name, NULL);
+	return err == VEER_OK ? plan_builder_hide_zone(b, name) : err;
+}
+
 void build_free_zones(struct plan_builder *b)
 {
 	size_t at = 0;

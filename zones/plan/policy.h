@@ -27,17 +27,16 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "zones/model/model.h"
+#include "zones/model/eligible.h"
 #include "zones/plan/geo.h"
 #include "zones/plan/ready.h"
 
-/* What is known of an endpoint now; bits. */
+/* What is known of an endpoint now; bits. With one of the first two it is not eligible (zones/model/eligible.h). */
 enum {
-	POLICY_ENDPOINT_DOWN = 1, /* its verdict is down, and nobody forces it up */
-	POLICY_ENDPOINT_OUT = 2,  /* an administrator took it out: its site, or itself by a drain or forced down */
-	POLICY_ENDPOINT_LAST = 4, /* it belongs to the pool's last set */
-	POLICY_ENDPOINT_DOUBT =
-		8, /* an agent says it fails, and the verdict is not settled: answers with it live shorter */
+	POLICY_ENDPOINT_DOWN = MODEL_LOST_BY_VERDICT,
+	POLICY_ENDPOINT_OUT = MODEL_LOST_BY_WORD,
+	POLICY_ENDPOINT_LAST = 4,  /* it belongs to the pool's last set */
+	POLICY_ENDPOINT_DOUBT = 8, /* an agent says it fails, and the verdict is not settled: answers live shorter */
 };
 
 /* A pool with what is known of its endpoints. Borrowed. */

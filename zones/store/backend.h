@@ -25,8 +25,8 @@ struct store_backend {
 			     struct store_object *out);
 	enum veer_err (*list)(void *self, enum model_kind kind, const char *prefix, const char *after,
 			      store_object_fn *fn, void *ctx, int64_t *revision);
-	enum veer_err (*snapshot)(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn,
-				  void *ctx, int64_t *revision);
+	enum veer_err (*snapshot)(void *self, struct model_kinds kinds, store_object_fn *fn, void *ctx,
+				  int64_t *revision);
 	enum veer_err (*commit)(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
 				int64_t *revision, size_t *failed);
 	enum veer_err (*watch_open)(void *self, int64_t since, void **watch);

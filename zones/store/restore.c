@@ -125,9 +125,8 @@ static enum veer_err compare(struct restore *r, const char *url, struct veer_dia
 	if (r->arena == NULL)
 		return VEER_OK;
 	r->loss->store_revision = store_revision(r->old);
-	r->loss->is_known =
-		store_snapshot(r->old, MODEL_KIND_NONE + 1, MODEL_KIND_COUNT - 1, compare_old, r, NULL) == VEER_OK &&
-		store_snapshot(r->new, MODEL_KIND_NONE + 1, MODEL_KIND_COUNT - 1, compare_new, r, NULL) == VEER_OK;
+	r->loss->is_known = store_snapshot(r->old, model_kinds_all(), compare_old, r, NULL) == VEER_OK &&
+			    store_snapshot(r->new, model_kinds_all(), compare_new, r, NULL) == VEER_OK;
 	return VEER_OK;
 }
 

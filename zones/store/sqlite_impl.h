@@ -131,8 +131,8 @@ enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key
 enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *prefix, const char *after,
 				store_object_fn *fn, void *ctx, int64_t *revision);
 /* backend.h: snapshot. */
-enum veer_err sqlite_store_snapshot(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn,
-				    void *ctx, int64_t *revision);
+enum veer_err sqlite_store_snapshot(void *self, struct model_kinds kinds, store_object_fn *fn, void *ctx,
+				    int64_t *revision);
 /* backend.h: watch_open. */
 enum veer_err sqlite_store_watch_open(void *self, int64_t since, void **watch);
 /* backend.h: watch_close. */

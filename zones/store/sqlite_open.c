@@ -135,8 +135,7 @@ static bool prepare_readers(struct sqlite_store *s)
 		       "SELECT kind, key, revision, value FROM objects WHERE kind=?1 AND key>?2 AND key>=?3 AND key<?4"
 		       " ORDER BY key",
 		       &s->list) &&
-	       prepare(s->bulk,
-		       "SELECT kind, key, revision, value FROM objects WHERE kind BETWEEN ?1 AND ?2 ORDER BY kind, key",
+	       prepare(s->bulk, "SELECT kind, key, revision, value FROM objects WHERE kind=?1 ORDER BY key",
 		       &s->snapshot) &&
 	       prepare(s->bulk, "SELECT value FROM meta WHERE key='revision'", &s->bulk_revision) &&
 	       prepare(s->bulk, "BEGIN", &s->bulk_begin) && prepare(s->bulk, "COMMIT", &s->bulk_end);

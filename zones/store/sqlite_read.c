@@ -52,10 +52,12 @@ enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key
 	return err;
 }
 
-/* Feed the rows (kind, key, revision, value, perhaps was) of a bound statement to `fn`, then reset it. */
-static enum veer_err each_row(sqlite3_stmt *stmt, store_object_fn *fn, void *ctx)
+/* Feed the rows (kind, key, revision, value, perhaps was) of a bound statement to `fn`, then reset it. `*wants_more`
+ * becomes false when `fn` says so. */
+static enum veer_err each_row(sqlite3_stmt *stmt, store_object_fn *fn, void *ctx, bool *wants_more)
 {
 	int code = sqlite3_step(stmt);
+	*wants_more = true;
 	for (; code == SQLITE_ROW; code = sqlite3_step(stmt)) {
 		struct store_object object = {
 			.kind = (enum model_kind)sqlite3_column_int(stmt, 0),
@@ -67,6 +69,7 @@ static enum veer_err each_row(sqlite3_stmt *stmt, store_object_fn *fn, void *ctx
 		if (sqlite3_column_count(stmt) > 4 && sqlite3_column_bytes(stmt, 4) == DIGEST_BYTES)
 			object.was = sqlite3_column_blob(stmt, 4);
 		if (object.key != NULL && !fn(ctx, &object)) {
+			*wants_more = false;
 			code = SQLITE_DONE;
 			break;
 		}
@@ -82,18 +85,22 @@ static void step_and_reset(sqlite3_stmt *stmt)
 	(void)sqlite3_reset(stmt);
 }
 
-/* Run a bound statement of the bulk connection in a read transaction of its own; bulk_lock is held. */
-static enum veer_err read_rows(struct sqlite_store *s, sqlite3_stmt *stmt, store_object_fn *fn, void *ctx,
-			       int64_t *revision)
+/* Begin to read with the bulk connection, at the revision that is returned; -1 when it cannot be read. bulk_lock is
+ * held, and end_read() follows. */
+static int64_t begin_read(struct sqlite_store *s)
 {
 	step_and_reset(s->bulk_begin);
-	int64_t seen = sqlite3_step(s->bulk_revision) == SQLITE_ROW ? sqlite3_column_int64(s->bulk_revision, 0) : -1;
+	int64_t revision =
+		sqlite3_step(s->bulk_revision) == SQLITE_ROW ? sqlite3_column_int64(s->bulk_revision, 0) : -1;
 	(void)sqlite3_reset(s->bulk_revision);
-	enum veer_err err = seen < 0 ? VEER_EIO : each_row(stmt, fn, ctx);
+	return revision;
+}
+
+static void end_read(struct sqlite_store *s, enum veer_err err, int64_t seen, int64_t *revision)
+{
 	step_and_reset(s->bulk_end);
 	if (err == VEER_OK && revision != NULL)
 		*revision = seen;
-	return err;
 }
 
 enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *prefix, const char *after,
@@ -113,19 +120,29 @@ enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *pr
 	(void)sqlite3_bind_text(s->list, 2, after != NULL ? after : "", -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(s->list, 3, prefix, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(s->list, 4, end, -1, SQLITE_STATIC);
-	enum veer_err err = read_rows(s, s->list, fn, ctx, revision);
+	int64_t seen = begin_read(s);
+	bool wants_more;
+	enum veer_err err = seen < 0 ? VEER_EIO : each_row(s->list, fn, ctx, &wants_more);
+	end_read(s, err, seen, revision);
 	(void)pthread_mutex_unlock(&s->bulk_lock);
 	return err;
 }
 
-enum veer_err sqlite_store_snapshot(void *self, enum model_kind first, enum model_kind last, store_object_fn *fn,
-				    void *ctx, int64_t *revision)
+enum veer_err sqlite_store_snapshot(void *self, struct model_kinds kinds, store_object_fn *fn, void *ctx,
+				    int64_t *revision)
 {
 	struct sqlite_store *s = self;
 	(void)pthread_mutex_lock(&s->bulk_lock);
-	(void)sqlite3_bind_int(s->snapshot, 1, (int)first);
-	(void)sqlite3_bind_int(s->snapshot, 2, (int)last);
-	enum veer_err err = read_rows(s, s->snapshot, fn, ctx, revision);
+	int64_t seen = begin_read(s);
+	bool wants_more = true;
+	enum veer_err err = seen < 0 ? VEER_EIO : VEER_OK;
+	for (int kind = MODEL_KIND_NONE + 1; kind < MODEL_KIND_COUNT && err == VEER_OK && wants_more; kind++) {
+		if (!model_kinds_have(kinds, (enum model_kind)kind))
+			continue;
+		(void)sqlite3_bind_int(s->snapshot, 1, kind);
+		err = each_row(s->snapshot, fn, ctx, &wants_more);
+	}
+	end_read(s, err, seen, revision);
 	(void)pthread_mutex_unlock(&s->bulk_lock);
 	return err;
 }
@@ -202,7 +219,8 @@ enum veer_err sqlite_store_watch_next(void *watch, int64_t timeout_ms, store_obj
 	} else {
 		(void)sqlite3_bind_int64(s->history, 1, w->revision);
 		(void)sqlite3_bind_int64(s->history, 2, newest);
-		err = each_row(s->history, fn, ctx);
+		bool wants_more;
+		err = each_row(s->history, fn, ctx, &wants_more);
 	}
 	(void)pthread_mutex_unlock(&s->read_lock);
 	if (err == VEER_OK) {

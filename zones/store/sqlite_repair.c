@@ -68,7 +68,7 @@ static bool is_good(struct look *l, int kind, const char *key, const char *value
 {
 	json_t *json = NULL;
 	struct veer_diag why = {""};
-	bool ok = kind > MODEL_KIND_NONE && kind < MODEL_KIND_COUNT && key != NULL && value != NULL &&
+	bool ok = model_kind_is_known((enum model_kind)kind) && key != NULL && value != NULL &&
 		  veer_json_parse(value, len, STORE_VALUE_MAX, &json, &why) == VEER_OK;
 	json_decref(json);
 	if (!ok) {

@@ -149,10 +149,10 @@ enum veer_err store_list(struct store *store, enum model_kind kind, const char *
 	return note_read(store, store->backend->list(store->self, kind, prefix, after, fn, ctx, revision));
 }
 
-enum veer_err store_snapshot(struct store *store, enum model_kind first, enum model_kind last, store_object_fn *fn,
-			     void *ctx, int64_t *revision)
+enum veer_err store_snapshot(struct store *store, struct model_kinds kinds, store_object_fn *fn, void *ctx,
+			     int64_t *revision)
 {
-	return note_read(store, store->backend->snapshot(store->self, first, last, fn, ctx, revision));
+	return note_read(store, store->backend->snapshot(store->self, kinds, fn, ctx, revision));
 }
 
 /* --- commits of which it is not known whether they happened ------------------------------------------------------- */
@@ -220,7 +220,7 @@ enum veer_err store_commit(struct store *store, const struct store_op *ops, size
 	for (size_t i = 0; i < count; i++) {
 		bool is_bad_value =
 			ops[i].op == STORE_PUT && (ops[i].value == NULL || ops[i].value_len > STORE_VALUE_MAX);
-		if (is_bad_value || ops[i].kind <= MODEL_KIND_NONE || ops[i].kind >= MODEL_KIND_COUNT ||
+		if (is_bad_value || !model_kind_is_known(ops[i].kind) ||
 		    strnlen(ops[i].key, STORE_KEY_MAX + 1) > STORE_KEY_MAX || ops[i].key[0] == '\0') {
 			if (failed != NULL)
 				*failed = i;

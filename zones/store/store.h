@@ -154,9 +154,9 @@ typedef bool store_object_fn(void *ctx, const struct store_object *object);
 enum veer_err store_list(struct store *store, enum model_kind kind, const char *prefix, const char *after,
 			 store_object_fn *fn, void *ctx, int64_t *revision);
 
-/* Everything of the kinds first..last, by kind then key, at one revision. Same rules as store_list(). */
-enum veer_err store_snapshot(struct store *store, enum model_kind first, enum model_kind last, store_object_fn *fn,
-			     void *ctx, int64_t *revision);
+/* Everything of these kinds, kind by kind, each in order of keys; all at one revision. Same rules as store_list(). */
+enum veer_err store_snapshot(struct store *store, struct model_kinds kinds, store_object_fn *fn, void *ctx,
+			     int64_t *revision);
 
 /*
  * Apply `count` (1..STORE_COMMIT_OPS_MAX) operations as one transaction; VEER_OK only once it is durable.

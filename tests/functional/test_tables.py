@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables that must be whole: without one of its rows, or a row without one of its columns, a file does not compile."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from veer_util import ROOT
+
+FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-I" + ROOT, "-fsyntax-only", "-x", "c", "-"]
+
+
+def compiles(text):
+    done = subprocess.run(["gcc", *FLAGS], input=text, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode == 0, done.stderr
+
+
+def source(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
+def rows_of(text, macro):
+    """Where the table's rows begin and end: each is a call of the macro, in brackets that match."""
+    found = []
+    for m in re.finditer(rf"(?<=[\t ]){macro}\((?!KIND|KEY)", text):
+        depth, end = 0, m.end() - 1
+        while True:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+            if depth == 0:
+                break
+        found.append((m.start(), end + 1))  # with its comma
+    return found
+
+
+@pytest.mark.parametrize("path, macro, least, says", [
+    ("zones/model/kind.c", "ROW", 17, "each kind has one row"),
+    ("zones/plan/plan_build.c", "ROW", 7, "each kind that is fed has a row"),
+])
+def test_without_one_of_its_rows_a_table_does_not_compile(path, macro, least, says):
+    text = source(path)
+    assert compiles(text) == (True, "")
+    rows = rows_of(text, macro)
+    assert len(rows) >= least
+    for begin, end in rows:
+        ok, said = compiles(text[:begin] + text[end:])
+        assert not ok and says in said, text[begin:end]
+
+
+def without_argument(call, at):
+    """A call without its argument number `at`; commas in strings and in inner brackets separate nothing."""
+    commas, depth, is_string = [], 0, False
+    for i, char in enumerate(call):
+        if char == '"':
+            is_string = not is_string
+        elif not is_string:
+            depth += {"(": 1, ")": -1}.get(char, 0)
+            if char == "," and depth == 1:
+                commas.append(i)
+    begin = commas[at - 1] if at > 0 else call.index("(") + 1
+    end = commas[at] + (at == 0) if at < len(commas) else call.rindex(")")
+    return call[:begin] + call[end:], len(commas) + 1
+
+
+@pytest.mark.parametrize("path, macro, columns", [("zones/model/kind.c", "ROW", 9), ("zones/model/check_field.c", "FIELD", 8)])
+def test_a_row_without_one_of_its_columns_does_not_compile(path, macro, columns):
+    text = source(path)
+    assert compiles(text) == (True, "")
+    for number, (begin, end) in enumerate(rows_of(text, macro)):
+        at = number % columns
+        row, count = without_argument(text[begin:end - 1], at)
+        assert count == columns, text[begin:end]
+        ok, said = compiles(text[:begin] + row + text[end - 1:])
+        assert not ok and f"requires {columns} arguments" in said, row
+
+
+def test_a_kind_without_a_row_does_not_compile():
+    """The other way round: a number that is given out, and no row for it."""
+    header = source("zones/model/kind.h").replace("\tMODEL_KIND_COUNT\n", "\tMODEL_KIND_NEW,\n\tMODEL_KIND_COUNT\n")
+    text = source("zones/model/kind.c").replace('#include "zones/model/kind.h"\n', header)
+    ok, said = compiles(text)
+    assert not ok and "each kind has one row" in said

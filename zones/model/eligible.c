@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "zones/model/eligible.h"
+
+#include <stddef.h>
+
+unsigned model_losses(const struct model_standing *s)
+{
+	unsigned losses = 0;
+	bool is_forced_up = s->override != NULL && *s->override == MODEL_OVERRIDE_UP;
+	if (s->verdict == MODEL_STATE_DOWN && !is_forced_up)
+		losses |= MODEL_LOST_BY_VERDICT;
+	if (!s->is_site_in || (s->override != NULL && !is_forced_up))
+		losses |= MODEL_LOST_BY_WORD;
+	return losses;
+}
+
+bool model_is_eligible(const struct model_standing *standing)
+{
+	return model_losses(standing) == 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kinds of objects, and what is true of all objects of a kind. One table (kind.c) says it; whoever treats kinds
+ * differently asks here, for one kind or for the set of all that have a property. The order of the numbers means
+ * nothing.
+ *
+ * A kind without a row does not compile, nor does a row that leaves out a column.
+ *
+ * Threads: pure functions.
+ */
+#ifndef VEER_ZONES_MODEL_KIND_H
+#define VEER_ZONES_MODEL_KIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * In the numbers that the store and the plan on disk use (docs/formats.md, section 7): a kind keeps its number for
+ * ever, and no number is given out twice.
+ */
+enum model_kind {
+	MODEL_KIND_NONE = 0,
+	MODEL_KIND_SITE = 1,
+	MODEL_KIND_POOL = 2,
+	MODEL_KIND_POLICY = 3,
+	MODEL_KIND_ZONE = 4,
+	MODEL_KIND_RRSET = 5,
+	MODEL_KIND_VERDICT = 6,
+	MODEL_KIND_LAST = 7, /* what a pool answered last, while it had something left */
+	MODEL_KIND_CHECK = 8,
+	MODEL_KIND_AGENT = 9,
+	MODEL_KIND_NAMESERVER = 10,
+	MODEL_KIND_ENROLMENT = 11,
+	MODEL_KIND_TOKEN = 12,
+	MODEL_KIND_META = 13, /* the control plane's own: election, pointers */
+	MODEL_KIND_OVERRIDE = 14,
+	MODEL_KIND_MAINTENANCE = 15,
+	MODEL_KIND_SETTINGS = 16,
+	MODEL_KIND_TRANSITION = 17, /* history: many, and only the store keeps them */
+	MODEL_KIND_COUNT
+};
+
+/* How many kinds are fed. The plan builder has a row for each. */
+enum { MODEL_KINDS_FED = 8 };
+
+/* Content is what people and tools write; state is what the control plane finds out and decides. */
+enum model_kind_part { MODEL_PART_CONTENT = 1, MODEL_PART_STATE };
+/* Are name servers told of it? */
+enum model_kind_feeding { MODEL_FEEDING_NO = 1, MODEL_FEEDING_YES };
+/* Does the control plane keep all objects in memory (api/control/directory.h), or are there too many? */
+enum model_kind_mirroring { MODEL_MIRRORING_NO = 1, MODEL_MIRRORING_YES };
+/* When people take the content back to an earlier revision, does it go back too? */
+enum model_kind_rollback { MODEL_ROLLBACK_NO = 1, MODEL_ROLLBACK_YES };
+/* Can a deletion be undone? */
+enum model_kind_undeletion { MODEL_UNDELETION_NO = 1, MODEL_UNDELETION_YES };
+
+/* One row of the table. */
+struct model_kind_row {
+	const char *text; /* "site": the name in streams, messages and digests */
+	enum model_kind_part part;
+	enum model_kind_feeding feeding;
+	enum model_kind_mirroring mirroring;
+	const char *secret; /* the member that no reply may show; "" when there is none */
+	enum model_kind_rollback rollback;
+	enum model_kind_undeletion undeletion;
+	const char *capability; /* the scope of a token that may write it; "" when the control plane alone does */
+};
+
+/* The row of a kind; NULL for a number that is not a kind's. Static storage. */
+const struct model_kind_row *model_kind_row(enum model_kind kind);
+
+/* A set of kinds. */
+struct model_kinds {
+	uint64_t bits;
+};
+
+/* Every kind. */
+struct model_kinds model_kinds_all(void);
+/* Those that name servers are fed. */
+struct model_kinds model_kinds_fed(void);
+/* Those that the control plane keeps in memory. */
+struct model_kinds model_kinds_mirrored(void);
+/* Is the kind in the set? False for a number that is not a kind's. */
+bool model_kinds_have(struct model_kinds kinds, enum model_kind kind);
+
+/* Is the number a kind's? */
+bool model_kind_is_known(enum model_kind kind);
+/* Are name servers told of objects of this kind? */
+bool model_kind_is_fed(enum model_kind kind);
+/* Does it belong to the part of the feed that is called state? */
+bool model_kind_is_state(enum model_kind kind);
+
+/* "site", "pool" and so on; "none" for a number that is not a kind's. Static storage. */
+const char *model_kind_text(enum model_kind kind);
+/* The inverse of model_kind_text(); MODEL_KIND_NONE for an unknown name. */
+enum model_kind model_kind_from_text(const char *text);
+
+#endif
