@@ -261,8 +261,11 @@ def test_a_missing_certificate_and_location_file_stop_no_answers(tmp_path):
     r = Run(tmp_path, probes=0).start(seconds=30)
     add_zone(r, tmp_path)
     r.stop(30)
-    with open(r.config, "a", encoding="utf-8") as f:
-        f.write("  geoip: [\"/nonexistent/city.mmdb\"]\napi:\n  tls_cert: /nonexistent/cert.pem\n  tls_key: /nonexistent/key.pem\n")
+    with open(r.config, encoding="utf-8") as f:
+        text = f.read()
+    with open(r.config, "w", encoding="utf-8") as f:
+        f.write(text.replace("api:\n", "api:\n  tls_cert: /nonexistent/cert.pem\n  tls_key: /nonexistent/key.pem\n")
+                + "  geoip: [\"/nonexistent/city.mmdb\"]\n")
     done = veer("run", "--check-config", r.config)
     assert done.returncode == 2 and re.search(r"veer\.yaml:\d+: .*/nonexistent/cert\.pem", done.stderr), done.stderr
     r.start(ready=False)
