@@ -118,6 +118,7 @@ struct http_url {
  * fragment and without any user information, into `out` of HTTP_URL_MAX bytes, and its parts. `location` NULL takes
  * `base` apart. Errors: VEER_EINVAL (no URL, or neither http nor https, or with a user or password), VEER_ERANGE.
  */
-enum veer_err http_url_follow(const char *base, const char *location, char *out, struct http_url *parts);
+VEER_MUST_CHECK enum veer_err http_url_follow(const char *base, const char *location, char *out,
+					      struct http_url *parts);
 
 #endif

@@ -19,7 +19,7 @@ struct delegation_outcome {
  * is a result all the same), VEER_ECLOSED (interrupted), VEER_ENOTFOUND (there is no such zone), those of the store,
  * VEER_ENOMEM.
  */
-enum veer_err delegation_compare(struct control *control, const struct resolvers *resolvers, int interrupt_fd,
-				 const char *zone, struct delegation_outcome *out);
+VEER_MUST_CHECK enum veer_err delegation_compare(struct control *control, const struct resolvers *resolvers,
+						 int interrupt_fd, const char *zone, struct delegation_outcome *out);
 
 #endif

@@ -20,8 +20,8 @@ struct hub;
  * Read the whole store into `directory` and make a feed whose ring reaches back as far as the history allows, so that
  * name servers that reconnect need no full state. Errors: VEER_EIO and the like; the diag says what.
  */
-enum veer_err hub_new(struct store *store, struct directory *directory, const char *feed_dir, struct logger *log,
-		      struct hub **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err hub_new(struct store *store, struct directory *directory, const char *feed_dir,
+				      struct logger *log, struct hub **out, struct veer_diag *diag);
 /* Tell `trail` (borrowed) when commits with transitions are fed. Before hub_start(). */
 void hub_follow(struct hub *hub, struct trail *trail);
 /* What is to be done with what the hub sees of the store's history; from its thread. */
@@ -38,7 +38,8 @@ void hub_watch_over(struct hub *hub, const struct hub_history *history);
 typedef void hub_change_fn(void *ctx, const struct store_object *object);
 void hub_tell(struct hub *hub, hub_change_fn *fn, void *ctx);
 /* Start following. `controller` and `assignments` are borrowed until hub_free(). Errors: VEER_ELIMIT. */
-enum veer_err hub_start(struct hub *hub, struct controller *controller, struct assignment_hub *assignments);
+VEER_MUST_CHECK enum veer_err hub_start(struct hub *hub, struct controller *controller,
+					struct assignment_hub *assignments);
 /* Stop following; the feed stays for streams that are closing. */
 void hub_stop(struct hub *hub);
 /* Stops it first. All streams of the feed must be closed. `*hub` may be NULL. */

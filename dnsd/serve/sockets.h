@@ -55,16 +55,16 @@ int sockets_given_take(struct sockets_given *given, struct veer_listen *address,
  * Whether sockets_open() would find these addresses free, or among `given`. Errors: VEER_EBUSY and the like, with the
  * address in the diag.
  */
-enum veer_err sockets_check(const struct veer_listen *addresses, size_t count, const struct sockets_given *given,
-			    struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err sockets_check(const struct veer_listen *addresses, size_t count,
+					    const struct sockets_given *given, struct veer_diag *diag);
 
 /*
  * Have all of them, non-blocking: those in `given`, which is closed then, and opened for the rest. A port of 0 becomes
  * the port of a given socket with the same address, else one of the kernel's choice, the same for UDP and TCP.
  * Errors: VEER_EAUTH, VEER_EBUSY, VEER_EIO, … with the address in the diag; VEER_ENOMEM. Nothing stays open then.
  */
-enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, unsigned workers,
-			   struct sockets_given *given, struct sockets *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, unsigned workers,
+					   struct sockets_given *given, struct sockets *out, struct veer_diag *diag);
 /* Close all of them; none is left. */
 void sockets_close(struct sockets *sockets);
 

@@ -30,6 +30,6 @@ struct jobs *jobs_new(struct loop *loop, uint32_t threads, uint32_t waiting);
 void jobs_free(struct jobs **jobs, bool wait);
 
 /* Queue a job. Errors: VEER_ELIMIT (too many wait), VEER_ENOMEM, VEER_EIO (no thread can be started). */
-enum veer_err jobs_add(struct jobs *jobs, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
+VEER_MUST_CHECK enum veer_err jobs_add(struct jobs *jobs, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
 
 #endif
