@@ -26,7 +26,7 @@ struct http_request;
  */
 struct http_client *http_client_new(struct loop *loop);
 /* Cancels what is still running (no callbacks) and frees. Not to be called from inside a callback of the client. */
-void http_client_free(struct http_client **client);
+void http_client_free(struct http_client **client_ptr);
 
 /* Where the time of one exchange went, us from its start; -1 for a stage that was not reached (or not needed). */
 struct http_timing {

@@ -23,7 +23,7 @@ struct loop;
  */
 struct loop *loop_new(const struct veer_clock *clock);
 /* Free a loop that does not run; watches and timers that are still set are forgotten. Sets the pointer to NULL. */
-void loop_free(struct loop **loop);
+void loop_free(struct loop **loop_ptr);
 
 /*
  * Dispatch until loop_stop(); the turn in which it is called is finished, and a stop before the run ends the run at

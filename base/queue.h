@@ -19,7 +19,7 @@ struct queue;
 struct queue *queue_new(size_t limit);
 
 /* Nobody may use the queue any more. Items left in it go to `drop` (NULL: they are forgotten). */
-void queue_free(struct queue **queue, void (*drop)(void *item));
+void queue_free(struct queue **queue_ptr, void (*drop)(void *item));
 
 /*
  * Add an item at the end; never waits. Ownership: the queue takes `item` on success only.

@@ -171,14 +171,14 @@ void assignment_hub_remove(struct assignment_hub *hub, const char *agent)
 	(void)pthread_mutex_unlock(&hub->lock);
 }
 
-void assignment_hub_confirm(struct assignment_hub *hub, const char *agent, const char *text)
+void assignment_hub_confirm(struct assignment_hub *hub, const char *agent, const char *line)
 {
 	(void)pthread_mutex_lock(&hub->lock);
 	const struct agent_entry *a = find(hub, agent);
 	for (struct assignment_stream *s = hub->streams; a != NULL && s != NULL; s = s->next) {
 		if (s->agent != a)
 			continue;
-		buf_puts(&s->small, text); /* whole or not at all: a confirm that is lost only costs time */
+		buf_puts(&s->small, line); /* whole or not at all: a confirm that is lost only costs time */
 		s->small.failed = false;
 		api_stream_wake(s->stream);
 	}

@@ -43,7 +43,7 @@ VEER_MUST_CHECK enum veer_err hub_start(struct hub *hub, struct controller *cont
 /* Stop following; the feed stays for streams that are closing. */
 void hub_stop(struct hub *hub);
 /* Stops it first. All streams of the feed must be closed. `*hub` may be NULL. */
-void hub_free(struct hub **hub);
+void hub_free(struct hub **hub_ptr);
 
 /* Borrowed, until hub_free(). */
 struct feed *hub_feed(struct hub *hub);

@@ -136,6 +136,6 @@ uint16_t api_server_port(const struct api_server *server);
 void api_server_stats_read(struct api_server *server, struct api_server_stats *out);
 
 /* End all streams, finish what runs, close everything, free. Sets the caller's pointer to NULL. */
-void api_server_free(struct api_server **server);
+void api_server_free(struct api_server **server_ptr);
 
 #endif

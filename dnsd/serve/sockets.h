@@ -49,7 +49,7 @@ void sockets_given_close(struct sockets_given *given);
  * The given socket of this type (SOCK_DGRAM, SOCK_STREAM) at this address, marked as used; -1 when there is none. A
  * port of 0 is any, and is then replaced by the real one.
  */
-int sockets_given_take(struct sockets_given *given, struct veer_listen *address, int type);
+int sockets_given_take(struct sockets_given *given, struct veer_listen *address, int wanted);
 
 /*
  * Whether sockets_open() would find these addresses free, or among `given`. Errors: VEER_EBUSY and the like, with the

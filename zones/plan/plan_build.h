@@ -52,11 +52,10 @@ VEER_MUST_CHECK enum veer_err plan_builder_del(struct plan_builder *builder, enu
  * VEER_ERANGE. */
 VEER_MUST_CHECK enum veer_err plan_builder_put_rrset(struct plan_builder *builder, const uint8_t *zone,
 						     uint64_t version, const struct rrset_view *rrset);
-/* Make `version` of `zone` (lower case) the visible one. Errors: VEER_ENOMEM. */
-VEER_MUST_CHECK enum veer_err plan_builder_show_zone(struct plan_builder *builder, const uint8_t *zone,
-						     uint64_t version);
+/* Make `version` of `name` (lower case) the visible one. Errors: VEER_ENOMEM. */
+VEER_MUST_CHECK enum veer_err plan_builder_show_zone(struct plan_builder *b, const uint8_t *name, uint64_t version);
 /* Serve the zone no longer; its RRsets stay. Errors: VEER_ENOMEM. */
-VEER_MUST_CHECK enum veer_err plan_builder_hide_zone(struct plan_builder *builder, const uint8_t *zone);
+VEER_MUST_CHECK enum veer_err plan_builder_hide_zone(struct plan_builder *b, const uint8_t *name);
 /* Remove all RRsets of one version of a zone. Its cost at release grows with their number. Errors: VEER_ENOMEM. */
 enum veer_err plan_builder_drop_version(struct plan_builder *builder, const uint8_t *zone, uint64_t version);
 

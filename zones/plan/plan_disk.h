@@ -37,7 +37,7 @@ bool plan_disk_is_kept(const struct plan_disk *disk);
 const char *plan_disk_why(const struct plan_disk *disk);
 void plan_disk_try_again(struct plan_disk *disk);
 /* Write what is queued, sync, release. */
-void plan_disk_close(struct plan_disk **disk);
+void plan_disk_close(struct plan_disk **disk_ptr);
 
 /* Where what was kept goes: the base's objects and a commit, then each commit of the journal. */
 struct plan_disk_sink {

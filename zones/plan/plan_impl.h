@@ -156,8 +156,8 @@ VEER_MUST_CHECK enum veer_err build_compile(struct plan_builder *b);
 void build_free_policies(struct plan_builder *b);
 
 /* plan_slot.c */
-/* Count one more RRset bound to `policy`; its slot. Errors: VEER_ENOMEM. */
-VEER_MUST_CHECK enum veer_err build_bind(struct plan_builder *b, const char *policy, uint32_t *slot);
+/* Count one more RRset bound to `name`; its slot. Errors: VEER_ENOMEM. */
+VEER_MUST_CHECK enum veer_err build_bind(struct plan_builder *b, const char *name, uint32_t *slot);
 /* One RRset less is bound to the policy at `slot`. */
 void build_unbind(struct plan_builder *b, uint32_t slot);
 /* The slot's program for a type; takes it on success. Errors: VEER_ENOMEM. */
