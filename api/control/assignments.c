@@ -219,7 +219,6 @@ static ssize_t send_line(struct assignment_stream *s, char *out, size_t size)
 
 static ssize_t pull_step(struct assignment_stream *s, char *out, size_t size)
 {
-	static const char heartbeat[] = "{\"type\":\"heartbeat\"}\n";
 	if (s->agent->is_removed)
 		return -1;
 	if (s->sending != NULL)
@@ -233,7 +232,7 @@ static ssize_t pull_step(struct assignment_stream *s, char *out, size_t size)
 		return send_line(s, out, size);
 	}
 	if (veer_clock_monotonic_ms(veer_clock_system()) - s->sent_ms >= HEARTBEAT_MS) {
-		buf_puts(&s->small, heartbeat);
+		buf_puts(&s->small, ASSIGN_HEARTBEAT_LINE);
 		return send_small(s, out, size);
 	}
 	return 0;

@@ -33,11 +33,6 @@ bool window_covers(const struct model_maintenance *window, const char *pool, con
 	       is_among(window->endpoints, window->endpoint_count, key);
 }
 
-bool window_forces(const struct model_maintenance *window, const char *pool)
-{
-	return is_among(window->force, window->force_count, pool);
-}
-
 /* Add what the window covers of the pool; how many that are. */
 static size_t add_keys(struct preview *p, const struct model_pool *pool)
 {

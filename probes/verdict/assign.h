@@ -130,9 +130,12 @@ struct assign_message {
 VEER_MUST_CHECK enum veer_err assign_line_parse(const char *text, size_t len, struct arena *arena,
 						struct assign_message *out, struct veer_diag *diag);
 
-/* The other lines, each with its newline. Ownership: the caller frees with free(). NULL when memory is out. */
+/*
+ * The other lines, each with its newline. Ownership: the caller frees with free(). NULL when memory is out. The
+ * heartbeat says nothing else.
+ */
 char *assign_hello_write(const char *store_id, const char *agent, const char *region);
 char *assign_confirm_write(const char *check, const char *endpoint);
-char *assign_heartbeat_write(void);
+#define ASSIGN_HEARTBEAT_LINE "{\"type\":\"heartbeat\"}\n"
 
 #endif

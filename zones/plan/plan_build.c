@@ -196,11 +196,6 @@ void plan_builder_set_lineage(struct plan_builder *builder, const char *lineage)
 	memcpy(builder->lineage, lineage, strnlen(lineage, sizeof builder->lineage - 1));
 }
 
-const char *plan_builder_store_id(const struct plan_builder *builder)
-{
-	return builder->store_id;
-}
-
 /* The plan and its array of pages, one block. */
 static struct plan *new_plan(const struct plan_builder *b, int64_t revision)
 {

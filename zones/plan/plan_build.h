@@ -85,8 +85,6 @@ enum veer_err plan_builder_set_all_in_doubt(struct plan_builder *builder, bool a
 void plan_builder_set_store_id(struct plan_builder *builder, const char *store_id);
 /* And of which lineage, from the next one on. */
 void plan_builder_set_lineage(struct plan_builder *builder, const char *lineage);
-/* Borrowed, until it is set again. */
-const char *plan_builder_store_id(const struct plan_builder *builder);
 
 /*
  * Make the plan of everything put so far. `*plan` is the builder's and stays valid until the caller releases the retire

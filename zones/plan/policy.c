@@ -154,23 +154,3 @@ enum veer_err policy_compile(struct policy_compiler *compiler, const struct mode
 	policy_draft_reset(&compiler->draft);
 	return compiler->err;
 }
-
-const char *policy_mode_text(enum policy_mode mode)
-{
-	switch (mode) {
-	case POLICY_MODE_NORMAL:
-		return "normal";
-	case POLICY_MODE_LAST_IN:
-		return "last, without what was taken out";
-	case POLICY_MODE_LAST:
-		return "last";
-	case POLICY_MODE_ALL_IN:
-		return "all, without what was taken out";
-	case POLICY_MODE_ANY:
-		return "any branch";
-	case POLICY_MODE_ALL:
-	case POLICY_MODE_COUNT:
-		return "all";
-	}
-	return "all";
-}

@@ -110,7 +110,4 @@ bool policy_uses_location(const struct policy_program *program);
 void policy_outcomes(const struct policy_program *program, bool (*fn)(void *ctx, const struct policy_outcome *outcome),
 		     void *ctx);
 
-/* "normal", "last", "all", … for people. Static storage. */
-const char *policy_mode_text(enum policy_mode mode);
-
 #endif
