@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/control/delegations.h"
+#include "api/control/followers.h"
 #include "api/control/revocations.h"
 #include "api/control/settle.h"
 #include "api/control/token_chores.h"
@@ -136,7 +137,7 @@ static enum veer_err open_delegations(struct api *api, const struct options *o, 
 	api->control.delegations = delegations_new(&api->control, &resolvers);
 	if (api->control.delegations == NULL)
 		return veer_fail(diag, VEER_ELIMIT, "no threads left");
-	hub_tell(api->control.hub, delegations_note, api->control.delegations);
+	followers_add_delegations(api->control.hub, api->control.delegations);
 	return VEER_OK;
 }
 
@@ -174,13 +175,16 @@ static enum veer_err open_parts(struct api *api, const struct options *o, struct
 		config.feed = hub_feed(api->control.hub);
 		uplink_table_compare(api->control.uplinks, api->control.log, digest_at, api);
 		hub_watch_over(api->control.hub, &history);
-		hub_follow(api->control.hub, api->control.trail);
+		followers_add_trail(api->control.hub, api->control.trail);
+		followers_add_assignments(api->control.hub, api->control.assignments);
 	}
 	if (err == VEER_OK)
 		err = controller_new(&config, &api->control.controller, diag);
 	if (err == VEER_OK)
+		followers_add_controller(api->control.hub, api->control.controller);
+	if (err == VEER_OK)
 		err = open_delegations(api, o, diag);
-	if (err == VEER_OK && hub_start(api->control.hub, api->control.controller, api->control.assignments) != VEER_OK)
+	if (err == VEER_OK && hub_start(api->control.hub) != VEER_OK)
 		err = veer_fail(diag, VEER_ELIMIT, "no threads left");
 	if (err == VEER_OK && (api->control.zones = zone_keeper_new(api->control.store, api->control.log)) == NULL)
 		err = veer_fail(diag, VEER_ELIMIT, "no threads left");

@@ -46,34 +46,34 @@ static enum veer_err bind_all(struct startup *s, const struct args_list *listen,
 	return err;
 }
 
-enum veer_err startup_open(struct startup *s, const struct startup_wishes *w, struct logger *log,
+enum veer_err startup_open(struct startup *startup, const struct startup_wishes *wishes, struct logger *log,
 			   struct veer_diag *diag)
 {
 	struct privilege_user user;
-	if (s->is_done)
+	if (startup->is_done)
 		return VEER_OK;
-	enum veer_err err = privilege_find(w->names, &user, diag);
+	enum veer_err err = privilege_find(wishes->names, &user, diag);
 	if (err == VEER_OK)
-		err = privilege_look_up(w->feed_user, "--feed-user", &s->feed_user, diag);
+		err = privilege_look_up(wishes->feed_user, "--feed-user", &startup->feed_user, diag);
 	if (err == VEER_OK)
-		err = read_pems(s, w, log, diag);
+		err = read_pems(startup, wishes, log, diag);
 	if (err == VEER_OK)
-		err = bind_all(s, w->listen, w->tls_cert != NULL, diag);
+		err = bind_all(startup, wishes->listen, wishes->tls_cert != NULL, diag);
 	if (err == VEER_OK)
-		err = privilege_give_dir(w->dir, &user, diag);
+		err = privilege_give_dir(wishes->dir, &user, diag);
 	if (err == VEER_OK)
 		err = privilege_drop(&user, PRIVILEGE_NONE, diag);
 	if (err == VEER_OK)
 		privilege_seal(log);
-	s->is_done = err == VEER_OK;
+	startup->is_done = err == VEER_OK;
 	return err;
 }
 
-void startup_close(struct startup *s)
+void startup_close(struct startup *startup)
 {
-	for (size_t i = 0; i < s->count; i++)
-		if (s->fds[i] >= 0)
-			(void)close(s->fds[i]);
-	certificate_pair_deinit(&s->pair);
-	*s = (struct startup){.is_done = false};
+	for (size_t i = 0; i < startup->count; i++)
+		if (startup->fds[i] >= 0)
+			(void)close(startup->fds[i]);
+	certificate_pair_deinit(&startup->pair);
+	*startup = (struct startup){.is_done = false};
 }

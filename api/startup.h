@@ -40,8 +40,8 @@ struct startup {
  * released by startup_close(), also after an error. Errors (diag): as file_read(), api_server_bind(), privilege_find(),
  * privilege_give_dir() and privilege_drop().
  */
-enum veer_err startup_open(struct startup *startup, const struct startup_wishes *wishes, struct logger *log,
-			   struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err startup_open(struct startup *startup, const struct startup_wishes *wishes,
+					   struct logger *log, struct veer_diag *diag);
 void startup_close(struct startup *startup);
 
 #endif

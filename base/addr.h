@@ -44,7 +44,7 @@ bool veer_addr_from_sockaddr(const struct sockaddr *sa, struct veer_addr *out);
  * "192.0.2.0/24", "2001:db8::/32", or an address alone (then all its bits count).
  * Errors: VEER_EINVAL, also when bits beyond the prefix are set: somebody meant another prefix.
  */
-enum veer_err veer_prefix_parse(const char *text, struct veer_prefix *out);
+VEER_MUST_CHECK enum veer_err veer_prefix_parse(const char *text, struct veer_prefix *out);
 /* "192.0.2.0/24", with its length always; NUL-terminated. */
 void veer_prefix_print(const struct veer_prefix *prefix, char out[VEER_PREFIX_TEXT_SIZE]);
 /* Whether `addr` lies in it; never across families. */
@@ -87,9 +87,9 @@ struct veer_listen {
 #define VEER_LISTEN_TEXT_SIZE 128
 
 /* For DNS: "192.0.2.1@53", "2001:db8::1@53"; the port may be 0 (the kernel's choice). Errors: VEER_EINVAL + diag. */
-enum veer_err veer_listen_parse_dns(const char *text, struct veer_listen *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err veer_listen_parse_dns(const char *text, struct veer_listen *out, struct veer_diag *diag);
 /* For HTTP: "192.0.2.1:443", "[2001:db8::1]:443", "unix:/path" (at most 107 bytes). Errors: VEER_EINVAL + diag. */
-enum veer_err veer_listen_parse_http(const char *text, struct veer_listen *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err veer_listen_parse_http(const char *text, struct veer_listen *out, struct veer_diag *diag);
 /* As the parser of HTTP reads it; for DNS (`is_dns`) as that of DNS. Also for what getsockname() returned. */
 void veer_listen_print(const struct veer_listen *listen, bool is_dns, char out[VEER_LISTEN_TEXT_SIZE]);
 /* A Unix socket or a loopback address: not reachable from other hosts. */

@@ -91,13 +91,13 @@ struct args {
  * successfully. Errors (diag): VEER_EINVAL: unknown option (with a suggestion), missing or unwanted value, an option
  * given twice, too few or too many positional arguments; VEER_ERANGE: a number out of its limits; VEER_ENOMEM.
  */
-enum veer_err args_parse(struct args *args, const struct args_spec *spec, int argc, char *const argv[], int first,
-			 struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err args_parse(struct args *args, const struct args_spec *spec, int argc, char *const argv[],
+					 int first, struct veer_diag *diag);
 /* Free copies and lists: strings in targets are gone. Fine after an error of args_parse(). */
 void args_deinit(struct args *args);
 
 /* Refuse when a required option was neither on the command line nor in the configuration file. Errors: VEER_EINVAL. */
-enum veer_err args_check_required(const struct args *args, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err args_check_required(const struct args *args, struct veer_diag *diag);
 
 /* The option called `name` (dashes), or NULL. */
 const struct args_option *args_find(const struct args_spec *spec, const char *name);
@@ -108,7 +108,8 @@ bool args_given(const struct args *args, const char *name);
  * Set an option from text that will not live: it is copied. A list grows by one, the others are replaced. The diag
  * says what is wrong with the value, without naming the option ("must be from 1 to 64").
  */
-enum veer_err args_set(struct args *args, const struct args_option *option, const char *text, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err args_set(struct args *args, const struct args_option *option, const char *text,
+				       struct veer_diag *diag);
 /* Mark it as given, so that args_check_required() is content. */
 void args_mark_given(struct args *args, const struct args_option *option);
 
@@ -125,8 +126,9 @@ struct args_command {
  * Find the command that argv[first...] starts with; the longest one wins. `*index` is its place in the table and
  * `*next` the first argument after its words. Errors (diag, with a suggestion): VEER_EINVAL.
  */
-enum veer_err args_select(const struct args_command *commands, size_t count, int argc, char *const argv[], int first,
-			  size_t *index, int *next, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err args_select(const struct args_command *commands, size_t count, int argc,
+					  char *const argv[], int first, size_t *index, int *next,
+					  struct veer_diag *diag);
 /* The list of commands, a line each, indented. */
 void args_commands_help(const struct args_command *commands, size_t count, struct buf *out);
 

@@ -30,9 +30,10 @@ struct config;
  * Parse YAML text. `name` stands for the file in messages; it is copied. Ownership: `*out` is the caller's. An empty
  * document is an empty mapping. Errors (diag): VEER_EINVAL, VEER_ERANGE (a limit), VEER_ENOMEM.
  */
-enum veer_err config_parse(const char *name, const char *text, size_t len, struct config **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err config_parse(const char *name, const char *text, size_t len, struct config **out,
+					   struct veer_diag *diag);
 /* The same for a file's content; also the errors of file_read(). */
-enum veer_err config_load(const char *path, struct config **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err config_load(const char *path, struct config **out, struct veer_diag *diag);
 void config_free(struct config **config);
 
 /*
@@ -41,8 +42,9 @@ void config_free(struct config **config);
  */
 unsigned config_line(const struct config *config, const char *pointer);
 /* veer_fail() with `FILE:LINE: ` of the value at `pointer` before the message. */
-enum veer_err config_fail(const struct config *config, const char *pointer, struct veer_diag *diag, enum veer_err err,
-			  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+VEER_MUST_CHECK enum veer_err config_fail(const struct config *config, const char *pointer, struct veer_diag *diag,
+					  enum veer_err err, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 
 enum config_type {
 	CONFIG_STRING,   /* at most `max` bytes (0: 1,024), at least `min` */
@@ -79,21 +81,22 @@ struct config_schema {
  * Check the document against a schema and turn it into JSON of the schema's types. Ownership: `*out` is the caller's
  * (json_decref). Errors (diag): VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
  */
-enum veer_err config_to_json(const struct config *config, const struct config_schema *schema, json_t **out,
-			     struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err config_to_json(const struct config *config, const struct config_schema *schema,
+					     json_t **out, struct veer_diag *diag);
 
 /*
  * Without a schema: unquoted true, false, null and decimal integers become what they are in JSON (so do decimal
  * fractions), an empty unquoted value null, everything else a string. `NO`, `0x10`, `1_000`, `12:30` and dates stay
  * strings. Errors: VEER_ENOMEM, VEER_ERANGE (an integer beyond 64 bits).
  */
-enum veer_err config_to_plain_json(const struct config *config, json_t **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err config_to_plain_json(const struct config *config, json_t **out, struct veer_diag *diag);
 
 /*
  * Use the document as the options of a command line: keys are option names with '_' for '-'; a flag is true or false;
  * a repeatable option is a list or one value. What the command line set wins (its list replaces the file's). Copies
  * what it needs: `config` may be freed. Errors (diag): VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
  */
-enum veer_err config_fill_options(const struct config *config, struct args *args, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err config_fill_options(const struct config *config, struct args *args,
+						  struct veer_diag *diag);
 
 #endif

@@ -29,14 +29,15 @@ struct config {
 };
 
 /* veer_fail() with `FILE:LINE: ` before the message. */
-enum veer_err config_fail_at(const struct config *config, unsigned line, struct veer_diag *diag, enum veer_err err,
-			     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+VEER_MUST_CHECK enum veer_err config_fail_at(const struct config *config, unsigned line, struct veer_diag *diag,
+					     enum veer_err err, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 
 /* "a string", "a list", "a mapping": what a node is, for messages. */
 const char *config_kind_text(const struct config_node *node);
 
 /* The scalar's own text, or an error that names `what` it should be ("a string"). An empty plain scalar is an error. */
-enum veer_err config_scalar(const struct config *config, const struct config_node *node, const char *what,
-			    const char **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err config_scalar(const struct config *config, const struct config_node *node,
+					    const char *what, const char **out, struct veer_diag *diag);
 
 #endif

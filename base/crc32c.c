@@ -29,25 +29,26 @@ static size_t update_by_instruction(uint32_t *crc, const uint8_t *p, size_t len)
 }
 #endif
 
-void crc32c_init(struct crc32c *t)
+void crc32c_init(struct crc32c *tables)
 {
-	t->has_instruction = HAS_INSTRUCTION;
+	tables->has_instruction = HAS_INSTRUCTION;
 	for (uint32_t i = 0; i < 256; i++) {
 		uint32_t crc = i;
 		for (int bit = 0; bit < 8; bit++)
 			crc = crc >> 1 ^ ((crc & 1) != 0 ? (uint32_t)POLYNOMIAL_REFLECTED : 0);
-		t->table[0][i] = crc;
+		tables->table[0][i] = crc;
 	}
 	for (uint32_t i = 0; i < 256; i++)
 		for (int k = 1; k < 8; k++)
-			t->table[k][i] = t->table[k - 1][i] >> 8 ^ t->table[0][t->table[k - 1][i] & 0xff];
+			tables->table[k][i] =
+				tables->table[k - 1][i] >> 8 ^ tables->table[0][tables->table[k - 1][i] & 0xff];
 }
 
-uint32_t crc32c_update(const struct crc32c *t, uint32_t crc, const void *data, size_t len)
+uint32_t crc32c_update(const struct crc32c *tables, uint32_t crc, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	crc = ~crc;
-	if (t->has_instruction) {
+	if (tables->has_instruction) {
 		size_t taken = update_by_instruction(&crc, p, len);
 		p += taken;
 		len -= taken;
@@ -55,11 +56,11 @@ uint32_t crc32c_update(const struct crc32c *t, uint32_t crc, const void *data, s
 	for (; len >= 8; len -= 8, p += 8) {
 		uint32_t low =
 			crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
-		crc = t->table[7][low & 0xff] ^ t->table[6][low >> 8 & 0xff] ^ t->table[5][low >> 16 & 0xff] ^
-		      t->table[4][low >> 24] ^ t->table[3][p[4]] ^ t->table[2][p[5]] ^ t->table[1][p[6]] ^
-		      t->table[0][p[7]];
+		crc = tables->table[7][low & 0xff] ^ tables->table[6][low >> 8 & 0xff] ^
+		      tables->table[5][low >> 16 & 0xff] ^ tables->table[4][low >> 24] ^ tables->table[3][p[4]] ^
+		      tables->table[2][p[5]] ^ tables->table[1][p[6]] ^ tables->table[0][p[7]];
 	}
 	for (; len > 0; len--)
-		crc = crc >> 8 ^ t->table[0][(crc ^ *p++) & 0xff];
+		crc = crc >> 8 ^ tables->table[0][(crc ^ *p++) & 0xff];
 	return ~crc;
 }

@@ -49,8 +49,8 @@ struct daemon_options {
  * `o->wants_table` is set and nothing else is checked. Errors (diag): VEER_EINVAL and the rest of args_parse(),
  * config_load(), config_fill_options().
  */
-enum veer_err daemon_options_parse(struct daemon_options *o, const struct args_spec *spec, int argc, char *const argv[],
-				   struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err daemon_options_parse(struct daemon_options *o, const struct args_spec *spec, int argc,
+						   char *const argv[], struct veer_diag *diag);
 void daemon_options_deinit(struct daemon_options *o);
 
 /* A running daemon. The fields are for reading. */

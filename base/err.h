@@ -13,6 +13,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/*
+ * On functions whose failure nobody may overlook: a caller that drops the result does not compile with WERROR=1. Those
+ * without it have callers that may go on all the same, and say so by (void).
+ */
+#define VEER_MUST_CHECK __attribute__((warn_unused_result))
+
 enum veer_err {
 	VEER_OK = 0,
 	VEER_ENOMEM = -1,        /* an allocation failed */
@@ -38,7 +44,7 @@ enum veer_err {
 const char *veer_err_text(enum veer_err err);
 
 /* The code that fits an errno value (VEER_EIO where nothing fits better). Never VEER_OK. */
-enum veer_err veer_err_from_errno(int errnum);
+VEER_MUST_CHECK enum veer_err veer_err_from_errno(int errnum);
 
 #define VEER_DIAG_SIZE 512
 

@@ -17,25 +17,27 @@
  * Open a regular file to be read; whatever else stands in its place, a pipe or a device, is refused and never waited
  * for. `*out` is the caller's to close. Errors: VEER_ENOTFOUND, VEER_EAUTH, VEER_EIO.
  */
-enum veer_err file_open(const char *path, int *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err file_open(const char *path, int *out, struct veer_diag *diag);
 
 /*
  * Read the whole of a regular file, NUL-terminated. Ownership: `*out` is the caller's (free()). `len` may be NULL.
  * Errors: as file_open(); VEER_ERANGE (longer than `limit_bytes`), VEER_ENOMEM.
  */
-enum veer_err file_read(const char *path, size_t limit_bytes, char **out, size_t *len, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err file_read(const char *path, size_t limit_bytes, char **out, size_t *len,
+					struct veer_diag *diag);
 
 /*
  * The same for what a person gives on a command line, which may be a pipe or a terminal (/dev/stdin): may wait for
  * ever, so not for anything that a running server reads.
  */
-enum veer_err file_read_given(const char *path, size_t limit_bytes, char **out, size_t *len, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err file_read_given(const char *path, size_t limit_bytes, char **out, size_t *len,
+					      struct veer_diag *diag);
 
 /*
  * The first line of a small file (a token, a key) without its line end and surrounding blanks, into `out` of `size`
  * bytes. More lines than one, NULs and an empty line are errors: VEER_EINVAL; too long: VEER_ERANGE; else as file_read.
  */
-enum veer_err file_read_line(const char *path, char *out, size_t size, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err file_read_line(const char *path, char *out, size_t size, struct veer_diag *diag);
 
 /*
  * Replace the content of `path` at once: a temporary file beside it, fsync, rename, fsync of the directory. `mode` is
@@ -49,8 +51,8 @@ struct file_owner {
 	uid_t uid;
 	gid_t gid;
 };
-enum veer_err file_write_atomic_for(const char *path, const void *data, size_t len, mode_t mode,
-				    const struct file_owner *owner, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err file_write_atomic_for(const char *path, const void *data, size_t len, mode_t mode,
+						    const struct file_owner *owner, struct veer_diag *diag);
 
 /* Make the directory and its missing parents, 0700 each; fine when it is there. Errors as file_write_atomic. */
 enum veer_err file_make_dirs(const char *path, struct veer_diag *diag);
@@ -59,7 +61,7 @@ enum veer_err file_make_dirs(const char *path, struct veer_diag *diag);
 enum veer_err file_remove(const char *path, struct veer_diag *diag);
 
 /* fsync the directory that holds `path`, so that a rename or a removal there survives a power loss. */
-enum veer_err file_sync_dir_of(const char *path, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err file_sync_dir_of(const char *path, struct veer_diag *diag);
 
 /* Write all of it to a descriptor, through EINTR and short writes. Errors as veer_err_from_errno(). */
 enum veer_err file_write_all(int fd, const void *data, size_t len);

@@ -26,7 +26,7 @@ struct http_request;
  */
 struct http_client *http_client_new(struct loop *loop);
 /* Cancels what is still running (no callbacks) and frees. Not to be called from inside a callback of the client. */
-void http_client_free(struct http_client **client);
+void http_client_free(struct http_client **client_ptr);
 
 /* Where the time of one exchange went, us from its start; -1 for a stage that was not reached (or not needed). */
 struct http_timing {
@@ -118,6 +118,7 @@ struct http_url {
  * fragment and without any user information, into `out` of HTTP_URL_MAX bytes, and its parts. `location` NULL takes
  * `base` apart. Errors: VEER_EINVAL (no URL, or neither http nor https, or with a user or password), VEER_ERANGE.
  */
-enum veer_err http_url_follow(const char *base, const char *location, char *out, struct http_url *parts);
+VEER_MUST_CHECK enum veer_err http_url_follow(const char *base, const char *location, char *out,
+					      struct http_url *parts);
 
 #endif

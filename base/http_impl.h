@@ -55,7 +55,8 @@ struct http_request {
 };
 
 /* Translate the spec into options of `request->easy` and the memory that they borrow. Errors: as http_request_start. */
-enum veer_err http_setup(struct http_request *request, const struct http_spec *spec, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err http_setup(struct http_request *request, const struct http_spec *spec,
+					 struct veer_diag *diag);
 
 /* What a finished transfer was; `result` borrows from the request. */
 void http_collect(struct http_request *request, CURLcode code, struct http_result *result);

@@ -27,7 +27,7 @@ struct index_map {
 };
 
 /* Room for `count` keys in `arena`. Errors: VEER_ENOMEM. */
-enum veer_err index_map_init(struct index_map *map, struct arena *arena, uint32_t count);
+VEER_MUST_CHECK enum veer_err index_map_init(struct index_map *map, struct arena *arena, uint32_t count);
 /* `key` is borrowed. False when it is there already. Never more keys than the room made. */
 bool index_map_put(struct index_map *map, const char *key, uint32_t value);
 /* INDEX_NONE when it is not there. */

@@ -28,8 +28,8 @@ enum veer_err veer_json_parse(const char *text, size_t len, size_t limit_bytes, 
  * The same of at most `nodes` values (objects, arrays, members, elements), which are counted before anything is built:
  * a value costs some 100 bytes of memory, its text as few as two. Errors: the same, VEER_ERANGE also for too many.
  */
-enum veer_err veer_json_parse_nodes(const char *text, size_t len, size_t limit_bytes, size_t nodes, json_t **out,
-				    struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err veer_json_parse_nodes(const char *text, size_t len, size_t limit_bytes, size_t nodes,
+						    json_t **out, struct veer_diag *diag);
 
 /* Compact text, keys in insertion order. Ownership: the caller frees with free(). NULL when memory is out. */
 char *veer_json_dump(const json_t *value);
@@ -84,6 +84,6 @@ void veer_json_fail(struct json_cursor *c, const char *key, enum veer_err err, c
 	__attribute__((format(printf, 4, 5)));
 
 /* Refuse keys that nobody read, then return the first error, or VEER_OK. */
-enum veer_err veer_json_end(struct json_cursor *c);
+VEER_MUST_CHECK enum veer_err veer_json_end(struct json_cursor *c);
 
 #endif

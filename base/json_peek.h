@@ -17,6 +17,6 @@
  * Errors: VEER_ENOTFOUND (there is none, or it is not a string), VEER_ERANGE (longer than `size` - 1), VEER_EINVAL (not
  * a JSON object), VEER_ENOMEM.
  */
-enum veer_err veer_json_peek(const char *text, size_t len, const char *name, char *out, size_t size);
+VEER_MUST_CHECK enum veer_err veer_json_peek(const char *text, size_t len, const char *name, char *out, size_t size);
 
 #endif

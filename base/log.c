@@ -80,28 +80,6 @@ static const char *level_name(enum log_level level)
 	return "notice";
 }
 
-bool log_level_parse(const char *text, enum log_level *level)
-{
-	for (size_t i = 0; i < LEVEL_COUNT; i++) {
-		if (strcmp(levels[i].name, text) == 0) {
-			*level = levels[i].level;
-			return true;
-		}
-	}
-	return false;
-}
-
-bool log_format_parse(const char *text, enum log_format *format)
-{
-	if (strcmp(text, "text") == 0)
-		*format = LOG_FORMAT_TEXT;
-	else if (strcmp(text, "json") == 0)
-		*format = LOG_FORMAT_JSON;
-	else
-		return false;
-	return true;
-}
-
 static size_t room(const struct line *line)
 {
 	size_t end = LINE_MAX_BYTES - TAIL_BYTES;

@@ -50,10 +50,6 @@ void logger_free(struct logger **logger);
 /* Write one line. `fields` ends with LOG_FIELD_END. `logger` may be NULL: then nothing is written. */
 void log_write(struct logger *logger, enum log_level level, const char *event, const struct log_field *fields);
 
-/* Names to values, for command lines: "error|warning|notice|info|debug", "text|json". False when unknown. */
-bool log_level_parse(const char *text, enum log_level *level);
-bool log_format_parse(const char *text, enum log_format *format);
-
 #define LOG_STR(key_, value_) ((struct log_field){.key = (key_), .kind = LOG_FIELD_STR, .str = (value_)})
 #define LOG_INT(key_, value_) ((struct log_field){.key = (key_), .kind = LOG_FIELD_INT, .num = (int64_t)(value_)})
 #define LOG_FIELDS(...)                                                                                                \

@@ -23,7 +23,7 @@ struct loop;
  */
 struct loop *loop_new(const struct veer_clock *clock);
 /* Free a loop that does not run; watches and timers that are still set are forgotten. Sets the pointer to NULL. */
-void loop_free(struct loop **loop);
+void loop_free(struct loop **loop_ptr);
 
 /*
  * Dispatch until loop_stop(); the turn in which it is called is finished, and a stop before the run ends the run at
@@ -47,7 +47,7 @@ typedef void loop_fd_fn(void *ctx, int fd, unsigned events);
  * Watch `fd` (borrowed; one watch each) for `events`, replacing an earlier watch of it.
  * Errors: VEER_ENOMEM, VEER_EIO. loop_unwatch() must be called before the descriptor is closed.
  */
-enum veer_err loop_watch(struct loop *loop, int fd, unsigned events, loop_fd_fn *fn, void *ctx);
+VEER_MUST_CHECK enum veer_err loop_watch(struct loop *loop, int fd, unsigned events, loop_fd_fn *fn, void *ctx);
 /* Forget the watch of `fd`; fine when there is none. */
 void loop_unwatch(struct loop *loop, int fd);
 
@@ -74,7 +74,7 @@ void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
 
 /* From any thread: run `fn(ctx)` once in the loop's thread, in order. Errors: VEER_ENOMEM, VEER_ELIMIT (65,536
  * waiting). */
-enum veer_err loop_post(struct loop *loop, void (*fn)(void *ctx), void *ctx);
+VEER_MUST_CHECK enum veer_err loop_post(struct loop *loop, void (*fn)(void *ctx), void *ctx);
 
 /*
  * Deliver SIGTERM and SIGINT to `on_stop`, SIGHUP to `on_reload` and SIGCHLD to `on_child` (each may be NULL) as
@@ -82,7 +82,7 @@ enum veer_err loop_post(struct loop *loop, void (*fn)(void *ctx), void *ctx);
  * unblock them in children before exec. Signals of one kind merge: on_child reaps in a loop. Errors: VEER_EIO,
  * VEER_ELIMIT, VEER_ENOMEM. A second call replaces the callbacks.
  */
-enum veer_err loop_signals(struct loop *loop, void (*on_stop)(void *), void (*on_reload)(void *),
-			   void (*on_child)(void *), void *ctx);
+VEER_MUST_CHECK enum veer_err loop_signals(struct loop *loop, void (*on_stop)(void *), void (*on_reload)(void *),
+					   void (*on_child)(void *), void *ctx);
 
 #endif

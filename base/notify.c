@@ -60,16 +60,6 @@ enum veer_err notify_stopping(void)
 	return notify_send("STOPPING=1");
 }
 
-enum veer_err notify_status(const char *text)
-{
-	char message[520];
-	(void)snprintf(message, sizeof message, "STATUS=%.512s", text);
-	for (char *s = message; *s != '\0'; s++)
-		if (*s == '\n' || *s == '\r')
-			*s = ' '; /* a line of its own would be a command to the manager */
-	return notify_send(message);
-}
-
 enum veer_err notify_watchdog(void)
 {
 	return notify_send("WATCHDOG=1");

@@ -14,7 +14,7 @@
 #include "base/err.h"
 
 /* Any message: "KEY=VALUE" lines. Ownership: borrowed. */
-enum veer_err notify_send(const char *message);
+VEER_MUST_CHECK enum veer_err notify_send(const char *message);
 
 /* READY=1: the start, or a reload, is done. */
 enum veer_err notify_ready(void);
@@ -24,8 +24,6 @@ enum veer_err notify_main_pid(void);
 enum veer_err notify_reloading(void);
 /* STOPPING=1: the end has begun. */
 enum veer_err notify_stopping(void);
-/* One line for `systemctl status`; line breaks become blanks, cut at 512 bytes. */
-enum veer_err notify_status(const char *text);
 /* The sign of life for WatchdogSec=; from the thread that knows that the service works. */
 enum veer_err notify_watchdog(void);
 

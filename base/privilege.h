@@ -53,22 +53,24 @@ enum privilege_keep {
 };
 
 /* Look a user up, as who is not to become it. `user` NULL: none. `option` names it in errors. Errors: as below. */
-enum veer_err privilege_look_up(const char *user, const char *option, struct privilege_user *out,
-				struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err privilege_look_up(const char *user, const char *option, struct privilege_user *out,
+						struct veer_diag *diag);
 
 /*
  * Look up who we are to be. Without a group it has its own, with all groups that it is a member of; with one, only that
  * one. Without a user: stay who we are. Errors (diag): VEER_ENOTFOUND, VEER_ELIMIT (a member of too many groups),
  * VEER_EINVAL (a group without a user), VEER_EAUTH (we are not root, and it is another user).
  */
-enum veer_err privilege_find(const struct privilege_names *names, struct privilege_user *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err privilege_find(const struct privilege_names *names, struct privilege_user *out,
+					     struct veer_diag *diag);
 
 /*
  * Make `dir` and its missing parents, 0700 each, the user's; give it an empty one that is there; refuse one that is
  * another's. Nothing is done without a user, or when we are not root. Errors (diag, with the path and what to do):
  * VEER_EAUTH, and as file_make_dirs().
  */
-enum veer_err privilege_give_dir(const char *dir, const struct privilege_user *user, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err privilege_give_dir(const char *dir, const struct privilege_user *user,
+						 struct veer_diag *diag);
 
 /*
  * Become the user, without its saved root, and for ever: only the capabilities of `keep` that we have stay permitted
@@ -77,7 +79,7 @@ enum veer_err privilege_give_dir(const char *dir, const struct privilege_user *u
  * stays root with its capabilities. Our end with our parent's (PR_SET_PDEATHSIG), where it was asked for, stays.
  * Errors (diag): VEER_EAUTH; the program must not go on then.
  */
-enum veer_err privilege_drop(const struct privilege_user *user, unsigned keep, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err privilege_drop(const struct privilege_user *user, unsigned keep, struct veer_diag *diag);
 
 /*
  * From here on the kernel refuses, with EPERM, the system calls that none of our programs needs: executing programs,

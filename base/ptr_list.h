@@ -18,7 +18,7 @@ struct ptr_list {
 };
 
 /* Errors: VEER_ENOMEM: the list stays as it is. */
-enum veer_err ptr_list_add(struct ptr_list *list, void *item);
+VEER_MUST_CHECK enum veer_err ptr_list_add(struct ptr_list *list, void *item);
 /* Take out one that is the same pointer, if there is one; the order changes. */
 void ptr_list_remove(struct ptr_list *list, const void *item);
 /* Free the list, not what it points to; it is empty then. */

@@ -19,19 +19,19 @@ struct queue;
 struct queue *queue_new(size_t limit);
 
 /* Nobody may use the queue any more. Items left in it go to `drop` (NULL: they are forgotten). */
-void queue_free(struct queue **queue, void (*drop)(void *item));
+void queue_free(struct queue **queue_ptr, void (*drop)(void *item));
 
 /*
  * Add an item at the end; never waits. Ownership: the queue takes `item` on success only.
  * Errors: VEER_ELIMIT (full), VEER_ECLOSED.
  */
-enum veer_err queue_push(struct queue *queue, void *item) __attribute__((warn_unused_result));
+VEER_MUST_CHECK enum veer_err queue_push(struct queue *queue, void *item) __attribute__((warn_unused_result));
 
 /*
  * Take the first item, waiting for one at most `timeout_ms` (0: not at all, < 0: for ever).
  * Errors: VEER_ETIMEOUT; VEER_ECLOSED when it is closed and empty.
  */
-enum veer_err queue_pop(struct queue *queue, int64_t timeout_ms, void **item);
+VEER_MUST_CHECK enum veer_err queue_pop(struct queue *queue, int64_t timeout_ms, void **item);
 
 /* No more pushes; those who wait in queue_pop() get what is left, then VEER_ECLOSED. */
 void queue_close(struct queue *queue);

@@ -26,7 +26,7 @@ struct regex;
  * Compile. Ownership: the caller frees `*out` with regex_free(). Errors: VEER_EINVAL (syntax; it says what),
  * VEER_ERANGE (too long, or too large when compiled), VEER_ENOMEM.
  */
-enum veer_err regex_new(const char *text, struct regex **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err regex_new(const char *text, struct regex **out, struct veer_diag *diag);
 void regex_free(struct regex **regex);
 
 /* Does it match anywhere in the `len` bytes at `data`? */

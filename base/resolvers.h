@@ -25,7 +25,8 @@ struct resolvers {
  * Read "ADDR" or "ADDR@PORT" (53 without), or "none" alone. No text at all: is_system.
  * Errors: VEER_EINVAL, VEER_ELIMIT (more than RESOLVERS_MAX); the diag quotes what is wrong.
  */
-enum veer_err resolvers_parse(const char *const *texts, size_t count, struct resolvers *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err resolvers_parse(const char *const *texts, size_t count, struct resolvers *out,
+					      struct veer_diag *diag);
 
 /*
  * Fill `at` with the first nameservers of a file as resolv.conf(5) has them; lines that cannot be used (addresses with

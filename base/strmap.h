@@ -28,7 +28,7 @@ struct strmap {
 void *strmap_get(const struct strmap *map, const void *key, size_t len);
 
 /* Set a key (copied) to a value that is not NULL. Errors: VEER_ENOMEM, the map unchanged. */
-enum veer_err strmap_put(struct strmap *map, const void *key, size_t len, void *value);
+VEER_MUST_CHECK enum veer_err strmap_put(struct strmap *map, const void *key, size_t len, void *value);
 
 /* Remove a key; returns the value it had, or NULL. */
 void *strmap_del(struct strmap *map, const void *key, size_t len);

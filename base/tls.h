@@ -19,13 +19,14 @@ struct ssl_st;        /* SSL */
 struct x509_store_st; /* X509_STORE */
 
 /* Is `pem` a bundle of at least one certificate, and nothing that cannot be read? Errors: VEER_EINVAL (diag). */
-enum veer_err tls_pem_check(const char *pem, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err tls_pem_check(const char *pem, struct veer_diag *diag);
 
 /*
  * Is `key_pem` the key of the first certificate in `cert_pem`? `*not_after_s` becomes when that one ends, in seconds
  * since 1970 (0: it cannot be read). Errors: VEER_EINVAL, with what is wrong.
  */
-enum veer_err tls_pair_check(const char *cert_pem, const char *key_pem, int64_t *not_after_s, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err tls_pair_check(const char *cert_pem, const char *key_pem, int64_t *not_after_s,
+					     struct veer_diag *diag);
 
 struct tls_trust;
 
@@ -38,8 +39,8 @@ void tls_trust_free(struct tls_trust **trust);
  * Borrowed until the next call: who keeps it counts a reference. Blocks on the disk for a file that is not in memory
  * yet. Errors (diag): VEER_EIO (the file cannot be read), VEER_EINVAL, VEER_ENOMEM.
  */
-enum veer_err tls_trust_store(struct tls_trust *trust, const char *ca_file, const char *pem, struct x509_store_st **out,
-			      struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err tls_trust_store(struct tls_trust *trust, const char *ca_file, const char *pem,
+					      struct x509_store_st **out, struct veer_diag *diag);
 
 struct tls_chains;
 

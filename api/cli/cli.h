@@ -53,11 +53,12 @@ void cli_reply_deinit(struct cli_reply *reply);
  * Call the API and wait. `body` NULL: none. A status of 400 or more is VEER_EINVAL with the problem's detail in the
  * diag; the reply is filled all the same. Errors: VEER_EIO (nobody answers: the diag says what to do), VEER_ETIMEOUT.
  */
-enum veer_err cli_call(struct cli *cli, const char *method, const char *path, const char *body, size_t body_len,
-		       const char *content_type, struct cli_reply *reply, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err cli_call(struct cli *cli, const char *method, const char *path, const char *body,
+				       size_t body_len, const char *content_type, struct cli_reply *reply,
+				       struct veer_diag *diag);
 /* The same with JSON; takes `body` (NULL: none). */
-enum veer_err cli_call_json(struct cli *cli, const char *method, const char *path, json_t *body,
-			    struct cli_reply *reply, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err cli_call_json(struct cli *cli, const char *method, const char *path, json_t *body,
+					    struct cli_reply *reply, struct veer_diag *diag);
 
 /* Print "veer: DIAG" on stderr; returns CLI_FAILED. */
 int cli_fail(const struct veer_diag *diag);

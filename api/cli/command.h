@@ -41,12 +41,13 @@ struct cli_command {
 int cli_command_run(const struct cli_command *command, int argc, char *argv[], int first);
 
 /* cli_call_json() for a path that was put together; takes `path` and `body`. */
-enum veer_err cli_call_path(struct cli *cli, const char *method, struct buf *path, json_t *body,
-			    struct cli_reply *reply, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err cli_call_path(struct cli *cli, const char *method, struct buf *path, json_t *body,
+					    struct cli_reply *reply, struct veer_diag *diag);
 /* "/v1/zones/ZONE/WHAT" into `out`, which is initialized; the zone with its final dot. */
 void cli_zone_path(struct buf *out, const char *zone, const char *what);
 /* GET all pages of a list: the reply's JSON is one array of their items. `path` is without a query. */
-enum veer_err cli_call_pages(struct cli *cli, const char *path, struct cli_reply *reply, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err cli_call_pages(struct cli *cli, const char *path, struct cli_reply *reply,
+					     struct veer_diag *diag);
 /* From now on the reply's JSON is only this member of what it was; NULL when there is none. */
 void cli_reply_pick(struct cli_reply *reply, const char *key);
 /* The values of a repeatable option as an array of strings. The caller's. */

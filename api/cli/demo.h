@@ -29,7 +29,7 @@ struct demo_ports {
 	uint16_t site; /* 8080 */
 };
 /* Errors: VEER_EINVAL: one of the variables is no port; the diag says which. */
-enum veer_err demo_ports_read(struct demo_ports *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err demo_ports_read(struct demo_ports *out, struct veer_diag *diag);
 
 /* The directory of the demonstration, beside this program, with `rest` ("" or "/…") appended. */
 void demo_path(const char *rest, char out[DEMO_PATH_SIZE]);
@@ -38,7 +38,7 @@ void demo_path(const char *rest, char out[DEMO_PATH_SIZE]);
 const struct demo_site *demo_site_find(const char *name);
 
 /* Start the site's server in the background, unless it runs. Errors: VEER_EIO. */
-enum veer_err demo_site_start(const struct demo_site *site, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err demo_site_start(const struct demo_site *site, struct veer_diag *diag);
 /* End it and wait until it is gone. Fine when it does not run. Errors: VEER_ETIMEOUT. */
 enum veer_err demo_site_stop(const struct demo_site *site, struct veer_diag *diag);
 

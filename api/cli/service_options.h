@@ -19,15 +19,16 @@ struct service_section {
 };
 
 /* Of a program that cannot be asked: only what is required, anything else is taken as it is. Errors: VEER_ENOMEM. */
-enum veer_err service_options_open(const struct service_section *section, struct arena *arena,
-				   struct config_schema *out);
+VEER_MUST_CHECK enum veer_err service_options_open(const struct service_section *section, struct arena *arena,
+						   struct config_schema *out);
 
 /*
  * Ask the program in `directory` for its table. `*out` and what it points to live in `arena`. A program has 10 s for
  * its answer, of at most 256 KiB. Errors (diag): VEER_EIO, VEER_ETIMEOUT, VEER_EINVAL (it is another program),
  * VEER_ENOMEM.
  */
-enum veer_err service_options_ask(const char *directory, const struct service_section *section, struct arena *arena,
-				  struct config_schema *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err service_options_ask(const char *directory, const struct service_section *section,
+						  struct arena *arena, struct config_schema *out,
+						  struct veer_diag *diag);
 
 #endif

@@ -349,14 +349,14 @@ static enum veer_err find_needs(const struct supervisor *s, struct child *c, con
 	return VEER_OK;
 }
 
-enum veer_err supervisor_add(struct supervisor *s, const struct supervise_spec *spec)
+enum veer_err supervisor_add(struct supervisor *supervisor, const struct supervise_spec *spec)
 {
-	if (s->count == SUPERVISE_CHILDREN_MAX)
+	if (supervisor->count == SUPERVISE_CHILDREN_MAX)
 		return VEER_ELIMIT;
 	struct child *c = calloc(1, sizeof *c);
 	if (c == NULL)
 		return VEER_ENOMEM;
-	c->supervisor = s;
+	c->supervisor = supervisor;
 	c->pidfd = -1;
 	c->is_once = spec->is_once;
 	c->outlives = spec->outlives;
@@ -364,29 +364,29 @@ enum veer_err supervisor_add(struct supervisor *s, const struct supervise_spec *
 	c->log_path = spec->log_path != NULL ? strdup(spec->log_path) : NULL;
 	bool has_memory =
 		c->name != NULL && copy_argv(c, spec->argv) && (spec->log_path == NULL || c->log_path != NULL);
-	enum veer_err err = has_memory ? find_needs(s, c, spec->needs) : VEER_ENOMEM;
+	enum veer_err err = has_memory ? find_needs(supervisor, c, spec->needs) : VEER_ENOMEM;
 	if (err != VEER_OK) {
 		child_free(c);
 		return err;
 	}
-	s->children[s->count++] = c;
+	supervisor->children[supervisor->count++] = c;
 	return VEER_OK;
 }
 
-void supervisor_start(struct supervisor *s, void (*on_ready)(void *ctx), void *ctx)
+void supervisor_start(struct supervisor *supervisor, void (*on_ready)(void *ctx), void *ctx)
 {
-	s->on_ready = on_ready;
-	s->ctx = ctx;
-	s->is_started = true;
-	start_all(s);
-	look(s);
+	supervisor->on_ready = on_ready;
+	supervisor->ctx = ctx;
+	supervisor->is_started = true;
+	start_all(supervisor);
+	look(supervisor);
 }
 
-void supervisor_signal(struct supervisor *s, int signal_number)
+void supervisor_signal(struct supervisor *supervisor, int signal_number)
 {
-	for (size_t i = 0; i < s->count; i++)
-		if (s->children[i]->pid > 0)
-			(void)kill(s->children[i]->pid, signal_number);
+	for (size_t i = 0; i < supervisor->count; i++)
+		if (supervisor->children[i]->pid > 0)
+			(void)kill(supervisor->children[i]->pid, signal_number);
 }
 
 /* Wait for all until `due_ms`; true when all have ended. */

@@ -38,12 +38,12 @@ struct supervise_spec {
  * A supervisor that has locked the directory `dir`, if that can be locked. Errors: VEER_EBUSY (another one has it),
  * VEER_EIO and the like.
  */
-enum veer_err supervisor_new(struct loop *loop, struct logger *log, const char *dir, struct supervisor **out,
-			     struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err supervisor_new(struct loop *loop, struct logger *log, const char *dir,
+					     struct supervisor **out, struct veer_diag *diag);
 
 /* Add a child; it is started by the loop. Errors: VEER_ELIMIT, VEER_ENOMEM, VEER_ENOTFOUND (a need that was not added
  * before). */
-enum veer_err supervisor_add(struct supervisor *supervisor, const struct supervise_spec *spec);
+VEER_MUST_CHECK enum veer_err supervisor_add(struct supervisor *supervisor, const struct supervise_spec *spec);
 
 /* Start; `on_ready` is called once, when all children are ready and all steps done. */
 void supervisor_start(struct supervisor *supervisor, void (*on_ready)(void *ctx), void *ctx);

@@ -15,18 +15,18 @@ struct table {
 	size_t count, size;
 };
 
-void table_row(struct table *t, const char *const *cells)
+void table_row(struct table *table, const char *const *cells)
 {
-	if (t->count == t->size) {
-		size_t size = t->size > 0 ? 2 * t->size : 16;
-		struct row *rows = reallocarray(t->rows, size, sizeof *rows);
+	if (table->count == table->size) {
+		size_t size = table->size > 0 ? 2 * table->size : 16;
+		struct row *rows = reallocarray(table->rows, size, sizeof *rows);
 		if (rows == NULL)
 			return;
-		t->rows = rows;
-		t->size = size;
+		table->rows = rows;
+		table->size = size;
 	}
-	struct row *row = &t->rows[t->count++];
-	for (size_t i = 0; i < t->columns; i++) {
+	struct row *row = &table->rows[table->count++];
+	for (size_t i = 0; i < table->columns; i++) {
 		(void)snprintf(row->cells[i], TABLE_CELL_MAX, "%s", cells[i] != NULL ? cells[i] : "");
 		for (char *p = row->cells[i]; *p != '\0'; p++)
 			if (iscntrl((unsigned char)*p))
@@ -44,26 +44,26 @@ struct table *table_new(const char *const *headings, size_t count)
 	return t;
 }
 
-void table_print(const struct table *t, FILE *out)
+void table_print(const struct table *table, FILE *out)
 {
 	size_t widths[TABLE_COLUMNS_MAX] = {0};
-	for (size_t r = 0; r < t->count; r++)
-		for (size_t i = 0; i < t->columns; i++)
-			if (strlen(t->rows[r].cells[i]) > widths[i])
-				widths[i] = strlen(t->rows[r].cells[i]);
-	for (size_t r = 0; r < t->count; r++) {
-		for (size_t i = 0; i < t->columns; i++)
-			(void)fprintf(out, "%s%-*s", i > 0 ? "  " : "", i + 1 < t->columns ? (int)widths[i] : 0,
-				      t->rows[r].cells[i]);
+	for (size_t r = 0; r < table->count; r++)
+		for (size_t i = 0; i < table->columns; i++)
+			if (strlen(table->rows[r].cells[i]) > widths[i])
+				widths[i] = strlen(table->rows[r].cells[i]);
+	for (size_t r = 0; r < table->count; r++) {
+		for (size_t i = 0; i < table->columns; i++)
+			(void)fprintf(out, "%s%-*s", i > 0 ? "  " : "", i + 1 < table->columns ? (int)widths[i] : 0,
+				      table->rows[r].cells[i]);
 		(void)fputc('\n', out);
 	}
 }
 
-void table_free(struct table **t)
+void table_free(struct table **table)
 {
-	if (*t == NULL)
+	if (*table == NULL)
 		return;
-	free((*t)->rows);
-	free(*t);
-	*t = NULL;
+	free((*table)->rows);
+	free(*table);
+	*table = NULL;
 }

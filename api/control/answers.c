@@ -233,15 +233,15 @@ static void *answers_main(void *ctx)
 	return NULL;
 }
 
-void answers_count(struct answers *a, uint64_t counts[ANSWERS_STATES])
+void answers_count(struct answers *answers, uint64_t counts[ANSWERS_STATES])
 {
 	size_t at = 0;
 	memset(counts, 0, ANSWERS_STATES * sizeof *counts);
-	(void)pthread_mutex_lock(&a->lock);
-	answers_look(a);
-	for (const struct policy_state *p; (p = strmap_next(&a->policies, &at)) != NULL;)
+	(void)pthread_mutex_lock(&answers->lock);
+	answers_look(answers);
+	for (const struct policy_state *p; (p = strmap_next(&answers->policies, &at)) != NULL;)
 		counts[p->state]++;
-	(void)pthread_mutex_unlock(&a->lock);
+	(void)pthread_mutex_unlock(&answers->lock);
 }
 
 /* --- interface -------------------------------------------------------------------------------------------- */

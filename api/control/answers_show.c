@@ -99,21 +99,22 @@ static int by_name(const void *left, const void *right)
 	return strcmp((*a)->name, (*b)->name);
 }
 
-json_t *answers_abnormal(struct answers *a, size_t max)
+json_t *answers_abnormal(struct answers *answers, size_t max)
 {
 	json_t *list = json_array();
 	size_t at = 0, count = 0;
-	(void)pthread_mutex_lock(&a->lock);
-	answers_look(a); /* whoever has just seen a verdict sees what comes of it */
-	const struct policy_state **found = calloc(a->policies.count + 1, sizeof *found);
-	for (const struct policy_state *p; found != NULL && !a->failed && (p = strmap_next(&a->policies, &at)) != NULL;)
+	(void)pthread_mutex_lock(&answers->lock);
+	answers_look(answers); /* whoever has just seen a verdict sees what comes of it */
+	const struct policy_state **found = calloc(answers->policies.count + 1, sizeof *found);
+	for (const struct policy_state *p;
+	     found != NULL && !answers->failed && (p = strmap_next(&answers->policies, &at)) != NULL;)
 		if (p->state != ANSWERS_NORMAL)
 			found[count++] = p;
 	if (found != NULL)
 		qsort(found, count, sizeof(struct policy_state *), by_name);
 	for (size_t i = 0; i < count && i < max; i++)
-		(void)json_array_append_new(list, policy_json(a, found[i]));
-	(void)pthread_mutex_unlock(&a->lock);
+		(void)json_array_append_new(list, policy_json(answers, found[i]));
+	(void)pthread_mutex_unlock(&answers->lock);
 	free(found);
 	return list;
 }
@@ -176,7 +177,7 @@ static void search_policies(const struct answers *a, const struct search *wanted
 	}
 }
 
-json_t *answers_with(struct answers *a, const char *endpoint)
+json_t *answers_with(struct answers *answers, const char *endpoint)
 {
 	char pool[MODEL_NAME_MAX + 1];
 	size_t len = strcspn(endpoint, "/");
@@ -186,12 +187,12 @@ json_t *answers_with(struct answers *a, const char *endpoint)
 	memcpy(pool, endpoint, len);
 	pool[len] = '\0';
 	struct address_of address = {.name = endpoint + len + 1};
-	(void)directory_get(a->directory, MODEL_KIND_POOL, pool, take_address, &address);
+	(void)directory_get(answers->directory, MODEL_KIND_POOL, pool, take_address, &address);
 	const struct search wanted = {.pool = pool, .name = address.name, .address = address.address};
-	(void)pthread_mutex_lock(&a->lock);
-	answers_look(a);
-	if (!a->failed)
-		search_policies(a, &wanted, list);
-	(void)pthread_mutex_unlock(&a->lock);
+	(void)pthread_mutex_lock(&answers->lock);
+	answers_look(answers);
+	if (!answers->failed)
+		search_policies(answers, &wanted, list);
+	(void)pthread_mutex_unlock(&answers->lock);
 	return list;
 }

@@ -171,14 +171,14 @@ void assignment_hub_remove(struct assignment_hub *hub, const char *agent)
 	(void)pthread_mutex_unlock(&hub->lock);
 }
 
-void assignment_hub_confirm(struct assignment_hub *hub, const char *agent, const char *text)
+void assignment_hub_confirm(struct assignment_hub *hub, const char *agent, const char *line)
 {
 	(void)pthread_mutex_lock(&hub->lock);
 	const struct agent_entry *a = find(hub, agent);
 	for (struct assignment_stream *s = hub->streams; a != NULL && s != NULL; s = s->next) {
 		if (s->agent != a)
 			continue;
-		buf_puts(&s->small, text); /* whole or not at all: a confirm that is lost only costs time */
+		buf_puts(&s->small, line); /* whole or not at all: a confirm that is lost only costs time */
 		s->small.failed = false;
 		api_stream_wake(s->stream);
 	}
@@ -219,7 +219,6 @@ static ssize_t send_line(struct assignment_stream *s, char *out, size_t size)
 
 static ssize_t pull_step(struct assignment_stream *s, char *out, size_t size)
 {
-	static const char heartbeat[] = "{\"type\":\"heartbeat\"}\n";
 	if (s->agent->is_removed)
 		return -1;
 	if (s->sending != NULL)
@@ -233,7 +232,7 @@ static ssize_t pull_step(struct assignment_stream *s, char *out, size_t size)
 		return send_line(s, out, size);
 	}
 	if (veer_clock_monotonic_ms(veer_clock_system()) - s->sent_ms >= HEARTBEAT_MS) {
-		buf_puts(&s->small, heartbeat);
+		buf_puts(&s->small, ASSIGN_HEARTBEAT_LINE);
 		return send_small(s, out, size);
 	}
 	return 0;

@@ -27,10 +27,11 @@ struct assignment_hub *assignment_hub_new(const char *store_id);
 void assignment_hub_free(struct assignment_hub **hub);
 
 /*
- * Put the line (with its newline) of so many items in force for the agent and send it. Takes `line` (malloc). Errors:
+ * Put the line (with its newline) of so many items in force for the agent and send it. Takes `text` (malloc). Errors:
  * VEER_ENOMEM.
  */
-enum veer_err assignment_hub_set(struct assignment_hub *hub, const char *agent, char *line, size_t len, uint32_t items);
+VEER_MUST_CHECK enum veer_err assignment_hub_set(struct assignment_hub *hub, const char *agent, char *text, size_t len,
+						 uint32_t items);
 /*
  * How many items a report of this agent may have: as many as are in force, or were before them, since a report may be
  * under way when they change. False when nothing is in force yet.

@@ -118,24 +118,24 @@ enum veer_err change(struct control *control, const struct change *wished, struc
 /* --- for the nouns ---------------------------------------------------------------------------------------------- */
 
 /* Add one operation; what it points to lives in the arena, or in the wish. Errors: VEER_ERANGE (too many). */
-enum veer_err change_add(struct change_draft *draft, struct store_op op);
+VEER_MUST_CHECK enum veer_err change_add(struct change_draft *draft, struct store_op op);
 /* The same for a put of `value` (taken; NULL: VEER_ENOMEM) as text in the arena. */
-enum veer_err change_add_json(struct change_draft *draft, enum model_kind kind, const char *key, json_t *value,
-			      int64_t expect);
+VEER_MUST_CHECK enum veer_err change_add_json(struct change_draft *draft, enum model_kind kind, const char *key,
+					      json_t *value, int64_t expect);
 /* Say what is in the way. Returns `err`. */
-enum veer_err change_refuse(struct change_draft *draft, enum veer_err err, enum change_problem problem, const char *fmt,
-			    ...) __attribute__((format(printf, 4, 5)));
+VEER_MUST_CHECK enum veer_err change_refuse(struct change_draft *draft, enum veer_err err, enum change_problem problem,
+					    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* The same of an object that is not there. Returns VEER_ENOTFOUND. */
-enum veer_err change_refuse_missing(struct change_draft *draft, enum model_kind kind, const char *key);
+VEER_MUST_CHECK enum veer_err change_refuse_missing(struct change_draft *draft, enum model_kind kind, const char *key);
 /*
  * Does the precondition hold of an object at `current` (0: it is not there)? Notes it as result.before; `*expect` is
  * for the operation. Errors: VEER_ECONFLICT with CHANGE_PRECONDITION.
  */
-enum veer_err change_meets(struct change_draft *draft, int64_t current, int64_t *expect);
+VEER_MUST_CHECK enum veer_err change_meets(struct change_draft *draft, int64_t current, int64_t *expect);
 /* May the principal touch, or change, the object of this name, or what concerns all? Errors: VEER_EAUTH. */
-enum veer_err change_may_touch(struct change_draft *draft, enum token_limit limit, const char *name);
-enum veer_err change_may_change(struct change_draft *draft, enum token_limit limit, const char *name);
-enum veer_err change_may_change_all(struct change_draft *draft);
+VEER_MUST_CHECK enum veer_err change_may_touch(struct change_draft *draft, enum token_limit limit, const char *name);
+VEER_MUST_CHECK enum veer_err change_may_change(struct change_draft *draft, enum token_limit limit, const char *name);
+VEER_MUST_CHECK enum veer_err change_may_change_all(struct change_draft *draft);
 
 /* --- for the control plane's own upkeep --------------------------------------------------------------------------- */
 

@@ -13,9 +13,10 @@
  * Are the parts of a calculated check there, and would none be calculated in a loop or too deep, and no pool have more
  * checks and parts than VERDICT_ITEMS_MAX? Errors: VEER_EINVAL with the place in the diag, VEER_ENOMEM.
  */
-enum veer_err check_parts_judge(struct directory *directory, const struct model_check *check, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err check_parts_judge(struct directory *directory, const struct model_check *check,
+						struct veer_diag *diag);
 /* Are the pool's checks, with the parts of calculated ones, no more than VERDICT_ITEMS_MAX? Errors: the same. */
-enum veer_err check_parts_judge_pool(struct directory *directory, const struct model_pool *pool,
-				     struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err check_parts_judge_pool(struct directory *directory, const struct model_pool *pool,
+						     struct veer_diag *diag);
 
 #endif

@@ -61,23 +61,24 @@ void controller_free(struct controller **controller)
 	*controller = NULL;
 }
 
-void controller_model_changed(struct controller *c)
+void controller_model_changed(struct controller *controller)
 {
-	controller_inbox_changed(&c->inbox, CONTROLLER_MODEL_CHANGED);
-	controller_chores_changed(&c->chores);
+	controller_inbox_changed(&controller->inbox, CONTROLLER_MODEL_CHANGED);
+	controller_chores_changed(&controller->chores);
 }
 
-void controller_overrides_changed(struct controller *c)
+void controller_overrides_changed(struct controller *controller)
 {
-	controller_inbox_changed(&c->inbox, CONTROLLER_OVERRIDES_CHANGED);
-	controller_chores_changed(&c->chores);
+	controller_inbox_changed(&controller->inbox, CONTROLLER_OVERRIDES_CHANGED);
+	controller_chores_changed(&controller->chores);
 }
 
-enum veer_err controller_report(struct controller *c, const char *agent, struct report *report, struct arena *arena)
+enum veer_err controller_report(struct controller *controller, const char *agent, struct report *report,
+				struct arena *arena)
 {
 	struct controller_item *item = NULL;
 	enum veer_err err = VEER_OK;
-	if (report->assignment_revision != atomic_load(&c->engine.published.assignment_revision))
+	if (report->assignment_revision != atomic_load(&controller->engine.published.assignment_revision))
 		err = VEER_ECONFLICT;
 	else if ((item = calloc(1, sizeof *item)) == NULL)
 		err = VEER_ENOMEM;
@@ -86,19 +87,19 @@ enum veer_err controller_report(struct controller *c, const char *agent, struct 
 		(void)snprintf(item->agent, sizeof item->agent, "%s", agent);
 		item->report = *report;
 		item->arena = arena;
-		err = controller_inbox_push(&c->inbox, item);
+		err = controller_inbox_push(&controller->inbox, item);
 	}
 	if (err != VEER_OK) {
 		free(item);
 		arena_free(&arena);
-		atomic_fetch_add(&c->reports_refused, 1);
+		atomic_fetch_add(&controller->reports_refused, 1);
 	}
 	return err;
 }
 
-json_t *controller_blocked(struct controller *c)
+json_t *controller_blocked(struct controller *controller)
 {
-	struct controller_chores *chores = &c->chores;
+	struct controller_chores *chores = &controller->chores;
 	json_t *list = json_array();
 	(void)pthread_mutex_lock(&chores->lock);
 	for (size_t i = 0; i < chores->block_count; i++)
@@ -108,13 +109,13 @@ json_t *controller_blocked(struct controller *c)
 	return list;
 }
 
-void controller_stats_read(struct controller *c, struct controller_stats *out)
+void controller_stats_read(struct controller *controller, struct controller_stats *out)
 {
 	struct election_term term;
-	struct controller_published *published = &c->engine.published;
-	(void)election_read(&c->election, &term);
+	struct controller_published *published = &controller->engine.published;
+	(void)election_read(&controller->election, &term);
 	out->reports = atomic_load(&published->reports);
-	out->reports_refused = atomic_load(&published->reports_refused) + atomic_load(&c->reports_refused);
+	out->reports_refused = atomic_load(&published->reports_refused) + atomic_load(&controller->reports_refused);
 	out->transitions = atomic_load(&published->transitions);
 	out->commits_failed = atomic_load(&published->commits_failed);
 	out->confirms = atomic_load(&published->confirms);

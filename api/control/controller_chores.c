@@ -118,7 +118,7 @@ bool controller_chores_init(struct controller_chores *chores, const struct contr
 
 bool controller_chores_start(struct controller_chores *chores)
 {
-	atomic_store(&chores->is_dirty, true);
+	controller_chores_changed(chores); /* the first turn is at once */
 	chores->has_thread = pthread_create(&chores->thread, NULL, chores_main, chores) == 0;
 	return chores->has_thread;
 }

@@ -64,40 +64,41 @@ static enum veer_err ask(struct controller *c, struct controller_request *reques
 	return is_answered ? VEER_OK : VEER_ETIMEOUT;
 }
 
-json_t *controller_status(struct controller *c, const char *endpoint)
+json_t *controller_status(struct controller *controller, const char *endpoint)
 {
 	json_t *answer = NULL;
 	struct controller_request *request = request_new(CONTROLLER_ASK_VIEW);
 	if (request == NULL)
 		return NULL;
 	(void)snprintf(request->endpoint, sizeof request->endpoint, "%s", endpoint != NULL ? endpoint : "");
-	if (ask(c, request) == VEER_OK && request->view != NULL)
+	if (ask(controller, request) == VEER_OK && request->view != NULL)
 		answer = controller_view_json(request->view);
 	controller_request_release(request);
 	return answer;
 }
 
-enum veer_err controller_push_state(struct controller *c, const char *endpoint, const struct controller_push *push)
+enum veer_err controller_push_state(struct controller *controller, const char *endpoint,
+				    const struct controller_push *push)
 {
 	struct controller_request *request = request_new(CONTROLLER_ASK_PUSH);
 	if (request == NULL)
 		return VEER_ENOMEM;
 	(void)snprintf(request->endpoint, sizeof request->endpoint, "%s", endpoint);
 	request->push = *push;
-	enum veer_err err = ask(c, request);
+	enum veer_err err = ask(controller, request);
 	if (err == VEER_OK)
 		err = request->err;
 	controller_request_release(request);
 	return err;
 }
 
-bool controller_counts_read(struct controller *c, struct controller_counts *out)
+bool controller_counts_read(struct controller *controller, struct controller_counts *out)
 {
 	struct controller_request *request = request_new(CONTROLLER_ASK_COUNTS);
 	*out = (struct controller_counts){0};
 	if (request == NULL)
 		return false;
-	bool is_answered = ask(c, request) == VEER_OK;
+	bool is_answered = ask(controller, request) == VEER_OK;
 	if (is_answered)
 		*out = request->counts;
 	controller_request_release(request);

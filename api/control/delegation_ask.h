@@ -27,15 +27,15 @@ struct delegation_asker {
  * Errors: VEER_ETIMEOUT, VEER_ECLOSED (interrupted), VEER_EIO (refused, or unreachable), VEER_ECORRUPT (a reply over
  * TCP that cannot be read), VEER_ENOMEM.
  */
-enum veer_err delegation_ask(const struct delegation_asker *asker, const struct veer_listen *server,
-			     const struct delegation_question *question, struct delegation_reply *out);
+VEER_MUST_CHECK enum veer_err delegation_ask(const struct delegation_asker *asker, const struct veer_listen *server,
+					     const struct delegation_question *question, struct delegation_reply *out);
 
 /*
  * Ask resolvers, one after the other, until one says that there is such a name, or that there is none; at most
  * DELEGATION_TRIES rounds. That one comes first from then on, so that the others' silence is waited for once. Errors:
  * those of delegation_ask(); VEER_EINVAL (none did, and some answered otherwise: `out->rcode`).
  */
-enum veer_err delegation_resolve(const struct delegation_asker *asker, struct resolvers *resolvers, const uint8_t *name,
-				 uint16_t type, struct delegation_reply *out);
+VEER_MUST_CHECK enum veer_err delegation_resolve(const struct delegation_asker *asker, struct resolvers *resolvers,
+						 const uint8_t *name, uint16_t type, struct delegation_reply *out);
 
 #endif

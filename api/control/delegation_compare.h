@@ -14,12 +14,12 @@ struct delegation_outcome {
 };
 
 /*
- * Compare. `zone` is absolute, as in keys; `interrupt_fd` as in struct delegation_asker; `out` is filled anew. Blocks
+ * Compare. `text` is absolute, as in keys; `interrupt_fd` as in struct delegation_asker; `out` is filled anew. Blocks
  * on the store and the network, there for DELEGATION_FIND_MS at most. Errors: VEER_ETIMEOUT (no resolver answers; there
  * is a result all the same), VEER_ECLOSED (interrupted), VEER_ENOTFOUND (there is no such zone), those of the store,
  * VEER_ENOMEM.
  */
-enum veer_err delegation_compare(struct control *control, const struct resolvers *resolvers, int interrupt_fd,
-				 const char *zone, struct delegation_outcome *out);
+VEER_MUST_CHECK enum veer_err delegation_compare(struct control *control, const struct resolvers *resolvers,
+						 int interrupt_fd, const char *text, struct delegation_outcome *out);
 
 #endif

@@ -18,8 +18,8 @@
  * Errors: VEER_ETIMEOUT (no resolver has answered at all, and `out->why` says so), VEER_ECLOSED (interrupted),
  * VEER_ENOMEM.
  */
-enum veer_err delegation_parent_ask(const struct resolvers *resolvers, int interrupt_fd, const uint8_t *zone,
-				    struct delegation_parent *out);
+VEER_MUST_CHECK enum veer_err delegation_parent_ask(const struct resolvers *resolvers, int interrupt_fd,
+						    const uint8_t *zone, struct delegation_parent *out);
 
 /* What a reply to "NS of the zone", from a server of the parent, says: fills server->result, rcode and set. */
 void delegation_server_take(const uint8_t *zone, const struct delegation_reply *reply,

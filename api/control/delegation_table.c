@@ -15,9 +15,9 @@ static uint32_t hash(const char *text)
 	return h;
 }
 
-struct delegation_entry *delegation_table_find(const struct delegation_table *t, const char *zone)
+struct delegation_entry *delegation_table_find(const struct delegation_table *table, const char *zone)
 {
-	return strmap_get(&t->zones, zone, strlen(zone));
+	return strmap_get(&table->zones, zone, strlen(zone));
 }
 
 /* --- the heap ----------------------------------------------------------------------------------------------- */
@@ -87,42 +87,42 @@ static struct delegation_entry *add(struct delegation_table *t, const char *zone
 	return entry;
 }
 
-struct delegation_entry *delegation_table_want(struct delegation_table *t, const char *zone, int64_t due_ms)
+struct delegation_entry *delegation_table_want(struct delegation_table *table, const char *zone, int64_t due_ms)
 {
-	struct delegation_entry *entry = delegation_table_find(t, zone);
+	struct delegation_entry *entry = delegation_table_find(table, zone);
 	if (entry == NULL)
-		return add(t, zone, due_ms);
+		return add(table, zone, due_ms);
 	if (entry->due_ms > due_ms)
-		delegation_table_set_due(t, entry, due_ms);
+		delegation_table_set_due(table, entry, due_ms);
 	return entry;
 }
 
-void delegation_table_forget(struct delegation_table *t, const char *zone)
+void delegation_table_forget(struct delegation_table *table, const char *zone)
 {
-	struct delegation_entry *entry = strmap_del(&t->zones, zone, strlen(zone));
+	struct delegation_entry *entry = strmap_del(&table->zones, zone, strlen(zone));
 	if (entry == NULL)
 		return;
-	struct delegation_entry *last = t->heap[--t->count];
+	struct delegation_entry *last = table->heap[--table->count];
 	if (last != entry) {
-		put(t, entry->place, last);
-		settle(t, last);
+		put(table, entry->place, last);
+		settle(table, last);
 	}
-	t->counts[entry->state]--;
+	table->counts[entry->state]--;
 	free_entry(entry);
 }
 
-struct delegation_entry *delegation_table_first(const struct delegation_table *t)
+struct delegation_entry *delegation_table_first(const struct delegation_table *table)
 {
-	return t->count > 0 ? t->heap[0] : NULL;
+	return table->count > 0 ? table->heap[0] : NULL;
 }
 
-void delegation_table_set_due(struct delegation_table *t, struct delegation_entry *entry, int64_t due_ms)
+void delegation_table_set_due(struct delegation_table *table, struct delegation_entry *entry, int64_t due_ms)
 {
 	entry->due_ms = due_ms;
-	settle(t, entry);
+	settle(table, entry);
 }
 
-void delegation_table_set_result(struct delegation_table *t, struct delegation_entry *entry,
+void delegation_table_set_result(struct delegation_table *table, struct delegation_entry *entry,
 				 enum delegation_state state, char *result, int64_t now_ms)
 {
 	int64_t place_ms = hash(entry->zone) % DELEGATION_INTERVAL_MS;
@@ -130,13 +130,13 @@ void delegation_table_set_result(struct delegation_table *t, struct delegation_e
 		(place_ms - now_ms % DELEGATION_INTERVAL_MS + DELEGATION_INTERVAL_MS) % DELEGATION_INTERVAL_MS;
 	if (until_ms < SOONEST_MS)
 		until_ms += DELEGATION_INTERVAL_MS;
-	t->counts[entry->state]--;
-	t->counts[state]++;
+	table->counts[entry->state]--;
+	table->counts[state]++;
 	entry->state = state;
 	free(entry->result);
 	entry->result = result;
 	if (entry->due_ms > now_ms + until_ms)
-		delegation_table_set_due(t, entry, now_ms + until_ms);
+		delegation_table_set_due(table, entry, now_ms + until_ms);
 }
 
 static int by_zone(const void *left, const void *right)
@@ -161,15 +161,15 @@ static bool is_bad(const struct delegation_entry *entry)
 	return entry->state == DELEGATION_DIFFERS || entry->state == DELEGATION_MISSING;
 }
 
-json_t *delegation_table_bad(const struct delegation_table *t, size_t max)
+json_t *delegation_table_bad(const struct delegation_table *table, size_t max)
 {
 	json_t *list = json_array();
 	size_t count = 0;
-	size_t bad = t->counts[DELEGATION_DIFFERS] + t->counts[DELEGATION_MISSING];
+	size_t bad = table->counts[DELEGATION_DIFFERS] + table->counts[DELEGATION_MISSING];
 	const struct delegation_entry **found = bad > 0 ? calloc(bad, sizeof *found) : NULL;
-	for (size_t i = 0; found != NULL && i < t->count && count < bad; i++)
-		if (is_bad(t->heap[i]))
-			found[count++] = t->heap[i];
+	for (size_t i = 0; found != NULL && i < table->count && count < bad; i++)
+		if (is_bad(table->heap[i]))
+			found[count++] = table->heap[i];
 	if (found != NULL)
 		qsort(found, count, sizeof(struct delegation_entry *), by_zone);
 	for (size_t i = 0; i < count && i < max; i++)
@@ -178,11 +178,11 @@ json_t *delegation_table_bad(const struct delegation_table *t, size_t max)
 	return list;
 }
 
-void delegation_table_free(struct delegation_table *t)
+void delegation_table_free(struct delegation_table *table)
 {
-	for (size_t i = 0; i < t->count; i++)
-		free_entry(t->heap[i]);
-	free(t->heap);
-	strmap_free(&t->zones);
-	*t = (struct delegation_table){.count = 0};
+	for (size_t i = 0; i < table->count; i++)
+		free_entry(table->heap[i]);
+	free(table->heap);
+	strmap_free(&table->zones);
+	*table = (struct delegation_table){.count = 0};
 }

@@ -10,6 +10,7 @@
  * The NS RRset of the zone's apex, and the addresses of those name servers that are within the zone. What is not there,
  * or cannot be read, is left out. Blocks on the store. Errors: VEER_EIO, VEER_ENOMEM.
  */
-enum veer_err delegation_zone_read(struct control *control, const struct zone_ref *zone, struct delegation_set *out);
+VEER_MUST_CHECK enum veer_err delegation_zone_read(struct control *control, const struct zone_ref *zone,
+						   struct delegation_set *out);
 
 #endif

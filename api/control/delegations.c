@@ -258,13 +258,13 @@ struct delegations *delegations_new(struct control *control, const struct resolv
 	return d;
 }
 
-void delegations_stop(struct delegations *d)
+void delegations_stop(struct delegations *delegations)
 {
-	(void)pthread_mutex_lock(&d->lock);
-	d->is_stopping = true;
-	(void)pthread_cond_broadcast(&d->done);
-	(void)pthread_mutex_unlock(&d->lock);
-	wake(d);
+	(void)pthread_mutex_lock(&delegations->lock);
+	delegations->is_stopping = true;
+	(void)pthread_cond_broadcast(&delegations->done);
+	(void)pthread_mutex_unlock(&delegations->lock);
+	wake(delegations);
 }
 
 void delegations_free(struct delegations **delegations)
@@ -330,53 +330,56 @@ static enum veer_err await(struct delegations *d, char **result)
 	return err;
 }
 
-enum veer_err delegations_compare(struct delegations *d, const char *zone, char **result)
+enum veer_err delegations_compare(struct delegations *delegations, const char *zone, char **result)
 {
-	if (!d->has_thread) {
-		*result = delegations_last(d, zone);
+	if (!delegations->has_thread) {
+		*result = delegations_last(delegations, zone);
 		return *result != NULL ? VEER_OK : VEER_ENOMEM;
 	}
-	(void)pthread_mutex_lock(&d->lock);
-	enum veer_err err = d->is_stopping ? VEER_ECLOSED : d->wish.state != WISH_NONE ? VEER_EBUSY : VEER_OK;
+	(void)pthread_mutex_lock(&delegations->lock);
+	enum veer_err err = delegations->is_stopping               ? VEER_ECLOSED
+			    : delegations->wish.state != WISH_NONE ? VEER_EBUSY
+								   : VEER_OK;
 	if (err == VEER_OK) {
-		d->wish = (struct wish){.state = WISH_WANTED};
-		(void)snprintf(d->wish.zone, sizeof d->wish.zone, "%s", zone);
-		wake(d);
-		err = await(d, result);
+		delegations->wish = (struct wish){.state = WISH_WANTED};
+		(void)snprintf(delegations->wish.zone, sizeof delegations->wish.zone, "%s", zone);
+		wake(delegations);
+		err = await(delegations, result);
 	}
-	(void)pthread_mutex_unlock(&d->lock);
+	(void)pthread_mutex_unlock(&delegations->lock);
 	return err;
 }
 
-char *delegations_last(struct delegations *d, const char *zone)
+char *delegations_last(struct delegations *delegations, const char *zone)
 {
-	(void)pthread_mutex_lock(&d->lock);
-	const struct delegation_entry *entry = delegation_table_find(&d->table, zone);
+	(void)pthread_mutex_lock(&delegations->lock);
+	const struct delegation_entry *entry = delegation_table_find(&delegations->table, zone);
 	char *result = entry != NULL && entry->result != NULL ? strdup(entry->result) : NULL;
-	(void)pthread_mutex_unlock(&d->lock);
+	(void)pthread_mutex_unlock(&delegations->lock);
 	if (result != NULL)
 		return result;
-	json_t *json = json_pack(
-		"{s:s, s:s, s:s}", "zone", zone, "state", delegation_state_text(DELEGATION_UNCHECKED), "summary",
-		d->has_thread ? "it was not compared yet" : "delegations are not compared here (--resolver none)");
+	json_t *json = json_pack("{s:s, s:s, s:s}", "zone", zone, "state", delegation_state_text(DELEGATION_UNCHECKED),
+				 "summary",
+				 delegations->has_thread ? "it was not compared yet"
+							 : "delegations are not compared here (--resolver none)");
 	result = json != NULL ? veer_json_dump(json) : NULL;
 	json_decref(json);
 	return result;
 }
 
-void delegations_count(struct delegations *d, uint64_t counts[DELEGATION_STATES])
+void delegations_count(struct delegations *delegations, uint64_t counts[DELEGATION_STATES])
 {
-	(void)pthread_mutex_lock(&d->lock);
-	memcpy(counts, d->table.counts, sizeof d->table.counts);
-	(void)pthread_mutex_unlock(&d->lock);
-	if (!d->has_thread)
-		counts[DELEGATION_UNCHECKED] = directory_count(d->control->directory, MODEL_KIND_ZONE);
+	(void)pthread_mutex_lock(&delegations->lock);
+	memcpy(counts, delegations->table.counts, sizeof delegations->table.counts);
+	(void)pthread_mutex_unlock(&delegations->lock);
+	if (!delegations->has_thread)
+		counts[DELEGATION_UNCHECKED] = directory_count(delegations->control->directory, MODEL_KIND_ZONE);
 }
 
-json_t *delegations_items(struct delegations *d, size_t max)
+json_t *delegations_items(struct delegations *delegations, size_t max)
 {
-	(void)pthread_mutex_lock(&d->lock);
-	json_t *list = delegation_table_bad(&d->table, max);
-	(void)pthread_mutex_unlock(&d->lock);
+	(void)pthread_mutex_lock(&delegations->lock);
+	json_t *list = delegation_table_bad(&delegations->table, max);
+	(void)pthread_mutex_unlock(&delegations->lock);
 	return list;
 }

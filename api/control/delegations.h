@@ -36,7 +36,7 @@ void delegations_note(void *ctx, const struct store_object *object);
  * Compare now, and wait for it: `*result` is JSON text, the caller's (free). Errors: VEER_EBUSY (somebody else is
  * waiting for one), VEER_ENOTFOUND (the zone is gone), VEER_ECLOSED (shutting down), VEER_ETIMEOUT, VEER_ENOMEM.
  */
-enum veer_err delegations_compare(struct delegations *delegations, const char *zone, char **result);
+VEER_MUST_CHECK enum veer_err delegations_compare(struct delegations *delegations, const char *zone, char **result);
 /* What the last comparison has found, or that there was none yet. The caller's (free); NULL when memory is out. */
 char *delegations_last(struct delegations *delegations, const char *zone);
 

@@ -27,7 +27,7 @@ struct feed;
  */
 struct feed *feed_new(struct store *store, const char *dir, int64_t revision, struct logger *log);
 /* All sources must be closed before. */
-void feed_free(struct feed **feed);
+void feed_free(struct feed **feed_ptr);
 
 /*
  * One change of the commit under way; kinds that are not fed are ignored. What no name server could read (the store's

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/control/hub.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include "base/clock.h"
 
 enum { TICK_MS = 200, RETRY_MS = 200, WATCH_MS = 500 };
 
@@ -19,21 +22,17 @@ struct hub {
 	struct directory *directory;
 	struct feed *feed;
 	struct logger *log;
-	struct controller *controller;
-	struct assignment_hub *assignments;
-	struct trail *trail;        /* set before the thread starts; NULL: nobody wants to know */
 	pthread_mutex_t watch_lock; /* guards the pointer, which hub_stop() reads too */
 	struct store_watch *watch;  /* NULL when the history was lost and cannot be read anew yet */
 	int64_t revision;           /* the directory has everything up to here */
 	int64_t pending;            /* the revision whose changes are under way; 0: none */
 	struct waiting *first, **last;
-	struct hub_history history; /* set before the thread starts */
-	hub_change_fn *on_change;   /* likewise; NULL: nobody wants to know */
-	void *on_change_ctx;
-	int64_t watched_ms;        /* when it was looked at */
-	bool concerns_controller;  /* something it reads has changed in this batch */
-	bool has_override_changed; /* likewise */
-	bool has_transition;       /* the commit under way holds one */
+	struct hub_history history;                             /* set before the thread starts */
+	struct hub_subscriber subscribers[HUB_SUBSCRIBERS_MAX]; /* likewise */
+	size_t subscriber_count;
+	int64_t watched_ms;           /* when it was looked at */
+	struct model_kinds in_batch;  /* the kinds that have changed in this batch … */
+	struct model_kinds in_commit; /* … and in the commit under way */
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool is_stopping;
@@ -66,19 +65,43 @@ static enum veer_err read_store(struct hub *hub)
 	return err;
 }
 
-static bool concerns_controller(enum model_kind kind)
-{
-	return kind == MODEL_KIND_SITE || kind == MODEL_KIND_CHECK || kind == MODEL_KIND_POOL ||
-	       kind == MODEL_KIND_POLICY || kind == MODEL_KIND_AGENT || kind == MODEL_KIND_SETTINGS;
-}
-
 /* The commit under way is whole: out with it. */
 static void commit_pending(struct hub *hub)
 {
-	if (hub->has_transition && hub->trail != NULL)
-		trail_fed(hub->trail, hub->pending, veer_clock_monotonic_ns(veer_clock_system()) / 1000);
-	hub->has_transition = false;
+	int64_t now_us = veer_clock_monotonic_ns(veer_clock_system()) / 1000;
+	for (size_t i = 0; i < hub->subscriber_count; i++) {
+		const struct hub_subscriber *s = &hub->subscribers[i];
+		if (s->on_commit != NULL && !model_kinds_are_none(model_kinds_common(s->kinds, hub->in_commit)))
+			s->on_commit(s->ctx, hub->pending, now_us);
+	}
+	hub->in_commit = (struct model_kinds){0};
 	feed_commit(hub->feed, hub->pending);
+}
+
+static void tell_change(struct hub *hub, const struct store_object *object)
+{
+	for (size_t i = 0; i < hub->subscriber_count; i++) {
+		const struct hub_subscriber *s = &hub->subscribers[i];
+		if (s->on_change != NULL && model_kinds_have(s->kinds, object->kind))
+			s->on_change(s->ctx, object);
+	}
+}
+
+static void tell_batch(struct hub *hub, struct model_kinds changed)
+{
+	for (size_t i = 0; i < hub->subscriber_count; i++) {
+		const struct hub_subscriber *s = &hub->subscribers[i];
+		struct model_kinds common = model_kinds_common(s->kinds, changed);
+		if (s->on_batch != NULL && !model_kinds_are_none(common))
+			s->on_batch(s->ctx, common);
+	}
+}
+
+static void tell_tick(struct hub *hub)
+{
+	for (size_t i = 0; i < hub->subscriber_count; i++)
+		if (hub->subscribers[i].on_tick != NULL)
+			hub->subscribers[i].on_tick(hub->subscribers[i].ctx);
 }
 
 /* Name servers first: the directory, whose readers may hold it up, gets its changes when the batch is out. */
@@ -88,10 +111,9 @@ static bool take_change(void *ctx, const struct store_object *object)
 	if (hub->pending != 0 && hub->pending != object->revision)
 		commit_pending(hub);
 	hub->pending = object->revision;
-	hub->has_transition |= object->kind == MODEL_KIND_TRANSITION;
+	hub->in_commit = model_kinds_either(hub->in_commit, model_kinds_of(&object->kind, 1));
 	feed_change(hub->feed, object);
-	if (hub->on_change != NULL)
-		hub->on_change(hub->on_change_ctx, object);
+	tell_change(hub, object);
 	if (object->revision <= hub->revision || !directory_keeps(object->kind))
 		return true;
 	struct waiting *w = calloc(1, sizeof *w);
@@ -102,8 +124,7 @@ static bool take_change(void *ctx, const struct store_object *object)
 	}
 	*hub->last = w;
 	hub->last = &w->next;
-	hub->concerns_controller |= concerns_controller(object->kind);
-	hub->has_override_changed |= object->kind == MODEL_KIND_OVERRIDE || object->kind == MODEL_KIND_MAINTENANCE;
+	hub->in_batch = model_kinds_either(hub->in_batch, model_kinds_of(&object->kind, 1));
 	return true;
 }
 
@@ -130,7 +151,7 @@ static enum veer_err follow(struct hub *hub, int64_t timeout_ms)
 		commit_pending(hub);
 	else if (err != VEER_OK)
 		feed_abandon(hub->feed);
-	hub->has_transition = false;
+	hub->in_commit = (struct model_kinds){0};
 	hub->pending = 0;
 	if (err == VEER_OK) {
 		hub->revision = revision;
@@ -140,11 +161,9 @@ static enum veer_err follow(struct hub *hub, int64_t timeout_ms)
 	} else {
 		settle(hub, false);
 	}
-	if (err == VEER_OK && hub->concerns_controller && hub->controller != NULL)
-		controller_model_changed(hub->controller);
-	else if (err == VEER_OK && hub->has_override_changed && hub->controller != NULL)
-		controller_overrides_changed(hub->controller);
-	hub->concerns_controller = hub->has_override_changed = false;
+	if (err == VEER_OK)
+		tell_batch(hub, hub->in_batch);
+	hub->in_batch = (struct model_kinds){0};
 	return err;
 }
 
@@ -205,8 +224,7 @@ static enum veer_err start_anew(struct hub *hub)
 	if (err != VEER_OK)
 		return err;
 	feed_restart(hub->feed, hub->revision);
-	if (hub->controller != NULL)
-		controller_model_changed(hub->controller);
+	tell_batch(hub, model_kinds_all());
 	set_watch(hub, watch);
 	log_warn(hub->log, "fell behind the store's history: read anew", LOG_INT("revision", hub->revision));
 	return VEER_OK;
@@ -240,7 +258,7 @@ static void *hub_main(void *ctx)
 		if (err == VEER_ESTALE)
 			err = start_anew(hub);
 		feed_tick(hub->feed);
-		assignment_hub_tick(hub->assignments);
+		tell_tick(hub);
 		if (err == VEER_OK || err == VEER_ETIMEOUT || err == VEER_ECLOSED)
 			continue;
 		/* What a failed read has delivered comes again; applying it twice is harmless. */
@@ -251,15 +269,10 @@ static void *hub_main(void *ctx)
 	return NULL;
 }
 
-void hub_follow(struct hub *hub, struct trail *trail)
+void hub_subscribe(struct hub *hub, const struct hub_subscriber *subscriber)
 {
-	hub->trail = trail;
-}
-
-void hub_tell(struct hub *hub, hub_change_fn *fn, void *ctx)
-{
-	hub->on_change = fn;
-	hub->on_change_ctx = ctx;
+	assert(!hub->has_thread && hub->subscriber_count < HUB_SUBSCRIBERS_MAX);
+	hub->subscribers[hub->subscriber_count++] = *subscriber;
 }
 
 void hub_watch_over(struct hub *hub, const struct hub_history *history)
@@ -267,10 +280,8 @@ void hub_watch_over(struct hub *hub, const struct hub_history *history)
 	hub->history = *history;
 }
 
-enum veer_err hub_start(struct hub *hub, struct controller *controller, struct assignment_hub *assignments)
+enum veer_err hub_start(struct hub *hub)
 {
-	hub->controller = controller;
-	hub->assignments = assignments;
 	hub->has_thread = pthread_create(&hub->thread, NULL, hub_main, hub) == 0;
 	return hub->has_thread ? VEER_OK : VEER_ELIMIT;
 }

@@ -28,7 +28,7 @@ struct object_wish {
 struct change_wish object_wish(struct object_wish *w);
 
 /* Does anything name the object? Errors: VEER_EBUSY, and the diag says what; VEER_ENOMEM, VEER_EIO. */
-enum veer_err object_find_users(struct control *control, enum model_kind kind, const char *name,
-				struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err object_find_users(struct control *control, enum model_kind kind, const char *name,
+						struct veer_diag *diag);
 
 #endif

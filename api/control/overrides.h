@@ -41,8 +41,9 @@ struct override_wish {
  * Judge the wish by the directory, and put its operations into `ops` (STORE_COMMIT_OPS_MAX; they live in the arena).
  * Errors: VEER_ENOTFOUND, VEER_EBUSY as below; VEER_ELIMIT, VEER_ENOMEM.
  */
-enum veer_err overrides_draft(struct directory *directory, const struct override_wish *wish, struct arena *arena,
-			      struct store_op *ops, size_t *count, struct safety_loss *loss, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err overrides_draft(struct directory *directory, const struct override_wish *wish,
+					      struct arena *arena, struct store_op *ops, size_t *count,
+					      struct safety_loss *loss, struct veer_diag *diag);
 
 /*
  * For the controller, which writes under its election: draft the wish and commit it; `*revision` is its revision.
@@ -50,16 +51,17 @@ enum veer_err overrides_draft(struct directory *directory, const struct override
  * is written; `*loss` and the diag say what would be lost), VEER_ECONFLICT (somebody was faster, again and again, or
  * `expect` does not hold), and those of store_commit().
  */
-enum veer_err overrides_put(struct store *store, struct directory *directory, const struct override_wish *wish,
-			    struct arena *arena, int64_t *revision, struct safety_loss *loss, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err overrides_put(struct store *store, struct directory *directory,
+					    const struct override_wish *wish, struct arena *arena, int64_t *revision,
+					    struct safety_loss *loss, struct veer_diag *diag);
 
 /*
  * What would the safety rule say of all these (POOL/NAME, any number) being drained together? The directory's read lock
  * is held. Errors as safety_judge().
  */
-enum veer_err overrides_judge(struct directory *directory, const char *const *endpoints, size_t count,
-			      const char *const *force, size_t force_count, struct arena *arena,
-			      struct safety_loss *loss);
+VEER_MUST_CHECK enum veer_err overrides_judge(struct directory *directory, const char *const *endpoints, size_t count,
+					      const char *const *force, size_t force_count, struct arena *arena,
+					      struct safety_loss *loss);
 
 /*
  * The put of one endpoint's override as wished, for a transaction of the caller's, who answers for the safety rule.
@@ -73,11 +75,13 @@ bool overrides_put_op(const struct override_wish *wish, const char *endpoint, in
  * be emptied)? Fills the condition under which the answer holds at commit time, to be added to the pool's own
  * transaction. Errors as safety_judge().
  */
-enum veer_err overrides_judge_pool(struct directory *directory, const struct model_pool *pool, const char *force,
-				   struct arena *arena, struct store_op *guard, struct safety_loss *loss);
+VEER_MUST_CHECK enum veer_err overrides_judge_pool(struct directory *directory, const struct model_pool *pool,
+						   const char *force, struct arena *arena, struct store_op *guard,
+						   struct safety_loss *loss);
 /* The same of a site that is to be out; `*guard` raises the guard, so that drains that did not know of it fail. */
-enum veer_err overrides_judge_site(struct directory *directory, const char *site, bool is_forced, struct arena *arena,
-				   struct store_op *guard, struct safety_loss *loss);
+VEER_MUST_CHECK enum veer_err overrides_judge_site(struct directory *directory, const char *site, bool is_forced,
+						   struct arena *arena, struct store_op *guard,
+						   struct safety_loss *loss);
 /* The operation that raises the guard, for what else changes what is left. The read lock is held. False: no memory. */
 bool overrides_raise_guard(struct directory *directory, struct arena *arena, struct store_op *op);
 

@@ -13,6 +13,6 @@
 /* An agent's or a name server's identity, or a token, was revoked: note it, durably. What stands in the way is said. */
 void revocations_note(struct control *control, enum model_kind kind, const char *id);
 /* Revoke in the store what was revoked before. Errors: those of a commit. Before anybody is served. */
-enum veer_err revocations_apply(struct control *control);
+VEER_MUST_CHECK enum veer_err revocations_apply(struct control *control);
 
 #endif

@@ -59,8 +59,9 @@ bool safety_is_lost(const struct safety_count count[SAFETY_FAMILIES], enum safet
  * VEER_EBUSY
  * (`*loss` is the first of them), VEER_ENOMEM. What it allocates lives in the arena.
  */
-enum veer_err safety_judge(struct directory *directory, const struct safety_change *change, const char *const *force,
-			   size_t force_count, struct arena *arena, struct safety_loss *loss);
+VEER_MUST_CHECK enum veer_err safety_judge(struct directory *directory, const struct safety_change *change,
+					   const char *const *force, size_t force_count, struct arena *arena,
+					   struct safety_loss *loss);
 
 /* "the policy \"www\" would have nothing left to answer with (IPv4)", for people, in the arena; NULL without memory. */
 const char *safety_text(const struct safety_loss *loss, struct arena *arena);

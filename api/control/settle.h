@@ -17,6 +17,6 @@ enum veer_err settle_store(struct control *control);
 
 /* Raise the serial of one zone above `seen` (RFC 1982 3.2), if it is not; of one that is not there, nothing. Errors:
  * those of a commit. */
-enum veer_err settle_serial(struct control *control, const char *zone, uint32_t seen);
+VEER_MUST_CHECK enum veer_err settle_serial(struct control *control, const char *zone, uint32_t seen);
 
 #endif

@@ -17,15 +17,16 @@ extern const char *const token_limit_names[TOKEN_LIMITS]; /* the fields' names i
 /* May the token touch the object of this name (POOL/NAME, a check, an absolute zone name)? */
 bool token_may_touch(struct directory *directory, const char *token, enum token_limit limit, const char *name);
 /* The same, with a diag. Errors: VEER_EAUTH. */
-enum veer_err token_judge_touch(struct directory *directory, const char *token, enum token_limit limit,
-				const char *name, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err token_judge_touch(struct directory *directory, const char *token, enum token_limit limit,
+						const char *name, struct veer_diag *diag);
 /*
  * The same for what changes the object rather than speaks of it: a token that is limited to other kinds of objects
  * alone may not.
  */
-enum veer_err token_judge_change(struct directory *directory, const char *token, enum token_limit limit,
-				 const char *name, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err token_judge_change(struct directory *directory, const char *token, enum token_limit limit,
+						 const char *name, struct veer_diag *diag);
 /* May it change what concerns all of them (sites, policies, settings)? Errors: VEER_EAUTH. */
-enum veer_err token_judge_change_all(struct directory *directory, const char *token, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err token_judge_change_all(struct directory *directory, const char *token,
+						     struct veer_diag *diag);
 
 #endif

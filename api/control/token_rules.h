@@ -15,14 +15,14 @@
  * before it does; one that has lists makes no others, for patterns are not compared; some scopes go with no lists.
  * Errors: VEER_EAUTH, VEER_EINVAL, with the place in the diag.
  */
-enum veer_err token_rules_make(struct directory *directory, const char *asking, const json_t *token,
-			       struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err token_rules_make(struct directory *directory, const char *asking, const json_t *token,
+					       struct veer_diag *diag);
 
 /*
  * May the token `id` be removed by the one that asks: itself, or one that it could have made by its scopes? `*revision`
  * is the one at which it was judged. Errors: VEER_ENOTFOUND; VEER_EAUTH, with the reason in the diag.
  */
-enum veer_err token_rules_remove(struct directory *directory, const char *asking, const char *id, int64_t *revision,
-				 struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err token_rules_remove(struct directory *directory, const char *asking, const char *id,
+						 int64_t *revision, struct veer_diag *diag);
 
 #endif

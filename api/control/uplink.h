@@ -50,8 +50,8 @@ struct uplink_answer {
  * Errors: VEER_EINVAL, VEER_ERANGE with the place in the diag; VEER_EUNSUPPORTED (format); VEER_ELIMIT (too many
  * servers).
  */
-enum veer_err uplink_take(struct uplink_table *table, const char *id, const char *text, size_t len, int64_t now_us,
-			  struct uplink_answer *answer, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err uplink_take(struct uplink_table *table, const char *id, const char *text, size_t len,
+					  int64_t now_us, struct uplink_answer *answer, struct veer_diag *diag);
 
 /* Tell the server of this id or name, with its next message, to follow this store. */
 enum uplink_adoption {

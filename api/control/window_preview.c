@@ -24,17 +24,13 @@ static bool is_among(const char *const *names, uint32_t count, const char *name)
 	return false;
 }
 
-bool window_covers(const struct model_maintenance *m, const char *pool, const struct model_endpoint *e)
+bool window_covers(const struct model_maintenance *window, const char *pool, const struct model_endpoint *endpoint)
 {
 	char key[MODEL_ENDPOINT_KEY_MAX + 1];
-	(void)snprintf(key, sizeof key, "%s/%s", pool, e->name);
-	return is_among(m->pools, m->pool_count, pool) || is_among(m->sites, m->site_count, e->site) ||
-	       is_among(m->endpoints, m->endpoint_count, key);
-}
-
-bool window_forces(const struct model_maintenance *m, const char *pool)
-{
-	return is_among(m->force, m->force_count, pool);
+	(void)snprintf(key, sizeof key, "%s/%s", pool, endpoint->name);
+	return is_among(window->pools, window->pool_count, pool) ||
+	       is_among(window->sites, window->site_count, endpoint->site) ||
+	       is_among(window->endpoints, window->endpoint_count, key);
 }
 
 /* Add what the window covers of the pool; how many that are. */

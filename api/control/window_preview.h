@@ -18,7 +18,5 @@ json_t *window_preview(struct directory *directory, const struct model_maintenan
 
 /* Does the window cover this endpoint of this pool, whether it is on or not? */
 bool window_covers(const struct model_maintenance *window, const char *pool, const struct model_endpoint *endpoint);
-/* May the window leave this pool without endpoints? */
-bool window_forces(const struct model_maintenance *window, const char *pool);
 
 #endif

@@ -48,71 +48,71 @@ static void read_line(struct witness *w)
 	json_decref(json);
 }
 
-enum veer_err witness_open(const char *url, struct witness *w, struct veer_diag *diag)
+enum veer_err witness_open(const char *url, struct witness *out, struct veer_diag *diag)
 {
 	static const char scheme[] = "sqlite:";
-	*w = (struct witness){.fd = -1};
+	*out = (struct witness){.fd = -1};
 	if (strncmp(url, scheme, sizeof scheme - 1) != 0 || url[sizeof scheme - 1] == '\0')
 		return veer_fail(diag, VEER_EINVAL, "store \"%s\": must be sqlite:PATH", url);
 	const char *database = url + sizeof scheme - 1, *slash = strrchr(database, '/');
 	int dir_len = slash != NULL ? (int)(slash - database) + 1 : 0;
-	int len = snprintf(w->path, sizeof w->path, "%.*switness-%s", dir_len, database, database + dir_len);
-	if (len < 0 || (size_t)len >= sizeof w->path || strlen(database) >= sizeof w->database - 8)
+	int len = snprintf(out->path, sizeof out->path, "%.*switness-%s", dir_len, database, database + dir_len);
+	if (len < 0 || (size_t)len >= sizeof out->path || strlen(database) >= sizeof out->database - 8)
 		return veer_fail(diag, VEER_ERANGE, "store: the path is too long");
-	memcpy(w->database, database, strlen(database) + 1);
-	read_line(w);
+	memcpy(out->database, database, strlen(database) + 1);
+	read_line(out);
 	return VEER_OK;
 }
 
-void witness_close(struct witness *w)
+void witness_close(struct witness *witness)
 {
-	if (w->fd >= 0)
-		(void)close(w->fd);
-	w->fd = -1;
+	if (witness->fd >= 0)
+		(void)close(witness->fd);
+	witness->fd = -1;
 }
 
 /* A log of the database without the database is a sign, too. */
-bool witness_misses_store(const struct witness *w)
+bool witness_misses_store(const struct witness *witness)
 {
 	char wal[WITNESS_PATH_SIZE + 8];
-	(void)snprintf(wal, sizeof wal, "%s-wal", w->database);
-	return access(w->database, F_OK) != 0 && (w->store_id[0] != '\0' || access(wal, F_OK) == 0);
+	(void)snprintf(wal, sizeof wal, "%s-wal", witness->database);
+	return access(witness->database, F_OK) != 0 && (witness->store_id[0] != '\0' || access(wal, F_OK) == 0);
 }
 
-enum history_cause witness_judge(const struct witness *w, struct store *store)
+enum history_cause witness_judge(const struct witness *witness, struct store *store)
 {
 	struct history_ancestry ancestry;
-	if (strcmp(w->store_id, store_id(store)) != 0)
+	if (strcmp(witness->store_id, store_id(store)) != 0)
 		return HISTORY_START; /* nothing is remembered, or somebody has put another store here */
 	store_ancestry(store, &ancestry);
 	/* a start that was killed may have begun a lineage that was not remembered yet: one that is newer is no sign */
-	bool is_known = history_find(&ancestry, w->lineage) < ancestry.count;
-	return is_known && w->revision <= store_revision(store) ? HISTORY_START : HISTORY_REWIND;
+	bool is_known = history_find(&ancestry, witness->lineage) < ancestry.count;
+	return is_known && witness->revision <= store_revision(store) ? HISTORY_START : HISTORY_REWIND;
 }
 
-enum veer_err witness_write(struct witness *w, struct store *store, struct veer_diag *diag)
+enum veer_err witness_write(struct witness *witness, struct store *store, struct veer_diag *diag)
 {
 	char line[LINE_SIZE];
 	struct history_ancestry ancestry;
 	store_ancestry(store, &ancestry);
-	memcpy(w->store_id, store_id(store), sizeof w->store_id);
-	memcpy(w->lineage, ancestry.lineages[ancestry.count - 1].id, sizeof w->lineage);
-	w->revision = store_revision(store);
-	witness_close(w);
-	int len = print_line(w, line);
-	enum veer_err err = file_write_atomic(w->path, line, (size_t)len, 0600, diag);
+	memcpy(witness->store_id, store_id(store), sizeof witness->store_id);
+	memcpy(witness->lineage, ancestry.lineages[ancestry.count - 1].id, sizeof witness->lineage);
+	witness->revision = store_revision(store);
+	witness_close(witness);
+	int len = print_line(witness, line);
+	enum veer_err err = file_write_atomic(witness->path, line, (size_t)len, 0600, diag);
 	if (err == VEER_OK)
-		w->fd = open(w->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+		witness->fd = open(witness->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	return err;
 }
 
-void witness_advance(struct witness *w, int64_t revision)
+void witness_advance(struct witness *witness, int64_t revision)
 {
 	char line[LINE_SIZE];
-	if (w->fd < 0 || revision <= w->revision)
+	if (witness->fd < 0 || revision <= witness->revision)
 		return;
-	w->revision = revision;
-	int len = print_line(w, line);
-	if (pwrite(w->fd, line, (size_t)len, 0) != len)
-		witness_close(w); /* what is remembered is older, then; the next start writes it anew */
+	witness->revision = revision;
+	int len = print_line(witness, line);
+	if (pwrite(witness->fd, line, (size_t)len, 0) != len)
+		witness_close(witness); /* what is remembered is older, then; the next start writes it anew */
 }

@@ -27,7 +27,7 @@ struct witness {
 
 /* Read what is remembered of the store at `url`. Errors: VEER_EINVAL (url), VEER_ERANGE (its path is too long). What
  * cannot be read is as if it were not there. Release with witness_close(). */
-enum veer_err witness_open(const char *url, struct witness *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err witness_open(const char *url, struct witness *out, struct veer_diag *diag);
 void witness_close(struct witness *witness);
 
 /* The database is not there, though something remembers it: making a new one would lose it without a word. */
@@ -37,7 +37,7 @@ bool witness_misses_store(const struct witness *witness);
 enum history_cause witness_judge(const struct witness *witness, struct store *store);
 
 /* Remember the store as it is now, durably. Errors: those of file_write_atomic(). */
-enum veer_err witness_write(struct witness *witness, struct store *store, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err witness_write(struct witness *witness, struct store *store, struct veer_diag *diag);
 /* It has got to `revision`; cheap, and durable only when the kernel has come to it. */
 void witness_advance(struct witness *witness, int64_t revision);
 

@@ -36,11 +36,12 @@ struct zone_soa {
  * Read a zone's name with or without its final dot. Fills name and text only.
  * Errors: VEER_EINVAL, VEER_ERANGE with what is wrong in the diag.
  */
-enum veer_err zone_name_parse(const char *text, struct zone_ref *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err zone_name_parse(const char *text, struct zone_ref *out, struct veer_diag *diag);
 
 /* The zone of that name as the store has it. Errors: those of zone_name_parse(), VEER_ENOTFOUND (name and text are
  * filled), VEER_ECORRUPT, VEER_EIO, VEER_ENOMEM. */
-enum veer_err zone_find(struct control *control, const char *text, struct arena *arena, struct zone_ref *out);
+VEER_MUST_CHECK enum veer_err zone_find(struct control *control, const char *text, struct arena *arena,
+					struct zone_ref *out);
 
 /* Log that what is stored under `key` cannot be read, and is left out. */
 void zone_note_unreadable(struct control *control, const char *key, const char *why);
@@ -56,12 +57,12 @@ size_t zone_prefix(const struct zone_ref *zone, char *out);
 
 /* The visible SOA. Errors: VEER_ENOTFOUND, VEER_ECORRUPT (out->revision is known all the same), VEER_EIO, VEER_ENOMEM.
  */
-enum veer_err zone_soa_get(struct control *control, const struct zone_ref *zone, struct arena *arena,
-			   struct zone_soa *out);
+VEER_MUST_CHECK enum veer_err zone_soa_get(struct control *control, const struct zone_ref *zone, struct arena *arena,
+					   struct zone_soa *out);
 
 /* The SOA in a stored object's text; fills all but the revision. Errors: VEER_ECORRUPT, VEER_ENOMEM. */
-enum veer_err zone_soa_decode(const struct zone_ref *zone, const char *value, size_t len, struct arena *arena,
-			      struct zone_soa *out);
+VEER_MUST_CHECK enum veer_err zone_soa_decode(const struct zone_ref *zone, const char *value, size_t len,
+					      struct arena *arena, struct zone_soa *out);
 
 /* The stored object's text with another serial, which `soa` has then, too. The caller's (free). NULL without memory. */
 char *zone_soa_with_serial(struct zone_soa *soa, uint32_t serial);
@@ -70,7 +71,7 @@ char *zone_soa_with_serial(struct zone_soa *soa, uint32_t serial);
 uint32_t zone_serial_next(uint32_t old, uint32_t wanted);
 
 /* RRsets in the visible version, by counting them. Errors: VEER_EIO. */
-enum veer_err zone_count(struct control *control, const struct zone_ref *zone, int64_t *count);
+VEER_MUST_CHECK enum veer_err zone_count(struct control *control, const struct zone_ref *zone, int64_t *count);
 
 /* The place in the SOA's RDATA of its serial: behind two names. 0 when the RDATA is too short. */
 size_t zone_soa_serial_at(const uint8_t *rdata, size_t len);

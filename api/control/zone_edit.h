@@ -60,6 +60,7 @@ void zone_edit_deinit(struct zone_edit *edit);
  * May the RRset be where it is to be, beside what is there and what else the edit does (RFC 1034 3.6.2, RFC 6672 2.4)?
  * And is the policy that it is bound to there, with something to answer with? For zone_edit.c (zone_rules.c).
  */
-enum veer_err zone_rules_judge(struct change_draft *draft, const struct zone_edit *edit, struct zone_edit_rrset *rrset);
+VEER_MUST_CHECK enum veer_err zone_rules_judge(struct change_draft *draft, const struct zone_edit *edit,
+					       struct zone_edit_rrset *rrset);
 
 #endif

@@ -26,8 +26,8 @@ struct zone_import_result {
  * VEER_ELIMIT (other imports), VEER_ECONFLICT (others changed the zone all the time), VEER_ECLOSED (shutting down),
  * VEER_EAUTH (the token is for other zones; the diag says so), VEER_ESPACE, VEER_EIO, VEER_ENOMEM.
  */
-enum veer_err zone_import_run(struct control *control, const struct change_principal *principal,
-			      const struct zone_ref *zone, const char *text, size_t len, struct zone_import_result *out,
-			      struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err zone_import_run(struct control *control, const struct change_principal *principal,
+					      const struct zone_ref *zone, const char *text, size_t len,
+					      struct zone_import_result *out, struct veer_diag *diag);
 
 #endif

@@ -292,12 +292,12 @@ struct zone_keeper *zone_keeper_new(struct store *store, struct logger *log)
 	return k;
 }
 
-void zone_keeper_stop(struct zone_keeper *k)
+void zone_keeper_stop(struct zone_keeper *keeper)
 {
-	(void)pthread_mutex_lock(&k->lock);
-	k->is_stopping = true;
-	(void)pthread_cond_broadcast(&k->wanted);
-	(void)pthread_mutex_unlock(&k->lock);
+	(void)pthread_mutex_lock(&keeper->lock);
+	keeper->is_stopping = true;
+	(void)pthread_cond_broadcast(&keeper->wanted);
+	(void)pthread_mutex_unlock(&keeper->lock);
 }
 
 void zone_keeper_free(struct zone_keeper **keeper)
@@ -315,12 +315,12 @@ void zone_keeper_free(struct zone_keeper **keeper)
 	*keeper = NULL;
 }
 
-void zone_keeper_wake(struct zone_keeper *k)
+void zone_keeper_wake(struct zone_keeper *keeper)
 {
-	(void)pthread_mutex_lock(&k->lock);
-	k->is_wanted = true;
-	(void)pthread_cond_broadcast(&k->wanted);
-	(void)pthread_mutex_unlock(&k->lock);
+	(void)pthread_mutex_lock(&keeper->lock);
+	keeper->is_wanted = true;
+	(void)pthread_cond_broadcast(&keeper->wanted);
+	(void)pthread_mutex_unlock(&keeper->lock);
 }
 
 enum veer_err zone_keeper_allot(struct zone_keeper *keeper, const struct zone_ref *zone, int64_t *version)
@@ -339,27 +339,27 @@ void zone_keeper_allotted(struct zone_keeper *keeper)
 
 /* --- imports ------------------------------------------------------------------------------------------------ */
 
-enum veer_err zone_import_begin(struct zone_keeper *k, const struct zone_ref *zone, struct zone_import **out)
+enum veer_err zone_import_begin(struct zone_keeper *keeper, const struct zone_ref *zone, struct zone_import **out)
 {
 	struct zone_import *spare = NULL;
 	enum veer_err err = VEER_OK;
-	(void)pthread_mutex_lock(&k->lock);
+	(void)pthread_mutex_lock(&keeper->lock);
 	for (size_t i = 0; i < ZONE_IMPORTS_MAX; i++) {
-		if (!k->imports[i].is_used)
-			spare = &k->imports[i];
-		else if (strcmp(k->imports[i].zone, zone->text) == 0)
+		if (!keeper->imports[i].is_used)
+			spare = &keeper->imports[i];
+		else if (strcmp(keeper->imports[i].zone, zone->text) == 0)
 			err = VEER_EBUSY;
 	}
-	if (k->is_stopping)
+	if (keeper->is_stopping)
 		err = VEER_ECLOSED;
 	else if (err == VEER_OK && spare == NULL)
 		err = VEER_ELIMIT;
 	if (err == VEER_OK) {
-		*spare = (struct zone_import){.keeper = k, .is_used = true, .progress = {.state = "parsing"}};
+		*spare = (struct zone_import){.keeper = keeper, .is_used = true, .progress = {.state = "parsing"}};
 		(void)snprintf(spare->zone, sizeof spare->zone, "%s", zone->text);
 		*out = spare;
 	}
-	(void)pthread_mutex_unlock(&k->lock);
+	(void)pthread_mutex_unlock(&keeper->lock);
 	return err;
 }
 
@@ -407,14 +407,14 @@ bool zone_import_must_stop(struct zone_import *import)
 	return is_stopping(import->keeper);
 }
 
-void zone_progress_get(struct zone_keeper *k, const struct zone_ref *zone, struct zone_progress *out)
+void zone_progress_get(struct zone_keeper *keeper, const struct zone_ref *zone, struct zone_progress *out)
 {
 	*out = (struct zone_progress){.state = "idle"};
-	(void)pthread_mutex_lock(&k->lock);
-	if (strcmp(k->cleaning, zone->text) == 0)
-		*out = (struct zone_progress){.state = "cleaning", .done = k->cleaned};
+	(void)pthread_mutex_lock(&keeper->lock);
+	if (strcmp(keeper->cleaning, zone->text) == 0)
+		*out = (struct zone_progress){.state = "cleaning", .done = keeper->cleaned};
 	for (size_t i = 0; i < ZONE_IMPORTS_MAX; i++)
-		if (k->imports[i].is_used && strcmp(k->imports[i].zone, zone->text) == 0)
-			*out = k->imports[i].progress;
-	(void)pthread_mutex_unlock(&k->lock);
+		if (keeper->imports[i].is_used && strcmp(keeper->imports[i].zone, zone->text) == 0)
+			*out = keeper->imports[i].progress;
+	(void)pthread_mutex_unlock(&keeper->lock);
 }

@@ -38,7 +38,8 @@ void zone_keeper_wake(struct zone_keeper *keeper);
  * number is given out, until zone_keeper_allotted(), which the same thread calls after the commit, or its failure.
  * Errors: VEER_EIO, VEER_ENOMEM; then there is nothing to be called.
  */
-enum veer_err zone_keeper_allot(struct zone_keeper *keeper, const struct zone_ref *zone, int64_t *version);
+VEER_MUST_CHECK enum veer_err zone_keeper_allot(struct zone_keeper *keeper, const struct zone_ref *zone,
+						int64_t *version);
 void zone_keeper_allotted(struct zone_keeper *keeper);
 
 /*
@@ -46,10 +47,11 @@ void zone_keeper_allotted(struct zone_keeper *keeper);
  * Errors: VEER_EBUSY (one is under way for this zone), VEER_ELIMIT (ZONE_IMPORTS_MAX are), VEER_ECLOSED (shutting
  * down).
  */
-enum veer_err zone_import_begin(struct zone_keeper *keeper, const struct zone_ref *zone, struct zone_import **out);
+VEER_MUST_CHECK enum veer_err zone_import_begin(struct zone_keeper *keeper, const struct zone_ref *zone,
+						struct zone_import **out);
 /* Give it the number of a new version to write; earlier leftovers of the zone are removed first. Errors: VEER_EIO,
  * VEER_ECLOSED … */
-enum veer_err zone_import_allocate(struct zone_import *import, int64_t *version);
+VEER_MUST_CHECK enum veer_err zone_import_allocate(struct zone_import *import, int64_t *version);
 /* It is over, whether its version was made visible or not; what is invisible will be removed. */
 void zone_import_end(struct zone_import **import);
 

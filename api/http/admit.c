@@ -11,34 +11,35 @@
 enum { REPLY_SHORT_BYTES = 65536 };
 
 /* The principal's or everybody's share is taken: 429 or 503, and the connection is closed. Always false. */
-bool api_refuse_share(struct api_exchange *x, enum api_share share, enum shares_answer answer)
+bool api_refuse_share(struct api_exchange *exchange, enum api_share share, enum shares_answer answer)
 {
-	atomic_fetch_add(&x->server->refused_busy, answer == SHARES_ALL_FULL);
-	shares_refuse(&x->server->shares, x->account, share, answer, &x->reply);
+	atomic_fetch_add(&exchange->server->refused_busy, answer == SHARES_ALL_FULL);
+	shares_refuse(&exchange->server->shares, exchange->account, share, answer, &exchange->reply);
 	return false;
 }
 
 /* A reply that does not end takes one of its principal's places for those. False: the reply is made. */
-bool api_admit_stream(struct api_exchange *x)
+bool api_admit_stream(struct api_exchange *exchange)
 {
-	enum shares_answer answer = shares_take(&x->server->shares, x->account, API_SHARE_STREAMS, 1);
-	x->has_stream_share = answer == SHARES_TAKEN;
-	return x->has_stream_share || api_refuse_share(x, API_SHARE_STREAMS, answer);
+	enum shares_answer answer = shares_take(&exchange->server->shares, exchange->account, API_SHARE_STREAMS, 1);
+	exchange->has_stream_share = answer == SHARES_TAKEN;
+	return exchange->has_stream_share || api_refuse_share(exchange, API_SHARE_STREAMS, answer);
 }
 
-bool api_admit_reply(struct api_exchange *x)
+bool api_admit_reply(struct api_exchange *exchange)
 {
-	struct shares *shares = &x->server->shares;
-	if (x->reply.body_len <= REPLY_SHORT_BYTES || x->account == NULL)
+	struct shares *shares = &exchange->server->shares;
+	if (exchange->reply.body_len <= REPLY_SHORT_BYTES || exchange->account == NULL)
 		return true;
-	size_t most = shares_limit(shares, x->account, API_SHARE_REPLIES);
-	if (x->account->role == API_ROLE_OWNER)
-		most = x->reply.body_len;
-	size_t bytes = x->reply.body_len < most ? x->reply.body_len : most; /* one reply may be longer than the share */
-	enum shares_answer answer = shares_take(shares, x->account, API_SHARE_REPLIES, bytes);
+	size_t most = shares_limit(shares, exchange->account, API_SHARE_REPLIES);
+	if (exchange->account->role == API_ROLE_OWNER)
+		most = exchange->reply.body_len;
+	size_t bytes = exchange->reply.body_len < most ? exchange->reply.body_len
+						       : most; /* one reply may be longer than the share */
+	enum shares_answer answer = shares_take(shares, exchange->account, API_SHARE_REPLIES, bytes);
 	if (answer != SHARES_TAKEN)
-		return api_refuse_share(x, API_SHARE_REPLIES, answer);
-	x->reply_taken_bytes = bytes;
+		return api_refuse_share(exchange, API_SHARE_REPLIES, answer);
+	exchange->reply_taken_bytes = bytes;
 	return true;
 }
 
@@ -76,9 +77,10 @@ static bool is_barred(struct api_exchange *x)
 	return true;
 }
 
-bool api_refuse_length(struct api_exchange *x)
+bool api_refuse_length(struct api_exchange *exchange)
 {
-	api_problem(&x->reply, 413, "too-large", "the body may have at most %zu bytes", x->body_limit_bytes);
+	api_problem(&exchange->reply, 413, "too-large", "the body may have at most %zu bytes",
+		    exchange->body_limit_bytes);
 	return false;
 }
 
@@ -100,21 +102,22 @@ static bool check_length(struct api_exchange *x)
 }
 
 /* What the head says, before any of the body is read. False: the reply is made. */
-bool api_admit(struct api_exchange *x)
+bool api_admit(struct api_exchange *exchange)
 {
-	if (x->query_dropped > 0) {
-		api_problem(&x->reply, 400, "malformed", "more than %d query parameters", API_QUERY_MAX);
+	if (exchange->query_dropped > 0) {
+		api_problem(&exchange->reply, 400, "malformed", "more than %d query parameters", API_QUERY_MAX);
 		return false;
 	}
-	if (x->is_query_malformed || !api_uri_is_valid(x->request.path)) {
-		api_problem(&x->reply, 400, "malformed",
+	if (exchange->is_query_malformed || !api_uri_is_valid(exchange->request.path)) {
+		api_problem(&exchange->reply, 400, "malformed",
 			    "a %% in the path or the query needs two hex digits behind it, which are not 00");
 		return false;
 	}
-	x->route = api_route_find(x->server, x);
-	if (x->route == NULL || !api_route_authorise(x->server, x) || !find_account(x) || !api_route_check_query(x))
+	exchange->route = api_route_find(exchange->server, exchange);
+	if (exchange->route == NULL || !api_route_authorise(exchange->server, exchange) || !find_account(exchange) ||
+	    !api_route_check_query(exchange))
 		return false;
-	if (is_barred(x) || !check_length(x))
+	if (is_barred(exchange) || !check_length(exchange))
 		return false;
-	return x->route->class != API_CLASS_STREAM || api_admit_stream(x);
+	return exchange->route->class != API_CLASS_STREAM || api_admit_stream(exchange);
 }

@@ -125,37 +125,37 @@ static void look_later(struct certificate_watch *w)
 	(void)loop_timer_set(w->loop, &w->timer, atomic_load(&w->is_waiting) ? LOOK_WAITING_MS : LOOK_MS, look, w);
 }
 
-void certificate_watch_reload(struct certificate_watch *w)
+void certificate_watch_reload(struct certificate_watch *watch)
 {
 	struct certificate_pair pair;
 	struct veer_diag diag = {""};
 	char hash[CRYPTO_SHA256_HEX_SIZE] = "";
-	if (w->cert_path == NULL)
+	if (watch->cert_path == NULL)
 		return;
-	(void)look_at_files(w);
-	enum veer_err err = certificate_read(w->cert_path, w->key_path, &pair, &diag);
-	bool is_same = err == VEER_OK && is_in_use(w, &pair, hash);
-	enum certificate_use use = err == VEER_OK && !is_same ? w->use(w->ctx, &pair) : CERTIFICATE_USED;
-	bool was_waiting = atomic_exchange(&w->is_waiting, use == CERTIFICATE_WAITS);
+	(void)look_at_files(watch);
+	enum veer_err err = certificate_read(watch->cert_path, watch->key_path, &pair, &diag);
+	bool is_same = err == VEER_OK && is_in_use(watch, &pair, hash);
+	enum certificate_use use = err == VEER_OK && !is_same ? watch->use(watch->ctx, &pair) : CERTIFICATE_USED;
+	bool was_waiting = atomic_exchange(&watch->is_waiting, use == CERTIFICATE_WAITS);
 	if (use == CERTIFICATE_REFUSED)
-		err = veer_fail(&diag, VEER_EINVAL, "%.300s: the HTTP server does not take it", w->cert_path);
+		err = veer_fail(&diag, VEER_EINVAL, "%.300s: the HTTP server does not take it", watch->cert_path);
 	if (use == CERTIFICATE_WAITS) {
 		if (!was_waiting)
-			log_warn(w->log,
+			log_warn(watch->log,
 				 "the new certificate waits: too many connections with older ones are open; those with "
 				 "the oldest are cut soon",
-				 LOG_STR("file", w->cert_path));
-		look_later(w);
+				 LOG_STR("file", watch->cert_path));
+		look_later(watch);
 	} else if (err == VEER_OK) {
 		if (!is_same)
-			log_notice(w->log, "the certificate was read", LOG_STR("file", w->cert_path));
-		memcpy(w->used, hash, sizeof w->used);
-		note_use(w, &pair);
+			log_notice(watch->log, "the certificate was read", LOG_STR("file", watch->cert_path));
+		memcpy(watch->used, hash, sizeof watch->used);
+		note_use(watch, &pair);
 	} else {
-		if (!w->has_failed)
-			log_error(w->log, "the certificate cannot be used; what was used stays",
+		if (!watch->has_failed)
+			log_error(watch->log, "the certificate cannot be used; what was used stays",
 				  LOG_STR("why", diag.text));
-		w->has_failed = true;
+		watch->has_failed = true;
 	}
 	certificate_pair_deinit(&pair);
 }
@@ -170,22 +170,22 @@ static void look(void *ctx)
 	look_later(w);
 }
 
-void certificate_watch_start(struct certificate_watch *w, const struct certificate_pair *pair)
+void certificate_watch_start(struct certificate_watch *watch, const struct certificate_pair *pair)
 {
-	if (w->cert_path == NULL)
+	if (watch->cert_path == NULL)
 		return;
 	/* without a pair the files are another at the first look */
 	if (pair != NULL) {
-		w->cert_seen = pair->cert_file;
-		w->key_seen = pair->key_file;
-		(void)is_in_use(w, pair, w->used);
-		note_use(w, pair);
+		watch->cert_seen = pair->cert_file;
+		watch->key_seen = pair->key_file;
+		(void)is_in_use(watch, pair, watch->used);
+		note_use(watch, pair);
 	}
-	look_later(w);
+	look_later(watch);
 }
 
-void certificate_watch_stop(struct certificate_watch *w)
+void certificate_watch_stop(struct certificate_watch *watch)
 {
-	if (w->cert_path != NULL)
-		loop_timer_cancel(w->loop, &w->timer);
+	if (watch->cert_path != NULL)
+		loop_timer_cancel(watch->loop, &watch->timer);
 }

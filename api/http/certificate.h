@@ -29,8 +29,8 @@ struct certificate_pair {
  * Read and check a pair: the key must be the certificate's. Errors: those of file_read(); VEER_EINVAL (no PEM, or the
  * key is another's); the diag names the file.
  */
-enum veer_err certificate_read(const char *cert_path, const char *key_path, struct certificate_pair *out,
-			       struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err certificate_read(const char *cert_path, const char *key_path,
+					       struct certificate_pair *out, struct veer_diag *diag);
 void certificate_pair_deinit(struct certificate_pair *pair);
 
 /* Use it from now on. If it cannot be, or has to wait, what was used stays. */

@@ -203,7 +203,7 @@ bool api_lanes_start(struct api_server *server, unsigned workers);
 /* Take no more; wait until what is being worked on is done. */
 void api_lanes_stop(struct api_server *server);
 /* Queue the exchange; its connection must be suspended. Not taken when its principal's or all places are. */
-enum shares_answer api_lane_push(struct api_server *server, struct api_exchange *exchange, enum api_lane lane);
+enum shares_answer api_lane_push(struct api_server *server, struct api_exchange *x, enum api_lane which);
 
 /* crowd.c: how many connections there may be, by the limit of descriptors. */
 void api_crowd_init(struct api_server *server);

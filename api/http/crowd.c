@@ -74,55 +74,57 @@ static struct api_connection *find_oldest(struct api_server *server, const struc
 	return NULL;
 }
 
-void api_crowd_enter(struct api_server *server, struct api_connection *c)
+void api_crowd_enter(struct api_server *server, struct api_connection *connection)
 {
-	struct api_crowd *crowd = crowd_of(server, c);
+	struct api_crowd *crowd = crowd_of(server, connection);
 	struct api_connection *victim = NULL;
 	server->open_count++;
-	if (c->is_owner)
+	if (connection->is_owner)
 		return;
-	c->is_silent = true;
-	c->address->silent++;
+	connection->is_silent = true;
+	connection->address->silent++;
 	crowd->count++;
-	c->older = crowd->newest;
-	*(crowd->newest != NULL ? &crowd->newest->newer : &crowd->oldest) = c;
-	crowd->newest = c;
-	if (c->address->silent > server->silent_of_address)
-		victim = find_oldest(server, c->address);
+	connection->older = crowd->newest;
+	*(crowd->newest != NULL ? &crowd->newest->newer : &crowd->oldest) = connection;
+	crowd->newest = connection;
+	if (connection->address->silent > server->silent_of_address)
+		victim = find_oldest(server, connection->address);
 	else if (crowd->count > crowd->max)
 		victim = crowd->oldest;
-	else if (server->open_count + OWNERS_RESERVE > server->connections_max + (c->is_local ? OWNERS_RESERVE / 2 : 0))
+	else if (server->open_count + OWNERS_RESERVE >
+		 server->connections_max + (connection->is_local ? OWNERS_RESERVE / 2 : 0))
 		victim = find_oldest(server, NULL); /* c itself when nobody else is silent */
 	if (victim != NULL)
 		push_out(server, victim);
 }
 
-enum shares_answer api_crowd_prove(struct api_server *server, struct api_connection *c, struct api_account *account)
+enum shares_answer api_crowd_prove(struct api_server *server, struct api_connection *connection,
+				   struct api_account *account)
 {
 	enum shares_answer answer = SHARES_TAKEN;
 	(void)pthread_mutex_lock(&server->connections_lock);
-	if (c->holder != account && !c->is_owner && !c->is_pushed_out) {
+	if (connection->holder != account && !connection->is_owner && !connection->is_pushed_out) {
 		answer = shares_take(&server->shares, account, API_SHARE_CONNECTIONS, 1);
 		if (answer == SHARES_TAKEN) {
-			struct api_account *before = c->holder;
+			struct api_account *before = connection->holder;
 			if (before != NULL)
 				shares_put_back(&server->shares, before, API_SHARE_CONNECTIONS, 1);
 			shares_give(&server->shares, before);
-			c->holder = shares_hold(&server->shares, account);
-			leave_crowd(server, c);
+			connection->holder = shares_hold(&server->shares, account);
+			leave_crowd(server, connection);
 		}
 	}
 	(void)pthread_mutex_unlock(&server->connections_lock);
 	return answer;
 }
 
-void api_crowd_leave(struct api_server *server, struct api_connection *c)
+void api_crowd_leave(struct api_server *server, struct api_connection *connection)
 {
-	leave_crowd(server, c);
-	if (!c->is_pushed_out)
+	leave_crowd(server, connection);
+	if (!connection->is_pushed_out)
 		server->open_count--;
-	if (c->holder != NULL)
-		shares_put_back(&server->shares, c->holder, API_SHARE_CONNECTIONS, 1);
-	shares_give(&server->shares, c->holder);
-	shares_give(&server->shares, c->address);
+	if (connection->holder != NULL)
+		shares_put_back(&server->shares, connection->holder, API_SHARE_CONNECTIONS, 1);
+	shares_give(&server->shares, connection->holder);
+	shares_give(&server->shares, connection->address);
 }

@@ -170,19 +170,19 @@ static enum MHD_Result first_call(struct api_exchange *x, const char *method, co
 	return MHD_YES;
 }
 
-void api_exchange_handle(struct api_exchange *x)
+void api_exchange_handle(struct api_exchange *exchange)
 {
-	void *ctx = x->server->config.ctx;
-	x->reply.wants_worker = false;
-	x->route->handler(ctx, &x->request, &x->reply);
-	x->is_done = !x->reply.wants_worker;
-	if (!x->is_done)
+	void *ctx = exchange->server->config.ctx;
+	exchange->reply.wants_worker = false;
+	exchange->route->handler(ctx, &exchange->request, &exchange->reply);
+	exchange->is_done = !exchange->reply.wants_worker;
+	if (!exchange->is_done)
 		return;
-	bool is_unreadable = x->reply.status == 400 || x->reply.status == 422;
-	if (is_unreadable && x->route->class == API_CLASS_INLINE && x->route->body_limit_bytes > 0)
-		shares_note_bad(&x->server->shares, x->account, api_now_ms());
-	if (x->server->config.done != NULL)
-		x->server->config.done(ctx, &x->request, &x->reply);
+	bool is_unreadable = exchange->reply.status == 400 || exchange->reply.status == 422;
+	if (is_unreadable && exchange->route->class == API_CLASS_INLINE && exchange->route->body_limit_bytes > 0)
+		shares_note_bad(&exchange->server->shares, exchange->account, api_now_ms());
+	if (exchange->server->config.done != NULL)
+		exchange->server->config.done(ctx, &exchange->request, &exchange->reply);
 }
 
 /* Hand it to the worker threads; their queue may be full. */

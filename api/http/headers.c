@@ -126,24 +126,24 @@ static size_t head_size(struct MHD_Connection *connection)
 	return info != NULL ? info->header_size : 0;
 }
 
-bool api_headers_check(struct api_exchange *x, const char *method, const char *version)
+bool api_headers_check(struct api_exchange *exchange, const char *method, const char *version)
 {
 	struct head head = {.next = NULL};
-	if (x->server->are_headers_placed)
+	if (exchange->server->are_headers_placed)
 		head.next = version + strlen(version) + 2;
-	check_request_line(&head, x->peer, method, version);
+	check_request_line(&head, exchange->peer, method, version);
 	if (head.why == NULL)
-		(void)MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, check_header, &head);
-	if (head.why == NULL && head.next != NULL && method + head_size(x->connection) != head.next + 2)
+		(void)MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, check_header, &head);
+	if (head.why == NULL && head.next != NULL && method + head_size(exchange->connection) != head.next + 2)
 		head.why = "a line of the header ends with a bare LF or has a NUL";
 	if (head.why == NULL)
 		check_framing(&head, version);
 	if (head.why != NULL) {
-		api_problem(&x->reply, 400, "malformed", "%s", head.why);
+		api_problem(&exchange->reply, 400, "malformed", "%s", head.why);
 		return false;
 	}
 	if (head.coding != NULL && strcasecmp(head.coding, "chunked") != 0) {
-		api_problem(&x->reply, 501, "coding", "the only Transfer-Encoding that is known is chunked");
+		api_problem(&exchange->reply, 501, "coding", "the only Transfer-Encoding that is known is chunked");
 		return false;
 	}
 	return true;
@@ -158,9 +158,9 @@ static enum MHD_Result note_trailer(void *ctx, enum MHD_ValueKind kind, const ch
 	return MHD_NO;
 }
 
-bool api_headers_have_trailers(struct api_exchange *x)
+bool api_headers_have_trailers(struct api_exchange *exchange)
 {
 	bool found = false;
-	(void)MHD_get_connection_values(x->connection, MHD_FOOTER_KIND, note_trailer, &found);
+	(void)MHD_get_connection_values(exchange->connection, MHD_FOOTER_KIND, note_trailer, &found);
 	return found;
 }

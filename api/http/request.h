@@ -100,7 +100,7 @@ typedef void api_handler_fn(void *ctx, struct api_request *request, struct api_r
 const char *api_query(const struct api_request *request, const char *key);
 
 /* The body as JSON. On failure the reply is the problem already. Ownership: the caller's (json_decref). */
-enum veer_err api_body_json(const struct api_request *request, struct api_reply *reply, json_t **out);
+VEER_MUST_CHECK enum veer_err api_body_json(const struct api_request *request, struct api_reply *reply, json_t **out);
 
 /* Reply with `value`; takes the reference. */
 void api_reply_json(struct api_reply *reply, int status, json_t *value);

@@ -104,14 +104,15 @@ struct api_server *api_server_new(const struct api_server_config *config);
  * A socket bound to an address, for api_server_listen() later: while the program may still use ports below 1024.
  * Ownership: `*out` is the caller's. Errors: VEER_EIO and the like; the diag names the address.
  */
-enum veer_err api_server_bind(const char *address, int *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err api_server_bind(const char *address, int *out, struct veer_diag *diag);
 
 /*
  * Listen on one more address, with the socket `bound` to it (borrowed; -1: open one). TCP beyond loopback needs TLS. A
  * stale Unix socket at the path is replaced.
  * Errors: VEER_EAUTH (clear text beyond loopback), VEER_EIO and the like; the diag names the address.
  */
-enum veer_err api_server_listen(struct api_server *server, const char *address, int bound, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err api_server_listen(struct api_server *server, const char *address, int bound,
+						struct veer_diag *diag);
 
 enum api_certificate {
 	API_CERTIFICATE_SHOWN,
@@ -135,6 +136,6 @@ uint16_t api_server_port(const struct api_server *server);
 void api_server_stats_read(struct api_server *server, struct api_server_stats *out);
 
 /* End all streams, finish what runs, close everything, free. Sets the caller's pointer to NULL. */
-void api_server_free(struct api_server **server);
+void api_server_free(struct api_server **server_ptr);
 
 #endif

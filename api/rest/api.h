@@ -66,10 +66,10 @@ bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope s
  * changes.c: make one wish of whoever asks so, on the conditions in the request's If-Match and If-None-Match; the other
  * one heeds none. Errors: those of change(); api_problem_change() makes the reply.
  */
-enum veer_err api_change(struct api *api, const struct api_request *request, struct change_wish wish,
-			 struct change_result *result);
-enum veer_err api_change_always(struct api *api, const struct api_request *request, struct change_wish wish,
-				struct change_result *result);
+VEER_MUST_CHECK enum veer_err api_change(struct api *api, const struct api_request *request, struct change_wish wish,
+					 struct change_result *result);
+VEER_MUST_CHECK enum veer_err api_change_always(struct api *api, const struct api_request *request,
+						struct change_wish wish, struct change_result *result);
 /* Who asks, for what is changed; in the request's arena. */
 struct change_principal api_principal(struct api *api, const struct api_request *request);
 /* The problem that fits a change that failed. */

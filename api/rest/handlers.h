@@ -35,7 +35,7 @@ api_handler_fn handle_maintenance_list, handle_maintenance_get, handle_maintenan
 /* transitions.c: what happened, how an endpoint stands, and an application's own word on it. */
 api_handler_fn handle_transitions_list, handle_transition_get, handle_endpoint_get, handle_push;
 
-/* delegation_api.c: what the parent says about a zone. */
+/* zone_delegation.c: what the parent says about a zone. */
 api_handler_fn handle_delegation_get, handle_delegation_compare;
 
 /* zones.c, rrsets.c, zone_transfer.c: zones, their RRsets, zone files in and out. */

@@ -19,6 +19,6 @@ bool mask_is_needed(const struct api_principal *who);
 /* Put "***" for the values of headers (those that only negotiate apart), `body`, `send`, and arguments of `command`. */
 void mask_check(json_t *check);
 /* A check as a client sent it: VEER_EINVAL and the place when a mask would be stored as a value. */
-enum veer_err mask_refuse(const json_t *check, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err mask_refuse(const json_t *check, struct veer_diag *diag);
 
 #endif

@@ -39,6 +39,6 @@ const char *enrol_token_sha256(const struct enrol *enrol);
 bool enrol_token_is_new(const char *token_file, const struct identity *identity, char token[ENROL_TOKEN_SIZE]);
 
 /* Also ends a try that runs. May be called from `done`. */
-void enrol_free(struct enrol **enrol);
+void enrol_free(struct enrol **enrol_ptr);
 
 #endif

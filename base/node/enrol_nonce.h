@@ -17,7 +17,7 @@
  * overwritten. `dir` NULL: it is not kept. Errors: VEER_EIO: there are no random bytes, and `nonce` is "". Others are
  * of the disk: `nonce` is good, but lives no longer than the caller, and the diag says why.
  */
-enum veer_err enrol_nonce(const char *dir, const char *token_sha256, char nonce[CRYPTO_TOKEN_SIZE],
-			  struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err enrol_nonce(const char *dir, const char *token_sha256, char nonce[CRYPTO_TOKEN_SIZE],
+					  struct veer_diag *diag);
 
 #endif

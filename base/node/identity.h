@@ -28,15 +28,16 @@ struct identity {
 
 /* Read DIR/identity.json. Errors: VEER_ENOTFOUND (not enrolled yet); VEER_ECORRUPT (there, but no identity); VEER_EIO …
  */
-enum veer_err identity_load(const char *dir, struct identity *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err identity_load(const char *dir, struct identity *out, struct veer_diag *diag);
 /* Replace it, at once or not at all. Errors: those of file_write_atomic(). */
-enum veer_err identity_save(const char *dir, const struct identity *identity, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err identity_save(const char *dir, const struct identity *identity, struct veer_diag *diag);
 
 /* The text of the file, ended by a newline. Ownership: the caller's (free()). NULL when memory is out. */
 char *identity_write(const struct identity *identity);
 /* The inverse; the fields of an enrolment's answer are a subset, `store_id` and `api` are then "". Errors: VEER_EINVAL
  * … */
-enum veer_err identity_parse(const char *text, size_t len, struct identity *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err identity_parse(const char *text, size_t len, struct identity *out,
+					     struct veer_diag *diag);
 
 /* The body of an enrolment. `kind`: "agent" or "nameserver". `region` and `nonce` (enrol_nonce.h) may be NULL.
  * Ownership: the caller's (free()). NULL when memory is out. */

@@ -31,10 +31,10 @@ struct link {
  * localhost (credentials do not travel in the clear). Errors: VEER_EINVAL, VEER_ELIMIT with the URL in the diag; then
  * the link is unchanged.
  */
-enum veer_err link_urls_parse(const char *text, struct link *link, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err link_urls_parse(const char *text, struct link *link, struct veer_diag *diag);
 
 /* One such URL. Errors: VEER_EINVAL. */
-enum veer_err link_url_check(const char *url, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err link_url_check(const char *url, struct veer_diag *diag);
 
 /* What all requests on the link have in common. `path` is borrowed until the request is started. */
 struct http_spec link_spec(const struct link *link, uint32_t url, const char *path);

@@ -53,6 +53,6 @@ bool cookie_check(const struct cookie_secrets *secrets, const struct cookie_clie
  * Read secrets from a file: one or two lines of 32 hex digits, the first one for making; empty lines and those that
  * begin with "#" do not count. Errors: as file_read(); VEER_EINVAL with the line in the diag. `out` is then untouched.
  */
-enum veer_err cookie_secrets_load(const char *path, struct cookie_secrets *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err cookie_secrets_load(const char *path, struct cookie_secrets *out, struct veer_diag *diag);
 
 #endif

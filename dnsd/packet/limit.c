@@ -103,12 +103,12 @@ void limit_free(struct limit **limit)
 	*limit = NULL;
 }
 
-bool limit_is_exempt(const struct limit *l, const struct client *client)
+bool limit_is_exempt(const struct limit *limit, const struct client *client)
 {
 	uint64_t upper = prefix_upper(client);
 	uint64_t lower = client->is_ipv6 ? lower_bits(client->address) : 0;
-	for (size_t i = 0; i < l->exempt_count; i++) {
-		const struct exempt *e = &l->exempt[i];
+	for (size_t i = 0; i < limit->exempt_count; i++) {
+		const struct exempt *e = &limit->exempt[i];
 		if (e->is_ipv6 == client->is_ipv6 && ((upper ^ e->upper) & e->upper_mask) == 0 &&
 		    ((lower ^ e->lower) & e->lower_mask) == 0)
 			return true;
@@ -163,29 +163,29 @@ static void note(struct limit *l, uint64_t prefix)
 		atomic_store_explicit(at, prefix, memory_order_relaxed);
 }
 
-bool limit_take(struct limit *l, uint64_t prefix, int64_t now_ms)
+bool limit_take(struct limit *limit, uint64_t prefix, int64_t now_ms)
 {
-	if (spend(l, prefix, now_ms, l->unit_us, false))
+	if (spend(limit, prefix, now_ms, limit->unit_us, false))
 		return true;
-	note(l, prefix);
+	note(limit, prefix);
 	return false;
 }
 
-void limit_charge(struct limit *l, uint64_t prefix, size_t len, int64_t now_ms)
+void limit_charge(struct limit *limit, uint64_t prefix, size_t len, int64_t now_ms)
 {
 	if (len > LIMIT_UNIT)
-		(void)spend(l, prefix, now_ms, (len - 1) / LIMIT_UNIT * l->unit_us, true);
+		(void)spend(limit, prefix, now_ms, (len - 1) / LIMIT_UNIT * limit->unit_us, true);
 }
 
-unsigned limit_slip(const struct limit *l)
+unsigned limit_slip(const struct limit *limit)
 {
-	return l->slip;
+	return limit->slip;
 }
 
-bool limit_next_note(struct limit *l, uint64_t *prefix)
+bool limit_next_note(struct limit *limit, uint64_t *prefix)
 {
 	for (unsigned i = 0; i < LIMIT_NOTES; i++) {
-		uint64_t noted = atomic_exchange_explicit(&l->notes[i], 0, memory_order_relaxed);
+		uint64_t noted = atomic_exchange_explicit(&limit->notes[i], 0, memory_order_relaxed);
 		if (noted == 0)
 			continue;
 		*prefix = noted;

@@ -54,7 +54,7 @@ struct limit_config {
  * An empty table with a secret of its own, whose time begins at `now_ms`. Ownership: `*out` is the caller's. Errors:
  * VEER_ENOMEM, VEER_EIO (no random bytes), VEER_EINVAL (the config).
  */
-enum veer_err limit_new(const struct limit_config *config, int64_t now_ms, struct limit **out);
+VEER_MUST_CHECK enum veer_err limit_new(const struct limit_config *config, int64_t now_ms, struct limit **out);
 void limit_free(struct limit **limit);
 
 /* Whether the client is in one of the exempt prefixes. */

@@ -61,7 +61,7 @@ struct responder {
 };
 
 /* Seeds the random bits from the kernel; the config is empty. Errors: VEER_EIO. */
-enum veer_err responder_init(struct responder *r);
+VEER_MUST_CHECK enum veer_err responder_init(struct responder *r);
 
 /* Parse `packet` and begin. False: it gets no reply, and `request` is void. */
 bool respond_begin(struct responder *r, const struct plan *plan, const uint8_t *packet, size_t len,

@@ -24,19 +24,19 @@ static bool is_sampled(struct tap_port *port, enum tap_output output)
 	return true;
 }
 
-void tap_offer(struct tap_port *port, const struct tap_query *q)
+void tap_offer(struct tap_port *port, const struct tap_query *query)
 {
 	unsigned outputs = 0;
 	for (unsigned i = 0; i < TAP_OUTPUTS; i++)
 		outputs |= is_sampled(port, (enum tap_output)i) ? 1U << i : 0;
 	if (outputs == 0)
 		return;
-	const struct tap_record record = {.time_ns = q->time_ns,
-					  .client = *q->client,
-					  .is_tcp = q->is_tcp,
+	const struct tap_record record = {.time_ns = query->time_ns,
+					  .client = *query->client,
+					  .is_tcp = query->is_tcp,
 					  .outputs = (uint8_t)outputs,
-					  .rcode = (uint16_t)q->rcode,
-					  .query_len = (uint32_t)q->query_len,
-					  .reply_len = (uint32_t)q->reply_len};
-	(void)tap_ring_put(port->ring, &record, q->query, q->reply); /* what does not fit is counted there */
+					  .rcode = (uint16_t)query->rcode,
+					  .query_len = (uint32_t)query->query_len,
+					  .reply_len = (uint32_t)query->reply_len};
+	(void)tap_ring_put(port->ring, &record, query->query, query->reply); /* what does not fit is counted there */
 }

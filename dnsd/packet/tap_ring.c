@@ -61,38 +61,38 @@ static bool has_room(struct tap_ring *r, uint64_t written, size_t len)
 	return written + len - r->known_taken <= TAP_RING_BYTES;
 }
 
-bool tap_ring_put(struct tap_ring *r, const struct tap_record *record, const uint8_t *query, const uint8_t *reply)
+bool tap_ring_put(struct tap_ring *ring, const struct tap_record *record, const uint8_t *query, const uint8_t *reply)
 {
-	uint64_t at = atomic_load_explicit(&r->written, memory_order_relaxed);
+	uint64_t at = atomic_load_explicit(&ring->written, memory_order_relaxed);
 	size_t len = sizeof *record + record->query_len + record->reply_len;
-	if ((size_t)record->query_len + record->reply_len > TAP_MESSAGES_MAX || !has_room(r, at, len)) {
-		uint64_t lost = atomic_load_explicit(&r->lost, memory_order_relaxed);
-		atomic_store_explicit(&r->lost, lost + 1, memory_order_relaxed);
+	if ((size_t)record->query_len + record->reply_len > TAP_MESSAGES_MAX || !has_room(ring, at, len)) {
+		uint64_t lost = atomic_load_explicit(&ring->lost, memory_order_relaxed);
+		atomic_store_explicit(&ring->lost, lost + 1, memory_order_relaxed);
 		return false;
 	}
-	copy_in(r, at, record, sizeof *record);
-	copy_in(r, at + sizeof *record, query, record->query_len);
-	copy_in(r, at + sizeof *record + record->query_len, reply, record->reply_len);
+	copy_in(ring, at, record, sizeof *record);
+	copy_in(ring, at + sizeof *record, query, record->query_len);
+	copy_in(ring, at + sizeof *record + record->query_len, reply, record->reply_len);
 	/* release: with the bytes */
-	atomic_store_explicit(&r->written, at + len, memory_order_release);
+	atomic_store_explicit(&ring->written, at + len, memory_order_release);
 	return true;
 }
 
-bool tap_ring_take(struct tap_ring *r, struct tap_record *record, uint8_t *messages)
+bool tap_ring_take(struct tap_ring *ring, struct tap_record *record, uint8_t *messages)
 {
-	uint64_t at = atomic_load_explicit(&r->taken, memory_order_relaxed);
+	uint64_t at = atomic_load_explicit(&ring->taken, memory_order_relaxed);
 	/* acquire: with the bytes */
-	if (at == atomic_load_explicit(&r->written, memory_order_acquire))
+	if (at == atomic_load_explicit(&ring->written, memory_order_acquire))
 		return false;
-	copy_out(r, at, record, sizeof *record);
+	copy_out(ring, at, record, sizeof *record);
 	size_t len = (size_t)record->query_len + record->reply_len;
-	copy_out(r, at + sizeof *record, messages, len);
+	copy_out(ring, at + sizeof *record, messages, len);
 	/* release: after the copies */
-	atomic_store_explicit(&r->taken, at + sizeof *record + len, memory_order_release);
+	atomic_store_explicit(&ring->taken, at + sizeof *record + len, memory_order_release);
 	return true;
 }
 
-uint64_t tap_ring_lost(const struct tap_ring *r)
+uint64_t tap_ring_lost(const struct tap_ring *ring)
 {
-	return atomic_load_explicit(&r->lost, memory_order_relaxed);
+	return atomic_load_explicit(&ring->lost, memory_order_relaxed);
 }

@@ -479,15 +479,15 @@ void feed_client_free(struct feed_client **client)
 	*client = NULL;
 }
 
-void feed_client_applied(struct feed_client *c, int64_t revision, int64_t applied_us)
+void feed_client_applied(struct feed_client *client, int64_t revision, int64_t applied_us)
 {
-	remember_applied(c, revision, applied_us);
-	c->applied_us = applied_us;
-	if (c->name[0] != '\0' && is_known(c))
-		send_uplink(c);
+	remember_applied(client, revision, applied_us);
+	client->applied_us = applied_us;
+	if (client->name[0] != '\0' && is_known(client))
+		send_uplink(client);
 }
 
-int64_t feed_client_heard_ms(const struct feed_client *c)
+int64_t feed_client_heard_ms(const struct feed_client *client)
 {
-	return c->heard_ms;
+	return client->heard_ms;
 }

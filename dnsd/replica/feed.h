@@ -49,7 +49,8 @@ struct feed_config {
 
 /* Start. Errors: VEER_EINVAL (URLs), VEER_ECORRUPT (identity.json), VEER_EAUTH (neither identity nor token),
  * VEER_ENOMEM. */
-enum veer_err feed_client_new(const struct feed_config *config, struct feed_client **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err feed_client_new(const struct feed_config *config, struct feed_client **out,
+					      struct veer_diag *diag);
 void feed_client_free(struct feed_client **client);
 
 /* All workers answer from `revision` now, `applied_us` after its commit came: say so upstream. */

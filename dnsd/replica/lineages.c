@@ -21,38 +21,38 @@ static bool is_confirmed_after(const struct history_ancestry *a, size_t at)
 	return false;
 }
 
-enum lineages_judgement lineages_judge(const struct lineages *l, const struct history_ancestry *a)
+enum lineages_judgement lineages_judge(const struct lineages *lineages, const struct history_ancestry *ancestry)
 {
 	bool is_known = false;
-	for (size_t i = 0; i < a->count; i++) {
-		size_t at = find(l, a->lineages[i].id);
-		if (at == l->count)
+	for (size_t i = 0; i < ancestry->count; i++) {
+		size_t at = find(lineages, ancestry->lineages[i].id);
+		if (at == lineages->count)
 			continue;
 		is_known = true;
-		if (l->marks[at].is_abandoned && !is_confirmed_after(a, i))
+		if (lineages->marks[at].is_abandoned && !is_confirmed_after(ancestry, i))
 			return LINEAGES_ABANDONED;
 	}
-	return is_known || l->count == 0 ? LINEAGES_FOLLOW : LINEAGES_UNKNOWN;
+	return is_known || lineages->count == 0 ? LINEAGES_FOLLOW : LINEAGES_UNKNOWN;
 }
 
-bool lineages_are_confirmed(const struct lineages *l, const struct history_ancestry *a)
+bool lineages_are_confirmed(const struct lineages *lineages, const struct history_ancestry *ancestry)
 {
-	for (size_t i = a->count; i > 0; i--)
-		if (find(l, a->lineages[i - 1].id) < l->count)
-			return is_confirmed_after(a, i - 1);
+	for (size_t i = ancestry->count; i > 0; i--)
+		if (find(lineages, ancestry->lineages[i - 1].id) < lineages->count)
+			return is_confirmed_after(ancestry, i - 1);
 	return false;
 }
 
-void lineages_add(struct lineages *l, const char *lineage)
+void lineages_add(struct lineages *lineages, const char *lineage)
 {
-	if (find(l, lineage) < l->count || !history_is_id(lineage))
+	if (find(lineages, lineage) < lineages->count || !history_is_id(lineage))
 		return;
-	if (l->count == LINEAGES_MAX) {
-		memmove(&l->marks[0], &l->marks[1], (LINEAGES_MAX - 1) * sizeof l->marks[0]);
-		l->count--;
+	if (lineages->count == LINEAGES_MAX) {
+		memmove(&lineages->marks[0], &lineages->marks[1], (LINEAGES_MAX - 1) * sizeof lineages->marks[0]);
+		lineages->count--;
 	}
-	memcpy(l->marks[l->count].id, lineage, HISTORY_ID_SIZE);
-	l->marks[l->count++].is_abandoned = false;
+	memcpy(lineages->marks[lineages->count].id, lineage, HISTORY_ID_SIZE);
+	lineages->marks[lineages->count++].is_abandoned = false;
 }
 
 /* A full ancestry has forgotten its oldest: what comes before the first of its lineages that is known may be one. */
@@ -66,28 +66,28 @@ static size_t first_that_counts(const struct lineages *l, const struct history_a
 	return first;
 }
 
-bool lineages_serve(struct lineages *l, const struct history_ancestry *a)
+bool lineages_serve(struct lineages *lineages, const struct history_ancestry *ancestry)
 {
 	bool has_changed = false;
-	for (size_t i = 0; i < a->count; i++) {
-		has_changed = has_changed || find(l, a->lineages[i].id) == l->count;
-		lineages_add(l, a->lineages[i].id);
+	for (size_t i = 0; i < ancestry->count; i++) {
+		has_changed = has_changed || find(lineages, ancestry->lineages[i].id) == lineages->count;
+		lineages_add(lineages, ancestry->lineages[i].id);
 	}
-	for (size_t i = first_that_counts(l, a); i < l->count; i++) {
-		bool is_abandoned = history_find(a, l->marks[i].id) == a->count;
-		has_changed = has_changed || is_abandoned != l->marks[i].is_abandoned;
-		l->marks[i].is_abandoned = is_abandoned;
+	for (size_t i = first_that_counts(lineages, ancestry); i < lineages->count; i++) {
+		bool is_abandoned = history_find(ancestry, lineages->marks[i].id) == ancestry->count;
+		has_changed = has_changed || is_abandoned != lineages->marks[i].is_abandoned;
+		lineages->marks[i].is_abandoned = is_abandoned;
 	}
 	return has_changed;
 }
 
-size_t lineages_print(const struct lineages *l, char out[LINEAGES_TEXT_MAX + 1])
+size_t lineages_print(const struct lineages *lineages, char out[LINEAGES_TEXT_MAX + 1])
 {
 	size_t len = 0;
 	out[0] = '\0';
-	for (size_t i = 0; i < l->count; i++)
-		len += (size_t)snprintf(out + len, LINEAGES_TEXT_MAX + 1 - len, "%s %s\n", l->marks[i].id,
-					l->marks[i].is_abandoned ? "abandoned" : "served");
+	for (size_t i = 0; i < lineages->count; i++)
+		len += (size_t)snprintf(out + len, LINEAGES_TEXT_MAX + 1 - len, "%s %s\n", lineages->marks[i].id,
+					lineages->marks[i].is_abandoned ? "abandoned" : "served");
 	return len;
 }
 

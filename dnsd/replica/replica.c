@@ -346,9 +346,9 @@ static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t co
 	return VEER_OK;
 }
 
-size_t replica_doubts(const struct replica *r)
+size_t replica_doubts(const struct replica *replica)
 {
-	return r->doubt_count;
+	return replica->doubt_count;
 }
 
 const struct feed_sink *replica_sink(void)
@@ -358,58 +358,60 @@ const struct feed_sink *replica_sink(void)
 	return &sink;
 }
 
-void replica_stream_ended(struct replica *r)
+void replica_stream_ended(struct replica *replica)
 {
-	drop_stream(r);
-	r->stream.is_reached = false;
+	drop_stream(replica);
+	replica->stream.is_reached = false;
 }
 
-bool replica_is_current(const struct replica *r)
+bool replica_is_current(const struct replica *replica)
 {
-	return r->stream.is_reached && !r->is_half;
+	return replica->stream.is_reached && !replica->is_half;
 }
 
 /* Without memory some answers keep the short TTL until their policy is compiled for another reason. */
-void replica_trust(struct replica *r)
+void replica_trust(struct replica *replica)
 {
 	const struct plan *plan;
 	struct retire_list retired = {0};
-	if (!r->is_saved_in_doubt)
+	if (!replica->is_saved_in_doubt)
 		return;
-	r->is_saved_in_doubt = false;
-	if (r->at.revision == 0 || r->is_half || plan_builder_set_all_in_doubt(r->builder, false) != VEER_OK)
+	replica->is_saved_in_doubt = false;
+	if (replica->at.revision == 0 || replica->is_half ||
+	    plan_builder_set_all_in_doubt(replica->builder, false) != VEER_OK)
 		return;
-	if (plan_builder_commit(r->builder, r->at.revision, &plan, &retired) == VEER_OK)
-		r->config.publish(r->config.ctx, plan, &retired);
+	if (plan_builder_commit(replica->builder, replica->at.revision, &plan, &retired) == VEER_OK)
+		replica->config.publish(replica->config.ctx, plan, &retired);
 }
 
-bool replica_needs_base(const struct replica *r)
+bool replica_needs_base(const struct replica *replica)
 {
-	return r->config.disk != NULL && r->fresh == NULL && r->at.revision > 0 && plan_disk_needs_base(r->config.disk);
+	return replica->config.disk != NULL && replica->fresh == NULL && replica->at.revision > 0 &&
+	       plan_disk_needs_base(replica->config.disk);
 }
 
-bool replica_has_room(const struct replica *r)
+bool replica_has_room(const struct replica *replica)
 {
-	return r->config.disk != NULL && plan_disk_has_room(r->config.disk);
+	return replica->config.disk != NULL && plan_disk_has_room(replica->config.disk);
 }
 
-void replica_serving(const struct replica *r, struct history_position *at, size_t *zones)
+void replica_serving(const struct replica *replica, struct history_position *at, size_t *zones)
 {
 	struct plan_builder_stats stats;
-	plan_builder_stats(r->builder, &stats);
-	*at = r->at;
+	plan_builder_stats(replica->builder, &stats);
+	*at = replica->at;
 	*zones = stats.zones;
 }
 
-enum veer_err replica_set_geo(struct replica *r, struct geo_table *geo)
+enum veer_err replica_set_geo(struct replica *replica, struct geo_table *geo)
 {
 	const struct plan *plan;
 	struct retire_list retired = {0};
-	enum veer_err err = plan_builder_set_geo(r->builder, geo);
-	if (err != VEER_OK || r->at.revision == 0 || r->is_half)
+	enum veer_err err = plan_builder_set_geo(replica->builder, geo);
+	if (err != VEER_OK || replica->at.revision == 0 || replica->is_half)
 		return err;
 	/* The locations are in force with the next commit at the latest; now, if memory allows. */
-	if (plan_builder_commit(r->builder, r->at.revision, &plan, &retired) == VEER_OK)
-		r->config.publish(r->config.ctx, plan, &retired);
+	if (plan_builder_commit(replica->builder, replica->at.revision, &plan, &retired) == VEER_OK)
+		replica->config.publish(replica->config.ctx, plan, &retired);
 	return VEER_OK;
 }

@@ -47,7 +47,7 @@ void replica_free(struct replica **replica);
  * empty. Errors: VEER_ENOTFOUND (nothing kept), VEER_ECORRUPT and the like (refused whole: the diag says where); the
  * replica is then as new.
  */
-enum veer_err replica_load(struct replica *replica, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err replica_load(struct replica *replica, struct veer_diag *diag);
 
 /* Leave the disk to somebody else: what is under way there is given up, and nothing is kept from now on. */
 void replica_leave_disk(struct replica *replica);
@@ -55,7 +55,7 @@ void replica_leave_disk(struct replica *replica);
  * Go on with the disk (borrowed, just opened) after replica_leave_disk(). If it is not where the replica is, it waits
  * for the next full state. Errors: VEER_EBUSY: a full state is coming in, which began without it: try later.
  */
-enum veer_err replica_use_disk(struct replica *replica, struct plan_disk *disk);
+VEER_MUST_CHECK enum veer_err replica_use_disk(struct replica *replica, struct plan_disk *disk);
 
 /* The sink for a feed reader, with the replica as `ctx`. */
 const struct feed_sink *replica_sink(void);
@@ -124,6 +124,6 @@ size_t replica_doubts(const struct replica *replica);
 
 /* Use other locations from now on (SIGHUP); takes `geo`. Errors: VEER_ENOMEM: the old ones stay, `geo` is the caller's.
  */
-enum veer_err replica_set_geo(struct replica *replica, struct geo_table *geo);
+VEER_MUST_CHECK enum veer_err replica_set_geo(struct replica *replica, struct geo_table *geo);
 
 #endif

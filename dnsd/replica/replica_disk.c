@@ -70,34 +70,34 @@ static enum veer_err load(struct replica *r, struct loading *l, struct veer_diag
 	return before == VEER_OK ? VEER_OK : err;
 }
 
-enum veer_err replica_load(struct replica *r, struct veer_diag *diag)
+enum veer_err replica_load(struct replica *replica, struct veer_diag *diag)
 {
-	struct loading l = {.replica = r};
-	const struct history_position highest = r->highest;
-	if (r->config.disk == NULL)
+	struct loading l = {.replica = replica};
+	const struct history_position highest = replica->highest;
+	if (replica->config.disk == NULL)
 		return VEER_ENOTFOUND;
 	diag->text[0] = '\0';
-	enum veer_err err = load(r, &l, diag);
+	enum veer_err err = load(replica, &l, diag);
 	if (err == VEER_OK)
-		r->is_saved_in_doubt = r->config.doubts_saved;
-	if (err == VEER_OK && r->is_saved_in_doubt)
-		(void)plan_builder_set_all_in_doubt(r->fresh, true);
+		replica->is_saved_in_doubt = replica->config.doubts_saved;
+	if (err == VEER_OK && replica->is_saved_in_doubt)
+		(void)plan_builder_set_all_in_doubt(replica->fresh, true);
 	if (err == VEER_OK)
-		err = replica_switch(r, &l.at, false, diag);
+		err = replica_switch(replica, &l.at, false, diag);
 	if (err == VEER_OK) {
-		lineages_add(&r->lineages, r->at.lineage);
-		keep_highest(r, &highest, l.is_before);
+		lineages_add(&replica->lineages, replica->at.lineage);
+		keep_highest(replica, &highest, l.is_before);
 	} else {
-		plan_builder_free(&r->fresh);
+		plan_builder_free(&replica->fresh);
 	}
 	return err;
 }
 
-void replica_leave_disk(struct replica *r)
+void replica_leave_disk(struct replica *replica)
 {
-	if (r->fresh != NULL && r->config.disk != NULL)
-		plan_disk_base_abort(r->config.disk);
-	r->config.disk = NULL;
+	if (replica->fresh != NULL && replica->config.disk != NULL)
+		plan_disk_base_abort(replica->config.disk);
+	replica->config.disk = NULL;
 }
 
 static enum veer_err skip_object(void *ctx, const struct feed_change *change, struct veer_diag *diag)
@@ -116,18 +116,18 @@ static enum veer_err note_position(void *ctx, const struct history_position *at,
 	return VEER_OK;
 }
 
-enum veer_err replica_use_disk(struct replica *r, struct plan_disk *disk)
+enum veer_err replica_use_disk(struct replica *replica, struct plan_disk *disk)
 {
 	static const struct plan_disk_sink sink = {skip_object, note_position};
 	struct history_position at = {.revision = 0};
 	struct veer_diag diag = {.text = ""};
-	if (r->fresh != NULL)
+	if (replica->fresh != NULL)
 		return VEER_EBUSY;
 	enum veer_err err = plan_disk_load(disk, &sink, &at, &diag);
 	if (err != VEER_OK && err != VEER_ENOTFOUND)
-		log_error(r->config.log, "the saved plan is refused", LOG_STR("reason", diag.text));
-	if (err != VEER_OK || at.revision != r->at.revision || strcmp(at.lineage, r->at.lineage) != 0)
+		log_error(replica->config.log, "the saved plan is refused", LOG_STR("reason", diag.text));
+	if (err != VEER_OK || at.revision != replica->at.revision || strcmp(at.lineage, replica->at.lineage) != 0)
 		plan_disk_lose(disk);
-	r->config.disk = disk;
+	replica->config.disk = disk;
 	return VEER_OK;
 }

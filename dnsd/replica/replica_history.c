@@ -5,20 +5,20 @@
 #include "dnsd/replica/replica_impl.h"
 #include "zones/dns/name.h"
 
-void replica_remember(struct replica *r)
+void replica_remember(struct replica *replica)
 {
 	char notes[PLAN_DISK_NOTES_MAX + 1];
-	if (r->config.disk == NULL)
+	if (replica->config.disk == NULL)
 		return;
-	plan_disk_highest(r->config.disk, &r->highest);
-	plan_disk_notes(r->config.disk, notes);
-	lineages_parse(notes, &r->lineages);
-	lineages_add(&r->lineages, r->highest.lineage);
+	plan_disk_highest(replica->config.disk, &replica->highest);
+	plan_disk_notes(replica->config.disk, notes);
+	lineages_parse(notes, &replica->lineages);
+	lineages_add(&replica->lineages, replica->highest.lineage);
 }
 
-const struct replica_quarantine *replica_quarantine(const struct replica *r)
+const struct replica_quarantine *replica_quarantine(const struct replica *replica)
 {
-	return &r->quarantine;
+	return &replica->quarantine;
 }
 
 const char *replica_quarantine_text(enum replica_quarantine_why why)
@@ -36,10 +36,10 @@ const char *replica_quarantine_text(enum replica_quarantine_why why)
 	return "none";
 }
 
-void replica_adopt(struct replica *r, const char *lineage)
+void replica_adopt(struct replica *replica, const char *lineage)
 {
-	memset(r->adopted, 0, sizeof r->adopted);
-	memcpy(r->adopted, lineage, strnlen(lineage, HISTORY_ID_LEN));
+	memset(replica->adopted, 0, sizeof replica->adopted);
+	memcpy(replica->adopted, lineage, strnlen(lineage, HISTORY_ID_LEN));
 }
 
 /* The store of the present stream, at this revision, is not followed. What is served stays. */
@@ -103,38 +103,39 @@ static void take_hello(struct replica *r, const struct feed_hello *hello)
 	s->is_adopted = r->adopts_any || strcmp(r->adopted, hello->lineage) == 0;
 }
 
-enum veer_err replica_hear_hello(struct replica *r, const struct feed_hello *hello, struct veer_diag *diag)
+enum veer_err replica_hear_hello(struct replica *replica, const struct feed_hello *hello, struct veer_diag *diag)
 {
-	const struct replica_quarantine *q = &r->quarantine;
-	take_hello(r, hello);
-	if (strcmp(hello->lineage, r->highest.lineage) == 0 && hello->revision < r->highest.revision &&
-	    !r->stream.is_adopted)
+	const struct replica_quarantine *q = &replica->quarantine;
+	take_hello(replica, hello);
+	if (strcmp(hello->lineage, replica->highest.lineage) == 0 && hello->revision < replica->highest.revision &&
+	    !replica->stream.is_adopted)
 		return veer_fail(diag, VEER_ESTALE,
 				 "the control plane is at revision %lld, but %lld of the same lineage was served "
 				 "already",
-				 (long long)hello->revision, (long long)r->highest.revision);
-	enum lineages_judgement judgement =
-		r->stream.is_adopted ? LINEAGES_FOLLOW : lineages_judge(&r->lineages, &r->stream.ancestry);
+				 (long long)hello->revision, (long long)replica->highest.revision);
+	enum lineages_judgement judgement = replica->stream.is_adopted
+						    ? LINEAGES_FOLLOW
+						    : lineages_judge(&replica->lineages, &replica->stream.ancestry);
 	if (judgement == LINEAGES_UNKNOWN)
-		return quarantine(r, REPLICA_UNKNOWN, hello->revision, diag);
+		return quarantine(replica, REPLICA_UNKNOWN, hello->revision, diag);
 	if (judgement == LINEAGES_ABANDONED)
-		return quarantine(r, REPLICA_ABANDONED, hello->revision, diag);
+		return quarantine(replica, REPLICA_ABANDONED, hello->revision, diag);
 	/* the full state need not come again as long as nothing has changed */
-	if (q->why == REPLICA_ZONE_LOST && !r->stream.is_adopted && strcmp(q->lineage, hello->lineage) == 0 &&
+	if (q->why == REPLICA_ZONE_LOST && !replica->stream.is_adopted && strcmp(q->lineage, hello->lineage) == 0 &&
 	    q->revision == hello->revision)
-		return quarantine(r, REPLICA_ZONE_LOST, hello->revision, diag);
-	if (r->stream.is_continuation) {
-		end_adoption(r);
-		end_quarantine(r);
-		note_lineages(r);
+		return quarantine(replica, REPLICA_ZONE_LOST, hello->revision, diag);
+	if (replica->stream.is_continuation) {
+		end_adoption(replica);
+		end_quarantine(replica);
+		note_lineages(replica);
 	}
 	return VEER_OK;
 }
 
-void replica_next(const struct replica *r, int64_t revision, const struct history_position *base,
+void replica_next(const struct replica *replica, int64_t revision, const struct history_position *base,
 		  struct history_position *out)
 {
-	const struct replica_stream *s = &r->stream;
+	const struct replica_stream *s = &replica->stream;
 	const char *lineage = history_lineage_at(&s->ancestry, revision);
 	*out = (struct history_position){.revision = revision};
 	memcpy(out->store_id, s->store_id, sizeof out->store_id);
@@ -142,25 +143,26 @@ void replica_next(const struct replica *r, int64_t revision, const struct histor
 	out->has_digest = s->has_digest && (base == NULL || base->has_digest);
 	if (base != NULL)
 		out->digest = base->digest;
-	digest_pair_add(&out->digest, &r->added);
+	digest_pair_add(&out->digest, &replica->added);
 }
 
-void replica_set_position(struct replica *r, const struct history_position *at)
+void replica_set_position(struct replica *replica, const struct history_position *at)
 {
-	r->at = *at;
-	r->highest = *at;
-	if (r->stream.ancestry.count == 0 || r->stream.is_continuation) /* from disk, or nothing new */
+	replica->at = *at;
+	replica->highest = *at;
+	if (replica->stream.ancestry.count == 0 || replica->stream.is_continuation) /* from disk, or nothing new */
 		return;
 	/* a full state of this stream is served: from here on the stream goes on from it */
-	r->stream.is_continuation = true;
-	end_adoption(r);
-	note_lineages(r);
-	end_quarantine(r);
+	replica->stream.is_continuation = true;
+	end_adoption(replica);
+	note_lineages(replica);
+	end_quarantine(replica);
 }
 
-bool replica_has_had(const struct replica *r, const char *lineage, int64_t revision)
+bool replica_has_had(const struct replica *replica, const char *lineage, int64_t revision)
 {
-	return r->stream.is_continuation && history_holds(&r->stream.ancestry, lineage, revision, r->at.revision);
+	return replica->stream.is_continuation &&
+	       history_holds(&replica->stream.ancestry, lineage, revision, replica->at.revision);
 }
 
 /* A zone of the old plan that the new one has not. */
@@ -185,33 +187,34 @@ static bool has_led_to(const struct replica *r, int64_t revision)
 	return history_holds(&r->stream.ancestry, r->highest.lineage, r->highest.revision, revision);
 }
 
-enum veer_err replica_check_zones(struct replica *r, const struct plan *old, const struct plan *plan, int64_t revision,
-				  struct veer_diag *diag)
+enum veer_err replica_check_zones(struct replica *replica, const struct plan *old, const struct plan *plan,
+				  int64_t revision, struct veer_diag *diag)
 {
 	struct zone_search search = {.plan = plan};
-	if (old == NULL || r->stream.is_continuation || r->stream.is_adopted || has_led_to(r, revision) ||
-	    lineages_are_confirmed(&r->lineages, &r->stream.ancestry))
+	if (old == NULL || replica->stream.is_continuation || replica->stream.is_adopted ||
+	    has_led_to(replica, revision) || lineages_are_confirmed(&replica->lineages, &replica->stream.ancestry))
 		return VEER_OK;
 	(void)trie_each(&old->zones, look_for_zone, &search);
 	if (search.lost == NULL)
 		return VEER_OK;
-	(void)name_print(search.lost->name, r->quarantine.zone, sizeof r->quarantine.zone);
-	return quarantine(r, REPLICA_ZONE_LOST, revision, diag);
+	(void)name_print(search.lost->name, replica->quarantine.zone, sizeof replica->quarantine.zone);
+	return quarantine(replica, REPLICA_ZONE_LOST, revision, diag);
 }
 
-void replica_wish(const struct replica *r, bool from_start, struct replica_wish *out)
+void replica_wish(const struct replica *replica, bool from_start, struct replica_wish *out)
 {
 	*out = (struct replica_wish){.since = -1};
 	/* a control plane that knows no lineage is always asked for a full state: its revisions name no content */
-	if (r->highest.revision > 0 && strcmp(r->highest.lineage, r->highest.store_id) != 0) {
-		out->lineage = r->highest.lineage;
-		out->seen = r->highest.revision;
+	if (replica->highest.revision > 0 && strcmp(replica->highest.lineage, replica->highest.store_id) != 0) {
+		out->lineage = replica->highest.lineage;
+		out->seen = replica->highest.revision;
 	}
-	if (from_start || r->is_half || r->at.revision == 0 || strcmp(r->at.lineage, r->at.store_id) == 0)
+	if (from_start || replica->is_half || replica->at.revision == 0 ||
+	    strcmp(replica->at.lineage, replica->at.store_id) == 0)
 		return;
-	out->seen = strcmp(r->highest.lineage, r->at.lineage) == 0 ? r->highest.revision : 0;
-	out->lineage = r->at.lineage;
-	out->since = r->at.revision;
+	out->seen = strcmp(replica->highest.lineage, replica->at.lineage) == 0 ? replica->highest.revision : 0;
+	out->lineage = replica->at.lineage;
+	out->since = replica->at.revision;
 }
 
 /* --- serials that have gone back ----------------------------------------------------------------------------- */
@@ -254,26 +257,26 @@ static bool look_for_serial(void *ctx, void *value)
 	return r->serial_count < REPLICA_SERIALS_MAX;
 }
 
-void replica_note_serials(struct replica *r, const struct plan *old, const struct plan *next)
+void replica_note_serials(struct replica *replica, const struct plan *old, const struct plan *next)
 {
-	struct serial_search search = {r, next};
-	r->serial_count = 0;
+	struct serial_search search = {replica, next};
+	replica->serial_count = 0;
 	if (old != NULL)
 		(void)trie_each(&old->zones, look_for_serial, &search);
 }
 
-size_t replica_serials(struct replica *r, struct replica_serial out[REPLICA_SERIALS_MAX])
+size_t replica_serials(struct replica *replica, struct replica_serial out[REPLICA_SERIALS_MAX])
 {
-	const struct plan *plan = plan_builder_newest(r->builder);
+	const struct plan *plan = plan_builder_newest(replica->builder);
 	size_t left = 0;
-	for (size_t i = 0; i < r->serial_count && plan != NULL; i++) {
-		if (has_reached(plan, r->serials[i].name, r->serials[i].serial))
+	for (size_t i = 0; i < replica->serial_count && plan != NULL; i++) {
+		if (has_reached(plan, replica->serials[i].name, replica->serials[i].serial))
 			continue;
-		r->serials[left] = r->serials[i];
-		(void)name_print(r->serials[left].name, out[left].zone, sizeof out[left].zone);
-		out[left].serial = r->serials[left].serial;
+		replica->serials[left] = replica->serials[i];
+		(void)name_print(replica->serials[left].name, out[left].zone, sizeof out[left].zone);
+		out[left].serial = replica->serials[left].serial;
 		left++;
 	}
-	r->serial_count = left;
+	replica->serial_count = left;
 	return left;
 }

@@ -58,21 +58,22 @@ struct replica {
 struct plan_builder *replica_new_builder(const struct replica *r);
 /* Hand a change to the builder. One object that it refuses is left out, loudly: the others must not suffer. Errors:
  * VEER_ENOMEM. */
-enum veer_err replica_apply(struct replica *r, struct plan_builder *builder, const struct feed_change *change,
-			    struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err replica_apply(struct replica *r, struct plan_builder *builder,
+					    const struct feed_change *change, struct veer_diag *diag);
 /*
  * Make the fresh builder the one in use and publish its plan; the old one goes when nobody has its plans. From the feed
  * (`is_offered`) it may be found wanting: VEER_ESTALE, with a diag.
  */
-enum veer_err replica_switch(struct replica *r, const struct history_position *at, bool is_offered,
-			     struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err replica_switch(struct replica *r, const struct history_position *at, bool is_offered,
+					     struct veer_diag *diag);
 
 /* replica_history.c */
 
 /* What was served from this directory before. */
 void replica_remember(struct replica *replica);
 /* Take what a hello says; refuse what is not to be followed: VEER_ESTALE, with a diag. */
-enum veer_err replica_hear_hello(struct replica *replica, const struct feed_hello *hello, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err replica_hear_hello(struct replica *replica, const struct feed_hello *hello,
+						 struct veer_diag *diag);
 /* Where a commit of the present stream leads, if what was added is applied to `base` (NULL: to nothing). */
 void replica_next(const struct replica *replica, int64_t revision, const struct history_position *base,
 		  struct history_position *out);
@@ -82,8 +83,8 @@ void replica_set_position(struct replica *replica, const struct history_position
  * A full state is to take the place of what is served: VEER_OK, or VEER_ESTALE if it would take a zone away and nobody
  * has said that it may; then it is quarantined. `plan` (its own) and `old` may be NULL.
  */
-enum veer_err replica_check_zones(struct replica *replica, const struct plan *old, const struct plan *plan,
-				  int64_t revision, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err replica_check_zones(struct replica *replica, const struct plan *old,
+						  const struct plan *plan, int64_t revision, struct veer_diag *diag);
 
 /* The plan `next` takes the place of `old` (may be NULL), in another history: note the serials that go back. */
 void replica_note_serials(struct replica *replica, const struct plan *old, const struct plan *next);

@@ -20,8 +20,8 @@ struct static_zones;
  * Take the list of "ORIGIN=FILE" (an origin without its final dot gets it). Ownership: `*out` is the caller's; the
  * strings are copied. Errors: VEER_EINVAL (malformed, an origin twice; diag), VEER_ENOMEM.
  */
-enum veer_err static_zones_new(const char *const *specs, size_t count, struct static_zones **out,
-			       struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err static_zones_new(const char *const *specs, size_t count, struct static_zones **out,
+					       struct veer_diag *diag);
 void static_zones_free(struct static_zones **zones);
 
 /*

@@ -31,9 +31,9 @@ struct admission {
 	int64_t unsaid_ms;
 };
 
-void admission_options_default(struct admission_options *o)
+void admission_options_default(struct admission_options *options)
 {
-	*o = (struct admission_options){.rrl_rate = LIMIT_RATE_DEFAULT, .rrl_slip = LIMIT_SLIP_DEFAULT};
+	*options = (struct admission_options){.rrl_rate = LIMIT_RATE_DEFAULT, .rrl_slip = LIMIT_SLIP_DEFAULT};
 }
 
 /* --- options ---------------------------------------------------------------------------------------------- */
@@ -136,7 +136,7 @@ static void look(void *ctx)
 
 /* --- interface -------------------------------------------------------------------------------------------- */
 
-enum veer_err admission_new(struct daemon *daemon, const struct admission_options *o, unsigned workers,
+enum veer_err admission_new(struct daemon *daemon, const struct admission_options *options, unsigned workers,
 			    struct admission **out, struct veer_diag *diag)
 {
 	struct admission *a = calloc(1, sizeof *a);
@@ -144,11 +144,11 @@ enum veer_err admission_new(struct daemon *daemon, const struct admission_option
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
 	a->daemon = daemon;
 	a->unsaid_ms = -SILENT_MS;
-	int64_t all = o->tcp_max > 0 ? o->tcp_max : (int64_t)ADMISSION_TCP_WORKER * workers;
-	int64_t share = o->tcp_max_prefix > 0 ? o->tcp_max_prefix : all / ADMISSION_TCP_SHARE;
+	int64_t all = options->tcp_max > 0 ? options->tcp_max : (int64_t)ADMISSION_TCP_WORKER * workers;
+	int64_t share = options->tcp_max_prefix > 0 ? options->tcp_max_prefix : all / ADMISSION_TCP_SHARE;
 	a->tcp.connections = part(all, workers, SEATS_MAX);
 	a->tcp.share = part(share, workers, a->tcp.connections);
-	enum veer_err err = make_limit(a, o, diag);
+	enum veer_err err = make_limit(a, options, diag);
 	if (err == VEER_OK && a->limit != NULL)
 		err = loop_timer_set(daemon->loop, &a->timer, LOOK_MS, look, a);
 	if (err != VEER_OK) {
@@ -171,12 +171,12 @@ void admission_free(struct admission **admission)
 	*admission = NULL;
 }
 
-struct limit *admission_limit(const struct admission *a)
+struct limit *admission_limit(const struct admission *admission)
 {
-	return a->limit;
+	return admission->limit;
 }
 
-const struct tcp_limits *admission_tcp(const struct admission *a)
+const struct tcp_limits *admission_tcp(const struct admission *admission)
 {
-	return &a->tcp;
+	return &admission->tcp;
 }

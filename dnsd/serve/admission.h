@@ -34,8 +34,8 @@ struct admission;
  * Make the limits for `workers` workers, and see to it that there are enough descriptors. Ownership: `*out` is the
  * caller's; `daemon` is borrowed. Errors: VEER_EINVAL (a prefix), VEER_ELIMIT (too many), VEER_ENOMEM, VEER_EIO; diag.
  */
-enum veer_err admission_new(struct daemon *daemon, const struct admission_options *options, unsigned workers,
-			    struct admission **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err admission_new(struct daemon *daemon, const struct admission_options *options,
+					    unsigned workers, struct admission **out, struct veer_diag *diag);
 /* After the workers have stopped. */
 void admission_free(struct admission **admission);
 

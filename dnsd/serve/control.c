@@ -353,10 +353,10 @@ void control_free(struct control **control)
 	*control = NULL;
 }
 
-enum veer_err control_listen(struct control *c)
+enum veer_err control_listen(struct control *control)
 {
-	c->is_ours = true;
-	return loop_watch(c->host.loop, c->fd, LOOP_READ, on_accept, c);
+	control->is_ours = true;
+	return loop_watch(control->host.loop, control->fd, LOOP_READ, on_accept, control);
 }
 
 static void on_advanced(void *ctx)
@@ -366,22 +366,22 @@ static void on_advanced(void *ctx)
 		judge(c);
 }
 
-void control_advanced(struct control *c)
+void control_advanced(struct control *control)
 {
 	/* not at once: whoever tells us is in the midst of the feed, which leave to serve would end. Without memory for
 	 * the timer, the limit ends the wait. */
-	if (c->is_waiting)
-		(void)loop_timer_set(c->host.loop, &c->advanced, 0, on_advanced, c);
+	if (control->is_waiting)
+		(void)loop_timer_set(control->host.loop, &control->advanced, 0, on_advanced, control);
 }
 
-void control_quiet(struct control *c)
+void control_quiet(struct control *control)
 {
 	/* if it has gone, its last word may wait to be read, and then the end of the connection comes as an event */
-	if (c->progress == PROGRESS_DRAINING)
-		(void)control_send(c->peer, &(struct control_message){.kind = CONTROL_QUIET});
+	if (control->progress == PROGRESS_DRAINING)
+		(void)control_send(control->peer, &(struct control_message){.kind = CONTROL_QUIET});
 }
 
-int control_fd(const struct control *c)
+int control_fd(const struct control *control)
 {
-	return c->fd;
+	return control->fd;
 }

@@ -48,8 +48,8 @@ struct control_host {
  * A control socket at `path`, not listening yet: the inherited descriptor `fd` (taken), or a new one if that is -1.
  * Errors: VEER_EBUSY (a server listens there), VEER_ERANGE (path), VEER_EIO and the like; diag.
  */
-enum veer_err control_new(const struct control_host *host, const char *path, int fd, struct control **out,
-			  struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err control_new(const struct control_host *host, const char *path, int fd,
+					  struct control **out, struct veer_diag *diag);
 /* Close it; its file is removed, unless another process goes on with it, or an inherited one was never listened to. */
 void control_free(struct control **control);
 

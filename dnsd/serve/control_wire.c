@@ -77,22 +77,22 @@ static char *text_of(const struct control_message *m)
 	return text;
 }
 
-enum veer_err control_send(int fd, const struct control_message *m)
+enum veer_err control_send(int fd, const struct control_message *message)
 {
 	alignas(struct cmsghdr) uint8_t control[FDS_SPACE] = {0};
-	char *text = text_of(m);
+	char *text = text_of(message);
 	if (text == NULL)
 		return VEER_ENOMEM;
 	struct iovec data = {.iov_base = text, .iov_len = strlen(text)};
 	struct msghdr msg = {.msg_iov = &data, .msg_iovlen = 1};
-	if (m->fd_count > 0) {
+	if (message->fd_count > 0) {
 		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(m->fd_count * sizeof(int));
+		msg.msg_controllen = CMSG_SPACE(message->fd_count * sizeof(int));
 		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(m->fd_count * sizeof(int));
-		memcpy(CMSG_DATA(c), m->fds, m->fd_count * sizeof(int));
+		c->cmsg_len = CMSG_LEN(message->fd_count * sizeof(int));
+		memcpy(CMSG_DATA(c), message->fds, message->fd_count * sizeof(int));
 	}
 	ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	int error = errno;
@@ -158,11 +158,11 @@ static void take_fds(struct msghdr *msg, struct control_message *m)
 	}
 }
 
-void control_close_fds(struct control_message *m)
+void control_close_fds(struct control_message *message)
 {
-	for (size_t i = 0; i < m->fd_count; i++)
-		(void)close(m->fds[i]);
-	m->fd_count = 0;
+	for (size_t i = 0; i < message->fd_count; i++)
+		(void)close(message->fds[i]);
+	message->fd_count = 0;
 }
 
 enum veer_err control_receive(int fd, struct control_message *out, struct veer_diag *diag)

@@ -59,10 +59,10 @@ struct control_message {
 };
 
 /* The address of a socket at `path`. Errors: VEER_ERANGE: longer than the kernel allows (107 bytes); diag. */
-enum veer_err control_address(const char *path, struct sockaddr_un *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err control_address(const char *path, struct sockaddr_un *out, struct veer_diag *diag);
 
 /* Whether the process at the other end of `fd` is of our user, or root's. Errors: VEER_EAUTH, with a diag. */
-enum veer_err control_check_peer(int fd, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err control_check_peer(int fd, struct veer_diag *diag);
 
 /*
  * Send one packet; its descriptors stay the caller's. Errors: VEER_ECLOSED (nobody is there any more), VEER_EBUSY
@@ -74,7 +74,7 @@ enum veer_err control_send(int fd, const struct control_message *message);
  * Receive one packet. Errors: VEER_ECLOSED (the other end is gone), VEER_ETIMEOUT (nothing there, or not within the
  * socket's timeout), VEER_EINVAL (nonsense), VEER_EIO; diag. No descriptors are left open then.
  */
-enum veer_err control_receive(int fd, struct control_message *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err control_receive(int fd, struct control_message *out, struct veer_diag *diag);
 
 /* Close the descriptors of a received message. */
 void control_close_fds(struct control_message *message);

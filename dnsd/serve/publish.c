@@ -70,25 +70,26 @@ void publisher_free(struct publisher **publisher)
 	*publisher = NULL;
 }
 
-enum veer_err publisher_set_config(struct publisher *p, const struct responder_config *config)
+enum veer_err publisher_set_config(struct publisher *publisher, const struct responder_config *config)
 {
 	struct responder_config *copy = malloc(sizeof *copy);
-	if (copy == NULL || retire_reserve(&p->kept, 1) != VEER_OK) {
+	if (copy == NULL || retire_reserve(&publisher->kept, 1) != VEER_OK) {
 		free(copy);
 		return VEER_ENOMEM;
 	}
 	*copy = *config;
 	/* release: with its content. The old one is released with what the next plan replaces: workers take both alike
 	 */
-	const struct responder_config *old = atomic_exchange_explicit(&p->config.newest, copy, memory_order_acq_rel);
-	retire_add(&p->kept, (void *)(uintptr_t)old, NULL);
+	const struct responder_config *old =
+		atomic_exchange_explicit(&publisher->config.newest, copy, memory_order_acq_rel);
+	retire_add(&publisher->kept, (void *)(uintptr_t)old, NULL);
 	return VEER_OK;
 }
 
-void publisher_on_applied(struct publisher *p, publisher_applied_fn *fn, void *ctx)
+void publisher_on_applied(struct publisher *publisher, publisher_applied_fn *fn, void *ctx)
 {
-	p->on_applied = fn;
-	p->applied_ctx = ctx;
+	publisher->on_applied = fn;
+	publisher->applied_ctx = ctx;
 }
 
 /* "127.0.0.1@5300 ::1@5300": what is really bound. */
@@ -104,49 +105,50 @@ static void listen_text(const struct sockets *s, char *out, size_t size)
 	}
 }
 
-void publisher_show(struct publisher *p, struct tap *tap)
+void publisher_show(struct publisher *publisher, struct tap *tap)
 {
-	p->config.tap = tap;
+	publisher->config.tap = tap;
 }
 
-void publisher_count_zones(struct publisher *p, uint32_t limit)
+void publisher_count_zones(struct publisher *publisher, uint32_t limit)
 {
-	p->config.zone_limit = limit;
+	publisher->config.zone_limit = limit;
 }
 
-void publisher_hold(struct publisher *p, struct sockets_given *given)
+void publisher_hold(struct publisher *publisher, struct sockets_given *given)
 {
-	p->is_held = true;
-	p->given = *given;
+	publisher->is_held = true;
+	publisher->given = *given;
 	*given = (struct sockets_given){0};
 }
 
-void publisher_unhold(struct publisher *p)
+void publisher_unhold(struct publisher *publisher)
 {
-	p->is_held = false;
+	publisher->is_held = false;
 }
 
-enum veer_err publisher_check(const struct publisher *p, struct veer_diag *diag)
+enum veer_err publisher_check(const struct publisher *publisher, struct veer_diag *diag)
 {
-	return sockets_check(p->addresses, p->address_count, &p->given, diag);
+	return sockets_check(publisher->addresses, publisher->address_count, &publisher->given, diag);
 }
 
-enum veer_err publisher_start(struct publisher *p, struct veer_diag *diag)
+enum veer_err publisher_start(struct publisher *publisher, struct veer_diag *diag)
 {
 	char text[1024];
-	enum veer_err err = sockets_open(p->addresses, p->address_count, p->worker_count, &p->given, &p->sockets, diag);
+	enum veer_err err = sockets_open(publisher->addresses, publisher->address_count, publisher->worker_count,
+					 &publisher->given, &publisher->sockets, diag);
 	if (err != VEER_OK)
 		return err;
-	err = workers_start(&p->sockets, p->rcu, &p->config, &p->workers);
+	err = workers_start(&publisher->sockets, publisher->rcu, &publisher->config, &publisher->workers);
 	if (err != VEER_OK) {
-		sockets_close(&p->sockets);
+		sockets_close(&publisher->sockets);
 		return veer_fail(diag, err, "cannot start workers: %s", veer_err_text(err));
 	}
-	p->is_held = false;
-	listen_text(&p->sockets, text, sizeof text);
-	daemon_ready(p->daemon,
-		     LOG_FIELDS(LOG_STR("listen", text), LOG_INT("workers", p->worker_count),
-				LOG_INT("revision", p->plan->revision), LOG_INT("zones", p->plan->zones.count)));
+	publisher->is_held = false;
+	listen_text(&publisher->sockets, text, sizeof text);
+	daemon_ready(publisher->daemon, LOG_FIELDS(LOG_STR("listen", text), LOG_INT("workers", publisher->worker_count),
+						   LOG_INT("revision", publisher->plan->revision),
+						   LOG_INT("zones", publisher->plan->zones.count)));
 	return VEER_OK;
 }
 
@@ -189,74 +191,75 @@ static void hand_over(struct publisher *p, struct retire_list *retired)
 	}
 }
 
-enum veer_err publisher_publish(struct publisher *p, const struct plan *plan, struct retire_list *retired,
+enum veer_err publisher_publish(struct publisher *publisher, const struct plan *plan, struct retire_list *retired,
 				int64_t received_ns, struct veer_diag *diag)
 {
-	if (p->is_frozen) {
-		p->next = plan;
-		p->next_received_ns = received_ns;
-		keep(p, retired);
+	if (publisher->is_frozen) {
+		publisher->next = plan;
+		publisher->next_received_ns = received_ns;
+		keep(publisher, retired);
 		return VEER_OK;
 	}
-	p->plan = plan;
-	p->received_ns = received_ns;
-	p->is_applied = false;
-	hand_over(p, retired);
-	enum veer_err err = p->workers == NULL && !p->is_held ? publisher_start(p, diag) : VEER_OK;
-	check(p);
+	publisher->plan = plan;
+	publisher->received_ns = received_ns;
+	publisher->is_applied = false;
+	hand_over(publisher, retired);
+	enum veer_err err =
+		publisher->workers == NULL && !publisher->is_held ? publisher_start(publisher, diag) : VEER_OK;
+	check(publisher);
 	return err;
 }
 
-void publisher_freeze(struct publisher *p)
+void publisher_freeze(struct publisher *publisher)
 {
-	p->is_frozen = true;
+	publisher->is_frozen = true;
 }
 
-void publisher_thaw(struct publisher *p)
+void publisher_thaw(struct publisher *publisher)
 {
 	struct retire_list none = {0};
-	const struct plan *next = p->next;
-	p->is_frozen = false;
-	p->next = NULL;
+	const struct plan *next = publisher->next;
+	publisher->is_frozen = false;
+	publisher->next = NULL;
 	if (next != NULL) /* not the first: nothing can fail */
-		(void)publisher_publish(p, next, &none, p->next_received_ns, NULL);
+		(void)publisher_publish(publisher, next, &none, publisher->next_received_ns, NULL);
 }
 
-void publisher_totals(const struct publisher *p, struct count_totals *out)
+void publisher_totals(const struct publisher *publisher, struct count_totals *out)
 {
 	*out = (struct count_totals){0};
-	if (p->workers != NULL)
-		workers_totals(p->workers, out);
+	if (publisher->workers != NULL)
+		workers_totals(publisher->workers, out);
 }
 
-bool publisher_is_alive(struct publisher *p)
+bool publisher_is_alive(struct publisher *publisher)
 {
-	bool is_alive = p->workers == NULL || rcu_is_applied(p->rcu);
-	rcu_advance(p->rcu);
+	bool is_alive = publisher->workers == NULL || rcu_is_applied(publisher->rcu);
+	rcu_advance(publisher->rcu);
 	return is_alive;
 }
 
-struct workers *publisher_workers(struct publisher *p)
+struct workers *publisher_workers(struct publisher *publisher)
 {
-	return p->workers;
+	return publisher->workers;
 }
 
-const struct sockets *publisher_sockets(const struct publisher *p)
+const struct sockets *publisher_sockets(const struct publisher *publisher)
 {
-	return &p->sockets;
+	return &publisher->sockets;
 }
 
-void publisher_kernel_drops(const struct publisher *p, struct kernel_drops *out)
+void publisher_kernel_drops(const struct publisher *publisher, struct kernel_drops *out)
 {
-	sockets_count_drops(&p->sockets, out);
+	sockets_count_drops(&publisher->sockets, out);
 }
 
-const struct plan *publisher_plan(const struct publisher *p)
+const struct plan *publisher_plan(const struct publisher *publisher)
 {
-	return p->plan;
+	return publisher->plan;
 }
 
-int64_t publisher_received_ns(const struct publisher *p)
+int64_t publisher_received_ns(const struct publisher *publisher)
 {
-	return p->received_ns;
+	return publisher->received_ns;
 }

@@ -32,7 +32,7 @@ void publisher_on_applied(struct publisher *publisher, publisher_applied_fn *fn,
 /*
  * What replies carry from now on; copied. Without a call: nothing. Errors: VEER_ENOMEM: what was stays.
  */
-enum veer_err publisher_set_config(struct publisher *publisher, const struct responder_config *config);
+VEER_MUST_CHECK enum veer_err publisher_set_config(struct publisher *publisher, const struct responder_config *config);
 
 /*
  * Publish `plan`, at once; with the first one, open the sockets, start the workers and say that we are ready. Takes the
@@ -55,9 +55,9 @@ void publisher_hold(struct publisher *publisher, struct sockets_given *given);
 /* There is no plan yet, and the first one is to start the workers after all. */
 void publisher_unhold(struct publisher *publisher);
 /* Are the addresses free, or given? Errors: as publisher_start(), which may still find otherwise. */
-enum veer_err publisher_check(const struct publisher *publisher, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err publisher_check(const struct publisher *publisher, struct veer_diag *diag);
 /* Open the sockets, start the workers and say that we are ready; there is a plan. Errors as publisher_publish(). */
-enum veer_err publisher_start(struct publisher *publisher, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err publisher_start(struct publisher *publisher, struct veer_diag *diag);
 
 /* Plans that come from now on wait, after the first one, until publisher_thaw() publishes the newest of them. */
 void publisher_freeze(struct publisher *publisher);

@@ -90,21 +90,21 @@ static bool is_quick(const struct retire_list *list)
 	return list->count <= REAPER_INLINE_MAX;
 }
 
-void reaper_release(struct reaper *r, struct retire_list *list)
+void reaper_release(struct reaper *reaper, struct retire_list *list)
 {
 	struct batch *batch = is_quick(list) ? NULL : malloc(sizeof *batch);
-	if (batch != NULL && !r->is_running)
-		r->is_running = pthread_create(&r->thread, NULL, run, r) == 0;
-	if (batch == NULL || !r->is_running) {
+	if (batch != NULL && !reaper->is_running)
+		reaper->is_running = pthread_create(&reaper->thread, NULL, run, reaper) == 0;
+	if (batch == NULL || !reaper->is_running) {
 		free(batch);
 		retire_release(list);
 		return;
 	}
 	*batch = (struct batch){.list = *list};
 	*list = (struct retire_list){0};
-	(void)pthread_mutex_lock(&r->lock);
-	*r->last = batch;
-	r->last = &batch->next;
-	(void)pthread_cond_signal(&r->wake);
-	(void)pthread_mutex_unlock(&r->lock);
+	(void)pthread_mutex_lock(&reaper->lock);
+	*reaper->last = batch;
+	reaper->last = &batch->next;
+	(void)pthread_cond_signal(&reaper->wake);
+	(void)pthread_mutex_unlock(&reaper->lock);
 }

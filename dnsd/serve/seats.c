@@ -104,55 +104,55 @@ static uint32_t idlest_of_full(const struct seats *s, uint64_t prefix)
 	return i;
 }
 
-uint32_t seats_in_the_way(const struct seats *s, uint64_t prefix, bool *is_share)
+uint32_t seats_in_the_way(const struct seats *seats, uint64_t prefix, bool *is_share)
 {
-	uint32_t own = idlest_of_full(s, prefix);
+	uint32_t own = idlest_of_full(seats, prefix);
 	*is_share = own != SEATS_NONE;
 	if (*is_share)
 		return own;
-	return s->free == SEATS_NONE ? s->idlest : SEATS_NONE;
+	return seats->free == SEATS_NONE ? seats->idlest : SEATS_NONE;
 }
 
-uint32_t seats_take(struct seats *s, uint64_t prefix)
+uint32_t seats_take(struct seats *seats, uint64_t prefix)
 {
-	uint32_t seat = s->free;
-	uint32_t *chain = chain_of(s, prefix);
+	uint32_t seat = seats->free;
+	uint32_t *chain = chain_of(seats, prefix);
 	assert(seat != SEATS_NONE);
-	s->free = s->all[seat].after;
-	s->all[seat].prefix = prefix;
-	s->all[seat].next = *chain;
+	seats->free = seats->all[seat].after;
+	seats->all[seat].prefix = prefix;
+	seats->all[seat].next = *chain;
 	*chain = seat;
-	append_seat(s, seat);
-	s->taken++;
+	append_seat(seats, seat);
+	seats->taken++;
 	return seat;
 }
 
-void seats_touch(struct seats *s, uint32_t seat)
+void seats_touch(struct seats *seats, uint32_t seat)
 {
-	if (s->newest == seat)
+	if (seats->newest == seat)
 		return;
-	unlink_seat(s, seat);
-	append_seat(s, seat);
+	unlink_seat(seats, seat);
+	append_seat(seats, seat);
 }
 
-void seats_leave(struct seats *s, uint32_t seat)
+void seats_leave(struct seats *seats, uint32_t seat)
 {
-	uint32_t *link = chain_of(s, s->all[seat].prefix);
+	uint32_t *link = chain_of(seats, seats->all[seat].prefix);
 	while (*link != seat)
-		link = &s->all[*link].next;
-	*link = s->all[seat].next;
-	unlink_seat(s, seat);
-	s->all[seat].after = s->free;
-	s->free = seat;
-	s->taken--;
+		link = &seats->all[*link].next;
+	*link = seats->all[seat].next;
+	unlink_seat(seats, seat);
+	seats->all[seat].after = seats->free;
+	seats->free = seat;
+	seats->taken--;
 }
 
-uint32_t seats_idlest(const struct seats *s)
+uint32_t seats_idlest(const struct seats *seats)
 {
-	return s->idlest;
+	return seats->idlest;
 }
 
-uint32_t seats_taken(const struct seats *s)
+uint32_t seats_taken(const struct seats *seats)
 {
-	return s->taken;
+	return seats->taken;
 }

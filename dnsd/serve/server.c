@@ -17,13 +17,13 @@
 #include "dnsd/serve/server_impl.h"
 #include "dnsd/tap/tap.h"
 
-void server_options_default(struct server_options *o)
+void server_options_default(struct server_options *options)
 {
 	cpu_set_t cpus;
 	int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-	*o = (struct server_options){
+	*options = (struct server_options){
 		.workers = count < WORKERS_MAX ? count : WORKERS_MAX, .query_log_sample = 1, .dnstap_sample = 1};
-	admission_options_default(&o->admission);
+	admission_options_default(&options->admission);
 }
 
 /* --- options ---------------------------------------------------------------------------------------------- */
@@ -118,10 +118,10 @@ static void reload_files(struct server *s)
 
 /* --- from the feed ---------------------------------------------------------------------------------------- */
 
-void server_fail(struct server *s, enum veer_err err, const char *reason)
+void server_fail(struct server *server, enum veer_err err, const char *reason)
 {
-	s->failed = veer_fail(&s->failed_diag, err, "%s", reason);
-	loop_stop(s->daemon->loop);
+	server->failed = veer_fail(&server->failed_diag, err, "%s", reason);
+	loop_stop(server->daemon->loop);
 }
 
 static void on_plan(void *ctx, const struct plan *plan, struct retire_list *retired)
@@ -183,9 +183,9 @@ void server_pause(void)
 	(void)nanosleep(&pause, NULL);
 }
 
-enum veer_err server_open_disk(struct server *s, struct plan_disk **out, struct veer_diag *diag)
+enum veer_err server_open_disk(struct server *server, struct plan_disk **out, struct veer_diag *diag)
 {
-	return plan_disk_open(s->options->state, s->daemon->log, out, diag);
+	return plan_disk_open(server->options->state, server->daemon->log, out, diag);
 }
 
 /* The server that we replace has left the directory; one that died over it leaves it when the kernel gets to that. */
@@ -224,31 +224,32 @@ static enum veer_err new_from_feed(struct server *s, struct veer_diag *diag)
 	return VEER_OK;
 }
 
-enum veer_err server_follow(struct server *s, struct veer_diag *diag)
+enum veer_err server_follow(struct server *server, struct veer_diag *diag)
 {
-	const struct server_options *o = s->options;
-	struct feed_config config = {.loop = s->daemon->loop,
-				     .log = s->daemon->log,
-				     .replica = s->replica,
+	const struct server_options *o = server->options;
+	struct feed_config config = {.loop = server->daemon->loop,
+				     .log = server->daemon->log,
+				     .replica = server->replica,
 				     .urls = o->feed,
 				     .state_dir = o->state,
-				     .token = s->token[0] != '\0' ? s->token : NULL,
+				     .token = server->token[0] != '\0' ? server->token : NULL,
 				     .token_file = o->token_file,
 				     .ca_file = o->ca_file,
 				     .count = server_count,
 				     .failed = on_refused,
 				     .heard = server_heard,
 				     .missed = server_missed,
-				     .ctx = s};
-	return s->replica == NULL || s->feed != NULL ? VEER_OK : feed_client_new(&config, &s->feed, diag);
+				     .ctx = server};
+	return server->replica == NULL || server->feed != NULL ? VEER_OK
+							       : feed_client_new(&config, &server->feed, diag);
 }
 
-void server_unfollow(struct server *s)
+void server_unfollow(struct server *server)
 {
-	if (s->feed == NULL)
+	if (server->feed == NULL)
 		return;
-	feed_client_free(&s->feed);
-	replica_stream_ended(s->replica);
+	feed_client_free(&server->feed);
+	replica_stream_ended(server->replica);
 }
 
 /* A saved plan is served, whatever is wrong with following the feed; without one there is nothing to serve. */
@@ -288,21 +289,21 @@ static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
 	return err;
 }
 
-void server_use_geo(struct server *s, struct geo_table *geo)
+void server_use_geo(struct server *server, struct geo_table *geo)
 {
 	if (geo == NULL)
 		return;
 	struct veer_diag diag = {.text = ""};
-	enum veer_err err =
-		s->replica != NULL ? replica_set_geo(s->replica, geo) : plan_builder_set_geo(s->builder, geo);
+	enum veer_err err = server->replica != NULL ? replica_set_geo(server->replica, geo)
+						    : plan_builder_set_geo(server->builder, geo);
 	if (err != VEER_OK) {
 		geo_free(&geo);
 		(void)veer_fail(&diag, err, "out of memory");
-	} else if (s->replica == NULL) {
-		err = publish_files(s, &diag);
+	} else if (server->replica == NULL) {
+		err = publish_files(server, &diag);
 	}
 	if (err != VEER_OK)
-		log_error(s->daemon->log, "locations stay as they were", LOG_STR("reason", diag.text));
+		log_error(server->daemon->log, "locations stay as they were", LOG_STR("reason", diag.text));
 }
 
 /* --- interface -------------------------------------------------------------------------------------------- */
@@ -378,52 +379,53 @@ enum veer_err server_check(struct daemon *daemon, const struct server_options *o
 	return err;
 }
 
-enum veer_err server_start(struct server *s, struct veer_diag *diag)
+enum veer_err server_start(struct server *server, struct veer_diag *diag)
 {
-	enum veer_err err = server_start_metrics(s, diag);
+	enum veer_err err = server_start_metrics(server, diag);
 	if (err != VEER_OK)
 		return err;
-	if (s->replica != NULL)
-		err = start_feed(s, diag);
-	else if ((err = publish_files(s, diag)) == VEER_OK)
-		err = server_offer(s, diag);
+	if (server->replica != NULL)
+		err = start_feed(server, diag);
+	else if ((err = publish_files(server, diag)) == VEER_OK)
+		err = server_offer(server, diag);
 	if (err == VEER_OK)
-		server_watch_parts(s);
+		server_watch_parts(server);
 	return err;
 }
 
-void server_reload(struct server *s)
+void server_reload(struct server *server)
 {
 	struct geo_table *geo = NULL;
 	struct veer_diag diag = {.text = ""};
-	if (s->tap != NULL)
-		tap_reopen(s->tap);
-	if (server_load_geo(s, false, &geo, &diag) != VEER_OK)
-		log_error(s->daemon->log, "locations stay as they were",
-			  LOG_STR("reason", s->degraded.why[DEGRADED_GEOIP].text));
-	if (server_load_config(s, &diag) != VEER_OK)
-		log_error(s->daemon->log, "the configuration of replies stays as it was", LOG_STR("reason", diag.text));
-	else if (s->degraded.is[DEGRADED_COOKIE_SECRET])
-		log_error(s->daemon->log, "cookie secrets stay as they were",
-			  LOG_STR("reason", s->degraded.why[DEGRADED_COOKIE_SECRET].text));
-	server_use_geo(s, geo);
-	if (s->replica == NULL)
-		reload_files(s);
+	if (server->tap != NULL)
+		tap_reopen(server->tap);
+	if (server_load_geo(server, false, &geo, &diag) != VEER_OK)
+		log_error(server->daemon->log, "locations stay as they were",
+			  LOG_STR("reason", server->degraded.why[DEGRADED_GEOIP].text));
+	if (server_load_config(server, &diag) != VEER_OK)
+		log_error(server->daemon->log, "the configuration of replies stays as it was",
+			  LOG_STR("reason", diag.text));
+	else if (server->degraded.is[DEGRADED_COOKIE_SECRET])
+		log_error(server->daemon->log, "cookie secrets stay as they were",
+			  LOG_STR("reason", server->degraded.why[DEGRADED_COOKIE_SECRET].text));
+	server_use_geo(server, geo);
+	if (server->replica == NULL)
+		reload_files(server);
 }
 
-bool server_is_alive(struct server *s)
+bool server_is_alive(struct server *server)
 {
-	bool is_alive = publisher_is_alive(s->publisher);
+	bool is_alive = publisher_is_alive(server->publisher);
 	if (!is_alive)
-		log_error(s->daemon->log, "a worker hangs");
+		log_error(server->daemon->log, "a worker hangs");
 	return is_alive;
 }
 
-enum veer_err server_failed(const struct server *s, struct veer_diag *diag)
+enum veer_err server_failed(const struct server *server, struct veer_diag *diag)
 {
-	if (s->failed != VEER_OK)
-		*diag = s->failed_diag;
-	return s->failed;
+	if (server->failed != VEER_OK)
+		*diag = server->failed_diag;
+	return server->failed;
 }
 
 void server_free(struct server **server)

@@ -50,18 +50,19 @@ void server_options_default(struct server_options *options);
  * Check everything that can be wrong with the options, and load zone files, locations and the saved plan.
  * Ownership: `*out` is the caller's; `daemon` and `options` are borrowed. Errors: with the reason in the diag.
  */
-enum veer_err server_new(struct daemon *daemon, const struct server_options *options, struct server **out,
-			 struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_new(struct daemon *daemon, const struct server_options *options,
+					 struct server **out, struct veer_diag *diag);
 
 /*
  * Is everything that the options name there and readable? The same as server_new(), but what answers could do without
  * is an error, too; no socket is opened and no other process is disturbed. Errors: with the first reason in the diag.
  */
-enum veer_err server_check(struct daemon *daemon, const struct server_options *options, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_check(struct daemon *daemon, const struct server_options *options,
+					   struct veer_diag *diag);
 
 /* Begin: serve what is there already, connect to the feed. Errors: an address cannot be listened on, VEER_ENOMEM; diag.
  */
-enum veer_err server_start(struct server *server, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_start(struct server *server, struct veer_diag *diag);
 
 /* SIGHUP: read zone files and locations again; what is broken is logged, and what was served stays. */
 void server_reload(struct server *server);
@@ -70,7 +71,7 @@ void server_reload(struct server *server);
 bool server_is_alive(struct server *server);
 
 /* Why the loop was stopped from within (enrolment refused, an address that is taken); VEER_OK when it was not. */
-enum veer_err server_failed(const struct server *server, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_failed(const struct server *server, struct veer_diag *diag);
 
 /* Stop the workers, write what is to be kept, release everything. */
 void server_free(struct server **server);

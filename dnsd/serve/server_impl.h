@@ -65,9 +65,9 @@ void server_fail(struct server *server, enum veer_err err, const char *reason);
 void server_pause(void);
 
 /* Read the state's directory, unless another process has it (VEER_EBUSY). `*out` is the caller's. */
-enum veer_err server_open_disk(struct server *server, struct plan_disk **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_open_disk(struct server *server, struct plan_disk **out, struct veer_diag *diag);
 /* Connect to the feed; nothing happens when it is. Errors as feed_client_new(). */
-enum veer_err server_follow(struct server *server, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_follow(struct server *server, struct veer_diag *diag);
 /* Follow it no more. */
 void server_unfollow(struct server *server);
 
@@ -86,19 +86,21 @@ void server_wait_stop(struct server *server);
  * error; what is wrong with the world begins a degraded part.
  */
 /* Cookie secrets and the server's name, for replies. */
-enum veer_err server_load_config(struct server *server, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_load_config(struct server *server, struct veer_diag *diag);
 /*
  * Read the location files. `*out` is the caller's; NULL without files. At the start those that cannot be read are left
  * out; later that is an error, and what is in use stays.
  */
-enum veer_err server_load_geo(struct server *server, bool is_start, struct geo_table **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_load_geo(struct server *server, bool is_start, struct geo_table **out,
+					      struct veer_diag *diag);
 /* Use these locations from now on; takes `geo`, which may be NULL: nothing changes. */
 void server_use_geo(struct server *server, struct geo_table *geo);
 /* The query log and dnstap. */
-enum veer_err server_make_tap(struct server *server, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_make_tap(struct server *server, struct veer_diag *diag);
 /* Is --metrics an address? VEER_EINVAL. */
-enum veer_err server_check_metrics(const struct server *server, struct veer_listen *address, struct veer_diag *diag);
-enum veer_err server_start_metrics(struct server *server, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_check_metrics(const struct server *server, struct veer_listen *address,
+						   struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_start_metrics(struct server *server, struct veer_diag *diag);
 /* Counters, and what does not work; `ctx` is the server. */
 void server_count(void *ctx, struct feed_counters *out);
 /* Ask parts of other threads how they are. */
@@ -113,9 +115,9 @@ void server_retry_control(struct server *server);
  * control socket. Everything that may be wrong with our own configuration is checked before. Errors: with a diag; the
  * other one goes on.
  */
-enum veer_err server_join(struct server *server, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_join(struct server *server, struct veer_diag *diag);
 /* A plan was published: offer to serve it, if another server does until now. Errors: with a diag. */
-enum veer_err server_offer(struct server *server, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err server_offer(struct server *server, struct veer_diag *diag);
 /* Release what server_join() made: before the workers end, and after. */
 void server_part(struct server *server);
 

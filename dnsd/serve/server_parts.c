@@ -48,18 +48,18 @@ static enum veer_err load_secrets(struct server *s, struct veer_diag *diag)
 	return VEER_OK;
 }
 
-enum veer_err server_load_config(struct server *s, struct veer_diag *diag)
+enum veer_err server_load_config(struct server *server, struct veer_diag *diag)
 {
-	const char *nsid = s->options->nsid;
+	const char *nsid = server->options->nsid;
 	size_t nsid_len = nsid != NULL ? strlen(nsid) : 0;
 	if (nsid != NULL && (nsid_len == 0 || nsid_len > RESPOND_NSID_MAX))
 		return veer_fail(diag, VEER_EINVAL, "--nsid: 1 to %d octets", RESPOND_NSID_MAX);
 	if (nsid != NULL)
-		memcpy(s->config.nsid, nsid, nsid_len);
-	s->config.nsid_len = (uint8_t)nsid_len;
-	s->config.limit = admission_limit(s->admission);
-	enum veer_err err = load_secrets(s, diag);
-	if (err == VEER_OK && publisher_set_config(s->publisher, &s->config) != VEER_OK)
+		memcpy(server->config.nsid, nsid, nsid_len);
+	server->config.nsid_len = (uint8_t)nsid_len;
+	server->config.limit = admission_limit(server->admission);
+	enum veer_err err = load_secrets(server, diag);
+	if (err == VEER_OK && publisher_set_config(server->publisher, &server->config) != VEER_OK)
 		err = veer_fail(diag, VEER_ENOMEM, "out of memory");
 	return err;
 }
@@ -67,9 +67,9 @@ enum veer_err server_load_config(struct server *s, struct veer_diag *diag)
 /* --- locations, query log and dnstap ---------------------------------------------------------------------- */
 
 /* At the start whatever can be read is better than nothing; later, what is in use is. */
-enum veer_err server_load_geo(struct server *s, bool is_start, struct geo_table **out, struct veer_diag *diag)
+enum veer_err server_load_geo(struct server *server, bool is_start, struct geo_table **out, struct veer_diag *diag)
 {
-	const struct args_list *list = &s->options->geoip;
+	const struct args_list *list = &server->options->geoip;
 	struct veer_diag why = {.text = ""};
 	*out = NULL;
 	if (list->count == 0)
@@ -77,18 +77,18 @@ enum veer_err server_load_geo(struct server *s, bool is_start, struct geo_table 
 	enum veer_err err = is_start ? geo_load_readable(list->items, list->count, out, &why, diag)
 				     : geo_load(list->items, list->count, out, &why);
 	if (why.text[0] != '\0')
-		begin(s, DEGRADED_GEOIP, why.text);
+		begin(server, DEGRADED_GEOIP, why.text);
 	else if (err == VEER_OK)
-		end(s, DEGRADED_GEOIP);
+		end(server, DEGRADED_GEOIP);
 	if (err == VEER_OK)
-		log_info(s->daemon->log, "locations loaded", LOG_INT("networks", geo_count(*out)),
+		log_info(server->daemon->log, "locations loaded", LOG_INT("networks", geo_count(*out)),
 			 LOG_INT("bytes", geo_bytes(*out)));
 	return err;
 }
 
-enum veer_err server_make_tap(struct server *s, struct veer_diag *diag)
+enum veer_err server_make_tap(struct server *server, struct veer_diag *diag)
 {
-	const struct server_options *o = s->options;
+	const struct server_options *o = server->options;
 	char name[256] = "";
 	if (o->query_log == NULL && o->dnstap == NULL)
 		return VEER_OK;
@@ -96,28 +96,28 @@ enum veer_err server_make_tap(struct server *s, struct veer_diag *diag)
 		(void)snprintf(name, sizeof name, "%s", o->nsid != NULL ? o->nsid : "nameserver");
 	const struct tap_options options = {
 		.query_log = o->query_log,
-		.format = (enum log_format)s->daemon->options.log_format,
+		.format = (enum log_format)server->daemon->options.log_format,
 		.dnstap = o->dnstap,
 		.identity = name,
 		.every = {[TAP_QUERY_LOG] = (uint32_t)o->query_log_sample, [TAP_DNSTAP] = (uint32_t)o->dnstap_sample},
 	};
-	enum veer_err err = tap_new(&options, (unsigned)o->workers, s->daemon->log, &s->tap, diag);
+	enum veer_err err = tap_new(&options, (unsigned)o->workers, server->daemon->log, &server->tap, diag);
 	if (err == VEER_OK)
-		publisher_show(s->publisher, s->tap);
+		publisher_show(server->publisher, server->tap);
 	return err;
 }
 
 /* The tap's thread has the query log. */
-void server_look_at_parts(struct server *s)
+void server_look_at_parts(struct server *server)
 {
 	struct tap_stats stats;
-	if (s->tap == NULL)
+	if (server->tap == NULL)
 		return;
-	tap_stats_read(s->tap, &stats);
+	tap_stats_read(server->tap, &stats);
 	if (stats.is_query_log_broken)
-		begin(s, DEGRADED_QUERY_LOG, s->options->query_log);
+		begin(server, DEGRADED_QUERY_LOG, server->options->query_log);
 	else
-		end(s, DEGRADED_QUERY_LOG);
+		end(server, DEGRADED_QUERY_LOG);
 }
 
 /* --- metrics ---------------------------------------------------------------------------------------------- */
@@ -185,24 +185,24 @@ static bool open_metrics(struct server *s, struct veer_listen *address)
 	return true;
 }
 
-enum veer_err server_check_metrics(const struct server *s, struct veer_listen *address, struct veer_diag *diag)
+enum veer_err server_check_metrics(const struct server *server, struct veer_listen *address, struct veer_diag *diag)
 {
 	struct veer_diag detail = {.text = ""};
-	const char *text = s->options->metrics;
+	const char *text = server->options->metrics;
 	enum veer_err err = veer_listen_parse_http(text, address, &detail);
 	if (err == VEER_OK && address->is_unix)
 		err = veer_fail(&detail, VEER_EINVAL, "metrics are served at an IP address");
 	return err == VEER_OK ? VEER_OK : veer_fail(diag, err, "--metrics %s: %s", text, detail.text);
 }
 
-enum veer_err server_start_metrics(struct server *s, struct veer_diag *diag)
+enum veer_err server_start_metrics(struct server *server, struct veer_diag *diag)
 {
 	struct veer_listen address;
-	if (s->options->metrics == NULL)
+	if (server->options->metrics == NULL)
 		return VEER_OK;
-	enum veer_err err = server_check_metrics(s, &address, diag);
+	enum veer_err err = server_check_metrics(server, &address, diag);
 	if (err == VEER_OK)
-		(void)open_metrics(s, &address);
+		(void)open_metrics(server, &address);
 	return err;
 }
 
@@ -269,8 +269,8 @@ static void retry(void *ctx)
 	server_watch_parts(s);
 }
 
-void server_watch_parts(struct server *s)
+void server_watch_parts(struct server *server)
 {
-	if (loop_timer_set(s->daemon->loop, &s->parts, PARTS_MS, retry, s) != VEER_OK)
-		log_error(s->daemon->log, "memory is out: what does not work is not tried again");
+	if (loop_timer_set(server->daemon->loop, &server->parts, PARTS_MS, retry, server) != VEER_OK)
+		log_error(server->daemon->log, "memory is out: what does not work is not tried again");
 }

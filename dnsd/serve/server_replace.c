@@ -337,49 +337,50 @@ static enum veer_err make_control(struct server *s, const char *path, int fd, st
 	return VEER_OK;
 }
 
-enum veer_err server_join(struct server *s, struct veer_diag *diag)
+enum veer_err server_join(struct server *server, struct veer_diag *diag)
 {
 	char path[PATH_SIZE];
 	struct veer_diag unused = {.text = ""};
 	int fd = -1;
-	enum veer_err err = find_path(s, path, diag);
+	enum veer_err err = find_path(server, path, diag);
 	if (err != VEER_OK || path[0] == '\0')
 		return err;
-	if (s->options->control == NULL)
-		(void)file_make_dirs(s->options->state, &unused); /* the socket cannot be made without, and says so */
-	if (s->options->replace)
-		err = take_over(s, path, &fd, diag);
+	if (server->options->control == NULL)
+		(void)file_make_dirs(server->options->state,
+				     &unused); /* the socket cannot be made without, and says so */
+	if (server->options->replace)
+		err = take_over(server, path, &fd, diag);
 	if (err == VEER_OK)
-		return make_control(s, path, fd, diag);
+		return make_control(server, path, fd, diag);
 	if (fd >= 0)
 		(void)close(fd);
 	return err;
 }
 
-void server_retry_control(struct server *s)
+void server_retry_control(struct server *server)
 {
 	char path[PATH_SIZE];
 	struct veer_diag diag = {.text = ""};
-	if (s->control != NULL || find_path(s, path, &diag) != VEER_OK || path[0] == '\0')
+	if (server->control != NULL || find_path(server, path, &diag) != VEER_OK || path[0] == '\0')
 		return;
 	/* another server may have come there meanwhile: it stays degraded then */
-	if (make_control(s, path, -1, &diag) != VEER_OK)
-		degraded_begin(&s->degraded, s->daemon->log, DEGRADED_CONTROL, diag.text);
+	if (make_control(server, path, -1, &diag) != VEER_OK)
+		degraded_begin(&server->degraded, server->daemon->log, DEGRADED_CONTROL, diag.text);
 }
 
-enum veer_err server_offer(struct server *s, struct veer_diag *diag)
+enum veer_err server_offer(struct server *server, struct veer_diag *diag)
 {
-	if (s->takeover == NULL || s->is_offered)
+	if (server->takeover == NULL || server->is_offered)
 		return VEER_OK;
-	s->is_offered = true;
-	enum veer_err err = takeover_offer(s->takeover);
+	server->is_offered = true;
+	enum veer_err err = takeover_offer(server->takeover);
 	return err == VEER_OK ? VEER_OK : veer_fail(diag, err, "%s", veer_err_text(err));
 }
 
-void server_part(struct server *s)
+void server_part(struct server *server)
 {
-	loop_timer_cancel(s->daemon->loop, &s->step);
-	sockets_given_close(&s->metrics_fd);
-	control_free(&s->control);
-	takeover_free(&s->takeover);
+	loop_timer_cancel(server->daemon->loop, &server->step);
+	sockets_given_close(&server->metrics_fd);
+	control_free(&server->control);
+	takeover_free(&server->takeover);
 }

@@ -37,14 +37,14 @@ static void trust(void *ctx)
 	replica_trust(s->replica);
 }
 
-void server_hold_back(struct server *s)
+void server_hold_back(struct server *server)
 {
 	struct sockets_given none = {0};
 	/* whoever is replaced serves meanwhile */
-	if (s->takeover != NULL || s->options->feed == NULL)
+	if (server->takeover != NULL || server->options->feed == NULL)
 		return;
-	publisher_hold(s->publisher, &none);
-	s->is_waiting = true;
+	publisher_hold(server->publisher, &none);
+	server->is_waiting = true;
 }
 
 static bool is_local(const char *urls)
@@ -52,16 +52,16 @@ static bool is_local(const char *urls)
 	return strstr(urls, "https://") == NULL && strstr(urls, "http://") == NULL;
 }
 
-void server_wait_for_feed(struct server *s)
+void server_wait_for_feed(struct server *server)
 {
-	int64_t first_ms = is_local(s->options->feed) ? FIRST_LOCAL_MS : FIRST_REMOTE_MS;
-	s->wait_until_ms = loop_now_ms(s->daemon->loop) + WAIT_MS;
-	bool has_plan = publisher_plan(s->publisher) != NULL;
-	if (has_plan && loop_timer_set(s->daemon->loop, &s->doubt, DOUBT_MS, trust, s) != VEER_OK)
-		trust(s);
-	if (!has_plan || s->feed == NULL || s->has_missed ||
-	    loop_timer_set(s->daemon->loop, &s->wait, first_ms, serve_now, s) != VEER_OK)
-		serve_now(s);
+	int64_t first_ms = is_local(server->options->feed) ? FIRST_LOCAL_MS : FIRST_REMOTE_MS;
+	server->wait_until_ms = loop_now_ms(server->daemon->loop) + WAIT_MS;
+	bool has_plan = publisher_plan(server->publisher) != NULL;
+	if (has_plan && loop_timer_set(server->daemon->loop, &server->doubt, DOUBT_MS, trust, server) != VEER_OK)
+		trust(server);
+	if (!has_plan || server->feed == NULL || server->has_missed ||
+	    loop_timer_set(server->daemon->loop, &server->wait, first_ms, serve_now, server) != VEER_OK)
+		serve_now(server);
 }
 
 /* As long as something comes, and only for so long, it is worth waiting. */
@@ -87,8 +87,8 @@ void server_missed(void *ctx)
 		serve_now(s);
 }
 
-void server_wait_stop(struct server *s)
+void server_wait_stop(struct server *server)
 {
-	loop_timer_cancel(s->daemon->loop, &s->wait);
-	loop_timer_cancel(s->daemon->loop, &s->doubt);
+	loop_timer_cancel(server->daemon->loop, &server->wait);
+	loop_timer_cancel(server->daemon->loop, &server->doubt);
 }

@@ -272,24 +272,24 @@ enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, un
 	return VEER_OK;
 }
 
-void sockets_close(struct sockets *s)
+void sockets_close(struct sockets *sockets)
 {
-	for (size_t i = 0; i < s->pair_count; i++)
-		close_pair(&s->pairs[i]);
-	free(s->addresses);
-	free(s->pairs);
-	*s = (struct sockets){0};
+	for (size_t i = 0; i < sockets->pair_count; i++)
+		close_pair(&sockets->pairs[i]);
+	free(sockets->addresses);
+	free(sockets->pairs);
+	*sockets = (struct sockets){0};
 }
 
-const struct socket_pair *sockets_of(const struct sockets *s, unsigned worker, size_t *count)
+const struct socket_pair *sockets_of(const struct sockets *sockets, unsigned worker, size_t *count)
 {
 	size_t first = 0;
-	while (first < s->pair_count && s->pairs[first].worker < worker)
+	while (first < sockets->pair_count && sockets->pairs[first].worker < worker)
 		first++;
 	*count = 0;
-	while (first + *count < s->pair_count && s->pairs[first + *count].worker == worker)
+	while (first + *count < sockets->pair_count && sockets->pairs[first + *count].worker == worker)
 		++*count;
-	return s->pairs + first;
+	return sockets->pairs + first;
 }
 
 static uint64_t drops_of(int fd)
@@ -299,11 +299,11 @@ static uint64_t drops_of(int fd)
 	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0 ? info[SK_MEMINFO_DROPS] : 0;
 }
 
-void sockets_count_drops(const struct sockets *s, struct kernel_drops *out)
+void sockets_count_drops(const struct sockets *sockets, struct kernel_drops *out)
 {
 	*out = (struct kernel_drops){0};
-	for (size_t i = 0; i < s->pair_count; i++) {
-		out->udp += drops_of(s->pairs[i].udp);
-		out->tcp += drops_of(s->pairs[i].tcp);
+	for (size_t i = 0; i < sockets->pair_count; i++) {
+		out->udp += drops_of(sockets->pairs[i].udp);
+		out->tcp += drops_of(sockets->pairs[i].tcp);
 	}
 }

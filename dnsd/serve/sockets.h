@@ -49,22 +49,22 @@ void sockets_given_close(struct sockets_given *given);
  * The given socket of this type (SOCK_DGRAM, SOCK_STREAM) at this address, marked as used; -1 when there is none. A
  * port of 0 is any, and is then replaced by the real one.
  */
-int sockets_given_take(struct sockets_given *given, struct veer_listen *address, int type);
+int sockets_given_take(struct sockets_given *given, struct veer_listen *address, int wanted);
 
 /*
  * Whether sockets_open() would find these addresses free, or among `given`. Errors: VEER_EBUSY and the like, with the
  * address in the diag.
  */
-enum veer_err sockets_check(const struct veer_listen *addresses, size_t count, const struct sockets_given *given,
-			    struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err sockets_check(const struct veer_listen *addresses, size_t count,
+					    const struct sockets_given *given, struct veer_diag *diag);
 
 /*
  * Have all of them, non-blocking: those in `given`, which is closed then, and opened for the rest. A port of 0 becomes
  * the port of a given socket with the same address, else one of the kernel's choice, the same for UDP and TCP.
  * Errors: VEER_EAUTH, VEER_EBUSY, VEER_EIO, … with the address in the diag; VEER_ENOMEM. Nothing stays open then.
  */
-enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, unsigned workers,
-			   struct sockets_given *given, struct sockets *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, unsigned workers,
+					   struct sockets_given *given, struct sockets *out, struct veer_diag *diag);
 /* Close all of them; none is left. */
 void sockets_close(struct sockets *sockets);
 

@@ -128,25 +128,25 @@ enum veer_err takeover_begin(struct loop *loop, const char *path, const struct t
 	return err;
 }
 
-struct sockets_given takeover_sockets(struct takeover *t, enum control_role role)
+struct sockets_given takeover_sockets(struct takeover *takeover, enum control_role role)
 {
-	struct sockets_given given = t->given[role];
-	t->given[role] = (struct sockets_given){0};
+	struct sockets_given given = takeover->given[role];
+	takeover->given[role] = (struct sockets_given){0};
 	return given;
 }
 
-enum veer_err takeover_load(struct takeover *t, struct cookie_secrets *secrets, struct veer_diag *diag)
+enum veer_err takeover_load(struct takeover *takeover, struct cookie_secrets *secrets, struct veer_diag *diag)
 {
 	struct control_message answer = {.kind = CONTROL_LEFT};
 	const struct control_message question = {.kind = CONTROL_LOAD};
 	struct veer_diag detail = {.text = ""};
-	enum veer_err err = t->fd >= 0 ? ask(t, &question, CONTROL_LEFT, &answer, &detail) : VEER_ECLOSED;
+	enum veer_err err = takeover->fd >= 0 ? ask(takeover, &question, CONTROL_LEFT, &answer, &detail) : VEER_ECLOSED;
 	*secrets = answer.secrets;
 	explicit_bzero(&answer.secrets, sizeof answer.secrets);
 	if (err == VEER_OK) {
 		control_close_fds(&answer);
 	} else if (err == VEER_ECLOSED) {
-		hang_up(t);
+		hang_up(takeover);
 		err = VEER_OK;
 	} else {
 		(void)veer_fail(diag, err, "the running server cannot be replaced: %s", detail.text);
@@ -168,9 +168,9 @@ void takeover_free(struct takeover **takeover)
 	*takeover = NULL;
 }
 
-bool takeover_is_gone(const struct takeover *t)
+bool takeover_is_gone(const struct takeover *takeover)
 {
-	return t->fd < 0;
+	return takeover->fd < 0;
 }
 
 /* --- on the loop ------------------------------------------------------------------------------------------ */
@@ -258,28 +258,28 @@ static void offer(void *ctx)
 	(void)control_send(t->fd, &m);
 }
 
-enum veer_err takeover_offer(struct takeover *t)
+enum veer_err takeover_offer(struct takeover *takeover)
 {
-	t->limit_ms = veer_clock_monotonic_ms(loop_clock(t->loop)) + TAKEOVER_LIMIT_MS;
-	if (t->fd < 0) {
-		t->events.go(t->events.ctx);
+	takeover->limit_ms = veer_clock_monotonic_ms(loop_clock(takeover->loop)) + TAKEOVER_LIMIT_MS;
+	if (takeover->fd < 0) {
+		takeover->events.go(takeover->events.ctx);
 		return VEER_OK;
 	}
-	int flags = fcntl(t->fd, F_GETFL);
-	if (flags < 0 || fcntl(t->fd, F_SETFL, flags | O_NONBLOCK) != 0)
+	int flags = fcntl(takeover->fd, F_GETFL);
+	if (flags < 0 || fcntl(takeover->fd, F_SETFL, flags | O_NONBLOCK) != 0)
 		return VEER_EIO;
-	enum veer_err err = loop_watch(t->loop, t->fd, LOOP_READ, on_packet, t);
+	enum veer_err err = loop_watch(takeover->loop, takeover->fd, LOOP_READ, on_packet, takeover);
 	if (err == VEER_OK)
-		offer(t);
+		offer(takeover);
 	return err;
 }
 
-void takeover_serving(struct takeover *t, const int *channels, size_t count)
+void takeover_serving(struct takeover *takeover, const int *channels, size_t count)
 {
 	struct control_message m = {.kind = CONTROL_SERVING};
-	t->is_serving = true;
+	takeover->is_serving = true;
 	for (; m.fd_count < count && m.fd_count < CONTROL_FDS_MAX; m.fd_count++)
 		m.fds[m.fd_count] = channels[m.fd_count];
-	if (t->fd < 0 || control_send(t->fd, &m) != VEER_OK)
-		on_gone(t);
+	if (takeover->fd < 0 || control_send(takeover->fd, &m) != VEER_OK)
+		on_gone(takeover);
 }

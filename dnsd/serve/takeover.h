@@ -34,8 +34,8 @@ struct takeover_events {
  * Connect to the server at `path` and get its sockets. Errors: VEER_ENOTFOUND: none runs there; VEER_EBUSY (refused),
  * VEER_EAUTH, VEER_ETIMEOUT, …; diag. The server there is then as it was. One that dies over it is no error.
  */
-enum veer_err takeover_begin(struct loop *loop, const char *path, const struct takeover_events *events,
-			     struct takeover **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err takeover_begin(struct loop *loop, const char *path, const struct takeover_events *events,
+					     struct takeover **out, struct veer_diag *diag);
 /* Says that we end as we should, if we serve; closes what nobody took. */
 void takeover_free(struct takeover **takeover);
 
@@ -49,11 +49,12 @@ struct sockets_given takeover_sockets(struct takeover *takeover, enum control_ro
  * Say that we load; when this returns, the directory of the state is ours. Secrets of cookies that clients hold are put
  * into `secrets` (count 0: unknown). Errors as takeover_begin(), but a server that has gone is none.
  */
-enum veer_err takeover_load(struct takeover *takeover, struct cookie_secrets *secrets, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err takeover_load(struct takeover *takeover, struct cookie_secrets *secrets,
+					    struct veer_diag *diag);
 
 /* There is something to serve: ask for leave, again and again, for TAKEOVER_LIMIT_MS. Once. Errors: VEER_ENOMEM,
  * VEER_EIO. */
-enum veer_err takeover_offer(struct takeover *takeover);
+VEER_MUST_CHECK enum veer_err takeover_offer(struct takeover *takeover);
 
 /* We serve: say so. Each of `channels` (borrowed) takes connections. */
 void takeover_serving(struct takeover *takeover, const int *channels, size_t count);

@@ -147,7 +147,7 @@ static bool make_room(struct tcp_table *t, bool *made_room)
 	return true;
 }
 
-bool tcp_accept(struct tcp_table *t, int listen_fd, int64_t now_ms)
+bool tcp_accept(struct tcp_table *table, int listen_fd, int64_t now_ms)
 {
 	bool made_room = false;
 	for (int i = 0; i < ACCEPT_ROUNDS; i++) {
@@ -157,7 +157,7 @@ bool tcp_accept(struct tcp_table *t, int listen_fd, int64_t now_ms)
 		if (fd >= 0) {
 			struct client client;
 			if (client_from_sockaddr(&from, &client))
-				add_connection(t, fd, &client, now_ms);
+				add_connection(table, fd, &client, now_ms);
 			else
 				(void)close(fd);
 			continue;
@@ -165,7 +165,7 @@ bool tcp_accept(struct tcp_table *t, int listen_fd, int64_t now_ms)
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return true;
 		bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-		if (is_short && !make_room(t, &made_room))
+		if (is_short && !make_room(table, &made_room))
 			return false;
 		/* other errors are of a connection that broke while it waited (accept(2)) */
 	}
@@ -295,23 +295,24 @@ static enum count_close on_writable(struct tcp_table *t, struct connection *c, c
 	return answer_turn(t, c, plan, now_ms);
 }
 
-void tcp_event(struct tcp_table *t, uint64_t tag, const struct plan *plan, int64_t now_ms)
+void tcp_event(struct tcp_table *table, uint64_t tag, const struct plan *plan, int64_t now_ms)
 {
-	struct connection *c = &t->connections[tag - t->tag_base];
+	struct connection *c = &table->connections[tag - table->tag_base];
 	if (c->fd < 0)
 		return; /* closed by an earlier event of the same round */
 	/* errors need no look at the events: reading or writing tells */
-	enum count_close why = c->is_writing ? on_writable(t, c, plan, now_ms) : on_readable(t, c, plan, now_ms);
+	enum count_close why =
+		c->is_writing ? on_writable(table, c, plan, now_ms) : on_readable(table, c, plan, now_ms);
 	if (why != STAYS_OPEN)
-		close_connection(t, c, why);
+		close_connection(table, c, why);
 }
 
-void tcp_expire(struct tcp_table *t, int64_t now_ms)
+void tcp_expire(struct tcp_table *table, int64_t now_ms)
 {
-	for (uint32_t i = 0; i < t->size && seats_taken(t->seats) > 0; i++) {
-		struct connection *c = &t->connections[i];
+	for (uint32_t i = 0; i < table->size && seats_taken(table->seats) > 0; i++) {
+		struct connection *c = &table->connections[i];
 		if (c->fd >= 0 && now_ms >= c->deadline_ms)
-			close_connection(t, c, c->due);
+			close_connection(table, c, c->due);
 	}
 }
 
@@ -331,17 +332,17 @@ static bool send_fd(int channel, int fd)
 	return sendmsg(channel, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
 }
 
-void tcp_hand_over(struct tcp_table *t, int channel)
+void tcp_hand_over(struct tcp_table *table, int channel)
 {
-	for (uint32_t i = 0; i < t->size && seats_taken(t->seats) > 0; i++) {
-		struct connection *c = &t->connections[i];
+	for (uint32_t i = 0; i < table->size && seats_taken(table->seats) > 0; i++) {
+		struct connection *c = &table->connections[i];
 		if (c->fd < 0 || c->in_len > 0 || c->is_writing)
 			continue;
 		if (!send_fd(channel, c->fd))
 			return;
 		/* closing alone would not do: the socket lives on elsewhere, and our epoll would go on reporting it */
-		(void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-		close_connection(t, c, COUNT_CLOSE_HANDED);
+		(void)epoll_ctl(table->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+		close_connection(table, c, COUNT_CLOSE_HANDED);
 	}
 }
 
@@ -364,7 +365,7 @@ static int receive_fd(int channel)
 	return fd;
 }
 
-bool tcp_adopt(struct tcp_table *t, int channel, int64_t now_ms)
+bool tcp_adopt(struct tcp_table *table, int channel, int64_t now_ms)
 {
 	for (;;) {
 		struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
@@ -374,13 +375,13 @@ bool tcp_adopt(struct tcp_table *t, int channel, int64_t now_ms)
 			return errno == EAGAIN || errno == EINTR;
 		struct client client;
 		if (getpeername(fd, (struct sockaddr *)&from, &from_len) == 0 && client_from_sockaddr(&from, &client))
-			add_connection(t, fd, &client, now_ms);
+			add_connection(table, fd, &client, now_ms);
 		else
 			(void)close(fd); /* its client has gone */
 	}
 }
 
-unsigned tcp_count(const struct tcp_table *t)
+unsigned tcp_count(const struct tcp_table *table)
 {
-	return seats_taken(t->seats);
+	return seats_taken(table->seats);
 }

@@ -153,19 +153,19 @@ static void send_replies(struct udp_batch *b, unsigned count, struct responder *
 	}
 }
 
-void udp_serve(struct udp_batch *b, struct responder *responder, struct rcu *rcu, unsigned reader, int fd,
+void udp_serve(struct udp_batch *batch, struct responder *responder, struct rcu *rcu, unsigned reader, int fd,
 	       bool has_pktinfo, unsigned max)
 {
 	/* until nothing waits: asking once more than needed costs less than to wait each time */
 	for (unsigned taken = 0; taken < max;) {
-		int count = receive(b, fd, has_pktinfo);
+		int count = receive(batch, fd, has_pktinfo);
 		if (count <= 0)
 			return;
 		taken += (unsigned)count;
 		/* after the receive: an answer must not come from a plan older than its query */
 		const struct plan *plan = rcu_quiescent(rcu, reader);
-		unsigned replies = answer(b, (unsigned)count, responder, plan);
-		send_replies(b, replies, responder, fd);
+		unsigned replies = answer(batch, (unsigned)count, responder, plan);
+		send_replies(batch, replies, responder, fd);
 		respond_sent(responder, false);
 	}
 }

@@ -31,8 +31,8 @@ struct worker_config {
  * `config`, not NULL).
  * Errors: VEER_ENOMEM, VEER_EIO; nothing runs then.
  */
-enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, const struct worker_config *config,
-			    struct workers **out);
+VEER_MUST_CHECK enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu,
+					    const struct worker_config *config, struct workers **out);
 /* Stop and join all. */
 void workers_stop(struct workers **workers);
 

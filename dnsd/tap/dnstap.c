@@ -250,13 +250,13 @@ void dnstap_free(struct dnstap **dnstap)
 	*dnstap = NULL;
 }
 
-void dnstap_add(struct dnstap *d, const struct tap_record *record, const uint8_t *query, const uint8_t *reply)
+void dnstap_add(struct dnstap *dnstap, const struct tap_record *record, const uint8_t *query, const uint8_t *reply)
 {
-	(void)tap_ring_put(d->ring, record, query, reply); /* what does not fit is counted there */
+	(void)tap_ring_put(dnstap->ring, record, query, reply); /* what does not fit is counted there */
 }
 
-void dnstap_stats(const struct dnstap *d, uint64_t *written, uint64_t *lost)
+void dnstap_stats(const struct dnstap *dnstap, uint64_t *written, uint64_t *lost)
 {
-	*written = atomic_load_explicit(&d->written, memory_order_relaxed);
-	*lost = atomic_load_explicit(&d->failed, memory_order_relaxed) + 2 * tap_ring_lost(d->ring);
+	*written = atomic_load_explicit(&dnstap->written, memory_order_relaxed);
+	*lost = atomic_load_explicit(&dnstap->failed, memory_order_relaxed) + 2 * tap_ring_lost(dnstap->ring);
 }

@@ -18,7 +18,8 @@ struct dnstap;
  * Send to `where`, "unix:PATH"; a collector need not be there yet. `identity` (text, copied) names this server. Errors:
  * VEER_EUNSUPPORTED (a build without libfstrm), VEER_EINVAL, VEER_ERANGE (the path), VEER_ENOMEM; diag.
  */
-enum veer_err dnstap_open(const char *where, const char *identity, struct dnstap **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err dnstap_open(const char *where, const char *identity, struct dnstap **out,
+					  struct veer_diag *diag);
 /* Sends what waits, if there is somebody to take it. */
 void dnstap_free(struct dnstap **dnstap);
 

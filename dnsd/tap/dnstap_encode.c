@@ -77,13 +77,13 @@ static void put_message(struct buf *out, enum dnstap_type type, const struct tap
 	put_bytes(out, MESSAGE_RESPONSE_MESSAGE, message, len);
 }
 
-void dnstap_encode(struct buf *out, enum dnstap_type type, const char *identity, const struct tap_record *r,
+void dnstap_encode(struct buf *out, enum dnstap_type type, const char *identity, const struct tap_record *record,
 		   const uint8_t *message, size_t len)
 {
 	static const char version[] = "veer-dnsd " VEER_VERSION;
 	struct buf inner;
 	buf_init(&inner, MESSAGE_MAX);
-	put_message(&inner, type, r, message, len);
+	put_message(&inner, type, record, message, len);
 	put_bytes(out, DNSTAP_IDENTITY, identity, strlen(identity));
 	put_bytes(out, DNSTAP_VERSION, version, sizeof version - 1);
 	put_bytes(out, DNSTAP_MESSAGE, inner.data, inner.len);

@@ -61,25 +61,25 @@ static void put_name(struct buf *out, enum log_format format, const char *name)
 	}
 }
 
-void query_log_line(struct buf *out, enum log_format format, const struct tap_record *r, const uint8_t *query)
+void query_log_line(struct buf *out, enum log_format format, const struct tap_record *record, const uint8_t *query)
 {
 	char name[NAME_TEXT_SIZE], type[RRSET_TYPE_TEXT_SIZE], time[VEER_RFC3339_SIZE], client[VEER_ADDR_TEXT_SIZE];
-	const char *proto = r->is_tcp ? "tcp" : "udp";
-	struct veer_addr address = {.family = r->client.is_ipv6 ? VEER_FAMILY_V6 : VEER_FAMILY_V4};
-	memcpy(address.bytes, r->client.address, r->client.is_ipv6 ? 16 : 4);
+	const char *proto = record->is_tcp ? "tcp" : "udp";
+	struct veer_addr address = {.family = record->client.is_ipv6 ? VEER_FAMILY_V6 : VEER_FAMILY_V4};
+	memcpy(address.bytes, record->client.address, record->client.is_ipv6 ? 16 : 4);
 	veer_addr_print(&address, client);
-	veer_rfc3339(r->time_ns, time);
-	question_of(query, r->query_len, name, type);
+	veer_rfc3339(record->time_ns, time);
+	question_of(query, record->query_len, name, type);
 	bool is_json = format == LOG_FORMAT_JSON;
 	buf_printf(out,
 		   is_json ? "{\"ts\":\"%s\",\"client\":\"%s\",\"port\":%u,\"proto\":\"%s\",\"name\":\""
 			   : "ts=%s client=%s port=%u proto=%s name=",
-		   time, client, r->client.port, proto);
+		   time, client, record->client.port, proto);
 	put_name(out, format, name);
 	buf_printf(out,
 		   is_json ? "\",\"type\":\"%s\",\"rcode\":\"%s\",\"query_size\":%u,\"size\":%u}"
 			   : " type=%s rcode=%s query_size=%u size=%u",
-		   type, dns_rcode_text(r->rcode), r->query_len, r->reply_len);
+		   type, dns_rcode_text(record->rcode), record->query_len, record->reply_len);
 }
 
 /* --- files ------------------------------------------------------------------------------------------------ */
@@ -104,19 +104,19 @@ static void say_broken(struct query_log *l, int error)
 			  LOG_STR("path", l->path != NULL ? l->path : "-"), LOG_STR("why", strerror(error)));
 }
 
-void query_log_reopen(struct query_log *l)
+void query_log_reopen(struct query_log *query_log)
 {
-	if (l->path == NULL)
+	if (query_log->path == NULL)
 		return;
-	query_log_flush(l);
-	int fd = open_file(l->path);
+	query_log_flush(query_log);
+	int fd = open_file(query_log->path);
 	if (fd < 0) {
-		say_broken(l, errno);
+		say_broken(query_log, errno);
 		return; /* the old file is better than none */
 	}
-	close_file(l);
-	l->fd = fd;
-	l->is_cut = false;
+	close_file(query_log);
+	query_log->fd = fd;
+	query_log->is_cut = false;
 }
 
 static bool is_open(struct query_log *l)
@@ -163,44 +163,45 @@ static ssize_t write_some(const struct query_log *l, const char *data, size_t le
 	return n;
 }
 
-void query_log_flush(struct query_log *l)
+void query_log_flush(struct query_log *query_log)
 {
 	size_t done = 0;
 	ssize_t n = 1;
-	if (!is_open(l) || l->buffer.len == 0)
+	if (!is_open(query_log) || query_log->buffer.len == 0)
 		return;
-	if (l->is_cut && write_some(l, "\n", 1) == 1)
-		l->is_cut = false;
-	while (n > 0 && done < l->buffer.len) {
-		n = write_some(l, l->buffer.data + done, l->buffer.len - done);
+	if (query_log->is_cut && write_some(query_log, "\n", 1) == 1)
+		query_log->is_cut = false;
+	while (n > 0 && done < query_log->buffer.len) {
+		n = write_some(query_log, query_log->buffer.data + done, query_log->buffer.len - done);
 		if (n > 0)
 			done += (size_t)n;
 	}
-	atomic_fetch_add_explicit(&l->written, lines_in(l->buffer.data, done), memory_order_relaxed);
+	atomic_fetch_add_explicit(&query_log->written, lines_in(query_log->buffer.data, done), memory_order_relaxed);
 	if (n >= 0) {
 		if (done > 0)
-			atomic_store_explicit(&l->is_broken, false, memory_order_relaxed);
-		buf_consume(&l->buffer, done);
+			atomic_store_explicit(&query_log->is_broken, false, memory_order_relaxed);
+		buf_consume(&query_log->buffer, done);
 		return;
 	}
-	say_broken(l, errno);
+	say_broken(query_log, errno);
 	bool is_gone = errno == EPIPE;
-	lose(l, done);
+	lose(query_log, done);
 	if (is_gone)
-		close_file(l); /* a reader may come again */
+		close_file(query_log); /* a reader may come again */
 }
 
-void query_log_add(struct query_log *l, const struct tap_record *record, const uint8_t *query)
+void query_log_add(struct query_log *query_log, const struct tap_record *record, const uint8_t *query)
 {
-	buf_reset(&l->line);
-	query_log_line(&l->line, l->format, record, query);
-	buf_putc(&l->line, '\n');
-	if (l->buffer.len + l->line.len > QUERY_LOG_BUFFER)
-		query_log_flush(l);
-	if (l->line.failed || l->buffer.failed || l->buffer.len + l->line.len > QUERY_LOG_BUFFER)
-		atomic_fetch_add_explicit(&l->lost, 1, memory_order_relaxed);
+	buf_reset(&query_log->line);
+	query_log_line(&query_log->line, query_log->format, record, query);
+	buf_putc(&query_log->line, '\n');
+	if (query_log->buffer.len + query_log->line.len > QUERY_LOG_BUFFER)
+		query_log_flush(query_log);
+	if (query_log->line.failed || query_log->buffer.failed ||
+	    query_log->buffer.len + query_log->line.len > QUERY_LOG_BUFFER)
+		atomic_fetch_add_explicit(&query_log->lost, 1, memory_order_relaxed);
 	else
-		buf_append(&l->buffer, l->line.data, l->line.len);
+		buf_append(&query_log->buffer, query_log->line.data, query_log->line.len);
 }
 
 /* --- interface -------------------------------------------------------------------------------------------- */
@@ -244,13 +245,13 @@ void query_log_free(struct query_log **query_log)
 	*query_log = NULL;
 }
 
-bool query_log_is_broken(const struct query_log *l)
+bool query_log_is_broken(const struct query_log *query_log)
 {
-	return atomic_load_explicit(&l->is_broken, memory_order_relaxed);
+	return atomic_load_explicit(&query_log->is_broken, memory_order_relaxed);
 }
 
-void query_log_stats(const struct query_log *l, uint64_t *written, uint64_t *lost)
+void query_log_stats(const struct query_log *query_log, uint64_t *written, uint64_t *lost)
 {
-	*written = atomic_load_explicit(&l->written, memory_order_relaxed);
-	*lost = atomic_load_explicit(&l->lost, memory_order_relaxed);
+	*written = atomic_load_explicit(&query_log->written, memory_order_relaxed);
+	*lost = atomic_load_explicit(&query_log->lost, memory_order_relaxed);
 }

@@ -22,8 +22,8 @@ struct query_log;
  * file that cannot be opened are tried again every second; the latter is logged. `log` is borrowed. Errors:
  * VEER_ENOMEM.
  */
-enum veer_err query_log_open(const char *path, enum log_format format, struct logger *log, struct query_log **out,
-			     struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err query_log_open(const char *path, enum log_format format, struct logger *log,
+					     struct query_log **out, struct veer_diag *diag);
 /* Writes what can be written at once. */
 void query_log_free(struct query_log **query_log);
 

@@ -242,18 +242,18 @@ void scrape_free(struct scrape **scrape)
 	*scrape = NULL;
 }
 
-enum veer_err scrape_listen(struct scrape *s, bool wanted)
+enum veer_err scrape_listen(struct scrape *scrape, bool wanted)
 {
-	loop_timer_cancel(s->loop, &s->pause);
+	loop_timer_cancel(scrape->loop, &scrape->pause);
 	if (wanted)
-		return loop_watch(s->loop, s->fd, LOOP_READ, on_accept, s);
-	loop_unwatch(s->loop, s->fd);
+		return loop_watch(scrape->loop, scrape->fd, LOOP_READ, on_accept, scrape);
+	loop_unwatch(scrape->loop, scrape->fd);
 	return VEER_OK;
 }
 
-int scrape_fd(const struct scrape *s)
+int scrape_fd(const struct scrape *scrape)
 {
-	return s->fd;
+	return scrape->fd;
 }
 
 const struct veer_listen *scrape_address(const struct scrape *scrape)

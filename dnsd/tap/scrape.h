@@ -28,8 +28,8 @@ typedef void scrape_fn(void *ctx, struct buf *out);
  * -1. Ownership: `*out` is the caller's; `loop` and `ctx` are borrowed. Errors: VEER_EAUTH, VEER_EBUSY, VEER_EIO,
  * VEER_EINVAL (a Unix socket), with the address in the diag; VEER_ENOMEM.
  */
-enum veer_err scrape_new(struct loop *loop, const struct veer_listen *address, int fd, scrape_fn *fn, void *ctx,
-			 struct scrape **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err scrape_new(struct loop *loop, const struct veer_listen *address, int fd, scrape_fn *fn,
+					 void *ctx, struct scrape **out, struct veer_diag *diag);
 /* Accept requests from now on, or no more; those accepted are served. Errors: VEER_ENOMEM, VEER_EIO. */
 enum veer_err scrape_listen(struct scrape *scrape, bool wanted);
 /* The listening socket; borrowed. */

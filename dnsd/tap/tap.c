@@ -112,14 +112,14 @@ static enum veer_err open_outputs(struct tap *t, const struct tap_options *o, st
 	return err;
 }
 
-enum veer_err tap_new(const struct tap_options *o, unsigned workers, struct logger *log, struct tap **out,
+enum veer_err tap_new(const struct tap_options *options, unsigned workers, struct logger *log, struct tap **out,
 		      struct veer_diag *diag)
 {
 	struct tap *t = calloc(1, sizeof *t);
 	if (t == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "out of memory");
-	enum veer_err err = open_outputs(t, o, log, diag);
-	if (err == VEER_OK && (err = make_ports(t, o, workers)) != VEER_OK)
+	enum veer_err err = open_outputs(t, options, log, diag);
+	if (err == VEER_OK && (err = make_ports(t, options, workers)) != VEER_OK)
 		(void)veer_fail(diag, err, "out of memory");
 	if (err == VEER_OK && pthread_create(&t->thread, NULL, run, t) != 0)
 		err = veer_fail(diag, VEER_EIO, "cannot start a thread");
@@ -150,25 +150,25 @@ void tap_free(struct tap **tap)
 	*tap = NULL;
 }
 
-struct tap_port *tap_port(struct tap *t, unsigned index)
+struct tap_port *tap_port(struct tap *tap, unsigned index)
 {
-	return &t->ports[index].port;
+	return &tap->ports[index].port;
 }
 
-void tap_reopen(struct tap *t)
+void tap_reopen(struct tap *tap)
 {
-	atomic_store_explicit(&t->is_reopening, true, memory_order_relaxed);
+	atomic_store_explicit(&tap->is_reopening, true, memory_order_relaxed);
 }
 
-void tap_stats_read(const struct tap *t, struct tap_stats *out)
+void tap_stats_read(const struct tap *tap, struct tap_stats *out)
 {
 	*out = (struct tap_stats){0};
-	if (t->query_log != NULL) {
-		query_log_stats(t->query_log, &out->written[TAP_QUERY_LOG], &out->lost[TAP_QUERY_LOG]);
-		out->is_query_log_broken = query_log_is_broken(t->query_log);
+	if (tap->query_log != NULL) {
+		query_log_stats(tap->query_log, &out->written[TAP_QUERY_LOG], &out->lost[TAP_QUERY_LOG]);
+		out->is_query_log_broken = query_log_is_broken(tap->query_log);
 	}
-	if (t->dnstap != NULL)
-		dnstap_stats(t->dnstap, &out->written[TAP_DNSTAP], &out->lost[TAP_DNSTAP]);
-	for (unsigned i = 0; i < t->worker_count; i++)
-		out->ring_lost += tap_ring_lost(t->ports[i].port.ring);
+	if (tap->dnstap != NULL)
+		dnstap_stats(tap->dnstap, &out->written[TAP_DNSTAP], &out->lost[TAP_DNSTAP]);
+	for (unsigned i = 0; i < tap->worker_count; i++)
+		out->ring_lost += tap_ring_lost(tap->ports[i].port.ring);
 }

@@ -26,8 +26,8 @@ struct tap;
  * Open the outputs, and start the thread. A query log that cannot be opened now is tried again. `log` is borrowed.
  * Errors: with the reason in the diag: VEER_EUNSUPPORTED (dnstap, in a build without it), VEER_EINVAL, VEER_ENOMEM.
  */
-enum veer_err tap_new(const struct tap_options *options, unsigned workers, struct logger *log, struct tap **out,
-		      struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err tap_new(const struct tap_options *options, unsigned workers, struct logger *log,
+				      struct tap **out, struct veer_diag *diag);
 /* Writes down what is in the rings, as far as that goes within a second or so. When no worker runs any more. */
 void tap_free(struct tap **tap);
 

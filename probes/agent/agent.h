@@ -45,8 +45,9 @@ struct agent;
  * Errors (diag): VEER_EINVAL (a URL, a target class, a region that is not the enrolled one), VEER_EBUSY (another agent
  * uses the directory), VEER_ENOTFOUND (no identity and no token), those of reading files; VEER_ENOMEM.
  */
-enum veer_err agent_new(const struct agent_settings *settings, const struct agent_events *events, struct loop *loop,
-			struct logger *log, struct agent **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err agent_new(const struct agent_settings *settings, const struct agent_events *events,
+					struct loop *loop, struct logger *log, struct agent **out,
+					struct veer_diag *diag);
 /* Ends everything that runs. `*agent` may be NULL. */
 void agent_free(struct agent **agent);
 
@@ -55,6 +56,7 @@ void agent_free(struct agent **agent);
  * nothing changes. Errors (diag): VEER_EINVAL; also when the directory or the region is another one: that needs a
  * restart.
  */
-enum veer_err agent_reload(struct agent *agent, const struct agent_settings *settings, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err agent_reload(struct agent *agent, const struct agent_settings *settings,
+					   struct veer_diag *diag);
 
 #endif

@@ -48,7 +48,7 @@ struct check_env {
 };
 
 /* Errors: VEER_ENOMEM; nothing is left then. */
-enum veer_err check_env_open(struct check_env *env, struct loop *loop);
+VEER_MUST_CHECK enum veer_err check_env_open(struct check_env *env, struct loop *loop);
 /* All probes must have ended or been cancelled. A resolver that hangs is left alone; programs are killed. */
 void check_env_close(struct check_env *env);
 /* When what was reached, us from the start of the probe; -1: not reached, or the kind has no such stage. */
@@ -83,8 +83,9 @@ typedef void check_done_fn(void *ctx, const struct check_outcome *outcome);
  * `has_failed`: the one before did, so that this one may take its time too, and stands behind others where room is
  * short. Errors: VEER_ENOMEM. Everything else that goes wrong is an outcome.
  */
-enum veer_err check_start(const struct check_env *env, const struct model_check *check, const char *address,
-			  bool has_failed, check_done_fn *done, void *ctx, struct check_probe **out);
+VEER_MUST_CHECK enum veer_err check_start(const struct check_env *env, const struct model_check *check,
+					  const char *address, bool has_failed, check_done_fn *done, void *ctx,
+					  struct check_probe **out);
 /* No callback follows. */
 void check_cancel(struct check_probe *probe);
 

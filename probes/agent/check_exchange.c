@@ -24,9 +24,9 @@ void http_exchange_drop(struct http_exchange *x)
 	x->stage = HTTP_STAGE_NONE;
 }
 
-void http_exchange_stop(struct http_exchange *x)
+void http_exchange_stop(struct http_exchange *exchange)
 {
-	http_exchange_drop(x);
+	http_exchange_drop(exchange);
 }
 
 void http_exchange_fail(struct http_exchange *x, enum probe_reason reason, const char *detail)

@@ -141,15 +141,15 @@ static void reuse(struct http_exchange *x, struct http_conn *conn)
 		(void)http_exchange_watch(x, LOOP_READ | LOOP_WRITE);
 }
 
-void http_exchange_start(struct http_exchange *x)
+void http_exchange_start(struct http_exchange *exchange)
 {
-	struct check_probe *probe = x->probe;
+	struct check_probe *probe = exchange->probe;
 	struct http_conn *conn = NULL;
-	http_exchange_drop(x);
-	x->aim.verify = probe_verifies(probe);
-	struct http_aim aim = x->aim;
-	x->tries = 0;
-	x->version = x->aim.version;
+	http_exchange_drop(exchange);
+	exchange->aim.verify = probe_verifies(probe);
+	struct http_aim aim = exchange->aim;
+	exchange->tries = 0;
+	exchange->version = exchange->aim.version;
 	probe->timing.connect_us = probe->timing.tls_us = probe->timing.first_byte_us = -1;
 	if (probe->check->keeps_connection) {
 		if (!probe_trust(probe, aim.is_tls, &aim.store))
@@ -157,7 +157,7 @@ void http_exchange_start(struct http_exchange *x)
 		conn = http_kept_take(probe->env->kept, &aim);
 	}
 	if (conn != NULL)
-		reuse(x, conn);
+		reuse(exchange, conn);
 	else
-		http_exchange_connect(x);
+		http_exchange_connect(exchange);
 }

@@ -51,19 +51,20 @@ void exec_pool_free(struct exec_pool **pool);
  * When the runner ends, `on_lost` is told, and each program that runs or is started from then on is VEER_EIO.
  * Ownership: takes `fd`, unless it fails. Errors: VEER_ENOMEM.
  */
-enum veer_err exec_pool_use(struct exec_pool *pool, int fd, pid_t runner, void (*on_lost)(void *ctx), void *ctx);
+VEER_MUST_CHECK enum veer_err exec_pool_use(struct exec_pool *pool, int fd, pid_t runner, void (*on_lost)(void *ctx),
+					    void *ctx);
 /* Why no program can be run, though that is allowed: the runner has ended. Else NULL. Static storage. */
 const char *exec_pool_lost(const struct exec_pool *pool);
 
 /* Can programs be allowed below `dir`? Its path without final slashes. Errors (diag): as exec_pool_allow(). */
-enum veer_err exec_dir_check(const char *dir, char out[RUNNER_DIR_SIZE], struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err exec_dir_check(const char *dir, char out[RUNNER_DIR_SIZE], struct veer_diag *diag);
 
 /*
  * From now on allow programs below `dir`, and nowhere else; NULL: none. What runs goes on, if the runner was given;
  * that one is told to find the directory by itself (runner.h). Errors (diag): VEER_EINVAL (not absolute),
  * VEER_ENOTFOUND, VEER_ERANGE, VEER_EAUTH (there is no runner), VEER_EIO, VEER_ENOMEM: nothing changes.
  */
-enum veer_err exec_pool_allow(struct exec_pool *pool, const char *dir, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err exec_pool_allow(struct exec_pool *pool, const char *dir, struct veer_diag *diag);
 /* Is anything allowed? */
 bool exec_pool_is_open(const struct exec_pool *pool);
 
@@ -71,8 +72,9 @@ bool exec_pool_is_open(const struct exec_pool *pool);
  * Run a program; strings are copied. `environment` are "NAME=VALUE", ended by NULL. `done` is called once, from the
  * loop, never before this returns, unless cancelled. Errors: VEER_EAUTH (nothing is allowed), VEER_ENOMEM.
  */
-enum veer_err exec_start(struct exec_pool *pool, const char *const *argv, const char *const *environment,
-			 exec_done_fn *done, void *ctx, struct exec_run **out);
+VEER_MUST_CHECK enum veer_err exec_start(struct exec_pool *pool, const char *const *argv,
+					 const char *const *environment, exec_done_fn *done, void *ctx,
+					 struct exec_run **out);
 /* For how long it has run; 0 while it waits for a place. */
 int64_t exec_ran_ms(const struct exec_run *run);
 /* Kill it. No callback follows. */

@@ -25,7 +25,7 @@ size_t grpc_health_write(const char *service, uint8_t out[GRPC_REQUEST_MAX]);
  * The status in a framed reply of `len` bytes. Unknown fields are skipped; the last status counts; none is UNKNOWN.
  * Errors: VEER_EINVAL (not one whole uncompressed message, or malformed).
  */
-enum veer_err grpc_health_parse(const uint8_t *data, size_t len, uint64_t *status);
+VEER_MUST_CHECK enum veer_err grpc_health_parse(const uint8_t *data, size_t len, uint64_t *status);
 
 /* "NOT_SERVING"; "another status" for a number that has no name. Static storage. */
 const char *grpc_health_text(uint64_t status);

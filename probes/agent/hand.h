@@ -17,8 +17,8 @@
  * be NULL) holds further fields of the check object, which win. Lives in `arena`. Errors (diag): VEER_EINVAL,
  * VEER_ERANGE, VEER_ENOMEM.
  */
-enum veer_err hand_url_parse(const char *url, const json_t *more, struct arena *arena, struct model_check *check,
-			     const char **address, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err hand_url_parse(const char *text, const json_t *more, struct arena *arena,
+					     struct model_check *check, const char **address, struct veer_diag *diag);
 
 /* The command: argv[1] is "check". Returns the exit code: 0 all pass, 1 one fails, 2 bad arguments. */
 int hand_main(int argc, char *argv[]);

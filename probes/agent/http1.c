@@ -4,19 +4,19 @@
 #include <string.h>
 #include <strings.h>
 
-void http1_init(struct http1_reader *r, bool is_to_head, size_t body_limit_bytes)
+void http1_init(struct http1_reader *reader, bool is_to_head, size_t body_limit_bytes)
 {
-	*r = (struct http1_reader){.is_bodiless = is_to_head};
-	buf_init(&r->body, body_limit_bytes);
-	buf_init(&r->location, HTTP1_KEPT_MAX);
-	buf_init(&r->line, HTTP1_KEPT_MAX);
+	*reader = (struct http1_reader){.is_bodiless = is_to_head};
+	buf_init(&reader->body, body_limit_bytes);
+	buf_init(&reader->location, HTTP1_KEPT_MAX);
+	buf_init(&reader->line, HTTP1_KEPT_MAX);
 }
 
-void http1_deinit(struct http1_reader *r)
+void http1_deinit(struct http1_reader *reader)
 {
-	buf_deinit(&r->body);
-	buf_deinit(&r->location);
-	buf_deinit(&r->line);
+	buf_deinit(&reader->body);
+	buf_deinit(&reader->location);
+	buf_deinit(&reader->line);
 }
 
 static void fail(struct http1_reader *r, const char *error)
@@ -307,31 +307,33 @@ static size_t read_body(struct http1_reader *r, const char *data, size_t len)
 	return taken;
 }
 
-enum http1_state http1_feed(struct http1_reader *r, const void *data, size_t len)
+enum http1_state http1_feed(struct http1_reader *reader, const void *data, size_t len)
 {
 	const char *at = data;
 	const char *end = at + len;
-	while (at < end && r->state == HTTP1_MORE) {
-		if (r->is_held)
-			go_on_or_take(r, *at);
-		if (r->state == HTTP1_MORE)
-			at += r->stage == HTTP1_BODY ? read_body(r, at, (size_t)(end - at))
-						     : read_line(r, at, (size_t)(end - at));
+	while (at < end && reader->state == HTTP1_MORE) {
+		if (reader->is_held)
+			go_on_or_take(reader, *at);
+		if (reader->state == HTTP1_MORE)
+			at += reader->stage == HTTP1_BODY ? read_body(reader, at, (size_t)(end - at))
+							  : read_line(reader, at, (size_t)(end - at));
 	}
-	r->has_surplus |= at < end;
-	return r->state;
+	reader->has_surplus |= at < end;
+	return reader->state;
 }
 
-enum http1_state http1_end(struct http1_reader *r)
+enum http1_state http1_end(struct http1_reader *reader)
 {
-	if (r->state == HTTP1_MORE && r->stage == HTTP1_BODY && r->ends_with_connection)
-		r->state = HTTP1_DONE;
-	return r->state;
+	if (reader->state == HTTP1_MORE && reader->stage == HTTP1_BODY && reader->ends_with_connection)
+		reader->state = HTTP1_DONE;
+	return reader->state;
 }
 
-bool http1_can_be_kept(const struct http1_reader *r)
+bool http1_can_be_kept(const struct http1_reader *reader)
 {
-	if (r->state != HTTP1_DONE || r->status == 101 || r->ends_with_connection || r->has_surplus || r->says_close)
+	if (reader->state != HTTP1_DONE || reader->status == 101 || reader->ends_with_connection ||
+	    reader->has_surplus || reader->says_close)
 		return false;
-	return r->version == 11 ? !(r->is_chunked && r->has_length) : r->says_keep && !r->is_chunked;
+	return reader->version == 11 ? !(reader->is_chunked && reader->has_length)
+				     : reader->says_keep && !reader->is_chunked;
 }

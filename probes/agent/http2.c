@@ -275,7 +275,7 @@ static size_t list_fields(const struct http_ask *ask, char *names, const char *l
 	return count;
 }
 
-enum veer_err http2_ask(struct http2 *h, const struct http_ask *ask, size_t body_limit_bytes)
+enum veer_err http2_ask(struct http2 *connection, const struct http_ask *ask, size_t body_limit_bytes)
 {
 	nghttp2_nv fields[HTTP_ASK_HEADERS_MAX + PSEUDO_COUNT + 1];
 	const nghttp2_data_provider provider = {.read_callback = read_body};
@@ -288,83 +288,86 @@ enum veer_err http2_ask(struct http2 *h, const struct http_ask *ask, size_t body
 		return VEER_ENOMEM;
 	(void)snprintf(length, sizeof length, "%zu", ask->body_len);
 	size_t count = list_fields(ask, names, length, fields);
-	reply_reset(&h->reply, body_limit_bytes);
-	h->body = ask->body;
-	h->body_len = ask->body_len;
-	h->has_head = false;
-	h->head_bytes = h->empty_frames = h->bytes = 0;
-	int32_t stream =
-		nghttp2_submit_request(h->session, NULL, fields, count, ask->body_len > 0 ? &provider : NULL, NULL);
+	reply_reset(&connection->reply, body_limit_bytes);
+	connection->body = ask->body;
+	connection->body_len = ask->body_len;
+	connection->has_head = false;
+	connection->head_bytes = connection->empty_frames = connection->bytes = 0;
+	int32_t stream = nghttp2_submit_request(connection->session, NULL, fields, count,
+						ask->body_len > 0 ? &provider : NULL, NULL);
 	free(names);
 	if (stream < 0)
 		return VEER_ENOMEM;
-	h->stream = stream;
-	h->is_open = true;
+	connection->stream = stream;
+	connection->is_open = true;
 	return VEER_OK;
 }
 
 /* --- bytes ----------------------------------------------------------------------------------------------------- */
 
-void http2_pending(struct http2 *h, const uint8_t **data, size_t *len)
+void http2_pending(struct http2 *connection, const uint8_t **data, size_t *len)
 {
-	if (h->out_len == 0) {
-		ssize_t made = nghttp2_session_mem_send(h->session, &h->out);
-		h->out_len = made > 0 ? (size_t)made : 0;
+	if (connection->out_len == 0) {
+		ssize_t made = nghttp2_session_mem_send(connection->session, &connection->out);
+		connection->out_len = made > 0 ? (size_t)made : 0;
 		if (made < 0)
-			(void)give_up(h, nghttp2_strerror((int)made));
+			(void)give_up(connection, nghttp2_strerror((int)made));
 	}
-	*data = h->out;
-	*len = h->out_len;
+	*data = connection->out;
+	*len = connection->out_len;
 	/* It has ended the connection for an error, and said so. */
-	if (h->out_len == 0 && h->reply.state == HTTP2_MORE && h->is_open && nghttp2_session_want_read(h->session) == 0)
-		(void)give_up(h, "the server breaks the rules of HTTP/2");
+	if (connection->out_len == 0 && connection->reply.state == HTTP2_MORE && connection->is_open &&
+	    nghttp2_session_want_read(connection->session) == 0)
+		(void)give_up(connection, "the server breaks the rules of HTTP/2");
 }
 
-void http2_sent(struct http2 *h, size_t len)
+void http2_sent(struct http2 *connection, size_t len)
 {
-	assert(len <= h->out_len);
-	h->out += len;
-	h->out_len -= len;
+	assert(len <= connection->out_len);
+	connection->out += len;
+	connection->out_len -= len;
 }
 
-void http2_feed(struct http2 *h, const void *data, size_t len)
+void http2_feed(struct http2 *connection, const void *data, size_t len)
 {
 	static const char http1[] = "HTTP/1.";
-	if (!h->has_begun && len >= sizeof http1 - 1 && memcmp(data, http1, sizeof http1 - 1) == 0) {
-		(void)give_up(h, "the server does not speak HTTP/2");
+	if (!connection->has_begun && len >= sizeof http1 - 1 && memcmp(data, http1, sizeof http1 - 1) == 0) {
+		(void)give_up(connection, "the server does not speak HTTP/2");
 		return;
 	}
-	h->has_begun = true;
-	if (h->is_over)
+	connection->has_begun = true;
+	if (connection->is_over)
 		return;
-	h->bytes += len;
-	if (h->bytes > HTTP2_BYTES_MAX) {
-		(void)give_up(h, "the server floods the connection");
+	connection->bytes += len;
+	if (connection->bytes > HTTP2_BYTES_MAX) {
+		(void)give_up(connection, "the server floods the connection");
 		return;
 	}
-	ssize_t taken = nghttp2_session_mem_recv(h->session, data, len);
+	ssize_t taken = nghttp2_session_mem_recv(connection->session, data, len);
 	if (taken < 0)
-		(void)give_up(h, taken == NGHTTP2_ERR_FLOODED ? "the server floods the connection"
-							      : nghttp2_strerror((int)taken));
+		(void)give_up(connection, taken == NGHTTP2_ERR_FLOODED ? "the server floods the connection"
+								       : nghttp2_strerror((int)taken));
 }
 
-void http2_end(struct http2 *h)
+void http2_end(struct http2 *connection)
 {
-	h->is_over = true;
-	fail(h, HTTP2_BROKEN,
-	     h->reply.status != 0 ? "the connection ended within the reply" : "the connection ended without a reply");
+	connection->is_over = true;
+	fail(connection, HTTP2_BROKEN,
+	     connection->reply.status != 0 ? "the connection ended within the reply"
+					   : "the connection ended without a reply");
 }
 
 /* --- outside --------------------------------------------------------------------------------------------------- */
 
-const struct http2_reply *http2_reply(const struct http2 *h)
+const struct http2_reply *http2_reply(const struct http2 *connection)
 {
-	return &h->reply;
+	return &connection->reply;
 }
 
-bool http2_can_be_kept(const struct http2 *h)
+bool http2_can_be_kept(const struct http2 *connection)
 {
-	return !h->is_over && !h->is_draining && !h->is_open && nghttp2_session_check_request_allowed(h->session) != 0;
+	return !connection->is_over && !connection->is_draining && !connection->is_open &&
+	       nghttp2_session_check_request_allowed(connection->session) != 0;
 }
 
 static nghttp2_session *session_new(struct http2 *h)

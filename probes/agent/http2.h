@@ -66,7 +66,7 @@ void http2_free(struct http2 **connection);
  * Ask; the reply before is forgotten. The texts are copied, the body is borrowed until the reply has ended. Errors:
  * VEER_ENOMEM.
  */
-enum veer_err http2_ask(struct http2 *connection, const struct http_ask *ask, size_t body_limit_bytes);
+VEER_MUST_CHECK enum veer_err http2_ask(struct http2 *connection, const struct http_ask *ask, size_t body_limit_bytes);
 
 /*
  * What is to be sent now: at most some frames at a time, none when `*len` is 0. Borrowed until http2_sent(), which says

@@ -42,8 +42,8 @@ struct http_conn {
 
 /* A connection over `fd`, which it takes, also on failure. NULL when memory is out. */
 struct http_conn *http_conn_new(const struct http_aim *aim, int fd);
-/* Ends it; `loop` forgets its descriptor. `*conn` may be NULL. */
-void http_conn_free(struct http_conn **conn, struct loop *loop);
+/* Ends it; `loop` forgets its descriptor. `*conn_ptr` may be NULL. */
+void http_conn_free(struct http_conn **conn_ptr, struct loop *loop);
 
 struct http_kept;
 

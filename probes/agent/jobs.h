@@ -27,9 +27,9 @@ struct jobs *jobs_new(struct loop *loop, uint32_t threads, uint32_t waiting);
  * was worked on or not, so that it can free its memory. With `wait` all of them are worked on first; without,
  * those that run are left alone, and such a job's `done` is called later, in the pool's thread.
  */
-void jobs_free(struct jobs **jobs, bool wait);
+void jobs_free(struct jobs **jobs_ptr, bool wait);
 
 /* Queue a job. Errors: VEER_ELIMIT (too many wait), VEER_ENOMEM, VEER_EIO (no thread can be started). */
-enum veer_err jobs_add(struct jobs *jobs, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
+VEER_MUST_CHECK enum veer_err jobs_add(struct jobs *jobs, void (*work)(void *ctx), void (*done)(void *ctx), void *ctx);
 
 #endif

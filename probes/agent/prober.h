@@ -37,7 +37,7 @@ void prober_free(struct prober **prober);
  * and its running probes; the rest starts unknown. Ownership: takes `arena`, in which `list` lives, also on failure.
  * Errors: VEER_ENOMEM: the list before stays in force.
  */
-enum veer_err prober_assign(struct prober *prober, const struct assignments *list, struct arena *arena);
+VEER_MUST_CHECK enum veer_err prober_assign(struct prober *prober, const struct assignments *list, struct arena *arena);
 
 /* *Confirm*: look at this item now, `fall` times, started 100 ms apart. Unknown items are ignored. */
 void prober_confirm(struct prober *prober, const char *check, const char *endpoint);

@@ -55,8 +55,8 @@ struct prober {
 	uint64_t attempt_max;
 };
 
-/* prober.c: drop one reference, and the work with the last. `*work` may be NULL. */
-void prober_work_release(struct prober_work **work);
+/* prober.c: drop one reference, and the work with the last. `*work_ptr` may be NULL. */
+void prober_work_release(struct prober_work **work_ptr);
 
 /* prober_attempt.c */
 /* Start a probe of an item that has a check. One too many at a time, or one without memory, is missed. */

@@ -37,8 +37,8 @@ void references_free(struct references **references);
  * another one begins anew, and an agent that was blind stays so until one answers. Without any it is never blind.
  * Errors (diag; nothing changes): VEER_EINVAL, VEER_ELIMIT (over REFERENCES_MAX), VEER_ENOMEM.
  */
-enum veer_err references_set(struct references *references, const char *const *texts, size_t count,
-			     struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err references_set(struct references *references, const char *const *texts, size_t count,
+					     struct veer_diag *diag);
 
 /* A probe has begun to fail: look soon. */
 void references_hurry(struct references *references);

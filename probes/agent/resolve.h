@@ -61,8 +61,8 @@ typedef void resolve_done_fn(void *ctx, const struct resolve_result *result);
  * Start resolving `name` (copied; with or without its final dot). `*out` is borrowed until `done` or cancel.
  * Errors: those of jobs_add(); VEER_ERANGE (a name over 255 bytes).
  */
-enum veer_err resolve_start(struct resolver *resolver, const char *name, resolve_done_fn *done, void *ctx,
-			    struct resolve **out);
+VEER_MUST_CHECK enum veer_err resolve_start(struct resolver *resolver, const char *name, resolve_done_fn *done,
+					    void *ctx, struct resolve **out);
 /* Has a thread come to it? If not, the name is not to blame for the time that has passed. */
 bool resolve_has_begun(const struct resolve *resolve);
 /* The time for it is over, and a thread has come to it. Is that the name's failure, as far as can be told? */

@@ -69,6 +69,7 @@ struct runner_config {
  * Fork it. `*fd` is our end of its socket, non-blocking, and the caller's; closing it ends the runner. `*pid` is its
  * number. The configuration is borrowed for the call. Errors (diag): VEER_EIO, and as privilege_drop().
  */
-enum veer_err runner_start(const struct runner_config *config, int *fd, pid_t *pid, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err runner_start(const struct runner_config *config, int *fd, pid_t *pid,
+					   struct veer_diag *diag);
 
 #endif

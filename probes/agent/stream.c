@@ -167,8 +167,3 @@ void stream_start(struct stream *stream)
 	backoff_reset(&stream->backoff);
 	(void)loop_timer_set(stream->loop, &stream->retry, 0, connect_now, stream);
 }
-
-bool stream_is_connected(const struct stream *stream)
-{
-	return stream->is_connected;
-}

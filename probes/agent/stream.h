@@ -32,7 +32,5 @@ void stream_free(struct stream **stream);
 
 /* Connect now, or again: after the link has changed. */
 void stream_start(struct stream *stream);
-/* Is it connected: has a hello come on the present connection? */
-bool stream_is_connected(const struct stream *stream);
 
 #endif

@@ -57,8 +57,8 @@ struct assign_plan {
  * Agents, checks and pools are taken in the order of their names, whatever the order of the input.
  * Errors: VEER_ENOMEM; VEER_ELIMIT when there are more than REPORT_ITEMS_MAX items.
  */
-enum veer_err assign_plan_make(const struct assign_input *input, struct arena *arena, struct assign_plan **out,
-			       struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err assign_plan_make(const struct assign_input *input, struct arena *arena,
+					       struct assign_plan **out, struct veer_diag *diag);
 
 /* A number that changes when what the check probes changes (port, path, …), and not when only its judgement does. */
 uint64_t assign_check_fingerprint(const struct model_check *check);
@@ -91,14 +91,14 @@ struct assignments {
  * The list of the agent with this id (empty when the plan does not know it, or it is revoked). Lives in `arena`.
  * Errors: VEER_ENOMEM.
  */
-enum veer_err assign_for_agent(const struct assign_plan *plan, const char *agent, struct arena *arena,
-			       struct assignments *out);
+VEER_MUST_CHECK enum veer_err assign_for_agent(const struct assign_plan *plan, const char *agent, struct arena *arena,
+					       struct assignments *out);
 
 /*
  * The "assignments" line, with its newline, of a list without unsupported items. Ownership: the caller frees `*out`
  * with free(). Errors: VEER_ENOMEM.
  */
-enum veer_err assignments_write(const struct assignments *list, char **out, size_t *len);
+VEER_MUST_CHECK enum veer_err assignments_write(const struct assignments *list, char **out, size_t *len);
 
 /* What a line of the stream is. */
 enum assign_line {
@@ -127,12 +127,15 @@ struct assign_message {
  * the others go on. Errors: VEER_EINVAL, VEER_ERANGE, VEER_EUNSUPPORTED
  * (a hello with another format), VEER_ENOMEM.
  */
-enum veer_err assign_line_parse(const char *text, size_t len, struct arena *arena, struct assign_message *out,
-				struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err assign_line_parse(const char *text, size_t len, struct arena *arena,
+						struct assign_message *out, struct veer_diag *diag);
 
-/* The other lines, each with its newline. Ownership: the caller frees with free(). NULL when memory is out. */
+/*
+ * The other lines, each with its newline. Ownership: the caller frees with free(). NULL when memory is out. The
+ * heartbeat says nothing else.
+ */
 char *assign_hello_write(const char *store_id, const char *agent, const char *region);
 char *assign_confirm_write(const char *check, const char *endpoint);
-char *assign_heartbeat_write(void);
+#define ASSIGN_HEARTBEAT_LINE "{\"type\":\"heartbeat\"}\n"
 
 #endif

@@ -115,11 +115,6 @@ char *assign_confirm_write(const char *check, const char *endpoint)
 	return take_line(json_pack("{s:s,s:s,s:s}", "type", "confirm", "check", check, "endpoint", endpoint), false);
 }
 
-char *assign_heartbeat_write(void)
-{
-	return take_line(json_pack("{s:s}", "type", "heartbeat"), false);
-}
-
 /* --- reading --------------------------------------------------------------------------------------------------- */
 
 struct reader {

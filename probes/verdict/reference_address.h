@@ -25,8 +25,9 @@ struct reference_address {
 };
 
 /* Read one. Errors: VEER_EINVAL with the text in the diag; `out` is undefined then. */
-enum veer_err reference_address_parse(const char *text, struct reference_address *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err reference_address_parse(const char *text, struct reference_address *out,
+						      struct veer_diag *diag);
 /* Can all of them be read, and are they few enough? Errors: VEER_EINVAL, VEER_ELIMIT (over REFERENCES_MAX). */
-enum veer_err reference_addresses_check(const char *const *texts, size_t count, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err reference_addresses_check(const char *const *texts, size_t count, struct veer_diag *diag);
 
 #endif

@@ -97,14 +97,14 @@ struct report {
  * well. Ownership: the caller frees `*out` with free(). Errors: VEER_ENOMEM, VEER_ERANGE (more than REPORT_ITEMS_MAX
  * items).
  */
-enum veer_err report_write(const struct report *report, char **out, size_t *len);
+VEER_MUST_CHECK enum veer_err report_write(const struct report *report, char **out, size_t *len);
 
 /*
  * Read one report. Its items live in `arena`. Unknown fields, a wrong shape, numbers out of range and more than
  * REPORT_BYTES_MAX or REPORT_ITEMS_MAX are refused. Errors: VEER_EINVAL, VEER_ERANGE with the place in the diag;
  * VEER_EUNSUPPORTED for another format number; VEER_ENOMEM. `*out` is untouched on failure.
  */
-enum veer_err report_parse(const char *text, size_t len, struct arena *arena, struct report *out,
-			   struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err report_parse(const char *text, size_t len, struct arena *arena, struct report *out,
+					   struct veer_diag *diag);
 
 #endif

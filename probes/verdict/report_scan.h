@@ -26,7 +26,7 @@
 bool report_scan(const char *text, size_t len, struct arena *arena, struct report *out);
 
 /* Read any report, as report_parse() says, by way of its JSON. What report_scan() reads is read the same. */
-enum veer_err report_parse_json(const char *text, size_t len, struct arena *arena, struct report *out,
-				struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err report_parse_json(const char *text, size_t len, struct arena *arena, struct report *out,
+						struct veer_diag *diag);
 
 #endif

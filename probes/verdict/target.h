@@ -44,7 +44,8 @@ struct target_rules {
  * Read --allow-targets ("loopback,10.0.0.0/8,2001:db8::/32") and --deny-targets (prefixes alone); NULL: not given.
  * Errors: VEER_EINVAL with the word that is none in the diag, VEER_ELIMIT: `out` is as it was.
  */
-enum veer_err target_rules_parse(const char *allow, const char *deny, struct target_rules *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err target_rules_parse(const char *allow, const char *deny, struct target_rules *out,
+						 struct veer_diag *diag);
 
 /*
  * May an agent with such rules connect to `addr`, which is its own host's or not? An own address needs "loopback", or

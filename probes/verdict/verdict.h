@@ -183,8 +183,8 @@ void verdict_engine_free(struct verdict_engine **engine);
  * many of something, calculated checks nested deeper than VERDICT_NESTING_MAX or in a loop), VEER_ENOMEM: the
  * configuration before stays.
  */
-enum veer_err verdict_configure(struct verdict_engine *engine, const struct verdict_config *config, int64_t now_ms,
-				struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err verdict_configure(struct verdict_engine *engine, const struct verdict_config *config,
+						int64_t now_ms, struct veer_diag *diag);
 
 /*
  * Tell the engine a committed verdict, at the start of a controller. `age_ms` is how long ago it was committed, -1 when
@@ -204,8 +204,8 @@ enum veer_err verdict_seed(struct verdict_engine *engine, const char *endpoint, 
  * answer 409), VEER_ESTALE (duplicate, reordered or replayed), VEER_ELIMIT (more than VERDICT_BOOTS boots within
  * VERDICT_BOOT_KEEP_MS), VEER_EINVAL (not as many items as assigned, boot or seq 0).
  */
-enum veer_err verdict_report(struct verdict_engine *engine, const char *agent, const struct report *report,
-			     int64_t now_ms);
+VEER_MUST_CHECK enum veer_err verdict_report(struct verdict_engine *engine, const char *agent,
+					     const struct report *report, int64_t now_ms);
 
 /* Does this check watch this endpoint by push? */
 bool verdict_is_pushed(const struct verdict_engine *engine, const char *check, const char *endpoint);
@@ -215,8 +215,8 @@ bool verdict_is_pushed(const struct verdict_engine *engine, const char *check, c
  * Errors: VEER_ENOTFOUND (no such item, or the check is no push), VEER_EINVAL (state unknown), VEER_ERANGE (ttl_ms
  * above VERDICT_TTL_MS_MAX).
  */
-enum veer_err verdict_push(struct verdict_engine *engine, const char *check, const char *endpoint,
-			   enum model_state state, uint32_t ttl_ms, int64_t now_ms);
+VEER_MUST_CHECK enum veer_err verdict_push(struct verdict_engine *engine, const char *check, const char *endpoint,
+					   enum model_state state, uint32_t ttl_ms, int64_t now_ms);
 
 /* Make all views of the agent ? at once and refuse its reports, ahead of the configuration that leaves it out.
  * Errors: VEER_ENOTFOUND. */

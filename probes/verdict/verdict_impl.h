@@ -215,8 +215,8 @@ void endpoint_set_doubt(struct verdict_engine *engine, struct endpoint_state *en
 struct endpoint_state *endpoint_find(const struct verdict_engine *engine, const char *key);
 /* Is the configuration one that the engine can take? Loops of calculated checks apart. Errors: as verdict_configure().
  */
-enum veer_err config_is_sound(const struct verdict_limits *limits, const struct verdict_config *config,
-			      struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err config_is_sound(const struct verdict_limits *limits, const struct verdict_config *config,
+					      struct veer_diag *diag);
 /* Take over what stays. */
 void table_carry(struct table *to, const struct table *from);
 /* Does its removal count for the brake: in flight, or committed within the window? */

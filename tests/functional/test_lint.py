@@ -48,6 +48,7 @@ def test_a_clean_tree_passes(tree):
     ("base/x.c", HEAD + "int f(void)\n{\n\treturn atoi(\"1\");\n}\n", "atoi() is banned"),
     ("base/x.c", "int x;\n", "SPDX"),
     ("zones/x.c", HEAD, "is not a room"),
+    ("docs/x.md", "x" * 121 + "\n", "docs/x.md:1: 121 columns"),
     ("api/rest/x.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n", "store_commit() is for api/control/change.c"),
     ("api/control/objects.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n", "wish it from change()"),
     ("api/control/x.h", HEAD + "struct api_request;\n", "x.h:2: a request or a reply of HTTP is for"),
@@ -67,6 +68,7 @@ def test_a_fault_is_named_with_its_place(tree, path, text, word):
     ("api/rest/x.c", HEAD + "void f(struct api_request *request, struct api_reply *reply);\n"),
     ("api/control/x.c", HEAD + "/* struct api_request and store_commit() are only spoken of here */\n"),
     ("base/x.c", HEAD + "/* " + "x" * 114 + " */\n"),
+    ("docs/x.md", "| " + "x" * 121 + " |\n\n```\n" + "x" * 121 + "\n```\n"),
 ])
 def test_what_is_right_passes(tree, path, text):
     code, said = tree(path, text)

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "api/control/followers.h"
 #include "api/control/zone_keeper.h"
 #include "zones/store/backend.h"
 
@@ -62,7 +63,8 @@ int control_world_setup(void **state)
 	zone_turns_init(&c->zone_turns);
 	if (hub_new(c->store, c->directory, w->dir, NULL, &c->hub, &diag) != VEER_OK)
 		fail_msg("%s", diag.text);
-	assert_int_equal(hub_start(c->hub, NULL, c->assignments), VEER_OK);
+	followers_add_assignments(c->hub, c->assignments);
+	assert_int_equal(hub_start(c->hub), VEER_OK);
 	c->zones = zone_keeper_new(c->store, NULL);
 	assert_non_null(c->zones);
 	w->arena = arena_new(64 << 20);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "api/control/controller.h"
+#include "api/control/followers.h"
 #include "api/control/hub.h"
 #include "probes/verdict/verdict.h"
 #include "zones/store/backend.h"
@@ -108,7 +109,7 @@ static void start(struct fixture *f)
 	assert_non_null(f->trail);
 	if (hub_new(f->store, f->directory, f->dir, f->log, &f->hub, &diag) != VEER_OK)
 		fail_msg("%s", diag.text);
-	hub_follow(f->hub, f->trail);
+	followers_add_trail(f->hub, f->trail);
 	const struct controller_config config = {.clock = &f->clock,
 						 .store = f->store,
 						 .directory = f->directory,
@@ -120,7 +121,9 @@ static void start(struct fixture *f)
 						 .campaign_ms = f->campaign_ms};
 	if (controller_new(&config, &f->controller, &diag) != VEER_OK)
 		fail_msg("%s", diag.text);
-	assert_int_equal(hub_start(f->hub, f->controller, f->assignments), VEER_OK);
+	followers_add_controller(f->hub, f->controller);
+	followers_add_assignments(f->hub, f->assignments);
+	assert_int_equal(hub_start(f->hub), VEER_OK);
 }
 
 /* Write one object past everybody, as the API or a vandal would. NULL deletes it. */

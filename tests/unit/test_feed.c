@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "api/control/followers.h"
 #include "api/control/hub.h"
 #include "base/file.h"
 #include "zones/plan/feed_reader.h"
@@ -571,7 +572,9 @@ static void a_hub_behind_the_history_reads_everything_anew(void **state)
 	int64_t revision = put(f, MODEL_KIND_SITE, "b", "{\"name\":\"b\",\"region\":\"eu\"}");
 	run_sql(f, "UPDATE meta SET value=3 WHERE key='compacted'; DELETE FROM changes");
 	assert_int_equal(controller_new(&config, &controller, NULL), VEER_OK);
-	assert_int_equal(hub_start(hub, controller, assignments), VEER_OK);
+	followers_add_controller(hub, controller);
+	followers_add_assignments(hub, assignments);
+	assert_int_equal(hub_start(hub), VEER_OK);
 	assert_true(directory_wait(directory, revision, WAIT_MS));
 	assert_int_equal(directory_count(directory, MODEL_KIND_SITE), 1);
 	ssize_t n = 0;

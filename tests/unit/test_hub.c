@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "api/control/followers.h"
 #include "api/control/hub.h"
 #include "api/http/connection.h"
 
@@ -95,7 +96,8 @@ static void the_directory_is_filled_at_start_and_follows(void **state)
 	(void)commit(f, "before", "{}");
 	start(f);
 	assert_true(has(f, "before"));
-	assert_int_equal(hub_start(f->hub, NULL, f->assignments), VEER_OK);
+	followers_add_assignments(f->hub, f->assignments);
+	assert_int_equal(hub_start(f->hub), VEER_OK);
 	int64_t revision = commit(f, "after", "{}");
 	assert_true(directory_wait(f->directory, revision, WAIT_MS));
 	assert_true(has(f, "after"));
@@ -123,7 +125,8 @@ static void a_stall_beyond_the_history_ends_in_everything_read_again(void **stat
 	for (int i = 0; i < STALL; i++)
 		(void)commit(f, "busy", i % 2 == 0 ? "{}" : "{\"a\":1}");
 	int64_t last = commit(f, "made-in-the-stall", "{}");
-	assert_int_equal(hub_start(f->hub, NULL, f->assignments), VEER_OK);
+	followers_add_assignments(f->hub, f->assignments);
+	assert_int_equal(hub_start(f->hub), VEER_OK);
 	assert_true(directory_wait(f->directory, last, WAIT_MS));
 	assert_false(has(f, "removed-in-the-stall"));
 	assert_true(has(f, "made-in-the-stall"));

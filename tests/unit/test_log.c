@@ -217,20 +217,6 @@ static void a_reader_that_stands_still_holds_nobody_up(void **state)
 	assert_int_equal(lines + (unsigned)strtoul(strstr(lost, "count=") + 6, NULL, 10), 5000);
 }
 
-static void names_of_levels_and_formats_are_known(void **state)
-{
-	(void)state;
-	enum log_level level = LOG_LEVEL_ERROR;
-	enum log_format format = LOG_FORMAT_TEXT;
-	assert_true(log_level_parse("debug", &level));
-	assert_int_equal(level, LOG_LEVEL_DEBUG);
-	assert_false(log_level_parse("Debug", &level));
-	assert_false(log_level_parse("", &level));
-	assert_true(log_format_parse("json", &format));
-	assert_int_equal(format, LOG_FORMAT_JSON);
-	assert_false(log_format_parse("xml", &format));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,7 +227,6 @@ int main(void)
 		cmocka_unit_test(long_values_are_cut_and_lines_end),
 		cmocka_unit_test(lines_of_many_threads_do_not_mix),
 		cmocka_unit_test(a_reader_that_stands_still_holds_nobody_up),
-		cmocka_unit_test(names_of_levels_and_formats_are_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

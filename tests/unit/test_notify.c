@@ -66,8 +66,6 @@ static void messages_arrive_at_a_path_and_at_an_abstract_name(void **state)
 		expect(fd, "STOPPING=1");
 		assert_int_equal(notify_watchdog(), VEER_OK);
 		expect(fd, "WATCHDOG=1");
-		assert_int_equal(notify_status("serving 3 zones\nREADY=1"), VEER_OK);
-		expect(fd, "STATUS=serving 3 zones READY=1");
 		assert_int_equal(notify_reloading(), VEER_OK);
 		char got[100] = "";
 		assert_true(recv(fd, got, sizeof got - 1, MSG_DONTWAIT) > 30);
@@ -76,21 +74,6 @@ static void messages_arrive_at_a_path_and_at_an_abstract_name(void **state)
 	}
 	(void)unlink(path);
 	(void)rmdir(dir);
-}
-
-static void a_long_status_is_cut(void **state)
-{
-	(void)state;
-	char text[2000];
-	char got[2000];
-	char name[64];
-	(void)snprintf(name, sizeof name, "@veer-test-long-%d", (int)getpid());
-	int fd = open_manager(name);
-	memset(text, 'x', sizeof text - 1);
-	text[sizeof text - 1] = '\0';
-	assert_int_equal(notify_status(text), VEER_OK);
-	assert_int_equal(recv(fd, got, sizeof got, MSG_DONTWAIT), 7 + 512);
-	(void)close(fd);
 }
 
 static void unusable_sockets_are_errors(void **state)
@@ -151,7 +134,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_manager_nothing_happens),
 		cmocka_unit_test(messages_arrive_at_a_path_and_at_an_abstract_name),
-		cmocka_unit_test(a_long_status_is_cut),
 		cmocka_unit_test(unusable_sockets_are_errors),
 		cmocka_unit_test(the_watchdog_is_for_its_process_only),
 	};

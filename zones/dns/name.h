@@ -27,8 +27,8 @@
  * case is kept. A name without a final dot is completed by `origin`, "@" stands for it; `origin` NULL refuses both.
  * Errors: VEER_EINVAL (empty label, bad escape, not absolute), VEER_ERANGE (label over 63, name over 255 octets).
  */
-enum veer_err name_parse(const char *text, size_t len, const uint8_t *origin, uint8_t *out, size_t *out_len,
-			 struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err name_parse(const char *text, size_t len, const uint8_t *origin, uint8_t *out,
+					 size_t *out_len, struct veer_diag *diag);
 
 /*
  * Write presentation format, absolute, with a final dot and NUL, into `out` (NAME_TEXT_SIZE bytes suffice for any

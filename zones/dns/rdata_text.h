@@ -27,8 +27,8 @@
  * rdata_check()), also when the text is the generic form, "\# LENGTH HEX". Errors: VEER_EINVAL, `*what` then is a
  * phrase for people (static storage); VEER_ENOMEM.
  */
-enum veer_err rdata_from_text(uint16_t type, const char *text, const uint8_t *origin, uint8_t *out, size_t *len,
-			      const char **what);
+VEER_MUST_CHECK enum veer_err rdata_from_text(uint16_t type, const char *text, const uint8_t *origin, uint8_t *out,
+					      size_t *len, const char **what);
 
 /*
  * Append the text of RDATA, which rdata_from_text() reads as the same octets: the generic form where the type has no
@@ -40,7 +40,7 @@ void rdata_to_text(uint16_t type, const uint8_t *rdata, size_t len, struct buf *
  * Is the RDATA of its type's form, octet for octet, so that rdata_to_text() has a text for it? True for types without a
  * form. Errors: `*what` is a phrase for people. VEER_ENOMEM.
  */
-enum veer_err rdata_check_form(uint16_t type, const uint8_t *rdata, size_t len, const char **what);
+VEER_MUST_CHECK enum veer_err rdata_check_form(uint16_t type, const uint8_t *rdata, size_t len, const char **what);
 
 /*
  * Seconds as in zone files, "3600" or "1h30m", up to `max`, in `len` bytes of text. False when it is no such number or

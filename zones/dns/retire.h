@@ -25,7 +25,7 @@ struct retire_list {
 };
 
 /* Make room for `more` items, so that as many retire_add() cannot fail. Errors: VEER_ENOMEM, list unchanged. */
-enum veer_err retire_reserve(struct retire_list *list, size_t more);
+VEER_MUST_CHECK enum veer_err retire_reserve(struct retire_list *list, size_t more);
 
 /*
  * Add one thing; room must have been reserved. `ptr` NULL is ignored; `fn` NULL means free(). Takes `ptr`. `fn` may be

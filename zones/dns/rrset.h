@@ -49,7 +49,8 @@ struct rrset_view {
  * Errors: VEER_EINVAL (structure, mixed owners or types or TTLs, class, malformed RDATA, several SOA or CNAME),
  * VEER_ERANGE (limits).
  */
-enum veer_err rrset_check(const uint8_t *wire, size_t len, struct rrset_view *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err rrset_check(const uint8_t *wire, size_t len, struct rrset_view *out,
+					  struct veer_diag *diag);
 
 /* The next record's RDATA; `*pos` starts at 0. False after the last. */
 bool rrset_next(const struct rrset_view *rrset, size_t *pos, struct rdata_span *out);
@@ -59,8 +60,9 @@ bool rrset_next(const struct rrset_view *rrset, size_t *pos, struct rdata_span *
  * Ownership: `*wire` is the caller's (free). Errors: VEER_EINVAL (RDATA malformed, none given, several of a single
  * type, a type that is never stored), VEER_ERANGE (TTL, size), VEER_ENOMEM.
  */
-enum veer_err rrset_compose(const uint8_t *owner, uint16_t type, uint32_t ttl, const struct rdata_span *records,
-			    size_t count, uint8_t **wire, size_t *wire_len, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err rrset_compose(const uint8_t *owner, uint16_t type, uint32_t ttl,
+					    const struct rdata_span *records, size_t count, uint8_t **wire,
+					    size_t *wire_len, struct veer_diag *diag);
 
 /* "A", "TYPE65280" (RFC 3597 5): into `out` of RRSET_TYPE_TEXT_SIZE bytes. */
 void rrtype_print(uint16_t type, char *out);
@@ -81,7 +83,8 @@ struct rrset_key {
  * Read "ZONE/VERSION/OWNER/TYPE". Errors: VEER_EINVAL (malformed, upper case, owner outside the zone, a type that is
  * never stored).
  */
-enum veer_err rrset_key_parse(const char *text, size_t len, struct rrset_key *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err rrset_key_parse(const char *text, size_t len, struct rrset_key *out,
+					      struct veer_diag *diag);
 /* And write it, NUL-terminated, into `out` of RRSET_KEY_SIZE bytes. "/" within a name becomes \047. Returns the length.
  */
 size_t rrset_key_print(const struct rrset_key *key, char *out);

@@ -20,17 +20,17 @@
  * are completed by `origin`. Nothing of the text is lost: comments, and text in several words without quotation marks,
  * are refused. Ownership: `*rdata` is the caller's (free). Errors: VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
  */
-enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata, size_t *rdata_len,
-			   struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata,
+					   size_t *rdata_len, struct veer_diag *diag);
 
 /* The same as a zone file says it: comments end it, and each word of text is a string. For what is stored already. */
-enum veer_err rrtext_parse_line(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata,
-				size_t *rdata_len, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err rrtext_parse_line(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata,
+						size_t *rdata_len, struct veer_diag *diag);
 
 /*
  * And back, to text that rrtext_parse() reads as the same octets: "\# ..." where there is no other.
  * Ownership: `*text` is the caller's (free). Errors: VEER_ENOMEM.
  */
-enum veer_err rrtext_print(uint16_t type, const uint8_t *rdata, size_t rdata_len, char **text);
+VEER_MUST_CHECK enum veer_err rrtext_print(uint16_t type, const uint8_t *rdata, size_t rdata_len, char **text);
 
 #endif

@@ -172,20 +172,21 @@ void *trie_get(const struct trie *trie, const uint8_t *name)
 	return n->ptr;
 }
 
-void trie_walk_begin(struct trie_walk *w, const struct trie *trie, const struct trie_key *key, struct trie_path *path)
+void trie_walk_begin(struct trie_walk *walk, const struct trie *trie, const struct trie_key *key,
+		     struct trie_path *path)
 {
-	w->trie = trie;
-	w->key = key;
-	w->at = &trie->root;
-	w->path = path;
-	w->labels = 0;
-	w->count = 0;
+	walk->trie = trie;
+	walk->key = key;
+	walk->at = &trie->root;
+	walk->path = path;
+	walk->labels = 0;
+	walk->count = 0;
 }
 
-bool trie_walk_step(struct trie_walk *w)
+bool trie_walk_step(struct trie_walk *walk)
 {
-	const struct trie_node *n = w->at;
-	const struct trie_key *key = w->key;
+	const struct trie_node *n = walk->at;
+	const struct trie_key *key = walk->key;
 	if (!is_branch(n)) {
 		__builtin_prefetch(n->ptr);
 		__builtin_prefetch((const uint8_t *)n->ptr + 64);
@@ -194,21 +195,21 @@ bool trie_walk_step(struct trie_walk *w)
 	unsigned offset = branch_offset(n);
 	unsigned number = key_at(key, offset);
 	const struct trie_node *twigs = branch_twigs(n);
-	while (w->labels < key->label_count && key->label_end[w->labels] < offset)
-		w->labels++;
+	while (walk->labels < key->label_count && key->label_end[walk->labels] < offset)
+		walk->labels++;
 	/* A leaf for "nothing more" at a label's end is the name made of the labels so far, if they match. */
-	if (number != 0 && has_twig(n, 0) && key->label_end[w->labels] == offset && !is_branch(twigs)) {
-		w->above_labels[w->count] = (uint8_t)w->labels;
-		w->path->above[w->count++] = twigs->ptr;
+	if (number != 0 && has_twig(n, 0) && key->label_end[walk->labels] == offset && !is_branch(twigs)) {
+		walk->above_labels[walk->count] = (uint8_t)walk->labels;
+		walk->path->above[walk->count++] = twigs->ptr;
 	}
-	w->at = twigs + (has_twig(n, number) ? twig_index(n, number) : 0);
-	__builtin_prefetch(w->at);
+	walk->at = twigs + (has_twig(n, number) ? twig_index(n, number) : 0);
+	__builtin_prefetch(walk->at);
 	return true;
 }
 
-const void *trie_walk_value(const struct trie_walk *w)
+const void *trie_walk_value(const struct trie_walk *walk)
 {
-	return w->at->ptr;
+	return walk->at->ptr;
 }
 
 /* Same octets; the length octets of labels tell where both end. */
@@ -221,26 +222,26 @@ static bool is_same(const uint8_t *a, const uint8_t *b)
 	return *b == 0;
 }
 
-void trie_walk_end(struct trie_walk *w)
+void trie_walk_end(struct trie_walk *walk)
 {
-	const struct trie_key *key = w->key;
-	struct trie_path *path = w->path;
-	const void *value = trie_walk_value(w);
+	const struct trie_key *key = walk->key;
+	struct trie_path *path = walk->path;
+	const void *value = trie_walk_value(walk);
 	path->exact = NULL;
 	path->common = 0;
 	path->count = 0;
 	if (value == NULL)
 		return;
-	const uint8_t *found = value_name(w->trie, value);
+	const uint8_t *found = value_name(walk->trie, value);
 	path->common = key->label_count;
-	path->count = w->count;
+	path->count = walk->count;
 	if (is_same(found, key->name)) {
 		path->exact = value;
 		return;
 	}
 	unsigned found_labels = name_label_count(found);
 	path->common = name_common_labels(found, key->name);
-	while (path->count > 0 && w->above_labels[path->count - 1] > path->common)
+	while (path->count > 0 && walk->above_labels[path->count - 1] > path->common)
 		path->count--;
 	if (path->common == found_labels && (path->count == 0 || path->above[path->count - 1] != value))
 		path->above[path->count++] = value;

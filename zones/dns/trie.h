@@ -117,10 +117,11 @@ void trie_walk_end(struct trie_walk *walk);
  * Put `value` under its own name. `*replaced` becomes the value that was there, or NULL; it is the caller's to retire.
  * Errors: VEER_ENOMEM, the map unchanged.
  */
-enum veer_err trie_set(struct trie *trie, const struct trie_txn *txn, void *value, void **replaced);
+VEER_MUST_CHECK enum veer_err trie_set(struct trie *trie, const struct trie_txn *txn, void *value, void **replaced);
 
 /* Remove `name`. `*removed` becomes its value, or NULL when there was none. Errors: VEER_ENOMEM, the map unchanged. */
-enum veer_err trie_del(struct trie *trie, const struct trie_txn *txn, const uint8_t *name, void **removed);
+VEER_MUST_CHECK enum veer_err trie_del(struct trie *trie, const struct trie_txn *txn, const uint8_t *name,
+				       void **removed);
 
 /* Call `fn` for every value in canonical order until it returns false; whether the end was reached. */
 bool trie_each(const struct trie *trie, bool (*fn)(void *ctx, void *value), void *ctx);

@@ -42,27 +42,27 @@ void zone_numbers_free(struct zone_numbers **numbers)
 	*numbers = NULL;
 }
 
-uint32_t zone_numbers_get(struct zone_numbers *n, const uint8_t *name, size_t len)
+uint32_t zone_numbers_get(struct zone_numbers *numbers, const uint8_t *name, size_t len)
 {
-	const struct numbered *known = strmap_get(&n->by_name, name, len);
+	const struct numbered *known = strmap_get(&numbers->by_name, name, len);
 	if (known != NULL)
 		return known->number;
-	struct numbered *z = &n->zones[n->count];
-	if (n->count == n->max || len > sizeof z->name)
+	struct numbered *z = &numbers->zones[numbers->count];
+	if (numbers->count == numbers->max || len > sizeof z->name)
 		return ZONE_NUMBER_NONE;
-	z->number = n->count;
+	z->number = numbers->count;
 	memcpy(z->name, name, len);
-	if (strmap_put(&n->by_name, name, len, z) != VEER_OK)
+	if (strmap_put(&numbers->by_name, name, len, z) != VEER_OK)
 		return ZONE_NUMBER_NONE;
-	return n->count++;
+	return numbers->count++;
 }
 
-uint32_t zone_numbers_count(const struct zone_numbers *n)
+uint32_t zone_numbers_count(const struct zone_numbers *numbers)
 {
-	return n->count;
+	return numbers->count;
 }
 
-const uint8_t *zone_numbers_name(const struct zone_numbers *n, uint32_t number)
+const uint8_t *zone_numbers_name(const struct zone_numbers *numbers, uint32_t number)
 {
-	return n->zones[number].name;
+	return numbers->zones[number].name;
 }

@@ -37,11 +37,12 @@ struct zonefile;
  * Errors: VEER_EINVAL, VEER_ERANGE (content), VEER_ENOTFOUND, VEER_EAUTH, VEER_EIO (files), VEER_ENOMEM, VEER_ELIMIT;
  * the diag says FILE:LINE: what.
  */
-enum veer_err zonefile_read(const char *path, const uint8_t *origin, struct zonefile **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err zonefile_read(const char *path, const uint8_t *origin, struct zonefile **out,
+					    struct veer_diag *diag);
 
 /* Same, from `len` bytes of text; `label` stands for the file in errors. $INCLUDE is refused. */
-enum veer_err zonefile_read_text(const char *text, size_t len, const char *label, const uint8_t *origin,
-				 struct zonefile **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err zonefile_read_text(const char *text, size_t len, const char *label, const uint8_t *origin,
+						 struct zonefile **out, struct veer_diag *diag);
 
 void zonefile_free(struct zonefile **zonefile);
 
@@ -52,11 +53,11 @@ size_t zonefile_record_count(const struct zonefile *zonefile);
  * Call `fn` for every RRset, names in canonical order; the view is borrowed for the call. Ends with the first error of
  * `fn`. Errors: that one; VEER_ERANGE (an RRset beyond its limits; diag says where), VEER_ENOMEM.
  */
-enum veer_err zonefile_each(const struct zonefile *zonefile,
-			    enum veer_err (*fn)(void *ctx, const struct rrset_view *rrset), void *ctx,
-			    struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err zonefile_each(const struct zonefile *zonefile,
+					    enum veer_err (*fn)(void *ctx, const struct rrset_view *rrset), void *ctx,
+					    struct veer_diag *diag);
 
 /* Append an RRset as lines of a zone file, names absolute. Errors: VEER_EINVAL, VEER_ENOMEM; buf->failed when full. */
-enum veer_err zonefile_print(const struct rrset_view *rrset, struct buf *out);
+VEER_MUST_CHECK enum veer_err zonefile_print(const struct rrset_view *rrset, struct buf *out);
 
 #endif

@@ -72,22 +72,23 @@ struct source {
 const uint8_t *zonefile_written_name(const struct owner *owner);
 
 /* FILE:LINE: what is wrong, and the text that it is wrong with. Returns `err`. */
-enum veer_err zonefile_fail_here(const struct source *s, enum veer_err err, const char *what);
+VEER_MUST_CHECK enum veer_err zonefile_fail_here(const struct source *s, enum veer_err err, const char *what);
 /* The same for a record that was read before: its text is gone, so its name and type stand for it. */
-enum veer_err zonefile_fail_at(const struct zonefile *zf, const struct owner *owner, const struct record *r,
-			       enum veer_err err, const char *what, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err zonefile_fail_at(const struct zonefile *zf, const struct owner *owner,
+					       const struct record *r, enum veer_err err, const char *what,
+					       struct veer_diag *diag);
 
 /* Another file with its number, for errors. VEER_ELIMIT: there are too many. */
-enum veer_err zonefile_new_file(struct zonefile *zf, const char *path, unsigned *file);
+VEER_MUST_CHECK enum veer_err zonefile_new_file(struct zonefile *zf, const char *path, unsigned *file);
 
 /* Read one file, from a descriptor or (fd -1) from memory, `depth` includes deep. */
-enum veer_err zonefile_read_source(struct reading *r, int fd, const char *data, size_t len, unsigned file,
-				   unsigned depth, const uint8_t *origin);
+VEER_MUST_CHECK enum veer_err zonefile_read_source(struct reading *r, int fd, const char *data, size_t len,
+						   unsigned file, unsigned depth, const uint8_t *origin);
 /* The line at hand as a record, and as a directive. */
-enum veer_err zonefile_parse_record(struct source *s);
-enum veer_err zonefile_parse_directive(struct source *s);
+VEER_MUST_CHECK enum veer_err zonefile_parse_record(struct source *s);
+VEER_MUST_CHECK enum veer_err zonefile_parse_directive(struct source *s);
 
 /* Does what was read make a zone? */
-enum veer_err zonefile_check(const struct zonefile *zf, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err zonefile_check(const struct zonefile *zf, struct veer_diag *diag);
 
 #endif

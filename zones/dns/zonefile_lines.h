@@ -26,7 +26,7 @@ struct line_reader {
 };
 
 /* From a descriptor, or (fd -1) from `len` bytes of `data`. Errors: VEER_ENOMEM. */
-enum veer_err line_reader_init(struct line_reader *r, int fd, const char *data, size_t len);
+VEER_MUST_CHECK enum veer_err line_reader_init(struct line_reader *r, int fd, const char *data, size_t len);
 /* Free its memory; the descriptor stays open. */
 void line_reader_deinit(struct line_reader *r);
 
@@ -35,6 +35,6 @@ void line_reader_deinit(struct line_reader *r);
  * stands for the owner before. VEER_ENOTFOUND at the end. Errors: VEER_EINVAL (open quote or parenthesis, control
  * characters), VEER_ERANGE (too long), VEER_EIO, VEER_ENOMEM; the diag has no place, r->first_line is it.
  */
-enum veer_err line_reader_next(struct line_reader *r, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err line_reader_next(struct line_reader *r, struct veer_diag *diag);
 
 #endif

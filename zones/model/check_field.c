@@ -238,20 +238,20 @@ const struct model_bytes *model_field_bytes(const struct model_check_field *fiel
 	return member_of(field, check);
 }
 
-bool model_field_is_set(const struct model_check_field *f, const struct model_check *check)
+bool model_field_is_set(const struct model_check_field *field, const struct model_check *check)
 {
 	const char *text;
-	switch (f->type) {
+	switch (field->type) {
 	case MODEL_FIELD_NUMBER:
 	case MODEL_FIELD_PORT:
 	case MODEL_FIELD_FLAG:
 	case MODEL_FIELD_CHOICE:
-		return model_field_number(f, check) != 0;
+		return model_field_number(field, check) != 0;
 	case MODEL_FIELD_TEXT:
-		text = model_field_text(f, check);
+		text = model_field_text(field, check);
 		return text != NULL && *text != '\0';
 	case MODEL_FIELD_BYTES:
-		return model_field_bytes(f, check)->data != NULL;
+		return model_field_bytes(field, check)->data != NULL;
 	case MODEL_FIELD_HEADERS:
 		return check->http.headers != NULL && check->http.headers[0] != NULL;
 	case MODEL_FIELD_ANSWERS:

@@ -3,13 +3,13 @@
 
 #include <stddef.h>
 
-unsigned model_losses(const struct model_standing *s)
+unsigned model_losses(const struct model_standing *standing)
 {
 	unsigned losses = 0;
-	bool is_forced_up = s->override != NULL && *s->override == MODEL_OVERRIDE_UP;
-	if (s->verdict == MODEL_STATE_DOWN && !is_forced_up)
+	bool is_forced_up = standing->override != NULL && *standing->override == MODEL_OVERRIDE_UP;
+	if (standing->verdict == MODEL_STATE_DOWN && !is_forced_up)
 		losses |= MODEL_LOST_BY_VERDICT;
-	if (!s->is_site_in || (s->override != NULL && !is_forced_up))
+	if (!standing->is_site_in || (standing->override != NULL && !is_forced_up))
 		losses |= MODEL_LOST_BY_WORD;
 	return losses;
 }

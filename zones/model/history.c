@@ -42,49 +42,50 @@ bool history_cause_parse(const char *text, enum history_cause *out)
 	return false;
 }
 
-void history_append(struct history_ancestry *a, const struct history_lineage *lineage)
+void history_append(struct history_ancestry *ancestry, const struct history_lineage *lineage)
 {
-	if (a->count == HISTORY_LINEAGES_MAX) {
-		memmove(&a->lineages[0], &a->lineages[1], (HISTORY_LINEAGES_MAX - 1) * sizeof a->lineages[0]);
-		a->count--;
+	if (ancestry->count == HISTORY_LINEAGES_MAX) {
+		memmove(&ancestry->lineages[0], &ancestry->lineages[1],
+			(HISTORY_LINEAGES_MAX - 1) * sizeof ancestry->lineages[0]);
+		ancestry->count--;
 	}
-	a->lineages[a->count++] = *lineage;
+	ancestry->lineages[ancestry->count++] = *lineage;
 }
 
-size_t history_find(const struct history_ancestry *a, const char *id)
+size_t history_find(const struct history_ancestry *ancestry, const char *id)
 {
-	for (size_t i = a->count; i > 0; i--)
-		if (strcmp(a->lineages[i - 1].id, id) == 0)
+	for (size_t i = ancestry->count; i > 0; i--)
+		if (strcmp(ancestry->lineages[i - 1].id, id) == 0)
 			return i - 1;
-	return a->count;
+	return ancestry->count;
 }
 
-bool history_holds(const struct history_ancestry *a, const char *id, int64_t revision, int64_t head)
+bool history_holds(const struct history_ancestry *ancestry, const char *id, int64_t revision, int64_t head)
 {
-	size_t at = history_find(a, id);
-	if (at == a->count || revision < a->lineages[at].from_revision || revision > head)
+	size_t at = history_find(ancestry, id);
+	if (at == ancestry->count || revision < ancestry->lineages[at].from_revision || revision > head)
 		return false;
-	if (at + 1 < a->count && revision > a->lineages[at + 1].from_revision)
+	if (at + 1 < ancestry->count && revision > ancestry->lineages[at + 1].from_revision)
 		return false;
-	for (size_t i = at + 1; i < a->count; i++)
-		if (a->lineages[i].cause == HISTORY_REWIND)
+	for (size_t i = at + 1; i < ancestry->count; i++)
+		if (ancestry->lineages[i].cause == HISTORY_REWIND)
 			return false;
 	return true;
 }
 
-const char *history_lineage_at(const struct history_ancestry *a, int64_t revision)
+const char *history_lineage_at(const struct history_ancestry *ancestry, int64_t revision)
 {
-	for (size_t i = a->count; i > 0; i--)
-		if (a->lineages[i - 1].from_revision <= revision)
-			return a->lineages[i - 1].id;
+	for (size_t i = ancestry->count; i > 0; i--)
+		if (ancestry->lineages[i - 1].from_revision <= revision)
+			return ancestry->lineages[i - 1].id;
 	return "";
 }
 
-json_t *history_write(const struct history_ancestry *a)
+json_t *history_write(const struct history_ancestry *ancestry)
 {
 	json_t *array = json_array();
-	for (size_t i = 0; i < a->count; i++) {
-		const struct history_lineage *l = &a->lineages[i];
+	for (size_t i = 0; i < ancestry->count; i++) {
+		const struct history_lineage *l = &ancestry->lineages[i];
 		json_t *one = json_pack("[s, s, I, s]", l->id, l->store_id, (json_int_t)l->from_revision,
 					history_cause_text(l->cause));
 		if (json_array_append_new(array, one) != 0) {

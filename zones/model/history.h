@@ -57,7 +57,7 @@ struct history_position {
 /* HISTORY_ID_LEN lower-case hex digits? */
 bool history_is_id(const char *text);
 /* A random id. Errors: VEER_EIO: there are no random numbers. */
-enum veer_err history_draw_id(char out[HISTORY_ID_SIZE]) __attribute__((warn_unused_result));
+VEER_MUST_CHECK enum veer_err history_draw_id(char out[HISTORY_ID_SIZE]) __attribute__((warn_unused_result));
 
 /* The cause's name in files and streams. Static storage. */
 const char *history_cause_text(enum history_cause cause);
@@ -82,6 +82,6 @@ const char *history_lineage_at(const struct history_ancestry *ancestry, int64_t 
 /* [["LINEAGE","STORE_ID",FROM,"CAUSE"],…]; NULL when memory is out. The caller's. */
 json_t *history_write(const struct history_ancestry *ancestry);
 /* The inverse. Errors: VEER_EINVAL, with a diag. */
-enum veer_err history_read(const json_t *array, struct history_ancestry *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err history_read(const json_t *array, struct history_ancestry *out, struct veer_diag *diag);
 
 #endif

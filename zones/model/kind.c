@@ -81,6 +81,30 @@ struct model_kinds model_kinds_mirrored(void)
 	return kinds;
 }
 
+struct model_kinds model_kinds_of(const enum model_kind *kinds, size_t count)
+{
+	struct model_kinds set = {0};
+	for (size_t i = 0; i < count; i++)
+		if (model_kind_is_known(kinds[i]))
+			set.bits |= UINT64_C(1) << kinds[i];
+	return set;
+}
+
+struct model_kinds model_kinds_either(struct model_kinds a, struct model_kinds b)
+{
+	return (struct model_kinds){a.bits | b.bits};
+}
+
+struct model_kinds model_kinds_common(struct model_kinds a, struct model_kinds b)
+{
+	return (struct model_kinds){a.bits & b.bits};
+}
+
+bool model_kinds_are_none(struct model_kinds kinds)
+{
+	return kinds.bits == 0;
+}
+
 bool model_kinds_have(struct model_kinds kinds, enum model_kind kind)
 {
 	return model_kind_is_known(kind) && (kinds.bits >> kind & 1) != 0;

@@ -12,6 +12,7 @@
 #define VEER_ZONES_MODEL_KIND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -80,6 +81,14 @@ struct model_kinds model_kinds_all(void);
 struct model_kinds model_kinds_fed(void);
 /* Those that the control plane keeps in memory. */
 struct model_kinds model_kinds_mirrored(void);
+/* These kinds. */
+struct model_kinds model_kinds_of(const enum model_kind *kinds, size_t count);
+/* Those of either. */
+struct model_kinds model_kinds_either(struct model_kinds a, struct model_kinds b);
+/* Those of both. */
+struct model_kinds model_kinds_common(struct model_kinds a, struct model_kinds b);
+/* Is the set empty? */
+bool model_kinds_are_none(struct model_kinds kinds);
 /* Is the kind in the set? False for a number that is not a kind's. */
 bool model_kinds_have(struct model_kinds kinds, enum model_kind kind);
 

@@ -230,28 +230,28 @@ struct model_verdict {
 };
 
 /* Read a site. */
-enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct model_site *out,
-			       struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err model_site_parse(const json_t *object, struct arena *arena, struct model_site *out,
+					       struct veer_diag *diag);
 /* Is the check carried out by agents? */
 bool model_check_is_probed(const struct model_check *check);
 /* Read a check; what is left out has its default afterwards. */
-enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
-				struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
+						struct veer_diag *diag);
 /* Read a pool with its endpoints. */
-enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct model_pool *out,
-			       struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err model_pool_parse(const json_t *object, struct arena *arena, struct model_pool *out,
+					       struct veer_diag *diag);
 /* Read a policy; its tree is bounded by MODEL_DEPTH_MAX and MODEL_NODES_MAX, its lists by MODEL_LIST_MAX. */
-enum veer_err model_policy_parse(const json_t *object, struct arena *arena, struct model_policy *out,
-				 struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err model_policy_parse(const json_t *object, struct arena *arena, struct model_policy *out,
+						 struct veer_diag *diag);
 /* The same for one that is written now: codes of countries must be countries' (what is stored is read with any). */
-enum veer_err model_policy_parse_new(const json_t *object, struct arena *arena, struct model_policy *out,
-				     struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err model_policy_parse_new(const json_t *object, struct arena *arena,
+						     struct model_policy *out, struct veer_diag *diag);
 /* Does a rule in the tree ask where the client is? */
 bool model_node_uses_location(const struct model_node *node);
 
 /* Reads `endpoint`, `state` and `since_revision`; ignores the rest, which is for people. */
-enum veer_err model_verdict_parse(const json_t *object, struct arena *arena, struct model_verdict *out,
-				  struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err model_verdict_parse(const json_t *object, struct arena *arena, struct model_verdict *out,
+						  struct veer_diag *diag);
 
 /* An administrator's word on one endpoint, which beats its verdict. */
 enum model_override_action { MODEL_OVERRIDE_UP, MODEL_OVERRIDE_DOWN, MODEL_OVERRIDE_DRAIN };
@@ -297,14 +297,14 @@ struct model_settings {
  * Reads what a name server needs of it and what the controller does; of a stream, so unknown fields are ignored.
  * Errors as above.
  */
-enum veer_err model_override_parse(const json_t *object, struct arena *arena, struct model_override *out,
-				   struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err model_override_parse(const json_t *object, struct arena *arena,
+						   struct model_override *out, struct veer_diag *diag);
 /* Read a maintenance window. */
-enum veer_err model_maintenance_parse(const json_t *object, struct arena *arena, struct model_maintenance *out,
-				      struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err model_maintenance_parse(const json_t *object, struct arena *arena,
+						      struct model_maintenance *out, struct veer_diag *diag);
 /* Read the settings; what is left out has its default afterwards. */
-enum veer_err model_settings_parse(const json_t *object, struct arena *arena, struct model_settings *out,
-				   struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err model_settings_parse(const json_t *object, struct arena *arena,
+						   struct model_settings *out, struct veer_diag *diag);
 /*
  * Is it maintenance time at `now_ns` (wall clock)? Then `*ends_ns` is when this window ends. Otherwise `*starts_ns` is
  * when the next one begins, INT64_MAX when none is left.

@@ -115,20 +115,21 @@ enum veer_err model_maintenance_parse(const json_t *object, struct arena *arena,
 	return err;
 }
 
-bool model_maintenance_is_on(const struct model_maintenance *m, int64_t now_ns, int64_t *starts_ns, int64_t *ends_ns)
+bool model_maintenance_is_on(const struct model_maintenance *maintenance, int64_t now_ns, int64_t *starts_ns,
+			     int64_t *ends_ns)
 {
 	int64_t shift = 0; /* to the window that has begun last, or to the first */
-	if (m->is_weekly && now_ns > m->starts_ns)
-		shift = (now_ns - m->starts_ns) / WEEK_NS * WEEK_NS;
-	int64_t start = m->starts_ns + shift;
-	bool is_over = m->until_ns != 0 && start >= m->until_ns;
-	if (!is_over && now_ns >= start && now_ns < m->ends_ns + shift) {
-		*ends_ns = m->ends_ns + shift;
+	if (maintenance->is_weekly && now_ns > maintenance->starts_ns)
+		shift = (now_ns - maintenance->starts_ns) / WEEK_NS * WEEK_NS;
+	int64_t start = maintenance->starts_ns + shift;
+	bool is_over = maintenance->until_ns != 0 && start >= maintenance->until_ns;
+	if (!is_over && now_ns >= start && now_ns < maintenance->ends_ns + shift) {
+		*ends_ns = maintenance->ends_ns + shift;
 		return true;
 	}
 	if (now_ns >= start)
-		start = m->is_weekly ? start + WEEK_NS : INT64_MAX;
-	*starts_ns = m->until_ns != 0 && start >= m->until_ns ? INT64_MAX : start;
+		start = maintenance->is_weekly ? start + WEEK_NS : INT64_MAX;
+	*starts_ns = maintenance->until_ns != 0 && start >= maintenance->until_ns ? INT64_MAX : start;
 	return false;
 }
 

@@ -301,31 +301,31 @@ static void read_port(struct json_cursor *c, const struct model_check_field *f, 
 	      fallback == 0 ? veer_json_int(c, f->key, 1, 65535) : veer_json_int_or(c, f->key, 1, 65535, fallback));
 }
 
-void model_read_field(struct json_cursor *c, struct arena *arena, const struct model_check_field *f,
+void model_read_field(struct json_cursor *c, struct arena *arena, const struct model_check_field *field,
 		      struct model_check *check)
 {
-	switch (f->type) {
+	switch (field->type) {
 	case MODEL_FIELD_NAME:
 	case MODEL_FIELD_KIND:
 		return; /* read already */
 	case MODEL_FIELD_NUMBER:
-		store(check, f, veer_json_int_or(c, f->key, f->min, f->max, f->fallback));
+		store(check, field, veer_json_int_or(c, field->key, field->min, field->max, field->fallback));
 		return;
 	case MODEL_FIELD_PORT:
-		read_port(c, f, check);
+		read_port(c, field, check);
 		return;
 	case MODEL_FIELD_FLAG:
-		store(check, f, veer_json_bool_or(c, f->key, f->fallback != 0));
+		store(check, field, veer_json_bool_or(c, field->key, field->fallback != 0));
 		return;
 	case MODEL_FIELD_WORD:
 	case MODEL_FIELD_CHOICE:
-		read_word(c, f, check);
+		read_word(c, field, check);
 		return;
 	case MODEL_FIELD_TEXT:
-		read_text(c, arena, f, check);
+		read_text(c, arena, field, check);
 		return;
 	case MODEL_FIELD_BYTES:
-		read_bytes(c, arena, f->key, (size_t)f->max, member_of(check, f));
+		read_bytes(c, arena, field->key, (size_t)field->max, member_of(check, field));
 		return;
 	case MODEL_FIELD_HEADERS:
 		read_headers(c, arena, &check->http);
@@ -348,7 +348,7 @@ void model_read_field(struct json_cursor *c, struct arena *arena, const struct m
 	case MODEL_FIELD_QUORUM:
 	case MODEL_FIELD_PARTS:
 	case MODEL_FIELD_NEED:
-		model_read_judging(c, arena, f->type, check);
+		model_read_judging(c, arena, field->type, check);
 		return;
 	}
 }

@@ -73,6 +73,7 @@ bool feed_reader_has_hello(const struct feed_reader *reader);
  * The next bytes of the stream. Errors: VEER_EINVAL, VEER_ERANGE (a line too long), VEER_EUNSUPPORTED (another format),
  * VEER_ENOMEM, and what the sink returned; the diag says what and in which line. The stream must be ended then.
  */
-enum veer_err feed_reader_push(struct feed_reader *reader, const void *data, size_t len, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err feed_reader_push(struct feed_reader *reader, const void *data, size_t len,
+					       struct veer_diag *diag);
 
 #endif

@@ -168,40 +168,40 @@ void geo_free(struct geo_table **table)
 	*table = NULL;
 }
 
-struct geo_location geo_lookup_ipv4(const struct geo_table *t, const uint8_t *ip)
+struct geo_location geo_lookup_ipv4(const struct geo_table *table, const uint8_t *ip)
 {
-	if (t == NULL)
+	if (table == NULL)
 		return (struct geo_location){0};
 	uint32_t address = (uint32_t)ip[0] << 24 | (uint32_t)ip[1] << 16 | (uint32_t)ip[2] << 8 | ip[3];
-	uint32_t low = t->index4[address >> 16];
-	uint32_t high = t->index4[(address >> 16) + 1];
+	uint32_t low = table->index4[address >> 16];
+	uint32_t high = table->index4[(address >> 16) + 1];
 	while (low < high) {
 		uint32_t mid = low + (high - low + 1) / 2;
-		if (t->starts4[mid] <= address)
+		if (table->starts4[mid] <= address)
 			low = mid;
 		else
 			high = mid - 1;
 	}
-	return t->places4[low];
+	return table->places4[low];
 }
 
-struct geo_location geo_lookup_ipv6(const struct geo_table *t, const uint8_t *ip)
+struct geo_location geo_lookup_ipv6(const struct geo_table *table, const uint8_t *ip)
 {
-	if (t == NULL)
+	if (table == NULL)
 		return (struct geo_location){0};
 	geo_address address = 0;
 	for (int i = 0; i < 16; i++)
 		address = address << 8 | ip[i];
-	uint32_t low = t->index6[(uint32_t)(address >> 112)];
-	uint32_t high = t->index6[(uint32_t)(address >> 112) + 1];
+	uint32_t low = table->index6[(uint32_t)(address >> 112)];
+	uint32_t high = table->index6[(uint32_t)(address >> 112) + 1];
 	while (low < high) {
 		uint32_t mid = low + (high - low + 1) / 2;
-		if (t->starts6[mid] <= address)
+		if (table->starts6[mid] <= address)
 			low = mid;
 		else
 			high = mid - 1;
 	}
-	return t->places6[low];
+	return table->places6[low];
 }
 
 size_t geo_count(const struct geo_table *table)

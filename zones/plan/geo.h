@@ -33,13 +33,14 @@ struct geo_table;
  * understood. Ownership: `*out` is the caller's (geo_free). Errors: VEER_ENOTFOUND, VEER_ECORRUPT, VEER_ELIMIT,
  * VEER_ENOMEM, VEER_EIO; the diag names the file.
  */
-enum veer_err geo_load(const char *const *paths, size_t count, struct geo_table **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err geo_load(const char *const *paths, size_t count, struct geo_table **out,
+				       struct veer_diag *diag);
 /*
  * The same, but files that cannot be read, or are refused, are left out: the table is of the others. The reason of the
  * first goes to `left_out`, which is empty when all were taken. Errors: VEER_ELIMIT, VEER_ENOMEM.
  */
-enum veer_err geo_load_readable(const char *const *paths, size_t count, struct geo_table **out,
-				struct veer_diag *left_out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err geo_load_readable(const char *const *paths, size_t count, struct geo_table **out,
+						struct veer_diag *left_out, struct veer_diag *diag);
 void geo_free(struct geo_table **table);
 
 /* Where an IPv4 (4 bytes) or IPv6 (16 bytes) address is, network order. `table` may be NULL: nowhere, 0 bits. */

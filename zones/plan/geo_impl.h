@@ -28,13 +28,15 @@ struct geo_nets {
 };
 
 /* Append the next network, merging halves with equal places. Errors: VEER_ENOMEM, VEER_ELIMIT. */
-enum veer_err geo_nets_add(struct geo_nets *nets, geo_address start, struct geo_location place);
+VEER_MUST_CHECK enum veer_err geo_nets_add(struct geo_nets *nets, geo_address start, struct geo_location place);
 void geo_nets_free(struct geo_nets *nets);
 
 /* What `over` says, completed by `under` where it does not know. `out` is empty before. Errors as geo_nets_add(). */
-enum veer_err geo_nets_overlay(const struct geo_nets *over, const struct geo_nets *under, struct geo_nets *out);
+VEER_MUST_CHECK enum veer_err geo_nets_overlay(const struct geo_nets *over, const struct geo_nets *under,
+					       struct geo_nets *out);
 
 /* A table of two complete lists. Ownership: `*out` is the caller's; the lists stay. Errors: VEER_ENOMEM. */
-enum veer_err geo_table_make(const struct geo_nets *nets4, const struct geo_nets *nets6, struct geo_table **out);
+VEER_MUST_CHECK enum veer_err geo_table_make(const struct geo_nets *nets4, const struct geo_nets *nets6,
+					     struct geo_table **out);
 
 #endif

@@ -117,30 +117,30 @@ static enum veer_err put_rrset(struct plan_builder *b, const char *key_text, siz
 	return plan_builder_put_rrset(b, key.zone, key.version, &view);
 }
 
-enum veer_err plan_builder_put(struct plan_builder *b, enum model_kind kind, const char *key, size_t key_len,
+enum veer_err plan_builder_put(struct plan_builder *builder, enum model_kind kind, const char *key, size_t key_len,
 			       const uint8_t *value, size_t value_len, struct veer_diag *diag)
 {
 	json_t *object = NULL;
 	if (kind == MODEL_KIND_RRSET)
-		return put_rrset(b, key, key_len, value, value_len, diag);
+		return put_rrset(builder, key, key_len, value, value_len, diag);
 	enum veer_err err = veer_json_parse((const char *)value, value_len, VALUE_MAX, &object, diag);
 	if (err == VEER_OK)
-		err = plan_builder_put_object(b, kind, key, key_len, object, diag);
+		err = plan_builder_put_object(builder, kind, key, key_len, object, diag);
 	json_decref(object);
 	return err;
 }
 
-enum veer_err plan_builder_put_object(struct plan_builder *b, enum model_kind kind, const char *key, size_t key_len,
-				      const json_t *object, struct veer_diag *diag)
+enum veer_err plan_builder_put_object(struct plan_builder *builder, enum model_kind kind, const char *key,
+				      size_t key_len, const json_t *object, struct veer_diag *diag)
 {
 	char text[NAME_TEXT_SIZE];
 	const struct build_kind *row = find_kind(kind);
 	if (!copy_key(key, key_len, text, sizeof text))
 		return veer_fail(diag, VEER_EINVAL, "malformed key");
-	return row != NULL ? row->put(b, text, object, diag) : VEER_OK;
+	return row != NULL ? row->put(builder, text, object, diag) : VEER_OK;
 }
 
-enum veer_err plan_builder_del(struct plan_builder *b, enum model_kind kind, const char *key, size_t key_len,
+enum veer_err plan_builder_del(struct plan_builder *builder, enum model_kind kind, const char *key, size_t key_len,
 			       struct veer_diag *diag)
 {
 	char text[NAME_TEXT_SIZE];
@@ -148,11 +148,12 @@ enum veer_err plan_builder_del(struct plan_builder *b, enum model_kind kind, con
 	if (kind == MODEL_KIND_RRSET) {
 		struct rrset_key rrset;
 		enum veer_err err = rrset_key_parse(key, key_len, &rrset, diag);
-		return err == VEER_OK ? build_del_entry(b, rrset.zone, rrset.version, rrset.owner, rrset.type) : err;
+		return err == VEER_OK ? build_del_entry(builder, rrset.zone, rrset.version, rrset.owner, rrset.type)
+				      : err;
 	}
 	if (!copy_key(key, key_len, text, sizeof text))
 		return veer_fail(diag, VEER_EINVAL, "malformed key");
-	enum veer_err err = row != NULL ? row->del(b, text) : VEER_OK;
+	enum veer_err err = row != NULL ? row->del(builder, text) : VEER_OK;
 	return err == VEER_EINVAL ? veer_fail(diag, err, "malformed key") : err;
 }
 
@@ -162,42 +163,37 @@ static void free_geo(void *geo)
 	geo_free(&table);
 }
 
-enum veer_err plan_builder_set_geo(struct plan_builder *b, struct geo_table *geo)
+enum veer_err plan_builder_set_geo(struct plan_builder *builder, struct geo_table *geo)
 {
-	if (retire_reserve(&b->retired, 1) != VEER_OK)
+	if (retire_reserve(&builder->retired, 1) != VEER_OK)
 		return VEER_ENOMEM;
-	retire_add(&b->retired, b->geo, free_geo);
-	b->geo = geo;
+	retire_add(&builder->retired, builder->geo, free_geo);
+	builder->geo = geo;
 	return VEER_OK;
 }
 
-struct geo_table *plan_builder_take_geo(struct plan_builder *b)
+struct geo_table *plan_builder_take_geo(struct plan_builder *builder)
 {
-	struct geo_table *geo = b->geo;
-	b->geo = NULL;
+	struct geo_table *geo = builder->geo;
+	builder->geo = NULL;
 	return geo;
 }
 
-void plan_builder_set_numbers(struct plan_builder *b, struct zone_numbers *numbers)
+void plan_builder_set_numbers(struct plan_builder *builder, struct zone_numbers *numbers)
 {
-	b->numbers = numbers;
+	builder->numbers = numbers;
 }
 
-void plan_builder_set_store_id(struct plan_builder *b, const char *store_id)
+void plan_builder_set_store_id(struct plan_builder *builder, const char *store_id)
 {
-	memset(b->store_id, 0, sizeof b->store_id);
-	memcpy(b->store_id, store_id, strnlen(store_id, sizeof b->store_id - 1));
+	memset(builder->store_id, 0, sizeof builder->store_id);
+	memcpy(builder->store_id, store_id, strnlen(store_id, sizeof builder->store_id - 1));
 }
 
-void plan_builder_set_lineage(struct plan_builder *b, const char *lineage)
+void plan_builder_set_lineage(struct plan_builder *builder, const char *lineage)
 {
-	memset(b->lineage, 0, sizeof b->lineage);
-	memcpy(b->lineage, lineage, strnlen(lineage, sizeof b->lineage - 1));
-}
-
-const char *plan_builder_store_id(const struct plan_builder *b)
-{
-	return b->store_id;
+	memset(builder->lineage, 0, sizeof builder->lineage);
+	memcpy(builder->lineage, lineage, strnlen(lineage, sizeof builder->lineage - 1));
 }
 
 /* The plan and its array of pages, one block. */
@@ -236,66 +232,67 @@ static enum veer_err hand_over(struct retire_list *from, struct retire_list *to)
 	return VEER_OK;
 }
 
-enum veer_err plan_builder_commit(struct plan_builder *b, int64_t revision, const struct plan **plan,
+enum veer_err plan_builder_commit(struct plan_builder *builder, int64_t revision, const struct plan **plan,
 				  struct retire_list *retired)
 {
-	enum veer_err err = build_compile(b);
+	enum veer_err err = build_compile(builder);
 	if (err == VEER_OK)
-		err = build_show(b);
+		err = build_show(builder);
 	if (err == VEER_OK)
-		err = retire_reserve(&b->retired, 1);
-	struct plan *next = err == VEER_OK ? new_plan(b, revision) : NULL;
+		err = retire_reserve(&builder->retired, 1);
+	struct plan *next = err == VEER_OK ? new_plan(builder, revision) : NULL;
 	if (next == NULL)
 		return VEER_ENOMEM;
-	size_t count = b->retired.count;
-	retire_add(&b->retired, b->newest, NULL);
-	err = hand_over(&b->retired, retired);
+	size_t count = builder->retired.count;
+	retire_add(&builder->retired, builder->newest, NULL);
+	err = hand_over(&builder->retired, retired);
 	if (err != VEER_OK) {
-		b->retired.count = count;
+		builder->retired.count = count;
 		free(next);
 		return err;
 	}
-	b->newest = next;
-	b->txn.id++;
+	builder->newest = next;
+	builder->txn.id++;
 	*plan = next;
 	return VEER_OK;
 }
 
-const struct plan *plan_builder_newest(const struct plan_builder *b)
+const struct plan *plan_builder_newest(const struct plan_builder *builder)
 {
-	return b->newest;
+	return builder->newest;
 }
 
-enum veer_err plan_builder_want(struct plan_builder *b, const char *policy)
+enum veer_err plan_builder_want(struct plan_builder *builder, const char *policy)
 {
 	uint32_t slot;
-	return build_bind(b, policy, &slot);
+	return build_bind(builder, policy, &slot);
 }
 
-void plan_builder_unwant(struct plan_builder *b, const char *policy)
+void plan_builder_unwant(struct plan_builder *builder, const char *policy)
 {
-	const struct build_policy *p = strmap_get(&b->policies, policy, strlen(policy));
+	const struct build_policy *p = strmap_get(&builder->policies, policy, strlen(policy));
 	if (p != NULL && p->bindings > 0)
-		build_unbind(b, p->slot);
+		build_unbind(builder, p->slot);
 }
 
-const struct policy_program *plan_builder_program(const struct plan_builder *b, const char *policy,
+const struct policy_program *plan_builder_program(const struct plan_builder *builder, const char *policy,
 						  enum plan_bound bound)
 {
-	const struct build_policy *p = strmap_get(&b->policies, policy, strlen(policy));
-	if (p == NULL || p->bindings == 0 || b->newest == NULL || p->slot / PLAN_PAGE_SLOTS >= b->newest->page_count)
+	const struct build_policy *p = strmap_get(&builder->policies, policy, strlen(policy));
+	if (p == NULL || p->bindings == 0 || builder->newest == NULL ||
+	    p->slot / PLAN_PAGE_SLOTS >= builder->newest->page_count)
 		return NULL;
-	return b->newest->pages[p->slot / PLAN_PAGE_SLOTS]->programs[p->slot % PLAN_PAGE_SLOTS][bound];
+	return builder->newest->pages[p->slot / PLAN_PAGE_SLOTS]->programs[p->slot % PLAN_PAGE_SLOTS][bound];
 }
 
-void plan_builder_stats(const struct plan_builder *b, struct plan_builder_stats *out)
+void plan_builder_stats(const struct plan_builder *builder, struct plan_builder_stats *out)
 {
-	*out = (struct plan_builder_stats){.sites = b->sites.count,
-					   .pools = b->pools.count,
-					   .policies = b->policies.count,
-					   .zones = b->zones.count,
-					   .versions = b->versions.count,
-					   .rrsets = b->rrset_count,
-					   .slots = b->slot_count - b->free_slot_count,
-					   .compiled = b->compiled};
+	*out = (struct plan_builder_stats){.sites = builder->sites.count,
+					   .pools = builder->pools.count,
+					   .policies = builder->policies.count,
+					   .zones = builder->zones.count,
+					   .versions = builder->versions.count,
+					   .rrsets = builder->rrset_count,
+					   .slots = builder->slot_count - builder->free_slot_count,
+					   .compiled = builder->compiled};
 }

@@ -35,25 +35,27 @@ void plan_builder_free(struct plan_builder **builder);
  * RRset 'w' and its wire form or 'p' and the name of its policy. Kinds that are not fed are ignored.
  * Errors: VEER_EINVAL, VEER_ERANGE (diag says what is wrong), VEER_ENOMEM. The builder keeps what it had.
  */
-enum veer_err plan_builder_put(struct plan_builder *builder, enum model_kind kind, const char *key, size_t key_len,
-			       const uint8_t *value, size_t value_len, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err plan_builder_put(struct plan_builder *builder, enum model_kind kind, const char *key,
+					       size_t key_len, const uint8_t *value, size_t value_len,
+					       struct veer_diag *diag);
 
 /* The same of an object that is parsed already (borrowed for the call). Not for RRsets: they are ignored. */
-enum veer_err plan_builder_put_object(struct plan_builder *builder, enum model_kind kind, const char *key,
-				      size_t key_len, const json_t *object, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err plan_builder_put_object(struct plan_builder *builder, enum model_kind kind,
+						      const char *key, size_t key_len, const json_t *object,
+						      struct veer_diag *diag);
 
 /* Remove an object; fine when it is not there. Errors: VEER_EINVAL (the key), VEER_ENOMEM. */
-enum veer_err plan_builder_del(struct plan_builder *builder, enum model_kind kind, const char *key, size_t key_len,
-			       struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err plan_builder_del(struct plan_builder *builder, enum model_kind kind, const char *key,
+					       size_t key_len, struct veer_diag *diag);
 
 /* Put an RRset (checked, at or below `zone`) into a version of a zone, visible or not. Errors: VEER_ENOMEM,
  * VEER_ERANGE. */
-enum veer_err plan_builder_put_rrset(struct plan_builder *builder, const uint8_t *zone, uint64_t version,
-				     const struct rrset_view *rrset);
-/* Make `version` of `zone` (lower case) the visible one. Errors: VEER_ENOMEM. */
-enum veer_err plan_builder_show_zone(struct plan_builder *builder, const uint8_t *zone, uint64_t version);
+VEER_MUST_CHECK enum veer_err plan_builder_put_rrset(struct plan_builder *builder, const uint8_t *zone,
+						     uint64_t version, const struct rrset_view *rrset);
+/* Make `version` of `name` (lower case) the visible one. Errors: VEER_ENOMEM. */
+VEER_MUST_CHECK enum veer_err plan_builder_show_zone(struct plan_builder *b, const uint8_t *name, uint64_t version);
 /* Serve the zone no longer; its RRsets stay. Errors: VEER_ENOMEM. */
-enum veer_err plan_builder_hide_zone(struct plan_builder *builder, const uint8_t *zone);
+VEER_MUST_CHECK enum veer_err plan_builder_hide_zone(struct plan_builder *b, const uint8_t *name);
 /* Remove all RRsets of one version of a zone. Its cost at release grows with their number. Errors: VEER_ENOMEM. */
 enum veer_err plan_builder_drop_version(struct plan_builder *builder, const uint8_t *zone, uint64_t version);
 
@@ -70,8 +72,8 @@ void plan_builder_set_numbers(struct plan_builder *builder, struct zone_numbers 
  * carry the policies' `ttl_suspect`. `*changed` says whether anything is different. Errors: VEER_ENOMEM: some may have
  * been taken over; the next call makes it good.
  */
-enum veer_err plan_builder_set_doubt(struct plan_builder *builder, const char *const *endpoints, size_t count,
-				     bool *changed);
+VEER_MUST_CHECK enum veer_err plan_builder_set_doubt(struct plan_builder *builder, const char *const *endpoints,
+						     size_t count, bool *changed);
 
 /*
  * Whether all endpoints are in doubt, from the next commit on: what was saved may be old. Errors: VEER_ENOMEM: some
@@ -83,16 +85,14 @@ enum veer_err plan_builder_set_all_in_doubt(struct plan_builder *builder, bool a
 void plan_builder_set_store_id(struct plan_builder *builder, const char *store_id);
 /* And of which lineage, from the next one on. */
 void plan_builder_set_lineage(struct plan_builder *builder, const char *lineage);
-/* Borrowed, until it is set again. */
-const char *plan_builder_store_id(const struct plan_builder *builder);
 
 /*
  * Make the plan of everything put so far. `*plan` is the builder's and stays valid until the caller releases the retire
  * list of a later commit. What only earlier plans reach is appended to `retired`.
  * Errors: VEER_ENOMEM: no plan was made, the newest one stays; the next commit includes these changes.
  */
-enum veer_err plan_builder_commit(struct plan_builder *builder, int64_t revision, const struct plan **plan,
-				  struct retire_list *retired);
+VEER_MUST_CHECK enum veer_err plan_builder_commit(struct plan_builder *builder, int64_t revision,
+						  const struct plan **plan, struct retire_list *retired);
 
 /* The newest plan, or NULL before the first commit. */
 const struct plan *plan_builder_newest(const struct plan_builder *builder);
@@ -101,7 +101,7 @@ const struct plan *plan_builder_newest(const struct plan_builder *builder);
  * Compile this policy although no RRset may be bound to it, until plan_builder_unwant(); it need not exist yet. For
  * those who want to see what it answers. Each once. Errors: VEER_ENOMEM.
  */
-enum veer_err plan_builder_want(struct plan_builder *builder, const char *policy);
+VEER_MUST_CHECK enum veer_err plan_builder_want(struct plan_builder *builder, const char *policy);
 void plan_builder_unwant(struct plan_builder *builder, const char *policy);
 /*
  * The program of a wanted (or bound) policy as of the last commit, NULL when it does not exist. Borrowed until the next

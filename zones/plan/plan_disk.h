@@ -29,14 +29,15 @@ struct plan_disk;
  * written in is read all the same, and nothing is kept in it (plan_disk_is_kept). Errors: VEER_EBUSY (locked; the diag
  * names it), VEER_ERANGE, VEER_ENOMEM.
  */
-enum veer_err plan_disk_open(const char *dir, struct logger *log, struct plan_disk **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err plan_disk_open(const char *dir, struct logger *log, struct plan_disk **out,
+					     struct veer_diag *diag);
 /* Is what comes written? If not, plan_disk_why() is the reason (borrowed), and plan_disk_try_again() looks once more.
  */
 bool plan_disk_is_kept(const struct plan_disk *disk);
 const char *plan_disk_why(const struct plan_disk *disk);
 void plan_disk_try_again(struct plan_disk *disk);
 /* Write what is queued, sync, release. */
-void plan_disk_close(struct plan_disk **disk);
+void plan_disk_close(struct plan_disk **disk_ptr);
 
 /* Where what was kept goes: the base's objects and a commit, then each commit of the journal. */
 struct plan_disk_sink {
@@ -52,15 +53,15 @@ int64_t plan_disk_base_bytes(const struct plan_disk *disk);
  * error nothing of what was delivered may be used. A journal that ends in the middle of a commit ends before it.
  * Errors: VEER_ENOTFOUND (nothing kept), VEER_ECORRUPT (the diag says where), VEER_EIO, and what the sink returned.
  */
-enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
-			     struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
+					     struct veer_diag *diag);
 
 /*
  * The same of the base before the newest, with what the journals have after it: for when the newest is damaged. Nothing
  * is appended to these files: the disk needs a base.
  */
-enum veer_err plan_disk_load_before(struct plan_disk *disk, const struct plan_disk_sink *sink, void *ctx,
-				    struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err plan_disk_load_before(struct plan_disk *disk, const struct plan_disk_sink *sink,
+						    void *ctx, struct veer_diag *diag);
 
 /* The newest that was ever served from this directory, without its digest; zeroed when unknown. */
 void plan_disk_highest(const struct plan_disk *disk, struct history_position *out);

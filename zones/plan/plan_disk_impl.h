@@ -99,28 +99,32 @@ struct plan_disk {
 };
 
 /* plan_disk_read.c */
-enum veer_err plan_disk_file_open(struct plan_disk_file *f, const struct crc32c *tables, const char *path);
+VEER_MUST_CHECK enum veer_err plan_disk_file_open(struct plan_disk_file *f, const struct crc32c *tables,
+						  const char *path);
 /* Close and release the buffer. */
 void plan_disk_file_close(struct plan_disk_file *f);
 /* The next `len` bytes, valid until the next call; NULL at the end of the file or beyond `PLAN_DISK_COMMIT_MAX`. */
 const uint8_t *plan_disk_file_take(struct plan_disk_file *f, size_t len);
 /* Read a base: each record to `object`; `*at` and the format's `*version` from its header. */
-enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f,
-				  const struct plan_disk_sink *sink, void *ctx, struct history_position *at,
-				  unsigned *version, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f,
+						  const struct plan_disk_sink *sink, void *ctx,
+						  struct history_position *at, unsigned *version,
+						  struct veer_diag *diag);
 /*
  * Read the journal `name` of the base `*at` up to its last whole commit, which `*at` then is; `*good_len` is where that
  * ends. VEER_ENOTFOUND when there is none, or it is another base's.
  */
-enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const char *name, const struct plan_disk_sink *sink,
-				     void *ctx, struct history_position *at, int64_t *good_len, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const char *name,
+						     const struct plan_disk_sink *sink, void *ctx,
+						     struct history_position *at, int64_t *good_len,
+						     struct veer_diag *diag);
 
 /* plan_disk_write.c: the thread. */
 void *plan_disk_main(void *ctx);
 /* "DIR/NAME" */
 void plan_disk_path(const struct plan_disk *disk, const char *name, char out[PLAN_DISK_PATH_SIZE]);
 /* Open the journal for appending at `len` (0: make it new). */
-enum veer_err plan_disk_open_journal(struct plan_disk *disk, int64_t len);
+VEER_MUST_CHECK enum veer_err plan_disk_open_journal(struct plan_disk *disk, int64_t len);
 /* Note what the files hold as the newest served. */
 void plan_disk_write_highest(struct plan_disk *disk);
 

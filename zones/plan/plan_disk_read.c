@@ -140,13 +140,13 @@ static bool parse_record(const struct crc32c *tables, const uint8_t *p, size_t l
 }
 
 enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f,
-				  const struct plan_disk_sink *sink, void *ctx, struct history_position *out,
+				  const struct plan_disk_sink *sink, void *ctx, struct history_position *at,
 				  unsigned *version, struct veer_diag *diag)
 {
 	static const char name[] = "plan.base";
 	char key[PLAN_DISK_PATH_SIZE];
 	uint64_t count = 0;
-	if (!read_header(f, "VEERPLN1", out, version))
+	if (!read_header(f, "VEERPLN1", at, version))
 		return corrupt(f, name, "the header is not that of a plan", diag);
 	for (;; count++) {
 		struct feed_change change;

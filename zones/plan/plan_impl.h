@@ -133,13 +133,13 @@ struct build_pool *build_need_pool(struct plan_builder *b, const char *name);
 /* Forget the pool unless it exists or is used. */
 void build_drop_pool(struct plan_builder *b, struct build_pool *pool);
 /* The flags of these pools are to be made anew. Errors: VEER_ENOMEM. */
-enum veer_err build_mark_pool(struct plan_builder *b, struct build_pool *pool);
+VEER_MUST_CHECK enum veer_err build_mark_pool(struct plan_builder *b, struct build_pool *pool);
 /* Mark all pools. */
-enum veer_err build_mark_all_pools(struct plan_builder *b);
+VEER_MUST_CHECK enum veer_err build_mark_all_pools(struct plan_builder *b);
 /* Mark the pool whose name is the first `len` bytes of `key`, if there is one. */
-enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len);
+VEER_MUST_CHECK enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len);
 /* Make the flags of marked pools; their policies become dirty. Errors: VEER_ENOMEM: what is left stays marked. */
-enum veer_err build_refresh_pools(struct plan_builder *b);
+VEER_MUST_CHECK enum veer_err build_refresh_pools(struct plan_builder *b);
 void build_free_pools(struct plan_builder *b);
 
 /* plan_policy.c */
@@ -150,14 +150,14 @@ struct build_policy *build_need_policy(struct plan_builder *b, const char *name)
 /* Forget the policy unless it exists or is bound. */
 void build_drop_policy(struct plan_builder *b, struct build_policy *policy);
 /* The policy is to be compiled, if something is bound to it. Errors: VEER_ENOMEM. */
-enum veer_err build_mark_policy(struct plan_builder *b, struct build_policy *policy);
+VEER_MUST_CHECK enum veer_err build_mark_policy(struct plan_builder *b, struct build_policy *policy);
 /* Compile what is dirty. Errors: VEER_ENOMEM: what is left stays dirty. */
-enum veer_err build_compile(struct plan_builder *b);
+VEER_MUST_CHECK enum veer_err build_compile(struct plan_builder *b);
 void build_free_policies(struct plan_builder *b);
 
 /* plan_slot.c */
-/* Count one more RRset bound to `policy`; its slot. Errors: VEER_ENOMEM. */
-enum veer_err build_bind(struct plan_builder *b, const char *policy, uint32_t *slot);
+/* Count one more RRset bound to `name`; its slot. Errors: VEER_ENOMEM. */
+VEER_MUST_CHECK enum veer_err build_bind(struct plan_builder *b, const char *name, uint32_t *slot);
 /* One RRset less is bound to the policy at `slot`. */
 void build_unbind(struct plan_builder *b, uint32_t slot);
 /* The slot's program for a type; takes it on success. Errors: VEER_ENOMEM. */
@@ -186,13 +186,13 @@ void build_free_overrides(struct plan_builder *b);
 /* plan_zones.c */
 build_put_fn build_put_zone;
 build_del_fn build_del_zone;
-enum veer_err build_put_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version, const uint8_t *owner,
-			      const struct plan_entry *entry);
+VEER_MUST_CHECK enum veer_err build_put_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version,
+					      const uint8_t *owner, const struct plan_entry *entry);
 /* One that is not there is fine. Errors: VEER_ENOMEM. */
-enum veer_err build_del_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version, const uint8_t *owner,
-			      uint16_t type);
+VEER_MUST_CHECK enum veer_err build_del_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version,
+					      const uint8_t *owner, uint16_t type);
 /* Bring the zones' trie up to date. Errors: VEER_ENOMEM: what is left stays dirty. */
-enum veer_err build_show(struct plan_builder *b);
+VEER_MUST_CHECK enum veer_err build_show(struct plan_builder *b);
 void build_free_zones(struct plan_builder *b);
 
 #endif

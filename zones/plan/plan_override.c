@@ -102,22 +102,23 @@ static enum veer_err drop_old_doubts(struct plan_builder *b, bool *changed)
 	return err;
 }
 
-enum veer_err plan_builder_set_doubt(struct plan_builder *b, const char *const *endpoints, size_t count, bool *changed)
+enum veer_err plan_builder_set_doubt(struct plan_builder *builder, const char *const *endpoints, size_t count,
+				     bool *changed)
 {
 	enum veer_err err = VEER_OK;
 	*changed = false;
-	b->doubt_round++;
+	builder->doubt_round++;
 	for (size_t i = 0; i < count && err == VEER_OK; i++)
-		err = add_doubt(b, endpoints[i], changed);
-	return err == VEER_OK ? drop_old_doubts(b, changed) : err;
+		err = add_doubt(builder, endpoints[i], changed);
+	return err == VEER_OK ? drop_old_doubts(builder, changed) : err;
 }
 
-enum veer_err plan_builder_set_all_in_doubt(struct plan_builder *b, bool are_in_doubt)
+enum veer_err plan_builder_set_all_in_doubt(struct plan_builder *builder, bool are_in_doubt)
 {
-	if (b->are_all_in_doubt == are_in_doubt)
+	if (builder->are_all_in_doubt == are_in_doubt)
 		return VEER_OK;
-	b->are_all_in_doubt = are_in_doubt;
-	return build_mark_all_pools(b);
+	builder->are_all_in_doubt = are_in_doubt;
+	return build_mark_all_pools(builder);
 }
 
 void build_free_overrides(struct plan_builder *b)

@@ -248,21 +248,21 @@ static enum veer_err make_negative(struct plan_builder *b, struct build_version 
 	return err;
 }
 
-enum veer_err plan_builder_put_rrset(struct plan_builder *b, const uint8_t *zone, uint64_t version,
+enum veer_err plan_builder_put_rrset(struct plan_builder *builder, const uint8_t *zone, uint64_t version,
 				     const struct rrset_view *rrset)
 {
-	struct build_version *v = need_version(b, zone, version);
+	struct build_version *v = need_version(builder, zone, version);
 	struct ready_rrset *rr = NULL;
 	if (v == NULL)
 		return VEER_ENOMEM;
-	enum veer_err err = ready_from_view(b->ready, rrset, rrset->ttl, v->name, &rr);
+	enum veer_err err = ready_from_view(builder->ready, rrset, rrset->ttl, v->name, &rr);
 	if (err != VEER_OK)
 		return err;
 	struct plan_entry entry = {.type = rrset->type, .rr = rr};
 	if (rrset->type == RRTYPE_SOA && name_equal(rrset->owner, v->name))
-		err = make_negative(b, v, rrset);
+		err = make_negative(builder, v, rrset);
 	if (err == VEER_OK)
-		err = change_entry(b, v, rrset->owner, rrset->type, &entry);
+		err = change_entry(builder, v, rrset->owner, rrset->type, &entry);
 	if (err != VEER_OK)
 		free(rr);
 	return err;
@@ -333,24 +333,24 @@ static void free_version(void *value)
 	free(v);
 }
 
-enum veer_err plan_builder_drop_version(struct plan_builder *b, const uint8_t *name, uint64_t version)
+enum veer_err plan_builder_drop_version(struct plan_builder *builder, const uint8_t *zone, uint64_t version)
 {
-	struct build_version *v = find_version(b, name, version);
+	struct build_version *v = find_version(builder, zone, version);
 	if (v == NULL)
 		return VEER_OK;
-	enum veer_err err = v->is_visible ? plan_builder_hide_zone(b, name) : VEER_OK;
+	enum veer_err err = v->is_visible ? plan_builder_hide_zone(builder, zone) : VEER_OK;
 	if (err != VEER_OK)
 		return err;
 	if (v->bound > 0)
-		(void)trie_each(&v->nodes, unbind_node, b);
+		(void)trie_each(&v->nodes, unbind_node, builder);
 	v->bound = 0;
-	b->rrset_count -= v->rrsets;
+	builder->rrset_count -= v->rrsets;
 	v->rrsets = 0;
-	forget_version(b, v);
+	forget_version(builder, v);
 	v->is_dropped = true;
-	if (retire_reserve(&b->retired, 1) != VEER_OK)
+	if (retire_reserve(&builder->retired, 1) != VEER_OK)
 		return VEER_ENOMEM;
-	retire_add(&b->retired, v, free_version);
+	retire_add(&builder->retired, v, free_version);
 	return VEER_OK;
 }
 

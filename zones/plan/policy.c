@@ -138,39 +138,19 @@ static void clear_cache(struct policy_compiler *c)
 	c->cache_count = 0;
 }
 
-enum veer_err policy_compile(struct policy_compiler *c, const struct model_policy *policy, uint16_t type,
+enum veer_err policy_compile(struct policy_compiler *compiler, const struct model_policy *policy, uint16_t type,
 			     policy_pool_fn *pools, void *ctx, struct policy_program **out)
 {
-	c->policy = policy;
-	c->type = type;
-	c->pools = pools;
-	c->ctx = ctx;
-	c->err = VEER_OK;
-	c->group_count = 0;
-	clear_cache(c);
-	fill_cells(c);
-	if (c->err == VEER_OK)
-		c->err = policy_draft_pack(&c->draft, out);
-	policy_draft_reset(&c->draft);
-	return c->err;
-}
-
-const char *policy_mode_text(enum policy_mode mode)
-{
-	switch (mode) {
-	case POLICY_MODE_NORMAL:
-		return "normal";
-	case POLICY_MODE_LAST_IN:
-		return "last, without what was taken out";
-	case POLICY_MODE_LAST:
-		return "last";
-	case POLICY_MODE_ALL_IN:
-		return "all, without what was taken out";
-	case POLICY_MODE_ANY:
-		return "any branch";
-	case POLICY_MODE_ALL:
-	case POLICY_MODE_COUNT:
-		return "all";
-	}
-	return "all";
+	compiler->policy = policy;
+	compiler->type = type;
+	compiler->pools = pools;
+	compiler->ctx = ctx;
+	compiler->err = VEER_OK;
+	compiler->group_count = 0;
+	clear_cache(compiler);
+	fill_cells(compiler);
+	if (compiler->err == VEER_OK)
+		compiler->err = policy_draft_pack(&compiler->draft, out);
+	policy_draft_reset(&compiler->draft);
+	return compiler->err;
 }

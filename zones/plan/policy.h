@@ -95,8 +95,9 @@ typedef const struct policy_pool *policy_pool_fn(void *ctx, const char *name);
  * Compile `policy` for `type` (A, AAAA or CNAME). Ownership: `*out` is the caller's (free()).
  * Errors: VEER_ENOMEM, VEER_ERANGE (an RRset beyond its limits).
  */
-enum veer_err policy_compile(struct policy_compiler *compiler, const struct model_policy *policy, uint16_t type,
-			     policy_pool_fn *pools, void *ctx, struct policy_program **out);
+VEER_MUST_CHECK enum veer_err policy_compile(struct policy_compiler *compiler, const struct model_policy *policy,
+					     uint16_t type, policy_pool_fn *pools, void *ctx,
+					     struct policy_program **out);
 
 /* The answer for a client at `location` with `random` bits. Never NULL. */
 const struct policy_outcome *policy_choose(const struct policy_program *program, struct geo_location location,
@@ -108,8 +109,5 @@ bool policy_uses_location(const struct policy_program *program);
 /* Call `fn` for every outcome until it returns false. For explain and tests. */
 void policy_outcomes(const struct policy_program *program, bool (*fn)(void *ctx, const struct policy_outcome *outcome),
 		     void *ctx);
-
-/* "normal", "last", "all", … for people. Static storage. */
-const char *policy_mode_text(enum policy_mode mode);
 
 #endif

@@ -43,54 +43,55 @@ static enum veer_err add_step(struct policy_draft *d, uint32_t first, uint32_t c
 	return VEER_OK;
 }
 
-enum veer_err policy_draft_outcome(struct policy_draft *d, const struct policy_outcome *outcome, uint32_t *step)
+enum veer_err policy_draft_outcome(struct policy_draft *draft, const struct policy_outcome *outcome, uint32_t *step)
 {
-	enum veer_err err = grow(&d->outcomes, &d->outcome_size, d->outcome_count + 1, sizeof *d->outcomes);
+	enum veer_err err =
+		grow(&draft->outcomes, &draft->outcome_size, draft->outcome_count + 1, sizeof *draft->outcomes);
 	if (err != VEER_OK) {
 		free((void *)(uintptr_t)outcome->rr);
 		return err;
 	}
-	d->outcomes[d->outcome_count] = *outcome;
-	return add_step(d, d->outcome_count++, 0, step);
+	draft->outcomes[draft->outcome_count] = *outcome;
+	return add_step(draft, draft->outcome_count++, 0, step);
 }
 
-enum veer_err policy_draft_choice(struct policy_draft *d, const uint32_t *targets, const uint32_t *weights,
+enum veer_err policy_draft_choice(struct policy_draft *draft, const uint32_t *targets, const uint32_t *weights,
 				  unsigned count, uint32_t *step)
 {
-	uint32_t size = d->entry_size;
-	enum veer_err err = grow(&d->sums, &size, d->entry_count + count, sizeof *d->sums);
+	uint32_t size = draft->entry_size;
+	enum veer_err err = grow(&draft->sums, &size, draft->entry_count + count, sizeof *draft->sums);
 	if (err == VEER_OK)
-		err = grow(&d->targets, &d->entry_size, d->entry_count + count, sizeof *d->targets);
+		err = grow(&draft->targets, &draft->entry_size, draft->entry_count + count, sizeof *draft->targets);
 	if (err != VEER_OK)
 		return err;
 	uint32_t sum = 0;
 	for (unsigned i = 0; i < count; i++) {
 		sum += weights[i];
-		d->sums[d->entry_count + i] = sum;
-		d->targets[d->entry_count + i] = targets[i];
+		draft->sums[draft->entry_count + i] = sum;
+		draft->targets[draft->entry_count + i] = targets[i];
 	}
-	err = add_step(d, d->entry_count, count, step);
+	err = add_step(draft, draft->entry_count, count, step);
 	if (err == VEER_OK)
-		d->entry_count += count;
+		draft->entry_count += count;
 	return err;
 }
 
-void policy_draft_reset(struct policy_draft *d)
+void policy_draft_reset(struct policy_draft *draft)
 {
-	for (uint32_t i = 0; i < d->outcome_count; i++)
-		free((void *)(uintptr_t)d->outcomes[i].rr);
-	free(d->steps);
-	free(d->sums);
-	free(d->targets);
-	free(d->outcomes);
-	d->steps = NULL;
-	d->sums = NULL;
-	d->targets = NULL;
-	d->outcomes = NULL;
-	d->step_count = d->step_size = 0;
-	d->entry_count = d->entry_size = 0;
-	d->outcome_count = d->outcome_size = 0;
-	d->country_count = 0;
+	for (uint32_t i = 0; i < draft->outcome_count; i++)
+		free((void *)(uintptr_t)draft->outcomes[i].rr);
+	free(draft->steps);
+	free(draft->sums);
+	free(draft->targets);
+	free(draft->outcomes);
+	draft->steps = NULL;
+	draft->sums = NULL;
+	draft->targets = NULL;
+	draft->outcomes = NULL;
+	draft->step_count = draft->step_size = 0;
+	draft->entry_count = draft->entry_size = 0;
+	draft->outcome_count = draft->outcome_size = 0;
+	draft->country_count = 0;
 }
 
 /* A block being laid out: first only measured (base NULL), then filled. */
@@ -226,25 +227,25 @@ static uint32_t entry_for(const uint32_t *sums, uint32_t count, uint32_t number)
 	return low;
 }
 
-const struct policy_outcome *policy_choose(const struct policy_program *p, struct geo_location location,
+const struct policy_outcome *policy_choose(const struct policy_program *program, struct geo_location location,
 					   uint64_t random)
 {
 	uint32_t cell = location.continent < CONTINENT_COUNT ? location.continent : 0;
-	if (p->country_count > 0)
-		cell += country_row(p, location.country) * CONTINENT_COUNT;
-	const struct policy_step *step = &p->steps[p->cells[cell]];
+	if (program->country_count > 0)
+		cell += country_row(program, location.country) * CONTINENT_COUNT;
+	const struct policy_step *step = &program->steps[program->cells[cell]];
 	while (step->count > 0) {
-		const uint32_t *sums = p->sums + step->first;
+		const uint32_t *sums = program->sums + step->first;
 		/* multiply-shift maps 32 random bits to [0, total); the bias is below total / 2^32 */
 		uint32_t number = (uint32_t)((random >> 32) * sums[step->count - 1] >> 32);
-		step = &p->steps[p->targets[step->first + entry_for(sums, step->count, number)]];
+		step = &program->steps[program->targets[step->first + entry_for(sums, step->count, number)]];
 		/* fresh bits for the next choice: the finaliser of SplitMix64 */
 		random += UINT64_C(0x9e3779b97f4a7c15);
 		random = (random ^ random >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 		random = (random ^ random >> 27) * UINT64_C(0x94d049bb133111eb);
 		random ^= random >> 31;
 	}
-	return &p->outcomes[step->first];
+	return &program->outcomes[step->first];
 }
 
 bool policy_uses_location(const struct policy_program *program)

@@ -37,12 +37,13 @@ struct policy_draft {
 };
 
 /* Add an outcome as a step. Ownership: takes outcome->rr, also on failure. Errors: VEER_ENOMEM. */
-enum veer_err policy_draft_outcome(struct policy_draft *draft, const struct policy_outcome *outcome, uint32_t *step);
+VEER_MUST_CHECK enum veer_err policy_draft_outcome(struct policy_draft *draft, const struct policy_outcome *outcome,
+						   uint32_t *step);
 /* Add a choice; at least one weight is above 0. Errors: VEER_ENOMEM. */
-enum veer_err policy_draft_choice(struct policy_draft *draft, const uint32_t *targets, const uint32_t *weights,
-				  unsigned count, uint32_t *step);
+VEER_MUST_CHECK enum veer_err policy_draft_choice(struct policy_draft *draft, const uint32_t *targets,
+						  const uint32_t *weights, unsigned count, uint32_t *step);
 /* Make one block of it. The draft keeps what it has. Errors: VEER_ENOMEM. */
-enum veer_err policy_draft_pack(const struct policy_draft *draft, struct policy_program **out);
+VEER_MUST_CHECK enum veer_err policy_draft_pack(const struct policy_draft *draft, struct policy_program **out);
 /* Release everything; the draft is empty and usable. */
 void policy_draft_reset(struct policy_draft *draft);
 

@@ -45,19 +45,19 @@ void ready_builder_free(struct ready_builder **builder)
 	*builder = NULL;
 }
 
-void ready_begin(struct ready_builder *b, uint16_t type, uint32_t ttl, const uint8_t *owner, const uint8_t *apex)
+void ready_begin(struct ready_builder *builder, uint16_t type, uint32_t ttl, const uint8_t *owner, const uint8_t *apex)
 {
-	b->owner = owner;
-	b->apex = apex;
-	b->len = 0;
-	b->copies_len = 0;
-	b->ttl = ttl;
-	b->type = type;
-	b->count = 0;
-	b->patch_count = 0;
-	b->target_count = 0;
-	b->seen_count = 0;
-	b->failed = false;
+	builder->owner = owner;
+	builder->apex = apex;
+	builder->len = 0;
+	builder->copies_len = 0;
+	builder->ttl = ttl;
+	builder->type = type;
+	builder->count = 0;
+	builder->patch_count = 0;
+	builder->target_count = 0;
+	builder->seen_count = 0;
+	builder->failed = false;
 }
 
 static void put(struct ready_builder *b, const void *data, size_t len)
@@ -146,26 +146,26 @@ static void put_rdata(struct ready_builder *b, const uint8_t *rdata, size_t len)
 	put(b, rdata + done, len - done);
 }
 
-void ready_add(struct ready_builder *b, const uint8_t *rdata, size_t len)
+void ready_add(struct ready_builder *builder, const uint8_t *rdata, size_t len)
 {
-	if (b->failed || b->count == RRSET_RECORDS_MAX) {
-		b->failed = true;
+	if (builder->failed || builder->count == RRSET_RECORDS_MAX) {
+		builder->failed = true;
 		return;
 	}
-	put_u16(b, 0xc000 | READY_QNAME_OFFSET);
-	put_u16(b, b->type);
-	put_u16(b, 1);
-	put_u16(b, b->ttl >> 16);
-	put_u16(b, b->ttl & 0xffff);
-	size_t length_at = b->len;
-	put_u16(b, 0);
-	put_rdata(b, rdata, len);
-	b->count++;
-	if (b->failed)
+	put_u16(builder, 0xc000 | READY_QNAME_OFFSET);
+	put_u16(builder, builder->type);
+	put_u16(builder, 1);
+	put_u16(builder, builder->ttl >> 16);
+	put_u16(builder, builder->ttl & 0xffff);
+	size_t length_at = builder->len;
+	put_u16(builder, 0);
+	put_rdata(builder, rdata, len);
+	builder->count++;
+	if (builder->failed)
 		return;
-	size_t rdlength = b->len - length_at - 2;
-	b->data[length_at] = (uint8_t)(rdlength >> 8);
-	b->data[length_at + 1] = (uint8_t)rdlength;
+	size_t rdlength = builder->len - length_at - 2;
+	builder->data[length_at] = (uint8_t)(rdlength >> 8);
+	builder->data[length_at + 1] = (uint8_t)rdlength;
 }
 
 static size_t even(size_t n)
@@ -173,38 +173,39 @@ static size_t even(size_t n)
 	return n + (n & 1);
 }
 
-enum veer_err ready_finish(struct ready_builder *b, struct ready_rrset **out)
+enum veer_err ready_finish(struct ready_builder *builder, struct ready_rrset **out)
 {
-	if (b->failed)
+	if (builder->failed)
 		return VEER_ERANGE;
-	size_t lists = ((size_t)b->patch_count + b->target_count) * sizeof(uint16_t);
-	struct ready_rrset *rr = malloc(sizeof *rr + even(b->len) + lists);
+	size_t lists = ((size_t)builder->patch_count + builder->target_count) * sizeof(uint16_t);
+	struct ready_rrset *rr = malloc(sizeof *rr + even(builder->len) + lists);
 	if (rr == NULL)
 		return VEER_ENOMEM;
-	*rr = (struct ready_rrset){.ttl = b->ttl,
-				   .type = b->type,
-				   .count = b->count,
-				   .len = (uint16_t)b->len,
-				   .patch_count = b->patch_count,
-				   .target_count = b->target_count};
-	memcpy(rr->data, b->data, b->len);
-	uint8_t *list = rr->data + even(b->len);
-	memcpy(list, b->patches, b->patch_count * sizeof(uint16_t));
-	memcpy(list + b->patch_count * sizeof(uint16_t), b->targets, b->target_count * sizeof(uint16_t));
+	*rr = (struct ready_rrset){.ttl = builder->ttl,
+				   .type = builder->type,
+				   .count = builder->count,
+				   .len = (uint16_t)builder->len,
+				   .patch_count = builder->patch_count,
+				   .target_count = builder->target_count};
+	memcpy(rr->data, builder->data, builder->len);
+	uint8_t *list = rr->data + even(builder->len);
+	memcpy(list, builder->patches, builder->patch_count * sizeof(uint16_t));
+	memcpy(list + builder->patch_count * sizeof(uint16_t), builder->targets,
+	       builder->target_count * sizeof(uint16_t));
 	*out = rr;
 	return VEER_OK;
 }
 
-enum veer_err ready_from_view(struct ready_builder *b, const struct rrset_view *view, uint32_t ttl, const uint8_t *apex,
-			      struct ready_rrset **out)
+enum veer_err ready_from_view(struct ready_builder *builder, const struct rrset_view *view, uint32_t ttl,
+			      const uint8_t *apex, struct ready_rrset **out)
 {
 	struct rdata_span rdata;
 	/* what is sent of a wildcard has the question's name for its owner, and that is not in the RDATA (RFC
 	 * 4592 3.3.1) */
-	ready_begin(b, view->type, ttl, name_is_wildcard(view->owner) ? NULL : view->owner, apex);
+	ready_begin(builder, view->type, ttl, name_is_wildcard(view->owner) ? NULL : view->owner, apex);
 	for (size_t pos = 0; rrset_next(view, &pos, &rdata);)
-		ready_add(b, rdata.data, rdata.len);
-	return ready_finish(b, out);
+		ready_add(builder, rdata.data, rdata.len);
+	return ready_finish(builder, out);
 }
 
 const struct ready_rrset *ready_cname(void *memory, uint32_t ttl, const uint8_t *labels, size_t len)

@@ -55,11 +55,11 @@ void ready_begin(struct ready_builder *builder, uint16_t type, uint32_t ttl, con
 /* Add a record. The RDATA was accepted by rdata_names(). What does not fit makes ready_finish() fail. */
 void ready_add(struct ready_builder *builder, const uint8_t *rdata, size_t len);
 /* Ownership: `*out` is the caller's. Errors: VEER_ERANGE (over RRSET_WIRE_MAX), VEER_ENOMEM. */
-enum veer_err ready_finish(struct ready_builder *builder, struct ready_rrset **out);
+VEER_MUST_CHECK enum veer_err ready_finish(struct ready_builder *builder, struct ready_rrset **out);
 
 /* All three steps for a checked RRset. `ttl` replaces its TTL. */
-enum veer_err ready_from_view(struct ready_builder *builder, const struct rrset_view *view, uint32_t ttl,
-			      const uint8_t *apex, struct ready_rrset **out);
+VEER_MUST_CHECK enum veer_err ready_from_view(struct ready_builder *builder, const struct rrset_view *view,
+					      uint32_t ttl, const uint8_t *apex, struct ready_rrset **out);
 
 /* Bytes that ready_cname() needs at most, alignment included. */
 #define READY_CNAME_SIZE 292

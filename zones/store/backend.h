@@ -50,7 +50,7 @@ struct store {
 };
 
 /* Open the SQLite database at `path`; errors as store_open(). */
-enum veer_err store_sqlite_open(const char *path, const struct store_backend **backend, void **self,
-				struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err store_sqlite_open(const char *path, const struct store_backend **backend, void **self,
+						struct veer_diag *diag);
 
 #endif

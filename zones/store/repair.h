@@ -24,15 +24,15 @@ typedef void repair_say_fn(void *ctx, const char *line);
  * Look at every page and every object of the store at `url`, while veer-api may run. Each fault is said, at most 100.
  * Errors: VEER_ENOTFOUND, VEER_EINVAL (url), VEER_EIO, VEER_ENOMEM (nothing is known then); damage is no error.
  */
-enum veer_err store_check(const char *url, repair_say_fn *say, void *ctx, struct repair_finding *out,
-			  struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err store_check(const char *url, repair_say_fn *say, void *ctx, struct repair_finding *out,
+					  struct veer_diag *diag);
 
 /*
  * Take over what can be read into a new database `file`, which store_restore() puts in the place of the old one. The
  * old one is only read; veer-api must not run. Errors: as above; VEER_EBUSY, VEER_ESPACE; VEER_ECORRUPT when nothing
  * can be read. `file` is removed after an error.
  */
-enum veer_err store_salvage(const char *url, const char *file, repair_say_fn *say, void *ctx,
-			    struct repair_finding *out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err store_salvage(const char *url, const char *file, repair_say_fn *say, void *ctx,
+					    struct repair_finding *out, struct veer_diag *diag);
 
 #endif

@@ -33,7 +33,7 @@ struct restore_loss {
  * (the file is no backup), VEER_EUNSUPPORTED (of a newer program), VEER_ENOTFOUND, VEER_ESPACE, VEER_EIO; the diag says
  * what, and the store is as it was.
  */
-enum veer_err store_restore(const char *url, const char *file, enum history_cause cause, struct restore_loss *out,
-			    struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err store_restore(const char *url, const char *file, enum history_cause cause,
+					    struct restore_loss *out, struct veer_diag *diag);
 
 #endif

@@ -76,15 +76,15 @@ int64_t sqlite_store_now_ms(void);
 void sqlite_store_wait_until(struct sqlite_store *s, int64_t due_ms);
 
 /* Open the files, migrate, prepare; on failure everything is released by sqlite_store_close(). */
-enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *diag);
 /* backend.h: revision. */
 int64_t sqlite_store_revision(void *self);
 /* backend.h: close. */
 void sqlite_store_close(void *self);
 
 /* backend.h: commit. */
-enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
-				  int64_t *revision, size_t *failed);
+VEER_MUST_CHECK enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t count,
+						  enum store_priority priority, int64_t *revision, size_t *failed);
 
 /* sqlite_commit.c: have the writer connection and its statements for oneself, urgently; and let it go. */
 void sqlite_store_take_turn(struct sqlite_store *s, enum store_priority priority);
@@ -95,19 +95,19 @@ void sqlite_store_end_turn(struct sqlite_store *s);
  * sqlite_lineage.c: read the store's id, its revision and its ancestry; a store without an ancestry begins one: a new
  * one by drawing it, one that an older program made with its own id.
  */
-enum veer_err sqlite_store_read_identity(struct sqlite_store *s, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err sqlite_store_read_identity(struct sqlite_store *s, struct veer_diag *diag);
 /* backend.h: begin_lineage. */
-enum veer_err sqlite_store_begin_lineage(void *self, enum history_cause cause);
+VEER_MUST_CHECK enum veer_err sqlite_store_begin_lineage(void *self, enum history_cause cause);
 /* backend.h: ancestry. */
 void sqlite_store_ancestry(void *self, struct history_ancestry *out);
 /* backend.h: is_unsettled. */
 bool sqlite_store_is_unsettled(void *self);
 /* backend.h: settle. */
-enum veer_err sqlite_store_settle(void *self);
+VEER_MUST_CHECK enum veer_err sqlite_store_settle(void *self);
 /* backend.h: is_rewound. */
 bool sqlite_store_is_rewound(void *self);
 /* backend.h: backup. */
-enum veer_err sqlite_store_backup(void *self, const char *path);
+VEER_MUST_CHECK enum veer_err sqlite_store_backup(void *self, const char *path);
 /* From a look at the disk, in a transaction of the writer (take the turn before). */
 bool sqlite_store_look_back(struct sqlite_store *s);
 
@@ -120,37 +120,37 @@ bool sqlite_store_make_room(void *self);
 /* backend.h: keep_room. */
 void sqlite_store_keep_room(void *self, struct store_room *out);
 /* backend.h: probe. */
-enum veer_err sqlite_store_probe(void *self);
+VEER_MUST_CHECK enum veer_err sqlite_store_probe(void *self);
 /* An (extended) result code of SQLite. */
-enum veer_err sqlite_store_err(int code);
+VEER_MUST_CHECK enum veer_err sqlite_store_err(int code);
 
 /* backend.h: get. */
-enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key, struct arena *arena,
-			       struct store_object *out);
+VEER_MUST_CHECK enum veer_err sqlite_store_get(void *self, enum model_kind kind, const char *key, struct arena *arena,
+					       struct store_object *out);
 /* backend.h: list. */
-enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *prefix, const char *after,
-				store_object_fn *fn, void *ctx, int64_t *revision);
+VEER_MUST_CHECK enum veer_err sqlite_store_list(void *self, enum model_kind kind, const char *prefix, const char *after,
+						store_object_fn *fn, void *ctx, int64_t *revision);
 /* backend.h: snapshot. */
-enum veer_err sqlite_store_snapshot(void *self, struct model_kinds kinds, store_object_fn *fn, void *ctx,
-				    int64_t *revision);
+VEER_MUST_CHECK enum veer_err sqlite_store_snapshot(void *self, struct model_kinds kinds, store_object_fn *fn,
+						    void *ctx, int64_t *revision);
 /* backend.h: watch_open. */
-enum veer_err sqlite_store_watch_open(void *self, int64_t since, void **watch);
+VEER_MUST_CHECK enum veer_err sqlite_store_watch_open(void *self, int64_t since, void **watch);
 /* backend.h: watch_close. */
 void sqlite_store_watch_close(void *watch);
 /* backend.h: watch_next. */
-enum veer_err sqlite_store_watch_next(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx,
-				      int64_t *revision);
+VEER_MUST_CHECK enum veer_err sqlite_store_watch_next(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx,
+						      int64_t *revision);
 /* backend.h: watch_wake. */
 void sqlite_store_watch_wake(void *watch);
 
 /* backend.h: lease_grant. */
-enum veer_err sqlite_store_lease_grant(void *self, int64_t ttl_ms, int64_t *lease);
+VEER_MUST_CHECK enum veer_err sqlite_store_lease_grant(void *self, int64_t ttl_ms, int64_t *lease);
 /* backend.h: lease_renew. */
-enum veer_err sqlite_store_lease_renew(void *self, int64_t lease);
+VEER_MUST_CHECK enum veer_err sqlite_store_lease_renew(void *self, int64_t lease);
 /* backend.h: lease_revoke. */
 void sqlite_store_lease_revoke(void *self, int64_t lease);
 /* Start the thread that ends leases whose time is over. */
-enum veer_err sqlite_store_lease_start(struct sqlite_store *s);
+VEER_MUST_CHECK enum veer_err sqlite_store_lease_start(struct sqlite_store *s);
 /* Is the lease alive? state_lock is taken inside. */
 bool sqlite_store_lease_alive(struct sqlite_store *s, int64_t lease);
 

@@ -72,7 +72,7 @@ enum store_priority { STORE_NORMAL, STORE_URGENT };
  * Errors: VEER_EINVAL (url), VEER_EBUSY (another process has it open), VEER_ECORRUPT, VEER_EUNSUPPORTED (made by a
  * newer program), VEER_EIO, VEER_ENOMEM; the diag names the file.
  */
-enum veer_err store_open(const char *url, struct store **out, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err store_open(const char *url, struct store **out, struct veer_diag *diag);
 
 /* Close; all watches must be closed before. Sets the caller's pointer to NULL. */
 void store_close(struct store **store);
@@ -88,7 +88,7 @@ int64_t store_revision(struct store *store);
  * done so once (HISTORY_START, or HISTORY_REWIND): what two starts make of one copy is then told apart. With
  * HISTORY_RESTORE and HISTORY_COPY the store gets a new id, too: nobody may use it meanwhile. Errors: as a commit.
  */
-enum veer_err store_begin_lineage(struct store *store, enum history_cause cause);
+VEER_MUST_CHECK enum veer_err store_begin_lineage(struct store *store, enum history_cause cause);
 /* All lineages, the present one last; there is always one. A copy. */
 void store_ancestry(struct store *store, struct history_ancestry *out);
 /* The id of the present one, into `out`, which is returned. */
@@ -100,13 +100,13 @@ const char *store_lineage(struct store *store, char out[HISTORY_ID_SIZE]);
  */
 bool store_is_unsettled(struct store *store);
 /* Errors: as a commit. */
-enum veer_err store_settle(struct store *store);
+VEER_MUST_CHECK enum veer_err store_settle(struct store *store);
 
 /*
  * Write everything, at one revision, into the file `path`, which must be empty or not there; writers go on meanwhile.
  * store_restore() reads it. Errors: VEER_ESPACE, VEER_EIO, VEER_ENOMEM; what was written is to be removed then.
  */
-enum veer_err store_backup(struct store *store, const char *path);
+VEER_MUST_CHECK enum veer_err store_backup(struct store *store, const char *path);
 
 /*
  * Is what is on disk another revision or lineage than this process has brought it to, or not the file that it has open?
@@ -140,8 +140,8 @@ void store_health(const struct store *store, struct store_health *out);
 enum veer_err store_probe(struct store *store);
 
 /* The object, copied into `arena`. Errors: VEER_ENOTFOUND, VEER_ENOMEM, VEER_EIO. */
-enum veer_err store_get(struct store *store, enum model_kind kind, const char *key, struct arena *arena,
-			struct store_object *out);
+VEER_MUST_CHECK enum veer_err store_get(struct store *store, enum model_kind kind, const char *key, struct arena *arena,
+					struct store_object *out);
 
 /* Called for each object, in order of keys (bytewise); what it points to dies with the call. False stops. */
 typedef bool store_object_fn(void *ctx, const struct store_object *object);
@@ -151,12 +151,12 @@ typedef bool store_object_fn(void *ctx, const struct store_object *object);
  * All at one revision, which goes to `*revision` (may be NULL). `fn` must not call the store.
  * Errors: VEER_EIO; an early stop by `fn` is VEER_OK.
  */
-enum veer_err store_list(struct store *store, enum model_kind kind, const char *prefix, const char *after,
-			 store_object_fn *fn, void *ctx, int64_t *revision);
+VEER_MUST_CHECK enum veer_err store_list(struct store *store, enum model_kind kind, const char *prefix,
+					 const char *after, store_object_fn *fn, void *ctx, int64_t *revision);
 
 /* Everything of these kinds, kind by kind, each in order of keys; all at one revision. Same rules as store_list(). */
-enum veer_err store_snapshot(struct store *store, struct model_kinds kinds, store_object_fn *fn, void *ctx,
-			     int64_t *revision);
+VEER_MUST_CHECK enum veer_err store_snapshot(struct store *store, struct model_kinds kinds, store_object_fn *fn,
+					     void *ctx, int64_t *revision);
 
 /*
  * Apply `count` (1..STORE_COMMIT_OPS_MAX) operations as one transaction; VEER_OK only once it is durable.
@@ -166,14 +166,14 @@ enum veer_err store_snapshot(struct store *store, struct model_kinds kinds, stor
  * written the same objects since. Errors: VEER_ECONFLICT, VEER_ERANGE (too many, too large), VEER_ESPACE,
  * VEER_ENOTFOUND (lease is gone), VEER_ESTALE (store_is_rewound()), VEER_EIO.
  */
-enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count, enum store_priority priority,
-			   int64_t *revision, size_t *failed);
+VEER_MUST_CHECK enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count,
+					   enum store_priority priority, int64_t *revision, size_t *failed);
 
 /*
  * Watch all kinds for what is committed after `since`. Errors: VEER_ESTALE (the history does not reach back so far, or
  * `since` lies ahead: list again, then watch), VEER_ENOMEM. Caller closes.
  */
-enum veer_err store_watch_open(struct store *store, int64_t since, struct store_watch **out);
+VEER_MUST_CHECK enum veer_err store_watch_open(struct store *store, int64_t since, struct store_watch **out);
 void store_watch_close(struct store_watch **watch);
 
 /*
@@ -182,8 +182,8 @@ void store_watch_close(struct store_watch **watch);
  * VEER_ETIMEOUT (nothing came), VEER_ECLOSED (woken by store_watch_wake), VEER_ESTALE (fell behind compaction),
  * VEER_EIO.
  */
-enum veer_err store_watch_next(struct store_watch *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx,
-			       int64_t *revision);
+VEER_MUST_CHECK enum veer_err store_watch_next(struct store_watch *watch, int64_t timeout_ms, store_object_fn *fn,
+					       void *ctx, int64_t *revision);
 
 /* From any thread: make the current or next store_watch_next() return VEER_ECLOSED. */
 void store_watch_wake(struct store_watch *watch);
@@ -192,9 +192,9 @@ void store_watch_wake(struct store_watch *watch);
  * A lease of `ttl_ms` (100..3,600,000): keys put with it are deleted when it is not renewed in time, or when the
  * process that holds it is gone. Errors: VEER_ELIMIT (1,024 leases), VEER_ERANGE; renew: VEER_ENOTFOUND (it has ended).
  */
-enum veer_err store_lease_grant(struct store *store, int64_t ttl_ms, int64_t *lease);
+VEER_MUST_CHECK enum veer_err store_lease_grant(struct store *store, int64_t ttl_ms, int64_t *lease);
 /* From now on it lasts its `ttl_ms` again. */
-enum veer_err store_lease_renew(struct store *store, int64_t lease);
+VEER_MUST_CHECK enum veer_err store_lease_renew(struct store *store, int64_t lease);
 /* End it now and delete its keys. One that has ended is fine. */
 void store_lease_revoke(struct store *store, int64_t lease);
 
