@@ -51,9 +51,9 @@ HOMES = {
     "fstrm": ["dnsd/tap/dnstap.c"],
     "re2/": ["base/regex.cc"],
 }
-# What only some files may name: the one door for writes (the controller commits verdicts under its election), and HTTP.
+# What only some files may name: the one door for writes, and HTTP.
 RESERVED = [
-    (re.compile(r"\bstore_commit\s*\("), ["zones/store/", "api/control/change.c", "api/control/controller"],
+    (re.compile(r"\bstore_commit\s*\("), ["zones/store/", "api/control/change.c"],
      "store_commit() is for api/control/change.c: wish it from change()"),
     (re.compile(r"\bstruct\s+api_re(quest|ply)\b"), ["api/http/", "api/rest/"],
      "a request or a reply of HTTP is for api/http/ and api/rest/"),

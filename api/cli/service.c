@@ -7,18 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "base/addr.h"
+#include "api/cli/service_check.h"
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/file.h"
 #include "base/privilege.h"
-#include "base/resolvers.h"
-#include "probes/verdict/reference_address.h"
-#include "probes/verdict/target.h"
-#include "zones/model/model.h"
 
 enum { ARGV_MAX = 512, TEXTS_BYTES = 1 << 20, TABLES_BYTES = 1 << 20, PROBES_MAX = 32 };
 
@@ -55,181 +50,6 @@ enum veer_err service_find_programs(struct service *s, struct veer_diag *diag)
 		return veer_fail(diag, VEER_ENOTFOUND, "veer-api is not beside veer (%s)", s->programs);
 	(void)memcpy(s->programs + strlen(s->programs), "/../sbin", sizeof "/../sbin");
 	return VEER_OK;
-}
-
-/* What the schema cannot say; the children would refuse it too, but one by one and without the line. */
-struct checker {
-	const struct config *config;
-	struct veer_diag *diag;
-	bool with_files;   /* files that are named must be readable, too */
-	enum veer_err err; /* of the first thing that is wrong */
-};
-
-__attribute__((format(printf, 3, 4))) static void refuse(struct checker *c, const char *pointer, const char *fmt, ...)
-{
-	struct veer_diag why;
-	va_list ap;
-	if (c->err != VEER_OK)
-		return;
-	va_start(ap, fmt);
-	(void)vsnprintf(why.text, sizeof why.text, fmt, ap);
-	va_end(ap);
-	c->err = config_fail(c->config, pointer, c->diag, VEER_EINVAL, "%.400s", why.text);
-}
-
-static void check_state(struct checker *c, const char *state)
-{
-	if (state[0] != '/')
-		refuse(c, "/state", "state: must be an absolute path");
-	else if (strlen(state) + sizeof "/api.sock" > sizeof((struct sockaddr_un *)NULL)->sun_path)
-		refuse(c, "/state", "state: the path is too long for the sockets below it (at most %zu bytes)",
-		       sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/api.sock");
-}
-
-/* A file that cannot be read is the child's trouble, which must not be that of the others: only a check refuses it. */
-static void check_file(struct checker *c, const char *pointer, const char *key, const char *path)
-{
-	if (c->with_files && path != NULL && access(path, R_OK) != 0)
-		refuse(c, pointer, "%s: %.200s: %s", key, path, strerror(errno));
-}
-
-static void check_listen(struct checker *c, const char *section, const json_t *list, bool has_tls, bool is_dns)
-{
-	size_t i;
-	json_t *element;
-	json_array_foreach((json_t *)(uintptr_t)list, i, element)
-	{
-		char pointer[64];
-		struct veer_listen at;
-		struct veer_diag why = {""};
-		const char *address = json_string_value(element);
-		(void)snprintf(pointer, sizeof pointer, "/%s/listen/%zu", section, i);
-		enum veer_err err =
-			is_dns ? veer_listen_parse_dns(address, &at, &why) : veer_listen_parse_http(address, &at, &why);
-		if (err != VEER_OK)
-			refuse(c, pointer, "listen: %.300s", why.text);
-		else if (!is_dns && !has_tls && !veer_listen_is_local(&at))
-			refuse(c, pointer, "listen: \"%s\": beyond loopback only over TLS: give tls_cert and tls_key",
-			       address);
-	}
-}
-
-/* The child would refuse it, too. */
-static void check_user(struct checker *c, const char *section, const json_t *object)
-{
-	char pointer[64];
-	const struct privilege_names names = {.user = text(object, "user"), .option = "user"};
-	struct privilege_user user;
-	struct veer_diag why = {""};
-	(void)snprintf(pointer, sizeof pointer, "%s/user", section);
-	if (privilege_find(&names, &user, &why) != VEER_OK)
-		refuse(c, pointer, "%.300s", why.text);
-}
-
-static void check_resolvers(struct checker *c, const json_t *list)
-{
-	const char *texts[RESOLVERS_MAX];
-	struct resolvers resolvers;
-	struct veer_diag why = {""};
-	size_t count = json_array_size(list);
-	for (size_t i = 0; i < count && i < RESOLVERS_MAX; i++)
-		texts[i] = json_string_value(json_array_get(list, i));
-	if (resolvers_parse(texts, count, &resolvers, &why) != VEER_OK)
-		refuse(c, "/api/resolver", "resolver: %.300s", why.text);
-}
-
-static void check_api(struct checker *c, const json_t *api)
-{
-	const char *cert = text(api, "tls_cert"), *key = text(api, "tls_key");
-	if ((cert == NULL) != (key == NULL))
-		refuse(c, "/api", "api: tls_cert and tls_key go together");
-	check_file(c, "/api/tls_cert", "tls_cert", cert);
-	check_file(c, "/api/tls_key", "tls_key", key);
-	check_listen(c, "api", json_object_get(api, "listen"), cert != NULL, false);
-	check_user(c, "/api", api);
-	check_resolvers(c, json_object_get(api, "resolver"));
-}
-
-static void check_exempt(struct checker *c, const json_t *prefixes)
-{
-	for (size_t i = 0; i < json_array_size(prefixes); i++) {
-		char pointer[64];
-		struct veer_prefix prefix;
-		const char *item = json_string_value(json_array_get(prefixes, i));
-		bool is_none = json_array_size(prefixes) == 1 && strcmp(item, "none") == 0;
-		(void)snprintf(pointer, sizeof pointer, "/dnsd/rrl_exempt/%zu", i);
-		if (!is_none && veer_prefix_parse(item, &prefix) != VEER_OK)
-			refuse(c, pointer, "rrl_exempt: %.300s is not a prefix", item);
-	}
-}
-
-static void check_dnsd(struct checker *c, const json_t *dnsd)
-{
-	const json_t *files = json_object_get(dnsd, "geoip");
-	check_listen(c, "dnsd", json_object_get(dnsd, "listen"), false, true);
-	for (size_t i = 0; i < json_array_size(files); i++) {
-		char pointer[64];
-		(void)snprintf(pointer, sizeof pointer, "/dnsd/geoip/%zu", i);
-		check_file(c, pointer, "geoip", json_string_value(json_array_get(files, i)));
-	}
-	check_exempt(c, json_object_get(dnsd, "rrl_exempt"));
-	check_user(c, "/dnsd", dnsd);
-}
-
-static void check_targets(struct checker *c, size_t probe, const char *key, const char *targets, bool is_denied)
-{
-	char pointer[64];
-	struct target_rules rules;
-	struct veer_diag why = {""};
-	(void)snprintf(pointer, sizeof pointer, "/probes/%zu/%s", probe, key);
-	if (target_rules_parse(is_denied ? NULL : targets, is_denied ? targets : NULL, &rules, &why) != VEER_OK)
-		refuse(c, pointer, "%s: %.300s", key, why.text);
-}
-
-static void check_references(struct checker *c, size_t probe, const json_t *texts)
-{
-	for (size_t i = 0; i < json_array_size(texts); i++) {
-		char pointer[64];
-		struct veer_diag why = {""};
-		const char *reference = json_string_value(json_array_get(texts, i));
-		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/reference/%zu", probe, i);
-		if (reference_addresses_check(&reference, 1, &why) != VEER_OK)
-			refuse(c, pointer, "reference: %.300s", why.text);
-	}
-}
-
-static void check_probes(struct checker *c, const json_t *probes)
-{
-	for (size_t i = 0; i < json_array_size(probes); i++) {
-		char pointer[64];
-		const char *name = text(json_array_get(probes, i), "name"),
-			   *region = text(json_array_get(probes, i), "region");
-		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/name", i);
-		if (!model_is_name(name))
-			refuse(c, pointer, "name: \"%s\" is not a name (1 to 63 of a-z 0-9 -)", name);
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(text(json_array_get(probes, k), "name"), name) == 0)
-				refuse(c, pointer, "name: \"%s\" is taken by another agent", name);
-		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/region", i);
-		if (!model_is_name(region))
-			refuse(c, pointer, "region: \"%s\" is not a name (1 to 63 of a-z 0-9 -)", region);
-		check_targets(c, i, "allow_targets", text(json_array_get(probes, i), "allow_targets"), false);
-		check_targets(c, i, "deny_targets", text(json_array_get(probes, i), "deny_targets"), true);
-		check_references(c, i, json_object_get(json_array_get(probes, i), "reference"));
-		(void)snprintf(pointer, sizeof pointer, "/probes/%zu", i);
-		check_user(c, pointer, json_array_get(probes, i));
-	}
-}
-
-static enum veer_err check_service(const struct config *config, const json_t *service, bool with_files,
-				   struct veer_diag *diag)
-{
-	struct checker c = {config, diag, with_files, VEER_OK};
-	check_state(&c, text(service, "state"));
-	check_api(&c, json_object_get(service, "api"));
-	check_dnsd(&c, json_object_get(service, "dnsd"));
-	check_probes(&c, json_object_get(service, "probes"));
-	return c.err;
 }
 
 /* A program that is not there, or does not answer, is its own trouble: the supervisor says so, the others go on. */
@@ -273,7 +93,7 @@ enum veer_err service_load(const char *path, bool with_files, struct service *ou
 	if (err == VEER_OK)
 		err = read_service(config, out, with_files, diag);
 	if (err == VEER_OK)
-		err = check_service(config, out->config, with_files, diag);
+		err = service_check(config, out->config, with_files, diag);
 	config_free(&config);
 	const char *state = text(out->config, "state");
 	if (err == VEER_OK) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The controller: a thread of its own that takes in reports and the model, runs the verdict engine, and hands
- * transitions to a second thread that commits them. It holds no HTTP connection and no handle of the store; two queues
- * join it with both. Each commit carries a condition on the election, so that a deposed controller writes nothing (S4).
+ * The controller, of three threads. The engine's (controller_engine.h) takes in reports and the model, runs the verdict
+ * engine, and hands transitions to the committer's (controller_committer.h), which waits for the store. The chores'
+ * (controller_chores.h) does what is due besides. Each has a struct of its own; queues join them. All that they commit
+ * has the election (election.h) as its condition, so that a deposed controller writes nothing (S4). After a pause it
+ * campaigns again, and when it has won it reads what the other one has left before it acts.
  *
  * Threads: the functions below may be called from any thread.
  */
@@ -36,6 +38,7 @@ struct controller_config {
 	struct feed *feed;   /* where doubts go; NULL: nowhere */
 	struct trail *trail; /* where the times of commits go; NULL: nowhere */
 	size_t history;      /* transitions kept; 0: 10,000 */
+	int64_t campaign_ms; /* from being deposed to the first campaign; 0: 5,000. Soon again it is twice as long */
 };
 
 /*
@@ -107,7 +110,7 @@ struct controller_stats {
 	uint64_t confirms; /* sent */
 	uint64_t pushes;   /* taken in */
 	int64_t election;
-	bool is_acting; /* no other one was elected since */
+	bool is_acting; /* no other one was elected since, and what others have left has been read */
 };
 /* From any thread; the numbers need not be of the same moment. */
 void controller_stats_read(struct controller *controller, struct controller_stats *out);

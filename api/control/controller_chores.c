@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What the acting controller does besides deciding, in a thread of its own so that no verdict ever waits for it: ends
- * overrides whose time is over, drains and releases for maintenance windows, deletes old transitions. All of it by
- * commits of a few operations, each with the election as a condition, and all of it judged anew from what is stored: a
- * commit that fails is simply due again. This file is the thread; what a turn does is in controller_chores_*.c and
- * controller_history.c.
- */
+/* The chores' thread; what a turn does is in controller_chores_*.c. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "api/control/controller_chores_impl.h"
 
-enum { TICK_MS = 200, ARENA_BYTES = 256 << 20 };
+enum { TICK_MS = 200, ARENA_BYTES = 256 << 20, INBOX_MAX = 4096 };
 
-static void take_turn(struct controller *c, int64_t now_ns, int64_t *due_ns)
+static void take_turn(struct controller_chores *chores, int64_t now_ns, int64_t *due_ns)
 {
-	struct chores_turn t = {.c = c, .arena = arena_new(ARENA_BYTES), .now_ns = now_ns, .due_ns = INT64_MAX};
+	struct chores_turn t = {.chores = chores,
+				.term = chores->term,
+				.arena = arena_new(ARENA_BYTES),
+				.now_ns = now_ns,
+				.due_ns = INT64_MAX};
 	t.blocks = t.arena != NULL ? arena_calloc(t.arena, CHORE_BLOCKS_MAX, sizeof *t.blocks) : NULL;
 	t.failed = t.blocks == NULL;
 	if (!t.failed)
@@ -26,86 +23,122 @@ static void take_turn(struct controller *c, int64_t now_ns, int64_t *due_ns)
 	if (!t.failed && !t.has_written)
 		chores_maintain(&t);
 	if (t.failed)
-		log_error(c->config.log, "memory is out: overrides and maintenance windows are late");
+		log_error(chores->config->log, "memory is out: overrides and maintenance windows are late");
 	*due_ns = t.failed || t.has_written ? now_ns : t.due_ns;
 	arena_free(&t.arena);
 }
 
-/* False when closing. */
-static bool wait_a_while(struct controller *c)
+/* Take in what was stored meanwhile, until something has changed or a tick has passed. False when closing. */
+static bool wait_a_while(struct controller_chores *chores)
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += TICK_MS * 1000000L;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
+	const struct veer_clock *clock = veer_clock_system(); /* the queue's, whatever the configured one says */
+	const int64_t until_ms = veer_clock_monotonic_ms(clock) + TICK_MS;
+	for (;;) {
+		void *item = NULL;
+		int64_t left_ms = until_ms - veer_clock_monotonic_ms(clock);
+		enum veer_err err = queue_pop(chores->inbox, left_ms > 0 ? left_ms : 0, &item);
+		if (err != VEER_OK || item == chores)
+			return err != VEER_ECLOSED;
+		chores_history_take(&chores->history, item);
 	}
-	(void)pthread_mutex_lock(&c->chores.lock);
-	if (!c->chores.is_closing)
-		(void)pthread_cond_timedwait(&c->chores.wake, &c->chores.lock, &until);
-	bool goes_on = !c->chores.is_closing;
-	(void)pthread_mutex_unlock(&c->chores.lock);
-	return goes_on;
+}
+
+/* Is this controller elected, and has what the others left been read? A new term begins with that. */
+static bool is_elected(struct controller_chores *chores)
+{
+	struct election_term term;
+	if (!election_read(chores->election, &term))
+		return false;
+	bool is_new = term.revision != chores->term.revision;
+	if (is_new && !directory_wait(chores->config->directory, term.revision, CHORES_WAIT_MS))
+		return false;
+	chores->term = term;
+	if (is_new)
+		atomic_store(&chores->is_dirty, true);
+	if (atomic_exchange(&chores->has_missed_stored, false) || is_new)
+		chores_history_load(chores);
+	return true;
 }
 
 static void *chores_main(void *ctx)
 {
-	struct controller *c = ctx;
+	struct controller_chores *chores = ctx;
 	int64_t due_ns = 0, before_ns = 0;
-	while (wait_a_while(c)) {
-		if (c->is_deposed)
+	while (wait_a_while(chores)) {
+		if (!is_elected(chores))
 			continue;
-		bool is_dirty = atomic_exchange(&c->chores.is_dirty, false);
-		int64_t now_ns = veer_clock_wall_ns(c->config.clock);
+		bool is_dirty = atomic_exchange(&chores->is_dirty, false);
+		int64_t now_ns = veer_clock_wall_ns(chores->config->clock);
 		/* Nothing has changed, nothing is due, and nobody has set the clock back. */
 		if (is_dirty || now_ns >= due_ns || now_ns < before_ns)
-			take_turn(c, now_ns, &due_ns);
+			take_turn(chores, now_ns, &due_ns);
 		before_ns = now_ns;
-		controller_history_prune(c);
+		chores_history_prune(chores);
 	}
 	return NULL;
 }
 
-void controller_chores_changed(struct controller *c)
+void chores_refused(struct controller_chores *chores, const struct election_term *term, enum veer_err err)
 {
-	atomic_store(&c->chores.is_dirty, true);
-	(void)pthread_mutex_lock(&c->chores.lock);
-	(void)pthread_cond_signal(&c->chores.wake);
-	(void)pthread_mutex_unlock(&c->chores.lock);
+	if (err == VEER_ECONFLICT)
+		election_verify(chores->election, term);
 }
 
-bool controller_chores_start(struct controller *c)
+void controller_chores_changed(struct controller_chores *chores)
 {
-	atomic_store(&c->chores.is_dirty, true);
-	c->chores.has_thread = pthread_create(&c->chores.thread, NULL, chores_main, c) == 0;
-	return c->chores.has_thread;
+	if (atomic_exchange(&chores->is_dirty, true))
+		return; /* it was told already */
+	if (queue_push(chores->inbox, chores) != VEER_OK)
+		log_debug(chores->config->log, "the chores' inbox is full or closed: the next tick looks");
 }
 
-void controller_chores_init(struct controller *c)
+void controller_chores_stored(struct controller_chores *chores, const struct commit_job *job)
 {
-	pthread_condattr_t monotonic;
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&c->chores.wake, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
-	(void)pthread_mutex_init(&c->chores.lock, NULL);
+	struct chores_stored *stored = chores_stored_of(job);
+	if (stored != NULL && queue_push(chores->inbox, stored) == VEER_OK)
+		return;
+	if (job->verdict_count > 0)
+		atomic_store(&chores->has_missed_stored, true);
+	free(stored);
 }
 
-void controller_chores_stop(struct controller *c)
+bool controller_chores_init(struct controller_chores *chores, const struct controller_config *config,
+			    struct election *election)
 {
-	(void)pthread_mutex_lock(&c->chores.lock);
-	c->chores.is_closing = true;
-	(void)pthread_cond_signal(&c->chores.wake);
-	(void)pthread_mutex_unlock(&c->chores.lock);
-	if (c->chores.has_thread)
-		(void)pthread_join(c->chores.thread, NULL);
-	c->chores.has_thread = false;
+	chores->config = config;
+	chores->election = election;
+	chores->history.limit = config->history > 0 ? config->history : HISTORY_LIMIT;
+	(void)election_read(election, &chores->term);
+	(void)pthread_mutex_init(&chores->lock, NULL);
+	chores->inbox = queue_new(INBOX_MAX);
+	if (chores->inbox != NULL)
+		chores_history_load(chores);
+	return chores->inbox != NULL;
 }
 
-void controller_chores_deinit(struct controller *c)
+bool controller_chores_start(struct controller_chores *chores)
 {
-	(void)pthread_cond_destroy(&c->chores.wake);
-	(void)pthread_mutex_destroy(&c->chores.lock);
-	free(c->chores.keys);
+	controller_chores_changed(chores); /* the first turn is at once */
+	chores->has_thread = pthread_create(&chores->thread, NULL, chores_main, chores) == 0;
+	return chores->has_thread;
+}
+
+void controller_chores_stop(struct controller_chores *chores)
+{
+	if (chores->inbox != NULL)
+		queue_close(chores->inbox);
+	if (chores->has_thread)
+		(void)pthread_join(chores->thread, NULL);
+	chores->has_thread = false;
+}
+
+void controller_chores_deinit(struct controller_chores *chores)
+{
+	void *item;
+	while (chores->inbox != NULL && queue_pop(chores->inbox, 0, &item) == VEER_OK)
+		if (item != chores)
+			free(item);
+	queue_free(&chores->inbox, NULL);
+	(void)pthread_mutex_destroy(&chores->lock);
+	free(chores->history.keys);
 }

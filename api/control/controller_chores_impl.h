@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One turn of the chores; private to api/controller_chores*.c. Everything here belongs to the chores' thread and lives
- * in the turn's arena.
+ * The chores' thread from inside, and one turn of it. What a turn has lives in its arena.
  */
 #ifndef VEER_API_CONTROL_CONTROLLER_CHORES_IMPL_H
 #define VEER_API_CONTROL_CONTROLLER_CHORES_IMPL_H
 
-#include "api/control/controller_impl.h"
+#include "api/control/controller_chores.h"
 #include "api/control/overrides.h"
 #include "api/control/window_preview.h"
 
 enum {
 	CHORES_SOURCE_SIZE = 128, /* "maintenance/NAME" */
 	CHORES_WAIT_MS = 2000,    /* until the directory has what was committed */
+	HISTORY_LIMIT = 10000,    /* transitions kept, unless configured otherwise */
 };
 
 /* A stored override as far as it matters here. */
@@ -30,7 +30,8 @@ struct chores_window {
 
 /* Everything read at one revision. */
 struct chores_turn {
-	struct controller *c;
+	struct controller_chores *chores;
+	struct election_term term;
 	struct arena *arena;
 	int64_t now_ns;
 	int64_t due_ns;                    /* when something is due again, though nothing changes */
@@ -54,6 +55,26 @@ struct chores_texts {
 	char created[VEER_RFC3339_SIZE];
 	char expires[VEER_RFC3339_SIZE];
 };
+
+/* Transitions that were stored by one commit, on their way through the inbox; freed by who takes them. */
+struct chores_stored {
+	size_t count;
+	char ids[CONTROLLER_BATCH][TRAIL_ID_SIZE];
+};
+
+/* controller_chores.c */
+/* A commit in this term was refused: perhaps the term is over. */
+void chores_refused(struct controller_chores *chores, const struct election_term *term, enum veer_err err);
+
+/* controller_chores_history.c */
+/* What the job has stored, NULL when that is nothing, or memory is out. Any thread's. */
+struct chores_stored *chores_stored_of(const struct commit_job *job);
+/* Add it, and free it. */
+void chores_history_take(struct controller_history *history, struct chores_stored *stored);
+/* Read anew which transitions are stored. */
+void chores_history_load(struct controller_chores *chores);
+/* Delete some of the oldest when there are too many. */
+void chores_history_prune(struct controller_chores *chores);
 
 /* controller_chores_read.c */
 /* Read all that is needed; pools only if there is anything that concerns some. Sets `failed` when memory is out. */

@@ -2,26 +2,23 @@
 /* Ending overrides: those whose time, window or endpoint is gone. */
 #include <string.h>
 
+#include "api/control/change.h"
 #include "api/control/controller_chores_impl.h"
 
 enum { DELETE_AT_ONCE = 80 };
-
-static struct store_op election_op(const struct controller *c)
-{
-	return (struct store_op){
-		.op = STORE_CHECK, .kind = MODEL_KIND_META, .key = "election", .expect = c->election_revision};
-}
 
 /* Commit and wait until what is read next has it. */
 static bool commit(struct chores_turn *t, const struct store_op *ops, size_t count)
 {
 	int64_t revision;
-	enum veer_err err = store_commit(t->c->config.store, ops, count, STORE_URGENT, &revision, NULL);
+	enum veer_err err = change_commit(t->chores->config->store, ops, count, CHANGE_URGENT, &revision);
 	t->has_written = true;
 	if (err == VEER_OK)
-		(void)directory_wait(t->c->config.directory, revision, CHORES_WAIT_MS);
+		(void)directory_wait(t->chores->config->directory, revision, CHORES_WAIT_MS);
 	else
-		log_warn(t->c->config.log, "overrides could not be ended, yet", LOG_STR("why", veer_err_text(err)));
+		log_warn(t->chores->config->log, "overrides could not be ended, yet",
+			 LOG_STR("why", veer_err_text(err)));
+	chores_refused(t->chores, &t->term, err);
 	return err == VEER_OK;
 }
 
@@ -51,7 +48,7 @@ static const char *why_over(const struct chores_turn *t, const struct chores_ove
 static bool may_stay_out(struct chores_turn *t, const struct chores_window *w, const char *key)
 {
 	struct safety_loss loss;
-	struct directory *directory = t->c->config.directory;
+	struct directory *directory = t->chores->config->directory;
 	directory_read_begin(directory);
 	enum veer_err err = overrides_judge(directory, &key, 1, w->model.force, w->model.force_count, t->arena, &loss);
 	directory_read_end(directory);
@@ -92,7 +89,7 @@ static struct store_op end_op(struct chores_turn *t, const struct chores_overrid
 
 void chores_end_overrides(struct chores_turn *t)
 {
-	struct store_op ops[1 + DELETE_AT_ONCE] = {election_op(t->c)};
+	struct store_op ops[1 + DELETE_AT_ONCE] = {election_condition(&t->term)};
 	size_t count = 1;
 	for (size_t i = 0; i < t->override_count && count < 1 + DELETE_AT_ONCE && !t->failed; i++)
 		if (why_over(t, &t->overrides[i]) != NULL)
@@ -102,7 +99,7 @@ void chores_end_overrides(struct chores_turn *t)
 	for (size_t i = 1; i < count; i++) {
 		const struct chores_override *k = chores_override_of(t, ops[i].key);
 		const char *what = ops[i].op == STORE_DEL ? "override ended" : "override taken over by maintenance";
-		log_notice(t->c->config.log, what, LOG_STR("endpoint", k->key),
+		log_notice(t->chores->config->log, what, LOG_STR("endpoint", k->key),
 			   LOG_STR("action", model_override_text(k->model.action)), LOG_STR("why", why_over(t, k)));
 	}
 }

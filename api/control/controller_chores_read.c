@@ -6,10 +6,12 @@
 
 #include "api/control/controller_chores_impl.h"
 
-static void log_unusable(struct controller *c, const struct directory_entry *entry, const struct veer_diag *diag)
+static void log_unusable(const struct controller_chores *chores, const struct directory_entry *entry,
+			 const struct veer_diag *diag)
 {
-	log_error(c->config.log, "an object in the store is unusable", LOG_STR("kind", model_kind_text(entry->kind)),
-		  LOG_STR("key", entry->key), LOG_STR("why", diag->text));
+	log_error(chores->config->log, "an object in the store is unusable",
+		  LOG_STR("kind", model_kind_text(entry->kind)), LOG_STR("key", entry->key),
+		  LOG_STR("why", diag->text));
 }
 
 static bool read_override(void *ctx, const struct directory_entry *entry)
@@ -23,7 +25,7 @@ static bool read_override(void *ctx, const struct directory_entry *entry)
 		return false;
 	known->revision = entry->revision;
 	if (model_override_parse(entry->object, t->arena, &known->model, &diag) != VEER_OK) {
-		log_unusable(t->c, entry, &diag);
+		log_unusable(t->chores, entry, &diag);
 		return true;
 	}
 	if (known->model.expires_ns > t->now_ns && known->model.expires_ns < t->due_ns)
@@ -39,7 +41,7 @@ static bool read_window(void *ctx, const struct directory_entry *entry)
 	struct chores_window *w = &t->windows[t->window_count];
 	int64_t starts_ns = INT64_MAX;
 	if (model_maintenance_parse(entry->object, t->arena, &w->model, &diag) != VEER_OK) {
-		log_unusable(t->c, entry, &diag);
+		log_unusable(t->chores, entry, &diag);
 		return true;
 	}
 	t->window_count++;
@@ -83,7 +85,7 @@ static size_t count_of(struct directory *d, enum model_kind kind)
 
 void chores_read(struct chores_turn *t)
 {
-	struct directory *d = t->c->config.directory;
+	struct directory *d = t->chores->config->directory;
 	directory_read_begin(d);
 	size_t windows = count_of(d, MODEL_KIND_MAINTENANCE), pools = count_of(d, MODEL_KIND_POOL);
 	size_t overrides = count_of(d, MODEL_KIND_OVERRIDE);

@@ -25,7 +25,7 @@ struct override_wish chores_wish_of(const struct chores_turn *t, const struct ch
 				      .force = w->model.force,
 				      .force_count = w->model.force_count,
 				      .expect = STORE_ABSENT, /* what somebody says meanwhile stands */
-				      .election_revision = t->c->election_revision};
+				      .election_revision = t->term.revision};
 }
 
 static void add_block(struct chores_turn *t, const struct chores_window *w, const struct model_pool *pool)
@@ -49,20 +49,22 @@ static void drain(struct chores_turn *t, const struct chores_window *w, const st
 	for (size_t done = 0; done < count; done += OVERRIDES_AT_ONCE) {
 		wish.endpoints = keys + done;
 		wish.count = count - done < OVERRIDES_AT_ONCE ? count - done : OVERRIDES_AT_ONCE;
-		enum veer_err err = overrides_put(t->c->config.store, t->c->config.directory, &wish, t->arena,
-						  &revision, &loss, &diag);
+		enum veer_err err = overrides_put(t->chores->config->store, t->chores->config->directory, &wish,
+						  t->arena, &revision, &loss, &diag);
 		t->has_written = true;
 		if (err == VEER_OK) {
-			(void)directory_wait(t->c->config.directory, revision, CHORES_WAIT_MS);
-			log_notice(t->c->config.log, "drained for maintenance", LOG_STR("maintenance", w->model.name),
-				   LOG_STR("pool", pool->name), LOG_INT("endpoints", (int64_t)wish.count));
+			(void)directory_wait(t->chores->config->directory, revision, CHORES_WAIT_MS);
+			log_notice(t->chores->config->log, "drained for maintenance",
+				   LOG_STR("maintenance", w->model.name), LOG_STR("pool", pool->name),
+				   LOG_INT("endpoints", (int64_t)wish.count));
 			continue;
 		}
 		if (err == VEER_EBUSY)
 			add_block(t, w, pool);
 		else
-			log_warn(t->c->config.log, "cannot drain for maintenance, yet",
+			log_warn(t->chores->config->log, "cannot drain for maintenance, yet",
 				 LOG_STR("maintenance", w->model.name), LOG_STR("why", veer_err_text(err)));
+		chores_refused(t->chores, &t->term, err);
 		return;
 	}
 }
@@ -71,7 +73,7 @@ static void drain(struct chores_turn *t, const struct chores_window *w, const st
 static bool may_drain(struct chores_turn *t, const struct chores_window *w, const char *const *keys, size_t count)
 {
 	struct safety_loss loss;
-	struct directory *directory = t->c->config.directory;
+	struct directory *directory = t->chores->config->directory;
 	directory_read_begin(directory);
 	enum veer_err err =
 		overrides_judge(directory, keys, count, w->model.force, w->model.force_count, t->arena, &loss);
@@ -104,14 +106,14 @@ static void maintain_pool(struct chores_turn *t, const struct chores_window *w, 
 /* Say what is blocked now, and log what was not before. */
 static void publish_blocks(struct chores_turn *t)
 {
-	struct chores *chores = &t->c->chores;
+	struct controller_chores *chores = t->chores;
 	(void)pthread_mutex_lock(&chores->lock);
 	for (size_t i = 0; i < t->block_count; i++) {
 		bool is_known = false;
 		for (size_t j = 0; j < chores->block_count && !is_known; j++)
 			is_known = memcmp(&chores->blocks[j], &t->blocks[i], sizeof t->blocks[i]) == 0;
 		if (!is_known)
-			log_warn(t->c->config.log, "maintenance would leave nothing to answer with: not drained",
+			log_warn(t->chores->config->log, "maintenance would leave nothing to answer with: not drained",
 				 LOG_STR("maintenance", t->blocks[i].maintenance), LOG_STR("pool", t->blocks[i].pool));
 	}
 	memcpy(chores->blocks, t->blocks, t->block_count * sizeof t->blocks[0]);
@@ -125,16 +127,4 @@ void chores_maintain(struct chores_turn *t)
 		for (size_t p = 0; t->windows[i].is_on && p < t->pool_count && !t->failed; p++)
 			maintain_pool(t, &t->windows[i], &t->pools[p]);
 	publish_blocks(t);
-}
-
-json_t *controller_blocked(struct controller *c)
-{
-	json_t *list = json_array();
-	(void)pthread_mutex_lock(&c->chores.lock);
-	for (size_t i = 0; i < c->chores.block_count; i++)
-		(void)json_array_append_new(list,
-					    json_pack("{s:s, s:s}", "maintenance", c->chores.blocks[i].maintenance,
-						      "pool", c->chores.blocks[i].pool));
-	(void)pthread_mutex_unlock(&c->chores.lock);
-	return list;
 }

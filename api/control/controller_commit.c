@@ -5,22 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/control/controller_impl.h"
+#include "api/control/controller_chores.h"
+#include "api/control/controller_engine.h"
 #include "zones/model/eligible.h"
 
 enum { JOB_ARENA_BYTES = 16 << 20 };
 
-static struct commit_job *job_new(struct controller *c)
+struct commit_job *controller_job_new(const struct controller_engine *engine)
 {
 	struct commit_job *job = calloc(1, sizeof *job);
 	if (job == NULL || (job->arena = arena_new(JOB_ARENA_BYTES)) == NULL) {
 		free(job);
 		return NULL;
 	}
-	job->ops[job->op_count++] = (struct store_op){.op = STORE_CHECK,
-						      .kind = MODEL_KIND_META,
-						      .key = CONTROLLER_ELECTION_KEY,
-						      .expect = c->election_revision};
+	job->term = engine->term;
+	job->ops[job->op_count++] = election_condition(&job->term);
 	return job;
 }
 
@@ -65,67 +64,68 @@ static json_t *votes_json(const struct verdict_transition *t)
 	return votes;
 }
 
-static json_t *verdict_json(struct controller *c, const struct verdict_transition *t)
+static json_t *verdict_json(struct controller_engine *engine, const struct verdict_transition *t)
 {
 	char at[VEER_RFC3339_SIZE], decided_by[CONTROLLER_DECIDED_SIZE];
-	veer_rfc3339(veer_clock_wall_ns(c->config.clock), at);
-	const char *boot = c->boot_id;
+	veer_rfc3339(veer_clock_wall_ns(engine->config->clock), at);
+	const char *boot = engine->boot_id;
 	json_t *verdict =
 		json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:o}", "endpoint", t->endpoint, "state",
-			  model_state_text(t->to), "since_revision", (json_int_t)c->model.revision, "election",
-			  (json_int_t)c->election, "at", at, "check", t->check != NULL ? t->check : "", "reason",
-			  probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
-	if (verdict != NULL && controller_decided_by(c, t->endpoint, decided_by))
+			  model_state_text(t->to), "since_revision", (json_int_t)engine->model.revision, "election",
+			  (json_int_t)engine->term.number, "at", at, "check", t->check != NULL ? t->check : "",
+			  "reason", probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
+	if (verdict != NULL && controller_decided_by(engine, t->endpoint, decided_by))
 		(void)json_object_set_new(verdict, "decided_by", json_string(decided_by));
 	/* How old it is, for a process after this one, whose clock only goes on if the kernel is the same. */
 	if (verdict != NULL && boot[0] != '\0') {
 		(void)json_object_set_new(verdict, "boot", json_string(boot));
-		(void)json_object_set_new(verdict, "monotonic_ms", json_integer(controller_now_ms(c)));
+		(void)json_object_set_new(verdict, "monotonic_ms", json_integer(controller_now_ms(engine)));
 	}
 	return verdict;
 }
 
 /* The engine's word on the endpoint: unknown also when it does not know it. */
-static enum model_state committed_state(struct controller *c, const char *endpoint)
+static enum model_state committed_state(struct controller_engine *engine, const char *endpoint)
 {
 	struct verdict_endpoint_status status;
-	uint32_t index = verdict_endpoint_index(c->engine, endpoint);
-	return verdict_endpoint_at(c->engine, index, controller_now_ms(c), &status) ? status.state
-										    : MODEL_STATE_UNKNOWN;
+	uint32_t index = verdict_endpoint_index(engine->verdicts, endpoint);
+	return verdict_endpoint_at(engine->verdicts, index, controller_now_ms(engine), &status) ? status.state
+												: MODEL_STATE_UNKNOWN;
 }
 
 /* The verdict on an endpoint once the job is committed. */
-static enum model_state state_after(struct controller *c, const struct commit_job *job, const char *endpoint)
+static enum model_state state_after(struct controller_engine *engine, const struct commit_job *job,
+				    const char *endpoint)
 {
 	for (size_t i = 0; i < job->verdict_count; i++)
 		if (strcmp(job->verdicts[i].endpoint, endpoint) == 0)
 			return job->verdicts[i].state;
-	return committed_state(c, endpoint);
+	return committed_state(engine, endpoint);
 }
 
-static bool is_site_in(const struct controller *c, const char *name)
+static bool is_site_in(const struct controller_engine *engine, const char *name)
 {
-	size_t i = controller_site_index(&c->model, name);
-	return i == SIZE_MAX || c->model.sites[i].is_in;
+	size_t i = controller_site_index(&engine->model, name);
+	return i == SIZE_MAX || engine->model.sites[i].is_in;
 }
 
-static bool is_eligible_after(struct controller *c, const struct commit_job *job, const char *pool,
+static bool is_eligible_after(struct controller_engine *engine, const struct commit_job *job, const char *pool,
 			      const struct model_endpoint *endpoint)
 {
 	char key[MODEL_ENDPOINT_KEY_MAX + 1];
 	(void)snprintf(key, sizeof key, "%s/%s", pool, endpoint->name);
-	const struct model_standing standing = {.verdict = state_after(c, job, key),
-						.override = controller_override(c, key),
-						.is_site_in = is_site_in(c, endpoint->site)};
+	const struct model_standing standing = {.verdict = state_after(engine, job, key),
+						.override = controller_override(engine, key),
+						.is_site_in = is_site_in(engine, endpoint->site)};
 	return model_is_eligible(&standing);
 }
 
 /* The pool's eligible endpoints after the job, as a `last` object; NULL when fewer than `min_up`. */
-static json_t *last_json(struct controller *c, const struct commit_job *job, const struct model_pool *pool)
+static json_t *last_json(struct controller_engine *engine, const struct commit_job *job, const struct model_pool *pool)
 {
 	json_t *names = json_array();
 	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
-		if (is_eligible_after(c, job, pool->name, &pool->endpoints[i]))
+		if (is_eligible_after(engine, job, pool->name, &pool->endpoints[i]))
 			(void)json_array_append_new(names, json_string(pool->endpoints[i].name));
 	}
 	if (json_array_size(names) < pool->min_up) {
@@ -153,16 +153,16 @@ static bool is_full(const struct commit_job *job)
 }
 
 /* Keep the last good set of those pools whose policies may need it, where it has changed. */
-static void add_last_sets(struct controller *c, struct commit_job *job)
+static void add_last_sets(struct controller_engine *engine, struct commit_job *job)
 {
-	for (size_t i = 0; i < c->model.pool_count && !is_full(job); i++) {
-		const struct model_pool *pool = &c->model.pools[i];
-		bool is_known = c->model.keeps_last[i] && !c->model.is_excess[i];
-		json_t *value = is_known ? last_json(c, job, pool) : NULL;
+	for (size_t i = 0; i < engine->model.pool_count && !is_full(job); i++) {
+		const struct model_pool *pool = &engine->model.pools[i];
+		bool is_known = engine->model.keeps_last[i] && !engine->model.is_excess[i];
+		json_t *value = is_known ? last_json(engine, job, pool) : NULL;
 		struct compare compare = {.value = value};
 		if (value == NULL)
 			continue;
-		(void)directory_get(c->config.directory, MODEL_KIND_LAST, pool->name, compare_entry, &compare);
+		(void)directory_get(engine->config->directory, MODEL_KIND_LAST, pool->name, compare_entry, &compare);
 		if (compare.is_same)
 			json_decref(value);
 		else
@@ -170,42 +170,44 @@ static void add_last_sets(struct controller *c, struct commit_job *job)
 	}
 }
 
-static void hand_over(struct controller *c, struct commit_job *job)
+void controller_job_give(struct controller_engine *engine, struct commit_job *job)
 {
-	c->in_flight = job;
-	c->needs_tidying = c->needs_tidying || is_full(job); /* there may be more */
-	(void)pthread_mutex_lock(&c->lock);
-	c->job = job;
-	(void)pthread_cond_signal(&c->job_filled);
-	(void)pthread_mutex_unlock(&c->lock);
+	if (controller_committer_give(engine->committer, job) == VEER_OK) {
+		engine->in_flight = job;
+		return;
+	}
+	job->err = VEER_ECLOSED; /* ending */
+	for (size_t i = 0; i < job->verdict_count; i++)
+		job->verdicts[i].err = job->err;
+	controller_job_done(engine, job);
 }
 
 /* Is the endpoint's pool one that the engine has no room for? Then nothing is known of it, but what is stored. */
-static bool is_of_excess(const struct controller *c, const char *endpoint)
+static bool is_of_excess(const struct controller_engine *engine, const char *endpoint)
 {
 	char name[MODEL_NAME_MAX + 1];
 	(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(endpoint, "/"), endpoint);
-	size_t pool = controller_pool_index(&c->model, name);
-	return pool != SIZE_MAX && c->model.is_excess[pool];
+	size_t pool = controller_pool_index(&engine->model, name);
+	return pool != SIZE_MAX && engine->model.is_excess[pool];
 }
 
 /* A stored verdict or last set that says nothing, or that nothing in the model stands behind. */
-static bool is_orphan(struct controller *c, const struct directory_entry *entry)
+static bool is_orphan(struct controller_engine *engine, const struct directory_entry *entry)
 {
 	if (entry->kind == MODEL_KIND_LAST) {
-		size_t pool = controller_pool_index(&c->model, entry->key);
-		return pool == SIZE_MAX || !c->model.keeps_last[pool];
+		size_t pool = controller_pool_index(&engine->model, entry->key);
+		return pool == SIZE_MAX || !engine->model.keeps_last[pool];
 	}
-	if (is_of_excess(c, entry->key))
+	if (is_of_excess(engine, entry->key))
 		return false;
 	/* The engine never goes back to unknown: what it calls so is new, or not watched by a check that votes. */
 	const char *endpoint = json_string_value(json_object_get(entry->object, "endpoint"));
 	return endpoint == NULL || strcmp(endpoint, entry->key) != 0 ||
-	       committed_state(c, entry->key) == MODEL_STATE_UNKNOWN;
+	       committed_state(engine, entry->key) == MODEL_STATE_UNKNOWN;
 }
 
 struct orphans {
-	struct controller *c;
+	struct controller_engine *engine;
 	struct commit_job *job;
 };
 
@@ -213,10 +215,10 @@ struct orphans {
  * The verdict without the mark of what it was decided by, which is there no longer; NULL when it is, or was not marked.
  * It must go, for a check that leaves and comes back is a newcomer that has not been heard.
  */
-static json_t *unmarked(struct controller *c, const struct directory_entry *entry)
+static json_t *unmarked(struct controller_engine *engine, const struct directory_entry *entry)
 {
 	if (entry->kind != MODEL_KIND_VERDICT || json_object_get(entry->object, "decided_by") == NULL ||
-	    is_of_excess(c, entry->key) || controller_is_current(c, entry))
+	    is_of_excess(engine, entry->key) || controller_is_current(engine, entry))
 		return NULL;
 	json_t *verdict = json_deep_copy(entry->object);
 	(void)json_object_del(verdict, "decided_by");
@@ -226,27 +228,27 @@ static json_t *unmarked(struct controller *c, const struct directory_entry *entr
 static bool add_orphan(void *ctx, const struct directory_entry *entry)
 {
 	struct orphans *o = ctx;
-	bool is = is_orphan(o->c, entry);
-	json_t *verdict = is ? NULL : unmarked(o->c, entry);
+	bool is = is_orphan(o->engine, entry);
+	json_t *verdict = is ? NULL : unmarked(o->engine, entry);
 	if ((is || verdict != NULL) && !job_add(o->job, entry->kind, entry->key, verdict))
 		return false;
 	return !is_full(o->job);
 }
 
 /* Bring the store in line with the model: a job, or NULL when all is well or cannot be seen yet. */
-static struct commit_job *tidy(struct controller *c)
+static struct commit_job *tidy(struct controller_engine *engine)
 {
 	/* Without a model nothing is known of anything: that makes no orphan of it. */
-	if (c->model.plan == NULL || directory_revision(c->config.directory) < c->committed_revision)
+	if (engine->model.plan == NULL || directory_revision(engine->config->directory) < engine->committed_revision)
 		return NULL;
-	struct orphans o = {c, job_new(c)};
+	struct orphans o = {engine, controller_job_new(engine)};
 	if (o.job == NULL)
 		return NULL;
-	c->needs_tidying = false;
-	directory_list(c->config.directory, MODEL_KIND_VERDICT, NULL, add_orphan, &o);
+	engine->needs_tidying = false;
+	directory_list(engine->config->directory, MODEL_KIND_VERDICT, NULL, add_orphan, &o);
 	if (!is_full(o.job))
-		directory_list(c->config.directory, MODEL_KIND_LAST, NULL, add_orphan, &o);
-	add_last_sets(c, o.job);
+		directory_list(engine->config->directory, MODEL_KIND_LAST, NULL, add_orphan, &o);
+	add_last_sets(engine, o.job);
 	if (o.job->op_count > 1)
 		return o.job;
 	job_free(o.job);
@@ -254,7 +256,7 @@ static struct commit_job *tidy(struct controller *c)
 }
 
 /* Add one verdict with its transition to the job. False when memory is out. */
-static bool add_transition(struct controller *c, struct commit_job *job, const struct verdict_transition *t)
+static bool add_transition(struct controller_engine *engine, struct commit_job *job, const struct verdict_transition *t)
 {
 	char id[TRAIL_ID_SIZE];
 	struct commit_verdict verdict = {arena_strdup(job->arena, t->endpoint),
@@ -267,10 +269,10 @@ static bool add_transition(struct controller *c, struct commit_job *job, const s
 					 VEER_OK,
 					 0};
 	size_t before = job->op_count;
-	json_t *transition = controller_transition_json(c, t, id, &verdict.base_us);
+	json_t *transition = controller_transition_json(engine, t, id, &verdict.base_us);
 	verdict.id = arena_strdup(job->arena, id);
 	if (verdict.endpoint == NULL || verdict.check == NULL || verdict.id == NULL || transition == NULL ||
-	    !job_add(job, MODEL_KIND_VERDICT, t->endpoint, verdict_json(c, t))) {
+	    !job_add(job, MODEL_KIND_VERDICT, t->endpoint, verdict_json(engine, t))) {
 		json_decref(transition);
 		job->op_count = before;
 		return false;
@@ -283,92 +285,100 @@ static bool add_transition(struct controller *c, struct commit_job *job, const s
 	return true;
 }
 
-static bool is_held_back(const struct controller *c, const char *endpoint)
+static bool is_held_back(const struct controller_engine *engine, const char *endpoint)
 {
 	for (size_t i = 0; i < CONTROLLER_REFUSED; i++)
-		if (strcmp(c->refused[i].endpoint, endpoint) == 0)
-			return controller_now_ms(c) < c->refused[i].until_ms;
+		if (strcmp(engine->refused[i].endpoint, endpoint) == 0)
+			return controller_now_ms(engine) < engine->refused[i].until_ms;
 	return false;
 }
 
-static void hold_back(struct controller *c, const char *endpoint)
+static void hold_back(struct controller_engine *engine, const char *endpoint)
 {
 	size_t i = 0;
-	while (i < CONTROLLER_REFUSED && strcmp(c->refused[i].endpoint, endpoint) != 0)
+	while (i < CONTROLLER_REFUSED && strcmp(engine->refused[i].endpoint, endpoint) != 0)
 		i++;
 	if (i == CONTROLLER_REFUSED)
-		i = c->refused_next++ % CONTROLLER_REFUSED;
-	(void)snprintf(c->refused[i].endpoint, sizeof c->refused[i].endpoint, "%s", endpoint);
-	c->refused[i].until_ms = controller_now_ms(c) + CONTROLLER_RETRY_MS;
+		i = engine->refused_next++ % CONTROLLER_REFUSED;
+	(void)snprintf(engine->refused[i].endpoint, sizeof engine->refused[i].endpoint, "%s", endpoint);
+	engine->refused[i].until_ms = controller_now_ms(engine) + CONTROLLER_RETRY_MS;
 }
 
-void controller_propose(struct controller *c)
+void controller_propose(struct controller_engine *engine)
 {
 	struct verdict_transition t;
 	struct commit_job *job = NULL;
-	if (c->in_flight != NULL || c->is_deposed || controller_now_ms(c) < c->retry_ms)
+	if (engine->in_flight != NULL || !atomic_load(&engine->published.is_acting) || engine->needs_seed ||
+	    controller_now_ms(engine) < engine->retry_ms)
 		return;
-	while ((job == NULL || job->verdict_count < CONTROLLER_BATCH) && verdict_next(c->engine, &t)) {
-		if (is_held_back(c, t.endpoint)) {
-			verdict_commit_failed(c->engine, t.endpoint, controller_now_ms(c));
+	while ((job == NULL || job->verdict_count < CONTROLLER_BATCH) && verdict_next(engine->verdicts, &t)) {
+		if (is_held_back(engine, t.endpoint)) {
+			verdict_commit_failed(engine->verdicts, t.endpoint, controller_now_ms(engine));
 			continue;
 		}
 		if (job == NULL)
-			job = job_new(c);
-		if (job == NULL || !add_transition(c, job, &t)) {
-			verdict_commit_failed(c->engine, t.endpoint, controller_now_ms(c));
+			job = controller_job_new(engine);
+		if (job == NULL || !add_transition(engine, job, &t)) {
+			verdict_commit_failed(engine->verdicts, t.endpoint, controller_now_ms(engine));
 			break;
 		}
 	}
 	if (job != NULL)
-		add_last_sets(c, job);
-	else if (c->needs_tidying)
-		job = tidy(c);
-	if (job != NULL)
-		hand_over(c, job);
+		add_last_sets(engine, job);
+	else if (engine->needs_tidying)
+		job = tidy(engine);
+	if (job == NULL)
+		return;
+	engine->needs_tidying = engine->needs_tidying || is_full(job); /* there may be more */
+	controller_job_give(engine, job);
 }
 
-static void verdict_done(struct controller *c, const struct commit_verdict *v, int64_t committed_us)
+static void verdict_done(struct controller_engine *engine, const struct commit_verdict *v, int64_t committed_us)
 {
 	if (v->err != VEER_OK) {
-		verdict_commit_failed(c->engine, v->endpoint, controller_now_ms(c));
+		verdict_commit_failed(engine->verdicts, v->endpoint, controller_now_ms(engine));
 		if (controller_is_refused(v->err)) {
-			hold_back(c, v->endpoint);
-			log_error(c->config.log, "the store refuses a verdict", LOG_STR("endpoint", v->endpoint),
+			hold_back(engine, v->endpoint);
+			log_error(engine->config->log, "the store refuses a verdict", LOG_STR("endpoint", v->endpoint),
 				  LOG_STR("why", veer_err_text(v->err)));
 		}
 		return;
 	}
-	verdict_committed(c->engine, v->endpoint, v->state, controller_now_ms(c));
-	controller_history_add(c, v->id);
-	if (c->config.trail != NULL)
-		trail_committed(c->config.trail, v->id, v->base_us, v->revision, committed_us);
+	verdict_committed(engine->verdicts, v->endpoint, v->state, controller_now_ms(engine));
+	if (engine->config->trail != NULL)
+		trail_committed(engine->config->trail, v->id, v->base_us, v->revision, committed_us);
 	/* It may have been removed from the model on the way. */
-	c->needs_tidying = c->needs_tidying || committed_state(c, v->endpoint) == MODEL_STATE_UNKNOWN;
-	log_notice(c->config.log, "verdict", LOG_STR("endpoint", v->endpoint),
+	engine->needs_tidying = engine->needs_tidying || committed_state(engine, v->endpoint) == MODEL_STATE_UNKNOWN;
+	log_notice(engine->config->log, "verdict", LOG_STR("endpoint", v->endpoint),
 		   LOG_STR("from", model_state_text(v->from)), LOG_STR("to", model_state_text(v->state)),
 		   LOG_STR("check", v->check), LOG_STR("reason", v->reason));
-	atomic_fetch_add(&c->transitions, 1);
+	atomic_fetch_add(&engine->published.transitions, 1);
 }
 
-void controller_job_done(struct controller *c, struct commit_job *job)
+/* What follows from a transaction that has come back. */
+static void transaction_done(struct controller_engine *engine, struct commit_job *job)
 {
 	for (size_t i = 0; i < job->verdict_count; i++)
-		verdict_done(c, &job->verdicts[i], job->committed_us);
-	if (job->revision > c->committed_revision)
-		c->committed_revision = job->revision;
-	if (job->err != VEER_OK) {
-		c->needs_tidying = true;
-		/* What was refused is held back by itself, and holds up nothing else. */
-		if (!controller_is_refused(job->err) || job->verdict_count == 0)
-			c->retry_ms = controller_now_ms(c) + CONTROLLER_RETRY_MS;
-		atomic_fetch_add(&c->commits_failed, 1);
-		log_error(c->config.log, "verdicts could not be committed", LOG_STR("why", veer_err_text(job->err)));
-	}
-	if (job->err == VEER_ECONFLICT) {
-		c->is_deposed = true;
-		log_error(c->config.log, "another controller was elected: this one writes no more");
-	}
-	c->in_flight = NULL;
+		verdict_done(engine, &job->verdicts[i], job->committed_us);
+	controller_chores_stored(engine->chores, job);
+	if (job->revision > engine->committed_revision)
+		engine->committed_revision = job->revision;
+	if (job->err == VEER_OK)
+		return;
+	engine->needs_tidying = true;
+	/* What was refused is held back by itself, and holds up nothing else. */
+	if (!controller_is_refused(job->err) || job->verdict_count == 0)
+		engine->retry_ms = controller_now_ms(engine) + CONTROLLER_RETRY_MS;
+	atomic_fetch_add(&engine->published.commits_failed, 1);
+	log_error(engine->config->log, "verdicts could not be committed", LOG_STR("why", veer_err_text(job->err)));
+}
+
+void controller_job_done(struct controller_engine *engine, struct commit_job *job)
+{
+	engine->in_flight = NULL;
+	if (job->is_campaign)
+		controller_campaign_done(engine, job->err);
+	else
+		transaction_done(engine, job);
 	job_free(job);
 }

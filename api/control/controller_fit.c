@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/control/controller_impl.h"
+#include "api/control/controller_engine.h"
 
 /* What one pool is watched by, parts included; indices into the checks. */
 struct list {

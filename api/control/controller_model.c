@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/control/controller_impl.h"
+#include "api/control/controller_engine.h"
 #include "base/index.h"
 
 /* What one pass over the directory fills. Garbage in the store is left out and said, never fatal (L6). */
 struct reader {
-	struct controller *c;
+	struct controller_engine *engine;
 	struct arena *arena;
 	struct model_check *checks;
 	struct model_pool *pools;
@@ -75,8 +75,9 @@ static void take_pool(struct reader *r, const struct model_pool *pool)
 
 static void complain(struct reader *r, const struct directory_entry *entry, const struct veer_diag *diag)
 {
-	log_error(r->c->config.log, "an object in the store is unusable", LOG_STR("kind", model_kind_text(entry->kind)),
-		  LOG_STR("key", entry->key), LOG_STR("why", diag->text));
+	log_error(r->engine->config->log, "an object in the store is unusable",
+		  LOG_STR("kind", model_kind_text(entry->kind)), LOG_STR("key", entry->key),
+		  LOG_STR("why", diag->text));
 }
 
 /* An object must bear the name that it is stored under: two of one name would make the whole model unusable. */
@@ -185,7 +186,7 @@ static bool count_entry(void *ctx, const struct directory_entry *entry)
 static void *room(struct reader *r, enum model_kind kind, size_t size, size_t *count)
 {
 	*count = 0;
-	directory_list_locked(r->c->config.directory, kind, NULL, count_entry, count);
+	directory_list_locked(r->engine->config->directory, kind, NULL, count_entry, count);
 	void *memory = arena_calloc(r->arena, *count + 1, size);
 	if (memory == NULL)
 		r->failed = true;
@@ -194,7 +195,7 @@ static void *room(struct reader *r, enum model_kind kind, size_t size, size_t *c
 
 static void read_all(struct reader *r)
 {
-	struct directory *d = r->c->config.directory;
+	struct directory *d = r->engine->config->directory;
 	size_t ignored, pools;
 	directory_read_begin(d);
 	r->sites = room(r, MODEL_KIND_SITE, sizeof *r->sites, &ignored);
@@ -215,22 +216,23 @@ static void read_all(struct reader *r)
 	directory_read_end(d);
 }
 
-static void publish_assignments(struct controller *c)
+static void publish_assignments(struct controller_engine *engine)
 {
-	const struct verdict_config *config = &c->model.plan->config;
+	const struct verdict_config *config = &engine->model.plan->config;
 	for (uint32_t i = 0; i < config->agent_count; i++) {
 		struct arena *arena = arena_new(CONTROLLER_MODEL_BYTES);
 		struct assignments list;
 		char *line = NULL;
 		size_t len = 0;
 		if (config->agents[i].is_revoked) {
-			assignment_hub_remove(c->config.assignments, config->agents[i].id);
+			assignment_hub_remove(engine->config->assignments, config->agents[i].id);
 		} else if (arena == NULL ||
-			   assign_for_agent(c->model.plan, config->agents[i].id, arena, &list) != VEER_OK ||
+			   assign_for_agent(engine->model.plan, config->agents[i].id, arena, &list) != VEER_OK ||
 			   assignments_write(&list, &line, &len) != VEER_OK ||
-			   assignment_hub_set(c->config.assignments, config->agents[i].id, line, len,
+			   assignment_hub_set(engine->config->assignments, config->agents[i].id, line, len,
 					      list.item_count) != VEER_OK) {
-			log_error(c->config.log, "assignments cannot be made", LOG_STR("agent", config->agents[i].id));
+			log_error(engine->config->log, "assignments cannot be made",
+				  LOG_STR("agent", config->agents[i].id));
 		}
 		arena_free(&arena);
 	}
@@ -243,13 +245,13 @@ void controller_model_deinit(struct controller_model *model)
 }
 
 /* A revocation holds at once, whatever becomes of the rest of the model. */
-static void revoke_agents(struct controller *c, const struct reader *r)
+static void revoke_agents(struct controller_engine *engine, const struct reader *r)
 {
 	for (size_t i = 0; i < r->agent_count; i++) {
 		if (!r->agents[i].is_revoked)
 			continue;
-		(void)verdict_revoke(c->engine, r->agents[i].id, controller_now_ms(c));
-		assignment_hub_remove(c->config.assignments, r->agents[i].id);
+		(void)verdict_revoke(engine->verdicts, r->agents[i].id, controller_now_ms(engine));
+		assignment_hub_remove(engine->config->assignments, r->agents[i].id);
 	}
 }
 
@@ -265,26 +267,26 @@ static uint32_t fit_agents(struct reader *r)
 		r->agents[enrolled++] = agent;
 	}
 	if (enrolled > VERDICT_AGENTS_MAX)
-		log_error(r->c->config.log, "more agents are enrolled than can be heard: some are left out",
+		log_error(r->engine->config->log, "more agents are enrolled than can be heard: some are left out",
 			  LOG_INT("agents", (int64_t)(enrolled - VERDICT_AGENTS_MAX)));
 	return (uint32_t)(r->agent_count < VERDICT_AGENTS_MAX ? r->agent_count : VERDICT_AGENTS_MAX);
 }
 
-void controller_read_model(struct controller *c)
+bool controller_read_model(struct controller_engine *engine)
 {
-	bool is_first = c->model.plan == NULL;
-	struct reader r = {.c = c, .arena = arena_new(CONTROLLER_MODEL_BYTES), .fingerprint = INDEX_HASH_SEED};
+	struct reader r = {
+		.engine = engine, .arena = arena_new(CONTROLLER_MODEL_BYTES), .fingerprint = INDEX_HASH_SEED};
 	struct assign_plan *plan = NULL;
 	struct veer_diag diag = {"out of memory"};
 	enum veer_err err = r.arena != NULL ? VEER_OK : VEER_ENOMEM;
 	if (err == VEER_OK)
 		read_all(&r);
 	struct controller_fit fit = {r.checks, r.check_count, r.pools, r.pool_count, NULL, 0, NULL};
-	if (err == VEER_OK && (r.failed || !controller_fit(&fit, r.arena, c->config.log)))
+	if (err == VEER_OK && (r.failed || !controller_fit(&fit, r.arena, engine->config->log)))
 		err = VEER_ENOMEM;
 	/* Only what changes somebody's assignments makes new ones: a report on its way for the old ones is lost. */
-	bool is_same = !is_first && r.fingerprint == c->model.fingerprint;
-	int64_t revision = is_same ? c->model.plan->config.assignment_revision : r.revision;
+	bool is_same = engine->model.plan != NULL && r.fingerprint == engine->model.fingerprint;
+	int64_t revision = is_same ? engine->model.plan->config.assignment_revision : r.revision;
 	struct assign_input input = {.revision = revision,
 				     .checks = fit.checks,
 				     .check_count = (uint32_t)fit.check_count,
@@ -296,29 +298,31 @@ void controller_read_model(struct controller *c)
 				     .site_count = (uint32_t)r.site_count};
 	if (err == VEER_OK)
 		err = assign_plan_make(&input, r.arena, &plan, &diag);
-	revoke_agents(c, &r);
+	revoke_agents(engine, &r);
 	if (err == VEER_OK) {
 		plan->config.is_frozen = r.settings.is_frozen;
 		plan->config.is_brake_off = r.settings.is_brake_off;
 		plan->config.max_removal_percent = r.settings.max_removal_percent;
 	}
 	if (err == VEER_OK)
-		err = verdict_configure(c->engine, &plan->config, controller_now_ms(c), &diag);
+		err = verdict_configure(engine->verdicts, &plan->config, controller_now_ms(engine), &diag);
 	if (err != VEER_OK) {
-		log_error(c->config.log, "the model cannot be put in force, the one before stays",
+		log_error(engine->config->log, "the model cannot be put in force, the one before stays",
 			  LOG_STR("why", diag.text));
 		arena_free(&r.arena);
-		return;
+		return false;
 	}
-	controller_model_deinit(&c->model);
-	c->model = (struct controller_model){r.arena,       plan,         r.sites,      r.site_count,
-					     r.pools,       r.pool_count, r.keeps_last, fit.is_excess,
-					     r.fingerprint, r.revision,   r.settings};
-	controller_read_overrides(c);
-	controller_forget(c);
-	atomic_store(&c->assignment_revision, revision);
-	if (is_first)
-		controller_seed(c);
+	controller_model_deinit(&engine->model);
+	engine->model = (struct controller_model){r.arena,       plan,         r.sites,      r.site_count,
+						  r.pools,       r.pool_count, r.keeps_last, fit.is_excess,
+						  r.fingerprint, r.revision,   r.settings};
+	controller_read_overrides(engine);
+	controller_forget(engine);
+	atomic_store(&engine->published.assignment_revision, revision);
+	if (engine->needs_seed)
+		controller_seed(engine);
+	engine->needs_seed = false;
 	if (!is_same)
-		publish_assignments(c);
+		publish_assignments(engine);
+	return true;
 }

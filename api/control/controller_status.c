@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the engine knows, for people and programs. The controller's thread only copies (a tenth of the work); whoever
+ * What the engine knows, for people and programs. The engine's thread only copies (a tenth of the work); whoever
  * asked makes the JSON, so that looking at ten thousand endpoints delays no verdict.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/control/controller_impl.h"
+#include "api/control/controller_engine.h"
 #include "base/strmap.h"
 
 enum { COPY_BYTES = 256 << 20 };
@@ -53,13 +53,14 @@ static const char *copy_name(struct copier *k, const char *name)
 	return copy;
 }
 
-static void copy_endpoint(struct copier *k, struct controller *c, uint32_t i, int64_t now_ms, struct endpoint_copy *out)
+static void copy_endpoint(struct copier *k, struct controller_engine *engine, uint32_t i, int64_t now_ms,
+			  struct endpoint_copy *out)
 {
-	if (!verdict_endpoint_at(c->engine, i, now_ms, &out->status))
+	if (!verdict_endpoint_at(engine->verdicts, i, now_ms, &out->status))
 		return;
-	out->vote_count = verdict_votes(c->engine, i, now_ms, k->votes, VERDICT_VOTES_MAX);
-	const struct episode *e = controller_episode(c, out->status.endpoint);
-	out->override = controller_override(c, out->status.endpoint);
+	out->vote_count = verdict_votes(engine->verdicts, i, now_ms, k->votes, VERDICT_VOTES_MAX);
+	const struct episode *e = controller_episode(engine, out->status.endpoint);
+	out->override = controller_override(engine, out->status.endpoint);
 	out->doubted_ms = !out->status.is_doubted ? -1 : e == NULL ? 0 : now_ms - e->reported_us / 1000;
 	out->status.endpoint = arena_strdup(k->arena, out->status.endpoint);
 	out->status.check = out->status.check != NULL ? copy_name(k, out->status.check) : NULL;
@@ -77,10 +78,10 @@ static void copy_endpoint(struct copier *k, struct controller *c, uint32_t i, in
 	}
 }
 
-static void copy_agent(struct copier *k, struct controller *c, uint32_t i, int64_t now_ms,
+static void copy_agent(struct copier *k, struct controller_engine *engine, uint32_t i, int64_t now_ms,
 		       struct verdict_agent_status *out)
 {
-	if (!verdict_agent_at(c->engine, i, now_ms, out))
+	if (!verdict_agent_at(engine->verdicts, i, now_ms, out))
 		return;
 	out->id = copy_name(k, out->id);
 	out->region = copy_name(k, out->region);
@@ -88,29 +89,29 @@ static void copy_agent(struct copier *k, struct controller *c, uint32_t i, int64
 }
 
 /* What was pushed for the endpoint, a check each. */
-static void copy_pushes(struct copier *k, struct controller *c, struct endpoint_copy *out)
+static void copy_pushes(struct copier *k, struct controller_engine *engine, struct endpoint_copy *out)
 {
 	size_t at = 0;
 	out->pushes = arena_calloc(k->arena, MODEL_CHECKS_MAX, sizeof *out->pushes);
 	k->failed = k->failed || out->pushes == NULL;
-	for (const struct pushed *p; !k->failed && (p = strmap_next(&c->pushes, &at)) != NULL;)
+	for (const struct pushed *p; !k->failed && (p = strmap_next(&engine->pushes, &at)) != NULL;)
 		if (strcmp(p->endpoint, out->status.endpoint) == 0 && out->push_count < MODEL_CHECKS_MAX)
 			out->pushes[out->push_count++] = *p;
 }
 
 /* Which endpoints to show: [first, first + count). */
-static uint32_t choose(const struct controller *c, const char *endpoint, uint32_t *first)
+static uint32_t choose(const struct controller_engine *engine, const char *endpoint, uint32_t *first)
 {
-	*first = endpoint != NULL ? verdict_endpoint_index(c->engine, endpoint) : 0;
+	*first = endpoint != NULL ? verdict_endpoint_index(engine->verdicts, endpoint) : 0;
 	if (endpoint != NULL)
 		return *first != UINT32_MAX;
-	return verdict_endpoint_count(c->engine);
+	return verdict_endpoint_count(engine->verdicts);
 }
 
-struct controller_view *controller_look(struct controller *c, const char *endpoint)
+struct controller_view *controller_look(struct controller_engine *engine, const char *endpoint)
 {
-	uint32_t first, count = choose(c, endpoint, &first);
-	int64_t now_ms = controller_now_ms(c);
+	uint32_t first, count = choose(engine, endpoint, &first);
+	int64_t now_ms = controller_now_ms(engine);
 	struct copier k = {.arena = arena_new(COPY_BYTES), .votes = calloc(VERDICT_VOTES_MAX, sizeof *k.votes)};
 	struct controller_view *view =
 		k.arena != NULL && k.votes != NULL ? arena_calloc(k.arena, 1, sizeof *view) : NULL;
@@ -118,24 +119,25 @@ struct controller_view *controller_look(struct controller *c, const char *endpoi
 	if (!k.failed) {
 		*view = (struct controller_view){.arena = k.arena,
 						 .endpoint_count = count,
-						 .agent_count = verdict_agent_count(c->engine),
-						 .election = c->election,
-						 .assignment_revision = atomic_load(&c->assignment_revision),
-						 .is_acting = !c->is_deposed,
-						 .is_frozen = c->model.settings.is_frozen,
+						 .agent_count = verdict_agent_count(engine->verdicts),
+						 .election = engine->term.number,
+						 .assignment_revision =
+							 atomic_load(&engine->published.assignment_revision),
+						 .is_acting = atomic_load(&engine->published.is_acting),
+						 .is_frozen = engine->model.settings.is_frozen,
 						 .now_ms = now_ms};
-		verdict_brake_at(c->engine, now_ms, &view->brake);
+		verdict_brake_at(engine->verdicts, now_ms, &view->brake);
 		view->brake.domain = view->brake.domain != NULL ? arena_strdup(k.arena, view->brake.domain) : NULL;
 		view->endpoints = arena_calloc(k.arena, (size_t)view->endpoint_count + 1, sizeof *view->endpoints);
 		view->agents = arena_calloc(k.arena, (size_t)view->agent_count + 1, sizeof *view->agents);
 		k.failed = view->endpoints == NULL || view->agents == NULL;
 	}
 	for (uint32_t i = 0; !k.failed && i < view->endpoint_count; i++)
-		copy_endpoint(&k, c, first + i, now_ms, &view->endpoints[i]);
+		copy_endpoint(&k, engine, first + i, now_ms, &view->endpoints[i]);
 	if (!k.failed && endpoint != NULL && view->endpoint_count == 1)
-		copy_pushes(&k, c, &view->endpoints[0]);
+		copy_pushes(&k, engine, &view->endpoints[0]);
 	for (uint32_t i = 0; !k.failed && i < view->agent_count; i++)
-		copy_agent(&k, c, i, now_ms, &view->agents[i]);
+		copy_agent(&k, engine, i, now_ms, &view->agents[i]);
 	strmap_free(&k.names);
 	free(k.votes);
 	if (k.failed) {
@@ -239,16 +241,16 @@ json_t *controller_view_json(const struct controller_view *view)
 			 (json_int_t)view->assignment_revision, "acting", view->is_acting, "frozen", view->is_frozen);
 }
 
-void controller_count(struct controller *c, struct controller_counts *out)
+void controller_count(struct controller_engine *engine, struct controller_counts *out)
 {
 	struct verdict_endpoint_status e;
 	struct verdict_agent_status a;
-	int64_t now_ms = controller_now_ms(c);
-	*out = (struct controller_counts){.doubts = c->doubt_count};
-	for (uint32_t i = 0; verdict_endpoint_at(c->engine, i, now_ms, &e); i++)
+	int64_t now_ms = controller_now_ms(engine);
+	*out = (struct controller_counts){.doubts = engine->doubt_count};
+	for (uint32_t i = 0; verdict_endpoint_at(engine->verdicts, i, now_ms, &e); i++)
 		if ((size_t)e.wait < sizeof out->waits / sizeof out->waits[0])
 			out->waits[e.wait]++;
-	for (uint32_t i = 0; verdict_agent_at(c->engine, i, now_ms, &a); i++) {
+	for (uint32_t i = 0; verdict_agent_at(engine->verdicts, i, now_ms, &a); i++) {
 		out->agents_revoked += a.is_revoked;
 		out->agents_blind += !a.is_revoked && a.is_blind;
 		out->agents_runner_lost += !a.is_revoked && a.has_lost_runner;

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/node/enrol.h"
 #include "probes/agent/exec.h"
+#include "probes/agent/list_disk.h"
 #include "probes/agent/places.h"
 #include "probes/agent/prober.h"
 #include "probes/agent/reference.h"
@@ -23,17 +24,6 @@
 #define PATH_SIZE 4096
 #define TRIM_MS 10000
 #define CROWD 64 /* connections by TLS: what fewer have used is not worth the trouble */
-#define LIST_ARENA_BYTES ((size_t)256 * 1024 * 1024)
-
-/* A list on its way to the disk. */
-struct saving {
-	char path[PATH_SIZE];
-	char *text;
-	size_t len;
-	struct agent *agent;
-	enum veer_err err;
-	struct veer_diag diag;
-};
 
 struct agent {
 	struct loop *loop;
@@ -46,7 +36,7 @@ struct agent {
 	struct identity identity;
 	struct link link;
 	struct http_client *http; /* for the control plane: its connections share nothing with those of probes */
-	struct jobs *disk;
+	struct list_disk *kept;   /* the assignments, for the next start */
 	struct check_env env;
 	struct references *references;
 	bool has_references;
@@ -56,79 +46,8 @@ struct agent {
 	struct enrol *enrol;
 	struct loop_timer begin;
 	struct loop_timer trim;
-	struct saving *saving; /* being written, or NULL */
-	struct saving *next;   /* to be written after it, or NULL */
-	char reason[1024];     /* why it failed */
+	char reason[1024]; /* why it failed */
 };
-
-/* --- assignments on disk --------------------------------------------------------------------------------------- */
-
-static void saving_free(struct saving *saving)
-{
-	if (saving == NULL)
-		return;
-	free(saving->text);
-	free(saving);
-}
-
-static void saving_work(void *ctx)
-{
-	struct saving *saving = ctx;
-	saving->err = file_write_atomic(saving->path, saving->text, saving->len, 0600, &saving->diag);
-}
-
-static void saving_start(struct agent *agent, struct saving *saving);
-
-static void saving_done(void *ctx)
-{
-	struct saving *saving = ctx;
-	struct agent *agent = saving->agent;
-	if (saving->err != VEER_OK)
-		log_warn(agent->log, "assignments not kept", LOG_STR("reason", saving->diag.text));
-	saving_free(saving);
-	agent->saving = NULL;
-	struct saving *next = agent->next;
-	agent->next = NULL;
-	if (next != NULL && agent->disk != NULL)
-		saving_start(agent, next);
-	else
-		saving_free(next);
-}
-
-static void saving_start(struct agent *agent, struct saving *saving)
-{
-	enum veer_err err = jobs_add(agent->disk, saving_work, saving_done, saving);
-	if (err == VEER_OK) {
-		agent->saving = saving;
-		return;
-	}
-	log_warn(agent->log, "assignments not kept", LOG_STR("reason", veer_err_text(err)));
-	saving_free(saving);
-}
-
-/* Keep the line for the next start, in a thread: the disk may be slow. Only the newest one counts. */
-static void keep(struct agent *agent, const char *line, size_t len)
-{
-	struct saving *saving = calloc(1, sizeof *saving);
-	char *text = malloc(len + 1);
-	if (saving == NULL || text == NULL) {
-		free(saving);
-		free(text);
-		return;
-	}
-	memcpy(text, line, len);
-	text[len] = '\n';
-	saving->agent = agent;
-	saving->text = text;
-	saving->len = len + 1;
-	(void)snprintf(saving->path, sizeof saving->path, "%s/assignments.json", agent->state_dir);
-	if (agent->saving == NULL) {
-		saving_start(agent, saving);
-		return;
-	}
-	saving_free(agent->next);
-	agent->next = saving;
-}
 
 static void take_list(struct agent *agent, const struct assignments *list, struct arena *arena, const char *source)
 {
@@ -146,27 +65,13 @@ static void take_list(struct agent *agent, const struct assignments *list, struc
 	reporter_start(agent->reporter, report_ms);
 }
 
+/* Go on with the list of the last run until the stream brings another. */
 static void load_list(struct agent *agent)
 {
-	char path[PATH_SIZE];
-	char *text = NULL;
-	size_t len = 0;
-	struct assign_message message;
-	struct veer_diag diag = {""};
-	(void)snprintf(path, sizeof path, "%s/assignments.json", agent->state_dir);
-	enum veer_err err = file_read(path, ASSIGN_LINE_MAX, &text, &len, &diag);
-	if (err == VEER_ENOTFOUND)
-		return;
-	struct arena *arena = err == VEER_OK ? arena_new(LIST_ARENA_BYTES) : NULL;
-	if (err == VEER_OK)
-		err = arena == NULL ? VEER_ENOMEM : assign_line_parse(text, len, arena, &message, &diag);
-	free(text);
-	if (err == VEER_OK && message.kind == ASSIGN_LINE_ASSIGNMENTS) {
-		take_list(agent, &message.list, arena, "disk");
-		return;
-	}
-	arena_free(&arena);
-	log_warn(agent->log, "kept assignments cannot be read", LOG_STR("file", path), LOG_STR("reason", diag.text));
+	struct arena *arena = NULL;
+	struct assignments list;
+	if (list_disk_load(agent->kept, &arena, &list))
+		take_list(agent, &list, arena, "disk");
 }
 
 /* --- running --------------------------------------------------------------------------------------------------- */
@@ -201,7 +106,7 @@ static void on_message(void *ctx, const struct assign_message *message, const ch
 		on_hello(agent, message);
 		break;
 	case ASSIGN_LINE_ASSIGNMENTS:
-		keep(agent, line, len);
+		list_disk_save(agent->kept, line, len);
 		take_list(agent, &message->list, arena, "stream");
 		return; /* the prober has the arena */
 	case ASSIGN_LINE_CONFIRM:
@@ -378,11 +283,11 @@ static enum veer_err make_parts(struct agent *agent, const struct agent_settings
 	const struct prober_events events = {
 		.changed = on_change, .failing = on_failing, .outage = on_outage, .ctx = agent};
 	agent->http = http_client_new(agent->loop);
-	agent->disk = jobs_new(agent->loop, 1, 4);
+	agent->kept = list_disk_new(agent->loop, agent->log, agent->state_dir);
 	const struct target_rules targets = agent->env.targets;
 	bool is_open = check_env_open(&agent->env, agent->loop) == VEER_OK;
 	agent->env.targets = targets;
-	if (!is_open || agent->http == NULL || agent->disk == NULL)
+	if (!is_open || agent->http == NULL || agent->kept == NULL)
 		return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 	agent->env.places->crowded = on_crowded;
 	agent->env.places->crowded_ctx = agent;
@@ -491,9 +396,7 @@ void agent_free(struct agent **agent_ptr)
 	references_free(&agent->references);
 	check_env_close(&agent->env);
 	http_client_free(&agent->http);
-	struct jobs *disk = agent->disk;
-	agent->disk = NULL; /* nothing more is begun */
-	jobs_free(&disk, true);
+	list_disk_free(&agent->kept);
 	if (agent->lock_fd >= 0)
 		(void)close(agent->lock_fd);
 	free(agent);

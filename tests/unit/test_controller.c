@@ -51,6 +51,7 @@ struct fixture {
 	struct controller *controller;
 	struct trail *trail;
 	size_t history;
+	int64_t campaign_ms;
 	uint64_t seq[AGENTS_MAX];
 };
 
@@ -116,7 +117,8 @@ static void start(struct fixture *f)
 						 .log = f->log,
 						 .feed = hub_feed(f->hub),
 						 .trail = f->trail,
-						 .history = f->history};
+						 .history = f->history,
+						 .campaign_ms = f->campaign_ms};
 	if (controller_new(&config, &f->controller, &diag) != VEER_OK)
 		fail_msg("%s", diag.text);
 	followers_add_controller(f->hub, f->controller);
@@ -1224,6 +1226,144 @@ static void a_deposed_controller_ends_no_override(void **state)
 	assert_true(is_there(f, MODEL_KIND_OVERRIDE, "web/e0"));
 }
 
+static bool is_acting(struct fixture *f)
+{
+	json_t *status = status_of(f);
+	bool is = json_is_true(json_object_get(status, "acting"));
+	json_decref(status);
+	return is;
+}
+
+static void wait_acting(struct fixture *f, bool is)
+{
+	for (int i = 0; i < WAIT_MS / 5 && is_acting(f) != is; i++)
+		pause_ms(5);
+	assert_true(is_acting(f) == is);
+}
+
+/* The stored transitions: how many there are, of which elections, and whether one says what the one before it said. */
+struct told {
+	size_t count, of_first, of_second;
+	int64_t first, second;
+	bool is_double;
+	char to[2][16]; /* of web/e0 and web/e1: the one that was looked at last */
+};
+
+static bool take_told(void *ctx, const struct store_object *object)
+{
+	struct told *told = ctx;
+	json_t *t = NULL;
+	assert_int_equal(veer_json_parse(object->value, object->value_len, 1 << 20, &t, NULL), VEER_OK);
+	int64_t election = json_integer_value(json_object_get(t, "election"));
+	const char *endpoint = json_string_value(json_object_get(t, "endpoint"));
+	const char *to = json_string_value(json_object_get(t, "to"));
+	char *later = told->to[strcmp(endpoint, "web/e1") == 0];
+	told->count++;
+	told->of_first += election == told->first;
+	told->of_second += election == told->second;
+	told->is_double = told->is_double || strcmp(later, to) == 0;
+	(void)snprintf(later, sizeof told->to[0], "%s", to);
+	json_decref(t);
+	return true;
+}
+
+static struct told told_of(struct fixture *f, int64_t first, int64_t second)
+{
+	struct told told = {.first = first, .second = second};
+	assert_int_equal(store_list(f->store, MODEL_KIND_TRANSITION, "", NULL, take_told, &told, NULL), VEER_OK);
+	return told;
+}
+
+static void a_deposed_controller_is_elected_again_and_writes_nothing_twice(void **state)
+{
+	struct fixture *f = *state;
+	f->campaign_ms = 1500;
+	put_model(f, 3, 2);
+	start(f);
+	report_until(f, "uu", "web/e1", "up");
+	report_until(f, "du", "web/e0", "down");
+	wait_history(f, 3);
+	const int64_t first = number_of(f, "election");
+	/* Another one is elected, and takes web/e1 out. */
+	(void)put(f, MODEL_KIND_META, "election", "{\"election\":99}");
+	(void)put(f, MODEL_KIND_TRANSITION, "1fffffffffff9d-fffffffe",
+		  "{\"id\":\"1fffffffffff9d-fffffffe\",\"endpoint\":\"web/e1\",\"to\":\"down\",\"election\":99}");
+	const int64_t revision = put(f, MODEL_KIND_VERDICT, "web/e1",
+				     "{\"endpoint\":\"web/e1\",\"state\":\"down\",\"since_revision\":1,\"election\":99,"
+				     "\"at\":\"2026-01-01T00:00:00Z\",\"check\":\"tcp\",\"reason\":\"timeout\"}");
+	report_all(f, 3, "dd");
+	wait_acting(f, false);
+	report_all(f, 3, "dd");
+	assert_int_equal(number_of(f, "election"), first);
+	assert_int_equal(store_revision(f->store), revision);
+	wait_acting(f, true);
+	assert_int_equal(number_of(f, "election"), 100);
+	struct controller_stats stats;
+	controller_stats_read(f->controller, &stats);
+	assert_true(stats.is_acting && stats.election == 100);
+	/* What the other one has said stands, and is not said again. */
+	for (int i = 0; i < 10; i++) {
+		report_all(f, 3, "dd");
+		pause_ms(50);
+	}
+	assert_int_equal(told_of(f, first, 100).count, 4);
+	report_until(f, "uu", "web/e0", "up");
+	report_until(f, "uu", "web/e1", "up");
+	report_until(f, "du", "web/e0", "down");
+	wait_history(f, 7);
+	const struct told told = told_of(f, first, 100);
+	assert_int_equal(told.of_first, 3);
+	assert_int_equal(told.of_second, 3);
+	assert_false(told.is_double);
+}
+
+static void a_controller_that_is_deposed_again_waits_longer(void **state)
+{
+	struct fixture *f = *state;
+	f->campaign_ms = 300;
+	put_model(f, 3, 1);
+	start(f);
+	int64_t took_ms[3];
+	const char *letters[] = {"d", "u", "d"};
+	for (int i = 0; i < 3; i++) {
+		(void)put(f, MODEL_KIND_META, "election", "{\"election\":99}");
+		int64_t since_ms = veer_clock_monotonic_ms(veer_clock_system());
+		for (int j = 0; j < WAIT_MS / 5 && is_acting(f); j++) {
+			report_all(f, 3, letters[i]);
+			pause_ms(5);
+		}
+		wait_acting(f, true);
+		took_ms[i] = veer_clock_monotonic_ms(veer_clock_system()) - since_ms;
+		report_until(f, letters[i], "web/e0", letters[i][0] == 'd' ? "down" : "up");
+	}
+	assert_true(took_ms[0] >= 300);
+	assert_true(took_ms[1] >= 600);
+	assert_true(took_ms[2] >= 1200);
+}
+
+static void chores_notice_a_lost_election_and_go_on_after_the_next(void **state)
+{
+	struct fixture *f = *state;
+	f->campaign_ms = 700;
+	f->history = 3;
+	put_model(f, 3, 1);
+	start(f);
+	(void)put(f, MODEL_KIND_META, "election", "{\"election\":99}");
+	for (int i = 0; i < 6; i++) { /* of the other one */
+		char id[32];
+		(void)snprintf(id, sizeof id, "001fffffffffff9c-%08x", 0xffffffffu - (unsigned)i);
+		(void)put(f, MODEL_KIND_TRANSITION, id, "{}");
+	}
+	int64_t revision =
+		put(f, MODEL_KIND_OVERRIDE, "web/e0", OVERRIDE("drain", ",\"expires_at\":\"2001-01-01T00:00:00Z\""));
+	wait_acting(f, false); /* though no verdict was to be written */
+	assert_int_equal(store_revision(f->store), revision);
+	wait_gone(f, MODEL_KIND_OVERRIDE, "web/e0");
+	wait_acting(f, true);
+	assert_int_equal(number_of(f, "election"), 100);
+	wait_history(f, 3); /* what the other one stored is counted */
+}
+
 static void a_revoked_agent_is_out_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -1278,6 +1418,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(frozen_nothing_changes_until_it_is_taken_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deposed_controller_ends_no_override, setup, teardown),
+		T(a_deposed_controller_is_elected_again_and_writes_nothing_twice),
+		T(a_controller_that_is_deposed_again_waits_longer),
+		T(chores_notice_a_lost_election_and_go_on_after_the_next),
 		cmocka_unit_test_setup_teardown(a_revoked_agent_is_out_at_once, setup, teardown),
 		T(the_last_good_set_is_kept_for_policies_that_need_it),
 		T(more_last_sets_than_fit_a_commit_are_all_written),

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine's thread: it alone calls the verdict engine, and knows what stands beside it. It takes what its inbox
+ * holds, and gives its transactions to the committer. controller_engine.c is the thread; the nouns that it needs are in
+ * files of their own, in the order below.
+ *
+ * Threads: its own, but for what says otherwise.
+ */
+#ifndef VEER_API_CONTROL_CONTROLLER_ENGINE_H
+#define VEER_API_CONTROL_CONTROLLER_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "api/control/controller.h"
+#include "api/control/controller_committer.h"
+#include "api/control/controller_inbox.h"
+#include "api/control/election.h"
+#include "base/strmap.h"
+#include "probes/verdict/assign.h"
+#include "probes/verdict/verdict.h"
+
+struct controller_chores;
+struct controller_view;
+
+enum {
+	CONTROLLER_TICK_MS = 100,
+	CONTROLLER_RETRY_MS = 1000,   /* after a commit failed */
+	CONTROLLER_REFUSED = 8,       /* refused verdicts that are remembered */
+	CONTROLLER_DOUBTS_MAX = 4096, /* endpoints in doubt that name servers are told of at a time */
+	CONTROLLER_VOTES_KEPT = 2000, /* of one transition: what is stored has a limit (STORE_VALUE_MAX) */
+	CONTROLLER_MODEL_BYTES = 512 << 20,
+};
+
+/* A doubt or a second look that is not over: when it began. */
+struct episode {
+	bool is_doubted;
+	int64_t reported_us; /* when a report first said so */
+	int64_t confirm_us;  /* when others were first asked to look; 0: not yet */
+	int64_t again_us;    /* and when last */
+	char key[MODEL_ENDPOINT_KEY_MAX + 1];
+};
+
+/* The last word that was pushed for an endpoint by a check, for people. */
+struct pushed {
+	char text[CONTROLLER_PUSH_TEXT]; /* the reason given; "" without one */
+	char by[CONTROLLER_PUSH_TEXT];
+	enum model_state state;
+	int64_t at_ms;
+	uint32_t ttl_ms;
+	char endpoint[MODEL_ENDPOINT_KEY_MAX + 1];
+	char check[MODEL_NAME_MAX + 1];
+};
+
+/* A verdict that the store refused for what it is: not proposed again for a while. */
+struct refused {
+	char endpoint[MODEL_ENDPOINT_KEY_MAX + 1];
+	int64_t until_ms;
+};
+
+/* The model as it was last read. */
+struct controller_model {
+	struct arena *arena;
+	struct assign_plan *plan;
+	const struct model_site *sites;
+	size_t site_count;
+	const struct model_pool *pools;
+	size_t pool_count;
+	bool *keeps_last;     /* a pool: some policy with `when_all_down: last` mentions it */
+	bool *is_excess;      /* a pool: the engine has no room for it */
+	uint64_t fingerprint; /* of all that decides who probes what */
+	int64_t revision;     /* the store's, when it was read */
+	struct model_settings settings;
+};
+
+/* What the engine's thread writes, and any may read. */
+struct controller_published {
+	atomic_bool is_acting; /* it was elected, and has read what the others have left */
+	atomic_int_fast64_t assignment_revision;
+	atomic_uint_fast64_t reports, reports_refused, transitions, commits_failed, confirms, pushes;
+};
+
+/* In the owner's memory. */
+struct controller_engine {
+	const struct controller_config *config; /* borrowed, as are the next four */
+	struct election *election;
+	struct controller_inbox *inbox;
+	struct controller_committer *committer;
+	struct controller_chores *chores;
+	char boot_id[VEER_BOOT_ID_SIZE]; /* of the clock; "": not known */
+
+	struct verdict_engine *verdicts;
+	struct controller_model model;
+	bool needs_seed;         /* the verdict engine has not been told the stored verdicts, and proposes nothing */
+	struct strmap overrides; /* POOL/NAME -> one of static marks, for each action */
+	struct strmap episodes;  /* POOL/NAME -> struct episode */
+	struct strmap pushes;    /* CHECK POOL/NAME -> struct pushed */
+	bool has_doubt_changed;  /* name servers are to be told */
+	int64_t doubt_ms;        /* but not before this time */
+	uint32_t doubt_count;
+
+	struct election_term term; /* in which it acts, or acted last */
+	int64_t acting_ms;         /* since when it acts */
+	int64_t campaign_ms;       /* while it does not act: no campaign before this time */
+	int64_t campaign_pause_ms; /* between being deposed and the next campaign; 0: it never was */
+	uint32_t sequence;         /* of transitions in this election */
+	struct commit_job *in_flight;
+	bool needs_tidying; /* stored verdicts and last sets are to be compared with the model */
+	int64_t retry_ms;   /* no commit before this time: the one before failed */
+	struct refused refused[CONTROLLER_REFUSED];
+	size_t refused_next;        /* the place for another */
+	int64_t committed_revision; /* of the last commit; the directory may be behind it */
+
+	struct controller_published published;
+	pthread_t thread;
+	bool has_thread;
+};
+
+/* --- controller_engine.c ------------------------------------------------------------------------------------------ */
+/*
+ * Everything but the pointers, which the owner has set, and the election, which is won: read the model. False when
+ * memory is out; deinit is still to be called.
+ */
+bool controller_engine_init(struct controller_engine *engine);
+/* False when there is no thread. */
+bool controller_engine_start(struct controller_engine *engine);
+/* Wait for the end of the thread, and take leave of who waits for an answer. The inbox is closed, the committer ended.
+ */
+void controller_engine_stop(struct controller_engine *engine);
+void controller_engine_deinit(struct controller_engine *engine);
+/* The configured clock's monotonic time. */
+int64_t controller_now_ms(const struct controller_engine *engine);
+/* The same clock in microseconds. */
+int64_t controller_now_us(const struct controller_engine *engine);
+
+/* --- controller_term.c: acting, being deposed, and campaigning again ------------------------------------------------
+ */
+/* Follow the election; once a turn, before proposals. */
+void controller_follow_election(struct controller_engine *engine);
+/* A campaign has come back, won or not. */
+void controller_campaign_done(struct controller_engine *engine, enum veer_err err);
+
+/* --- controller_model.c: read the directory, configure the verdict engine, publish assignments ----------------------
+ */
+/* False when it cannot be put in force: then the one before stays. */
+bool controller_read_model(struct controller_engine *engine);
+/* Free all of it, and zero it. */
+void controller_model_deinit(struct controller_model *model);
+/* Where the pool or site of this name is in the model; SIZE_MAX when it is not there. */
+size_t controller_pool_index(const struct controller_model *model, const char *name);
+size_t controller_site_index(const struct controller_model *model, const char *name);
+
+/* --- controller_fit.c ------------------------------------------------------------------------------------------------
+ */
+struct controller_fit {
+	struct model_check *checks; /* by name; only those that fit afterwards */
+	size_t check_count;
+	const struct model_pool *pools; /* by name; these stay */
+	size_t pool_count;
+	/* What comes of it, all in the arena. */
+	struct model_pool *watched; /* those that fit */
+	size_t watched_count;
+	bool *is_excess; /* a pool: does not */
+};
+/* Leave out what is more than the engine takes, and log what. False when memory is out. */
+bool controller_fit(struct controller_fit *fit, struct arena *arena, struct logger *log);
+
+/* --- controller_seed.c -----------------------------------------------------------------------------------------------
+ */
+/* Tell the verdict engine the stored verdicts, once its first model is in force. */
+void controller_seed(struct controller_engine *engine);
+#define CONTROLLER_DECIDED_SIZE 17
+/*
+ * A text that changes when what decides on the endpoint does: its address, or which checks vote and what these look at.
+ * Weights, sites and thresholds are not part of it. False when the engine does not know the endpoint.
+ */
+bool controller_decided_by(const struct controller_engine *engine, const char *endpoint,
+			   char out[CONTROLLER_DECIDED_SIZE]);
+/* Was this stored verdict decided by what decides now? */
+bool controller_is_current(const struct controller_engine *engine, const struct directory_entry *verdict);
+
+/* --- controller_commit.c: what goes into a transaction, and what follows when it has come back -----------------------
+ */
+/* Collect what the engine proposes into a job and hand it over; nothing while one is in flight. */
+void controller_propose(struct controller_engine *engine);
+/* A job of the term: empty but for its condition. NULL when memory is out. */
+struct commit_job *controller_job_new(const struct controller_engine *engine);
+/* Give it to the committer. None may be in flight. */
+void controller_job_give(struct controller_engine *engine, struct commit_job *job);
+/* A job has come back; frees it. */
+void controller_job_done(struct controller_engine *engine, struct commit_job *job);
+
+/* --- controller_transition.c -----------------------------------------------------------------------------------------
+ */
+/* The object of a transition about to be committed. Its id is made here. NULL: no memory. */
+json_t *controller_transition_json(struct controller_engine *engine, const struct verdict_transition *t,
+				   char id[TRAIL_ID_SIZE], int64_t *base_us);
+/* Is vote `i` to be stored? When there are too many, only what agrees is, up to CONTROLLER_VOTES_KEPT of it. */
+bool controller_keeps_vote(const struct verdict_transition *t, uint32_t i, size_t kept);
+
+/* --- controller_doubt.c: what is in doubt and since when, and the overrides ------------------------------------------
+ */
+void controller_read_overrides(struct controller_engine *engine);
+/* The stored override of an endpoint; NULL: none. */
+const enum model_override_action *controller_override(const struct controller_engine *engine, const char *endpoint);
+/* Take over what the engine doubts; once after each call that may change it. */
+void controller_take_doubts(struct controller_engine *engine);
+/* Tell name servers if there is something new and it is time. */
+void controller_tell_doubts(struct controller_engine *engine);
+/* Others were asked for a second look. */
+void controller_note_confirm(struct controller_engine *engine, const char *endpoint);
+/* The episode of an endpoint, or NULL. */
+const struct episode *controller_episode(const struct controller_engine *engine, const char *endpoint);
+/* Forget what is no longer configured. */
+void controller_forget(struct controller_engine *engine);
+/* Nothing is in doubt, and nobody has pushed anything. */
+void controller_doubt_reset(struct controller_engine *engine);
+/* Free episodes, pushes and overrides. After all threads. */
+void controller_doubt_deinit(struct controller_engine *engine);
+
+/* --- controller_answer.c ---------------------------------------------------------------------------------------------
+ */
+/* Answer a question, or (is_ending) give up. Drops the inbox's share of it. */
+void controller_answer(struct controller_engine *engine, struct controller_request *request, bool is_ending);
+
+/* --- controller_status.c ---------------------------------------------------------------------------------------------
+ */
+/* A copy of what the engine knows (of one endpoint, or NULL: of all); NULL when memory is out. */
+struct controller_view *controller_look(struct controller_engine *engine, const char *endpoint);
+/* Count, without copying. */
+void controller_count(struct controller_engine *engine, struct controller_counts *out);
+/* Any thread's, as the next one. `*view` may be NULL. */
+void controller_view_free(struct controller_view **view);
+json_t *controller_view_json(const struct controller_view *view);
+
+#endif
