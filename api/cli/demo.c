@@ -132,10 +132,10 @@ static enum veer_err set_up(struct running *r, struct service *service, const ch
 	char config[DEMO_PATH_SIZE], pid_file[DEMO_PATH_SIZE], pid[32];
 	demo_path("/run.pid", pid_file);
 	int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-	enum veer_err err = demo_ports_read(&r->ports, diag);
-	if (err == VEER_OK)
-		err = make_clean(diag);
+	enum veer_err err = make_clean(diag);
 	r->is_ours = err == VEER_OK;
+	if (err == VEER_OK)
+		err = demo_ports_begin(&r->ports, diag);
 	if (err == VEER_OK)
 		err = file_write_atomic(pid_file, pid, (size_t)len, 0600, diag);
 	if (err == VEER_OK)

@@ -28,7 +28,12 @@ struct demo_ports {
 	uint16_t api;  /* 8053 */
 	uint16_t site; /* 8080 */
 };
-/* Errors: VEER_EINVAL: one of the variables is no port; the diag says which. */
+/*
+ * Of a demonstration that begins: by the variables DNS_PORT, API_PORT and SITE_PORT; noted in its directory, for who
+ * stops and starts sites from another terminal. Errors: VEER_EINVAL (a variable is not a port), those of a file.
+ */
+VEER_MUST_CHECK enum veer_err demo_ports_begin(struct demo_ports *out, struct veer_diag *diag);
+/* Of the one that runs. Errors: VEER_ENOTFOUND. */
 VEER_MUST_CHECK enum veer_err demo_ports_read(struct demo_ports *out, struct veer_diag *diag);
 
 /* The directory of the demonstration, beside this program, with `rest` ("" or "/…") appended. */

@@ -48,9 +48,9 @@ void demo_path(const char *rest, char out[DEMO_PATH_SIZE])
 	(void)snprintf(out + at, DEMO_PATH_SIZE - at, "/demo%s", rest);
 }
 
-static bool read_port(const char *variable, uint16_t fallback, uint16_t *out)
+static bool read_port(const char *variable, uint16_t *out)
 {
-	int64_t port = fallback;
+	int64_t port = *out;
 	const char *text = getenv(variable);
 	if (text != NULL && text[0] != '\0' && !text_to_int(text, 1, 65535, &port))
 		return false;
@@ -58,12 +58,34 @@ static bool read_port(const char *variable, uint16_t fallback, uint16_t *out)
 	return true;
 }
 
-enum veer_err demo_ports_read(struct demo_ports *out, struct veer_diag *diag)
+static enum veer_err read_variables(struct demo_ports *ports, struct veer_diag *diag)
 {
-	if (read_port("DNS_PORT", 5300, &out->dns) && read_port("API_PORT", 8053, &out->api) &&
-	    read_port("SITE_PORT", 8080, &out->site))
+	if (read_port("DNS_PORT", &ports->dns) && read_port("API_PORT", &ports->api) &&
+	    read_port("SITE_PORT", &ports->site))
 		return VEER_OK;
 	return veer_fail(diag, VEER_EINVAL, "DNS_PORT, API_PORT and SITE_PORT must be from 1 to 65535");
+}
+
+enum veer_err demo_ports_begin(struct demo_ports *out, struct veer_diag *diag)
+{
+	char path[DEMO_PATH_SIZE], line[32];
+	*out = (struct demo_ports){.dns = 5300, .api = 8053, .site = 8080};
+	enum veer_err err = read_variables(out, diag);
+	int len = snprintf(line, sizeof line, "%u %u %u\n", out->dns, out->api, out->site);
+	demo_path("/ports", path);
+	return err == VEER_OK ? file_write_atomic(path, line, (size_t)len, 0600, diag) : err;
+}
+
+enum veer_err demo_ports_read(struct demo_ports *out, struct veer_diag *diag)
+{
+	char path[DEMO_PATH_SIZE], line[32];
+	unsigned dns, api, site;
+	demo_path("/ports", path);
+	if (file_read_line(path, line, sizeof line, NULL) != VEER_OK ||
+	    sscanf(line, "%u %u %u", &dns, &api, &site) != 3 || dns > 65535 || api > 65535 || site > 65535)
+		return veer_fail(diag, VEER_ENOTFOUND, "the demonstration does not run: begin it with make run");
+	*out = (struct demo_ports){.dns = (uint16_t)dns, .api = (uint16_t)api, .site = (uint16_t)site};
+	return VEER_OK;
 }
 
 static void pid_path(const char *name, char out[DEMO_PATH_SIZE])

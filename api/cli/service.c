@@ -52,7 +52,10 @@ enum veer_err service_find_programs(struct service *s, struct veer_diag *diag)
 	return VEER_OK;
 }
 
-/* A program that is not there, or does not answer, is its own trouble: the supervisor says so, the others go on. */
+/*
+ * A program that does not answer, or is not there, is its own trouble: the supervisor says so, the others go on. (But
+ * for veer-api: where it is the others are looked for.)
+ */
 static enum veer_err ask_program(struct service *s, const struct service_section *section, struct config_schema *out,
 				 bool is_strict, struct veer_diag *diag)
 {

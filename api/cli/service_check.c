@@ -69,6 +69,10 @@ static void check_listen(struct checker *c, const char *section, const json_t *l
 		struct veer_diag why = {""};
 		const char *address = json_string_value(element);
 		(void)snprintf(pointer, sizeof pointer, "/%s/listen/%zu", section, i);
+		if (address == NULL) {
+			refuse(c, pointer, "listen: must be a text");
+			continue;
+		}
 		enum veer_err err =
 			is_dns ? veer_listen_parse_dns(address, &at, &why) : veer_listen_parse_http(address, &at, &why);
 		if (err != VEER_OK)
@@ -79,16 +83,30 @@ static void check_listen(struct checker *c, const char *section, const json_t *l
 	}
 }
 
-/* The child would refuse it, too. */
-static void check_user(struct checker *c, const char *section, const json_t *object)
+/* The user and the group, and the user of programs. The child would refuse them, too. */
+static void check_users(struct checker *c, const char *section, const json_t *object)
 {
 	char pointer[64];
-	const struct privilege_names names = {.user = text(object, "user"), .option = "user"};
+	const struct privilege_names own = {
+		.user = text(object, "user"), .group = text(object, "group"), .option = "user"};
+	const struct privilege_names other = {.user = text(object, "exec_user"), .option = "exec_user"};
 	struct privilege_user user;
 	struct veer_diag why = {""};
-	(void)snprintf(pointer, sizeof pointer, "%s/user", section);
-	if (privilege_find(&names, &user, &why) != VEER_OK)
+	(void)snprintf(pointer, sizeof pointer, "%s/%s", section, own.user != NULL ? "user" : "group");
+	if (privilege_find(&own, &user, &why) != VEER_OK)
 		refuse(c, pointer, "%.300s", why.text);
+	(void)snprintf(pointer, sizeof pointer, "%s/exec_user", section);
+	if (privilege_find(&other, &user, &why) != VEER_OK)
+		refuse(c, pointer, "%.300s", why.text);
+}
+
+/* Of a list whose program could not be asked, anything may be an item: NULL when it is not a text, which is refused. */
+static const char *item_of(struct checker *c, const json_t *list, size_t i, const char *pointer)
+{
+	const char *item = json_string_value(json_array_get(list, i));
+	if (item == NULL)
+		refuse(c, pointer, "must be a text");
+	return item;
 }
 
 static void check_resolvers(struct checker *c, const json_t *list)
@@ -98,7 +116,8 @@ static void check_resolvers(struct checker *c, const json_t *list)
 	struct veer_diag why = {""};
 	size_t count = json_array_size(list);
 	for (size_t i = 0; i < count && i < RESOLVERS_MAX; i++)
-		texts[i] = json_string_value(json_array_get(list, i));
+		if ((texts[i] = item_of(c, list, i, "/api/resolver")) == NULL)
+			return;
 	if (resolvers_parse(texts, count, &resolvers, &why) != VEER_OK)
 		refuse(c, "/api/resolver", "resolver: %.300s", why.text);
 }
@@ -111,7 +130,7 @@ static void check_api(struct checker *c, const json_t *api)
 	check_file(c, "/api/tls_cert", "tls_cert", cert);
 	check_file(c, "/api/tls_key", "tls_key", key);
 	check_listen(c, "api", json_object_get(api, "listen"), cert != NULL, false);
-	check_user(c, "/api", api);
+	check_users(c, "/api", api);
 	check_resolvers(c, json_object_get(api, "resolver"));
 }
 
@@ -120,12 +139,29 @@ static void check_exempt(struct checker *c, const json_t *prefixes)
 	for (size_t i = 0; i < json_array_size(prefixes); i++) {
 		char pointer[64];
 		struct veer_prefix prefix;
-		const char *item = json_string_value(json_array_get(prefixes, i));
-		bool is_none = json_array_size(prefixes) == 1 && strcmp(item, "none") == 0;
 		(void)snprintf(pointer, sizeof pointer, "/dnsd/rrl_exempt/%zu", i);
+		const char *item = item_of(c, prefixes, i, pointer);
+		if (item == NULL)
+			continue;
+		bool is_none = json_array_size(prefixes) == 1 && strcmp(item, "none") == 0;
 		if (!is_none && veer_prefix_parse(item, &prefix) != VEER_OK)
 			refuse(c, pointer, "rrl_exempt: %.300s is not a prefix", item);
 	}
+}
+
+/* Where queries and counters are shown. */
+static void check_views(struct checker *c, const json_t *dnsd)
+{
+	const char *metrics = text(dnsd, "metrics"), *dnstap = text(dnsd, "dnstap");
+	struct veer_listen at;
+	struct veer_diag why = {""};
+	if (metrics != NULL && veer_listen_parse_http(metrics, &at, &why) != VEER_OK)
+		refuse(c, "/dnsd/metrics", "metrics: %.300s", why.text);
+	else if (metrics != NULL && at.is_unix)
+		refuse(c, "/dnsd/metrics", "metrics: must be ADDR:PORT");
+	if (dnstap != NULL && strncmp(dnstap, "unix:", 5) != 0)
+		refuse(c, "/dnsd/dnstap", "dnstap: must be unix:PATH");
+	check_file(c, "/dnsd/cookie_secret_file", "cookie_secret_file", text(dnsd, "cookie_secret_file"));
 }
 
 static void check_dnsd(struct checker *c, const json_t *dnsd)
@@ -138,7 +174,8 @@ static void check_dnsd(struct checker *c, const json_t *dnsd)
 		check_file(c, pointer, "geoip", json_string_value(json_array_get(files, i)));
 	}
 	check_exempt(c, json_object_get(dnsd, "rrl_exempt"));
-	check_user(c, "/dnsd", dnsd);
+	check_views(c, dnsd);
+	check_users(c, "/dnsd", dnsd);
 }
 
 static void check_targets(struct checker *c, size_t probe, const char *key, const char *targets, bool is_denied)
@@ -156,9 +193,9 @@ static void check_references(struct checker *c, size_t probe, const json_t *text
 	for (size_t i = 0; i < json_array_size(texts); i++) {
 		char pointer[64];
 		struct veer_diag why = {""};
-		const char *reference = json_string_value(json_array_get(texts, i));
 		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/reference/%zu", probe, i);
-		if (reference_addresses_check(&reference, 1, &why) != VEER_OK)
+		const char *reference = item_of(c, texts, i, pointer);
+		if (reference != NULL && reference_addresses_check(&reference, 1, &why) != VEER_OK)
 			refuse(c, pointer, "reference: %.300s", why.text);
 	}
 }
@@ -181,8 +218,12 @@ static void check_probes(struct checker *c, const json_t *probes)
 		check_targets(c, i, "allow_targets", text(json_array_get(probes, i), "allow_targets"), false);
 		check_targets(c, i, "deny_targets", text(json_array_get(probes, i), "deny_targets"), true);
 		check_references(c, i, json_object_get(json_array_get(probes, i), "reference"));
+		const char *exec = text(json_array_get(probes, i), "allow_exec");
+		(void)snprintf(pointer, sizeof pointer, "/probes/%zu/allow_exec", i);
+		if (exec != NULL && exec[0] != '/')
+			refuse(c, pointer, "allow_exec: must be an absolute path");
 		(void)snprintf(pointer, sizeof pointer, "/probes/%zu", i);
-		check_user(c, pointer, json_array_get(probes, i));
+		check_users(c, pointer, json_array_get(probes, i));
 	}
 }
 

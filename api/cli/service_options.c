@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 
-enum { DEADLINE_MS = 10000, TABLE_BYTES = 256 << 10, TEXT_BYTES = 1023, PATH_BYTES = 2048 };
+enum { DEADLINE_MS = 2000, STEP_NS = 5000000, TABLE_BYTES = 256 << 10, TEXT_BYTES = 1023, PATH_BYTES = 2048 };
 
 static bool is_among(const char *const *names, const char *name)
 {
@@ -27,13 +28,17 @@ static bool is_among(const char *const *names, const char *name)
 	return false;
 }
 
-/* All that comes until the other end is closed. */
-static enum veer_err read_all(int fd, struct buf *out)
+static int64_t now_ms(void)
 {
-	int64_t end_ms = veer_clock_monotonic_ms(veer_clock_system()) + DEADLINE_MS;
+	return veer_clock_monotonic_ms(veer_clock_system());
+}
+
+/* All that comes until the other end is closed. */
+static enum veer_err read_all(int fd, int64_t end_ms, struct buf *out)
+{
 	for (;;) {
 		char chunk[4096];
-		int64_t left_ms = end_ms - veer_clock_monotonic_ms(veer_clock_system());
+		int64_t left_ms = end_ms - now_ms();
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		int ready = left_ms > 0 ? poll(&p, 1, (int)left_ms) : 0;
 		if (ready == 0)
@@ -45,6 +50,8 @@ static enum veer_err read_all(int fd, struct buf *out)
 			return VEER_EIO;
 		if (len > 0)
 			buf_append(out, chunk, (size_t)len);
+		if (out->failed)
+			return VEER_ELIMIT;
 	}
 }
 
@@ -72,20 +79,30 @@ static int start(const char *path, pid_t *pid)
 	return -1;
 }
 
+/* Wait for the end of the program, but not beyond the deadline: then it is killed. */
+static void reap(pid_t pid, int64_t end_ms)
+{
+	const struct timespec pause = {.tv_nsec = STEP_NS};
+	int status;
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (now_ms() >= end_ms)
+			(void)kill(pid, SIGKILL);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 static enum veer_err ask(const char *path, json_t **table, struct veer_diag *diag)
 {
 	struct buf said;
 	pid_t pid = -1;
-	int fd = start(path, &pid), status = 0;
+	int64_t end_ms = now_ms() + DEADLINE_MS;
+	int fd = start(path, &pid);
 	if (fd < 0)
 		return veer_fail(diag, VEER_EIO, "%s cannot be started: %s", path, strerror(errno));
 	buf_init(&said, TABLE_BYTES);
-	enum veer_err err = read_all(fd, &said);
+	enum veer_err err = read_all(fd, end_ms, &said);
 	(void)close(fd);
-	if (err != VEER_OK)
-		(void)kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	reap(pid, err == VEER_OK ? end_ms : 0);
 	if (err == VEER_OK)
 		err = veer_json_parse(said.data, said.len, TABLE_BYTES, table, NULL);
 	buf_deinit(&said);

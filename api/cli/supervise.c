@@ -23,6 +23,7 @@ enum {
 	STEADY_MS = 10000, /* after running so long, the next pause is the first again */
 	END_TIMEOUT_MS = 10000,
 	EXIT_NO_PROGRAM = 127,
+	LINE_BYTES = 400,
 	WATCHDOG_MS = 10000, /* a child that is ready and says nothing for so long hangs */
 	LOOK_MS = 1000,
 	LATE_LOOKS = 2, /* so many looks in a row must find it so: this process may have been stopped itself */
@@ -121,6 +122,23 @@ static void give_up(struct child *c)
 	c->pid = 0;
 }
 
+/* The last line that a child has written where nobody at the terminal sees it; "" otherwise. */
+static const char *last_line(const char *path, char out[LINE_BYTES])
+{
+	out[0] = '\0';
+	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+	off_t from = size > LINE_BYTES - 1 ? size - (LINE_BYTES - 1) : 0;
+	ssize_t len = fd >= 0 ? pread(fd, out, LINE_BYTES - 1, from) : 0;
+	if (fd >= 0)
+		(void)close(fd);
+	out[len > 0 ? len : 0] = '\0';
+	while (len > 0 && out[len - 1] == '\n')
+		out[--len] = '\0';
+	const char *line = strrchr(out, '\n');
+	return line != NULL ? line + 1 : out;
+}
+
 static void start_child(struct child *c)
 {
 	struct supervisor *s = c->supervisor;
@@ -196,9 +214,11 @@ static void on_child_exit(void *ctx, int fd, unsigned events)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM)
 		log_error(s->log, "the program cannot be executed", LOG_STR("child", c->name),
 			  LOG_STR("program", c->argv[0]));
+	char said[LINE_BYTES];
 	log_warn(s->log, "ended, will be started again", LOG_STR("child", c->name),
 		 LOG_INT("exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
-		 LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), LOG_INT("pause_ms", c->pause_ms));
+		 LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), LOG_INT("pause_ms", c->pause_ms),
+		 LOG_STR("said", last_line(c->log_path, said)));
 	(void)loop_timer_set(s->loop, &c->timer, c->pause_ms, on_pause_over, c);
 }
 

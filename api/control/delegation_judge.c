@@ -241,11 +241,11 @@ static void compare_ttl(struct judge *j)
 	if (j->referrals == 0)
 		return;
 	(void)json_object_set_new(ttl, "parent", json_integer(parent));
-	if (j->own->count > 0 && j->own->ttl < parent)
+	/* one with its first bit set counts as 0 (RFC 2181 8) */
+	if (j->own->count > 0 && j->own->ttl < parent && parent <= INT32_MAX)
 		warn(j,
 		     "the TTL of the zone's NS is %u, the parent's %u: make it at least as long, for resolvers keep "
-		     "the "
-		     "zone's and then ask the parent again",
+		     "the zone's and then ask the parent again",
 		     j->own->ttl, parent);
 }
 
@@ -275,7 +275,8 @@ static void summarize(struct judge *j, enum delegation_state state)
 	else if (state == DELEGATION_MISSING)
 		buf_puts(&text, "the parent does not delegate it");
 	else if (state == DELEGATION_UNREACHABLE)
-		buf_puts(&text, j->parent->why[0] != '\0' ? j->parent->why : "no server of the parent has answered");
+		buf_puts(&text, j->parent->why[0] != '\0' ? j->parent->why
+							  : "no server of the parent has answered with a delegation");
 	else if (state == DELEGATION_UNCHECKED)
 		buf_printf(&text, "more than %d name servers are not compared", DELEGATION_HOSTS_MAX);
 	else

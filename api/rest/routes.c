@@ -143,7 +143,7 @@ static const struct api_route routes[] = {
 	 0, NULL},
 	{"GET", "/v1/zones/{zone}/delegation", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, 0, handle_delegation_get,
 	 0, NULL},
-	{"POST", "/v1/zones/{zone}/delegation", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, 0,
+	{"POST", "/v1/zones/{zone}/delegation", API_CLASS_POOLED, TOKENS, API_SCOPE_ZONES_READ, API_BODY_OBJECT,
 	 handle_delegation_compare, 0, NULL},
 	{"GET", "/v1/zones/{zone}/rrsets", API_CLASS_BULK, TOKENS, API_SCOPE_ZONES_READ, 0, handle_rrsets_list, 0,
 	 PAGES},

@@ -17,7 +17,8 @@ struct client {
 	uint8_t address[16]; /* network order; an IPv4 address is in the first 4 octets */
 };
 
-/* Read what the kernel says. False when nobody can be answered there: another family, or port 0. */
+/* Read what the kernel says. False when no datagram can be answered there: port 0, or another family (all zero then).
+ */
 bool client_from_sockaddr(const struct sockaddr_storage *from, struct client *client);
 
 #endif

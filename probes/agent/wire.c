@@ -48,6 +48,18 @@ bool wire_start_tls(struct wire *wire, SSL_CTX *context, const struct wire_tls *
 	return true;
 }
 
+/*
+ * Buffers may be freed while a record is read in part, but not by a library that has a fault there (CVE-2024-4741,
+ * mended in 3.0.14, 3.1.6, 3.2.2 and 3.3.1): then they are kept.
+ */
+static bool can_free_buffers(void)
+{
+	static const unsigned mended[] = {14, 6, 2, 1};
+	unsigned minor = OPENSSL_version_minor();
+	return OPENSSL_version_major() > 3 || minor >= sizeof mended / sizeof mended[0] ||
+	       OPENSSL_version_patch() >= mended[minor];
+}
+
 /* What a call of OpenSSL that did not succeed means. */
 static enum wire_state state_of(struct wire *wire, int rc, int error)
 {
@@ -55,7 +67,8 @@ static enum wire_state state_of(struct wire *wire, int rc, int error)
 	case SSL_ERROR_WANT_READ:
 		/* Nothing of a record has come: who waits needs no buffers. (SSL_MODE_RELEASE_BUFFERS frees and
 		 * allocates them anew for each record.) */
-		(void)SSL_free_buffers(wire->ssl);
+		if (can_free_buffers())
+			(void)SSL_free_buffers(wire->ssl);
 		return WIRE_WAIT_READ;
 	case SSL_ERROR_WANT_WRITE:
 		return WIRE_WAIT_WRITE;

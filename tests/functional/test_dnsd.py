@@ -334,7 +334,7 @@ def test_as_many_addresses_as_allowed_are_served(zone):
     one_more = Dnsd("--zone", f"example={zone}", listen=addresses)
     assert one_more.process.wait(timeout=10 * SLOW) == 2
     one_more.reader.join()
-    assert "at most 64 addresses" in one_more.lines[-1]
+    assert "at most 64 times" in one_more.lines[-1]
 
 
 def test_a_worker_that_cannot_wait_goes_on_answering(zone):

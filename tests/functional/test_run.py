@@ -111,6 +111,12 @@ BAD_CONFIGS = [
     ("state: /STATE\ndnsd:\n  workers: 2\n", 2, "listen"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1:53\"]\n", 3, "127.0.0.1:53"),
     ("state: /STATE\ndnsd:\n  listen: []\n", 3, "listen"),
+    ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  metrics: foo\n", 4, "metrics"),
+    ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  dnstap: foo\n", 4, "dnstap"),
+    ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  group: nogroup\n", 4, "group"),
+    ("state: /STATE\napi:\n  group: nogroup\n", 3, "group"),
+    ("state: /STATE\nprobes:\n  - name: a\n    region: eu\n    allow_exec: bin\n", 5, "allow_exec"),
+    ("state: /STATE\nprobes:\n  - name: a\n    region: eu\n    exec_user: nobody-of-this-name\n", 5, "nobody-of-this-name"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  workers: 257\n", 4, "workers"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  rrl_exempt: [\"::1\", \"192.0.2.1/24\"]\n", 4, "192.0.2.1/24"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  rrl_rate: 100001\n", 4, "rrl_rate"),
@@ -158,7 +164,8 @@ def test_a_table_says_what_its_program_takes():
 DECIDED = {"veer-api": {"store", "feed-user", "open-socket"}, "veer-dnsd": {"zone", "feed", "state", "token-file", "ca-file", "control"},
            "veer-probe": {"api", "token-file", "state", "ca-file"}}
 ODD = {"user": "nobody", "group": "nogroup", "resolver": ["192.0.2.1"], "listen": ["127.0.0.1@5300"], "reference": ["192.0.2.1:443"],
-       "rrl-exempt": [f"10.0.{i}.0/24" for i in range(64)], "allow-targets": "private", "deny-targets": "10.0.0.0/8"}
+       "rrl-exempt": [f"10.0.{i}.0/24" for i in range(64)], "allow-targets": "private", "deny-targets": "10.0.0.0/8",
+       "metrics": "127.0.0.1:9153", "dnstap": "unix:/run/dnstap.sock", "exec-user": "daemon", "allow-exec": "/usr/lib/veer"}
 
 
 def value_of(program, row):
@@ -313,6 +320,46 @@ def test_a_program_that_is_not_there_is_said(tmp_path):
         r.stop()
     finally:
         r.kill()
+
+
+def programs_with(directory, name, text):
+    """A copy of the programs, in which one is a script; None: it is missing."""
+    place = directory / "bin"
+    place.mkdir()
+    for program in ("veer", "veer-api", "veer-dnsd", "veer-probe"):
+        if program != name:
+            shutil.copy(os.path.join(BUILD, program), place / program)
+        elif text is not None:
+            (place / program).write_text(text)
+            (place / program).chmod(0o755)
+    return place
+
+
+@pytest.mark.parametrize("section", ['dnsd:\n  listen: ["127.0.0.1@0"]\n  rrl_exempt: [[x]]\n', 'dnsd:\n  listen: ["127.0.0.1@0"]\n  rrl_exempt: [null]\n'])
+def test_a_section_that_is_not_checked_may_hold_anything_but_breaks_nothing(tmp_path, section):
+    place = programs_with(tmp_path, "veer-dnsd", None)
+    path = tmp_path / "veer.yaml"
+    path.write_text(f"state: {tmp_path}/s\n{section}")
+    r = subprocess.run([place / "veer", "run", path], capture_output=True, text=True, timeout=30 * SLOW, check=False)
+    assert r.returncode == 2 and "rrl_exempt" in r.stderr or "must be a text" in r.stderr, r
+
+
+@pytest.mark.parametrize("script", ["#!/bin/sh\nexec sleep 300 >&-\n", "#!/bin/sh\nexec sleep 300\n"], ids=["closed", "open"])
+def test_a_program_that_hangs_does_not_keep_the_others(tmp_path, script):
+    """Neither with its standard output open nor with it closed."""
+    place = programs_with(tmp_path, "veer-probe", script)
+    r = Run(tmp_path, probes=1)
+    r.argv[0] = str(place / "veer")
+    start = time.monotonic()
+    r.start(ready=False)
+    try:
+        wait_until(lambda: "child=veer-dnsd" in r.said(), 10, r.said)
+        assert time.monotonic() - start < 6 * SLOW and "its section of the configuration is not checked" in r.said()
+    finally:
+        r.kill()
+        for name, pid in r.children().items():
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_a_child_that_ignores_sigterm_is_killed(tmp_path):

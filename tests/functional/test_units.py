@@ -186,6 +186,7 @@ def test_what_dies_or_hangs_is_started_again(host, unit, sign):
     wait_until(lambda: answer(host, "www.gslb.example") == "192.0.2.7", 20, lambda: host.journal("veer-dnsd"))
 
 
+@pytest.mark.skipif(SLOW > 1, reason="the leak checker needs a system call at the end that the units do not allow")
 @pytest.mark.parametrize("unit", ["veer-probe", "veer-dnsd", "veer-api"])
 def test_a_stop_is_clean(host, unit):
     host.do("systemctl", "stop", unit)
