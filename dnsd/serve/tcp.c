@@ -156,10 +156,8 @@ bool tcp_accept(struct tcp_table *table, int listen_fd, int64_t now_ms)
 		int fd = accept4(listen_fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			struct client client;
-			if (client_from_sockaddr(&from, &client))
-				add_connection(table, fd, &client, now_ms);
-			else
-				(void)close(fd);
+			(void)client_from_sockaddr(&from, &client); /* whatever it is, it is connected */
+			add_connection(table, fd, &client, now_ms);
 			continue;
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -374,10 +372,12 @@ bool tcp_adopt(struct tcp_table *table, int channel, int64_t now_ms)
 		if (fd < 0)
 			return errno == EAGAIN || errno == EINTR;
 		struct client client;
-		if (getpeername(fd, (struct sockaddr *)&from, &from_len) == 0 && client_from_sockaddr(&from, &client))
+		if (getpeername(fd, (struct sockaddr *)&from, &from_len) == 0) {
+			(void)client_from_sockaddr(&from, &client);
 			add_connection(table, fd, &client, now_ms);
-		else
+		} else {
 			(void)close(fd); /* its client has gone */
+		}
 	}
 }
 
