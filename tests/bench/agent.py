@@ -54,7 +54,12 @@ class Rig:
     def __init__(self, build, directory, check, endpoints=ENDPOINTS):
         self.build, self.dir, self.endpoints = build, directory, endpoints
         self.api = Api(directory)
-        self.api.argv = ["taskset", "-c", OTHER_CORE, os.path.join(build, "veer-api")] + self.api.argv[1:]
+        program = os.path.join(build, "veer-api")
+        args = self.api.argv[1:]
+        if "--resolver" not in subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout:
+            at = args.index("--resolver")  # an earlier build
+            del args[at:at + 2]
+        self.api.argv = ["taskset", "-c", OTHER_CORE, program] + args
         self.api.start()
         self.must("PUT", "/v1/sites/s", {"region": "eu"})
         self.must("PUT", "/v1/checks/c", check)
