@@ -140,6 +140,51 @@ static enum veer_err may_write(struct change_draft *draft, enum model_kind kind,
 	return change_may_change_all(draft);
 }
 
+/* --- what it may name --------------------------------------------------------------------------------------------- */
+
+/* Does an object as it is stored name `name` in the list `field`? */
+struct naming {
+	const char *field;
+	const char *name;
+	bool is_there;
+};
+
+static bool look_for_name(void *ctx, const struct directory_entry *entry)
+{
+	struct naming *n = ctx;
+	size_t i;
+	json_t *element;
+	json_array_foreach(json_object_get(entry->object, n->field), i, element)
+	{
+		n->is_there =
+			n->is_there || (json_is_string(element) && strcmp(json_string_value(element), n->name) == 0);
+	}
+	return true;
+}
+
+/*
+ * May the token have the object name these checks? Who points an endpoint at an address of its own and names a check
+ * receives what the check sends, secrets included: a token names only checks that it may change, and those that the
+ * object names already. (Policies and maintenance windows name pools; who writes them is not limited to some.)
+ */
+static enum veer_err may_name(struct change_draft *draft, const struct object_wish *w)
+{
+	struct naming n = {.field = w->kind == MODEL_KIND_POOL ? "checks" : "of"};
+	enum veer_err err = VEER_OK;
+	if (w->kind != MODEL_KIND_POOL && w->kind != MODEL_KIND_CHECK)
+		return VEER_OK;
+	const json_t *names = json_object_get(w->object, n.field);
+	for (size_t i = 0; err == VEER_OK && i < json_array_size(names); i++) {
+		n.name = json_string_value(json_array_get(names, i));
+		n.is_there = n.name == NULL;
+		if (n.name != NULL)
+			(void)directory_get(draft->control->directory, w->kind, w->name, look_for_name, &n);
+		if (!n.is_there)
+			err = change_may_change(draft, TOKEN_LIMIT_CHECKS, n.name);
+	}
+	return err;
+}
+
 static enum veer_err judge(struct change_draft *draft, struct object_wish *w)
 {
 	enum veer_err err = validate(draft->control, w->kind, w->object, draft->arena, &draft->result->diag);
@@ -158,7 +203,11 @@ static enum veer_err plan_put(void *wish, struct change_draft *draft)
 	enum veer_err err = judge(draft, w);
 	if (err != VEER_OK)
 		return err;
+	/* read before the names: if the object changes in between, the commit fails */
 	int64_t current = directory_revision_of(draft->control->directory, w->kind, w->name);
+	err = may_name(draft, w);
+	if (err != VEER_OK)
+		return err;
 	if (w->must_be_new && current != 0)
 		return change_refuse(draft, VEER_EEXISTS, CHANGE_IS_THERE, "there is a %s \"%s\" already",
 				     model_kind_text(w->kind), w->name);
