@@ -84,20 +84,25 @@ enum veer_err change_refuse_missing(struct change_draft *draft, enum model_kind 
 			     model_kind_text(kind), key);
 }
 
-enum veer_err change_meets(struct change_draft *draft, int64_t current, int64_t *expect)
+enum veer_err change_judge_precondition(const struct change_precondition *p, int64_t current, struct veer_diag *diag)
 {
-	const struct change_precondition *p = draft->precondition;
-	draft->result->before = current;
-	*expect = current;
 	if (p->is_absent && current != 0)
-		return change_refuse(draft, VEER_ECONFLICT, CHANGE_PRECONDITION, "it exists already, at revision %lld",
-				     (long long)current);
+		return veer_fail(diag, VEER_ECONFLICT, "it exists already, at revision %lld", (long long)current);
 	if (p->revision == CHANGE_ANY || (current != 0 && (p->revision == CHANGE_EXISTS || p->revision == current)))
 		return VEER_OK;
 	if (current == 0)
-		return change_refuse(draft, VEER_ECONFLICT, CHANGE_PRECONDITION, "it does not exist");
-	return change_refuse(draft, VEER_ECONFLICT, CHANGE_PRECONDITION,
-			     "it was changed meanwhile: it is at revision %lld", (long long)current);
+		return veer_fail(diag, VEER_ECONFLICT, "it does not exist");
+	return veer_fail(diag, VEER_ECONFLICT, "it was changed meanwhile: it is at revision %lld", (long long)current);
+}
+
+enum veer_err change_meets(struct change_draft *draft, int64_t current, int64_t *expect)
+{
+	enum veer_err err = change_judge_precondition(draft->precondition, current, &draft->result->diag);
+	draft->result->before = current;
+	*expect = current;
+	if (err != VEER_OK)
+		draft->result->problem = CHANGE_PRECONDITION;
+	return err;
 }
 
 static enum veer_err forbidden(struct change_draft *draft, enum veer_err err)

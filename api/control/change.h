@@ -132,6 +132,9 @@ VEER_MUST_CHECK enum veer_err change_refuse_missing(struct change_draft *draft, 
  * for the operation. Errors: VEER_ECONFLICT with CHANGE_PRECONDITION.
  */
 VEER_MUST_CHECK enum veer_err change_meets(struct change_draft *draft, int64_t current, int64_t *expect);
+/* The same, without a draft. Errors: VEER_ECONFLICT; the diag says why. */
+VEER_MUST_CHECK enum veer_err change_judge_precondition(const struct change_precondition *p, int64_t current,
+							struct veer_diag *diag);
 /* May the principal touch, or change, the object of this name, or what concerns all? Errors: VEER_EAUTH. */
 VEER_MUST_CHECK enum veer_err change_may_touch(struct change_draft *draft, enum token_limit limit, const char *name);
 VEER_MUST_CHECK enum veer_err change_may_change(struct change_draft *draft, enum token_limit limit, const char *name);

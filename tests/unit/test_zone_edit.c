@@ -271,8 +271,11 @@ static void an_import_carries_bound_rrsets_over(void **state)
 	(void)control_world_put(w, MODEL_KIND_RRSET, ZONE "/1/www.example.net./A",
 				"{ \"owner\":\"WWW.example.net.\", \"policy\":\"www\"}");
 	assert_int_equal(zone_name_parse(ZONE, &zone, NULL), VEER_OK);
-	assert_int_equal(zone_import_run(&w->control, &other, &zone, file, strlen(file), &result, &diag), VEER_EAUTH);
-	assert_int_equal(zone_import_run(&w->control, &owner, &zone, file, strlen(file), &result, &diag), VEER_OK);
+	const struct change_precondition any = {.revision = CHANGE_ANY};
+	assert_int_equal(zone_import_run(&w->control, &other, &any, &zone, file, strlen(file), &result, &diag),
+			 VEER_EAUTH);
+	assert_int_equal(zone_import_run(&w->control, &owner, &any, &zone, file, strlen(file), &result, &diag),
+			 VEER_OK);
 	assert_int_equal(result.rrsets, 4);
 	assert_int_equal(result.serial, serial + 1);
 	assert_int_equal(serial_of(w), serial + 1);
