@@ -87,6 +87,11 @@ typedef enum veer_err change_plan_fn(void *wish, struct change_draft *draft);
 /* It is committed. */
 typedef void change_done_fn(void *wish, const struct change_draft *draft);
 
+enum {
+	CHANGE_TRIES = 8,          /* enough for one object that several write */
+	CHANGE_TRIES_REVOKING = 64 /* the end of a credential stands, whoever else writes */
+};
+
 struct change_wish {
 	change_plan_fn *plan;
 	change_done_fn *done; /* NULL: nothing is left to do */

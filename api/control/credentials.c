@@ -83,7 +83,11 @@ static void done_token(void *wish, const struct change_draft *draft)
 
 struct change_wish token_wish(struct token_wish *w)
 {
-	return (struct change_wish){.plan = plan_token, .done = done_token, .wish = w};
+	return (struct change_wish){.plan = plan_token,
+				    .done = done_token,
+				    .wish = w,
+				    .tries = CHANGE_TRIES_REVOKING,
+				    .reads_directory = true};
 }
 
 /* --- how many there may be ---------------------------------------------------------------------------------------- */
@@ -309,5 +313,6 @@ static void done_end(void *wish, const struct change_draft *draft)
 
 struct change_wish identity_end_wish(struct identity_end *w)
 {
-	return (struct change_wish){.plan = plan_end, .done = done_end, .wish = w};
+	return (struct change_wish){
+		.plan = plan_end, .done = done_end, .wish = w, .tries = CHANGE_TRIES_REVOKING, .reads_directory = true};
 }

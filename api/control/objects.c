@@ -259,5 +259,7 @@ struct change_wish object_wish(struct object_wish *w)
 	return (struct change_wish){.plan = w->object != NULL ? plan_put : plan_delete,
 				    .done = w->object != NULL ? done_put : NULL,
 				    .wish = w,
-				    .gate = CHANGE_REFERS};
+				    .gate = CHANGE_REFERS,
+				    .tries = CHANGE_TRIES,
+				    .reads_directory = true};
 }

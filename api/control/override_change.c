@@ -92,5 +92,9 @@ static void done_release(void *wish, const struct change_draft *draft)
 
 struct change_wish override_release_wish(const char *endpoint)
 {
-	return (struct change_wish){.plan = plan_release, .done = done_release, .wish = (void *)(uintptr_t)endpoint};
+	return (struct change_wish){.plan = plan_release,
+				    .done = done_release,
+				    .wish = (void *)(uintptr_t)endpoint,
+				    .tries = CHANGE_TRIES,
+				    .reads_directory = true};
 }
