@@ -196,6 +196,37 @@ static enum veer_err judge(struct change_draft *draft, struct object_wish *w)
 	return may_write(draft, w->kind, w->name);
 }
 
+/* A site as it is to be. */
+struct state_change {
+	json_t *object;
+	bool is; /* becomes true if it differs from the stored one in its state at most */
+};
+
+static bool only_state_differs(void *ctx, const struct directory_entry *entry)
+{
+	struct state_change *c = ctx;
+	json_t *was = json_copy((json_t *)(uintptr_t)entry->object), *will_be = json_copy(c->object);
+	(void)json_object_del(was, "state");
+	(void)json_object_del(will_be, "state");
+	c->is = was != NULL && will_be != NULL && json_equal(was, will_be) != 0;
+	json_decref(was);
+	json_decref(will_be);
+	return true;
+}
+
+/*
+ * That a site is taken out, or in again, is an administrator's word in an emergency, like an override: it is written
+ * also when the disk is nearly full. What else is said of a site can wait.
+ */
+static void judge_haste(struct change_draft *draft, const struct object_wish *w)
+{
+	struct state_change c = {.object = (json_t *)(uintptr_t)w->object};
+	if (w->kind == MODEL_KIND_SITE)
+		(void)directory_get(draft->control->directory, w->kind, w->name, only_state_differs, &c);
+	if (c.is)
+		draft->haste = CHANGE_URGENT;
+}
+
 static enum veer_err plan_put(void *wish, struct change_draft *draft)
 {
 	struct object_wish *w = wish;
@@ -217,6 +248,7 @@ static enum veer_err plan_put(void *wish, struct change_draft *draft)
 	if (err != VEER_OK)
 		return err;
 	w->text = draft->ops[draft->count - 1].value;
+	judge_haste(draft, w);
 	if (w->kind == MODEL_KIND_CHECK)
 		return VEER_OK;
 	struct store_op guard;
