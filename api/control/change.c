@@ -13,8 +13,8 @@ enum { READ_YOUR_WRITES_MS = 2000, CATCH_UP_MS = 500 };
 
 /*
  * An administrator's word in an emergency, the end of a credential, an agent that enrols, and whatever makes room. What
- * the control plane notes for itself (the guard of the overrides) is as urgent as what it is noted with. (That a site is
- * taken out or in is for its noun to say: objects.c.)
+ * the control plane notes for itself (the guard of the overrides) is as urgent as what it is noted with. (For a site
+ * that is taken out, or in, objects.c says so.)
  */
 static bool is_urgent(const struct store_op *op)
 {
