@@ -197,6 +197,15 @@ static enum veer_err judge_and_commit(struct change_draft *draft, const struct c
 	return err;
 }
 
+static enum veer_err prepare(struct change_draft *draft, const struct change *wished)
+{
+	enum veer_err err = VEER_OK;
+	for (size_t i = 0; i < wished->count && err == VEER_OK; i++)
+		if (wished->wishes[i].prepare != NULL)
+			err = wished->wishes[i].prepare(wished->wishes[i].wish, draft);
+	return err;
+}
+
 enum veer_err change(struct control *control, const struct change *wished, struct change_result *result)
 {
 	struct change_draft *draft = arena_alloc(wished->arena, sizeof *draft);
@@ -209,10 +218,13 @@ enum veer_err change(struct control *control, const struct change *wished, struc
 	draft->precondition = &wished->precondition;
 	draft->arena = wished->arena;
 	draft->result = result;
+	enum veer_err err = prepare(draft, wished);
+	if (err != VEER_OK)
+		return err;
 	pthread_mutex_t *turn = all.zone != NULL ? zone_turn_take(&control->zone_turns, all.zone) : NULL;
 	if (all.gate != CHANGE_OPEN)
 		write_gate_enter(&control->write_gate, all.gate == CHANGE_EMERGENCY);
-	enum veer_err err = judge_and_commit(draft, wished, &all);
+	err = judge_and_commit(draft, wished, &all);
 	if (all.gate != CHANGE_OPEN)
 		write_gate_leave(&control->write_gate);
 	if (turn != NULL)

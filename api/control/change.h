@@ -84,6 +84,11 @@ struct change_draft {
 
 /* Judge the wish by what is stored now, and add its operations to the draft. Called anew for each try. */
 typedef enum veer_err change_plan_fn(void *wish, struct change_draft *draft);
+/*
+ * Look at what takes long before anybody has to wait for it: called once, before turns and gates are taken; the plan
+ * judges it again. Adds no operations. Its errors are those of the change.
+ */
+typedef enum veer_err change_prepare_fn(void *wish, struct change_draft *draft);
 /* It is committed. */
 typedef void change_done_fn(void *wish, const struct change_draft *draft);
 
@@ -93,6 +98,7 @@ enum {
 };
 
 struct change_wish {
+	change_prepare_fn *prepare; /* NULL: nothing takes long */
 	change_plan_fn *plan;
 	change_done_fn *done; /* NULL: nothing is left to do */
 	void *wish;           /* of the noun; borrowed */

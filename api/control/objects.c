@@ -268,17 +268,34 @@ static void done_put(void *wish, const struct change_draft *draft)
 
 /* --- deleting ----------------------------------------------------------------------------------------------------- */
 
-static enum veer_err plan_delete(void *wish, struct change_draft *draft)
+static enum veer_err may_delete(const struct object_wish *w, struct change_draft *draft, int64_t *expect)
 {
-	struct object_wish *w = wish;
-	int64_t expect = 0, current = directory_revision_of(draft->control->directory, w->kind, w->name);
+	int64_t current = directory_revision_of(draft->control->directory, w->kind, w->name);
 	if (current == 0)
 		return change_refuse_missing(draft, w->kind, w->name);
 	enum veer_err err = may_write(draft, w->kind, w->name);
+	return err == VEER_OK ? change_meets(draft, current, expect) : err;
+}
+
+static enum veer_err prepare_delete(void *wish, struct change_draft *draft)
+{
+	struct object_wish *w = wish;
+	int64_t expect = 0;
+	enum veer_err err = may_delete(w, draft, &expect);
+	if (err == VEER_OK && w->kind == MODEL_KIND_POLICY)
+		err = policy_users_look(draft->control, w->name, draft->arena, &w->users);
+	return err;
+}
+
+static enum veer_err plan_delete(void *wish, struct change_draft *draft)
+{
+	struct object_wish *w = wish;
+	struct veer_diag *diag = &draft->result->diag;
+	int64_t expect = 0;
+	enum veer_err err = may_delete(w, draft, &expect);
 	if (err == VEER_OK)
-		err = change_meets(draft, current, &expect);
-	if (err == VEER_OK)
-		err = object_find_users(draft->control, w->kind, w->name, &draft->result->diag);
+		err = w->kind == MODEL_KIND_POLICY ? policy_users_judge(w->users, diag)
+						   : object_find_users(draft->control, w->kind, w->name, diag);
 	if (err == VEER_EBUSY)
 		draft->result->problem = CHANGE_IN_USE;
 	if (err != VEER_OK)
@@ -288,7 +305,8 @@ static enum veer_err plan_delete(void *wish, struct change_draft *draft)
 
 struct change_wish object_wish(struct object_wish *w)
 {
-	return (struct change_wish){.plan = w->object != NULL ? plan_put : plan_delete,
+	return (struct change_wish){.prepare = w->object != NULL ? NULL : prepare_delete,
+				    .plan = w->object != NULL ? plan_put : plan_delete,
 				    .done = w->object != NULL ? done_put : NULL,
 				    .wish = w,
 				    .gate = CHANGE_REFERS,

@@ -266,6 +266,7 @@ static enum veer_err plan_raced_noun(void *wish, struct change_draft *draft)
 static enum veer_err change_raced(struct raced_noun r, struct change_precondition precondition)
 {
 	struct change_wish wish = r.wish;
+	wish.prepare = NULL;
 	wish.plan = plan_raced_noun;
 	wish.done = NULL;
 	wish.wish = &r;
