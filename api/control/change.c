@@ -13,7 +13,8 @@ enum { READ_YOUR_WRITES_MS = 2000, CATCH_UP_MS = 500 };
 
 /*
  * An administrator's word in an emergency, the end of a credential, an agent that enrols, and whatever makes room. What
- * the control plane notes for itself (the guard of the overrides) is as urgent as what it is noted with.
+ * the control plane notes for itself (the guard of the overrides) is as urgent as what it is noted with. (For a site
+ * that is taken out, or in, objects.c says so.)
  */
 static bool is_urgent(const struct store_op *op)
 {
@@ -84,20 +85,25 @@ enum veer_err change_refuse_missing(struct change_draft *draft, enum model_kind 
 			     model_kind_text(kind), key);
 }
 
-enum veer_err change_meets(struct change_draft *draft, int64_t current, int64_t *expect)
+enum veer_err change_judge_precondition(const struct change_precondition *p, int64_t current, struct veer_diag *diag)
 {
-	const struct change_precondition *p = draft->precondition;
-	draft->result->before = current;
-	*expect = current;
 	if (p->is_absent && current != 0)
-		return change_refuse(draft, VEER_ECONFLICT, CHANGE_PRECONDITION, "it exists already, at revision %lld",
-				     (long long)current);
+		return veer_fail(diag, VEER_ECONFLICT, "it exists already, at revision %lld", (long long)current);
 	if (p->revision == CHANGE_ANY || (current != 0 && (p->revision == CHANGE_EXISTS || p->revision == current)))
 		return VEER_OK;
 	if (current == 0)
-		return change_refuse(draft, VEER_ECONFLICT, CHANGE_PRECONDITION, "it does not exist");
-	return change_refuse(draft, VEER_ECONFLICT, CHANGE_PRECONDITION,
-			     "it was changed meanwhile: it is at revision %lld", (long long)current);
+		return veer_fail(diag, VEER_ECONFLICT, "it does not exist");
+	return veer_fail(diag, VEER_ECONFLICT, "it was changed meanwhile: it is at revision %lld", (long long)current);
+}
+
+enum veer_err change_meets(struct change_draft *draft, int64_t current, int64_t *expect)
+{
+	enum veer_err err = change_judge_precondition(draft->precondition, current, &draft->result->diag);
+	draft->result->before = current;
+	*expect = current;
+	if (err != VEER_OK)
+		draft->result->problem = CHANGE_PRECONDITION;
+	return err;
 }
 
 static enum veer_err forbidden(struct change_draft *draft, enum veer_err err)
@@ -191,6 +197,15 @@ static enum veer_err judge_and_commit(struct change_draft *draft, const struct c
 	return err;
 }
 
+static enum veer_err prepare(struct change_draft *draft, const struct change *wished)
+{
+	enum veer_err err = VEER_OK;
+	for (size_t i = 0; i < wished->count && err == VEER_OK; i++)
+		if (wished->wishes[i].prepare != NULL)
+			err = wished->wishes[i].prepare(wished->wishes[i].wish, draft);
+	return err;
+}
+
 enum veer_err change(struct control *control, const struct change *wished, struct change_result *result)
 {
 	struct change_draft *draft = arena_alloc(wished->arena, sizeof *draft);
@@ -203,10 +218,13 @@ enum veer_err change(struct control *control, const struct change *wished, struc
 	draft->precondition = &wished->precondition;
 	draft->arena = wished->arena;
 	draft->result = result;
+	enum veer_err err = prepare(draft, wished);
+	if (err != VEER_OK)
+		return err;
 	pthread_mutex_t *turn = all.zone != NULL ? zone_turn_take(&control->zone_turns, all.zone) : NULL;
 	if (all.gate != CHANGE_OPEN)
 		write_gate_enter(&control->write_gate, all.gate == CHANGE_EMERGENCY);
-	enum veer_err err = judge_and_commit(draft, wished, &all);
+	err = judge_and_commit(draft, wished, &all);
 	if (all.gate != CHANGE_OPEN)
 		write_gate_leave(&control->write_gate);
 	if (turn != NULL)

@@ -84,10 +84,21 @@ struct change_draft {
 
 /* Judge the wish by what is stored now, and add its operations to the draft. Called anew for each try. */
 typedef enum veer_err change_plan_fn(void *wish, struct change_draft *draft);
+/*
+ * Look at what takes long before anybody has to wait for it: called once, before turns and gates are taken; the plan
+ * judges it again. Adds no operations. Its errors are those of the change.
+ */
+typedef enum veer_err change_prepare_fn(void *wish, struct change_draft *draft);
 /* It is committed. */
 typedef void change_done_fn(void *wish, const struct change_draft *draft);
 
+enum {
+	CHANGE_TRIES = 8,          /* enough for one object that several write */
+	CHANGE_TRIES_REVOKING = 64 /* the end of a credential stands, whoever else writes */
+};
+
 struct change_wish {
+	change_prepare_fn *prepare; /* NULL: nothing takes long */
 	change_plan_fn *plan;
 	change_done_fn *done; /* NULL: nothing is left to do */
 	void *wish;           /* of the noun; borrowed */
@@ -132,6 +143,9 @@ VEER_MUST_CHECK enum veer_err change_refuse_missing(struct change_draft *draft, 
  * for the operation. Errors: VEER_ECONFLICT with CHANGE_PRECONDITION.
  */
 VEER_MUST_CHECK enum veer_err change_meets(struct change_draft *draft, int64_t current, int64_t *expect);
+/* The same, without a draft. Errors: VEER_ECONFLICT; the diag says why. */
+VEER_MUST_CHECK enum veer_err change_judge_precondition(const struct change_precondition *p, int64_t current,
+							struct veer_diag *diag);
 /* May the principal touch, or change, the object of this name, or what concerns all? Errors: VEER_EAUTH. */
 VEER_MUST_CHECK enum veer_err change_may_touch(struct change_draft *draft, enum token_limit limit, const char *name);
 VEER_MUST_CHECK enum veer_err change_may_change(struct change_draft *draft, enum token_limit limit, const char *name);

@@ -34,6 +34,20 @@ static struct store_op deletion(enum model_kind kind, const char *key, int64_t e
 
 /* --- tokens ------------------------------------------------------------------------------------------------------- */
 
+/*
+ * What else is written to a token (when it was used last) takes nothing away from the right to remove it, and who
+ * removes it need not have seen that, unless the request says what it has seen.
+ */
+static enum veer_err add_removal(struct change_draft *draft, const char *id, int64_t revision)
+{
+	int64_t expect = 0;
+	enum veer_err err = change_meets(draft, revision, &expect);
+	if (err != VEER_OK)
+		return err;
+	return change_add(draft, deletion(MODEL_KIND_TOKEN, id,
+					  draft->precondition->revision == CHANGE_ANY ? STORE_ANY : expect));
+}
+
 static enum veer_err plan_token(void *wish, struct change_draft *draft)
 {
 	const struct token_wish *w = wish;
@@ -50,7 +64,7 @@ static enum veer_err plan_token(void *wish, struct change_draft *draft)
 		return err;
 	}
 	if (w->token == NULL)
-		return change_add(draft, deletion(MODEL_KIND_TOKEN, w->id, revision));
+		return add_removal(draft, w->id, revision);
 	return change_add_json(draft, MODEL_KIND_TOKEN, w->id, json_incref(w->token), STORE_ABSENT);
 }
 
@@ -69,7 +83,11 @@ static void done_token(void *wish, const struct change_draft *draft)
 
 struct change_wish token_wish(struct token_wish *w)
 {
-	return (struct change_wish){.plan = plan_token, .done = done_token, .wish = w};
+	return (struct change_wish){.plan = plan_token,
+				    .done = done_token,
+				    .wish = w,
+				    .tries = CHANGE_TRIES_REVOKING,
+				    .reads_directory = true};
 }
 
 /* --- how many there may be ---------------------------------------------------------------------------------------- */
@@ -270,16 +288,18 @@ static enum veer_err plan_end(void *wish, struct change_draft *draft)
 {
 	struct identity_end *w = wish;
 	struct found found = {0};
+	int64_t expect = 0;
 	if (directory_get(draft->control->directory, w->kind, w->id, copy_identity, &found) != VEER_OK)
 		return change_refuse_missing(draft, w->kind, w->id);
 	w->was_revoked = is_in_state(found.object, "revoked");
-	if (w->was_revoked) {
+	enum veer_err err = change_meets(draft, found.revision, &expect);
+	if (err != VEER_OK || w->was_revoked) {
 		json_decref(found.object);
-		return change_add(draft, deletion(w->kind, w->id, found.revision));
+		return err == VEER_OK ? change_add(draft, deletion(w->kind, w->id, expect)) : err;
 	}
 	(void)json_object_set_new(found.object, "state", json_string("revoked"));
 	(void)json_object_set_new(found.object, "revoked_s", json_integer(now_s(draft)));
-	return change_add_json(draft, w->kind, w->id, found.object, found.revision);
+	return change_add_json(draft, w->kind, w->id, found.object, expect);
 }
 
 static void done_end(void *wish, const struct change_draft *draft)
@@ -293,5 +313,6 @@ static void done_end(void *wish, const struct change_draft *draft)
 
 struct change_wish identity_end_wish(struct identity_end *w)
 {
-	return (struct change_wish){.plan = plan_end, .done = done_end, .wish = w};
+	return (struct change_wish){
+		.plan = plan_end, .done = done_end, .wish = w, .tries = CHANGE_TRIES_REVOKING, .reads_directory = true};
 }

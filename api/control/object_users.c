@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who names an object that is to be deleted. See objects.h. */
+/* Who names an object that is to be deleted. See objects.h; for policies, policy_users.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/control/objects.h"
-#include "base/json_peek.h"
-#include "zones/dns/rrset.h"
 
 /* The object that is in the way of a deletion. */
 struct reference {
 	struct control *control;
 	struct veer_diag *diag;
 	const char *name; /* who is looked for */
-	json_t *versions; /* of zones, by name: the version that is visible */
 	enum veer_err err;
 };
 
@@ -82,65 +79,6 @@ static bool find_pool_in_policy(void *ctx, const struct directory_entry *entry)
 	return r->err == VEER_OK;
 }
 
-static bool add_version(void *ctx, const struct directory_entry *entry)
-{
-	struct reference *r = ctx;
-	json_int_t version = json_integer_value(json_object_get(entry->object, "version"));
-	if (json_object_set_new(r->versions, entry->key, json_integer(version)) != 0)
-		r->err = VEER_ENOMEM;
-	return r->err == VEER_OK;
-}
-
-/* RRsets that an import is writing, or that are being removed, bind nothing. */
-static bool is_visible(const struct reference *r, const char *key)
-{
-	char start[STORE_KEY_MAX + 1], *slash;
-	(void)snprintf(start, sizeof start, "%s", key);
-	slash = strchr(start, '/');
-	if (slash == NULL)
-		return false;
-	*slash = '\0';
-	return strtoll(slash + 1, NULL, 10) == json_integer_value(json_object_get(r->versions, start));
-}
-
-/* The RRset in the way, by its name and type: zone and version in its key are ours. */
-static enum veer_err fail_bound(const struct reference *r, const char *key_text)
-{
-	struct rrset_key key;
-	char name[NAME_TEXT_SIZE] = "", type[RRSET_TYPE_TEXT_SIZE] = "";
-	if (rrset_key_parse(key_text, strlen(key_text), &key, NULL) == VEER_OK) {
-		(void)name_print(key.owner, name, sizeof name);
-		rrtype_print(key.type, type);
-	}
-	return veer_fail(r->diag, VEER_EBUSY, "the RRset %.300s %s is bound to the policy \"%s\"", name, type, r->name);
-}
-
-static bool find_policy_in_rrset(void *ctx, const struct store_object *object)
-{
-	struct reference *r = ctx;
-	char policy[MODEL_NAME_MAX + 1];
-	if (veer_json_peek(object->value, object->value_len, "policy", policy, sizeof policy) == VEER_OK &&
-	    strcmp(policy, r->name) == 0 && is_visible(r, object->key))
-		r->err = fail_bound(r, object->key);
-	return r->err == VEER_OK;
-}
-
-static void find_bound(struct reference *r)
-{
-	r->versions = json_object();
-	if (r->versions == NULL) {
-		r->err = VEER_ENOMEM;
-		return;
-	}
-	directory_list(r->control->directory, MODEL_KIND_ZONE, NULL, add_version, r);
-	if (r->err == VEER_OK) {
-		enum veer_err err =
-			store_list(r->control->store, MODEL_KIND_RRSET, "", NULL, find_policy_in_rrset, r, NULL);
-		r->err = r->err == VEER_OK ? err : r->err;
-	}
-	json_decref(r->versions);
-}
-
 enum veer_err object_find_users(struct control *control, enum model_kind kind, const char *name, struct veer_diag *diag)
 {
 	struct reference r = {.control = control, .diag = diag, .name = name};
@@ -152,7 +90,5 @@ enum veer_err object_find_users(struct control *control, enum model_kind kind, c
 			directory_list(control->directory, MODEL_KIND_CHECK, NULL, find_in_check, &r);
 	} else if (kind == MODEL_KIND_POOL)
 		directory_list(control->directory, MODEL_KIND_POLICY, NULL, find_pool_in_policy, &r);
-	else
-		find_bound(&r);
 	return r.err;
 }

@@ -140,6 +140,51 @@ static enum veer_err may_write(struct change_draft *draft, enum model_kind kind,
 	return change_may_change_all(draft);
 }
 
+/* --- what it may name --------------------------------------------------------------------------------------------- */
+
+/* Does an object as it is stored name `name` in the list `field`? */
+struct naming {
+	const char *field;
+	const char *name;
+	bool is_there;
+};
+
+static bool look_for_name(void *ctx, const struct directory_entry *entry)
+{
+	struct naming *n = ctx;
+	size_t i;
+	json_t *element;
+	json_array_foreach(json_object_get(entry->object, n->field), i, element)
+	{
+		n->is_there =
+			n->is_there || (json_is_string(element) && strcmp(json_string_value(element), n->name) == 0);
+	}
+	return true;
+}
+
+/*
+ * May the token have the object name these checks? Who points an endpoint at an address of its own and names a check
+ * receives what the check sends, secrets included: a token names only checks that it may change, and those that the
+ * object names already. (Policies and maintenance windows name pools; who writes them is not limited to some.)
+ */
+static enum veer_err may_name(struct change_draft *draft, const struct object_wish *w)
+{
+	struct naming n = {.field = w->kind == MODEL_KIND_POOL ? "checks" : "of"};
+	enum veer_err err = VEER_OK;
+	if (w->kind != MODEL_KIND_POOL && w->kind != MODEL_KIND_CHECK)
+		return VEER_OK;
+	const json_t *names = json_object_get(w->object, n.field);
+	for (size_t i = 0; err == VEER_OK && i < json_array_size(names); i++) {
+		n.name = json_string_value(json_array_get(names, i));
+		n.is_there = n.name == NULL;
+		if (n.name != NULL)
+			(void)directory_get(draft->control->directory, w->kind, w->name, look_for_name, &n);
+		if (!n.is_there)
+			err = change_may_change(draft, TOKEN_LIMIT_CHECKS, n.name);
+	}
+	return err;
+}
+
 static enum veer_err judge(struct change_draft *draft, struct object_wish *w)
 {
 	enum veer_err err = validate(draft->control, w->kind, w->object, draft->arena, &draft->result->diag);
@@ -151,6 +196,37 @@ static enum veer_err judge(struct change_draft *draft, struct object_wish *w)
 	return may_write(draft, w->kind, w->name);
 }
 
+/* A site as it is to be. */
+struct state_change {
+	json_t *object;
+	bool is; /* becomes true if it differs from the stored one in its state at most */
+};
+
+static bool only_state_differs(void *ctx, const struct directory_entry *entry)
+{
+	struct state_change *c = ctx;
+	json_t *was = json_copy((json_t *)(uintptr_t)entry->object), *will_be = json_copy(c->object);
+	(void)json_object_del(was, "state");
+	(void)json_object_del(will_be, "state");
+	c->is = was != NULL && will_be != NULL && json_equal(was, will_be) != 0;
+	json_decref(was);
+	json_decref(will_be);
+	return true;
+}
+
+/*
+ * That a site is taken out, or in again, is an administrator's word in an emergency, like an override: it is written
+ * also when the disk is nearly full. What else is said of a site can wait.
+ */
+static void judge_haste(struct change_draft *draft, const struct object_wish *w)
+{
+	struct state_change c = {.object = (json_t *)(uintptr_t)w->object};
+	if (w->kind == MODEL_KIND_SITE)
+		(void)directory_get(draft->control->directory, w->kind, w->name, only_state_differs, &c);
+	if (c.is)
+		draft->haste = CHANGE_URGENT;
+}
+
 static enum veer_err plan_put(void *wish, struct change_draft *draft)
 {
 	struct object_wish *w = wish;
@@ -158,7 +234,11 @@ static enum veer_err plan_put(void *wish, struct change_draft *draft)
 	enum veer_err err = judge(draft, w);
 	if (err != VEER_OK)
 		return err;
+	/* read before the names: if the object changes in between, the commit fails */
 	int64_t current = directory_revision_of(draft->control->directory, w->kind, w->name);
+	err = may_name(draft, w);
+	if (err != VEER_OK)
+		return err;
 	if (w->must_be_new && current != 0)
 		return change_refuse(draft, VEER_EEXISTS, CHANGE_IS_THERE, "there is a %s \"%s\" already",
 				     model_kind_text(w->kind), w->name);
@@ -168,6 +248,7 @@ static enum veer_err plan_put(void *wish, struct change_draft *draft)
 	if (err != VEER_OK)
 		return err;
 	w->text = draft->ops[draft->count - 1].value;
+	judge_haste(draft, w);
 	if (w->kind == MODEL_KIND_CHECK)
 		return VEER_OK;
 	struct store_op guard;
@@ -187,17 +268,34 @@ static void done_put(void *wish, const struct change_draft *draft)
 
 /* --- deleting ----------------------------------------------------------------------------------------------------- */
 
-static enum veer_err plan_delete(void *wish, struct change_draft *draft)
+static enum veer_err may_delete(const struct object_wish *w, struct change_draft *draft, int64_t *expect)
 {
-	struct object_wish *w = wish;
-	int64_t expect = 0, current = directory_revision_of(draft->control->directory, w->kind, w->name);
+	int64_t current = directory_revision_of(draft->control->directory, w->kind, w->name);
 	if (current == 0)
 		return change_refuse_missing(draft, w->kind, w->name);
 	enum veer_err err = may_write(draft, w->kind, w->name);
+	return err == VEER_OK ? change_meets(draft, current, expect) : err;
+}
+
+static enum veer_err prepare_delete(void *wish, struct change_draft *draft)
+{
+	struct object_wish *w = wish;
+	int64_t expect = 0;
+	enum veer_err err = may_delete(w, draft, &expect);
+	if (err == VEER_OK && w->kind == MODEL_KIND_POLICY)
+		err = policy_users_look(draft->control, w->name, draft->arena, &w->users);
+	return err;
+}
+
+static enum veer_err plan_delete(void *wish, struct change_draft *draft)
+{
+	struct object_wish *w = wish;
+	struct veer_diag *diag = &draft->result->diag;
+	int64_t expect = 0;
+	enum veer_err err = may_delete(w, draft, &expect);
 	if (err == VEER_OK)
-		err = change_meets(draft, current, &expect);
-	if (err == VEER_OK)
-		err = object_find_users(draft->control, w->kind, w->name, &draft->result->diag);
+		err = w->kind == MODEL_KIND_POLICY ? policy_users_judge(w->users, diag)
+						   : object_find_users(draft->control, w->kind, w->name, diag);
 	if (err == VEER_EBUSY)
 		draft->result->problem = CHANGE_IN_USE;
 	if (err != VEER_OK)
@@ -207,8 +305,11 @@ static enum veer_err plan_delete(void *wish, struct change_draft *draft)
 
 struct change_wish object_wish(struct object_wish *w)
 {
-	return (struct change_wish){.plan = w->object != NULL ? plan_put : plan_delete,
+	return (struct change_wish){.prepare = w->object != NULL ? NULL : prepare_delete,
+				    .plan = w->object != NULL ? plan_put : plan_delete,
 				    .done = w->object != NULL ? done_put : NULL,
 				    .wish = w,
-				    .gate = CHANGE_REFERS};
+				    .gate = CHANGE_REFERS,
+				    .tries = CHANGE_TRIES,
+				    .reads_directory = true};
 }

@@ -10,6 +10,7 @@
 #define VEER_API_CONTROL_OBJECTS_H
 
 #include "api/control/change.h"
+#include "api/control/policy_users.h"
 
 struct object_wish {
 	enum model_kind kind;
@@ -18,7 +19,8 @@ struct object_wish {
 	bool must_be_new;
 	const char
 		*force; /* the name of the pool that may be emptied, or of the site with which all may go; NULL: none */
-	const char *text; /* becomes what is stored; the change's arena holds it */
+	const char *text;           /* becomes what is stored; the change's arena holds it */
+	struct policy_users *users; /* of a policy that is deleted, as seen before the gate */
 };
 
 /*
@@ -27,7 +29,7 @@ struct object_wish {
  */
 struct change_wish object_wish(struct object_wish *w);
 
-/* Does anything name the object? Errors: VEER_EBUSY, and the diag says what; VEER_ENOMEM, VEER_EIO. */
+/* Does anything name the site, check or pool? Errors: VEER_EBUSY, and the diag says what; VEER_ENOMEM. */
 VEER_MUST_CHECK enum veer_err object_find_users(struct control *control, enum model_kind kind, const char *name,
 						struct veer_diag *diag);
 

@@ -9,17 +9,18 @@ static enum veer_err plan_put(void *wish, struct change_draft *draft)
 {
 	struct override_wish *w = wish;
 	struct change_result *result = draft->result;
+	const struct change_precondition *p = draft->precondition;
 	int64_t expect = STORE_ANY;
 	enum veer_err err = VEER_OK;
 	for (size_t i = 0; i < w->count && err == VEER_OK; i++)
 		err = change_may_change(draft, TOKEN_LIMIT_ENDPOINTS, w->endpoints[i]);
-	if (err == VEER_OK && w->count == 1)
+	for (size_t i = 0; i < w->count && err == VEER_OK; i++)
 		err = change_meets(
-			draft, directory_revision_of(draft->control->directory, MODEL_KIND_OVERRIDE, w->endpoints[0]),
+			draft, directory_revision_of(draft->control->directory, MODEL_KIND_OVERRIDE, w->endpoints[i]),
 			&expect);
 	if (err != VEER_OK)
 		return err;
-	if (draft->precondition->is_absent || draft->precondition->revision != CHANGE_ANY)
+	if (p->is_absent || (p->revision != CHANGE_ANY && (p->revision != CHANGE_EXISTS || w->count == 1)))
 		w->expect = expect;
 	size_t count = 0;
 	err = draft->count == 0 ? overrides_draft(draft->control->directory, w, draft->arena, draft->ops, &count,
@@ -91,5 +92,9 @@ static void done_release(void *wish, const struct change_draft *draft)
 
 struct change_wish override_release_wish(const char *endpoint)
 {
-	return (struct change_wish){.plan = plan_release, .done = done_release, .wish = (void *)(uintptr_t)endpoint};
+	return (struct change_wish){.plan = plan_release,
+				    .done = done_release,
+				    .wish = (void *)(uintptr_t)endpoint,
+				    .tries = CHANGE_TRIES,
+				    .reads_directory = true};
 }

@@ -11,7 +11,7 @@
 #include "api/control/overrides.h"
 
 /*
- * The wish to put the overrides; `*w` must outlive the change. A precondition is on the override of the one endpoint.
+ * The wish to put the overrides; `*w` must outlive the change. A precondition is on the override of each endpoint.
  * Problems: CHANGE_FORBIDDEN, CHANGE_PRECONDITION, CHANGE_MISSING (an endpoint), CHANGE_WOULD_EMPTY.
  */
 struct change_wish override_put_wish(struct override_wish *w);

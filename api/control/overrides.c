@@ -174,10 +174,8 @@ static void make_draft(struct draft *d)
 	judge(d);
 	ok = overrides_raise_guard(d->directory, d->arena, &d->ops[d->op_count++]);
 	for (size_t i = 0; i < w->count && d->err == VEER_OK && ok; i++) {
-		int64_t expect = STORE_ABSENT;
-		if (w->count == 1 && w->expect != STORE_ANY)
-			expect = w->expect;
-		else if (w->expect != STORE_ABSENT)
+		int64_t expect = w->expect != STORE_ANY ? w->expect : STORE_ABSENT;
+		if (w->expect == STORE_ANY)
 			(void)directory_get_locked(d->directory, MODEL_KIND_OVERRIDE, w->endpoints[i], take_revision,
 						   &expect);
 		ok = overrides_put_op(w, w->endpoints[i], expect, d->arena, &d->ops[d->op_count++]);

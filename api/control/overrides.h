@@ -32,8 +32,8 @@ struct override_wish {
 	const char *created_at;   /* RFC 3339 */
 	const char *const *force; /* pools that may be emptied */
 	size_t force_count;
-	int64_t expect; /* of the one endpoint's override, when count is 1: as for a store_op; else STORE_ANY, or
-			 * STORE_ABSENT: of none of them anything must have been said */
+	int64_t expect; /* of the override of each endpoint, as for a store_op; STORE_ABSENT: of none of them anything
+			 * must have been said */
 	int64_t election_revision; /* 0: none; otherwise a condition on the controller's election */
 };
 

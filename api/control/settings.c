@@ -93,7 +93,11 @@ static void done_settings(void *wish, const struct change_draft *draft)
 
 struct change_wish settings_wish(struct settings_wish *w)
 {
-	return (struct change_wish){.plan = plan_settings, .done = done_settings, .wish = w};
+	return (struct change_wish){.plan = plan_settings,
+				    .done = done_settings,
+				    .wish = w,
+				    .tries = CHANGE_TRIES,
+				    .reads_directory = true};
 }
 
 /* --- maintenance windows ------------------------------------------------------------------------------------------ */
@@ -183,6 +187,8 @@ static void done_end(void *wish, const struct change_draft *draft)
 struct change_wish maintenance_wish(struct maintenance_wish *w)
 {
 	if (w->object == NULL)
-		return (struct change_wish){.plan = plan_end, .done = done_end, .wish = w};
-	return (struct change_wish){.plan = plan_window, .done = done_window, .wish = w};
+		return (struct change_wish){
+			.plan = plan_end, .done = done_end, .wish = w, .tries = CHANGE_TRIES, .reads_directory = true};
+	return (struct change_wish){
+		.plan = plan_window, .done = done_window, .wish = w, .tries = CHANGE_TRIES, .reads_directory = true};
 }

@@ -19,8 +19,9 @@ VEER_MUST_CHECK enum veer_err token_rules_make(struct directory *directory, cons
 					       struct veer_diag *diag);
 
 /*
- * May the token `id` be removed by the one that asks: itself, or one that it could have made by its scopes? `*revision`
- * is the one at which it was judged. Errors: VEER_ENOTFOUND; VEER_EAUTH, with the reason in the diag.
+ * May the token `id` be removed by the one that asks: itself, or one that has no scope that it lacks? Whichever ends
+ * first: to take a credential away must never have to wait. `*revision` is the one at which it was judged. Errors:
+ * VEER_ENOTFOUND; VEER_EAUTH, with the reason in the diag.
  */
 VEER_MUST_CHECK enum veer_err token_rules_remove(struct directory *directory, const char *asking, const char *id,
 						 int64_t *revision, struct veer_diag *diag);

@@ -49,6 +49,7 @@ struct batch {
 struct importer {
 	struct control *control;
 	struct zone_import *import;
+	const struct change_precondition *precondition;
 	struct zone_ref zone; /* the new one: its version is the one written */
 	struct zonefile *file;
 	struct old_zone old;
@@ -333,17 +334,19 @@ static enum veer_err catch_up(struct importer *m)
 static enum veer_err plan_switch(void *wish, struct change_draft *draft)
 {
 	struct importer *m = wish;
+	int64_t expect = 0;
 	enum veer_err err = m->is_overtaken ? VEER_ECONFLICT : VEER_OK;
 	if (err == VEER_OK && m->tries++ > 0)
 		err = catch_up(m);
 	m->is_overtaken = err == VEER_ECONFLICT;
 	if (err == VEER_OK)
+		err = change_meets(draft, m->old.zone.revision, &expect);
+	if (err == VEER_OK)
 		err = change_may_touch(draft, TOKEN_LIMIT_ZONES, m->zone.text);
 	if (err == VEER_OK)
 		err = change_add_json(
 			draft, MODEL_KIND_ZONE, m->zone.text,
-			json_pack("{s:s, s:I}", "name", m->zone.text, "version", (json_int_t)m->zone.version),
-			m->old.zone.revision);
+			json_pack("{s:s, s:I}", "name", m->zone.text, "version", (json_int_t)m->zone.version), expect);
 	if (err == VEER_OK && m->old.zone.revision != 0)
 		err = change_add(draft, (struct store_op){.op = STORE_CHECK,
 							  .kind = MODEL_KIND_RRSET,
@@ -353,11 +356,20 @@ static enum veer_err plan_switch(void *wish, struct change_draft *draft)
 	return err;
 }
 
+/* Was the zone that the client has seen replaced, deleted or made while the file was being written? */
+static bool is_refused(const struct importer *m, const struct change_result *result)
+{
+	const struct change_precondition *p = m->precondition;
+	return result->problem == CHANGE_PRECONDITION ||
+	       (m->is_overtaken && (p->is_absent || p->revision != CHANGE_ANY));
+}
+
 /*
  * What is written becomes what is visible; writers of single RRsets wait meanwhile. So do those who delete a policy:
  * they look for visible RRsets that are bound to it, and which are visible must not change meanwhile.
  */
-static enum veer_err switch_over(struct importer *m, const struct change_principal *principal, int64_t *revision)
+static enum veer_err switch_over(struct importer *m, const struct change_principal *principal,
+				 struct zone_import_result *out)
 {
 	struct change_result result;
 	const struct change_wish wish = {
@@ -365,11 +377,14 @@ static enum veer_err switch_over(struct importer *m, const struct change_princip
 	const struct change wished = {.principal = *principal,
 				      .wishes = &wish,
 				      .count = 1,
-				      .precondition = {.revision = CHANGE_ANY},
+				      .precondition = *m->precondition,
 				      .arena = m->arena};
 	enum veer_err err = change(m->control, &wished, &result);
-	*revision = result.revision;
-	if (err == VEER_EAUTH)
+	out->revision = result.revision;
+	out->is_refused = err == VEER_ECONFLICT && is_refused(m, &result);
+	if (out->is_refused && result.diag.text[0] == '\0')
+		(void)veer_fail(&result.diag, err, "it was imported, deleted or made meanwhile");
+	if (err == VEER_EAUTH || out->is_refused)
 		*m->diag = result.diag;
 	return err;
 }
@@ -382,6 +397,10 @@ static enum veer_err import(struct importer *m, const struct change_principal *p
 		err = zone_import_allocate(m->import, &m->zone.version);
 	if (err == VEER_OK)
 		err = old_zone_read(m->control, &m->zone, &m->old);
+	if (err == VEER_OK) {
+		err = change_judge_precondition(m->precondition, m->old.zone.revision, m->diag);
+		out->is_refused = err != VEER_OK;
+	}
 	if (err == VEER_OK)
 		err = zonefile_each(m->file, check_rrset, m, m->diag);
 	if (err != VEER_OK)
@@ -391,15 +410,15 @@ static enum veer_err import(struct importer *m, const struct change_principal *p
 	int64_t static_count = m->total - (int64_t)m->old.count;
 	err = write_all(m);
 	if (err == VEER_OK)
-		err = switch_over(m, principal, &out->revision);
+		err = switch_over(m, principal, out);
 	out->rrsets = static_count + (int64_t)m->old.count;
 	out->serial = new_serial(m);
 	return err;
 }
 
 enum veer_err zone_import_run(struct control *control, const struct change_principal *principal,
-			      const struct zone_ref *zone, const char *text, size_t len, struct zone_import_result *out,
-			      struct veer_diag *diag)
+			      const struct change_precondition *precondition, const struct zone_ref *zone,
+			      const char *text, size_t len, struct zone_import_result *out, struct veer_diag *diag)
 {
 	enum veer_err err =
 		token_judge_touch(control->directory, principal->token, TOKEN_LIMIT_ZONES, zone->text, diag);
@@ -409,6 +428,7 @@ enum veer_err zone_import_run(struct control *control, const struct change_princ
 	if (m == NULL)
 		return VEER_ENOMEM;
 	m->control = control;
+	m->precondition = precondition;
 	m->zone = *zone;
 	m->diag = diag;
 	m->arena = arena_new(SCRATCH_BYTES);

@@ -18,15 +18,20 @@ struct zone_import_result {
 	int64_t rrsets;   /* in the new version, bound ones included */
 	int64_t revision; /* that made it visible */
 	uint32_t serial;
+	bool is_refused; /* of an error: the precondition does not hold */
 };
 
 /*
  * Import `len` bytes of zone file into the zone with the name in `zone` (zone_name_parse()), which is made when it is
- * not there. Errors: VEER_EINVAL, VEER_ERANGE and the like with ZONE_IMPORT_LABEL:LINE in the diag; VEER_EBUSY and
- * VEER_ELIMIT (other imports), VEER_ECONFLICT (others changed the zone all the time), VEER_ECLOSED (shutting down),
- * VEER_EAUTH (the token is for other zones; the diag says so), VEER_ESPACE, VEER_EIO, VEER_ENOMEM.
+ * not there. `precondition` is on the zone object, whose revision is that of the last import (or of its making); it is
+ * judged before anything is written, and again when the new version is made visible. Errors: VEER_ECONFLICT with
+ * out->is_refused (the precondition does not hold; the diag says so), VEER_EINVAL, VEER_ERANGE and the like with
+ * ZONE_IMPORT_LABEL:LINE in the diag; VEER_EBUSY and VEER_ELIMIT (other imports), VEER_ECONFLICT (others changed the
+ * zone all the time), VEER_ECLOSED (shutting down), VEER_EAUTH (the token is for other zones; the diag says so),
+ * VEER_ESPACE, VEER_EIO, VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err zone_import_run(struct control *control, const struct change_principal *principal,
+					      const struct change_precondition *precondition,
 					      const struct zone_ref *zone, const char *text, size_t len,
 					      struct zone_import_result *out, struct veer_diag *diag);
 

@@ -119,5 +119,5 @@ static void done_unmake(void *wish, const struct change_draft *draft)
 
 struct change_wish zone_unmake_wish(struct zone_unmake *z)
 {
-	return (struct change_wish){.plan = plan_unmake, .done = done_unmake, .wish = z};
+	return (struct change_wish){.plan = plan_unmake, .done = done_unmake, .wish = z, .tries = CHANGE_TRIES};
 }

@@ -32,8 +32,7 @@ static void stop_idle(struct api_listener *l)
 	l->retired_count = kept;
 }
 
-/* Is there an address where as many old ones as may be have connections? Wait, and in the end cut those of the oldest.
- */
+/* The address at which the daemon listens, one of the listener's. */
 static const struct api_daemon *place_of(const struct api_listener *l, const struct MHD_Daemon *daemon)
 {
 	const struct api_daemon *place = l->daemons;

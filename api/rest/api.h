@@ -64,7 +64,7 @@ bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope s
 
 /*
  * changes.c: make one wish of whoever asks so, on the conditions in the request's If-Match and If-None-Match; the other
- * one heeds none. Errors: those of change(); api_problem_change() makes the reply.
+ * one heeds none (what is made gets a new key). Errors: those of change(); api_problem_change() makes the reply.
  */
 VEER_MUST_CHECK enum veer_err api_change(struct api *api, const struct api_request *request, struct change_wish wish,
 					 struct change_result *result);
@@ -72,6 +72,8 @@ VEER_MUST_CHECK enum veer_err api_change_always(struct api *api, const struct ap
 						struct change_wish wish, struct change_result *result);
 /* Who asks, for what is changed; in the request's arena. */
 struct change_principal api_principal(struct api *api, const struct api_request *request);
+/* What its If-Match and If-None-Match demand. */
+struct change_precondition api_precondition(const struct api_request *request);
 /* The problem that fits a change that failed. */
 void api_problem_change(struct api_reply *reply, enum veer_err err, const struct change_result *result);
 

@@ -49,7 +49,7 @@ static int64_t parse_tag(const char *text)
 	return text_to_int(digits, 0, INT64_MAX, &revision) ? revision : CHANGE_NEVER;
 }
 
-static struct change_precondition precondition_of(const struct api_request *request)
+struct change_precondition api_precondition(const struct api_request *request)
 {
 	struct change_precondition p = {.revision = CHANGE_ANY};
 	p.is_absent = request->if_none_match != NULL && parse_tag(request->if_none_match) == CHANGE_EXISTS;
@@ -77,7 +77,7 @@ static enum veer_err run(struct api *api, const struct api_request *request, con
 enum veer_err api_change(struct api *api, const struct api_request *request, struct change_wish wish,
 			 struct change_result *result)
 {
-	return run(api, request, &wish, precondition_of(request), result);
+	return run(api, request, &wish, api_precondition(request), result);
 }
 
 enum veer_err api_change_always(struct api *api, const struct api_request *request, struct change_wish wish,

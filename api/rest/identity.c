@@ -86,6 +86,7 @@ void handle_identity_get(void *ctx, struct api_request *request, struct api_repl
 	}
 	(void)json_object_del(found.object, "credential_sha256");
 	(void)json_object_set_new(found.object, "revision", json_integer(found.revision));
+	(void)snprintf(reply->etag, sizeof reply->etag, "r%lld", (long long)found.revision);
 	api_reply_json(reply, 200, found.object);
 }
 
@@ -93,7 +94,7 @@ void handle_identity_revoke(void *ctx, struct api_request *request, struct api_r
 {
 	struct change_result result;
 	struct identity_end w = {.kind = (enum model_kind)request->arg, .id = request->params[0]};
-	enum veer_err err = api_change_always(ctx, request, identity_end_wish(&w), &result);
+	enum veer_err err = api_change(ctx, request, identity_end_wish(&w), &result);
 	if (err != VEER_OK)
 		api_problem_change(reply, err, &result);
 }

@@ -4,11 +4,18 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/control/token_limits.h"
+
 static const char hidden[] = "***";
 
-bool mask_is_needed(const struct api_principal *who)
+bool mask_is_needed(struct directory *directory, const struct api_principal *who, const json_t *check)
 {
-	return who->role == API_ROLE_TOKEN && (who->scopes & (API_SCOPE_ADMIN | API_SCOPE_HEALTH_WRITE)) == 0;
+	const char *name = json_string_value(json_object_get(check, "name"));
+	if (who->role != API_ROLE_TOKEN)
+		return false;
+	if ((who->scopes & (API_SCOPE_ADMIN | API_SCOPE_HEALTH_WRITE)) == 0 || name == NULL)
+		return true;
+	return token_judge_change(directory, who->id, TOKEN_LIMIT_CHECKS, name, NULL) != VEER_OK;
 }
 
 /* Headers that say what the client takes, and open nothing. */
@@ -50,8 +57,8 @@ static bool is_hidden(const json_t *value)
 static enum veer_err refuse(struct veer_diag *diag, const char *field, const char *part)
 {
 	return veer_fail(diag, VEER_EINVAL,
-			 "/%s%s%.60s: \"***\" stands for a value that a token without health:write may not read; send "
-			 "the value",
+			 "/%s%s%.60s: \"***\" stands for a value that a token may not read unless it may change the "
+			 "check; send the value",
 			 field, part[0] != '\0' ? "/" : "", part);
 }
 

@@ -24,20 +24,23 @@ static bool copy_text(void *ctx, const struct directory_entry *entry)
 }
 
 /* A reply that holds checks, for whoever may not see what they send. */
-static void mask_reply(const struct api_request *request, struct api_reply *reply, enum model_kind kind)
+static void mask_reply(struct api *api, const struct api_request *request, struct api_reply *reply,
+		       enum model_kind kind)
 {
+	struct directory *directory = api->control.directory;
 	json_t *value = NULL, *items;
 	size_t i;
 	json_t *check;
-	if (kind != MODEL_KIND_CHECK || reply->status != 200 || !mask_is_needed(&request->principal))
+	if (kind != MODEL_KIND_CHECK || reply->status != 200 || request->principal.role != API_ROLE_TOKEN)
 		return;
 	if (veer_json_parse(reply->body, reply->body_len, reply->body_len + 1, &value, NULL) != VEER_OK) {
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
 	items = json_object_get(value, "items");
-	json_array_foreach(items, i, check) mask_check(check);
-	if (items == NULL)
+	json_array_foreach(items, i, check) if (mask_is_needed(directory, &request->principal, check))
+		mask_check(check);
+	if (items == NULL && mask_is_needed(directory, &request->principal, value))
 		mask_check(value);
 	api_reply_json(reply, 200, value);
 }
@@ -55,7 +58,7 @@ void handle_object_get(void *ctx, struct api_request *request, struct api_reply 
 	else
 		api_reply_object(reply, 200, found.text, strlen(found.text), found.revision);
 	free(found.text);
-	mask_reply(request, reply, kind);
+	mask_reply(ctx, request, reply, kind);
 }
 
 /* The object as it is stored now, with what is to be said of it. */
@@ -142,7 +145,7 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 void handle_objects_list(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	api_list_directory(ctx, request, reply, (enum model_kind)request->arg, NULL);
-	mask_reply(request, reply, (enum model_kind)request->arg);
+	mask_reply(ctx, request, reply, (enum model_kind)request->arg);
 }
 
 void handle_object_create(void *ctx, struct api_request *request, struct api_reply *reply)

@@ -182,7 +182,7 @@ void handle_overrides_create(void *ctx, struct api_request *request, struct api_
 	enum veer_err err = veer_json_end(&c);
 	if (err != VEER_OK)
 		api_problem_invalid(reply, &diag);
-	else if ((err = api_change_always(api, request, override_put_wish(&wish), &result)) != VEER_OK)
+	else if ((err = api_change(api, request, override_put_wish(&wish), &result)) != VEER_OK)
 		reply_refused(reply, err, &result);
 	else
 		api_reply_json(reply, 201,

@@ -191,7 +191,7 @@ void handle_token_delete(void *ctx, struct api_request *request, struct api_repl
 {
 	struct change_result result;
 	struct token_wish w = {.id = request->params[0]};
-	enum veer_err err = api_change_always(ctx, request, token_wish(&w), &result);
+	enum veer_err err = api_change(ctx, request, token_wish(&w), &result);
 	if (err != VEER_OK)
 		api_problem_change(reply, err, &result);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The handlers of whole zone files: import (the work is in zone_import.c), its progress, export. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,9 +28,11 @@ static void reply_bad_file(struct api_reply *reply, struct veer_diag *diag)
 }
 
 static void reply_failed_import(struct api_reply *reply, const struct zone_ref *zone, enum veer_err err,
-				struct veer_diag *diag)
+				bool is_refused, struct veer_diag *diag)
 {
-	if (err == VEER_EBUSY)
+	if (is_refused)
+		api_problem(reply, 412, "precondition", "%s", diag->text);
+	else if (err == VEER_EBUSY)
 		api_problem(reply, 409, "busy", "an import into \"%s\" is under way: wait for its end", zone->text);
 	else if (err == VEER_ECONFLICT)
 		api_problem(reply, 409, "conflict",
@@ -56,13 +59,16 @@ void handle_zone_import(void *ctx, struct api_request *request, struct api_reply
 		return;
 	}
 	const struct change_principal principal = api_principal(api, request);
-	err = zone_import_run(&api->control, &principal, &zone, request->body, request->body_len, &result, &diag);
+	const struct change_precondition precondition = api_precondition(request);
+	err = zone_import_run(&api->control, &principal, &precondition, &zone, request->body, request->body_len,
+			      &result, &diag);
 	if (err != VEER_OK) {
-		reply_failed_import(reply, &zone, err, &diag);
+		reply_failed_import(reply, &zone, err, result.is_refused, &diag);
 		return;
 	}
 	log_notice(api->control.log, "zone imported", LOG_STR("zone", zone.text), LOG_INT("rrsets", result.rrsets),
 		   LOG_INT("revision", result.revision));
+	(void)snprintf(reply->etag, sizeof reply->etag, "r%lld", (long long)result.revision);
 	api_reply_json(reply, 200,
 		       json_pack("{s:I, s:I, s:I}", "rrsets", (json_int_t)result.rrsets, "serial",
 				 (json_int_t)result.serial, "revision", (json_int_t)result.revision));

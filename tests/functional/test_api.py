@@ -94,6 +94,62 @@ def test_preconditions_guard_against_lost_updates(model):
     assert model.put("/v1/sites/new", {"region": "us"}, headers={"If-Match": "*"}).status == 200
 
 
+STALE = {"If-Match": '"r1"'}
+ZONE_FILE = "$TTL 60\n@ SOA ns.example. h.example. 1 2 3 4 5\n@ NS ns.example.\n"
+
+
+def test_an_import_heeds_its_preconditions(model):
+    path = "/v1/zones/pre.example./import"
+    assert_problem(model.put(path, ZONE_FILE, headers=STALE), 412, "not exist")
+    assert model.get("/v1/zones/pre.example.").status == 404
+    made = model.put(path, ZONE_FILE, headers={"If-None-Match": "*"})
+    assert made.status == 200 and made.etag == model.get("/v1/zones/pre.example.").etag
+    assert_problem(model.put(path, ZONE_FILE + "x A 192.0.2.1\n", headers=STALE), 412, f"revision {made.json['revision']}")
+    assert_problem(model.put(path, ZONE_FILE, headers={"If-None-Match": "*"}), 412, "exists")
+    assert model.get("/v1/zones/pre.example./rrsets/x/A").status == 404
+    for etag in (made.etag, "*"):
+        assert model.put(path, ZONE_FILE, headers={"If-Match": etag}).status == 200
+    assert model.delete("/v1/zones/pre.example.").status == 204
+
+
+def test_several_overrides_heed_preconditions_on_each(model):
+    endpoints = [{"name": n, "address": f"192.0.2.{i}", "site": "fra"} for i, n in enumerate("abc", 1)]
+    assert model.put("/v1/pools/pre", {"checks": [], "endpoints": endpoints}).status == 201
+    def drain(headers, *names):
+        return model.post("/v1/overrides", {"endpoints": [f"pre/{n}" for n in names], "action": "drain", "reason": "x"}, headers=headers)
+    assert_problem(drain(STALE, "a", "b"), 412, "not exist")
+    made = drain({"If-None-Match": "*"}, "a", "b")
+    assert made.status == 201
+    assert_problem(drain({"If-None-Match": "*"}, "c", "b"), 412, "exists")
+    for condition in (f'"r{made.json["revision"]}"', "*"):
+        assert_problem(drain({"If-Match": condition}, "a", "c"), 412, "not exist")
+    assert_problem(drain(STALE, "a", "b"), 412, "meanwhile")
+    assert model.get("/v1/overrides/pre/c").status == 404
+    assert drain({"If-Match": f'"r{made.json["revision"]}"'}, "a", "b").status == 201
+    assert drain({"If-Match": "*"}, "a", "b").status == 201
+    for name in "ab":
+        assert model.delete(f"/v1/overrides/pre/{name}").status == 204
+    assert model.delete("/v1/pools/pre").status == 204
+
+
+def test_the_end_of_a_credential_heeds_preconditions(model):
+    made = model.post("/v1/tokens", {"name": "pre", "scopes": ["health:read"]}).json
+    paths = [f"/v1/tokens/{made['id']}"]
+    for kind, plural in (("agent", "agents"), ("nameserver", "nameservers")):
+        ident, _ = model.enrol(kind, "pre")
+        paths.append(f"/v1/{plural}/{ident}")
+        assert model.get(paths[-1]).etag == f'"r{model.get(paths[-1]).json["revision"]}"'
+    for path in paths:
+        assert_problem(model.delete(path, headers=STALE), 412, "revision")
+        assert_problem(model.delete(path, headers={"If-None-Match": "*"}), 412, "exists")
+        assert model.delete(path, headers={"If-Match": "*"}).status == 204
+    assert model.get("/v1/sites", token=made["token"]).status == 401
+    for path in paths[1:]:
+        assert model.get(path).json["state"] == "revoked"
+        assert model.delete(path, headers={"If-Match": model.get(path).etag}).status == 204
+        assert model.get(path).status == 404
+
+
 def test_pages_cover_everything_once(model):
     wanted = [f"s{i:03d}" for i in range(25)] + ["fra"]
     for name in wanted[:-1]:

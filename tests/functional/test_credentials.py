@@ -95,6 +95,36 @@ def test_a_list_of_one_kind_gives_nothing_of_the_other(api):
     assert_problem(api.put("/v1/overrides/web/a", {"action": "drain", "reason": "x"}, token=checks), 403, "no list of endpoints")
 
 
+def test_a_limited_token_names_no_other_check_and_sees_the_secrets_of_its_own_only(api):
+    for name in ("mine", "secretchk", "calc"):
+        assert api.put(f"/v1/checks/{name}", CHECK).status == 201
+    assert api.put("/v1/checks/calc", {"kind": "calculated", "of": ["other", "beat"]}).status == 200
+    pool = {"checks": ["mine", "other"], "endpoints": [{"name": "a", "address": "192.0.2.1", "site": "s"}]}
+    assert api.put("/v1/pools/own", pool).status == 201
+    both = token(api, ["health:write", "health:read"], endpoints=["own*/*"], checks=["mine", "calc"])
+    ends = token(api, ["health:write", "health:read"], endpoints=["own*/*"])
+    for who, why in ((both, "secretchk"), (ends, "no list of checks")):
+        assert_problem(api.put("/v1/pools/own", {**pool, "checks": ["mine", "secretchk"]}, token=who), 403, why)
+        assert_problem(api.put("/v1/pools/own2", {**pool, "checks": ["secretchk"]}, token=who), 403, why)
+        assert_problem(api.post("/v1/pools", {**pool, "name": "own2", "checks": ["secretchk"]}, token=who), 403, why)
+    assert_problem(api.put("/v1/checks/mine", {"kind": "calculated", "of": ["secretchk"]}, token=both), 403, "secretchk")
+    assert_problem(api.put("/v1/checks/calc", {"kind": "calculated", "of": ["other", "secretchk"]}, token=both), 403, "secretchk")
+    # What is there already stays, and what is the token's own may be named.
+    assert api.put("/v1/checks/calc", {"kind": "calculated", "of": ["other", "mine"]}, token=both).status == 200
+    assert api.put("/v1/pools/own", {**pool, "checks": ["other", "calc", "mine"]}, token=both).status == 200
+    assert api.put("/v1/pools/own", {**pool, "checks": ["other"]}, token=ends).status == 200
+    assert_problem(api.put("/v1/pools/own", pool, token=ends), 403, "no list of checks")
+    shown = {who: {c["name"]: c for c in api.get("/v1/checks", token=who).json["items"]} for who in (both, ends)}
+    for who, name, hidden in ((both, "mine", False), (both, "secretchk", True), (ends, "mine", True), (ends, "secretchk", True)):
+        for check in (shown[who][name], api.get(f"/v1/checks/{name}", token=who).json):
+            assert check["headers"]["Authorization"] == ("***" if hidden else CHECK["headers"]["Authorization"]), (name, check)
+            assert (check["path"] == "/?***") == hidden, (name, check)
+    free = token(api, ["health:write", "health:read"], zones=["a.example."])
+    assert api.get("/v1/checks/secretchk", token=free).json["path"] == CHECK["path"]
+    assert api.put("/v1/pools/own", {**pool, "checks": ["secretchk"]}, token=free).status == 200
+    assert api.delete("/v1/pools/own").status == 204
+
+
 def test_what_a_token_makes_ends_before_it(api):
     short = api.post("/v1/tokens", {"name": "short", "scopes": ["tokens", "health:read"], "ttl_s": 60}).json["token"]
     for more, status in (({}, 422), ({"ttl_s": 3600}, 422), ({"ttl_s": 30}, 201)):

@@ -106,6 +106,13 @@ def test_verdicts_go_on_when_user_writes_are_refused(disk, tmp_path):
         fill(disk, leave=512 << 10)
         refused = api.put("/v1/sites/iad", {"region": "us"})
         assert refused.status == 507 and "disk" in refused.json["detail"], refused
+        # Whether a site is in the answers is an administrator's word, and nothing else that is said of it.
+        for state in ("out", "in"):
+            assert api.put("/v1/sites/iad", {"region": "us", "state": state}).status == 507  # is not there yet
+            assert api.put("/v1/sites/fra", {"region": "us", "state": state}).status == 507
+            word = api.put("/v1/sites/fra?force=fra", {"region": "eu", "state": state})
+            assert word.status == 200, word
+            assert api.get("/v1/sites/fra").json["state"] == state
         agent.say("du")
         verdicts(feed, "web/a", "down")
         # Not a byte left but what was kept for this.

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "api/control/credentials.h"
 #include "api/control/objects.h"
 #include "api/control/override_change.h"
 #include "api/control/settings.h"
@@ -242,6 +243,77 @@ static void who_was_slower_is_judged_anew(void **state)
 	assert_true(r.tries == 1 && r.ends == 1 && r.dones == 0);
 }
 
+/* A noun's wish; while it is judged, somebody else writes what it is about, for some time. */
+struct raced_noun {
+	struct control_world *world;
+	struct change_wish wish;
+	enum model_kind kind;
+	const char *key, *others_value;
+	unsigned others;
+};
+
+static enum veer_err plan_raced_noun(void *wish, struct change_draft *draft)
+{
+	struct raced_noun *r = wish;
+	enum veer_err err = r->wish.plan(r->wish.wish, draft);
+	if (err == VEER_OK && r->others > 0) {
+		r->others--;
+		(void)control_world_put(r->world, r->kind, r->key, r->others_value);
+	}
+	return err;
+}
+
+static enum veer_err change_raced(struct raced_noun r, struct change_precondition precondition)
+{
+	struct change_wish wish = r.wish;
+	wish.prepare = NULL;
+	wish.plan = plan_raced_noun;
+	wish.done = NULL;
+	wish.wish = &r;
+	return control_world_change_as(r.world, NULL, precondition, wish);
+}
+
+static void no_noun_fails_only_because_somebody_was_faster(void **state)
+{
+	static const char window[] = "{\"name\":\"m\",\"sites\":[\"fra\"],\"starts_at\":\"2027-12-01T02:00:00Z\","
+				     "\"ends_at\":\"2027-12-01T03:00:00Z\",\"reason\":\"x\"}",
+			  site[] = "{\"name\":\"fra\",\"region\":\"eu\"}",
+			  agent[] = "{\"id\":\"ag-1\",\"name\":\"a\",\"state\":\"enrolled\"}",
+			  token[] = "{\"id\":\"t-1\",\"name\":\"n\",\"scopes\":[]}";
+	struct control_world *w = *state;
+	json_t *objects[] = {control_world_json("{}"), control_world_json(window), control_world_json(site)};
+	struct settings_wish settings = {.object = objects[0]};
+	struct maintenance_wish put_window = {.name = "m", .object = objects[1]}, end_window = {.name = "m"};
+	struct object_wish put_site = {.kind = MODEL_KIND_SITE, .object = objects[2]},
+			   del_site = {.kind = MODEL_KIND_SITE, .name = "fra"};
+	struct token_wish remove = {.id = "t-1"};
+	struct identity_end revoke = {.kind = MODEL_KIND_AGENT, .id = "ag-1"};
+	const struct raced_noun nouns[] = {
+		{w, object_wish(&put_site), MODEL_KIND_SITE, "fra", site, 3},
+		{w, settings_wish(&settings), MODEL_KIND_SETTINGS, "settings", "{}", 3},
+		{w, maintenance_wish(&put_window), MODEL_KIND_MAINTENANCE, "m", window, 3},
+		{w, maintenance_wish(&end_window), MODEL_KIND_MAINTENANCE, "m", window, 3},
+		{w, override_release_wish("web/a"), MODEL_KIND_OVERRIDE, "web/a", "{}", 3},
+		{w, token_wish(&remove), MODEL_KIND_TOKEN, "t-1", token, 20},
+		{w, identity_end_wish(&revoke), MODEL_KIND_AGENT, "ag-1", agent, 20},
+		{w, object_wish(&del_site), MODEL_KIND_SITE, "fra", site, 3},
+	};
+	for (size_t i = 0; i < sizeof nouns / sizeof nouns[0]; i++) {
+		(void)control_world_put(w, nouns[i].kind, nouns[i].key, nouns[i].others_value);
+		assert_int_equal(change_raced(nouns[i], (struct change_precondition){.revision = CHANGE_ANY}), VEER_OK);
+	}
+	assert_null(control_world_get(w, MODEL_KIND_TOKEN, "t-1", NULL));
+	assert_non_null(strstr(control_world_get(w, MODEL_KIND_AGENT, "ag-1", NULL), "\"revoked\""));
+	/* Whoever says what it has seen is told. */
+	for (size_t i = 0; i < sizeof nouns / sizeof nouns[0]; i++) {
+		int64_t seen = control_world_put(w, nouns[i].kind, nouns[i].key, nouns[i].others_value);
+		control_world_must_fail(w, change_raced(nouns[i], (struct change_precondition){.revision = seen}),
+					VEER_ECONFLICT, CHANGE_PRECONDITION, "it was changed meanwhile");
+	}
+	for (size_t i = 0; i < sizeof objects / sizeof objects[0]; i++)
+		json_decref(objects[i]);
+}
+
 static void the_least_urgent_wish_decides(void **state)
 {
 	struct control_world *w = *state;
@@ -291,6 +363,7 @@ int main(void)
 		T(what_would_empty_a_policy_is_refused_unless_forced),
 		T(settings_are_filled_in),
 		T(who_was_slower_is_judged_anew),
+		T(no_noun_fails_only_because_somebody_was_faster),
 		T(the_least_urgent_wish_decides),
 		T(more_than_a_commit_holds_is_refused),
 	};

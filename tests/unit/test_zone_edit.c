@@ -245,6 +245,71 @@ static void a_policy_that_is_bound_stays(void **state)
 	assert_int_equal(control_world_change(w, object_wish(&gone)), VEER_OK);
 }
 
+/* The deletion of a policy; between the look at all RRsets and the gate, something is written. */
+struct delayed {
+	struct control_world *world;
+	struct object_wish object;
+	enum model_kind kind;
+	const char *key, *value;
+	bool was_gate_free;
+};
+
+static enum veer_err prepare_delayed(void *wish, struct change_draft *draft)
+{
+	struct delayed *d = wish;
+	struct change_wish inner = object_wish(&d->object);
+	enum veer_err err = inner.prepare(inner.wish, draft);
+	d->was_gate_free = !d->world->control.write_gate.is_taken;
+	if (err == VEER_OK)
+		(void)control_world_put(d->world, d->kind, d->key, d->value);
+	return err;
+}
+
+static enum veer_err plan_delayed(void *wish, struct change_draft *draft)
+{
+	struct change_wish inner = object_wish(&((struct delayed *)wish)->object);
+	return inner.plan(inner.wish, draft);
+}
+
+static enum veer_err delete_delayed(struct control_world *w, enum model_kind kind, const char *key, const char *value)
+{
+	struct delayed d = {w, {.kind = MODEL_KIND_POLICY, .name = "www"}, kind, key, value, false};
+	const struct change_wish wish = {
+		.prepare = prepare_delayed, .plan = plan_delayed, .wish = &d, .gate = CHANGE_REFERS};
+	enum veer_err err = control_world_change(w, wish);
+	assert_true(d.was_gate_free);
+	return err;
+}
+
+static void a_policy_that_is_bound_while_it_is_looked_for_stays(void **state)
+{
+	static const char bound[] = "{\"owner\":\"www.example.net.\",\"policy\":\"www\"}",
+			  in_the_way[] = "the RRset www.example.net. A is bound to the policy \"www\"",
+			  key[] = ZONE "/1/www.example.net./A";
+	struct control_world *w = *state;
+	char many[64];
+	make_zone(w);
+	(void)control_world_put(w, MODEL_KIND_POLICY, "www", "{\"name\":\"www\"}");
+	control_world_must_fail(w, delete_delayed(w, MODEL_KIND_RRSET, key, bound), VEER_EBUSY, CHANGE_IN_USE,
+				in_the_way);
+	/* bound before, and no more */
+	assert_int_equal(delete_delayed(w, MODEL_KIND_RRSET, key, "{\"owner\":\"www.example.net.\"}"), VEER_OK);
+	(void)control_world_put(w, MODEL_KIND_POLICY, "www", "{\"name\":\"www\"}");
+	/* more than are noted, of a version that is shown only later */
+	for (int i = 0; i < POLICY_USERS_MAX + 2; i++) {
+		(void)snprintf(many, sizeof many, ZONE "/2/www.example.net./TYPE%d", 1000 + i);
+		(void)control_world_put(w, MODEL_KIND_RRSET, many, bound);
+		if (i != 0 && i != POLICY_USERS_MAX + 1)
+			continue;
+		control_world_must_fail(
+			w, delete_delayed(w, MODEL_KIND_ZONE, ZONE, "{\"name\":\"" ZONE "\",\"version\":2}"),
+			VEER_EBUSY, CHANGE_IN_USE, "the RRset www.example.net. TYPE1000 is bound");
+		(void)control_world_put(w, MODEL_KIND_ZONE, ZONE, "{\"name\":\"" ZONE "\",\"version\":1}");
+	}
+	assert_int_equal(delete_delayed(w, MODEL_KIND_SITE, "x", "{\"name\":\"x\",\"region\":\"eu\"}"), VEER_OK);
+	assert_null(control_world_get(w, MODEL_KIND_POLICY, "www", NULL));
+}
+
 static void a_token_edits_its_zones(void **state)
 {
 	struct control_world *w = *state;
@@ -271,8 +336,11 @@ static void an_import_carries_bound_rrsets_over(void **state)
 	(void)control_world_put(w, MODEL_KIND_RRSET, ZONE "/1/www.example.net./A",
 				"{ \"owner\":\"WWW.example.net.\", \"policy\":\"www\"}");
 	assert_int_equal(zone_name_parse(ZONE, &zone, NULL), VEER_OK);
-	assert_int_equal(zone_import_run(&w->control, &other, &zone, file, strlen(file), &result, &diag), VEER_EAUTH);
-	assert_int_equal(zone_import_run(&w->control, &owner, &zone, file, strlen(file), &result, &diag), VEER_OK);
+	const struct change_precondition any = {.revision = CHANGE_ANY};
+	assert_int_equal(zone_import_run(&w->control, &other, &any, &zone, file, strlen(file), &result, &diag),
+			 VEER_EAUTH);
+	assert_int_equal(zone_import_run(&w->control, &owner, &any, &zone, file, strlen(file), &result, &diag),
+			 VEER_OK);
 	assert_int_equal(result.rrsets, 4);
 	assert_int_equal(result.serial, serial + 1);
 	assert_int_equal(serial_of(w), serial + 1);
@@ -291,6 +359,7 @@ int main(void)
 		T(a_serial_never_goes_back),
 		T(who_met_another_writer_is_judged_anew),
 		T(a_policy_that_is_bound_stays),
+		T(a_policy_that_is_bound_while_it_is_looked_for_stays),
 		T(a_token_edits_its_zones),
 		T(an_import_carries_bound_rrsets_over),
 	};
