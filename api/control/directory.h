@@ -31,6 +31,7 @@ struct directory_entry {
 
 /* Empty, at revision 0. NULL when memory is out. Caller frees, when nobody uses it any more. */
 struct directory *directory_new(void);
+/* `*directory` may be NULL. */
 void directory_free(struct directory **directory);
 
 /* Whether objects of this kind are kept here. */
@@ -76,12 +77,15 @@ size_t directory_count(struct directory *directory, enum model_kind kind);
  * directory_list_locked(), and nobody changes anything. Must be short.
  */
 void directory_read_begin(struct directory *directory);
+/* Others may change it again. */
 void directory_read_end(struct directory *directory);
 /* As directory_get(), directory_list() and directory_count(), between those two. */
 enum veer_err directory_get_locked(struct directory *directory, enum model_kind kind, const char *key, directory_fn *fn,
 				   void *ctx);
+/* As directory_list(), between those two. */
 void directory_list_locked(struct directory *directory, enum model_kind kind, const char *after, directory_fn *fn,
 			   void *ctx);
+/* As directory_count(), between those two. */
 size_t directory_count_locked(const struct directory *directory, enum model_kind kind);
 
 #endif

@@ -26,6 +26,7 @@ struct uplink_table;
 
 /* NULL when memory is out. Caller frees. */
 struct uplink_table *uplink_table_new(void);
+/* `*table` may be NULL. */
 void uplink_table_free(struct uplink_table **table);
 
 /* What the messages acknowledge goes to `trail` (borrowed), when it is of the store `store_id`. Before the first
@@ -65,6 +66,7 @@ enum uplink_adoption {
  * bytes; false when there is none (more).
  */
 #define UPLINK_ZONE_SIZE 1032
+/* Take one of the serials that a name server has seen above the store's; false when there is none. */
 bool uplink_next_serial(struct uplink_table *table, char *zone, uint32_t *serial);
 
 /* How name servers stand, as far as they were heard. */
@@ -72,6 +74,7 @@ struct uplink_counts {
 	uint64_t quarantined; /* that do not follow a store that is offered to them */
 	uint64_t different;   /* that have another content than the store */
 };
+/* At this moment. */
 void uplink_counts_read(struct uplink_table *table, struct uplink_counts *out);
 
 /* [{"id","name","revision","store_id","applied_us","heard_ms_ago","uptime_s","zones","queries","answers","doubts",

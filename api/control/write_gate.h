@@ -18,9 +18,13 @@ struct write_gate {
 	unsigned urgent_waiting;
 };
 
+/* Open. In the caller's memory. */
 void write_gate_init(struct write_gate *gate);
+/* When nobody is inside or waits. */
 void write_gate_deinit(struct write_gate *gate);
+/* Wait until nobody is inside; the urgent go before the others. */
 void write_gate_enter(struct write_gate *gate, bool is_urgent);
+/* Whoever entered. */
 void write_gate_leave(struct write_gate *gate);
 
 #endif

@@ -48,6 +48,7 @@ bool api_authenticate(void *ctx, struct api_request *request);
 size_t api_body_limit(void *ctx, const struct api_request *request, const struct api_route *route);
 /* audit.c: a line for each change, and for each credential that was not good. */
 void api_audit_done(void *ctx, const struct api_request *request, const struct api_reply *reply);
+/* audit.c: a request that was refused before any handler saw it. */
 void api_audit_refused(void *ctx, const struct api_request *request, int status);
 /*
  * changes.c: may whoever asks touch the object of this name (POOL/NAME, a check, an absolute zone name)? False: the
@@ -57,6 +58,7 @@ bool api_may_touch(struct api *api, const struct api_request *request, struct ap
 		   const char *name);
 /* May it change what concerns all of them? For a refusal before the body is read; change() asks again. */
 bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply);
+/* As api_may_touch(), without a reply. */
 bool api_may_touch_quietly(struct api *api, const struct api_request *request, enum token_limit limit,
 			   const char *name);
 /* Is whoever opened a stream still allowed to have it? False once the token, agent or name server is revoked. */
@@ -68,6 +70,7 @@ bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope s
  */
 VEER_MUST_CHECK enum veer_err api_change(struct api *api, const struct api_request *request, struct change_wish wish,
 					 struct change_result *result);
+/* The same, without a precondition of the request. */
 VEER_MUST_CHECK enum veer_err api_change_always(struct api *api, const struct api_request *request,
 						struct change_wish wish, struct change_result *result);
 /* Who asks, for what is changed; in the request's arena. */

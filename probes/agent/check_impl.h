@@ -100,11 +100,17 @@ void probe_print_bytes(const void *data, size_t len, char *out, size_t size);
 
 /* Connect to probe->target and ask. They end in probe_finish() or probe_finish_later(). */
 void probe_http(struct check_probe *probe);
+/* TCP, or TLS, with what is to be sent and expected. */
 void probe_stream(struct check_probe *probe);
+/* An ICMP echo. */
 void probe_icmp(struct check_probe *probe);
+/* A DNS question over UDP, and over TCP where the reply is truncated. */
 void probe_dns(struct check_probe *probe);
+/* grpc.health.v1.Health/Check. */
 void probe_grpc(struct check_probe *probe);
+/* A datagram, and perhaps its reply. */
 void probe_udp(struct check_probe *probe);
+/* A program, by the runner. */
 void probe_exec(struct check_probe *probe);
 
 #endif

@@ -31,6 +31,7 @@ bool rdata_has_word(struct rdata_reader *r);
 
 /* The next word; it must be there. rdata_plain_word(): and have no quotation marks. */
 bool rdata_word(struct rdata_reader *r, struct rdata_word *out);
+/* The same, and it must have no quotation marks. */
 bool rdata_plain_word(struct rdata_reader *r, struct rdata_word *out);
 
 /* Decode a word's escapes (RFC 1035 5.1) from `*text` on: the next octet, or -1 for a malformed escape. */
@@ -48,19 +49,27 @@ bool rdata_read_number(struct rdata_reader *r, size_t octets, uint32_t *out);
 bool rdata_read_name(struct rdata_reader *r);
 /* An address in a word. */
 bool rdata_write_ipv4(struct rdata_reader *r, const char *text, size_t len);
+/* An IPv6 address in a word, as its 16 octets. */
 bool rdata_write_ipv6(struct rdata_reader *r, const char *text, size_t len);
 
 /* Octets in hex or base64, from one word or (rest) from all that are left, at least one octet. */
 bool rdata_write_hex(struct rdata_reader *r, const char *text, size_t len);
+/* Octets in hex, from all words that are left; at least one octet. */
 bool rdata_read_hex_rest(struct rdata_reader *r);
+/* Octets in base64, from one word. */
 bool rdata_write_base64(struct rdata_reader *r, const char *text, size_t len);
+/* Octets in base64, from all words that are left; at least one octet. */
 bool rdata_read_base64_rest(struct rdata_reader *r);
+/* The value of a hex digit of either case; -1 for another character. */
 int rdata_hex_digit(char c);
 
 /* Fields with a form of their own. */
 bool rdata_read_location(struct rdata_reader *r);
+/* The list of address prefixes of an APL record (RFC 3123 4). */
 bool rdata_read_prefixes(struct rdata_reader *r);
+/* The parameters of an SVCB or HTTPS record (RFC 9460 2.1), sorted by their keys. */
 bool rdata_read_params(struct rdata_reader *r);
+/* A field that one type alone has. */
 bool rdata_read_special(struct rdata_reader *r, enum rdata_field field);
 
 /* RDATA being printed. */
@@ -78,21 +87,31 @@ bool rdata_print_other(struct rdata_printer *p);
 bool rdata_print_fail(struct rdata_printer *p, const char *what);
 /* A blank between words. */
 void rdata_print_blank(struct rdata_printer *p);
+/* Octets in hex, without a blank before them. */
 void rdata_print_hex(struct rdata_printer *p, const uint8_t *data, size_t len);
+/* Octets in base64, without a blank before them. */
 void rdata_print_base64(struct rdata_printer *p, const uint8_t *data, size_t len);
 /* Octets in quotation marks. */
 void rdata_print_quoted(struct buf *out, const uint8_t *data, size_t len);
+/* The next octets as a domain name, absolute. False when they are none. */
 bool rdata_print_name(struct rdata_printer *p);
+/* An address of `family` (AF_INET or AF_INET6) as a word. */
 void rdata_print_address(struct rdata_printer *p, int family, const uint8_t *data);
 
+/* The octets of a LOC record (RFC 1876 3). */
 bool rdata_print_location(struct rdata_printer *p);
+/* The list of address prefixes of an APL record. */
 bool rdata_print_prefixes(struct rdata_printer *p);
+/* The parameters of an SVCB or HTTPS record. */
 bool rdata_print_params(struct rdata_printer *p);
+/* A field that one type alone has. */
 bool rdata_print_special(struct rdata_printer *p, enum rdata_field field);
 
 /* Names of numbers: "RSASHA256" to 8, "PKIX" to 1, "SHA256" to 2, in any case. */
 bool rdata_algorithm_named(const char *text, size_t len, uint32_t *out);
+/* A digest type of DS (IANA, "Delegation Signer Resource Record Digest Algorithms"). */
 bool rdata_digest_named(const char *text, size_t len, uint32_t *out);
+/* A certificate type of CERT (RFC 4398 2.1). */
 bool rdata_cert_type_named(const char *text, size_t len, uint32_t *out);
 
 #endif

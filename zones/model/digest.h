@@ -31,16 +31,22 @@ struct digest_pair {
 /* One object's summand. False when the library fails. */
 bool digest_of(const char *kind, const char *key, const void *bytes, size_t len, struct digest *out);
 
+/* Modulo 2^128. */
 void digest_add(struct digest *sum, const struct digest *summand);
+/* Modulo 2^128: takes off what digest_add() has added. */
 void digest_subtract(struct digest *sum, const struct digest *summand);
+/* Are they the same? */
 bool digest_equal(const struct digest *a, const struct digest *b);
 /* Both parts, and their equality. */
 void digest_pair_add(struct digest_pair *sum, const struct digest_pair *summand);
+/* Of both parts. */
 void digest_pair_subtract(struct digest_pair *sum, const struct digest_pair *summand);
+/* Are both parts the same? */
 bool digest_pair_equal(const struct digest_pair *a, const struct digest_pair *b);
 
 /* Little endian. */
 void digest_store(const struct digest *digest, uint8_t out[DIGEST_BYTES]);
+/* The inverse of digest_store(). */
 void digest_load(const uint8_t bytes[DIGEST_BYTES], struct digest *out);
 /* The same octets in hex. */
 void digest_print(const struct digest *digest, char out[DIGEST_HEX_SIZE]);

@@ -41,14 +41,17 @@ VEER_MUST_CHECK enum veer_err geo_load(const char *const *paths, size_t count, s
  */
 VEER_MUST_CHECK enum veer_err geo_load_readable(const char *const *paths, size_t count, struct geo_table **out,
 						struct veer_diag *left_out, struct veer_diag *diag);
+/* `*table` may be NULL. */
 void geo_free(struct geo_table **table);
 
 /* Where an IPv4 (4 bytes) or IPv6 (16 bytes) address is, network order. `table` may be NULL: nowhere, 0 bits. */
 struct geo_location geo_lookup_ipv4(const struct geo_table *table, const uint8_t *ip);
+/* The same for an IPv6 address, 16 octets in network order. */
 struct geo_location geo_lookup_ipv6(const struct geo_table *table, const uint8_t *ip);
 
 /* Networks in the table, both families, and its memory in bytes. */
 size_t geo_count(const struct geo_table *table);
+/* Memory that it takes. */
 size_t geo_bytes(const struct geo_table *table);
 
 #endif

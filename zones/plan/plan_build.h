@@ -28,6 +28,7 @@ struct plan_builder;
 
 /* NULL when memory is out. Caller frees, when no reader has its newest plan. */
 struct plan_builder *plan_builder_new(void);
+/* No reader may have a plan any more. `*builder` may be NULL. */
 void plan_builder_free(struct plan_builder **builder);
 
 /*
@@ -102,6 +103,7 @@ const struct plan *plan_builder_newest(const struct plan_builder *builder);
  * those who want to see what it answers. Each once. Errors: VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err plan_builder_want(struct plan_builder *builder, const char *policy);
+/* The inverse. */
 void plan_builder_unwant(struct plan_builder *builder, const char *policy);
 /*
  * The program of a wanted (or bound) policy as of the last commit, NULL when it does not exist. Borrowed until the next
@@ -121,6 +123,7 @@ struct plan_builder_stats {
 	size_t slots;      /* of the policy table in use */
 	uint64_t compiled; /* policies compiled since the builder was made */
 };
+/* At this moment. */
 void plan_builder_stats(const struct plan_builder *builder, struct plan_builder_stats *out);
 
 #endif

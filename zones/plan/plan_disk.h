@@ -34,7 +34,9 @@ VEER_MUST_CHECK enum veer_err plan_disk_open(const char *dir, struct logger *log
 /* Is what comes written? If not, plan_disk_why() is the reason (borrowed), and plan_disk_try_again() looks once more.
  */
 bool plan_disk_is_kept(const struct plan_disk *disk);
+/* Why nothing is written; borrowed. "" when it is. */
 const char *plan_disk_why(const struct plan_disk *disk);
+/* Look once more whether the directory can be written in. */
 void plan_disk_try_again(struct plan_disk *disk);
 /* Write what is queued, sync, release. */
 void plan_disk_close(struct plan_disk **disk_ptr);
@@ -74,12 +76,16 @@ void plan_disk_note(struct plan_disk *disk, const char *text, size_t len);
 
 /* A new base: begin, all its objects, then commit; or abort. The one in use stays until the commit is on disk. */
 void plan_disk_base_begin(struct plan_disk *disk);
+/* One object of the base that was begun. */
 void plan_disk_base_put(struct plan_disk *disk, const struct feed_change *change);
+/* The base is whole, at this position. */
 void plan_disk_base_commit(struct plan_disk *disk, const struct history_position *at);
+/* The full state did not come to its end: what was kept before stays. */
 void plan_disk_base_abort(struct plan_disk *disk);
 
 /* One commit for the journal: its changes, then the commit. */
 void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *change);
+/* The changes that were added are one commit, at this position. */
 void plan_disk_journal_commit(struct plan_disk *disk, const struct history_position *at);
 
 /* Commits have passed that were not journalled: nothing is written until the next base. */

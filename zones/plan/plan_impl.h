@@ -140,6 +140,7 @@ VEER_MUST_CHECK enum veer_err build_mark_all_pools(struct plan_builder *b);
 VEER_MUST_CHECK enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len);
 /* Make the flags of marked pools; their policies become dirty. Errors: VEER_ENOMEM: what is left stays marked. */
 VEER_MUST_CHECK enum veer_err build_refresh_pools(struct plan_builder *b);
+/* All pools. No reader may have a plan. */
 void build_free_pools(struct plan_builder *b);
 
 /* plan_policy.c */
@@ -153,6 +154,7 @@ void build_drop_policy(struct plan_builder *b, struct build_policy *policy);
 VEER_MUST_CHECK enum veer_err build_mark_policy(struct plan_builder *b, struct build_policy *policy);
 /* Compile what is dirty. Errors: VEER_ENOMEM: what is left stays dirty. */
 VEER_MUST_CHECK enum veer_err build_compile(struct plan_builder *b);
+/* All policies. No reader may have a plan. */
 void build_free_policies(struct plan_builder *b);
 
 /* plan_slot.c */
@@ -163,6 +165,7 @@ void build_unbind(struct plan_builder *b, uint32_t slot);
 /* The slot's program for a type; takes it on success. Errors: VEER_ENOMEM. */
 enum veer_err build_set_program(struct plan_builder *b, uint32_t slot, enum plan_bound bound,
 				struct policy_program *program);
+/* The policy table. No reader may have a plan. */
 void build_free_slots(struct plan_builder *b);
 
 /* plan_verdict.c */
@@ -172,6 +175,7 @@ build_del_fn build_del_verdict, build_del_last;
 enum model_state build_verdict(const struct plan_builder *b, const char *key, size_t len);
 /* Does the endpoint of this name belong to the last set? */
 bool build_is_in_last(const struct build_last *last, const char *name);
+/* All verdicts and last sets. */
 void build_free_verdicts(struct plan_builder *b);
 
 /* plan_override.c: what beats or shadows verdicts */
@@ -181,11 +185,13 @@ build_del_fn build_del_override;
 const enum model_override_action *build_override(const struct plan_builder *b, const char *key, size_t len);
 /* Is the endpoint in doubt? */
 bool build_is_in_doubt(const struct plan_builder *b, const char *key, size_t len);
+/* All overrides and doubts. */
 void build_free_overrides(struct plan_builder *b);
 
 /* plan_zones.c */
 build_put_fn build_put_zone;
 build_del_fn build_del_zone;
+/* Put an RRset of a version of a zone, or bind it. Errors: VEER_ENOMEM. */
 VEER_MUST_CHECK enum veer_err build_put_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version,
 					      const uint8_t *owner, const struct plan_entry *entry);
 /* One that is not there is fine. Errors: VEER_ENOMEM. */
@@ -193,6 +199,7 @@ VEER_MUST_CHECK enum veer_err build_del_entry(struct plan_builder *b, const uint
 					      const uint8_t *owner, uint16_t type);
 /* Bring the zones' trie up to date. Errors: VEER_ENOMEM: what is left stays dirty. */
 VEER_MUST_CHECK enum veer_err build_show(struct plan_builder *b);
+/* All zones, versions and the trie of those shown. No reader may have a plan. */
 void build_free_zones(struct plan_builder *b);
 
 #endif
