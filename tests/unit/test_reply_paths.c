@@ -29,6 +29,8 @@
 enum path { PATH_CLEAR, PATH_TLS, PATH_KEPT, PATH_KEPT_TLS, PATH_REDIRECT, PATH_COUNT };
 
 struct raw {
+	pthread_mutex_t
+		lock; /* guards what follows: it is changed for the next case, and read by the servers' threads */
 	size_t len;
 	char bytes[REPLY_MAX];
 };
@@ -38,7 +40,7 @@ struct server {
 	uint16_t port;
 	SSL_CTX *tls; /* NULL: in clear */
 	pthread_t thread;
-	const struct raw *raw; /* what is said to /raw; changes while nothing is asked */
+	struct raw *raw; /* what is said to /raw */
 };
 
 struct fixture {
@@ -100,7 +102,13 @@ static bool answer(struct line *line)
 		line_write(line, redirect, sizeof redirect - 1);
 		return true;
 	}
-	line_write(line, line->server->raw->bytes, line->server->raw->len);
+	struct raw *raw = line->server->raw;
+	char bytes[REPLY_MAX];
+	(void)pthread_mutex_lock(&raw->lock);
+	size_t raw_len = raw->len;
+	memcpy(bytes, raw->bytes, raw_len);
+	(void)pthread_mutex_unlock(&raw->lock);
+	line_write(line, bytes, raw_len);
 	return false;
 }
 
@@ -139,7 +147,7 @@ static void *serve(void *ctx)
 	}
 }
 
-static void server_open(struct server *server, const struct raw *raw, const char *cert, const char *key)
+static void server_open(struct server *server, struct raw *raw, const char *cert, const char *key)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof sin;
@@ -170,6 +178,7 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 	char cert[128];
 	char key[128];
+	(void)pthread_mutex_init(&f->raw.lock, NULL);
 	check_bench_open(&f->bench);
 	(void)snprintf(cert, sizeof cert, "%s/cert.pem", f->bench.dir);
 	(void)snprintf(key, sizeof key, "%s/key.pem", f->bench.dir);
@@ -312,7 +321,9 @@ static void each_reply_means_the_same_by_each_way(void **state)
 	size_t count = 0;
 	(void)http_reply_cases(&count);
 	for (size_t i = 0; i < count; i++) {
+		(void)pthread_mutex_lock(&f->raw.lock);
 		take_case(&f->raw, i);
+		(void)pthread_mutex_unlock(&f->raw.lock);
 		play(f);
 	}
 }
@@ -330,9 +341,11 @@ static void each_mutated_reply_means_the_same_by_each_way(void **state)
 	unsigned long count = number_of("VEER_REPLIES", 300);
 	for (unsigned long i = from; i < from + count; i++) {
 		uint64_t seed = (i + 1) * 0x9e3779b97f4a7c15u;
+		(void)pthread_mutex_lock(&f->raw.lock);
 		take_case(&f->raw, next(&seed));
 		for (uint64_t n = 1 + next(&seed) % 4; n > 0; n--)
 			mutate(&f->raw, &seed);
+		(void)pthread_mutex_unlock(&f->raw.lock);
 		play(f);
 	}
 }
