@@ -218,9 +218,14 @@ static enum veer_err open_server(struct api *api, const struct options *o, const
 	return err;
 }
 
-/* In the reverse order of their needs: no new requests, no followers, no store. */
+/*
+ * In the reverse order of their needs: no new requests, no followers, no store. Requests end before the hub: a write
+ * waits until the hub has read it back.
+ */
 static void close_parts(struct api *api)
 {
+	if (api->server != NULL)
+		api_server_drain(api->server);
 	if (api->control.zones != NULL)
 		zone_keeper_stop(api->control.zones);
 	if (api->control.delegations != NULL)

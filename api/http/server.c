@@ -242,12 +242,8 @@ void api_server_stats_read(struct api_server *server, struct api_server_stats *o
 	out->old_certificates = atomic_load(&server->old_certificates);
 }
 
-void api_server_free(struct api_server **server_ptr)
+void api_server_drain(struct api_server *server)
 {
-	struct api_server *server = *server_ptr;
-	if (server == NULL)
-		return;
-	/* Nothing may stay suspended when the library stops: workers finish their queue, streams end. */
 	for (size_t i = 0; i < server->listener_count; i++) {
 		if (server->listeners[i].daemon == NULL)
 			continue;
@@ -256,6 +252,15 @@ void api_server_free(struct api_server **server_ptr)
 			(void)close(fd);
 	}
 	api_lanes_stop(server);
+}
+
+void api_server_free(struct api_server **server_ptr)
+{
+	struct api_server *server = *server_ptr;
+	if (server == NULL)
+		return;
+	/* Nothing may stay suspended when the library stops: workers finish their queue, streams end. */
+	api_server_drain(server);
 	api_connections_end_streams(server);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		struct api_listener *l = &server->listeners[i];

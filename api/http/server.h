@@ -135,6 +135,13 @@ uint16_t api_server_port(const struct api_server *server);
 /* From any thread; the numbers need not be of the same moment. */
 void api_server_stats_read(struct api_server *server, struct api_server_stats *out);
 
+/*
+ * Accept no more connections, and finish the requests that wait for a worker; those that come later on open connections
+ * are refused as when all places are taken. Streams go on. What requests wait for (the hub, the controller) must still
+ * run. A second call does nothing.
+ */
+void api_server_drain(struct api_server *server);
+
 /* End all streams, finish what runs, close everything, free. Sets the caller's pointer to NULL. */
 void api_server_free(struct api_server **server_ptr);
 

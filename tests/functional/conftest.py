@@ -2,8 +2,27 @@
 """Two turns of the functional tests: what a system user cannot do is skipped in the first, and done by root in the second.
 
 VEER_SKIPPED_FILE in the environment names the file that the first turn writes; VEER_ONLY_FILE the one that the second reads.
+A test that hangs fails after TEST_DEADLINE_S, and those behind it still run.
 """
 import os
+import signal
+
+import pytest
+
+from veer_util import SLOW
+
+TEST_DEADLINE_S = 600 * SLOW
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    def give_up(_signal, _frame):
+        pytest.fail(f"{item.nodeid} does not end within {TEST_DEADLINE_S} s")
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(TEST_DEADLINE_S)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 def pytest_runtest_logreport(report):

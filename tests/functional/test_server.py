@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HTTP server under crowds, and its end under load."""
+import http.client
 import resource
 import socket
 import threading
@@ -42,6 +43,38 @@ def test_it_ends_cleanly_while_streams_begin(tmp_path):
         is_over.set()
         for t in threads:
             t.join()
+
+
+def test_a_stop_finishes_writes_as_fast_as_ever(tmp_path):
+    """Each used to wait for what had been stopped before it."""
+    api = Api(tmp_path).start()
+    assert api.put("/v1/sites/a", {"region": "eu"}).status == 201
+    pool = {"endpoints": [{"name": "x", "address": "192.0.2.77", "site": "a"}]}
+    begun, replies, longest = threading.Event(), [], []
+
+    def write(i):
+        n = 0
+        while not replies or replies[-1].status < 300:
+            start = time.monotonic()
+            try:
+                reply = api.put(f"/v1/pools/p{i}-{n % 50}", pool)
+            except (OSError, http.client.HTTPException):
+                return
+            longest.append(time.monotonic() - start)
+            replies.append(reply)
+            n += 1
+            if n > 5:
+                begun.set()
+    threads = [threading.Thread(target=write, args=(i,)) for i in range(16)]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(20)
+    start = time.monotonic()
+    api.stop()
+    took = time.monotonic() - start
+    for thread in threads:
+        thread.join()
+    assert took < 1.5 * SLOW and max(longest) < 1.5 * SLOW, (took, max(longest))
 
 
 def test_those_who_say_nothing_give_way_to_those_who_do(api):

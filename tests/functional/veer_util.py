@@ -37,11 +37,20 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+def read_whole(response, seconds):
+    """The body; fails when it has not ended in so many seconds, as that of a stream never does."""
+    deadline, parts = time.monotonic() + seconds, []
+    while part := response.read1(1 << 20):
+        parts.append(part)
+        assert time.monotonic() < deadline, f"{response.status}: the reply does not end: {parts[0][:200]!r}"
+    return b"".join(parts)
+
+
 class Reply:
-    def __init__(self, response):
+    def __init__(self, response, seconds=60 * SLOW):
         self.status = response.status
         self.headers = response.headers
-        self.body = response.read()
+        self.body = read_whole(response, seconds)
         self.type = response.headers.get("Content-Type", "")
         self.etag = response.headers.get("ETag")
         self.json = json.loads(self.body) if "json" in self.type and self.body and "ndjson" not in self.type else None
@@ -135,7 +144,7 @@ class Api(Program):
                 connection.request(method, path, body=body.encode() if isinstance(body, str) else body, headers=headers)
             except (BrokenPipeError, ConnectionResetError):
                 pass  # refused before all of the body was sent: the reply says why
-            return Reply(connection.getresponse())
+            return Reply(connection.getresponse(), 2 * timeout * SLOW)
         finally:
             connection.close()
 
