@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/control/delegation_judge.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,12 @@ enum { SENTENCE = NAME_TEXT_SIZE + 256, LEAST = 2 };
 
 const char *delegation_state_text(enum delegation_state state)
 {
-	static const char *const texts[DELEGATION_STATES] = {"unchecked", "ok", "differs", "missing", "unreachable"};
+	static const char *const texts[DELEGATION_STATES] = {
+		[DELEGATION_UNCHECKED] = "unchecked",     [DELEGATION_OK] = "ok",
+		[DELEGATION_DIFFERS] = "differs",         [DELEGATION_MISSING] = "missing",
+		[DELEGATION_UNREACHABLE] = "unreachable",
+	};
+	assert(state < DELEGATION_STATES);
 	return texts[state];
 }
 
