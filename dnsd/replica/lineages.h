@@ -38,6 +38,12 @@ enum lineages_judgement lineages_judge(const struct lineages *lineages, const st
 /* Did an administrator put the store in its place (restore, copy) after all that was served of it? */
 bool lineages_are_confirmed(const struct lineages *lineages, const struct history_ancestry *ancestry);
 
+/*
+ * Was a store of this ancestry served later than the lineage `id`, and has it not gone back since? Then it is no news
+ * that its content has parted from what was served in `id`.
+ */
+bool lineages_have_moved_on(const struct lineages *lineages, const struct history_ancestry *ancestry, const char *id);
+
 /* A store of this ancestry is served now; what is not of it is abandoned. True when something has changed. */
 bool lineages_serve(struct lineages *lineages, const struct history_ancestry *ancestry);
 /* It was served, with nothing known of others. */
