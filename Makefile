@@ -165,7 +165,7 @@ HISTORIES ?= 20000
 EVENTS ?= 1000
 FROM ?= 0
 # What has been played of this engine, by this simulation: an interrupted run goes on, a changed one begins anew.
-SIM_STATE = build/sim/$(shell cat probes/verdict/verdict*.[ch] base/index.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
+SIM_STATE = build/sim/$(shell cat probes/verdict/verdict*.[ch] base/index.c base/strmap.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
 sim: $(SIM_BIN)  ## play histories of the verdict engine against its invariants (HISTORIES= EVENTS= FROM=); adds up over runs
 	@mkdir -p $(SIM_STATE) && cp -u $(SIM_BIN) $(SIM_STATE)/sim
 	@$(SIM_STATE)/sim --histories $(HISTORIES) --events $(EVENTS) --from $(FROM) --progress $(SIM_STATE)/progress
