@@ -36,7 +36,7 @@ static int setup(void **state)
 	check_bench_open(&f->bench);
 	f->few = jobs_new(f->bench.loop, POOL_THREADS, 64);
 	f->own_resolver = f->bench.env.resolver;
-	f->bench.env.resolver = resolver_new(f->bench.loop, f->few, f->few);
+	f->bench.env.resolver = resolver_new(f->bench.loop, resolve_ask_system, f->few, f->few);
 	assert_true(f->few != NULL && f->bench.env.resolver != NULL);
 	*state = f;
 	return 0;
@@ -488,6 +488,14 @@ static int ask_fake(const char *name, const struct addrinfo *hints, struct addri
 	return strcmp(name, "none.") == 0 ? EAI_NONAME : getaddrinfo("127.0.0.1", NULL, &numeric, list);
 }
 
+/* In place of the fixture's. */
+static void ask_the_fake_resolver(struct fixture *f)
+{
+	resolver_free(&f->bench.env.resolver);
+	f->bench.env.resolver = resolver_new(f->bench.loop, ask_fake, f->few, f->few);
+	assert_non_null(f->bench.env.resolver);
+}
+
 static enum probe_reason reason_of(struct check_bench *b, const char *name)
 {
 	struct model_check check = check_bench_http(tiny_http_port(b->server), "/hello");
@@ -505,7 +513,7 @@ static void wait_for_the_next_attempt(struct check_bench *b)
 static void whose_name_is_not_answered_is_down_only_if_others_are(void **state)
 {
 	struct check_bench *b = *state;
-	resolver_ask_with(b->env.resolver, ask_fake);
+	ask_the_fake_resolver(*state);
 	atomic_store(&is_resolver_dead, false);
 	assert_int_equal(reason_of(b, "none."), PROBE_REASON_DNS_FAILED); /* the name's, whoever else is answered */
 	assert_int_equal(reason_of(b, "system."), PROBE_REASON_INTERNAL);
@@ -528,7 +536,7 @@ static void whose_name_is_not_answered_is_down_only_if_others_are(void **state)
 static void a_name_that_hangs_is_down_only_if_others_are_answered(void **state)
 {
 	struct check_bench *b = *state;
-	resolver_ask_with(b->env.resolver, ask_fake);
+	ask_the_fake_resolver(*state);
 	atomic_store(&is_resolver_dead, false);
 	assert_int_equal(reason_of(b, "hang."), PROBE_REASON_INTERNAL);
 	assert_int_equal(reason_of(b, "good."), PROBE_REASON_OK);
@@ -563,8 +571,8 @@ static void names_that_hang_do_not_keep_programs_from_starting(void **state)
 	struct model_check check = check_bench_http(tiny_http_port(b->server), "/hello");
 	int64_t done_ms = 0;
 	struct resolver *few = b->env.resolver;
-	b->env.resolver = f->own_resolver;
-	resolver_ask_with(b->env.resolver, ask_fake);
+	b->env.resolver = resolver_new(b->loop, ask_fake, b->env.quick, b->env.slow);
+	assert_non_null(b->env.resolver);
 	atomic_store(&first_hang_ended_ms, 0);
 	for (int i = 0; i < NAMES; i++) {
 		(void)snprintf(names[i], sizeof names[i], "hang%d.", i);
@@ -573,6 +581,7 @@ static void names_that_hang_do_not_keep_programs_from_starting(void **state)
 	assert_int_equal(jobs_add(b->env.quick, nothing_work, note_time, &done_ms), VEER_OK);
 	assert_int_equal(loop_run(b->loop), VEER_OK);
 	(void)usleep(900000); /* all threads are through */
+	resolver_free(&b->env.resolver);
 	b->env.resolver = few;
 	assert_true(done_ms > 0);
 	assert_true(done_ms < atomic_load(&first_hang_ended_ms)); /* it waited for none of them */

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "api/control/feed_impl.h"
 #include "api/control/followers.h"
 #include "api/control/hub.h"
 #include "base/file.h"
@@ -492,6 +493,14 @@ static void grow(struct fixture *f, const char *key)
 	tell(f, put(f, MODEL_KIND_SITE, key, value), key, value);
 }
 
+/* So much instead of FEED_MEMORY_MAX. */
+static void bound_memory(struct feed *feed, int64_t bytes)
+{
+	(void)pthread_mutex_lock(&feed->lock);
+	feed->memory_max_bytes = bytes;
+	(void)pthread_mutex_unlock(&feed->lock);
+}
+
 static void full_states_in_memory_are_bounded_all_together(void **state)
 {
 	struct fixture *f = *state;
@@ -513,7 +522,7 @@ static void full_states_in_memory_are_bounded_all_together(void **state)
 	assert_true(feed_has_room(f->feed, &nowhere));
 	feed_stats_read(f->feed, &stats);
 	int64_t both_bytes = stats.memory_bytes;
-	feed_bound_memory(f->feed, both_bytes + 50);
+	bound_memory(f->feed, both_bytes + 50);
 	grow(f, "c");
 	subscribe(f, &c, NULL, 0); /* for the third there is no room */
 	ssize_t n = 0;
@@ -532,7 +541,7 @@ static void full_states_in_memory_are_bounded_all_together(void **state)
 	unsubscribe(&b);
 	unsubscribe(&a);
 	assert_true(feed_has_room(f->feed, &nowhere));
-	feed_bound_memory(f->feed, FEED_MEMORY_MAX);
+	bound_memory(f->feed, FEED_MEMORY_MAX);
 	subscribe(f, &c, NULL, 0);
 	hear(&c, "+a +b +c commit:3 ");
 	unsubscribe(&c);

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "zones/plan/plan_disk.h"
 
+#define SETTLE_MS 20000
 #define STORE "0b8a6f0f5d3c4e2f9a7b1c2d3e4f5a6b"
 #define LINEAGE "a3d1c5b7908642ff1357ace02468bdf0"
 
@@ -140,6 +141,25 @@ static void write_base(struct plan_disk *disk, int64_t revision)
 	plan_disk_base_commit(disk, at(revision));
 }
 
+/*
+ * Wait until everything queued so far is on disk or lost. All is done in its turn, so it is when a note that was queued
+ * behind it is there; a second one says the same of what follows a batch, as a compaction.
+ */
+static void settle(struct fixture *f)
+{
+	static int count;
+	char note[32], notes[PLAN_DISK_NOTES_MAX + 1] = "";
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(note, sizeof note, "note %d\n", ++count);
+		plan_disk_note(f->disk, note, strlen(note));
+		for (int k = 0; k < SETTLE_MS && strcmp(notes, note) != 0; k++) {
+			(void)usleep(1000);
+			plan_disk_notes(f->disk, notes);
+		}
+		assert_string_equal(notes, note);
+	}
+}
+
 static void journal(struct plan_disk *disk, int64_t revision, const char *key, const char *value)
 {
 	struct feed_change c = change(key, value);
@@ -179,7 +199,7 @@ static void a_base_and_its_journal_come_back(void **state)
 	write_base(f->disk, 10);
 	journal(f->disk, 11, "c", "{\"n\":3}");
 	journal(f->disk, 12, "a", NULL);
-	plan_disk_flush(f->disk);
+	settle(f);
 	assert_false(plan_disk_needs_base(f->disk));
 	assert_int_equal(reload(f, &l), VEER_OK);
 	assert_string_equal(l.text, "a={\"n\":1} b={\"n\":2} c={\"n\":3} -a= ");
@@ -203,7 +223,6 @@ static void the_newest_revision_served_is_remembered(void **state)
 	plan_disk_note(f->disk, "a word\n", 7);
 	write_base(f->disk, 10);
 	journal(f->disk, 17, "c", "{}");
-	plan_disk_flush(f->disk);
 	assert_int_equal(reload(f, &l), VEER_OK);
 	plan_disk_highest(f->disk, &highest);
 	assert_string_equal(highest.store_id, STORE);
@@ -264,7 +283,7 @@ static void a_base_cut_anywhere_is_refused_whole(void **state)
 	struct loaded l;
 	size_t len;
 	write_base(f->disk, 10);
-	plan_disk_flush(f->disk);
+	settle(f);
 	char *whole = slurp(f, "plan.base", &len);
 	for (size_t cut = 0; cut < len; cut++) {
 		spew(f, "plan.base", whole, cut);
@@ -281,7 +300,7 @@ static void a_base_with_any_bit_flipped_is_refused_whole(void **state)
 	struct loaded l;
 	size_t len;
 	write_base(f->disk, 10);
-	plan_disk_flush(f->disk);
+	settle(f);
 	char *whole = slurp(f, "plan.base", &len);
 	for (size_t i = 0; i < len * 8; i++) {
 		whole[i / 8] = (char)(whole[i / 8] ^ 1 << i % 8);
@@ -301,7 +320,7 @@ static void a_journal_cut_anywhere_yields_its_whole_commits(void **state)
 	write_base(f->disk, 10);
 	for (int64_t r = 11; r < 16; r++)
 		journal(f->disk, r, "k", "{}");
-	plan_disk_flush(f->disk);
+	settle(f);
 	char *whole = slurp(f, "plan.journal", &len);
 	int64_t before = 10;
 	for (size_t cut = 0; cut <= len; cut++) {
@@ -322,7 +341,7 @@ static void after_a_torn_end_the_journal_goes_on_cleanly(void **state)
 	write_base(f->disk, 10);
 	journal(f->disk, 11, "k", "{}");
 	journal(f->disk, 12, "l", "{}");
-	plan_disk_flush(f->disk);
+	settle(f);
 	char *whole = slurp(f, "plan.journal", &len);
 	spew(f, "plan.journal", whole, len - 3);
 	assert_int_equal(reload(f, &l), VEER_OK);
@@ -341,10 +360,10 @@ static void another_bases_journal_is_ignored(void **state)
 	size_t len;
 	write_base(f->disk, 10);
 	journal(f->disk, 11, "k", "{}");
-	plan_disk_flush(f->disk);
+	settle(f);
 	char *old = slurp(f, "plan.journal", &len);
 	write_base(f->disk, 20);
-	plan_disk_flush(f->disk);
+	settle(f);
 	spew(f, "plan.journal", old, len); /* as if the power had gone between the two renames */
 	assert_int_equal(reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 20);
@@ -358,7 +377,6 @@ static void a_long_journal_is_compacted_to_the_same_state(void **state)
 {
 	struct fixture *f = *state;
 	struct loaded l;
-	struct plan_disk_stats stats;
 	char *big = malloc(1 << 20);
 	assert_non_null(big);
 	memset(big, 'x', 1 << 20);
@@ -369,19 +387,17 @@ static void a_long_journal_is_compacted_to_the_same_state(void **state)
 	journal(f->disk, 31, "a", NULL);
 	journal(f->disk, 32, "odd", "{}");
 	journal(f->disk, 33, "even", NULL);
-	plan_disk_flush(f->disk);
+	settle(f);
 	journal(f->disk, 34, "z", "{}");
-	plan_disk_flush(f->disk);
-	plan_disk_stats_read(f->disk, &stats);
-	assert_true(stats.compactions >= 1);
-	assert_int_equal(stats.failures, 0);
+	settle(f);
+	assert_false(plan_disk_needs_base(f->disk)); /* nothing has failed */
 	assert_int_equal(reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 34);
 	struct stat st;
 	char path[128];
 	path_of(f, "plan.journal", path, sizeof path);
 	assert_int_equal(stat(path, &st), 0);
-	assert_true(st.st_size < 16 << 20);
+	assert_true(st.st_size < 16 << 20); /* of 20 MiB that were appended */
 	free(big);
 }
 
@@ -414,9 +430,9 @@ static void of_a_damaged_base_the_one_before_is_there_with_all_that_followed(voi
 	write_base(f->disk, 10);
 	for (int64_t r = 11; r < 41; r++)
 		journal(f->disk, r, r % 2 ? "odd" : "even", big);
-	plan_disk_flush(f->disk); /* compacted */
+	settle(f); /* compacted */
 	journal(f->disk, 41, "z", "{}");
-	plan_disk_flush(f->disk);
+	settle(f);
 	assert_int_equal(reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 41);
 	damage(f, "plan.base");
@@ -427,7 +443,7 @@ static void of_a_damaged_base_the_one_before_is_there_with_all_that_followed(voi
 	/* nothing is added to what is damaged, and a new base makes it whole */
 	journal(f->disk, 42, "y", "{}");
 	write_base(f->disk, 43);
-	plan_disk_flush(f->disk);
+	settle(f);
 	assert_int_equal(reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 43);
 	free(big);
@@ -441,7 +457,7 @@ static void of_a_damaged_full_state_what_was_served_before_it_is_there(void **st
 	journal(f->disk, 11, "k", "{}");
 	write_base(f->disk, 20); /* a full state: nothing leads from 11 to it */
 	journal(f->disk, 21, "m", "{}");
-	plan_disk_flush(f->disk);
+	settle(f);
 	damage(f, "plan.base");
 	assert_int_equal(reload(f, &l), VEER_ECORRUPT);
 	assert_int_equal(reload_before(f, &l), VEER_OK);
@@ -457,7 +473,7 @@ static void a_process_that_ends_while_it_puts_a_base_in_place_loses_nothing(void
 	char from[128], to[128];
 	write_base(f->disk, 10);
 	journal(f->disk, 11, "k", "{}");
-	plan_disk_flush(f->disk);
+	settle(f);
 	path_of(f, "plan.base", from, sizeof from);
 	path_of(f, "plan.base.old", to, sizeof to);
 	assert_int_equal(link(from, to), 0);
@@ -501,7 +517,7 @@ static void write_too_big_a_base(struct fixture *f, int64_t revision)
 	plan_disk_base_begin(f->disk);
 	plan_disk_base_put(f->disk, &big);
 	plan_disk_base_commit(f->disk, at(revision));
-	plan_disk_flush(f->disk);
+	settle(f);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	free(value);
 }
@@ -512,7 +528,7 @@ static void after_a_base_that_could_not_be_written_the_old_journal_does_not_grow
 	struct loaded l;
 	write_base(f->disk, 100);
 	journal(f->disk, 101, "c", "{}");
-	plan_disk_flush(f->disk);
+	settle(f);
 	write_too_big_a_base(f, 500);
 	assert_true(plan_disk_needs_base(f->disk));
 	journal(f->disk, 501, "d", "{}"); /* on top of 500, which is not on disk */
@@ -521,7 +537,7 @@ static void after_a_base_that_could_not_be_written_the_old_journal_does_not_grow
 	/* And the next base makes it good. */
 	write_base(f->disk, 502);
 	journal(f->disk, 503, "e", "{}");
-	plan_disk_flush(f->disk);
+	settle(f);
 	assert_false(plan_disk_needs_base(f->disk));
 	assert_int_equal(reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 503);
@@ -544,7 +560,7 @@ static void after_a_commit_that_was_lost_none_follows_it(void **state)
 	plan_disk_journal_commit(f->disk, at(102));
 	free(value);
 	journal(f->disk, 103, "d", "{}");
-	plan_disk_flush(f->disk);
+	settle(f);
 	assert_true(plan_disk_needs_base(f->disk));
 	assert_int_equal(reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 101);
@@ -673,7 +689,7 @@ static void the_golden_files_are_written_byte_for_byte(void **state)
 	plan_disk_journal_commit(f->disk, at(4));
 	plan_disk_journal_add(f->disk, &seventh);
 	plan_disk_journal_commit(f->disk, at(7));
-	plan_disk_flush(f->disk);
+	settle(f);
 	assert_is_golden(f, "plan.base");
 	assert_is_golden(f, "plan.journal");
 }
