@@ -130,8 +130,8 @@ static void start(struct fixture *f)
 static int64_t put(struct fixture *f, enum model_kind kind, const char *key, const char *value)
 {
 	int64_t revision = 0;
-	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind,      key, value,
-				    value != NULL ? strlen(value) : 0,     STORE_ANY, 0};
+	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind,     key, value,
+				    value != NULL ? strlen(value) : 0,     STORE_ANY};
 	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
 	if (f->directory != NULL)
 		assert_true(directory_wait(f->directory, revision, WAIT_MS));
@@ -900,8 +900,8 @@ static void of_more_agents_than_the_engine_takes_the_rest_is_left_out(void **sta
 		static const char agent[] = "{\"name\":\"x\",\"region\":\"eu\",\"state\":\"enrolled\"}";
 		for (int k = 0; k < 64; k++) {
 			(void)snprintf(ids[k], sizeof ids[k], "more-%d-%d", i, k);
-			ops[k] = (struct store_op){STORE_PUT,     MODEL_KIND_AGENT, ids[k], agent,
-						   strlen(agent), STORE_ANY,        0};
+			ops[k] =
+				(struct store_op){STORE_PUT, MODEL_KIND_AGENT, ids[k], agent, strlen(agent), STORE_ANY};
 		}
 		assert_int_equal(store_commit(f->store, ops, 64, STORE_NORMAL, &revision, NULL), VEER_OK);
 	}
