@@ -185,7 +185,7 @@ siege: all  ## everything at once for SECONDS= (1200): faults, attacks, full dis
 	@mkdir -p $(B)/siege
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/siege.py --seconds $(SECONDS) --seed $(SEED) --progress $(B)/siege/$(SEED).json
 
-lint:  ## check the include directions, banned calls and file headers
+lint:  ## check the include directions, banned calls, unused functions and file headers
 	@/usr/bin/python3 tests/lint.py
 
 format:  ## rewrite the C sources with clang-format
