@@ -165,7 +165,7 @@ HISTORIES ?= 20000
 EVENTS ?= 1000
 FROM ?= 0
 # What has been played of this engine, by this simulation: an interrupted run goes on, a changed one begins anew.
-SIM_STATE = build/sim/$(shell cat probes/verdict/verdict*.[ch] base/index.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
+SIM_STATE = build/sim/$(shell cat probes/verdict/verdict*.[ch] base/index.c base/strmap.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
 sim: $(SIM_BIN)  ## play histories of the verdict engine against its invariants (HISTORIES= EVENTS= FROM=); adds up over runs
 	@mkdir -p $(SIM_STATE) && cp -u $(SIM_BIN) $(SIM_STATE)/sim
 	@$(SIM_STATE)/sim --histories $(HISTORIES) --events $(EVENTS) --from $(FROM) --progress $(SIM_STATE)/progress
@@ -185,7 +185,7 @@ siege: all  ## everything at once for SECONDS= (1200): faults, attacks, full dis
 	@mkdir -p $(B)/siege
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/siege.py --seconds $(SECONDS) --seed $(SEED) --progress $(B)/siege/$(SEED).json
 
-lint:  ## check the include directions, banned calls and file headers
+lint:  ## check the include directions, banned calls, unused functions and file headers
 	@/usr/bin/python3 tests/lint.py
 
 format:  ## rewrite the C sources with clang-format

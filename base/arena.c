@@ -156,8 +156,3 @@ void arena_reset(struct arena *arena)
 		first->used = 0;
 	arena->next_block_bytes = BLOCK_MIN_BYTES;
 }
-
-size_t arena_used_bytes(const struct arena *arena)
-{
-	return arena->used_bytes;
-}

@@ -35,7 +35,4 @@ char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((war
 /* Forget everything but keep the first block, for per-request scratch. Pointers into the arena die. */
 void arena_reset(struct arena *arena);
 
-/* Bytes taken from the system by this arena, its own headers included. */
-size_t arena_used_bytes(const struct arena *arena);
-
 #endif

@@ -38,12 +38,6 @@ static uint64_t option_bit(const struct args *args, const struct args_option *op
 	return UINT64_C(1) << (option - args->spec->options);
 }
 
-bool args_given(const struct args *args, const char *name)
-{
-	const struct args_option *option = args_find(args->spec, name);
-	return option != NULL && (args->given & option_bit(args, option)) != 0;
-}
-
 void args_mark_given(struct args *args, const struct args_option *option)
 {
 	args->given |= option_bit(args, option);

@@ -101,8 +101,6 @@ VEER_MUST_CHECK enum veer_err args_check_required(const struct args *args, struc
 
 /* The option called `name` (dashes), or NULL. */
 const struct args_option *args_find(const struct args_spec *spec, const char *name);
-/* Whether the option was set by the command line (or, after config_fill_options(), by the file). */
-bool args_given(const struct args *args, const char *name);
 
 /*
  * Set an option from text that will not live: it is copied. A list grows by one, the others are replaced. The diag

@@ -4,8 +4,8 @@
  * no type until a schema gives them one (the country NO stays "NO"); every error says `FILE:LINE: message`. JSON is
  * YAML too and may be given instead.
  *
- * Three ways to use what was read: as the options of a command line (config_fill_options), by a schema
- * (config_to_json, then read it with base/json.h), or as plain data (config_to_plain_json).
+ * Two ways to use what was read: as the options of a command line (config_fill_options), or by a schema, which may be
+ * open (config_to_json, then read it with base/json.h).
  *
  * Limits: 1 MiB of text, 16 levels, 100,000 values, keys of 128 bytes.
  * Threads: a struct config does not change after config_parse().
@@ -70,11 +70,17 @@ struct config_field {
 	const struct config_schema *schema; /* CONFIG_MAPPING, CONFIG_MAPPINGS, CONFIG_NAMED */
 };
 
-/* What a mapping may hold; keys that are not here are refused, with a suggestion. */
+/*
+ * What a mapping may hold; keys that are not here are refused, with a suggestion.
+ *
+ * An open one takes them all the same, as plain data: unquoted true, false, null and decimal integers become what they
+ * are in JSON (so do decimal fractions), an empty unquoted value null, everything else a string. `NO`, `0x10`, `1_000`,
+ * `12:30` and dates stay strings. An integer beyond 64 bits is refused (VEER_ERANGE).
+ */
 struct config_schema {
 	const struct config_field *fields;
 	size_t count;
-	bool is_open; /* keys that are not here are taken all the same, as config_to_plain_json() does */
+	bool is_open;
 };
 
 /*
@@ -83,13 +89,6 @@ struct config_schema {
  */
 VEER_MUST_CHECK enum veer_err config_to_json(const struct config *config, const struct config_schema *schema,
 					     json_t **out, struct veer_diag *diag);
-
-/*
- * Without a schema: unquoted true, false, null and decimal integers become what they are in JSON (so do decimal
- * fractions), an empty unquoted value null, everything else a string. `NO`, `0x10`, `1_000`, `12:30` and dates stay
- * strings. Errors: VEER_ENOMEM, VEER_ERANGE (an integer beyond 64 bits).
- */
-VEER_MUST_CHECK enum veer_err config_to_plain_json(const struct config *config, json_t **out, struct veer_diag *diag);
 
 /*
  * Use the document as the options of a command line: keys are option names with '_' for '-'; a flag is true or false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a tree of nodes to JSON, with and without a schema, and to options of a command line. */
+/* From a tree of nodes to JSON by a schema, which may be open, and to options of a command line. */
 #include "base/config.h"
 
 #include <errno.h>
@@ -322,7 +322,7 @@ enum veer_err config_to_json(const struct config *config, const struct config_sc
 	return map_value(config, config->root, schema, out, diag);
 }
 
-/* --- without a schema ------------------------------------------------------------------------------------- */
+/* --- plain data ------------------------------------------------------------------------------------------- */
 
 static const char *skip_digits(const char *s)
 {
@@ -415,11 +415,6 @@ static enum veer_err plain_json(const struct config *config, const struct config
 	else
 		json_decref(all);
 	return err;
-}
-
-enum veer_err config_to_plain_json(const struct config *config, json_t **out, struct veer_diag *diag)
-{
-	return plain_json(config, config->root, out, diag);
 }
 
 /* --- as options ------------------------------------------------------------------------------------------- */

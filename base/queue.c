@@ -118,11 +118,3 @@ void queue_close(struct queue *queue)
 	(void)pthread_cond_broadcast(&queue->not_empty);
 	(void)pthread_mutex_unlock(&queue->lock);
 }
-
-size_t queue_count(struct queue *queue)
-{
-	(void)pthread_mutex_lock(&queue->lock);
-	size_t count = queue->count;
-	(void)pthread_mutex_unlock(&queue->lock);
-	return count;
-}

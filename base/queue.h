@@ -36,7 +36,4 @@ VEER_MUST_CHECK enum veer_err queue_pop(struct queue *queue, int64_t timeout_ms,
 /* No more pushes; those who wait in queue_pop() get what is left, then VEER_ECLOSED. */
 void queue_close(struct queue *queue);
 
-/* How many items wait now. */
-size_t queue_count(struct queue *queue);
-
 #endif

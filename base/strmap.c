@@ -7,21 +7,41 @@
 
 #include "base/crypto.h"
 
+#define SIZE_FIRST 16
+
+/* Small, because a map of a fixed size has one for each of thousands of endpoints. */
 struct strmap_slot {
-	uint64_t hash;
-	uint8_t *key; /* NULL: never used, or (value TOMBSTONE) removed */
-	size_t len;
+	uint32_t hash;
+	uint32_t len;
+	const uint8_t *key; /* NULL: never used, or (value TOMBSTONE) removed */
 	void *value;
 };
 
 static const char tombstone; /* only its address is used */
 #define TOMBSTONE ((void *)(uintptr_t)&tombstone)
 
-static struct strmap_slot *find(const struct strmap *map, uint64_t hash, const void *key, size_t len)
+/* How many slots may be used: never all, so that each search ends. */
+static size_t used_most(size_t size)
+{
+	return size * 3 / 4;
+}
+
+/* The first slot for a hash: the hash as a part of 2^32, so that any size will do. */
+static size_t slot_first(const struct strmap *map, uint32_t hash)
+{
+	return (size_t)((uint64_t)hash * map->size >> 32);
+}
+
+static size_t slot_after(const struct strmap *map, size_t at)
+{
+	return at + 1 < map->size ? at + 1 : 0;
+}
+
+static struct strmap_slot *find(const struct strmap *map, uint32_t hash, const void *key, size_t len)
 {
 	if (map->size == 0)
 		return NULL;
-	for (size_t i = hash & (map->size - 1);; i = (i + 1) & (map->size - 1)) {
+	for (size_t i = slot_first(map, hash);; i = slot_after(map, i)) {
 		struct strmap_slot *s = &map->slots[i];
 		if (s->key == NULL && s->value == NULL)
 			return NULL;
@@ -30,9 +50,59 @@ static struct strmap_slot *find(const struct strmap *map, uint64_t hash, const v
 	}
 }
 
-static uint64_t hash_of(const struct strmap *map, const void *key, size_t len)
+/* A slot for a key that is not there; there is one. */
+static struct strmap_slot *find_free(const struct strmap *map, uint32_t hash)
 {
-	return crypto_siphash13(map->secret, key, len);
+	size_t at = slot_first(map, hash);
+	while (map->slots[at].key != NULL)
+		at = slot_after(map, at);
+	return &map->slots[at];
+}
+
+static uint32_t hash_of(const struct strmap *map, const void *key, size_t len)
+{
+	return (uint32_t)crypto_siphash13(map->secret, key, len);
+}
+
+/* The slots are the caller's until then. */
+static enum veer_err set_slots(struct strmap *map, struct strmap_slot *slots, size_t size)
+{
+	if (map->size == 0 && crypto_random(map->secret, sizeof map->secret) != VEER_OK)
+		return VEER_ENOMEM;
+	const struct strmap before = *map;
+	map->slots = slots;
+	map->size = size;
+	map->used = map->count;
+	for (size_t i = 0; i < before.size; i++) {
+		if (before.slots[i].key != NULL)
+			*find_free(map, before.slots[i].hash) = before.slots[i];
+	}
+	free(before.slots);
+	return VEER_OK;
+}
+
+static enum veer_err make_room(struct strmap *map)
+{
+	if (map->used < used_most(map->size))
+		return VEER_OK;
+	if (map->is_fixed)
+		return VEER_ELIMIT;
+	size_t size = map->size == 0 ? SIZE_FIRST : map->size;
+	if (map->size > 0 && map->count >= map->size / 4)
+		size *= 2; /* else removed keys fill it: the same size again */
+	struct strmap_slot *slots = calloc(size, sizeof *slots);
+	enum veer_err err = slots != NULL ? set_slots(map, slots, size) : VEER_ENOMEM;
+	if (err != VEER_OK)
+		free(slots);
+	return err;
+}
+
+enum veer_err strmap_init_fixed(struct strmap *map, struct arena *arena, size_t count)
+{
+	size_t size = count + count / 3 + 1;
+	struct strmap_slot *slots = arena_calloc(arena, size, sizeof *slots);
+	*map = (struct strmap){.is_fixed = true};
+	return slots != NULL ? set_slots(map, slots, size) : VEER_ENOMEM;
 }
 
 void *strmap_get(const struct strmap *map, const void *key, size_t len)
@@ -41,59 +111,64 @@ void *strmap_get(const struct strmap *map, const void *key, size_t len)
 	return s != NULL ? s->value : NULL;
 }
 
-static enum veer_err resize(struct strmap *map, size_t size)
+/* A new key. */
+static enum veer_err insert(struct strmap *map, uint32_t hash, const void *key, size_t len, void *value)
 {
-	struct strmap_slot *slots = calloc(size, sizeof *slots);
-	if (slots == NULL)
-		return VEER_ENOMEM;
-	if (map->size == 0 && crypto_random(map->secret, sizeof map->secret) != VEER_OK) {
-		free(slots);
-		return VEER_ENOMEM;
+	const uint8_t *kept = key;
+	if (!map->is_fixed) {
+		uint8_t *copy = malloc(len + 1);
+		if (copy == NULL)
+			return VEER_ENOMEM;
+		memcpy(copy, key, len);
+		kept = copy;
 	}
-	for (size_t i = 0; i < map->size; i++) {
-		const struct strmap_slot *old = &map->slots[i];
-		if (old->key == NULL)
-			continue;
-		size_t at = old->hash & (size - 1);
-		while (slots[at].key != NULL)
-			at = (at + 1) & (size - 1);
-		slots[at] = *old;
+	struct strmap_slot *s = find_free(map, hash);
+	map->used += s->value == NULL;
+	*s = (struct strmap_slot){.hash = hash, .len = (uint32_t)len, .key = kept, .value = value};
+	map->count++;
+	return VEER_OK;
+}
+
+static enum veer_err set(struct strmap *map, const void *key, size_t len, void *value, bool is_to_be_new)
+{
+	/* the secret exists from the first slots on, so they must come before hashing */
+	enum veer_err err = map->size == 0 ? make_room(map) : VEER_OK;
+	if (err != VEER_OK)
+		return err;
+	uint32_t hash = hash_of(map, key, len);
+	struct strmap_slot *s = find(map, hash, key, len);
+	if (s == NULL) {
+		err = len > UINT32_MAX ? VEER_ELIMIT : make_room(map);
+		return err != VEER_OK ? err : insert(map, hash, key, len, value);
 	}
-	free(map->slots);
-	map->slots = slots;
-	map->size = size;
-	map->used = map->count;
+	if (is_to_be_new)
+		return VEER_EEXISTS;
+	s->value = value;
 	return VEER_OK;
 }
 
 enum veer_err strmap_put(struct strmap *map, const void *key, size_t len, void *value)
 {
-	/* the secret exists from the first resize on, so that must come before hashing */
-	if (map->used + 1 > map->size / 4 * 3) {
-		size_t size = map->size == 0 ? 16 : map->size;
-		if (map->count * 4 >= map->size)
-			size *= map->size == 0 ? 1 : 2; /* else removed keys fill it: the same size again */
-		enum veer_err err = resize(map, size);
-		if (err != VEER_OK)
-			return err;
-	}
-	uint64_t hash = hash_of(map, key, len);
-	struct strmap_slot *s = find(map, hash, key, len);
-	if (s != NULL) {
-		s->value = value;
-		return VEER_OK;
-	}
-	uint8_t *copy = malloc(len + 1);
-	if (copy == NULL)
-		return VEER_ENOMEM;
-	memcpy(copy, key, len);
-	size_t at = hash & (map->size - 1);
-	while (map->slots[at].key != NULL)
-		at = (at + 1) & (map->size - 1);
-	map->used += map->slots[at].value == NULL;
-	map->slots[at] = (struct strmap_slot){.hash = hash, .key = copy, .len = len, .value = value};
-	map->count++;
-	return VEER_OK;
+	return set(map, key, len, value, false);
+}
+
+/* A number is kept as a pointer that is one higher, because NULL is none. */
+
+uint32_t strmap_get_number(const struct strmap *map, const char *key)
+{
+	uintptr_t value = (uintptr_t)strmap_get(map, key, strlen(key));
+	return value != 0 ? (uint32_t)(value - 1) : INDEX_NONE;
+}
+
+enum veer_err strmap_add_number(struct strmap *map, const char *key, uint32_t number)
+{
+	return set(map, key, strlen(key), (void *)((uintptr_t)number + 1), true);
+}
+
+static void key_free(const struct strmap *map, const struct strmap_slot *slot)
+{
+	if (!map->is_fixed)
+		free((void *)(uintptr_t)slot->key);
 }
 
 void *strmap_del(struct strmap *map, const void *key, size_t len)
@@ -102,7 +177,7 @@ void *strmap_del(struct strmap *map, const void *key, size_t len)
 	if (s == NULL)
 		return NULL;
 	void *value = s->value;
-	free(s->key);
+	key_free(map, s);
 	*s = (struct strmap_slot){.value = TOMBSTONE};
 	map->count--;
 	return value;
@@ -121,7 +196,8 @@ void *strmap_next(const struct strmap *map, size_t *at)
 void strmap_free(struct strmap *map)
 {
 	for (size_t i = 0; i < map->size; i++)
-		free(map->slots[i].key);
-	free(map->slots);
+		key_free(map, &map->slots[i]);
+	if (!map->is_fixed)
+		free(map->slots);
 	*map = (struct strmap){0};
 }

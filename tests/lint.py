@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks that a compiler does not make: which room may include which, private headers, homes of libraries, banned
-calls, names of parameters, licence lines, format, and the width of lines."""
+calls, functions that only tests call, names of parameters, licence lines, format, and the width of lines."""
+import collections
 import os
 import re
 import shutil
@@ -61,6 +62,9 @@ RESERVED = [
      "a request or a reply of HTTP is for api/http/ and api/rest/"),
 ]
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca|system|popen|rand)\s*\(")
+# A function that other files can call, and a declaration, as clang-format leaves them.
+DEFINED = re.compile(r"^(?!static\b|extern\b)[A-Za-z_][^;{}=#]*?\b(\w+)\([^;{}]*\)\s*\n\{", re.M)
+DECLARED = re.compile(r"^[A-Za-z_][^;{}=#:]*;", re.M)
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
 
 
@@ -133,6 +137,21 @@ def check_c(path, text, report):
                 report(path, number, why)
 
 
+def check_callers(texts, report):
+    """What other files can call is called or named in a room: tests alone are no reason for a function to be there."""
+    counts, begins, defined = collections.Counter(), set(), {}
+    for path, text in texts.items():
+        bare = DECLARED.sub(lambda m: "\n" * m.group().count("\n"), strip_comments(text))
+        counts.update(re.findall(r"\w+", bare))
+        begins.update(re.findall(r"(\w+)##", bare))  # a macro makes names that begin so
+        for m in DEFINED.finditer(bare):
+            defined.setdefault(m.group(1), []).append((path, bare.count("\n", 0, m.start()) + 1))
+    for name, places in defined.items():
+        if counts[name] == len(places) and name != "main" and not name.startswith(tuple(begins)):
+            for path, number in places:
+                report(path, number, f"{name}() has no caller outside tests: make it static, or remove it")
+
+
 def check_docs(path, text, report):
     """Prose is wrapped; rows of tables and what is quoted from a terminal cannot be."""
     is_quoted = False
@@ -173,6 +192,7 @@ def main():
             check_c(path, text, report)
             sources[path] = text
     lint_names.check(sources, report)
+    check_callers({path: text for path, text in sources.items() if os.path.dirname(path) in ROOMS}, report)
     for path in tracked():
         if path.endswith(".md"):
             with open(os.path.join(ROOT, path), encoding="utf-8") as f:

@@ -65,7 +65,7 @@ enum veer_err change_add_json(struct change_draft *draft, enum model_kind kind, 
 	free(text);
 	if (copy == NULL)
 		return VEER_ENOMEM;
-	return change_add(draft, (struct store_op){STORE_PUT, kind, key, copy, strlen(copy), expect, 0});
+	return change_add(draft, (struct store_op){STORE_PUT, kind, key, copy, strlen(copy), expect});
 }
 
 enum veer_err change_refuse(struct change_draft *draft, enum veer_err err, enum change_problem problem, const char *fmt,

@@ -49,7 +49,7 @@ static enum veer_err raise_number(struct election *election, struct arena *arena
 	const char *text = arena_printf(arena, "{\"election\":%lld}", (long long)won->number);
 	if (text == NULL)
 		return VEER_ENOMEM;
-	const struct store_op op = {STORE_PUT, MODEL_KIND_META, ELECTION_KEY, text, strlen(text), expect, 0};
+	const struct store_op op = {STORE_PUT, MODEL_KIND_META, ELECTION_KEY, text, strlen(text), expect};
 	return change_commit(election->store, &op, 1, CHANGE_URGENT, &won->revision);
 }
 

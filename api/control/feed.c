@@ -311,13 +311,6 @@ int64_t feed_revision(struct feed *feed)
 	return revision;
 }
 
-void feed_bound_memory(struct feed *feed, int64_t bytes)
-{
-	(void)pthread_mutex_lock(&feed->lock);
-	feed->memory_max_bytes = bytes;
-	(void)pthread_mutex_unlock(&feed->lock);
-}
-
 void feed_stats_read(struct feed *feed, struct feed_stats *out)
 {
 	(void)pthread_mutex_lock(&feed->lock);

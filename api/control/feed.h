@@ -72,10 +72,8 @@ struct api_stream_source *feed_subscribe(struct feed *feed, const struct feed_po
 bool feed_has_room(struct feed *feed, const struct feed_position *position);
 
 #define FEED_CROWDED_S 2 /* until full states are tried again that found no room */
+/* What all full states together may take in memory while the disk has no room; one takes no more than the half. */
 #define FEED_MEMORY_MAX (INT64_C(512) << 20)
-/* How much all full states together may take in memory while the disk has no room, FEED_MEMORY_MAX without; one takes
- * no more than the half. Before anybody subscribes. */
-void feed_bound_memory(struct feed *feed, int64_t bytes);
 
 /*
  * The digest of the whole state that is fed at (lineage, revision). False when it is not known: not of this history,

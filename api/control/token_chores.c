@@ -22,8 +22,8 @@ static void store_uses(struct control *control)
 			(void)json_object_set_new(token, "used_s", json_integer(last_s));
 			char *text = veer_json_dump(token);
 			struct store_op op = {
-				STORE_PUT, MODEL_KIND_TOKEN, id, text, text != NULL ? strlen(text) : 0, object.revision,
-				0};
+				STORE_PUT,      MODEL_KIND_TOKEN, id, text, text != NULL ? strlen(text) : 0,
+				object.revision};
 			/* whoever changed or removed it meanwhile was right */
 			if (text != NULL)
 				(void)change_commit(control->store, &op, 1, CHANGE_ORDINARY, &revision);

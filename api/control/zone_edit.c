@@ -198,7 +198,7 @@ static enum veer_err add_all(struct change_draft *draft, struct zone_edit *edit)
 							  .expect = edit->ref.revision});
 	if (err == VEER_OK)
 		err = change_add(draft, (struct store_op){STORE_PUT, MODEL_KIND_RRSET, edit->soa_key, edit->soa_text,
-							  strlen(edit->soa_text), edit->soa.revision, 0});
+							  strlen(edit->soa_text), edit->soa.revision});
 	for (size_t i = 0; i < edit->count && err == VEER_OK; i++) {
 		err = add_rrset(draft, &edit->rrsets[i]);
 		makes_room = makes_room && edit->rrsets[i].object == NULL;

@@ -200,7 +200,7 @@ static enum veer_err add_op(struct importer *m, enum store_op_kind op, const uin
 	}
 	assert(m->batch.count < STORE_COMMIT_OPS_MAX);
 	m->batch.ops[m->batch.count++] =
-		(struct store_op){op, MODEL_KIND_RRSET, copy, value, value != NULL ? strlen(value) : 0, STORE_ANY, 0};
+		(struct store_op){op, MODEL_KIND_RRSET, copy, value, value != NULL ? strlen(value) : 0, STORE_ANY};
 	return m->batch.count == STORE_COMMIT_OPS_MAX ? flush(m) : VEER_OK;
 }
 

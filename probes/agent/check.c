@@ -30,7 +30,7 @@ enum veer_err check_env_open(struct check_env *env, struct loop *loop)
 	env->quick = jobs_new(loop, QUICK_THREADS, JOBS_WAITING);
 	env->slow = jobs_new(loop, SLOW_THREADS, JOBS_WAITING);
 	if (env->quick != NULL && env->slow != NULL)
-		env->resolver = resolver_new(loop, env->quick, env->slow);
+		env->resolver = resolver_new(loop, resolve_ask_system, env->quick, env->slow);
 	env->exec = exec_pool_new(loop);
 	env->own = target_own_new();
 	env->trust = tls_trust_new();

@@ -38,7 +38,7 @@ static void item_free(struct prober_item *item)
 static struct prober_work *work_new(const struct assignments *list, struct arena *arena)
 {
 	struct prober_work *work = arena_alloc(arena, sizeof *work);
-	if (work == NULL || index_map_init(&work->map, arena, list->item_count) != VEER_OK)
+	if (work == NULL || strmap_init_fixed(&work->map, arena, list->item_count) != VEER_OK)
 		return NULL;
 	work->arena = arena;
 	work->list = *list;
@@ -50,7 +50,7 @@ static struct prober_work *work_new(const struct assignments *list, struct arena
 		const char *key = item_key(arena, list->checks[assigned->check].name, assigned->endpoint);
 		if (key == NULL)
 			return NULL;
-		(void)index_map_put(&work->map, key, i);
+		(void)strmap_add_number(&work->map, key, i);
 	}
 	return work;
 }
@@ -75,7 +75,7 @@ static uint32_t place_before(const struct prober *prober, const struct prober_it
 	if (prober->work == NULL || item->check == NULL)
 		return INDEX_NONE;
 	const char *key = item_key(arena, item->check->name, item->assigned->endpoint);
-	uint32_t place = key != NULL ? index_map_get(&prober->work->map, key) : INDEX_NONE;
+	uint32_t place = key != NULL ? strmap_get_number(&prober->work->map, key) : INDEX_NONE;
 	if (place == INDEX_NONE || prober->items[place] == NULL ||
 	    prober->items[place]->fingerprint != item->fingerprint)
 		return INDEX_NONE;
@@ -188,7 +188,7 @@ void prober_confirm(struct prober *prober, const char *check, const char *endpoi
 	if (prober->work == NULL || strlen(check) > MODEL_NAME_MAX || strlen(endpoint) > MODEL_ENDPOINT_KEY_MAX)
 		return;
 	(void)snprintf(key, sizeof key, "%s %s", check, endpoint);
-	uint32_t place = index_map_get(&prober->work->map, key);
+	uint32_t place = strmap_get_number(&prober->work->map, key);
 	if (place != INDEX_NONE)
 		prober_schedule_confirm(prober->items[place]);
 }

@@ -8,6 +8,7 @@
 
 #include "base/index.h"
 #include "base/loop.h"
+#include "base/strmap.h"
 #include "probes/agent/prober.h"
 #include "probes/agent/streak.h"
 
@@ -15,7 +16,7 @@
 struct prober_work {
 	struct arena *arena; /* in which the work lives too */
 	struct assignments list;
-	struct index_map map; /* "CHECK ENDPOINT" to the place in the list */
+	struct strmap map; /* "CHECK ENDPOINT" to the place in the list */
 	uint32_t references;
 };
 

@@ -90,7 +90,7 @@ static bool is_localhost(struct lookup *lookup)
 	return true;
 }
 
-static int ask_system(const char *name, const struct addrinfo *hints, struct addrinfo **list)
+int resolve_ask_system(const char *name, const struct addrinfo *hints, struct addrinfo **list)
 {
 	return getaddrinfo(name, NULL, hints, list);
 }
@@ -369,21 +369,16 @@ void resolve_cancel(struct resolve *resolve)
 	detach(lookup);
 }
 
-struct resolver *resolver_new(struct loop *loop, struct jobs *quick, struct jobs *slow)
+struct resolver *resolver_new(struct loop *loop, resolve_ask_fn *ask, struct jobs *quick, struct jobs *slow)
 {
 	struct resolver *resolver = calloc(1, sizeof *resolver);
 	if (resolver != NULL) {
 		resolver->loop = loop;
-		resolver->ask = ask_system;
+		resolver->ask = ask;
 		resolver->quick = quick;
 		resolver->slow = slow;
 	}
 	return resolver;
-}
-
-void resolver_ask_with(struct resolver *resolver, resolve_ask_fn *ask)
-{
-	resolver->ask = ask;
 }
 
 void resolver_free(struct resolver **resolver)

@@ -45,14 +45,15 @@ struct resolve_result {
 struct resolver;
 struct resolve;
 
-/* A resolver on two pools (borrowed, must live longer). NULL when memory is out. */
-struct resolver *resolver_new(struct loop *loop, struct jobs *quick, struct jobs *slow);
+/* Asks for a name as getaddrinfo(3) does; the list is freed by freeaddrinfo(). Called in the pools' threads. */
+typedef int resolve_ask_fn(const char *name, const struct addrinfo *hints, struct addrinfo **list);
+/* Asks the host's own resolver. */
+int resolve_ask_system(const char *name, const struct addrinfo *hints, struct addrinfo **list);
+
+/* A resolver that asks so, on two pools (borrowed, must live longer). NULL when memory is out. */
+struct resolver *resolver_new(struct loop *loop, resolve_ask_fn *ask, struct jobs *quick, struct jobs *slow);
 /* Free it before its pools are; what still runs there is left to end. All that was started must have ended. */
 void resolver_free(struct resolver **resolver);
-
-/* What stands for getaddrinfo(), in tests; its list is freed by freeaddrinfo(). Called in the pools' threads. */
-typedef int resolve_ask_fn(const char *name, const struct addrinfo *hints, struct addrinfo **list);
-void resolver_ask_with(struct resolver *resolver, resolve_ask_fn *ask);
 
 /* Called once, from the loop, unless cancelled. `result` is borrowed for the call. */
 typedef void resolve_done_fn(void *ctx, const struct resolve_result *result);

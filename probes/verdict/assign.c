@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/index.h"
+#include "base/strmap.h"
 
 #define LEVEL_UNSOUND UINT8_MAX /* in a loop or too deep */
 
@@ -20,8 +21,8 @@ struct maker {
 	struct arena *arena;
 	const struct model_pool **pools; /* by name */
 	struct candidate *candidates;    /* scratch: one an agent */
-	struct index_map check_map;
-	struct index_map site_map;
+	struct strmap check_map;
+	struct strmap site_map;
 	uint8_t *levels; /* one a check: 0, or one more than its highest part; LEVEL_UNSOUND */
 	uint32_t endpoint_count;
 	uint64_t item_count;
@@ -117,7 +118,7 @@ static enum verdict_source source_of(const struct model_check *check)
 }
 
 /* Work out the levels of calculated checks: after so many rounds, whatever still rises is in a loop or too deep. */
-static void find_levels(const struct index_map *map, const struct model_check *const *checks, uint32_t count,
+static void find_levels(const struct strmap *map, const struct model_check *const *checks, uint32_t count,
 			uint8_t *levels)
 {
 	for (uint32_t round = 0; round <= VERDICT_NESTING_MAX; round++) {
@@ -126,7 +127,7 @@ static void find_levels(const struct index_map *map, const struct model_check *c
 				continue;
 			levels[i] = levels[i] > 0 ? levels[i] : 1;
 			for (uint32_t k = 0; k < checks[i]->of_count; k++) {
-				uint32_t part = index_map_get(map, checks[i]->of[k]);
+				uint32_t part = strmap_get_number(map, checks[i]->of[k]);
 				if (part != INDEX_NONE && levels[part] >= levels[i])
 					levels[i] = levels[part] < VERDICT_NESTING_MAX ? (uint8_t)(levels[part] + 1)
 										       : LEVEL_UNSOUND;
@@ -137,14 +138,14 @@ static void find_levels(const struct index_map *map, const struct model_check *c
 
 const struct model_check *assign_unsound_check(const struct model_check *checks, uint32_t count, struct arena *arena)
 {
-	struct index_map map;
+	struct strmap map;
 	const struct model_check **pointers = arena_calloc(arena, (size_t)count + 1, sizeof(struct model_check *));
 	uint8_t *levels = arena_calloc(arena, (size_t)count + 1, 1);
-	if (pointers == NULL || levels == NULL || index_map_init(&map, arena, count) != VEER_OK)
+	if (pointers == NULL || levels == NULL || strmap_init_fixed(&map, arena, count) != VEER_OK)
 		return NULL;
 	for (uint32_t i = 0; i < count; i++) {
 		pointers[i] = &checks[i];
-		(void)index_map_put(&map, checks[i].name, i);
+		(void)strmap_add_number(&map, checks[i].name, i);
 	}
 	find_levels(&map, pointers, count, levels);
 	for (uint32_t i = 0; i < count; i++) {
@@ -162,7 +163,7 @@ static enum veer_err resolve_parts(struct maker *m, const struct model_check *fr
 	if (of == NULL)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < from->of_count; i++) {
-		uint32_t part = level == LEVEL_UNSOUND ? INDEX_NONE : index_map_get(&m->check_map, from->of[i]);
+		uint32_t part = level == LEVEL_UNSOUND ? INDEX_NONE : strmap_get_number(&m->check_map, from->of[i]);
 		if (part == INDEX_NONE)
 			check->lost_count++;
 		else
@@ -192,7 +193,7 @@ static enum veer_err make_checks(struct maker *m, struct assign_plan *plan)
 	uint32_t count = m->input->check_count;
 	struct verdict_check *checks = arena_calloc(m->arena, (size_t)count + 1, sizeof *checks);
 	const struct model_check **sorted = arena_calloc(m->arena, (size_t)count + 1, sizeof(struct model_check *));
-	if (checks == NULL || sorted == NULL || index_map_init(&m->check_map, m->arena, count) != VEER_OK)
+	if (checks == NULL || sorted == NULL || strmap_init_fixed(&m->check_map, m->arena, count) != VEER_OK)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < count; i++)
 		sorted[i] = &m->input->checks[i];
@@ -217,7 +218,7 @@ static enum veer_err make_checks(struct maker *m, struct assign_plan *plan)
 		};
 		if (choose_agents(m, &plan->config, &checks[i]) != VEER_OK)
 			return VEER_ENOMEM;
-		(void)index_map_put(&m->check_map, from->name, i);
+		(void)strmap_add_number(&m->check_map, from->name, i);
 	}
 	plan->config.checks = checks;
 	plan->config.check_count = count;
@@ -263,7 +264,7 @@ static enum veer_err pool_checks(struct maker *m, const struct model_pool *pool,
 	if (out->checks == NULL)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < pool->check_count; i++)
-		watch_add(out, index_map_get(&m->check_map, pool->checks[i]));
+		watch_add(out, strmap_get_number(&m->check_map, pool->checks[i]));
 	uint32_t listed = out->count;
 	for (uint32_t i = 0; i < out->count; i++) { /* the list grows meanwhile */
 		const struct verdict_check *check = &checks[out->checks[i]];
@@ -276,7 +277,7 @@ static enum veer_err pool_checks(struct maker *m, const struct model_pool *pool,
 
 static const char *domain_of(const struct maker *m, const char *site)
 {
-	uint32_t index = index_map_get(&m->site_map, site);
+	uint32_t index = strmap_get_number(&m->site_map, site);
 	return index == INDEX_NONE ? NULL : m->input->sites[index].failure_domain;
 }
 
@@ -312,10 +313,10 @@ static enum veer_err make_endpoints(struct maker *m, struct assign_plan *plan)
 		arena_calloc(m->arena, (size_t)m->endpoint_count + 1, sizeof(struct model_endpoint *));
 	uint32_t at = 0;
 	if (endpoints == NULL || models == NULL ||
-	    index_map_init(&m->site_map, m->arena, m->input->site_count) != VEER_OK)
+	    strmap_init_fixed(&m->site_map, m->arena, m->input->site_count) != VEER_OK)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < m->input->site_count; i++)
-		(void)index_map_put(&m->site_map, m->input->sites[i].name, i);
+		(void)strmap_add_number(&m->site_map, m->input->sites[i].name, i);
 	for (uint32_t i = 0; i < m->input->pool_count; i++) {
 		if (pool_endpoints(m, m->pools[i], plan->config.checks, endpoints + at, models + at) != VEER_OK)
 			return VEER_ENOMEM;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/index.h"
 #include "base/json.h"
+#include "base/strmap.h"
 #include "probes/verdict/assign.h"
 #include "probes/verdict/assign_impl.h"
 #include "zones/model/check_field.h"
@@ -120,8 +120,8 @@ char *assign_confirm_write(const char *check, const char *endpoint)
 struct reader {
 	struct arena *arena;
 	struct json_cursor c;
-	struct index_map check_map; /* names to places in the line's array */
-	uint32_t *places;           /* from those to assignments.checks, or ASSIGN_CHECK_UNSUPPORTED */
+	struct strmap check_map; /* names to places in the line's array */
+	uint32_t *places;        /* from those to assignments.checks, or ASSIGN_CHECK_UNSUPPORTED */
 };
 
 static const char *read_str(struct reader *r, struct json_cursor *c, const char *key, size_t max_len)
@@ -156,7 +156,7 @@ static void read_check(struct reader *r, const json_t *value, uint32_t place, st
 	struct json_cursor c;
 	veer_json_begin_child(&c, &r->c, "checks", (int)place, value);
 	const char *name = read_str(r, &c, "name", MODEL_NAME_MAX);
-	if (c.err == VEER_OK && !index_map_put(&r->check_map, name, place))
+	if (c.err == VEER_OK && strmap_add_number(&r->check_map, name, place) != VEER_OK)
 		veer_json_fail(&c, "name", VEER_EEXISTS, "is there twice");
 	if (c.err != VEER_OK) {
 		r->c.err = c.err == VEER_EEXISTS ? VEER_EINVAL : c.err;
@@ -177,7 +177,7 @@ static void read_checks(struct reader *r, struct assignments *out)
 	struct model_check *checks = arena_calloc(r->arena, count + 1, sizeof *checks);
 	r->places = arena_calloc(r->arena, count + 1, sizeof *r->places);
 	if (checks == NULL || r->places == NULL ||
-	    index_map_init(&r->check_map, r->arena, (uint32_t)count) != VEER_OK) {
+	    strmap_init_fixed(&r->check_map, r->arena, (uint32_t)count) != VEER_OK) {
 		veer_json_fail(&r->c, "checks", VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 		return;
 	}
@@ -194,7 +194,7 @@ static void read_item(struct reader *r, const json_t *value, int index, struct a
 	out->endpoint = read_str(r, &c, "endpoint", MODEL_ENDPOINT_KEY_MAX);
 	out->address = read_str(r, &c, "address", ADDRESS_MAX);
 	out->phase_ms = (uint32_t)veer_json_int(&c, "phase_ms", 0, UINT32_MAX);
-	uint32_t place = c.err == VEER_OK ? index_map_get(&r->check_map, check) : INDEX_NONE;
+	uint32_t place = c.err == VEER_OK ? strmap_get_number(&r->check_map, check) : INDEX_NONE;
 	if (place == INDEX_NONE)
 		veer_json_fail(&c, "check", VEER_EINVAL, "is not among the checks");
 	else

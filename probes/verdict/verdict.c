@@ -48,7 +48,7 @@ struct endpoint_state *endpoint_find(const struct verdict_engine *engine, const 
 {
 	if (engine->table == NULL)
 		return NULL;
-	uint32_t index = index_map_get(&engine->table->endpoint_map, key);
+	uint32_t index = strmap_get_number(&engine->table->endpoint_map, key);
 	return index == INDEX_NONE ? NULL : &engine->table->endpoints[index];
 }
 
@@ -56,7 +56,7 @@ static struct agent_state *agent_find(const struct verdict_engine *engine, const
 {
 	if (engine->table == NULL)
 		return NULL;
-	uint32_t index = index_map_get(&engine->table->agent_map, id);
+	uint32_t index = strmap_get_number(&engine->table->agent_map, id);
 	return index == INDEX_NONE ? NULL : &engine->table->agents[index];
 }
 
@@ -233,7 +233,7 @@ enum veer_err verdict_report(struct verdict_engine *engine, const char *id, cons
 static struct item_state *item_find(const struct verdict_engine *engine, const char *check, const char *key)
 {
 	struct endpoint_state *endpoint = endpoint_find(engine, key);
-	uint32_t index = endpoint != NULL ? index_map_get(&engine->table->check_map, check) : INDEX_NONE;
+	uint32_t index = endpoint != NULL ? strmap_get_number(&engine->table->check_map, check) : INDEX_NONE;
 	for (uint32_t i = 0; index != INDEX_NONE && i < endpoint->item_count; i++) {
 		struct item_state *item = &engine->table->items[endpoint->item_first + i];
 		if (item->check == index)

@@ -8,7 +8,7 @@ static void carry_agents(struct table *to, const struct table *from)
 {
 	for (uint32_t i = 0; i < to->agent_count; i++) {
 		struct agent_state *agent = &to->agents[i];
-		uint32_t old = index_map_get(&from->agent_map, agent->id);
+		uint32_t old = strmap_get_number(&from->agent_map, agent->id);
 		if (old == INDEX_NONE)
 			continue;
 		struct agent_state copy = from->agents[old];
@@ -23,7 +23,7 @@ static void carry_agents(struct table *to, const struct table *from)
 /* The check of that name before; NULL without one. */
 static const struct check_state *old_check_of(const struct check_state *check, const struct table *from)
 {
-	uint32_t index = index_map_get(&from->check_map, check->name);
+	uint32_t index = strmap_get_number(&from->check_map, check->name);
 	return index == INDEX_NONE ? NULL : &from->checks[index];
 }
 
@@ -31,7 +31,7 @@ static const struct check_state *old_check_of(const struct check_state *check, c
 static uint32_t old_rank(const struct table *to, uint32_t agent, const struct table *from,
 			 const struct check_state *old_check)
 {
-	uint32_t old = index_map_get(&from->agent_map, to->agents[agent].id);
+	uint32_t old = strmap_get_number(&from->agent_map, to->agents[agent].id);
 	return old == INDEX_NONE ? INDEX_NONE : index_find(old_check->agents, old_check->agent_count, old);
 }
 
@@ -100,7 +100,7 @@ static void carry_endpoints(struct table *to, const struct table *from)
 {
 	for (uint32_t i = 0; i < to->endpoint_count; i++) {
 		struct endpoint_state *endpoint = &to->endpoints[i];
-		uint32_t index = index_map_get(&from->endpoint_map, endpoint->key);
+		uint32_t index = strmap_get_number(&from->endpoint_map, endpoint->key);
 		if (index == INDEX_NONE)
 			continue;
 		const struct endpoint_state *old = &from->endpoints[index];

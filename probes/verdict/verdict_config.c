@@ -10,7 +10,7 @@ static enum veer_err table_agents(struct table *t, const struct verdict_config *
 {
 	t->agent_count = config->agent_count;
 	t->agents = arena_calloc(t->arena, config->agent_count + 1, sizeof *t->agents);
-	if (t->agents == NULL || index_map_init(&t->agent_map, t->arena, config->agent_count) != VEER_OK)
+	if (t->agents == NULL || strmap_init_fixed(&t->agent_map, t->arena, config->agent_count) != VEER_OK)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < config->agent_count; i++) {
 		struct agent_state *agent = &t->agents[i];
@@ -21,7 +21,7 @@ static enum veer_err table_agents(struct table *t, const struct verdict_config *
 			return VEER_ENOMEM;
 		agent->is_revoked = config->agents[i].is_revoked;
 		agent->received_ms = VERDICT_NEVER;
-		if (!index_map_put(&t->agent_map, agent->id, i))
+		if (strmap_add_number(&t->agent_map, agent->id, i) != VEER_OK)
 			return veer_fail(diag, VEER_EINVAL, "agent %s: twice", agent->id);
 	}
 	return VEER_OK;
@@ -145,12 +145,12 @@ static enum veer_err table_checks(struct table *t, const struct verdict_config *
 	t->checks = arena_calloc(t->arena, config->check_count + 1, sizeof *t->checks);
 	t->ranks = arena_calloc(t->arena, config->check_count + 1, sizeof *t->ranks);
 	if (t->checks == NULL || t->ranks == NULL ||
-	    index_map_init(&t->check_map, t->arena, config->check_count) != VEER_OK)
+	    strmap_init_fixed(&t->check_map, t->arena, config->check_count) != VEER_OK)
 		return VEER_ENOMEM;
 	for (uint32_t i = 0; i < config->check_count; i++) {
 		if (check_init(t, &t->checks[i], &config->checks[i], report_ms) != VEER_OK)
 			return VEER_ENOMEM;
-		if (!index_map_put(&t->check_map, t->checks[i].name, i))
+		if (strmap_add_number(&t->check_map, t->checks[i].name, i) != VEER_OK)
 			return veer_fail(diag, VEER_EINVAL, "check %s: twice", t->checks[i].name);
 	}
 	return check_levels(t, diag);
@@ -261,7 +261,7 @@ static enum veer_err table_size_items(struct table *t, const struct verdict_conf
 
 /* The names that occur, numbered. */
 struct numbering {
-	struct index_map map;
+	struct strmap map;
 	const char **names;
 	uint32_t count;
 };
@@ -270,13 +270,13 @@ static enum veer_err numbering_init(struct table *t, struct numbering *numbering
 {
 	numbering->count = 0;
 	numbering->names = arena_calloc(t->arena, (size_t)most + 1, sizeof *numbering->names);
-	return numbering->names == NULL ? VEER_ENOMEM : index_map_init(&numbering->map, t->arena, most);
+	return numbering->names == NULL ? VEER_ENOMEM : strmap_init_fixed(&numbering->map, t->arena, most);
 }
 
 /* The name's number, a new one when it is the first there. */
 static enum veer_err number_of(struct table *t, struct numbering *numbering, const char *name, uint32_t *out)
 {
-	*out = index_map_get(&numbering->map, name);
+	*out = strmap_get_number(&numbering->map, name);
 	if (*out != INDEX_NONE)
 		return VEER_OK;
 	char *copy = arena_strdup(t->arena, name);
@@ -284,7 +284,7 @@ static enum veer_err number_of(struct table *t, struct numbering *numbering, con
 		return VEER_ENOMEM;
 	*out = numbering->count++;
 	numbering->names[*out] = copy;
-	(void)index_map_put(&numbering->map, copy, *out);
+	(void)strmap_add_number(&numbering->map, copy, *out);
 	return VEER_OK;
 }
 
@@ -309,7 +309,7 @@ static enum veer_err table_endpoints(struct table *t, const struct verdict_confi
 	t->endpoint_count = config->endpoint_count;
 	t->endpoints = arena_calloc(t->arena, config->endpoint_count + 1, sizeof *t->endpoints);
 	if (t->endpoints == NULL || table_size_items(t, config) != VEER_OK ||
-	    index_map_init(&t->endpoint_map, t->arena, config->endpoint_count) != VEER_OK ||
+	    strmap_init_fixed(&t->endpoint_map, t->arena, config->endpoint_count) != VEER_OK ||
 	    numbering_init(t, &sites, config->endpoint_count) != VEER_OK ||
 	    numbering_init(t, &domains, config->endpoint_count) != VEER_OK)
 		return VEER_ENOMEM;
@@ -325,7 +325,7 @@ static enum veer_err table_endpoints(struct table *t, const struct verdict_confi
 			    number_of(t, &domains, domain, &endpoint->domain) != VEER_OK)
 				return VEER_ENOMEM;
 		}
-		if (!index_map_put(&t->endpoint_map, endpoint->key, i))
+		if (strmap_add_number(&t->endpoint_map, endpoint->key, i) != VEER_OK)
 			return veer_fail(diag, VEER_EINVAL, "endpoint %s: twice", endpoint->key);
 	}
 	t->site_count = sites.count;

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/index.h"
+#include "base/strmap.h"
 #include "probes/verdict/verdict.h"
 
 #define VERDICT_NEVER INT64_MIN     /* a time that has not been */
@@ -143,9 +144,9 @@ struct table {
 	uint32_t view_count;
 	uint8_t *parts;
 	uint32_t part_count;
-	struct index_map agent_map;
-	struct index_map check_map;
-	struct index_map endpoint_map;
+	struct strmap agent_map;
+	struct strmap check_map;
+	struct strmap endpoint_map;
 	struct verdict_vote *votes; /* scratch for one endpoint */
 	uint32_t *ages;             /* scratch: one a vote */
 	const char **asked;         /* scratch: MODEL_AGENTS_MAX agents */

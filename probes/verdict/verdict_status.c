@@ -53,7 +53,7 @@ uint32_t verdict_endpoint_count(const struct verdict_engine *engine)
 
 uint32_t verdict_endpoint_index(const struct verdict_engine *engine, const char *endpoint)
 {
-	return engine->table == NULL ? INDEX_NONE : index_map_get(&engine->table->endpoint_map, endpoint);
+	return engine->table == NULL ? INDEX_NONE : strmap_get_number(&engine->table->endpoint_map, endpoint);
 }
 
 uint32_t verdict_agent_count(const struct verdict_engine *engine)

@@ -45,16 +45,17 @@ def test_a_clean_tree_passes(tree):
     ("tests/unit/test_name.c", HEAD + '#include "zones/dns/rdata_impl.h"\n', "private to its noun"),
     ("base/x.c", HEAD + "#include <curl/curl.h>\n", "belongs behind base/http"),
     ("base/x.c", HEAD + "/* " + "x" * 115 + " */\n", "121 columns"),
-    ("base/x.c", HEAD + "int f(void)\n{\n\treturn atoi(\"1\");\n}\n", "atoi() is banned"),
+    ("base/x.c", HEAD + "static int f(void)\n{\n\treturn atoi(\"1\");\n}\n", "atoi() is banned"),
     ("base/x.c", "int x;\n", "SPDX"),
     ("zones/x.c", HEAD, "is not a room"),
     ("docs/x.md", "x" * 121 + "\n", "docs/x.md:1: 121 columns"),
-    ("api/rest/x.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n", "store_commit() is for api/control/change.c"),
-    ("api/control/objects.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n", "wish it from change()"),
+    ("api/rest/x.c", HEAD + "static int f(void)\n{\n\treturn store_commit(0, 0);\n}\n", "store_commit() is for api/control/change.c"),
+    ("api/control/objects.c", HEAD + "static int f(void)\n{\n\treturn store_commit(0, 0);\n}\n", "wish it from change()"),
     ("api/control/x.h", HEAD + "struct api_request;\n", "x.h:2: a request or a reply of HTTP is for"),
     ("base/x.c", HEAD + "int f(int first, void (*fn)(int));\n\nint f(int first, void (*other)(int))\n{\n\treturn first;\n}\n",
      "base/x.c:2: f(first, fn) is f(first, other) in base/x.c"),
     ("api/x.c", HEAD + "void f(struct api_reply *reply);\n", "a request or a reply of HTTP is for"),
+    ("base/x.c", HEAD + "int f(void);\n\nint f(void)\n{\n\treturn 1;\n}\n", "base/x.c:4: f() has no caller outside tests"),
 ])
 def test_a_fault_is_named_with_its_place(tree, path, text, word):
     code, said = tree(path, text)
@@ -65,12 +66,15 @@ def test_a_fault_is_named_with_its_place(tree, path, text, word):
     ("zones/dns/rdata_x.c", HEAD + '#include "zones/dns/rdata_impl.h"\n'),
     ("tests/unit/test_rdata.c", HEAD + '#include "zones/dns/rdata_impl.h"\n'),
     ("zones/plan/x.c", HEAD + '#include "zones/dns/name.h"\n'),
-    ("api/control/change.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n"),
-    ("zones/store/x.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n"),
+    ("api/control/change.c", HEAD + "static int f(void)\n{\n\treturn store_commit(0, 0);\n}\n"),
+    ("zones/store/x.c", HEAD + "static int f(void)\n{\n\treturn store_commit(0, 0);\n}\n"),
     ("api/rest/x.c", HEAD + "void f(struct api_request *request, struct api_reply *reply);\n"),
     ("base/x.c", HEAD + "int f(int a[2], char *b);\n\nint f(int a[2], char *b)\n{\n\treturn a[0] + *b;\n}\n"),
     ("api/control/x.c", HEAD + "/* struct api_request and store_commit() are only spoken of here */\n"),
     ("base/x.c", HEAD + "/* " + "x" * 114 + " */\n"),
+    ("base/x.c", HEAD + "int f(void)\n{\n\treturn 1;\n}\n\nint main(void)\n{\n\treturn f();\n}\n"),
+    ("base/x.c", HEAD + "int f(void)\n{\n\treturn 1;\n}\n\nstatic int (*const all[])(void) = {f};\n"),
+    ("base/x.c", HEAD + "#define NAME(X) put_##X\n\nint put_f(void)\n{\n\treturn 1;\n}\n"),
     ("docs/x.md", "| " + "x" * 121 + " |\n\n```\n" + "x" * 121 + "\n```\n"),
 ])
 def test_what_is_right_passes(tree, path, text):
@@ -78,7 +82,23 @@ def test_what_is_right_passes(tree, path, text):
     assert code == 0, said
 
 
+def test_only_callers_outside_tests_count(tree):
+    function = "int f(int x);\n\nint f(int x)\n{\n\treturn x; /* f */\n}\n"
+    assert tree("base/x.h", HEAD + "/* f() is for all. */\nint f(int x);\n")[0] == 0
+    assert tree("tests/unit/test_x.c", HEAD + "int main(void)\n{\n\treturn f(1);\n}\n")[0] == 0
+    code, said = tree("base/x.c", HEAD + function)
+    assert code == 1 and "base/x.c:4: f() has no caller outside tests" in said, said
+    code, said = tree("dnsd/main.c", HEAD + "int main(void)\n{\n\treturn f(1);\n}\n")
+    assert code == 0, said
+
+
+def test_what_a_header_defines_is_a_caller(tree):
+    assert tree("base/x.c", HEAD + "int f(void)\n{\n\treturn 1;\n}\n")[0] == 1
+    code, said = tree("base/x.h", HEAD + "int f(void);\n\nstatic inline int g(void)\n{\n\treturn f();\n}\n")
+    assert code == 0, said
+
+
 @pytest.mark.skipif(not HAS_FORMAT, reason="clang-format 14 is not here")
 def test_the_format_is_clang_formats(tree):
-    code, said = tree("base/x.c", HEAD + "int f(void)\n{\n    return 1;\n}\n")
+    code, said = tree("base/x.c", HEAD + "static int f(void)\n{\n    return 1;\n}\n")
     assert code == 1 and "base/x.c:3: not as clang-format has it" in said, said

@@ -49,7 +49,7 @@ def compilers():
 def check_digests(place, build, histories):
     """Problems, as texts."""
     digests = {}
-    engine = sources("probes/verdict/verdict*.c", "base/index.c", "tests/sim/*.c")
+    engine = sources("probes/verdict/verdict*.c", "base/index.c", "base/strmap.c", "tests/sim/*.c")
     for name, compiler in compilers().items():
         status, out = compile_and_run(place, build, compiler, engine, name, ["--histories", str(histories)])
         digest = re.search(r"digest ([0-9a-f]{16})", out)
@@ -61,7 +61,7 @@ def check_digests(place, build, histories):
 
 
 def check_work(place, build):
-    engine = sources("probes/verdict/verdict*.c", "base/index.c")
+    engine = sources("probes/verdict/verdict*.c", "base/index.c", "base/strmap.c")
     counted = ["gcc", "-O1", "-fsanitize-coverage=trace-pc"]
     objects = []
     for path in engine:

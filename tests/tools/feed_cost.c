@@ -233,13 +233,15 @@ int main(int argc, char **argv)
 		add_line(&changes, argv[1], 1 + i, 2 + i);
 		add_commit(&changes, 2 + i);
 	}
-	const struct replica_config config = {.disk = disk, .publish = publish, .ctx = &published};
+	struct replica_config config = {.disk = disk, .publish = publish, .ctx = &published};
 	struct replica *replica = replica_new(&config);
 	bool ok = replica != NULL && run(replica, &state, &changes, &why);
 	if (ok && is_load) {
-		plan_disk_flush(disk);
 		replica_free(&replica);
-		replica = replica_new(&config);
+		plan_disk_close(&disk); /* writes what is queued */
+		ok = plan_disk_open(argv[3], NULL, &disk, &why) == VEER_OK;
+		config.disk = disk;
+		replica = ok ? replica_new(&config) : NULL;
 		ok = replica != NULL && play_load(replica, &why) == VEER_OK;
 	}
 	(void)printf("%s: %llu plans%s%s\n", argv[1], (unsigned long long)published, ok ? "" : ", failed: ", why.text);

@@ -114,7 +114,7 @@ enum veer_err control_world_change(struct control_world *w, struct change_wish w
 int64_t control_world_put(struct control_world *w, enum model_kind kind, const char *key, const char *value)
 {
 	int64_t revision = 0;
-	const struct store_op op = {STORE_PUT, kind, key, value, strlen(value), STORE_ANY, 0};
+	const struct store_op op = {STORE_PUT, kind, key, value, strlen(value), STORE_ANY};
 	assert_int_equal(store_commit(w->control.store, &op, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
 	assert_true(directory_wait(w->control.directory, revision, 10000));
 	return revision;

@@ -81,7 +81,7 @@ static int teardown(void **state)
 
 static struct store_op op_put(const char *key, const char *value)
 {
-	return (struct store_op){STORE_PUT, MODEL_KIND_SITE, key, value, strlen(value), STORE_ANY, 0};
+	return (struct store_op){STORE_PUT, MODEL_KIND_SITE, key, value, strlen(value), STORE_ANY};
 }
 
 static struct store_op op_del(const char *key)

@@ -216,7 +216,7 @@ static enum veer_err plan_raced(void *wish, struct change_draft *draft)
 	draft->end_ctx = r;
 	if (r->tries++ < r->others)
 		(void)control_world_put(r->world, MODEL_KIND_SITE, "raced", "{\"name\":\"raced\",\"region\":\"eu\"}");
-	return change_add(draft, (struct store_op){STORE_PUT, MODEL_KIND_SITE, "raced", "{}", 2, revision, 0});
+	return change_add(draft, (struct store_op){STORE_PUT, MODEL_KIND_SITE, "raced", "{}", 2, revision});
 }
 
 static void done_raced(void *wish, const struct change_draft *draft)

@@ -45,8 +45,8 @@ static void refresh(struct fixture *f, struct directory *d)
 static int64_t put(struct fixture *f, enum model_kind kind, const char *key, const char *value)
 {
 	int64_t revision = 0;
-	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind,      key, value,
-				    value != NULL ? strlen(value) : 0,     STORE_ANY, 0};
+	const struct store_op op = {value != NULL ? STORE_PUT : STORE_DEL, kind,     key, value,
+				    value != NULL ? strlen(value) : 0,     STORE_ANY};
 	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
 	return revision;
 }

@@ -57,7 +57,7 @@ static int teardown(void **state)
 
 static struct store_op put_op(enum model_kind kind, const char *key, const char *value, int64_t expect)
 {
-	return (struct store_op){STORE_PUT, kind, key, value, strlen(value), expect, 0};
+	return (struct store_op){STORE_PUT, kind, key, value, strlen(value), expect};
 }
 
 static int64_t put(struct store *store, const char *key, const char *value, int64_t expect, enum veer_err want)
@@ -121,7 +121,7 @@ static void a_failed_condition_changes_nothing_and_names_the_operation(void **st
 	put(f->store, "fra", "{}", 7, VEER_ECONFLICT);
 	put(f->store, "nope", "{}", 7, VEER_ECONFLICT);
 	struct store_op ops[] = {put_op(MODEL_KIND_SITE, "iad", "{}", STORE_ABSENT),
-				 {STORE_CHECK, MODEL_KIND_SITE, "fra", NULL, 0, 2, 0}};
+				 {STORE_CHECK, MODEL_KIND_SITE, "fra", NULL, 0, 2}};
 	assert_int_equal(store_commit(f->store, ops, 2, STORE_NORMAL, &revision, &failed), VEER_ECONFLICT);
 	assert_int_equal(failed, 1);
 	assert_int_equal(revision, -1);
@@ -165,7 +165,7 @@ static void deleting_what_is_not_there_is_no_new_revision(void **state)
 	struct fixture *f = *state;
 	int64_t revision = -1;
 	put(f->store, "fra", "{}", STORE_ANY, VEER_OK);
-	struct store_op op = {STORE_DEL, MODEL_KIND_SITE, "iad", NULL, 0, STORE_ANY, 0};
+	struct store_op op = {STORE_DEL, MODEL_KIND_SITE, "iad", NULL, 0, STORE_ANY};
 	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
 	assert_int_equal(revision, 1);
 	op.key = "fra";
@@ -218,7 +218,7 @@ static void a_watch_sees_every_change_in_order_and_resumes(void **state)
 	put(f->store, "a", "1", STORE_ANY, VEER_OK);
 	assert_int_equal(store_watch_open(f->store, 0, &watch), VEER_OK);
 	put(f->store, "b", "2", STORE_ANY, VEER_OK);
-	struct store_op del = {STORE_DEL, MODEL_KIND_SITE, "a", NULL, 0, STORE_ANY, 0};
+	struct store_op del = {STORE_DEL, MODEL_KIND_SITE, "a", NULL, 0, STORE_ANY};
 	assert_int_equal(store_commit(f->store, &del, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
 	assert_int_equal(store_watch_next(watch, 1000, collect, &t, &revision), VEER_OK);
 	assert_string_equal(t.buf, "site:a=1@1 site:b=2@2 site:a=-@3 ");
@@ -273,44 +273,22 @@ static void a_watch_behind_the_kept_history_is_stale(void **state)
 	store_watch_close(&watch);
 }
 
-static void everything_survives_a_restart_but_leased_keys(void **state)
+static void everything_survives_a_restart(void **state)
 {
 	struct fixture *f = *state;
-	int64_t lease = 0, revision = 0;
+	int64_t revision = 0;
 	char id[STORE_ID_LEN + 1];
 	(void)snprintf(id, sizeof id, "%s", store_id(f->store));
 	put(f->store, "stays", "{}", STORE_ANY, VEER_OK);
-	assert_int_equal(store_lease_grant(f->store, 60000, &lease), VEER_OK);
 	struct store_op op = put_op(MODEL_KIND_META, "leader", "{}", STORE_ABSENT);
-	op.lease = lease;
 	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
 	store_close(&f->store);
 	assert_int_equal(store_open(f->url, &f->store, NULL), VEER_OK);
 	struct store_object object;
 	assert_string_equal(store_id(f->store), id);
 	assert_int_equal(store_get(f->store, MODEL_KIND_SITE, "stays", f->arena, &object), VEER_OK);
-	assert_int_equal(store_get(f->store, MODEL_KIND_META, "leader", f->arena, &object), VEER_ENOTFOUND);
-	assert_true(store_revision(f->store) > revision);
-}
-
-static void a_lease_that_is_not_renewed_takes_its_keys_along(void **state)
-{
-	struct fixture *f = *state;
-	int64_t lease = 0, revision = 0;
-	struct store_watch *watch = NULL;
-	struct text t = {.len = 0};
-	assert_int_equal(store_lease_grant(f->store, 150, &lease), VEER_OK);
-	struct store_op op = put_op(MODEL_KIND_META, "leader", "{}", STORE_ABSENT);
-	op.lease = lease;
-	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &revision, NULL), VEER_OK);
-	assert_int_equal(store_lease_renew(f->store, lease), VEER_OK);
-	assert_int_equal(store_watch_open(f->store, revision, &watch), VEER_OK);
-	assert_int_equal(store_watch_next(watch, 20000, collect, &t, &revision), VEER_OK);
-	assert_string_equal(t.buf, "meta:leader=-@2 ");
-	assert_int_equal(store_lease_renew(f->store, lease), VEER_ENOTFOUND);
-	op.expect = STORE_ANY;
-	assert_int_equal(store_commit(f->store, &op, 1, STORE_NORMAL, &revision, NULL), VEER_ENOTFOUND);
-	store_watch_close(&watch);
+	assert_int_equal(store_get(f->store, MODEL_KIND_META, "leader", f->arena, &object), VEER_OK);
+	assert_int_equal(store_revision(f->store), revision);
 }
 
 static void a_second_process_is_kept_out(void **state)
@@ -545,8 +523,7 @@ int main(void)
 		T(a_watch_sees_every_change_in_order_and_resumes),
 		T(a_waiting_watch_wakes_on_commit),
 		T(a_watch_behind_the_kept_history_is_stale),
-		T(everything_survives_a_restart_but_leased_keys),
-		T(a_lease_that_is_not_renewed_takes_its_keys_along),
+		T(everything_survives_a_restart),
 		T(a_second_process_is_kept_out),
 		T(garbage_and_newer_files_are_refused_with_their_name),
 		T(commits_from_many_threads_each_get_their_own_revision),

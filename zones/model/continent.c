@@ -14,11 +14,6 @@ enum continent continent_from_code(uint16_t code)
 	return CONTINENT_NONE;
 }
 
-const char *continent_text(enum continent continent)
-{
-	return (unsigned)continent < CONTINENT_COUNT ? continent_codes[continent] : continent_codes[0];
-}
-
 /* Country codes by continent (ISO 3166-1; continents as in UN M49, transcontinental countries as mmdb files have them).
  */
 static const char *const continent_countries[CONTINENT_COUNT] = {

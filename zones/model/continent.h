@@ -24,8 +24,6 @@ enum continent {
 
 /* "EU" packed as (first << 8 | second) to its number; CONTINENT_NONE when it is none. */
 enum continent continent_from_code(uint16_t code);
-/* Its two letters, "--" for CONTINENT_NONE. Static storage. */
-const char *continent_text(enum continent continent);
 /* The continent that a country belongs to, by a table of our own; CONTINENT_NONE for an unknown code. */
 enum continent continent_of_country(uint16_t country);
 

@@ -178,7 +178,6 @@ enum veer_err plan_disk_open(const char *dir, struct logger *log, struct plan_di
 	buf_init(&disk->journal, PLAN_DISK_COMMIT_MAX);
 	(void)pthread_mutex_init(&disk->lock, NULL);
 	(void)pthread_cond_init(&disk->filled, NULL);
-	(void)pthread_cond_init(&disk->drained, NULL);
 	atomic_store(&disk->needs_base, true);
 	enum veer_err err = lock_dir(disk, diag);
 	if (err != VEER_OK) {
@@ -215,7 +214,6 @@ void plan_disk_close(struct plan_disk **disk_ptr)
 		(void)close(disk->lock_fd);
 	buf_deinit(&disk->base);
 	buf_deinit(&disk->journal);
-	(void)pthread_cond_destroy(&disk->drained);
 	(void)pthread_cond_destroy(&disk->filled);
 	(void)pthread_mutex_destroy(&disk->lock);
 	free(disk);
@@ -337,20 +335,4 @@ bool plan_disk_has_room(const struct plan_disk *disk)
 	/* the base before would be given up for it */
 	uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize + (uint64_t)size_of(disk, "plan.base.old");
 	return (fs.f_flag & ST_RDONLY) == 0 && free_bytes >= needed;
-}
-
-void plan_disk_flush(struct plan_disk *disk)
-{
-	(void)pthread_mutex_lock(&disk->lock);
-	while (disk->has_thread && (disk->head != NULL || disk->is_busy))
-		(void)pthread_cond_wait(&disk->drained, &disk->lock);
-	(void)pthread_mutex_unlock(&disk->lock);
-}
-
-void plan_disk_stats_read(const struct plan_disk *disk, struct plan_disk_stats *out)
-{
-	out->bases = atomic_load(&disk->bases);
-	out->commits = atomic_load(&disk->commits);
-	out->compactions = atomic_load(&disk->compactions);
-	out->failures = atomic_load(&disk->failures);
 }

@@ -6,7 +6,7 @@
  * Writing never delays serving: the calls below only queue; a thread of its own writes, syncs and compacts. When the
  * disk is full or broken, what was lost is said (plan_disk_needs_base) and made good by the next base.
  *
- * Threads: all functions but plan_disk_needs_base() and plan_disk_stats_read() from one thread.
+ * Threads: all functions but plan_disk_needs_base() from one thread.
  */
 #ifndef VEER_ZONES_PLAN_PLAN_DISK_H
 #define VEER_ZONES_PLAN_PLAN_DISK_H
@@ -99,17 +99,5 @@ bool plan_disk_needs_base(const struct plan_disk *disk);
  * had? What cannot be told (a quota) counts as room. From the queueing thread.
  */
 bool plan_disk_has_room(const struct plan_disk *disk);
-
-/* Wait until everything queued so far is on disk (or lost). For tests and for the end. */
-void plan_disk_flush(struct plan_disk *disk);
-
-struct plan_disk_stats {
-	uint64_t bases;   /* written */
-	uint64_t commits; /* journalled */
-	uint64_t compactions;
-	uint64_t failures; /* of writing */
-};
-/* Since it was opened. From any thread. */
-void plan_disk_stats_read(const struct plan_disk *disk, struct plan_disk_stats *out);
 
 #endif

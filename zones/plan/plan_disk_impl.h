@@ -84,10 +84,9 @@ struct plan_disk {
 	uint32_t journal_count;
 
 	pthread_mutex_t lock; /* guards the queue */
-	pthread_cond_t filled, drained;
+	pthread_cond_t filled;
 	struct plan_disk_job *head, *tail;
 	size_t queue_bytes;
-	bool is_busy; /* the thread works on something it took */
 	bool is_closing;
 	pthread_t thread;
 	bool has_thread;
@@ -95,7 +94,7 @@ struct plan_disk {
 	struct plan_disk_files files; /* the thread's, after loading */
 	atomic_bool needs_base;       /* the writing thread's word */
 	atomic_bool is_broken; /* the queueing thread's: a commit was lost, none may follow it before a whole base */
-	atomic_uint_fast64_t bases, commits, compactions, failures;
+	atomic_uint_fast64_t failures; /* of writing */
 };
 
 /* plan_disk_read.c */

@@ -183,7 +183,6 @@ static void commit_new_base(struct plan_disk *disk, const struct plan_disk_job *
 		return;
 	}
 	atomic_store(&disk->needs_base, false);
-	atomic_fetch_add(&disk->bases, 1);
 	uint64_t failures = atomic_load(&disk->failures);
 	if (failures != disk->files.failures_mended)
 		log_notice(disk->log, "the plan on disk is whole again", LOG_STR("dir", disk->dir),
@@ -227,7 +226,6 @@ static void append(struct plan_disk *disk, const struct plan_disk_job *job)
 	if (file_write_all(f->journal_fd, job->data, job->len) == VEER_OK) {
 		f->journal_len += (int64_t)job->len;
 		f->at = job->at;
-		atomic_fetch_add(&disk->commits, 1);
 		return;
 	}
 	failed(disk, "append to the journal");
@@ -371,8 +369,7 @@ static void compact(struct plan_disk *disk)
 	struct history_position at = disk->files.base;
 	buf_init(&c.out, WRITE_CHUNK_BYTES + 2 * PLAN_DISK_RECORD_MAX);
 	if (merge(&c, &at) == VEER_OK) {
-		if (commit_base(disk, &at, c.count))
-			atomic_fetch_add(&disk->compactions, 1);
+		(void)commit_base(disk, &at, c.count);
 	} else {
 		failed(disk, "compact");
 		close_base(disk);
@@ -412,14 +409,11 @@ static void carry_out(struct plan_disk *disk, const struct plan_disk_job *job)
 static struct plan_disk_job *take_all(struct plan_disk *disk)
 {
 	(void)pthread_mutex_lock(&disk->lock);
-	disk->is_busy = false;
-	(void)pthread_cond_broadcast(&disk->drained);
 	while (disk->head == NULL && !disk->is_closing)
 		(void)pthread_cond_wait(&disk->filled, &disk->lock);
 	struct plan_disk_job *jobs = disk->head;
 	disk->head = disk->tail = NULL;
 	disk->queue_bytes = 0;
-	disk->is_busy = jobs != NULL;
 	(void)pthread_mutex_unlock(&disk->lock);
 	return jobs;
 }

@@ -33,9 +33,6 @@ struct store_backend {
 	void (*watch_close)(void *watch);
 	enum veer_err (*watch_next)(void *watch, int64_t timeout_ms, store_object_fn *fn, void *ctx, int64_t *revision);
 	void (*watch_wake)(void *watch);
-	enum veer_err (*lease_grant)(void *self, int64_t ttl_ms, int64_t *lease);
-	enum veer_err (*lease_renew)(void *self, int64_t lease);
-	void (*lease_revoke)(void *self, int64_t lease);
 };
 
 /* An open store: a backend and its state. */

@@ -92,15 +92,12 @@ static enum veer_err apply_op(struct sqlite_store *s, const struct store_op *op,
 		return VEER_ECONFLICT;
 	if (op->op == STORE_CHECK || (op->op == STORE_DEL && found.revision == 0))
 		return VEER_OK;
-	if (op->op == STORE_PUT && op->lease != 0 && !sqlite_store_lease_alive(s, op->lease))
-		return VEER_ENOTFOUND;
 	sqlite3_stmt *stmt = op->op == STORE_PUT ? s->put : s->del;
 	(void)sqlite3_bind_int(stmt, 1, (int)op->kind);
 	bind_text(stmt, 2, op->key, strlen(op->key));
 	if (op->op == STORE_PUT) {
 		(void)sqlite3_bind_int64(stmt, 3, revision);
-		(void)sqlite3_bind_int64(stmt, 4, op->lease);
-		bind_text(stmt, 5, op->value, op->value_len);
+		bind_text(stmt, 4, op->value, op->value_len);
 	}
 	err = step(s, stmt);
 	return err == VEER_OK ? write_log(s, op, &found, revision, (*changes)++) : err;

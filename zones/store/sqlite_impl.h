@@ -12,18 +12,11 @@
 enum {
 	SQLITE_STORE_HISTORY = 16384,     /* revisions that a watch may reach back */
 	SQLITE_STORE_COMPACT_EVERY = 256, /* commits between two removals of older history */
-	SQLITE_STORE_LEASES_MAX = 1024,
 };
 
 /* Where the database is: its revision and its newest lineage. */
 #define SQLITE_STORE_POSITION                                                                                          \
 	"SELECT (SELECT value FROM meta WHERE key='revision'), (SELECT id FROM lineages ORDER BY seq DESC LIMIT 1)"
-
-struct sqlite_lease {
-	int64_t id; /* 0: free */
-	int64_t ttl_ms;
-	int64_t due_ms; /* on the monotonic clock */
-};
 
 /*
  * One connection writes (and checkpoints): SQLite before 3.51.3 can corrupt a WAL when two connections write or
@@ -64,16 +57,7 @@ struct sqlite_store {
 	bool is_unsettled; /* a rewind or a restore has not had its consequences */
 	bool is_rewound;   /* what is on disk is not what was seen */
 	bool is_closing;
-	struct sqlite_lease leases[SQLITE_STORE_LEASES_MAX];
-	int64_t next_lease;
-	pthread_t lease_thread;
-	bool has_lease_thread;
 };
-
-/* Milliseconds on the monotonic clock, which `changed` waits on too. */
-int64_t sqlite_store_now_ms(void);
-/* Wait on `changed` until `due_ms`; state_lock is held. */
-void sqlite_store_wait_until(struct sqlite_store *s, int64_t due_ms);
 
 /* Open the files, migrate, prepare; on failure everything is released by sqlite_store_close(). */
 VEER_MUST_CHECK enum veer_err sqlite_store_connect(struct sqlite_store *s, struct veer_diag *diag);
@@ -142,16 +126,5 @@ VEER_MUST_CHECK enum veer_err sqlite_store_watch_next(void *watch, int64_t timeo
 						      int64_t *revision);
 /* backend.h: watch_wake. */
 void sqlite_store_watch_wake(void *watch);
-
-/* backend.h: lease_grant. */
-VEER_MUST_CHECK enum veer_err sqlite_store_lease_grant(void *self, int64_t ttl_ms, int64_t *lease);
-/* backend.h: lease_renew. */
-VEER_MUST_CHECK enum veer_err sqlite_store_lease_renew(void *self, int64_t lease);
-/* backend.h: lease_revoke. */
-void sqlite_store_lease_revoke(void *self, int64_t lease);
-/* Start the thread that ends leases whose time is over. */
-VEER_MUST_CHECK enum veer_err sqlite_store_lease_start(struct sqlite_store *s);
-/* Is the lease alive? state_lock is taken inside. */
-bool sqlite_store_lease_alive(struct sqlite_store *s, int64_t lease);
 
 #endif

@@ -11,7 +11,10 @@
 
 #include "zones/store/sqlite_impl.h"
 
-/* Migration N brings a database from user_version N to N + 1. Never edited once released; a new one is added. */
+/*
+ * Migration N brings a database from user_version N to N + 1. Never edited once released; a new one is added. The
+ * column `lease` is 0 in every row.
+ */
 static const char *const migrations[] = {
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;"
 	"CREATE TABLE objects(kind INTEGER NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL,"
@@ -107,8 +110,8 @@ static bool prepare_writer(struct sqlite_store *s)
 {
 	return prepare(s->writer, "SELECT revision, value FROM objects WHERE kind=?1 AND key=?2", &s->find) &&
 	       prepare(s->writer,
-		       "INSERT INTO objects(kind, key, revision, lease, value) VALUES(?1, ?2, ?3, ?4, ?5)"
-		       " ON CONFLICT(kind, key) DO UPDATE SET revision=?3, lease=?4, value=?5",
+		       "INSERT INTO objects(kind, key, revision, lease, value) VALUES(?1, ?2, ?3, 0, ?4)"
+		       " ON CONFLICT(kind, key) DO UPDATE SET revision=?3, value=?4",
 		       &s->put) &&
 	       prepare(s->writer, "DELETE FROM objects WHERE kind=?1 AND key=?2", &s->del) &&
 	       prepare(s->writer,
@@ -203,8 +206,6 @@ void sqlite_store_close(void *self)
 	s->is_closing = true;
 	(void)pthread_cond_broadcast(&s->changed);
 	(void)pthread_mutex_unlock(&s->state_lock);
-	if (s->has_lease_thread)
-		(void)pthread_join(s->lease_thread, NULL);
 	finalize_all(s);
 	(void)sqlite3_close(s->reader);
 	(void)sqlite3_close(s->bulk);
@@ -256,9 +257,6 @@ static const struct store_backend sqlite_backend = {
 	.watch_close = sqlite_store_watch_close,
 	.watch_next = sqlite_store_watch_next,
 	.watch_wake = sqlite_store_watch_wake,
-	.lease_grant = sqlite_store_lease_grant,
-	.lease_renew = sqlite_store_lease_renew,
-	.lease_revoke = sqlite_store_lease_revoke,
 };
 
 static enum veer_err open_once(const char *path, const struct store_backend **backend, void **self,
@@ -278,11 +276,8 @@ static enum veer_err open_once(const char *path, const struct store_backend **ba
 	(void)pthread_mutex_init(&s->bulk_lock, NULL);
 	(void)pthread_mutex_init(&s->turn_lock, NULL);
 	s->lock_fd = -1;
-	s->next_lease = 1;
 	s->path = strdup(path);
 	enum veer_err err = s->path != NULL ? sqlite_store_connect(s, diag) : VEER_ENOMEM;
-	if (err == VEER_OK)
-		err = sqlite_store_lease_start(s);
 	if (err != VEER_OK) {
 		sqlite_store_close(s);
 		return err;

@@ -12,14 +12,14 @@ struct sqlite_watch {
 	bool is_woken;    /* guarded by the store's state_lock */
 };
 
-int64_t sqlite_store_now_ms(void)
+static int64_t now_ms(void)
 {
 	struct timespec now;
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void sqlite_store_wait_until(struct sqlite_store *s, int64_t due_ms)
+static void wait_until(struct sqlite_store *s, int64_t due_ms)
 {
 	struct timespec until = {.tv_sec = due_ms / 1000, .tv_nsec = due_ms % 1000 * 1000000};
 	(void)pthread_cond_timedwait(&s->changed, &s->state_lock, &until);
@@ -193,10 +193,10 @@ void sqlite_store_watch_wake(void *watch)
 static enum veer_err wait_for_news(struct sqlite_watch *w, int64_t timeout_ms, int64_t *newest)
 {
 	struct sqlite_store *s = w->store;
-	int64_t due = sqlite_store_now_ms() + timeout_ms;
+	int64_t due = now_ms() + timeout_ms;
 	(void)pthread_mutex_lock(&s->state_lock);
-	while (s->revision <= w->revision && !w->is_woken && sqlite_store_now_ms() < due)
-		sqlite_store_wait_until(s, due);
+	while (s->revision <= w->revision && !w->is_woken && now_ms() < due)
+		wait_until(s, due);
 	*newest = s->revision;
 	enum veer_err err = w->is_woken ? VEER_ECLOSED : s->revision <= w->revision ? VEER_ETIMEOUT : VEER_OK;
 	w->is_woken = false;

@@ -271,20 +271,3 @@ void store_watch_wake(struct store_watch *watch)
 {
 	watch->backend->watch_wake(watch->self);
 }
-
-enum veer_err store_lease_grant(struct store *store, int64_t ttl_ms, int64_t *lease)
-{
-	if (ttl_ms < 100 || ttl_ms > 3600000)
-		return VEER_ERANGE;
-	return store->backend->lease_grant(store->self, ttl_ms, lease);
-}
-
-enum veer_err store_lease_renew(struct store *store, int64_t lease)
-{
-	return store->backend->lease_renew(store->self, lease);
-}
-
-void store_lease_revoke(struct store *store, int64_t lease)
-{
-	store->backend->lease_revoke(store->self, lease);
-}

@@ -58,7 +58,6 @@ struct store_op {
 	const char *value; /* STORE_PUT: UTF-8 JSON */
 	size_t value_len;
 	int64_t expect; /* STORE_ANY, STORE_ABSENT or a revision */
-	int64_t lease;  /* STORE_PUT: gone when this lease ends; 0: stays */
 };
 
 /*
@@ -164,7 +163,7 @@ VEER_MUST_CHECK enum veer_err store_snapshot(struct store *store, struct model_k
  * the index of the operation whose condition did not hold. Where a backend cannot tell whether the commit happened,
  * what it would have written is read: an error means that it did not happen, or that it happened and others have
  * written the same objects since. Errors: VEER_ECONFLICT, VEER_ERANGE (too many, too large), VEER_ESPACE,
- * VEER_ENOTFOUND (lease is gone), VEER_ESTALE (store_is_rewound()), VEER_EIO.
+ * VEER_ESTALE (store_is_rewound()), VEER_EIO.
  */
 VEER_MUST_CHECK enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count,
 					   enum store_priority priority, int64_t *revision, size_t *failed);
@@ -187,15 +186,5 @@ VEER_MUST_CHECK enum veer_err store_watch_next(struct store_watch *watch, int64_
 
 /* From any thread: make the current or next store_watch_next() return VEER_ECLOSED. */
 void store_watch_wake(struct store_watch *watch);
-
-/*
- * A lease of `ttl_ms` (100..3,600,000): keys put with it are deleted when it is not renewed in time, or when the
- * process that holds it is gone. Errors: VEER_ELIMIT (1,024 leases), VEER_ERANGE; renew: VEER_ENOTFOUND (it has ended).
- */
-VEER_MUST_CHECK enum veer_err store_lease_grant(struct store *store, int64_t ttl_ms, int64_t *lease);
-/* From now on it lasts its `ttl_ms` again. */
-VEER_MUST_CHECK enum veer_err store_lease_renew(struct store *store, int64_t lease);
-/* End it now and delete its keys. One that has ended is fine. */
-void store_lease_revoke(struct store *store, int64_t lease);
 
 #endif
