@@ -105,7 +105,7 @@ static bool read_atma(struct rdata_reader *r)
 		return write_dotted_hex(r, word.text, word.len);
 	}
 	byte_write_u8(&r->w, 1);
-	bool has_digit = false; /* right before: a dot stands between two */
+	bool has_digit = false; /* the character before was a digit: a dot must be between two digits */
 	for (size_t i = 1; i < word.len; i++) {
 		bool is_dot = word.text[i] == '.';
 		if (is_dot ? !has_digit : word.text[i] < '0' || word.text[i] > '9')
@@ -138,7 +138,7 @@ static bool print_atma(struct rdata_printer *p)
 
 /* --- WKS -------------------------------------------------------------------------------------------------- */
 
-/* Protocols and ports by number, but TCP and UDP: names of others are a matter of the machine. */
+/* Protocols and ports are read by number, except the names TCP and UDP: what other names mean depends on the host. */
 static bool read_services(struct rdata_reader *r)
 {
 	struct rdata_word word;
@@ -184,7 +184,7 @@ static bool print_services(struct rdata_printer *p)
 
 /* --- keys and their gateways ------------------------------------------------------------------------------ */
 
-/* A gateway or relay of a kind: none, written as ".", an address, or a name (RFC 4025 2.5, RFC 8777 4.2.4). */
+/* Read a gateway or relay of a kind: none (written as "."), an address, or a name (RFC 4025 2.5, RFC 8777 4.2.4). */
 static bool read_gateway(struct rdata_reader *r, uint32_t kind)
 {
 	struct rdata_word word;
@@ -330,7 +330,7 @@ static bool print_hip(struct rdata_printer *p)
 
 /* --- A6 --------------------------------------------------------------------------------------------------- */
 
-/* Octets of the suffix of an address behind a prefix of that many bits. */
+/* How many octets an address suffix has after a prefix of that many bits. */
 static size_t suffix_len(unsigned prefix)
 {
 	return 16 - prefix / 8;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words of a record's text, and what single ones mean. See rdata_impl.h. */
+/* Splitting a record's text into words, and reading single words. See rdata_impl.h. */
 #include <arpa/inet.h>
 #include <string.h>
 

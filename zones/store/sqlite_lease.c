@@ -52,8 +52,10 @@ enum veer_err sqlite_store_lease_renew(void *self, int64_t lease)
 	return l != NULL ? VEER_OK : VEER_ENOTFOUND;
 }
 
-/* Up to a commit's worth of the keys that hang on `lease` (0 < lease), or on any lease (-1: those of an earlier
- * process). */
+/*
+ * Collect keys that depend on `lease` (0 < lease), or on any lease (-1: those of an earlier process), at most as many
+ * as fit in one commit.
+ */
 static size_t collect(struct sqlite_store *s, int64_t lease, struct store_op *ops, struct arena *arena)
 {
 	static const char any[] = "SELECT kind, key FROM objects WHERE lease!=0 LIMIT 100";
@@ -77,7 +79,7 @@ static size_t collect(struct sqlite_store *s, int64_t lease, struct store_op *op
 	return count;
 }
 
-/* Delete the keys of `lease` (-1: of all); the lease itself is gone already, so nobody adds to them. */
+/* Delete the keys of `lease` (-1: of all); the lease itself has been removed already, so no keys can be added. */
 static enum veer_err delete_keys(struct sqlite_store *s, int64_t lease)
 {
 	struct store_op ops[STORE_COMMIT_OPS_MAX];
@@ -107,7 +109,10 @@ void sqlite_store_lease_revoke(void *self, int64_t lease)
 		(void)delete_keys(s, lease);
 }
 
-/* The lease that ends next: its id if its time is over, else 0 and when to look again. state_lock is held. */
+/*
+ * Find the lease that ends next: its id if its time is over, otherwise 0 and the time to look again. state_lock is
+ * held.
+ */
 static int64_t next_due(const struct sqlite_store *s, int64_t now_ms, int64_t *look_again_ms)
 {
 	*look_again_ms = now_ms + 60000;
