@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Queries: the bytes of a packet to what is asked. No reading beyond the packet, no allocation.
+ * Parsing queries: from the bytes of a packet to the question. Never reads beyond the packet and allocates nothing.
  *
  * Threads: pure functions.
  */
@@ -26,15 +26,16 @@ enum dns_rcode {
 	DNS_NOTIMP = 4,
 	DNS_REFUSED = 5,
 	DNS_YXDOMAIN = 6, /* RFC 6672 2.2: a DNAME leads to a name that is too long */
-	DNS_NOTAUTH = 9,  /* RFC 5936 2.2.1: a transfer of what is not a zone here; RFC 8945 5.2.1: an unknown key */
+	DNS_NOTAUTH = 9,  /* RFC 5936 2.2.1: a transfer of a zone that is not served here; RFC 8945 5.2.1: an unknown
+			   * key */
 	DNS_BADVERS = 16,
 	DNS_BADCOOKIE = 23, /* RFC 7873 8 */
 };
 
-/* "NOERROR"; NULL for one that is never replied. Static storage. */
+/* The name of an RCODE, such as "NOERROR"; NULL for one that is never sent. Static storage. */
 const char *dns_rcode_text(unsigned rcode);
 
-/* Bits of the second 16 of the header. */
+/* Bits of the header's second 16-bit word. */
 enum {
 	DNS_FLAG_QR = 0x8000,
 	DNS_FLAG_AA = 0x0400,
@@ -44,7 +45,7 @@ enum {
 	DNS_OPCODE_MASK = 0x7800,
 };
 
-/* A parsed query. Refers to the packet, which must stay. */
+/* A parsed query. It refers to the packet, which must stay valid. */
 struct query {
 	const uint8_t *packet;
 	size_t len;
@@ -53,7 +54,7 @@ struct query {
 	uint16_t qtype;
 	uint16_t qclass;
 	uint8_t qname_len;
-	uint8_t qname[NAME_WIRE_MAX]; /* in lower case; as received it begins at packet + 12 */
+	uint8_t qname[NAME_WIRE_MAX]; /* in lower case; the name as received begins at packet + 12 */
 	uint16_t tsig_at;             /* where the packet has its TSIG record; 0: it is not signed */
 	struct edns edns;
 };
@@ -61,15 +62,15 @@ struct query {
 /* What to do with a packet. */
 enum query_verdict {
 	QUERY_DROP,   /* no reply at all */
-	QUERY_ANSWER, /* look it up */
+	QUERY_ANSWER, /* look up the question */
 	QUERY_REPLY,  /* reply with the RCODE given */
 };
 
 /*
- * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class), BADVERS, or NOTAUTH (it is
- * signed, and we have no keys, RFC 8945 5.2.1); NOERROR for no question but a cookie (RFC 7873 5.4). Types that
- * only messages have are looked up like all others, and are nowhere. Dropped are packets shorter than a header and
- * responses (QR set).
+ * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class), BADVERS, or NOTAUTH (the
+ * query is signed, and we have no keys, RFC 8945 5.2.1); NOERROR for a cookie without a question (RFC 7873 5.4). Types
+ * that occur only in messages are looked up like all others, and never found. Packets shorter than a header and
+ * responses (QR set) are dropped.
  */
 enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t len, enum dns_rcode *rcode);
 

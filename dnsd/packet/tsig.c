@@ -11,8 +11,8 @@
 #define TIME_LEN 8 /* time signed and fudge */
 
 /*
- * The name at `*at`, with its pointers followed (each leads to an earlier octet, so this ends), into `out`. `*at`
- * becomes what is behind it. Returns its length; 0 when it is none.
+ * Copy the name at `*at` into `out`, following its pointers (each leads to an earlier octet, so the loop ends). `*at`
+ * becomes the offset after the name. Returns its length; 0 when it is not a valid name.
  */
 static size_t expand_name(const uint8_t *packet, size_t len, size_t *at, uint8_t *out)
 {
