@@ -254,8 +254,8 @@ enum veer_err veer_listen_parse_dns(const char *text, struct veer_listen *out, s
 	struct veer_listen parsed;
 	const char *at = strrchr(text, '@');
 	if (at == NULL || !parse_ip_port(text, (size_t)(at - text), at + 1, &addr, &parsed))
-		return veer_fail(diag, VEER_EINVAL, "'%.100s' is no address: expected ADDRESS@PORT, like 192.0.2.1@53",
-				 text);
+		return veer_fail(diag, VEER_EINVAL,
+				 "'%.100s' is not an address: expected ADDRESS@PORT, like 192.0.2.1@53", text);
 	*out = parsed;
 	return VEER_OK;
 }
@@ -291,7 +291,8 @@ enum veer_err veer_listen_parse_http(const char *text, struct veer_listen *out, 
 	/* Brackets are for IPv6 only, and IPv6 needs them: "::1:80" would be another address. */
 	if (!ok || is_bracketed != (addr.family == VEER_FAMILY_V6))
 		return veer_fail(diag, VEER_EINVAL,
-				 "'%.100s' is no address: expected ADDRESS:PORT, [V6-ADDRESS]:PORT or unix:PATH", text);
+				 "'%.100s' is not an address: expected ADDRESS:PORT, [V6-ADDRESS]:PORT or unix:PATH",
+				 text);
 	*out = parsed;
 	return VEER_OK;
 }

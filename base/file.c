@@ -215,7 +215,7 @@ static enum veer_err make_dir(const char *path, struct veer_diag *diag)
 	if (stat(path, &st) < 0)
 		return fail_errno(diag, path, "cannot make the directory");
 	if (!S_ISDIR(st.st_mode))
-		return veer_fail(diag, VEER_EEXISTS, "%s: is there, but is no directory", path);
+		return veer_fail(diag, VEER_EEXISTS, "%s: exists, but is not a directory", path);
 	return VEER_OK;
 }
 

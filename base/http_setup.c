@@ -94,7 +94,7 @@ static enum veer_err set_url(struct http_request *request, const struct http_spe
 		code = curl_easy_setopt(request->easy, CURLOPT_PATH_AS_IS, 1L);
 	buf_deinit(&url);
 	if (!is_valid)
-		return veer_fail(diag, VEER_EINVAL, "'%.200s%.100s' is no usable URL", spec->url, path);
+		return veer_fail(diag, VEER_EINVAL, "'%.200s%.100s' is not a usable URL", spec->url, path);
 	/* sun_path holds 108 bytes with its NUL; curl would notice a longer path only when it connects. */
 	if (is_unix && (spec->url[5] != '/' || strlen(spec->url + 5) > 107))
 		return veer_fail(diag, VEER_EINVAL, "'%.200s': expected unix:/PATH of at most 107 bytes", spec->url);
@@ -112,7 +112,7 @@ static enum veer_err set_connect_address(struct http_request *request, const str
 	if (spec->connect_address == NULL)
 		return VEER_OK;
 	if (veer_addr_parse(spec->connect_address, &addr) != VEER_OK)
-		return veer_fail(diag, VEER_EINVAL, "'%.80s' is no IP address", spec->connect_address);
+		return veer_fail(diag, VEER_EINVAL, "'%.80s' is not an IP address", spec->connect_address);
 	veer_addr_print(&addr, text);
 	/*
 	 * The rule is HOST:PORT:ADDRESS:PORT. Empty parts match every host and keep the URL's port. Host and SNI still
@@ -164,7 +164,7 @@ static enum veer_err set_method(struct http_request *request, const struct http_
 	if (method == NULL)
 		method = spec->body != NULL ? "POST" : "GET";
 	if (!is_token(method))
-		return veer_fail(diag, VEER_EINVAL, "'%.30s' is no HTTP method", method);
+		return veer_fail(diag, VEER_EINVAL, "'%.30s' is not an HTTP method", method);
 	if (strcmp(method, "HEAD") == 0)
 		return curl_easy_setopt(request->easy, CURLOPT_NOBODY, 1L) == CURLE_OK ? VEER_OK : out_of_memory(diag);
 	/* Requests with these methods state the length of their body even when it is empty (RFC 9110 section 8.6). */

@@ -257,6 +257,6 @@ enum veer_err privilege_drop(const struct privilege_user *user, unsigned keep, s
 		return veer_fail(diag, VEER_EAUTH, "privileges cannot be given up: root can be regained");
 	/* the kernel clears the parent-death signal on a change of user (prctl(2)) */
 	if (death_signal != 0 && (prctl(PR_SET_PDEATHSIG, (long)death_signal, 0L, 0L, 0L) != 0 || getppid() != parent))
-		return veer_fail(diag, VEER_ECLOSED, "who started this program has ended");
+		return veer_fail(diag, VEER_ECLOSED, "the process that started this program has ended");
 	return VEER_OK;
 }

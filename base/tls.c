@@ -138,7 +138,7 @@ static enum veer_err load_file(const char *path, X509_STORE *store, struct trust
 	if (bio == NULL) {
 		free(text);
 		ERR_clear_error();
-		return veer_fail(diag, VEER_EIO, "%.200s is no file that can be read, of at most %d bytes", path,
+		return veer_fail(diag, VEER_EIO, "%.200s is not a readable file of at most %d bytes", path,
 				 FILE_BYTES_MAX);
 	}
 	ERR_clear_error();
@@ -146,7 +146,7 @@ static enum veer_err load_file(const char *path, X509_STORE *store, struct trust
 	BIO_free(bio);
 	free(text);
 	if (count <= 0)
-		return veer_fail(diag, VEER_EIO, "%.200s is no bundle of certificates", path);
+		return veer_fail(diag, VEER_EIO, "%.200s is not a bundle of certificates", path);
 	set->stamp = st.st_mtim;
 	set->inode = st.st_ino;
 	set->size = st.st_size;

@@ -36,8 +36,8 @@ enum veer_err link_url_check(const char *url, struct veer_diag *diag)
 		return VEER_OK;
 	/* in "http://localhost:x@host" the host is the part after the @ */
 	if (host != NULL && memchr(host + 3, '@', strcspn(host + 3, "/?#")) != NULL)
-		return veer_fail(diag, VEER_EINVAL, "'%.200s': a URL with a user is not taken: tokens say who asks",
-				 url);
+		return veer_fail(diag, VEER_EINVAL,
+				 "'%.200s': a URL must not contain a user: tokens identify the client", url);
 	if (strncmp(url, "https://", 8) == 0 && url[8] != '\0' && url[8] != '/')
 		return VEER_OK;
 	if (strncmp(url, "http://", 7) == 0 && is_local_host(url + 7))

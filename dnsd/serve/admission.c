@@ -130,7 +130,7 @@ static void look(void *ctx)
 	for (int i = 0; i < LIMIT_NOTES && limit_next_note(a->limit, &prefix); i++)
 		say(a, prefix, now_ms);
 	if (a->unsaid > 0 && now_ms - a->unsaid_ms >= SILENT_MS) {
-		log_notice(a->daemon->log, "replies are limited for more prefixes than can be said",
+		log_notice(a->daemon->log, "replies are limited for more prefixes than can be logged",
 			   LOG_INT("seen", a->unsaid));
 		a->unsaid = 0;
 		a->unsaid_ms = now_ms;

@@ -121,7 +121,7 @@ static bool check_service(const uint8_t *rdata, size_t len, const char **what)
 	bool ok = true, is_first = true;
 	uint16_t before = 0;
 	while (next_param(&at, end, &p, &ok)) {
-		*what = "the keys of the parameters do not rise";
+		*what = "the keys of the parameters are not in rising order";
 		if ((!is_first && p.key <= before) || !is_param_fit(&p, params, end, what))
 			return false;
 		before = p.key;

@@ -158,7 +158,7 @@ static bool read_prefix(struct rdata_reader *r, const struct rdata_word *word)
 	    !rdata_number(at, (size_t)(colon - at), UINT16_MAX, &family) || (family != 1 && family != 2))
 		return rdata_fail(r, "an item is [!]1:IPv4/PREFIX or [!]2:IPv6/PREFIX");
 	if (!rdata_number(slash + 1, (size_t)(end - slash - 1), family == 1 ? 32 : 128, &prefix))
-		return rdata_fail(r, "a prefix is longer than the addresses of its family, or no number");
+		return rdata_fail(r, "a prefix is longer than the addresses of its family, or not a number");
 	byte_write_u16(&r->w, (uint16_t)family);
 	byte_write_u8(&r->w, (uint8_t)prefix);
 	uint8_t *length = r->w.pos;

@@ -197,7 +197,7 @@ static bool sort_params(struct rdata_reader *r, uint8_t *start, struct written *
 	qsort(params, count, sizeof *params, compare_written);
 	for (size_t i = 1; i < count; i++)
 		if (params[i].key == params[i - 1].key)
-			return rdata_fail(r, "a parameter stands twice");
+			return rdata_fail(r, "a parameter is given twice");
 	uint8_t *copy = malloc(len + 1);
 	r->is_out_of_memory = copy == NULL;
 	if (copy == NULL)

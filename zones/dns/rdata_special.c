@@ -109,12 +109,12 @@ static bool read_atma(struct rdata_reader *r)
 	for (size_t i = 1; i < word.len; i++) {
 		bool is_dot = word.text[i] == '.';
 		if (is_dot ? !has_digit : word.text[i] < '0' || word.text[i] > '9')
-			return rdata_fail(r, "digits are needed behind the +");
+			return rdata_fail(r, "digits are needed after the +");
 		if (!is_dot)
 			byte_write_u8(&r->w, (uint8_t)word.text[i]);
 		has_digit = !is_dot;
 	}
-	return has_digit || rdata_fail(r, "digits are needed behind the +");
+	return has_digit || rdata_fail(r, "digits are needed after the +");
 }
 
 static bool print_atma(struct rdata_printer *p)
@@ -123,7 +123,7 @@ static bool print_atma(struct rdata_printer *p)
 	size_t len = byte_reader_left(&p->in);
 	const uint8_t *data = byte_read_span(&p->in, len);
 	if (data == NULL || len == 0 || format > 1)
-		return rdata_print_fail(p, "the address is none");
+		return rdata_print_fail(p, "the address is invalid");
 	if (format == 0) {
 		rdata_print_hex(p, data, len);
 		return true;
@@ -131,7 +131,7 @@ static bool print_atma(struct rdata_printer *p)
 	buf_putc(p->out, '+');
 	for (size_t i = 0; i < len; i++)
 		if (data[i] < '0' || data[i] > '9')
-			return rdata_print_fail(p, "the address is none");
+			return rdata_print_fail(p, "the address is invalid");
 	buf_append(p->out, data, len);
 	return true;
 }

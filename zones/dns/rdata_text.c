@@ -236,7 +236,8 @@ static bool read_octets_of(struct rdata_reader *r, size_t wanted, size_t min)
 	if (!rdata_read_hex_rest(r))
 		return false;
 	size_t len = (size_t)(r->w.pos - start);
-	return (wanted == 0 ? len >= min : len == wanted) || rdata_fail(r, "a digest has not the length of its type");
+	return (wanted == 0 ? len >= min : len == wanted) ||
+	       rdata_fail(r, "a digest does not have the length of its type");
 }
 
 static bool read_text(struct rdata_reader *r)
@@ -405,18 +406,18 @@ static bool read_generic(struct rdata_reader *r)
 	if (!rdata_number(word.text, word.len, RDATA_MAX, &len))
 		return rdata_fail(r, "\\# needs a length up to 65535");
 	if (len > 0 && !rdata_has_word(r))
-		return rdata_fail(r, "the digits behind \\# are not as many octets as it says");
+		return rdata_fail(r, "the hex digits after \\# do not match the length before them");
 	if (rdata_has_word(r) && !rdata_read_hex_rest(r))
 		return false;
 	return byte_writer_len(&r->w) == len ||
-	       rdata_fail(r, "the digits behind \\# are not as many octets as it says");
+	       rdata_fail(r, "the hex digits after \\# do not match the length before them");
 }
 
 /* Is it RDATA that the type's own text could express (RFC 3597 5: "must be checked as that type")? */
 static enum veer_err check_generic(uint16_t type, const uint8_t *rdata, size_t len, const char **what)
 {
 	uint16_t at[RDATA_NAMES_MAX];
-	*what = "the octets behind \\# are malformed for their type";
+	*what = "the octets after \\# are malformed for their type";
 	return rdata_names(type, rdata, len, at) < 0 ? VEER_EINVAL : rdata_check_form(type, rdata, len, what);
 }
 

@@ -41,7 +41,7 @@ static bool quoted_word(struct rdata_reader *r, struct rdata_word *out)
 	}
 	*out = (struct rdata_word){.text = r->at, .len = (size_t)(p - r->at), .is_quoted = true};
 	r->at = p + 1;
-	return *r->at == '\0' || is_blank(*r->at) || rdata_fail(r, "a blank is missing behind a quoted string");
+	return *r->at == '\0' || is_blank(*r->at) || rdata_fail(r, "a blank is missing after a quoted string");
 }
 
 bool rdata_word(struct rdata_reader *r, struct rdata_word *out)

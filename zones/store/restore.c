@@ -65,7 +65,7 @@ static enum veer_err copy_file(struct restore *r, const char *file, struct veer_
 	remove_fresh(r);
 	int to = open(r->fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (pread(from, head, sizeof head, 0) != sizeof head || memcmp(head, magic, sizeof magic) != 0)
-		err = veer_fail(diag, VEER_ECORRUPT, "%s: is no backup of a store", file);
+		err = veer_fail(diag, VEER_ECORRUPT, "%s: is not a backup of a store", file);
 	else if (to < 0)
 		err = veer_fail(diag, veer_err_from_errno(errno), "%s: %s", r->fresh, strerror(errno));
 	else if ((err = copy_bytes(from, to)) != VEER_OK)

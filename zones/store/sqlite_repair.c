@@ -297,7 +297,7 @@ enum veer_err store_salvage(const char *url, const char *file, repair_say_fn *sa
 	if (err == VEER_OK) {
 		take_kinds(&s);
 		if (out->objects == 0)
-			err = veer_fail(diag, VEER_ECORRUPT, "%s: nothing of it can be read: %s", path_of(url),
+			err = veer_fail(diag, VEER_ECORRUPT, "%s: nothing in it can be read: %s", path_of(url),
 					sqlite3_errmsg(s.look.db));
 		else if (!finish_target(&s))
 			err = veer_fail(diag, VEER_ESPACE, "%s: cannot be written: %s", file, sqlite3_errmsg(s.to));
