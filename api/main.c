@@ -219,17 +219,18 @@ static enum veer_err open_server(struct api *api, const struct options *o, const
 }
 
 /*
- * In the reverse order of their needs: no new requests, no followers, no store. Requests end before the hub: a write
- * waits until the hub has read it back.
+ * In the reverse order of their needs: no new requests, no followers, no store. Comparisons of delegations are
+ * interrupted first, because requests wait for them; the hub stops after the requests, because a write waits until the
+ * hub has read it back.
  */
 static void close_parts(struct api *api)
 {
-	if (api->server != NULL)
-		api_server_drain(api->server);
 	if (api->control.zones != NULL)
 		zone_keeper_stop(api->control.zones);
 	if (api->control.delegations != NULL)
 		delegations_stop(api->control.delegations);
+	if (api->server != NULL)
+		api_server_drain(api->server);
 	if (api->control.hub != NULL)
 		hub_stop(api->control.hub);
 	api_server_free(&api->server);

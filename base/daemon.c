@@ -15,9 +15,13 @@
 #include "base/heap.h"
 #include "base/notify.h"
 
-/* In the order of their syslog numbers, from LOG_LEVEL_ERROR on. */
-static const char *const level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
-static const char *const format_names[] = {"text", "json", NULL};
+/* From LOG_LEVEL_ERROR on. */
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERROR - LOG_LEVEL_ERROR] = "error",   [LOG_LEVEL_WARNING - LOG_LEVEL_ERROR] = "warning",
+	[LOG_LEVEL_NOTICE - LOG_LEVEL_ERROR] = "notice", [LOG_LEVEL_INFO - LOG_LEVEL_ERROR] = "info",
+	[LOG_LEVEL_DEBUG - LOG_LEVEL_ERROR] = "debug",   NULL,
+};
+static const char *const format_names[] = {[LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", NULL};
 
 enum { DEFAULT_LEVEL_INDEX = LOG_LEVEL_INFO - LOG_LEVEL_ERROR, STANDARD_COUNT = 4 };
 

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks that a compiler does not make: which room may include which, private headers, homes of libraries, banned
-calls, licence lines, format, and the width of lines."""
+calls, names of parameters, licence lines, format, and the width of lines."""
 import os
 import re
 import shutil
 import subprocess
 import sys
+
+import lint_names
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -156,7 +158,7 @@ def check_format(files, report):
 
 
 def main():
-    problems = []
+    problems, sources = [], {}
 
     def report(path, line, what):
         problems.append(f"{path}:{line}: {what}")
@@ -169,6 +171,8 @@ def main():
             report(path, 1, f"the line '{LICENCE}' is missing")
         if path.endswith((".c", ".cc", ".h")):
             check_c(path, text, report)
+            sources[path] = text
+    lint_names.check(sources, report)
     for path in tracked():
         if path.endswith(".md"):
             with open(os.path.join(ROOT, path), encoding="utf-8") as f:

@@ -36,16 +36,16 @@ VEER_MUST_CHECK enum veer_err service_load(const char *path, bool with_files, st
  * Make the directory of the state; with users of their own for programs it is the control plane's user's, and others
  * may go through it. Errors (diag): as file_make_dirs() and privilege_give_dir().
  */
-VEER_MUST_CHECK enum veer_err service_make_state(const struct service *service, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err service_make_state(const struct service *s, struct veer_diag *diag);
 /* Also fine after service_load() has failed. */
 void service_deinit(struct service *service);
 
 /* Make the state's directories and add all children to the supervisor. Errors: those of both. */
-VEER_MUST_CHECK enum veer_err service_add(const struct service *service, struct supervisor *supervisor,
+VEER_MUST_CHECK enum veer_err service_add(const struct service *s, struct supervisor *supervisor,
 					  struct veer_diag *diag);
 
 /* Fill in `programs` only: the directory of this program, or the sbin beside it when the others are installed there.
  * Errors: VEER_ENOTFOUND, VEER_EIO; diag. */
-VEER_MUST_CHECK enum veer_err service_find_programs(struct service *service, struct veer_diag *diag);
+VEER_MUST_CHECK enum veer_err service_find_programs(struct service *s, struct veer_diag *diag);
 
 #endif

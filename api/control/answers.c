@@ -2,6 +2,7 @@
 /* Following the directory, and what each policy answers as of the last look. See answers.h. */
 #include "api/control/answers_impl.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,13 @@ const struct answers_type answers_types[ANSWERS_TYPES] = {{PLAN_BOUND_A, "A"}, {
 
 const char *answers_state_text(enum answers_state state)
 {
-	static const char *const names[ANSWERS_STATES] = {"normal", "fallback", "fail_open", "servfail"};
+	static const char *const names[ANSWERS_STATES] = {
+		[ANSWERS_NORMAL] = "normal",
+		[ANSWERS_FALLBACK] = "fallback",
+		[ANSWERS_FAIL_OPEN] = "fail_open",
+		[ANSWERS_SERVFAIL] = "servfail",
+	};
+	assert(state < ANSWERS_STATES);
 	return names[state];
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From proposals to transactions: what goes into one, each with the election as its condition, and what follows when it
  * has come back. controller_committer.c commits it. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@ struct commit_job *controller_job_new(const struct controller_engine *engine)
 		free(job);
 		return NULL;
 	}
+	static_assert(1 + 3 * CONTROLLER_BATCH <= STORE_COMMIT_OPS_MAX,
+		      "a condition, and for each verdict its transition and a last set");
 	job->term = engine->term;
 	job->ops[job->op_count++] = election_condition(&job->term);
 	return job;
@@ -44,6 +47,7 @@ static bool job_add(struct commit_job *job, enum model_kind kind, const char *ke
 	bool ok = op.key != NULL && (value == NULL || op.value != NULL);
 	free(text);
 	json_decref(value);
+	assert(job->op_count < STORE_COMMIT_OPS_MAX);
 	if (ok)
 		job->ops[job->op_count++] = op;
 	return ok;
@@ -281,6 +285,7 @@ static bool add_transition(struct controller_engine *engine, struct commit_job *
 		job->op_count = before;
 		return false;
 	}
+	assert(job->verdict_count < CONTROLLER_BATCH);
 	job->verdicts[job->verdict_count++] = verdict;
 	return true;
 }

@@ -177,8 +177,8 @@ void controller_seed(struct controller_engine *engine);
  */
 bool controller_decided_by(const struct controller_engine *engine, const char *endpoint,
 			   char out[CONTROLLER_DECIDED_SIZE]);
-/* Was this stored verdict decided by what decides now? */
-bool controller_is_current(const struct controller_engine *engine, const struct directory_entry *verdict);
+/* Was the stored verdict `entry` decided by what decides now? */
+bool controller_is_current(const struct controller_engine *engine, const struct directory_entry *entry);
 
 /* --- controller_commit.c: what goes into a transaction, and what follows when it has come back -----------------------
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/control/credentials.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -225,6 +226,7 @@ static bool add_replaced(void *ctx, const struct directory_entry *entry)
 		return true;
 	char *key = arena_strdup(r->draft->arena, entry->key);
 	bool ok = key != NULL && change_add(r->draft, deletion(entry->kind, key, entry->revision)) == VEER_OK;
+	assert(r->wish->replaced_count < CREDENTIALS_REPLACED_MAX);
 	if (ok)
 		r->wish->replaced[r->wish->replaced_count++] = key;
 	return ok && r->wish->replaced_count < CREDENTIALS_REPLACED_MAX;

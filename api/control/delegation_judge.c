@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/control/delegation_judge.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/control/delegation_message.h"
 #include "base/buf.h"
+#include "zones/dns/message.h"
 
 enum { SENTENCE = NAME_TEXT_SIZE + 256, LEAST = 2 };
 
 const char *delegation_state_text(enum delegation_state state)
 {
-	static const char *const texts[DELEGATION_STATES] = {"unchecked", "ok", "differs", "missing", "unreachable"};
+	static const char *const texts[DELEGATION_STATES] = {
+		[DELEGATION_UNCHECKED] = "unchecked",     [DELEGATION_OK] = "ok",
+		[DELEGATION_DIFFERS] = "differs",         [DELEGATION_MISSING] = "missing",
+		[DELEGATION_UNREACHABLE] = "unreachable",
+	};
+	assert(state < DELEGATION_STATES);
 	return texts[state];
 }
 
@@ -108,7 +115,7 @@ static json_t *new_list(json_t *out, const char *key)
 
 /* --- servers of the parent ---------------------------------------------------------------------------------- */
 
-static const char *result_text(const struct delegation_server *server, char rcode[16])
+static const char *result_text(const struct delegation_server *server, char rcode[DNS_RCODE_TEXT_SIZE])
 {
 	static const char *const texts[] = {[DELEGATION_NOT_ASKED] = "not asked",
 					    [DELEGATION_NO_ADDRESS] = "no address",
@@ -119,7 +126,7 @@ static const char *result_text(const struct delegation_server *server, char rcod
 					    [DELEGATION_REFERRAL] = "delegates",
 					    [DELEGATION_SAME] = "serves the zone itself"};
 	const char *text = texts[server->result];
-	return text != NULL ? text : delegation_rcode_text(server->rcode, rcode);
+	return text != NULL ? text : dns_rcode_print(server->rcode, rcode);
 }
 
 static bool has_set(const struct delegation_server *server)
@@ -155,7 +162,7 @@ static void count_servers(struct judge *j)
 
 static void show_server(struct judge *j, json_t *list, const struct delegation_server *server)
 {
-	char name[NAME_TEXT_SIZE], address[VEER_ADDR_TEXT_SIZE], rcode[16];
+	char name[NAME_TEXT_SIZE], address[VEER_ADDR_TEXT_SIZE], rcode[DNS_RCODE_TEXT_SIZE];
 	(void)name_print(server->name, name, sizeof name);
 	json_t *item = json_pack("{s:s, s:s}", "name", name, "result", result_text(server, rcode));
 	if (server->is_asked) {

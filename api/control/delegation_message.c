@@ -6,15 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zones/dns/message.h"
 #include "zones/dns/rdata.h"
-
-enum {
-	HEADER_LEN = 12,
-	FLAG_QR = 0x80,
-	FLAG_TC = 0x02,
-	OPCODE_MASK = 0x78,
-	CLASS_IN = 1,
-};
 
 size_t delegation_question_write(const struct delegation_question *question, uint16_t id, uint8_t *out)
 {
@@ -39,25 +32,24 @@ size_t delegation_question_write(const struct delegation_question *question, uin
 	return is_made ? len : 0;
 }
 
-static uint16_t u16_at(const uint8_t *data)
-{
-	return (uint16_t)(data[0] << 8 | data[1]);
-}
-
-/* RFC 5452 9.1: the id and the question; the address is the socket's to check. */
-static bool is_reply_to(const struct delegation_question *question, uint16_t id, const uint8_t *data, size_t len)
+/* RFC 5452 9.1: the id and the question; the address is the socket's to check. Fills in the header. */
+static bool is_reply_to(const struct delegation_question *question, uint16_t id, const uint8_t *data, size_t len,
+			struct dns_header *header)
 {
 	uint8_t name[NAME_WIRE_MAX];
-	if (len < HEADER_LEN || u16_at(data) != id || (data[2] & FLAG_QR) == 0 || (data[2] & OPCODE_MASK) != 0 ||
-	    u16_at(data + 4) != 1)
+	struct byte_reader r;
+	byte_reader_init(&r, data, len);
+	*header = dns_header_read(&r);
+	if (r.failed || header->id != id || (header->flags & DNS_FLAG_QR) == 0 ||
+	    (header->flags & DNS_OPCODE_MASK) != 0 || header->questions != 1)
 		return false;
-	size_t asked_len = name_check(data + HEADER_LEN, len - HEADER_LEN);
-	const uint8_t *rest = data + HEADER_LEN + asked_len;
-	if (asked_len == 0 || len - HEADER_LEN - asked_len < 4)
+	size_t asked_len = name_check(r.pos, byte_reader_left(&r));
+	const uint8_t *asked = byte_read_span(&r, asked_len);
+	uint16_t type = byte_read_u16(&r), class_ = byte_read_u16(&r);
+	if (asked_len == 0 || r.failed)
 		return false;
-	memcpy(name, data + HEADER_LEN, asked_len);
-	name_lower(name, asked_len);
-	return name_equal(name, question->name) && u16_at(rest) == question->type && u16_at(rest + 2) == CLASS_IN;
+	name_lower_copy(name, asked, asked_len);
+	return name_equal(name, question->name) && type == question->type && class_ == DNS_CLASS_IN;
 }
 
 /* A name as ldns has it, uncompressed. */
@@ -115,13 +107,14 @@ enum veer_err delegation_reply_read(const struct delegation_question *question, 
 				    size_t len, struct delegation_reply *out)
 {
 	ldns_pkt *packet = NULL;
-	if (!is_reply_to(question, id, data, len))
+	struct dns_header header;
+	if (!is_reply_to(question, id, data, len, &header))
 		return VEER_EINVAL;
 	out->count = 0;
 	out->is_cut = false;
-	out->rcode = data[3] & 15;
-	out->is_authoritative = (data[2] & 4) != 0;
-	out->is_truncated = (data[2] & FLAG_TC) != 0;
+	out->rcode = header.flags & DNS_RCODE_MASK;
+	out->is_authoritative = (header.flags & DNS_FLAG_AA) != 0;
+	out->is_truncated = (header.flags & DNS_FLAG_TC) != 0;
 	if (out->is_truncated)
 		return VEER_OK;
 	ldns_status status = ldns_wire2pkt(&packet, data, len);
@@ -133,13 +126,4 @@ enum veer_err delegation_reply_read(const struct delegation_question *question, 
 	take_section(ldns_pkt_additional(packet), DELEGATION_ADDITIONAL, out);
 	ldns_pkt_free(packet);
 	return VEER_OK;
-}
-
-const char *delegation_rcode_text(unsigned rcode, char out[16])
-{
-	static const char *const texts[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
-	if (rcode < sizeof texts / sizeof texts[0])
-		return texts[rcode];
-	(void)snprintf(out, 16, "RCODE%u", rcode % 65536);
-	return out;
 }

@@ -63,7 +63,4 @@ size_t delegation_question_write(const struct delegation_question *question, uin
 VEER_MUST_CHECK enum veer_err delegation_reply_read(const struct delegation_question *question, uint16_t id,
 						    const uint8_t *data, size_t len, struct delegation_reply *out);
 
-/* "NOERROR", "SERVFAIL", … or "RCODE17" into `out` of 16 bytes, which is returned. */
-const char *delegation_rcode_text(unsigned rcode, char out[16]);
-
 #endif

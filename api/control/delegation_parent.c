@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "zones/dns/message.h"
 #include "zones/dns/rdata.h"
 
 enum { DNS_PORT = 53, RCODE_NXDOMAIN = 3, PASSES = 3 };
@@ -94,12 +95,12 @@ static enum veer_err ask_for_root(struct search *s)
  */
 static enum veer_err explain(struct search *s, enum veer_err err)
 {
-	char *why = s->out->why, text[16];
+	char *why = s->out->why, text[DNS_RCODE_TEXT_SIZE];
 	if (err == VEER_ECLOSED || err == VEER_ENOMEM)
 		return err;
 	if (err == VEER_EINVAL) {
 		(void)snprintf(why, sizeof s->out->why, "the resolver cannot find the parent (%s)",
-			       delegation_rcode_text(s->reply->rcode, text));
+			       dns_rcode_print(s->reply->rcode, text));
 		return VEER_OK;
 	}
 	err = s->resolvers.count > 0 ? ask_for_root(s) : VEER_ETIMEOUT;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/control/overrides.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,8 @@ static void make_draft(struct draft *d)
 enum veer_err overrides_draft(struct directory *directory, const struct override_wish *wish, struct arena *arena,
 			      struct store_op *ops, size_t *count, struct safety_loss *loss, struct veer_diag *diag)
 {
+	static_assert(2 + 2 * OVERRIDES_AT_ONCE <= STORE_COMMIT_OPS_MAX,
+		      "the election, the guard, and an override and its pool for each endpoint");
 	if (wish->count > OVERRIDES_AT_ONCE)
 		return VEER_ELIMIT;
 	struct draft *d = arena_calloc(arena, 1, sizeof *d);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/control/settle.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,7 @@ static enum veer_err batch_add(struct control *control, struct batch *b, struct 
 	if (value == NULL)
 		return VEER_ENOMEM;
 	zone_rrset_key(&zone, zone.name, RRTYPE_SOA, key);
+	assert(b->count < STORE_COMMIT_OPS_MAX);
 	b->values[b->count] = value;
 	b->ops[b->count++] = (struct store_op){.op = STORE_PUT,
 					       .kind = MODEL_KIND_RRSET,

@@ -2,6 +2,7 @@
 #include "api/control/token_chores.h"
 #include "api/control/change.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,7 @@ static bool add_ended(void *ctx, const struct directory_entry *entry)
 	if (expires_s == 0 || expires_s >= e->before_s)
 		return true;
 	char *key = arena_strdup(e->arena, entry->key);
+	assert(e->count < REMOVE_AT_ONCE);
 	if (key != NULL)
 		e->ops[e->count++] =
 			(struct store_op){.op = STORE_DEL, .kind = entry->kind, .key = key, .expect = entry->revision};

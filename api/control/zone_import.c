@@ -2,6 +2,7 @@
 #include "api/control/zone_import.h"
 #include "api/control/change.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +198,7 @@ static enum veer_err add_op(struct importer *m, enum store_op_kind op, const uin
 		free(value);
 		return VEER_ENOMEM;
 	}
+	assert(m->batch.count < STORE_COMMIT_OPS_MAX);
 	m->batch.ops[m->batch.count++] =
 		(struct store_op){op, MODEL_KIND_RRSET, copy, value, value != NULL ? strlen(value) : 0, STORE_ANY, 0};
 	return m->batch.count == STORE_COMMIT_OPS_MAX ? flush(m) : VEER_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/control/zone_keeper.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,6 +167,7 @@ static bool add_deletion(void *ctx, const struct store_object *object)
 		p->failed = true;
 		return false;
 	}
+	assert(p->count < STORE_COMMIT_OPS_MAX);
 	p->ops[p->count++] =
 		(struct store_op){.op = STORE_DEL, .kind = MODEL_KIND_RRSET, .key = key, .expect = STORE_ANY};
 	return p->count < STORE_COMMIT_OPS_MAX;

@@ -50,7 +50,9 @@ static bool look_into_pool(void *ctx, const char *pool)
 /* The policy must be there and have something to answer with. */
 static enum veer_err judge_policy(struct change_draft *draft, struct zone_edit_rrset *r, const char *name)
 {
-	static const char *const words[] = {"an IPv4 address", "an IPv6 address", "a host name"};
+	static const char *const words[] = {[MODEL_ADDRESS_IPV4] = "an IPv4 address",
+					    [MODEL_ADDRESS_IPV6] = "an IPv6 address",
+					    [MODEL_ADDRESS_HOST] = "a host name"};
 	struct search s = {.directory = draft->control->directory, .arena = draft->arena};
 	s.wanted = r->key.type == RRTYPE_A      ? MODEL_ADDRESS_IPV4
 		   : r->key.type == RRTYPE_AAAA ? MODEL_ADDRESS_IPV6

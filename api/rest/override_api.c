@@ -62,8 +62,7 @@ static void read_force(struct json_cursor *c, const struct api_request *request,
 static void read_wish(struct api *api, const struct api_request *request, struct json_cursor *c,
 		      struct override_wish *wish)
 {
-	static const char *const actions[] = {"up", "down", "drain"};
-	wish->action = (enum model_override_action)veer_json_enum_or(c, "action", actions, 3, -1);
+	wish->action = model_override_read_action(c);
 	wish->owner = veer_json_str_or(c, "owner", TEXT_MAX, NULL);
 	if (wish->owner == NULL || wish->owner[0] == '\0')
 		wish->owner = api_principal_name(api, request);

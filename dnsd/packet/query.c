@@ -6,22 +6,6 @@
 #include "dnsd/packet/tsig.h"
 #include "zones/dns/rdata.h"
 
-/* Skip a name that may be compressed. Pointers are not followed. */
-static bool skip_name(struct byte_reader *r)
-{
-	for (;;) {
-		uint8_t len = byte_read_u8(r);
-		if (r->failed)
-			return false;
-		if (len == 0)
-			return true;
-		if (len >= 0xc0)
-			return byte_read_span(r, 1) != NULL;
-		if (len > NAME_LABEL_MAX || byte_read_span(r, len) == NULL)
-			return false;
-	}
-}
-
 /*
  * Skip a record that is not an OPT at the root. False when the record is incomplete, or is an OPT with another name
  * (RFC 6891 6.1.2: "NAME: MUST be 0 (root domain)"), or a TSIG that is not the last record (RFC 8945 5.1).
@@ -29,7 +13,7 @@ static bool skip_name(struct byte_reader *r)
 static bool skip_record(struct query *q, struct byte_reader *r, bool is_last)
 {
 	size_t at = (size_t)(r->pos - r->base);
-	if (!skip_name(r))
+	if (!dns_name_skip(r))
 		return false;
 	uint16_t type = byte_read_u16(r);
 	if (byte_read_span(r, 6) == NULL)
@@ -90,24 +74,22 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 	q->tsig_at = 0;
 	q->edns = (struct edns){0};
 	byte_reader_init(&r, packet, len);
-	(void)byte_read_u16(&r);
-	q->flags = byte_read_u16(&r);
-	unsigned questions = byte_read_u16(&r);
-	unsigned records = byte_read_u16(&r);
-	records += byte_read_u16(&r);
-	unsigned additional = byte_read_u16(&r);
+	struct dns_header header = dns_header_read(&r);
+	unsigned records = (unsigned)header.answers + header.authority;
+	q->flags = header.flags;
 	if (r.failed || (q->flags & DNS_FLAG_QR) != 0)
 		return QUERY_DROP;
 	*rcode = DNS_NOTIMP;
 	if ((q->flags & DNS_OPCODE_MASK) != 0)
 		return QUERY_REPLY;
 	*rcode = DNS_FORMERR;
-	if (questions == 0 && records == 0 && read_records(q, &r, 0, additional) && q->edns.cookie_len > 0) {
+	if (header.questions == 0 && records == 0 && read_records(q, &r, 0, header.additional) &&
+	    q->edns.cookie_len > 0) {
 		*rcode = q->tsig_at == 0 ? DNS_NOERROR : DNS_NOTAUTH; /* the client only wants a cookie (RFC 7873
 								       * 5.4) */
 		return QUERY_REPLY;
 	}
-	if (questions != 1 || !read_question(q, &r) || !read_records(q, &r, records, additional) ||
+	if (header.questions != 1 || !read_question(q, &r) || !read_records(q, &r, records, header.additional) ||
 	    q->qtype == RRTYPE_OPT || q->qtype == 0)
 		return QUERY_REPLY;
 	*rcode = DNS_BADVERS;
@@ -120,15 +102,4 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 	if (q->qclass != DNS_CLASS_IN)
 		return QUERY_REPLY;
 	return QUERY_ANSWER;
-}
-
-const char *dns_rcode_text(unsigned rcode)
-{
-	static const char *const names[] = {
-		[DNS_NOERROR] = "NOERROR",     [DNS_FORMERR] = "FORMERR", [DNS_SERVFAIL] = "SERVFAIL",
-		[DNS_NXDOMAIN] = "NXDOMAIN",   [DNS_NOTIMP] = "NOTIMP",   [DNS_REFUSED] = "REFUSED",
-		[DNS_YXDOMAIN] = "YXDOMAIN",   [DNS_NOTAUTH] = "NOTAUTH", [DNS_BADVERS] = "BADVERS",
-		[DNS_BADCOOKIE] = "BADCOOKIE",
-	};
-	return rcode < sizeof names / sizeof names[0] ? names[rcode] : NULL;
 }

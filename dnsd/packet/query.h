@@ -12,38 +12,7 @@
 #include <stdint.h>
 
 #include "dnsd/packet/edns.h"
-#include "zones/dns/name.h"
-
-#define DNS_HEADER_LEN 12
-#define DNS_CLASS_IN 1
-
-/* RCODEs (RFC 1035 4.1.1, RFC 6891 9). */
-enum dns_rcode {
-	DNS_NOERROR = 0,
-	DNS_FORMERR = 1,
-	DNS_SERVFAIL = 2,
-	DNS_NXDOMAIN = 3,
-	DNS_NOTIMP = 4,
-	DNS_REFUSED = 5,
-	DNS_YXDOMAIN = 6, /* RFC 6672 2.2: a DNAME leads to a name that is too long */
-	DNS_NOTAUTH = 9,  /* RFC 5936 2.2.1: a transfer of a zone that is not served here; RFC 8945 5.2.1: an unknown
-			   * key */
-	DNS_BADVERS = 16,
-	DNS_BADCOOKIE = 23, /* RFC 7873 8 */
-};
-
-/* The name of an RCODE, such as "NOERROR"; NULL for one that is never sent. Static storage. */
-const char *dns_rcode_text(unsigned rcode);
-
-/* Bits of the header's second 16-bit word. */
-enum {
-	DNS_FLAG_QR = 0x8000,
-	DNS_FLAG_AA = 0x0400,
-	DNS_FLAG_TC = 0x0200,
-	DNS_FLAG_RD = 0x0100,
-	DNS_FLAG_CD = 0x0010,
-	DNS_OPCODE_MASK = 0x7800,
-};
+#include "zones/dns/message.h"
 
 /* A parsed query. It refers to the packet, which must stay valid. */
 struct query {

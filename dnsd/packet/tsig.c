@@ -4,60 +4,24 @@
 
 #include <string.h>
 
+#include "zones/dns/message.h"
 #include "zones/dns/rdata.h"
 
-#define CLASS_ANY 255
 #define ERROR_BADKEY 17
 #define TIME_LEN 8 /* time signed and fudge */
-
-/*
- * Copy the name at `*at` into `out`, following its pointers (each leads to an earlier octet, so the loop ends). `*at`
- * becomes the offset after the name. Returns its length; 0 when it is not a valid name.
- */
-static size_t expand_name(const uint8_t *packet, size_t len, size_t *at, uint8_t *out)
-{
-	size_t pos = *at, bound = *at, out_len = 0;
-	bool has_jumped = false;
-	while (pos < len) {
-		size_t label = packet[pos];
-		if (label >= 0xc0) {
-			if (pos + 2 > len)
-				return 0;
-			size_t to = (label & 0x3f) << 8 | packet[pos + 1];
-			if (!has_jumped)
-				*at = pos + 2;
-			if (to >= bound)
-				return 0;
-			has_jumped = true;
-			pos = bound = to;
-			continue;
-		}
-		if (label > NAME_LABEL_MAX || label + 1 > len - pos || out_len + label + 1 > NAME_WIRE_MAX)
-			return 0;
-		memcpy(out + out_len, packet + pos, label + 1);
-		out_len += label + 1;
-		pos += label + 1;
-		if (label == 0) {
-			if (!has_jumped)
-				*at = pos;
-			return out_len;
-		}
-	}
-	return 0;
-}
 
 bool tsig_read(struct tsig *tsig, const uint8_t *packet, size_t len, size_t at)
 {
 	struct byte_reader r, rdata;
-	tsig->key_len = (uint8_t)expand_name(packet, len, &at, tsig->key);
-	if (tsig->key_len == 0)
+	byte_reader_init(&r, packet, len);
+	if (byte_read_span(&r, at) == NULL)
 		return false;
-	byte_reader_init(&r, packet + at, len - at);
+	tsig->key_len = (uint8_t)dns_name_read(&r, tsig->key);
 	uint16_t type = byte_read_u16(&r), class_ = byte_read_u16(&r);
 	uint32_t ttl = byte_read_u32(&r);
 	size_t rdata_len = byte_read_u16(&r);
 	const uint8_t *data = byte_read_span(&r, rdata_len);
-	if (data == NULL || type != RRTYPE_TSIG || class_ != CLASS_ANY || ttl != 0)
+	if (data == NULL || type != RRTYPE_TSIG || class_ != DNS_CLASS_ANY || ttl != 0)
 		return false;
 	byte_reader_init(&rdata, data, rdata_len);
 	tsig->algorithm = data;
@@ -77,7 +41,7 @@ void tsig_write_badkey(const struct tsig *tsig, struct byte_writer *w)
 {
 	byte_write_span(w, tsig->key, tsig->key_len);
 	byte_write_u16(w, RRTYPE_TSIG);
-	byte_write_u16(w, CLASS_ANY);
+	byte_write_u16(w, DNS_CLASS_ANY);
 	byte_write_u32(w, 0);
 	byte_write_u16(w, (uint16_t)(tsig->algorithm_len + TIME_LEN + 8));
 	byte_write_span(w, tsig->algorithm, tsig->algorithm_len);

@@ -43,6 +43,19 @@ bool lineages_are_confirmed(const struct lineages *lineages, const struct histor
 	return false;
 }
 
+bool lineages_have_moved_on(const struct lineages *lineages, const struct history_ancestry *ancestry, const char *id)
+{
+	size_t old = find(lineages, id);
+	for (size_t i = ancestry->count; i > 0; i--) {
+		size_t at = find(lineages, ancestry->lineages[i - 1].id);
+		if (at < lineages->count)
+			return at > old;
+		if (ancestry->lineages[i - 1].cause == HISTORY_REWIND)
+			return false;
+	}
+	return false;
+}
+
 void lineages_add(struct lineages *lineages, const char *lineage)
 {
 	if (find(lineages, lineage) < lineages->count || !history_is_id(lineage))

@@ -196,7 +196,9 @@ enum veer_err replica_check_zones(struct replica *replica, const struct plan *ol
 {
 	struct zone_search search = {.plan = plan};
 	if (old == NULL || replica->stream.is_continuation || replica->stream.is_adopted ||
-	    has_led_to(replica, revision) || lineages_are_confirmed(&replica->lineages, &replica->stream.ancestry))
+	    has_led_to(replica, revision) ||
+	    lineages_have_moved_on(&replica->lineages, &replica->stream.ancestry, replica->highest.lineage) ||
+	    lineages_are_confirmed(&replica->lineages, &replica->stream.ancestry))
 		return VEER_OK;
 	(void)trie_each(&old->zones, look_for_zone, &search);
 	if (search.lost == NULL)

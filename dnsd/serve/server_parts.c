@@ -3,6 +3,7 @@
  * The name server's control side: the parts that are not needed for answers. They are made here, and tried again later;
  * if one cannot be made, the server goes on without it. See server_impl.h.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -151,6 +152,10 @@ static void on_scrape(void *ctx, struct buf *out)
 		facts.location_policies = s->location_policies;
 	}
 	facts.has_feed = s->replica != NULL;
+	static_assert(REPLICA_UNKNOWN + METRICS_ABANDONED == REPLICA_ABANDONED &&
+			      REPLICA_UNKNOWN + METRICS_ZONE_LOST == REPLICA_ZONE_LOST &&
+			      METRICS_QUARANTINES == METRICS_ZONE_LOST + 1,
+		      "reasons are in the same order");
 	for (int why = REPLICA_UNKNOWN; s->replica != NULL && why <= REPLICA_ZONE_LOST; why++)
 		facts.quarantined[why - REPLICA_UNKNOWN] = (int)replica_quarantine(s->replica)->why == why;
 	if (heard_ms >= 0)

@@ -200,10 +200,11 @@ void metrics_taps(const struct tap_stats *taps, struct buf *out)
 static void write_quarantine(const struct metrics_facts *facts, struct buf *out)
 {
 	static const char name[] = "veer_store_quarantined";
-	static const char *const reasons[] = {"unknown", "abandoned", "zone_lost"};
+	static const char *const reasons[METRICS_QUARANTINES] = {
+		[METRICS_UNKNOWN] = "unknown", [METRICS_ABANDONED] = "abandoned", [METRICS_ZONE_LOST] = "zone_lost"};
 	metrics_family(out, name, METRICS_GAUGE,
 		       "1 while the store of a control plane is not followed, by reason; what was served stays.");
-	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+	for (size_t i = 0; i < METRICS_QUARANTINES; i++)
 		metrics_sample(out, name, METRICS_LABELS(METRICS_LABEL("why", reasons[i])), facts->quarantined[i]);
 }
 

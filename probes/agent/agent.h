@@ -48,8 +48,8 @@ struct agent;
 VEER_MUST_CHECK enum veer_err agent_new(const struct agent_settings *settings, const struct agent_events *events,
 					struct loop *loop, struct logger *log, struct agent **out,
 					struct veer_diag *diag);
-/* Ends everything that runs. `*agent` may be NULL. */
-void agent_free(struct agent **agent);
+/* Ends everything that runs. `*agent_ptr` may be NULL. */
+void agent_free(struct agent **agent_ptr);
 
 /*
  * Take over URLs, CA file, allowed targets, programs and references from new settings, and connect anew. On failure

@@ -53,21 +53,21 @@ static bool take_message(struct check_probe *probe, const uint8_t *data, size_t 
 {
 	struct dns_probe *own = probe->own;
 	struct dns_seen seen;
-	char text[16];
+	char text[DNS_RCODE_TEXT_SIZE];
 	enum dns_verdict verdict = dns_reply_judge(&probe->check->dns, own->id, own->is_tcp, data, len, &seen);
 	if (verdict == DNS_OTHER)
 		return true;
 	if (probe->timing.first_byte_us < 0)
 		probe->timing.first_byte_us = probe_now_us(probe);
 	probe_note(probe, "reply", "%zu bytes over %s, %s, %u records of the type", len, own->is_tcp ? "TCP" : "UDP",
-		   dns_reply_rcode_text(seen.rcode, text), seen.record_count);
+		   dns_rcode_print(seen.rcode, text), seen.record_count);
 	switch (verdict) {
 	case DNS_TRUNCATED:
 		start_tcp(probe);
 		return false;
 	case DNS_RCODE:
 		probe_finish(probe, PROBE_REASON_DNS_RCODE,
-			     probe_detail(probe, "answers %s", dns_reply_rcode_text(seen.rcode, text)));
+			     probe_detail(probe, "answers %s", dns_rcode_print(seen.rcode, text)));
 		return false;
 	case DNS_MISSING:
 		fail_missing(probe, &seen);

@@ -1,86 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "probes/agent/dns_reply.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "zones/dns/rdata.h"
 
-#define CLASS_IN 1
-#define FLAG_QR 0x8000
-#define FLAG_TC 0x0200
-#define FLAG_RD 0x0100
-#define OPCODE_MASK 0x7800
-#define RCODE_MASK 0x000f
-#define RDATA_COPY_MAX                                                                                                 \
-	1536 /* RDATA with names, uncompressed: SOA has two and 20 octets, NAPTR three strings and one                 \
-	      */
+/* RDATA with names, uncompressed: SOA has two and 20 octets, NAPTR three strings and one. */
+#define RDATA_COPY_MAX 1536
 
 size_t dns_query_write(const struct model_check_dns *dns, uint16_t id, uint8_t out[DNS_QUERY_MAX])
 {
 	struct byte_writer w;
 	byte_writer_init(&w, out, DNS_QUERY_MAX);
-	byte_write_u16(&w, id);
-	byte_write_u16(&w, FLAG_RD);
-	byte_write_u16(&w, 1);
-	byte_write_number(&w, 0, 6);
+	dns_header_write(&w, &(struct dns_header){.id = id, .flags = DNS_FLAG_RD, .questions = 1});
 	byte_write_span(&w, dns->name, name_len(dns->name));
 	byte_write_u16(&w, dns->type);
-	byte_write_u16(&w, CLASS_IN);
+	byte_write_u16(&w, DNS_CLASS_IN);
 	return byte_writer_len(&w);
 }
 
-/* Copy one label; false at the end of the name, or when the reader or the writer has failed. */
-static bool copy_label(struct byte_reader *r, uint8_t len, struct byte_writer *w)
-{
-	const uint8_t *label = byte_read_span(r, len);
-	if (label == NULL)
-		return false;
-	byte_write_u8(w, len);
-	for (uint8_t i = 0; i < len; i++) {
-		uint8_t c = label[i];
-		byte_write_u8(w, c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c);
-	}
-	return len > 0 && !w->failed;
-}
-
-/*
- * Read a name, compressed or not (RFC 1035 4.1.4), in lower case into `out`. Each pointer must lead before where the
- * name, or the last pointer's target, began: so it ends. Its length; 0 when it is malformed, and the reader has failed.
- */
+/* Read a name as canonical form has it, in lower case; its length, or 0 when it is malformed. */
 static size_t read_name(struct byte_reader *r, uint8_t out[NAME_WIRE_MAX])
 {
-	struct byte_reader at = *r;
-	struct byte_writer w;
-	size_t limit = (size_t)(r->pos - r->base);
-	bool has_jumped = false;
-	byte_writer_init(&w, out, NAME_WIRE_MAX);
-	for (;;) {
-		uint8_t len = byte_read_u8(&at);
-		if ((len & 0xc0) == 0xc0) {
-			size_t target = (size_t)(len & 0x3f) << 8 | byte_read_u8(&at);
-			if (!has_jumped)
-				r->pos = at.pos;
-			has_jumped = true;
-			if (at.failed || target >= limit)
-				break;
-			limit = target;
-			at.pos = at.base + target;
-			continue;
-		}
-		if ((len & 0xc0) != 0 || at.failed)
-			break;
-		if (copy_label(&at, len, &w))
-			continue;
-		if (at.failed || w.failed)
-			break;
-		if (!has_jumped)
-			r->pos = at.pos;
-		return byte_writer_len(&w);
-	}
-	r->failed = true;
-	return 0;
+	size_t len = dns_name_read(r, out);
+	name_lower(out, len);
+	return len;
 }
 
 /* The record's RDATA as canonical form has it; `*len` its length. NULL when it is malformed for its type. */
@@ -139,7 +84,7 @@ static bool read_answers(const struct model_check_dns *dns, struct byte_reader *
 		const uint8_t *rdata = byte_read_span(r, rdlen);
 		if (rdata == NULL)
 			return false;
-		if (type != dns->type || class != CLASS_IN)
+		if (type != dns->type || class != DNS_CLASS_IN)
 			continue;
 		size_t len = 0;
 		const uint8_t *canonical = canonical_rdata(r, type, rdata, rdlen, copy, &len);
@@ -158,7 +103,7 @@ static bool is_our_question(const struct model_check_dns *dns, struct byte_reade
 	size_t len = read_name(r, name);
 	uint16_t type = byte_read_u16(r);
 	uint16_t class = byte_read_u16(r);
-	return !r->failed && len > 0 && name_equal(name, dns->name) && type == dns->type && class == CLASS_IN;
+	return !r->failed && len > 0 && name_equal(name, dns->name) && type == dns->type && class == DNS_CLASS_IN;
 }
 
 enum dns_verdict dns_reply_judge(const struct model_check_dns *dns, uint16_t id, bool is_tcp, const uint8_t *data,
@@ -168,23 +113,19 @@ enum dns_verdict dns_reply_judge(const struct model_check_dns *dns, uint16_t id,
 	bool matched[MODEL_ANSWERS_MAX] = {false};
 	*seen = (struct dns_seen){0};
 	byte_reader_init(&r, data, len);
-	uint16_t reply_id = byte_read_u16(&r);
-	uint16_t flags = byte_read_u16(&r);
-	uint16_t questions = byte_read_u16(&r);
-	uint16_t answers = byte_read_u16(&r);
-	(void)byte_read_u32(&r);
-	if (r.failed || reply_id != id || (flags & FLAG_QR) == 0)
+	struct dns_header header = dns_header_read(&r);
+	if (r.failed || header.id != id || (header.flags & DNS_FLAG_QR) == 0)
 		return DNS_OTHER;
-	seen->rcode = flags & RCODE_MASK;
+	seen->rcode = header.flags & DNS_RCODE_MASK;
 	/* An error may come without the question: then the id is all there is to go by. */
-	bool has_no_question = questions == 0 && seen->rcode != 0 && byte_reader_left(&r) == 0;
-	if (!has_no_question && (questions != 1 || !is_our_question(dns, &r)))
+	bool has_no_question = header.questions == 0 && seen->rcode != 0 && byte_reader_left(&r) == 0;
+	if (!has_no_question && (header.questions != 1 || !is_our_question(dns, &r)))
 		return DNS_OTHER;
-	if ((flags & OPCODE_MASK) != 0)
+	if ((header.flags & DNS_OPCODE_MASK) != 0)
 		return DNS_BROKEN;
-	if ((flags & FLAG_TC) != 0 && !is_tcp)
+	if ((header.flags & DNS_FLAG_TC) != 0 && !is_tcp)
 		return DNS_TRUNCATED;
-	if (!read_answers(dns, &r, answers, matched, seen))
+	if (!read_answers(dns, &r, header.answers, matched, seen))
 		return DNS_BROKEN;
 	if (seen->rcode != dns->rcode)
 		return DNS_RCODE;
@@ -192,13 +133,4 @@ enum dns_verdict dns_reply_judge(const struct model_check_dns *dns, uint16_t id,
 		seen->match_count += matched[i];
 	uint32_t needed = dns->is_all ? dns->answer_count : dns->answer_count > 0;
 	return seen->match_count >= needed ? DNS_GOOD : DNS_MISSING;
-}
-
-const char *dns_reply_rcode_text(uint16_t rcode, char *out)
-{
-	static const char *const names[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
-	if (rcode < sizeof names / sizeof names[0])
-		return names[rcode];
-	(void)snprintf(out, 16, "RCODE%u", rcode);
-	return out;
 }

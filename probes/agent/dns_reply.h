@@ -12,10 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "zones/dns/name.h"
+#include "zones/dns/message.h"
 #include "zones/model/model.h"
 
-#define DNS_QUERY_MAX (12 + NAME_WIRE_MAX + 4)
+#define DNS_QUERY_MAX (DNS_HEADER_LEN + NAME_WIRE_MAX + 4)
 
 /* The query, recursion desired, without EDNS, into `out`; its length. */
 size_t dns_query_write(const struct model_check_dns *dns, uint16_t id, uint8_t out[DNS_QUERY_MAX]);
@@ -39,8 +39,5 @@ struct dns_seen {
 /* Judge a message of `len` bytes. Over TCP the truncation bit means nothing. */
 enum dns_verdict dns_reply_judge(const struct model_check_dns *dns, uint16_t id, bool is_tcp, const uint8_t *data,
 				 size_t len, struct dns_seen *seen);
-
-/* "NXDOMAIN", or "RCODE11". Static storage, or `out` of 16 bytes. */
-const char *dns_reply_rcode_text(uint16_t rcode, char *out);
 
 #endif

@@ -20,8 +20,8 @@ struct list_disk;
 
 /* The file assignments.json in `state_dir`. Borrows loop and log. NULL when memory is out. Caller frees. */
 struct list_disk *list_disk_new(struct loop *loop, struct logger *log, const char *state_dir);
-/* What is being written is finished, what waits is not begun. `*disk` may be NULL. */
-void list_disk_free(struct list_disk **disk);
+/* What is being written is finished, what waits is not begun. `*disk_ptr` may be NULL. */
+void list_disk_free(struct list_disk **disk_ptr);
 
 /* Keep the line (`len` bytes, copied) in place of the one before. What goes wrong is logged. */
 void list_disk_save(struct list_disk *disk, const char *line, size_t len);

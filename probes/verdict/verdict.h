@@ -187,25 +187,25 @@ VEER_MUST_CHECK enum veer_err verdict_configure(struct verdict_engine *engine, c
 						int64_t now_ms, struct veer_diag *diag);
 
 /*
- * Tell the engine a committed verdict, at the start of a controller. `age_ms` is how long ago it was committed, -1 when
- * that is not known: hold and brake then count from now. No-op for MODEL_STATE_UNKNOWN.
+ * Tell the engine the committed verdict of the endpoint `key`, at the start of a controller. `age_ms` is how long ago
+ * it was committed, -1 when that is not known: hold and brake then count from now. No-op for MODEL_STATE_UNKNOWN.
  * `is_current`: it was decided by the endpoint and its checks as they are now configured. An `up` then means that all
  * that vote were heard, so the time to live of pushes that go down on expiry begins now; otherwise a push that was
  * never heard is a newcomer, and its silence takes nothing down. Errors: VEER_ENOTFOUND when the endpoint is not
  * configured or has no voting check.
  */
-enum veer_err verdict_seed(struct verdict_engine *engine, const char *endpoint, enum model_state state, int64_t age_ms,
+enum veer_err verdict_seed(struct verdict_engine *engine, const char *key, enum model_state state, int64_t age_ms,
 			   bool is_current, int64_t now_ms);
 
 /*
- * Take in one report of the authenticated agent `agent`. (agent, boot, seq) counts once; a seq at or below the highest
+ * Take in one report of the authenticated agent `id`. (agent, boot, seq) counts once; a seq at or below the highest
  * seen in its boot is refused, and so is every earlier boot.
  * Errors, all without any effect: VEER_EAUTH (agent unknown or revoked), VEER_ECONFLICT (another assignment revision:
  * answer 409), VEER_ESTALE (duplicate, reordered or replayed), VEER_ELIMIT (more than VERDICT_BOOTS boots within
  * VERDICT_BOOT_KEEP_MS), VEER_EINVAL (not as many items as assigned, boot or seq 0).
  */
-VEER_MUST_CHECK enum veer_err verdict_report(struct verdict_engine *engine, const char *agent,
-					     const struct report *report, int64_t now_ms);
+VEER_MUST_CHECK enum veer_err verdict_report(struct verdict_engine *engine, const char *id, const struct report *report,
+					     int64_t now_ms);
 
 /* Does this check watch this endpoint by push? */
 bool verdict_is_pushed(const struct verdict_engine *engine, const char *check, const char *endpoint);
@@ -218,9 +218,9 @@ bool verdict_is_pushed(const struct verdict_engine *engine, const char *check, c
 VEER_MUST_CHECK enum veer_err verdict_push(struct verdict_engine *engine, const char *check, const char *endpoint,
 					   enum model_state state, uint32_t ttl_ms, int64_t now_ms);
 
-/* Make all views of the agent ? at once and refuse its reports, ahead of the configuration that leaves it out.
+/* Make all views of the agent `id` ? at once and refuse its reports, ahead of the configuration that leaves it out.
  * Errors: VEER_ENOTFOUND. */
-enum veer_err verdict_revoke(struct verdict_engine *engine, const char *agent, int64_t now_ms);
+enum veer_err verdict_revoke(struct verdict_engine *engine, const char *id, int64_t now_ms);
 
 /* Evaluate everything at `now_ms`. Constant work in the size of the configuration. Follow with verdict_next(). */
 void verdict_tick(struct verdict_engine *engine, int64_t now_ms);
@@ -281,10 +281,10 @@ struct verdict_transition {
  */
 bool verdict_next(struct verdict_engine *engine, struct verdict_transition *out);
 
-/* The store has the endpoint's verdict `state` now. Ignored when the endpoint is gone. */
-void verdict_committed(struct verdict_engine *engine, const char *endpoint, enum model_state state, int64_t now_ms);
+/* The store has the verdict `state` of the endpoint `key` now. Ignored when the endpoint is gone. */
+void verdict_committed(struct verdict_engine *engine, const char *key, enum model_state state, int64_t now_ms);
 /* The store refused, or certainly did not write it. Ignored when the endpoint is gone. */
-void verdict_commit_failed(struct verdict_engine *engine, const char *endpoint, int64_t now_ms);
+void verdict_commit_failed(struct verdict_engine *engine, const char *key, int64_t now_ms);
 
 /* A wish for a second look: send *confirm* for the item to these agents. */
 struct verdict_suspicion {

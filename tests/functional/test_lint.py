@@ -9,7 +9,7 @@ import pytest
 from veer_util import ROOT
 
 HEAD = "/* SPDX-License-Identifier: Apache-2.0 */\n"
-KEPT = ["tests/lint.py", ".clang-format", "base/err.h", "base/arena.h", "zones/dns/name.h", "zones/dns/rdata_impl.h", "zones/dns/rdata.h"]
+KEPT = ["tests/lint.py", "tests/lint_names.py", ".clang-format", "base/err.h", "base/arena.h", "zones/dns/name.h", "zones/dns/rdata_impl.h", "zones/dns/rdata.h"]
 HAS_FORMAT = "version 14." in (subprocess.run(["clang-format", "--version"], capture_output=True, text=True, check=False).stdout
                                if shutil.which("clang-format") else "")
 
@@ -52,6 +52,8 @@ def test_a_clean_tree_passes(tree):
     ("api/rest/x.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n", "store_commit() is for api/control/change.c"),
     ("api/control/objects.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n", "wish it from change()"),
     ("api/control/x.h", HEAD + "struct api_request;\n", "x.h:2: a request or a reply of HTTP is for"),
+    ("base/x.c", HEAD + "int f(int first, void (*fn)(int));\n\nint f(int first, void (*other)(int))\n{\n\treturn first;\n}\n",
+     "base/x.c:2: f(first, fn) is f(first, other) in base/x.c"),
     ("api/x.c", HEAD + "void f(struct api_reply *reply);\n", "a request or a reply of HTTP is for"),
 ])
 def test_a_fault_is_named_with_its_place(tree, path, text, word):
@@ -66,6 +68,7 @@ def test_a_fault_is_named_with_its_place(tree, path, text, word):
     ("api/control/change.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n"),
     ("zones/store/x.c", HEAD + "int f(void)\n{\n\treturn store_commit(0, 0);\n}\n"),
     ("api/rest/x.c", HEAD + "void f(struct api_request *request, struct api_reply *reply);\n"),
+    ("base/x.c", HEAD + "int f(int a[2], char *b);\n\nint f(int a[2], char *b)\n{\n\treturn a[0] + *b;\n}\n"),
     ("api/control/x.c", HEAD + "/* struct api_request and store_commit() are only spoken of here */\n"),
     ("base/x.c", HEAD + "/* " + "x" * 114 + " */\n"),
     ("docs/x.md", "| " + "x" * 121 + " |\n\n```\n" + "x" * 121 + "\n```\n"),

@@ -287,8 +287,8 @@ uint32_t world_check_number(const char *name);
 
 /* --- agents.c --- */
 
-/* The agent makes a report of what it sees; it may arrive, or not, or twice, or later. */
-void agents_report(struct sim *sim, uint32_t agent);
+/* The agent `a` makes a report of what it sees; it may arrive, or not, or twice, or later. */
+void agents_report(struct sim *sim, uint32_t a);
 /* One of the messages on their way arrives. */
 void agents_deliver(struct sim *sim);
 /* Something happens to agents: one dies, some begin to lie together, a region is cut off, … */
@@ -307,8 +307,8 @@ void answers_check(struct sim *sim);
 
 /* Nothing has been seen yet. */
 void oracle_begin(struct sim *sim);
-/* Was the verdict of the endpoint decided by the configuration in force? */
-bool oracle_is_current(const struct sim *sim, uint32_t endpoint);
+/* Was the verdict of the endpoint `e` decided by the configuration in force? */
+bool oracle_is_current(const struct sim *sim, uint32_t e);
 /* The configuration changes from `before` to sim->config. */
 void oracle_configure(struct sim *sim, const struct sim_config *before);
 /* A report arrives: what must the engine answer? Takes its content in when that is VEER_OK. */
@@ -319,8 +319,8 @@ enum veer_err oracle_push(struct sim *sim, uint32_t c, uint32_t e, enum model_st
 void oracle_tick(struct sim *sim);
 /* The engine proposes `t`: may it? Notes it as in flight. */
 void oracle_proposal(struct sim *sim, const struct verdict_transition *t);
-/* The store took, or did not take, what is in flight for the endpoint. */
-void oracle_commit(struct sim *sim, uint32_t endpoint, bool is_taken);
+/* The store took, or did not take, what is in flight for the endpoint `e`. */
+void oracle_commit(struct sim *sim, uint32_t e, bool is_taken);
 /* The engine was restarted and forgot all but the committed verdicts, whose age it knows or not. */
 void oracle_restart(struct sim *sim, bool knows_age);
 /* What holds at any time: the engine shows the views and verdicts that the oracle has. */

@@ -22,8 +22,8 @@ void world_put(struct world *w, enum model_kind kind, const char *key, const cha
 void world_del(struct world *w, enum model_kind kind, const char *key);
 /* The JSON of a verdict of POOL/NAME. */
 void world_put_verdict(struct world *w, const char *endpoint, const char *state);
-/* A static RRset from one record's text; `key` as in the store, "ZONE/VERSION/OWNER/TYPE". */
-void world_put_record(struct world *w, const char *key, uint32_t ttl, const char *text);
+/* A static RRset from one record's text; `key_text` as in the store, "ZONE/VERSION/OWNER/TYPE". */
+void world_put_record(struct world *w, const char *key_text, uint32_t ttl, const char *text);
 
 /* Publish a plan; the one before can still be read, until world_release() or the teardown. */
 void world_commit(struct world *w);

@@ -13,6 +13,7 @@
 #include "api/control/delegation_message.h"
 #include "api/control/delegation_parent.h"
 #include "base/bytes.h"
+#include "zones/dns/message.h"
 #include "zones/dns/rdata.h"
 
 enum { ID = 0x1234, QUESTION_LEN = 12 + 14 + 4, BIG = 65535 };
@@ -305,13 +306,13 @@ static void what_answers_mean(void **state)
 static void rcodes_of_opt(void **state)
 {
 	struct world *w = *state;
-	char text[16];
+	char text[DNS_RCODE_TEXT_SIZE];
 	begin(w, 0x8000, 0, 0, 1);
 	put(w, "\0\0\x29\x04\xd0\1\0\0\0\0\0", 11); /* BADVERS: 16 */
 	assert_int_equal(read_it(w), VEER_OK);
 	assert_int_equal(w->reply.rcode, 16);
-	assert_string_equal(delegation_rcode_text(16, text), "RCODE16");
-	assert_string_equal(delegation_rcode_text(5, text), "REFUSED");
+	assert_string_equal(dns_rcode_print(16, text), "BADVERS");
+	assert_string_equal(dns_rcode_print(5, text), "REFUSED");
 	delegation_server_take(zone, &w->reply, &w->server);
 	assert_int_equal(w->server.result, DELEGATION_FAILED);
 }

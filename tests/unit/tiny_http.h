@@ -26,7 +26,7 @@ struct tiny_http_spec {
 
 /* NULL on failure. Stop it with tiny_http_stop(), which waits for its threads. */
 struct tiny_http *tiny_http_start(const struct tiny_http_spec *spec);
-void tiny_http_stop(struct tiny_http **server);
+void tiny_http_stop(struct tiny_http **server_ptr);
 uint16_t tiny_http_port(const struct tiny_http *server);
 /* How many connections were accepted so far. */
 unsigned tiny_http_connections(const struct tiny_http *server);

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "zones/dns/message.h"
 #include "zones/dns/rdata_form.h"
 
 #define RECORD_FIXED 10 /* type, class, TTL, RDLENGTH */
-#define CLASS_IN 1
 
 /* One record at the reader's position, of which only the structure was checked. */
 struct record {
@@ -48,7 +48,7 @@ static bool is_lower(const uint8_t *name, size_t len)
 
 static enum veer_err check_first(const struct record *first, struct veer_diag *diag)
 {
-	if (first->class_ != CLASS_IN)
+	if (first->class_ != DNS_CLASS_IN)
 		return veer_fail(diag, VEER_EINVAL, "class %u instead of IN", first->class_);
 	if (rrtype_is_meta(first->type))
 		return veer_fail(diag, VEER_EINVAL, "records of type %u are never stored", first->type);
@@ -198,7 +198,7 @@ static enum veer_err write_records(const uint8_t *owner, uint16_t type, uint32_t
 	for (size_t i = 0; i < count; i++) {
 		byte_write_span(&w, owner, owner_len);
 		byte_write_u16(&w, type);
-		byte_write_u16(&w, CLASS_IN);
+		byte_write_u16(&w, DNS_CLASS_IN);
 		byte_write_u32(&w, ttl);
 		byte_write_u16(&w, (uint16_t)sorted[i].given.len);
 		byte_write_span(&w, sorted[i].given.data, sorted[i].given.len);

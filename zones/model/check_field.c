@@ -5,6 +5,7 @@
 
 #include "base/regex.h"
 #include "base/tls.h"
+#include "zones/dns/message.h"
 
 enum { TEXT_MAX = 1024, HOST_MAX = 255, CERT_DAYS_MAX = 3650, MS_MAX = 60000 };
 
@@ -82,7 +83,9 @@ static void rule_pem(struct json_cursor *c, const struct model_check_field *f, c
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 static const char *const versions[] = {
 	[MODEL_HTTP_DEFAULT] = "default", [MODEL_HTTP_1_1] = "1.1", [MODEL_HTTP_2] = "2", [MODEL_HTTP_ANY] = "any"};
-static const char *const rcodes[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
+static const char *const rcodes[] = {
+	[DNS_NOERROR] = "NOERROR",   [DNS_FORMERR] = "FORMERR", [DNS_SERVFAIL] = "SERVFAIL",
+	[DNS_NXDOMAIN] = "NXDOMAIN", [DNS_NOTIMP] = "NOTIMP",   [DNS_REFUSED] = "REFUSED"};
 static const char *const matches[] = {"any", "all"};
 static const char *const on_expiry[] = {"unknown", "down"};
 

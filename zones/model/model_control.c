@@ -21,6 +21,12 @@ const char *model_override_text(enum model_override_action action)
 	return action_texts[action];
 }
 
+enum model_override_action model_override_read_action(struct json_cursor *c)
+{
+	int count = sizeof action_texts / sizeof action_texts[0];
+	return (enum model_override_action)veer_json_enum_or(c, "action", action_texts, count, -1);
+}
+
 /* An optional RFC 3339 time; 0 when it is absent. */
 static int64_t read_time(struct json_cursor *c, const char *key)
 {
@@ -42,7 +48,7 @@ enum veer_err model_override_parse(const json_t *object, struct arena *arena, st
 	if (c.err == VEER_OK && !model_is_endpoint_key(endpoint))
 		veer_json_fail(&c, "endpoint", VEER_EINVAL, "\"%s\" is not POOL/NAME", endpoint);
 	override.endpoint = model_read_copy(&c, arena, endpoint);
-	override.action = (enum model_override_action)veer_json_enum_or(&c, "action", action_texts, 3, -1);
+	override.action = model_override_read_action(&c);
 	override.owner = model_read_copy(&c, arena, veer_json_str_or(&c, "owner", TEXT_MAX, ""));
 	override.reason = model_read_copy(&c, arena, veer_json_str_or(&c, "reason", TEXT_MAX, ""));
 	override.source = model_read_copy(&c, arena, veer_json_str_or(&c, "source", SOURCE_MAX, ""));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reader of policies: a tree of nodes, bounded in depth and size. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -237,12 +238,14 @@ static enum veer_err read_node(struct tree_reader *t, const json_t *value, const
 
 static void read_all_down(struct json_cursor *c, struct arena *arena, struct model_policy *policy)
 {
-	static const char *const words[] = {"all", "last", "servfail"};
+	static const char *const words[] = {
+		[MODEL_ALL_DOWN_ALL] = "all", [MODEL_ALL_DOWN_LAST] = "last", [MODEL_ALL_DOWN_SERVFAIL] = "servfail"};
+	static_assert(MODEL_ALL_DOWN_POOL == sizeof words / sizeof words[0], "each word is one that a policy may have");
 	const json_t *value = veer_json_any(c, "when_all_down");
 	if (value == NULL)
 		return;
 	if (json_is_string(value)) {
-		for (int i = 0; i < 3; i++) {
+		for (int i = 0; i < MODEL_ALL_DOWN_POOL; i++) {
 			if (strcmp(json_string_value(value), words[i]) == 0) {
 				policy->when_all_down = (enum model_all_down)i;
 				return;

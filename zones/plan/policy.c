@@ -2,6 +2,7 @@
 /* The compiler of policies: evaluates the tree once for each group of clients. See policy.h and policy_program.h. */
 #include "zones/plan/policy.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,7 @@ static uint32_t group_step(struct policy_compiler *c, const struct rule_set *of_
 			return c->group_steps[i];
 	c->rules = set;
 	uint32_t step = policy_tree_step(c);
+	assert(c->group_count < POLICY_CELLS_MAX);
 	c->group_rules[c->group_count] = set;
 	c->group_steps[c->group_count++] = step;
 	return step;

@@ -123,6 +123,7 @@ static void put_compressed(struct ready_builder *b, const uint8_t *name)
 		put(b, "", 1);
 		return;
 	}
+	assert(b->patch_count < sizeof b->patches / sizeof b->patches[0]);
 	b->patches[b->patch_count++] = (uint16_t)b->len;
 	put_u16(b, pointer);
 }
@@ -136,8 +137,10 @@ static void put_rdata(struct ready_builder *b, const uint8_t *rdata, size_t len)
 	for (int i = 0; i < names; i++) {
 		put(b, rdata + done, at[i] - done);
 		done = at[i] + name_len(rdata + at[i]);
-		if (i == names - 1 && (layout.has_additional || b->type == RRTYPE_CNAME || b->type == RRTYPE_DNAME))
+		if (i == names - 1 && (layout.has_additional || b->type == RRTYPE_CNAME || b->type == RRTYPE_DNAME)) {
+			assert(b->target_count < RRSET_RECORDS_MAX);
 			b->targets[b->target_count++] = (uint16_t)b->len;
+		}
 		if (layout.is_compressible)
 			put_compressed(b, rdata + at[i]);
 		else
