@@ -125,7 +125,7 @@ struct class_row {
 	enum veer_addr_class class;
 };
 
-/* The first row that matches counts, so exceptions stand before what holds them. */
+/* The first row that matches counts, so an exception stands before the range that contains it. */
 static const struct class_row rows_v4[] = {
 	{{169, 254, 169, 254}, 32, VEER_ADDR_METADATA}, /* AWS, GCP, Azure, OpenStack and others */
 	{{169, 254, 170, 2}, 32, VEER_ADDR_METADATA},   /* AWS containers' credentials */
@@ -232,7 +232,7 @@ void veer_listen_from_addr(const struct veer_addr *addr, uint16_t port, struct v
 	}
 }
 
-/* ADDR of `addr_len` bytes, then the port after one more character. */
+/* The text is an address of `addr_len` bytes, one separator and the port. */
 static bool parse_ip_port(const char *text, size_t addr_len, const char *port_text, struct veer_addr *addr,
 			  struct veer_listen *out)
 {
@@ -254,8 +254,8 @@ enum veer_err veer_listen_parse_dns(const char *text, struct veer_listen *out, s
 	struct veer_listen parsed;
 	const char *at = strrchr(text, '@');
 	if (at == NULL || !parse_ip_port(text, (size_t)(at - text), at + 1, &addr, &parsed))
-		return veer_fail(diag, VEER_EINVAL, "'%.100s' is no address: expected ADDRESS@PORT, like 192.0.2.1@53",
-				 text);
+		return veer_fail(diag, VEER_EINVAL,
+				 "'%.100s' is not an address: expected ADDRESS@PORT, like 192.0.2.1@53", text);
 	*out = parsed;
 	return VEER_OK;
 }
@@ -288,10 +288,11 @@ enum veer_err veer_listen_parse_http(const char *text, struct veer_listen *out, 
 		ok = parse_ip_port(text + 1, (size_t)(colon - text) - 2, colon + 1, &addr, &parsed);
 	else if (!is_bracketed && colon != NULL)
 		ok = parse_ip_port(text, (size_t)(colon - text), colon + 1, &addr, &parsed);
-	/* Brackets are for v6, and v6 needs them: "::1:80" would be another address. */
+	/* Brackets are for IPv6 only, and IPv6 needs them: "::1:80" would be another address. */
 	if (!ok || is_bracketed != (addr.family == VEER_FAMILY_V6))
 		return veer_fail(diag, VEER_EINVAL,
-				 "'%.100s' is no address: expected ADDRESS:PORT, [V6-ADDRESS]:PORT or unix:PATH", text);
+				 "'%.100s' is not an address: expected ADDRESS:PORT, [V6-ADDRESS]:PORT or unix:PATH",
+				 text);
 	*out = parsed;
 	return VEER_OK;
 }
@@ -318,7 +319,10 @@ const char *veer_listen_path(const struct veer_listen *listen)
 	return (const char *)&listen->storage + offsetof(struct sockaddr_un, sun_path);
 }
 
-/* The address as the socket has it: a mapped one stays v6 here, as it must be parsed again. */
+/*
+ * The address as the socket has it. A mapped IPv4 address stays IPv6 here, because the printed text must parse to the
+ * same address.
+ */
 static bool listen_addr(const struct veer_listen *listen, struct veer_addr *out)
 {
 	memset(out, 0, sizeof *out);

@@ -22,7 +22,7 @@ struct veer_addr {
 	uint8_t family;    /* enum veer_family */
 };
 
-/* All addresses that share the first `bits` bits with `addr`, whose other bits are zero. */
+/* All addresses that share their first `bits` bits with `addr`. The other bits of `addr` are zero. */
 struct veer_prefix {
 	struct veer_addr addr;
 	uint8_t bits; /* 0..32 or 0..128 */
@@ -42,25 +42,26 @@ bool veer_addr_from_sockaddr(const struct sockaddr *sa, struct veer_addr *out);
 
 /*
  * "192.0.2.0/24", "2001:db8::/32", or an address alone (then all its bits count).
- * Errors: VEER_EINVAL, also when bits beyond the prefix are set: somebody meant another prefix.
+ * Errors: VEER_EINVAL, also when bits beyond the prefix are set, because then the prefix is probably a mistake.
  */
 VEER_MUST_CHECK enum veer_err veer_prefix_parse(const char *text, struct veer_prefix *out);
-/* "192.0.2.0/24", with its length always; NUL-terminated. */
+/* Write the prefix as "192.0.2.0/24", always with its length; NUL-terminated. */
 void veer_prefix_print(const struct veer_prefix *prefix, char out[VEER_PREFIX_TEXT_SIZE]);
-/* Whether `addr` lies in it; never across families. */
+/* Whether `addr` lies in the prefix; always false when the families differ. */
 bool veer_prefix_contains(const struct veer_prefix *prefix, const struct veer_addr *addr);
 /* Set all bits from `bits` on to zero. */
 void veer_addr_mask(struct veer_addr *addr, unsigned bits);
 
-/* What kind of place an address is (IANA special-purpose registries; RFC 6890 and what came after it). */
+/* What kind of place an address is (IANA special-purpose registries; RFC 6890 and its updates). */
 enum veer_addr_class {
 	VEER_ADDR_GLOBAL,        /* an ordinary public unicast address */
 	VEER_ADDR_UNSPECIFIED,   /* 0.0.0.0/8 "this network", :: */
 	VEER_ADDR_LOOPBACK,      /* 127.0.0.0/8, ::1 */
-	VEER_ADDR_METADATA,      /* clouds' instance metadata, e.g. 169.254.169.254: hands out credentials */
+	VEER_ADDR_METADATA,      /* a cloud's instance metadata service, e.g. 169.254.169.254, which hands out
+				  * credentials */
 	VEER_ADDR_LINK_LOCAL,    /* 169.254.0.0/16, fe80::/10 */
 	VEER_ADDR_PRIVATE,       /* RFC 1918; fc00::/7; fec0::/10 */
-	VEER_ADDR_SHARED,        /* 100.64.0.0/10, carriers' NAT */
+	VEER_ADDR_SHARED,        /* 100.64.0.0/10, carrier-grade NAT (RFC 6598) */
 	VEER_ADDR_MULTICAST,     /* 224.0.0.0/4, ff00::/8 */
 	VEER_ADDR_BROADCAST,     /* 255.255.255.255 */
 	VEER_ADDR_DOCUMENTATION, /* 192.0.2.0/24 and others, 2001:db8::/32, 3fff::/20 */
@@ -90,7 +91,10 @@ struct veer_listen {
 VEER_MUST_CHECK enum veer_err veer_listen_parse_dns(const char *text, struct veer_listen *out, struct veer_diag *diag);
 /* For HTTP: "192.0.2.1:443", "[2001:db8::1]:443", "unix:/path" (at most 107 bytes). Errors: VEER_EINVAL + diag. */
 VEER_MUST_CHECK enum veer_err veer_listen_parse_http(const char *text, struct veer_listen *out, struct veer_diag *diag);
-/* As the parser of HTTP reads it; for DNS (`is_dns`) as that of DNS. Also for what getsockname() returned. */
+/*
+ * Write the address in the form that veer_listen_parse_http() reads, or with `is_dns` that veer_listen_parse_dns()
+ * reads. Works also for an address from getsockname().
+ */
 void veer_listen_print(const struct veer_listen *listen, bool is_dns, char out[VEER_LISTEN_TEXT_SIZE]);
 /* A Unix socket or a loopback address: not reachable from other hosts. */
 bool veer_listen_is_local(const struct veer_listen *listen);

@@ -20,10 +20,11 @@ struct block {
 };
 
 struct arena {
-	struct block *blocks;    /* newest first; the last one is the one that a reset keeps */
+	struct block *blocks;    /* newest first; a reset keeps the last one */
 	size_t limit_bytes;      /* of used_bytes */
 	size_t used_bytes;       /* taken from the system */
-	size_t next_block_bytes; /* wished size of the next block: doubles, so that many small pieces cost few blocks */
+	size_t next_block_bytes; /* preferred size of the next block; it doubles, so that many small pieces need few
+				  * blocks */
 };
 
 struct arena *arena_new(size_t limit_bytes)
@@ -56,7 +57,7 @@ void arena_free(struct arena **arena)
 	*arena = NULL;
 }
 
-/* A block with room for `need` bytes of content, as large as wished where the limit allows. */
+/* Add a block with room for `need` bytes of content, of the preferred size where the limit allows. */
 static struct block *block_add(struct arena *arena, size_t need)
 {
 	if (arena->used_bytes >= arena->limit_bytes)
@@ -82,7 +83,7 @@ static struct block *block_add(struct arena *arena, size_t need)
 	return block;
 }
 
-/* Raw space. Sizes are rounded up so that the next piece is aligned too; zero bytes still get an address. */
+/* Take raw space. Sizes are rounded up so that the next piece is aligned too; zero bytes still get an address. */
 static void *take(struct arena *arena, size_t size)
 {
 	const size_t align = alignof(max_align_t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory with one lifetime: allocate piece by piece, release as one.
+ * Memory with one lifetime: allocated piece by piece, released all at once.
  *
  * Threads: one arena belongs to one thread at a time. A closed arena may be read by all.
  */
@@ -17,7 +17,9 @@ struct arena *arena_new(size_t limit_bytes);
 /* Release the arena and everything in it; sets the caller's pointer to NULL. `*arena` may be NULL. */
 void arena_free(struct arena **arena);
 
-/* `size` zeroed bytes, aligned for any type, living as long as the arena; NULL beyond the limit or memory. */
+/*
+ * `size` zeroed bytes, aligned for any type, living as long as the arena; NULL beyond the limit or when memory is out.
+ */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((warn_unused_result));
 
 /* `count` zeroed elements of `size` bytes; NULL also when the product overflows. */
@@ -32,7 +34,7 @@ char *arena_strdup(struct arena *arena, const char *text) __attribute__((warn_un
 /* printf into the arena; NULL when it does not fit. */
 char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((warn_unused_result, format(printf, 2, 3)));
 
-/* Forget everything but keep the first block, for per-request scratch. Pointers into the arena die. */
+/* Forget everything but keep the first block, for per-request scratch. Pointers into the arena become invalid. */
 void arena_reset(struct arena *arena);
 
 #endif

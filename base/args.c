@@ -11,7 +11,7 @@
 #define COMMAND_WORDS_MAX 3
 #define HELP_COLUMN 30
 
-/* One string that args_set() keeps. */
+/* A copy of a string that args_set() was given. */
 struct args_copy {
 	struct args_copy *next;
 	char text[];
@@ -96,7 +96,7 @@ static enum veer_err set_enum(const struct args_option *option, const char *text
 	return VEER_EINVAL;
 }
 
-/* Set from text that lives as long as `args`. */
+/* Set an option from text that lives as long as `args`. */
 static enum veer_err set_borrowed(const struct args_option *option, const char *text, struct veer_diag *diag)
 {
 	switch (option->kind) {
@@ -159,7 +159,10 @@ static enum veer_err unknown_option(const struct args_spec *spec, const char *na
 	return veer_fail(diag, VEER_EINVAL, "unknown option --%.80s (see --help)", name);
 }
 
-/* The option, after its name was found: `value` is what stood behind '=', or NULL. Moves `*at` over a value taken. */
+/*
+ * Process an option whose name was found. `value` is the text after '=', or NULL. If the next argument is its value,
+ * `*at` moves past it.
+ */
 static enum veer_err take_option(struct args *args, const struct args_option *option, const char *value, int argc,
 				 char *const argv[], int *at, struct veer_diag *diag)
 {
@@ -183,7 +186,7 @@ static enum veer_err take_option(struct args *args, const struct args_option *op
 	return VEER_OK;
 }
 
-/* One argument that starts with "--" and is longer. */
+/* Parse one argument that starts with "--" and is longer than that. */
 static enum veer_err parse_option(struct args *args, int argc, char *const argv[], int *at, struct veer_diag *diag)
 {
 	char name[64];

@@ -12,7 +12,7 @@
  * Options are long only: `--name VALUE`, `--name=VALUE`, flags `--name`. `--` ends the options. `--help` and
  * `--version` are always there. All errors are one line in the diag; callers print it and exit 2.
  *
- * Threads: at start-up, one thread.
+ * Threads: one thread, at start-up.
  */
 #ifndef VEER_BASE_ARGS_H
 #define VEER_BASE_ARGS_H
@@ -42,7 +42,10 @@ struct args_list {
 	size_t size; /* allocated */
 };
 
-/* One option. A target that the command line does not mention keeps its value, so defaults are set before. */
+/*
+ * One option. A target that the command line does not mention keeps its value, so the caller stores defaults there
+ * first.
+ */
 struct args_option {
 	const char *name; /* without the dashes: "log-level" */
 	enum args_kind kind;
@@ -50,11 +53,12 @@ struct args_option {
 	const char *value;        /* what --help calls the value: "FILE"; unused for flags */
 	const char *help;         /* one line */
 	int64_t min;              /* ARGS_INT */
-	int64_t max;              /* ARGS_INT; ARGS_LIST: so many values at most (0: ARGS_LIST_MAX) */
+	int64_t max;              /* ARGS_INT; ARGS_LIST: the most values it may have (0: ARGS_LIST_MAX) */
 	const char *const *names; /* ARGS_ENUM; ended by NULL */
 	bool required;            /* ARGS_STRING and ARGS_LIST: args_check_required() complains when it was not given */
 	bool cli_only;            /* not allowed in a configuration file */
-	bool is_file; /* ARGS_STRING and ARGS_LIST: names a file ("…=FILE": behind the =) that a reload reads */
+	bool is_file; /* ARGS_STRING and ARGS_LIST: the value is a file ("…=FILE": the part after =) that a reload
+		       * reads again */
 };
 
 /* A table of options that grows. Zero its count first. */
@@ -63,10 +67,10 @@ struct args_table {
 	size_t count;
 };
 
-/* Append rows. More than ARGS_OPTIONS_MAX together are a bug. */
+/* Append rows. A total above ARGS_OPTIONS_MAX is a bug. */
 void args_table_add(struct args_table *table, const struct args_option *options, size_t count);
 
-/* What a program, or one command of it, takes. Borrowed while struct args lives. */
+/* The options and arguments of a program or of one of its commands. Borrowed while struct args lives. */
 struct args_spec {
 	const char *usage;   /* "veer-dnsd [options]", "veer zone import [options] FILE" */
 	const char *summary; /* one or more lines below the usage */
@@ -93,22 +97,22 @@ struct args {
  */
 VEER_MUST_CHECK enum veer_err args_parse(struct args *args, const struct args_spec *spec, int argc, char *const argv[],
 					 int first, struct veer_diag *diag);
-/* Free copies and lists: strings in targets are gone. Fine after an error of args_parse(). */
+/* Free copies and lists; strings in targets become invalid. May be called after an error of args_parse(). */
 void args_deinit(struct args *args);
 
-/* Refuse when a required option was neither on the command line nor in the configuration file. Errors: VEER_EINVAL. */
+/* Fail when a required option was neither on the command line nor in the configuration file. Errors: VEER_EINVAL. */
 VEER_MUST_CHECK enum veer_err args_check_required(const struct args *args, struct veer_diag *diag);
 
-/* The option called `name` (dashes), or NULL. */
+/* The option called `name` (with '-' between words), or NULL. */
 const struct args_option *args_find(const struct args_spec *spec, const char *name);
 
 /*
- * Set an option from text that will not live: it is copied. A list grows by one, the others are replaced. The diag
- * says what is wrong with the value, without naming the option ("must be from 1 to 64").
+ * Set an option from text that need not outlive the call, because it is copied. A list grows by one value; any other
+ * option is replaced. The diag says what is wrong with the value, without naming the option ("must be from 1 to 64").
  */
 VEER_MUST_CHECK enum veer_err args_set(struct args *args, const struct args_option *option, const char *text,
 				       struct veer_diag *diag);
-/* Mark it as given, so that args_check_required() is content. */
+/* Mark the option as given, so that args_check_required() accepts it. */
 void args_mark_given(struct args *args, const struct args_option *option);
 
 /* The help text, ending in a newline. */

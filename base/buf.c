@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What `data` points at while nothing is allocated; never written through. */
+/* What `data` points to while nothing is allocated; nothing is ever written there. */
 static char *empty_text(void)
 {
 	static const char empty[1] = "";
@@ -33,7 +33,7 @@ void buf_reset(struct buf *buf)
 		buf->data[0] = '\0';
 }
 
-/* Make room for `more` bytes and the NUL; false (and failed) when that cannot be. */
+/* Make room for `more` bytes and the NUL. If that is impossible, set `failed` and return false. */
 static bool reserve(struct buf *buf, size_t more)
 {
 	if (buf->failed || more > buf->limit_bytes - buf->len || more > SIZE_MAX / 4) {

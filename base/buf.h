@@ -12,13 +12,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* In the caller's memory, between buf_init() and buf_deinit(). */
+/* A buffer in the caller's memory, valid between buf_init() and buf_deinit(). */
 struct buf {
 	char *data;  /* the content; "" when empty, never NULL. Owned by the buffer: the next append may move it */
 	size_t len;  /* bytes of content */
-	size_t size; /* bytes allocated, 0 when nothing was yet */
+	size_t size; /* bytes allocated; 0 before the first append */
 	size_t limit_bytes; /* `len` never exceeds it */
-	bool failed;        /* an append did not fit or memory was out: the content is whole, but not complete */
+	bool failed;        /* an append did not fit or memory was out: every append that is in the content is whole,
+			     * but later ones are missing */
 };
 
 /* An empty buffer that will hold at most `limit_bytes`. Allocates nothing. */
@@ -28,16 +29,16 @@ void buf_deinit(struct buf *buf);
 /* Forget the content and the error, but keep the memory. */
 void buf_reset(struct buf *buf);
 
-/* Append all of it or, when it does not fit, nothing. `data` may be NULL when `len` is 0. */
+/* Append `len` bytes or, when they do not fit, nothing. `data` may be NULL when `len` is 0. */
 void buf_append(struct buf *buf, const void *data, size_t len);
-/* The same with a text, without its NUL, and with one byte. */
+/* Append a text without its NUL (buf_puts) or one byte (buf_putc). */
 void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);
-/* The same with what printf(3) would write. */
+/* Append what printf(3) would write. */
 void buf_printf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
-/* Remove the first `len` (at most buf->len) bytes: for streams that are eaten line by line. */
+/* Remove the first `len` (at most buf->len) bytes: for streams that are read line by line. */
 void buf_consume(struct buf *buf, size_t len);
 
 /*

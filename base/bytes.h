@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bounded reading and writing of bytes with a sticky error: read or write as if nothing could fail, then
- * look at `failed` once. A failed reader yields zeros and does not move; a failed writer writes nothing more.
+ * Bounded reading and writing of bytes with a sticky error: read or write as if nothing could fail, then look at
+ * `failed` once. A failed reader yields zeros and does not move; a failed writer writes nothing more.
  * All multi-byte numbers are in network order (big endian) unless the name ends in `_le`.
  *
- * All inline: the packet path reads and writes by these. Threads: a reader or writer belongs to one thread. Nothing
- * here allocates.
+ * All functions are inline, because the packet path uses them. Threads: a reader or writer belongs to one thread.
+ * Nothing here allocates.
  */
 #ifndef VEER_BASE_BYTES_H
 #define VEER_BASE_BYTES_H
@@ -28,7 +28,7 @@ struct byte_writer {
 	uint8_t *base;
 	uint8_t *pos;
 	uint8_t *end;
-	bool failed; /* something did not fit: the content up to `pos` is whole, but not complete */
+	bool failed; /* something did not fit: what was written before `pos` is intact, but the rest is missing */
 };
 
 /* Read `len` bytes at `data`, which stay borrowed. */
@@ -36,7 +36,7 @@ static inline void byte_reader_init(struct byte_reader *r, const void *data, siz
 {
 	r->base = (const uint8_t *)data;
 	r->pos = r->base;
-	/* NULL + 0 is fine for a caller with nothing to read, but not as pointer arithmetic */
+	/* a caller with nothing to read may pass NULL, but NULL + 0 is undefined as pointer arithmetic */
 	r->end = len > 0 ? r->base + len : r->base;
 	r->failed = false;
 }
@@ -60,7 +60,7 @@ static inline const uint8_t *byte_read_span(struct byte_reader *r, size_t len)
 	return at;
 }
 
-/* The next `len` bytes, at most 8, as one number; 0 after a failure, as with all that follow. */
+/* The next `len` bytes, at most 8, as one number. After a failure this function and all readers below return 0. */
 static inline uint64_t byte_read_number(struct byte_reader *r, size_t len)
 {
 	uint64_t value = 0;
@@ -117,7 +117,10 @@ static inline size_t byte_writer_left(const struct byte_writer *w)
 	return (size_t)(w->end - w->pos);
 }
 
-/* `len` bytes, or none of them; nothing after a failure, as with all that follow. */
+/*
+ * Write `len` bytes, or none of them if they do not fit. After a failure this function and all writers below write
+ * nothing.
+ */
 static inline void byte_write_span(struct byte_writer *w, const void *data, size_t len)
 {
 	if (w->failed || len > byte_writer_left(w)) {
@@ -130,7 +133,7 @@ static inline void byte_write_span(struct byte_writer *w, const void *data, size
 	}
 }
 
-/* The lowest `len` bytes, at most 8, of a number. */
+/* Write the lowest `len` bytes, at most 8, of a number. */
 static inline void byte_write_number(struct byte_writer *w, uint64_t value, size_t len)
 {
 	if (w->failed || len > byte_writer_left(w)) {

@@ -72,20 +72,20 @@ void veer_rfc3339(int64_t wall_ns, char *out)
 {
 	int64_t seconds = wall_ns / NS_PER_S;
 	int64_t ns = wall_ns % NS_PER_S;
-	if (ns < 0) { /* before 1970: C rounds towards zero, calendars do not */
+	if (ns < 0) { /* before 1970: C rounds towards zero, but a calendar needs rounding down */
 		ns += NS_PER_S;
 		seconds--;
 	}
 	time_t t = (time_t)seconds;
 	struct tm tm = {0};
-	/* int64 nanoseconds end in 2262, so that the year always has four digits and gmtime_r cannot fail. */
+	/* int64 nanoseconds end in 2262, so the year always has four digits and gmtime_r cannot fail. */
 	(void)gmtime_r(&t, &tm);
 	(void)snprintf(out, VEER_RFC3339_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (tm.tm_year + 1900) % 10000,
 		       (tm.tm_mon + 1) % 100, tm.tm_mday % 100, tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100,
 		       (int)(ns / NS_PER_MS) % 1000);
 }
 
-/* `count` digits at `*text`, which then stands behind them; -1 when there are others. */
+/* Read `count` digits at `*text` and move it past them; -1 when there is another character among them. */
 static int digits(const char **text, int count)
 {
 	int value = 0;
@@ -97,7 +97,7 @@ static int digits(const char **text, int count)
 	return value;
 }
 
-/* The same, followed by the character `after` (either case; 0: anything). */
+/* The same for digits followed by the character `after` (either case; 0: any character). */
 static int digits_then(const char **text, int count, char after)
 {
 	int value = digits(text, count);
@@ -109,7 +109,7 @@ static int digits_then(const char **text, int count, char after)
 	return value;
 }
 
-/* Nanoseconds of an optional fraction; -1 for a dot without digits. */
+/* The nanoseconds of an optional fraction; -1 for a dot without digits. */
 static int64_t fraction_ns(const char **text)
 {
 	int64_t ns = 0, unit = NS_PER_S / 10;
@@ -121,7 +121,7 @@ static int64_t fraction_ns(const char **text)
 	return *text > first ? ns : -1;
 }
 
-/* Seconds east of UTC of "Z" or "+HH:MM", which must end the text. */
+/* Read "Z" or "+HH:MM", which must end the text, as seconds east of UTC. */
 static bool offset_s(const char *text, int64_t *offset)
 {
 	*offset = 0;
@@ -163,8 +163,7 @@ bool veer_rfc3339_parse(const char *text, int64_t *wall_ns)
 	static const char after[] = "--T::";
 	int64_t offset = 0;
 	for (int i = 0; i < 6; i++) {
-		fields[i] =
-			digits_then(&text, i == 0 ? 4 : 2, after[i]); /* the last is followed by the NUL: anything */
+		fields[i] = digits_then(&text, i == 0 ? 4 : 2, after[i]); /* anything may follow the last field */
 		if (fields[i] < 0)
 			return false;
 	}

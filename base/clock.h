@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Time behind one seam, so that tests pass it in. The monotonic clock orders and times everything; the
- * wall clock is for display and for what is defined by it (certificates, expiry dates).
+ * Time behind one interface, so that tests can pass in a clock of their own. The monotonic clock orders and times
+ * everything; the wall clock is for display and for what is defined in calendar time (certificates, expiry dates).
  */
 #ifndef VEER_BASE_CLOCK_H
 #define VEER_BASE_CLOCK_H
@@ -14,21 +14,24 @@
 
 /* Where time comes from. All functions must be callable from any thread. Borrowed by its users. */
 struct veer_clock {
-	int64_t (*monotonic_ns)(void *ctx);                      /* never goes back; its zero means nothing */
+	int64_t (*monotonic_ns)(void *ctx);                      /* never goes back; its zero point is arbitrary */
 	int64_t (*wall_ns)(void *ctx);                           /* nanoseconds since 1970-01-01 UTC; may jump */
-	void (*boot_id)(void *ctx, char out[VEER_BOOT_ID_SIZE]); /* "": not known; NULL: never known */
+	void (*boot_id)(void *ctx, char out[VEER_BOOT_ID_SIZE]); /* writes "" when it is not known; NULL: it is never
+								  * known */
 	void *ctx;
 };
 
 /* The system's CLOCK_MONOTONIC and CLOCK_REALTIME, and the kernel's boot id. Static storage. */
 const struct veer_clock *veer_clock_system(void);
 
-/* What the clock says; milliseconds are cut, not rounded. */
+/* The clock's present time; milliseconds are rounded down. */
 int64_t veer_clock_monotonic_ns(const struct veer_clock *clock);
 int64_t veer_clock_monotonic_ms(const struct veer_clock *clock);
 int64_t veer_clock_wall_ns(const struct veer_clock *clock);
-/* Two processes that are told the same one may compare their monotonic times. "" when it is not known. The
- * system's reads a file each time: who asks often keeps it. */
+/*
+ * The id of the present boot. Two processes that get the same id may compare their monotonic times. "" when it is not
+ * known. The system clock reads a file each time, so a caller that needs the id often should keep it.
+ */
 void veer_clock_boot_id(const struct veer_clock *clock, char out[VEER_BOOT_ID_SIZE]);
 
 #define VEER_RFC3339_SIZE 32
@@ -36,8 +39,9 @@ void veer_clock_boot_id(const struct veer_clock *clock, char out[VEER_BOOT_ID_SI
 void veer_rfc3339(int64_t wall_ns, char *out);
 
 /*
- * The inverse, for what people write: any fraction (beyond nanoseconds it is cut) and any offset, years 1970 to 2199.
- * False, and `*wall_ns` untouched, for what is not such a time, leap seconds included (RFC 3339 5.6, 5.7).
+ * The inverse, for times that people write: any fraction (digits beyond nanoseconds are ignored) and any offset, years
+ * 1970 to 2199. For anything else, leap seconds included, it returns false and leaves `*wall_ns` untouched (RFC 3339
+ * 5.6, 5.7).
  */
 bool veer_rfc3339_parse(const char *text, int64_t *wall_ns);
 

@@ -13,7 +13,7 @@
 
 #define NODES_MAX 100000
 #define KEY_MAX_BYTES 128
-/* Nodes are small; text takes its own bytes at most twice (as it stands, and with escapes expanded). */
+/* Nodes are small; text takes at most twice its own size (as it stands, and with escapes expanded). */
 #define ARENA_LIMIT_BYTES ((size_t)32 << 20)
 
 /* The state of one parse. */
@@ -61,7 +61,7 @@ static enum veer_err next_event(struct parse *p, yaml_event_t *event)
 		return VEER_OK;
 	if (p->yaml.error == YAML_MEMORY_ERROR)
 		return fail_memory(p->diag);
-	/* The reader knows no mark; what it stumbled over comes after all that was scanned. */
+	/* The YAML reader gives no mark for its errors. The faulty bytes come after everything that was scanned. */
 	const yaml_mark_t *mark = p->yaml.error == YAML_READER_ERROR ? &p->yaml.mark : &p->yaml.problem_mark;
 	const char *problem = p->yaml.problem != NULL ? p->yaml.problem : "malformed";
 	if (p->yaml.context != NULL)
@@ -138,7 +138,7 @@ static enum veer_err parse_scalar(struct parse *p, const yaml_event_t *event, st
 	return take_text(p, event, &node->text);
 }
 
-/* Elements until the end of the sequence. */
+/* Parse elements until the end of the sequence. */
 static enum veer_err parse_items(struct parse *p, struct config_node *list, unsigned depth)
 {
 	for (;;) {
@@ -200,7 +200,7 @@ static int compare_keys(const void *a, const void *b)
 	return order != 0 ? order : (x->key_line > y->key_line) - (x->key_line < y->key_line);
 }
 
-/* By sorting, so that many keys cost little. */
+/* The keys are sorted, so that a mapping with many keys is checked quickly. */
 static enum veer_err check_duplicates(struct parse *p, const struct config_node *map)
 {
 	enum veer_err err = VEER_OK;
@@ -222,7 +222,7 @@ static enum veer_err check_duplicates(struct parse *p, const struct config_node 
 	return err;
 }
 
-/* Pairs until the end of the mapping. */
+/* Parse pairs until the end of the mapping. */
 static enum veer_err parse_pairs(struct parse *p, struct config_node *map, unsigned depth)
 {
 	for (;;) {
@@ -261,7 +261,7 @@ static enum veer_err parse_collection(struct parse *p, const yaml_event_t *event
 	return is_map ? parse_pairs(p, node, depth) : parse_items(p, node, depth);
 }
 
-/* Any value, of which `event` is the first event; the caller deletes the event. Recursion is bounded by the depth. */
+/* Parse any value, whose first event is `event`; the caller deletes the event. Recursion is bounded by the depth. */
 static enum veer_err parse_value(struct parse *p, yaml_event_t *event, unsigned depth, struct config_node **out)
 {
 	if (event->type == YAML_SCALAR_EVENT)
@@ -272,7 +272,7 @@ static enum veer_err parse_value(struct parse *p, yaml_event_t *event, unsigned 
 			      "aliases (*name) are not supported");
 }
 
-/* Take an event and say which it was; its content is dropped. */
+/* Take an event and return its type; its content is dropped. */
 static enum veer_err skip_event(struct parse *p, yaml_event_type_t *type, unsigned *line)
 {
 	yaml_event_t event;
@@ -295,7 +295,7 @@ static enum veer_err parse_root(struct parse *p, struct config_node **out)
 			  event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE && event.data.scalar.tag == NULL &&
 			  event.data.scalar.anchor == NULL;
 	if (is_nothing)
-		*out = node_new(p, CONFIG_NODE_MAP, 1, &err); /* "---" and nothing else */
+		*out = node_new(p, CONFIG_NODE_MAP, 1, &err); /* the document is "---" and nothing else */
 	else
 		err = parse_value(p, &event, 0, out);
 	yaml_event_delete(&event);
@@ -400,7 +400,7 @@ static const struct config_node *child_at(const struct config_node *node, const 
 	return child;
 }
 
-/* The next token of a pointer, unescaped; what is too long is cut, and then names nothing. */
+/* The next token of a pointer, unescaped. A token that is too long is cut and then matches no key. */
 static const char *next_token(const char *pointer, char *out, size_t size)
 {
 	size_t len = 0;

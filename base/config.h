@@ -32,13 +32,13 @@ struct config;
  */
 VEER_MUST_CHECK enum veer_err config_parse(const char *name, const char *text, size_t len, struct config **out,
 					   struct veer_diag *diag);
-/* The same for a file's content; also the errors of file_read(). */
+/* The same for a file's content. Errors: also those of file_read(). */
 VEER_MUST_CHECK enum veer_err config_load(const char *path, struct config **out, struct veer_diag *diag);
 void config_free(struct config **config);
 
 /*
- * The line (from 1) of the value at a JSON pointer (RFC 6901), for errors that are found later; the nearest parent's
- * when there is no such value.
+ * The line (from 1) of the value at a JSON pointer (RFC 6901), for errors that are found later. If there is no such
+ * value, it is the line of its nearest parent.
  */
 unsigned config_line(const struct config *config, const char *pointer);
 /* veer_fail() with `FILE:LINE: ` of the value at `pointer` before the message. */
@@ -53,8 +53,8 @@ enum config_type {
 	CONFIG_ENUM,     /* one of `names` */
 	CONFIG_STRINGS,  /* a list of strings (or one string: a list of one), `min` to `max` (0: 1,000) of them */
 	CONFIG_MAPPING,  /* a mapping described by `schema` */
-	CONFIG_MAPPINGS, /* a list of those, `min` to `max` (0: 1,000) of them */
-	CONFIG_NAMED,    /* a mapping from free names to those, `min` to `max` (0: 1,000) of them */
+	CONFIG_MAPPINGS, /* a list of such mappings, `min` to `max` (0: 1,000) of them */
+	CONFIG_NAMED,    /* a mapping from arbitrary names to such mappings, `min` to `max` (0: 1,000) of them */
 };
 
 struct config_schema;
@@ -71,11 +71,11 @@ struct config_field {
 };
 
 /*
- * What a mapping may hold; keys that are not here are refused, with a suggestion.
+ * The keys that a mapping may have; other keys are refused, with a suggestion.
  *
- * An open one takes them all the same, as plain data: unquoted true, false, null and decimal integers become what they
- * are in JSON (so do decimal fractions), an empty unquoted value null, everything else a string. `NO`, `0x10`, `1_000`,
- * `12:30` and dates stay strings. An integer beyond 64 bits is refused (VEER_ERANGE).
+ * An open schema accepts other keys too, as plain data: unquoted true, false, null and decimal integers become what
+ * they are in JSON (so do decimal fractions), an empty unquoted value null, everything else a string. `NO`, `0x10`,
+ * `1_000`, `12:30` and dates stay strings. An integer beyond 64 bits is refused (VEER_ERANGE).
  */
 struct config_schema {
 	const struct config_field *fields;
@@ -91,9 +91,9 @@ VEER_MUST_CHECK enum veer_err config_to_json(const struct config *config, const 
 					     json_t **out, struct veer_diag *diag);
 
 /*
- * Use the document as the options of a command line: keys are option names with '_' for '-'; a flag is true or false;
- * a repeatable option is a list or one value. What the command line set wins (its list replaces the file's). Copies
- * what it needs: `config` may be freed. Errors (diag): VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
+ * Use the document as the options of a command line: keys are option names with '_' for '-'; a flag is true or false; a
+ * repeatable option is a list or one value. An option that the command line set keeps that value (its list replaces the
+ * file's). Copies what it needs: `config` may be freed. Errors (diag): VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err config_fill_options(const struct config *config, struct args *args,
 						  struct veer_diag *diag);

@@ -13,7 +13,7 @@ struct config_node {
 	enum config_kind kind;
 	bool is_plain;             /* a scalar without quotes */
 	unsigned line;             /* where the value begins, from 1 */
-	unsigned key_line;         /* where its key stands */
+	unsigned key_line;         /* the line of its key */
 	const char *key;           /* in a mapping, else NULL */
 	const char *text;          /* of a scalar: UTF-8 without NULs */
 	struct config_node *first; /* children */
@@ -36,7 +36,7 @@ VEER_MUST_CHECK enum veer_err config_fail_at(const struct config *config, unsign
 /* "a string", "a list", "a mapping": what a node is, for messages. */
 const char *config_kind_text(const struct config_node *node);
 
-/* The scalar's own text, or an error that names `what` it should be ("a string"). An empty plain scalar is an error. */
+/* The scalar's own text, or an error that says `what` was expected ("a string"). An empty plain scalar is an error. */
 VEER_MUST_CHECK enum veer_err config_scalar(const struct config *config, const struct config_node *node,
 					    const char *what, const char **out, struct veer_diag *diag);
 

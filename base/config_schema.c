@@ -33,7 +33,7 @@ const char *config_kind_text(const struct config_node *node)
 	return "something else";
 }
 
-/* How a message calls a node: its key, or "the value" in a list. */
+/* The name of a node in messages: its key, or "the value" in a list. */
 static const char *node_name(const struct config_node *node)
 {
 	return node->key != NULL ? node->key : "the value";
@@ -52,7 +52,7 @@ enum veer_err config_scalar(const struct config *config, const struct config_nod
 	return VEER_OK;
 }
 
-/* A scalar that must stand without quotes. */
+/* The text of a scalar that must be unquoted. */
 static enum veer_err plain_scalar(const struct config *config, const struct config_node *node, const char *what,
 				  const char **out, struct veer_diag *diag)
 {
@@ -72,7 +72,7 @@ static enum veer_err string_value(const struct config *config, const struct conf
 	enum veer_err err = config_scalar(config, node, "a text", &text, diag);
 	if (err != VEER_OK)
 		return err;
-	bool is_list = field->type == CONFIG_STRINGS; /* whose limits count elements */
+	bool is_list = field->type == CONFIG_STRINGS; /* then the field's limits count elements */
 	size_t max = is_list || field->max == 0 ? STRING_MAX_DEFAULT : (size_t)field->max;
 	size_t min = is_list ? 0 : (size_t)field->min;
 	size_t len = strlen(text);
@@ -419,7 +419,7 @@ static enum veer_err plain_json(const struct config *config, const struct config
 
 /* --- as options ------------------------------------------------------------------------------------------- */
 
-/* `a_b` of a file is `--a-b` of a command line. */
+/* The key `a_b` in a file is the option `--a-b` on a command line. */
 static void swap_char(const char *text, char from, char to, char *out, size_t size)
 {
 	size_t i = 0;
@@ -471,7 +471,7 @@ static enum veer_err fill_option(const struct config *config, const struct confi
 
 enum veer_err config_fill_options(const struct config *config, struct args *args, struct veer_diag *diag)
 {
-	uint64_t given = args->given; /* by the command line: what the file sets does not count */
+	uint64_t given = args->given; /* only by the command line, so that options which the file sets are not in it */
 	for (const struct config_node *node = config->root->first; node != NULL; node = node->next) {
 		char name[64];
 		swap_char(node->key, '_', '-', name, sizeof name);

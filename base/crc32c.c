@@ -7,7 +7,7 @@ enum { POLYNOMIAL_REFLECTED = (int)0x82F63B78 };
 
 #ifdef __x86_64__
 #define HAS_INSTRUCTION (__builtin_cpu_supports("sse4.2") != 0)
-/* Eight bytes an instruction; how many bytes were taken is returned. */
+/* Process eight bytes per instruction and return how many bytes were processed. */
 __attribute__((target("sse4.2"))) static size_t update_by_instruction(uint32_t *crc, const uint8_t *p, size_t len)
 {
 	uint64_t value = *crc;

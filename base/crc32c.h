@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected; RFC 3720 appendix B.4 has test values): for files, against
- * accidents, not against attackers.
+ * CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected; RFC 3720 appendix B.4 has test values): it protects files
+ * against accidental damage, not against attackers.
  *
  * Threads: an initialised table may be read by all.
  */

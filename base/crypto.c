@@ -54,7 +54,7 @@ void crypto_base62(const uint8_t data[CRYPTO_SHA256_BYTES], char out[CRYPTO_TOKE
 	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 	uint8_t number[CRYPTO_SHA256_BYTES];
 	memcpy(number, data, sizeof number);
-	/* 62^43 > 2^256: the whole number fits, by long division, last digit first. */
+	/* 62^43 > 2^256, so the whole number fits. The digits come from long division, the last digit first. */
 	for (size_t i = CRYPTO_TOKEN_SIZE - 1; i-- > 0;) {
 		unsigned rest = 0;
 		for (size_t j = 0; j < sizeof number; j++) {
@@ -117,7 +117,7 @@ static int base64_value(char c)
 	return c == '/' ? 63 : -1;
 }
 
-/* One group of four digits, of which the last `padding` are '='; its bytes or a negative number. */
+/* Decode one group of four digits, of which the last `padding` are '='. Returns its bytes, or a negative number. */
 static int32_t base64_group(const char *text, size_t padding)
 {
 	int32_t bits = 0;
@@ -127,7 +127,7 @@ static int32_t base64_group(const char *text, size_t padding)
 			return -1;
 		bits = bits << 6 | value;
 	}
-	/* Bits after the last byte must be zero, so that one content has one text only. */
+	/* Bits after the last byte must be zero, so that each content has only one valid text. */
 	if ((padding == 1 && (bits & 0xff) != 0) || (padding == 2 && (bits & 0xffff) != 0))
 		return -1;
 	return bits;
@@ -210,7 +210,7 @@ static inline uint64_t load_le(const uint8_t *in, size_t len)
 	return le64toh(value);
 }
 
-/* Inline, so that the numbers of rounds are constants: the packet path hashes. */
+/* Inline, so that the numbers of rounds are compile-time constants: the packet path uses these hashes. */
 static inline __attribute__((always_inline)) void sip_rounds(struct sip_state *s, unsigned count)
 {
 	while (count-- > 0) {

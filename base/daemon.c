@@ -151,7 +151,7 @@ static void print_help(const struct args_spec *spec)
 
 int daemon_fail(const struct daemon *d, const struct veer_diag *diag)
 {
-	/* One line, whatever a file name or a value brought along. */
+	/* The message must be one line, even if a file name or a value contains line breaks. */
 	char line[VEER_DIAG_SIZE];
 	size_t len = 0;
 	for (; diag->text[len] != '\0' && len + 1 < sizeof line; len++) {
@@ -167,7 +167,10 @@ static void check_file(const struct daemon *d, const char *option, const char *v
 {
 	const char *equals = strchr(value, '='); /* "ORIGIN=FILE" */
 	const char *path = equals != NULL && value[0] != '/' ? equals + 1 : value;
-	/* with the rights that we have now, not those that we came with; one that is missing is another's to say */
+	/*
+	 * AT_EACCESS: with the rights that we have now, not those that we were started with. A missing file is reported
+	 * by the code that reads it.
+	 */
 	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 && (errno == EACCES || errno == EPERM))
 		log_warn(d->log,
 			 "the user cannot read a file of the options: the next reload, or start as this user, will "
@@ -213,7 +216,7 @@ static void on_hup(void *ctx)
 		(void)notify_ready();
 }
 
-/* SIGPIPE ignored: a reader that went away is an error of write(), not a reason to die. */
+/* SIGPIPE is ignored, so that a reader that has gone away is an error of write() and does not end the process. */
 static enum veer_err start(struct daemon *d, struct veer_diag *diag)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -227,9 +230,9 @@ static enum veer_err start(struct daemon *d, struct veer_diag *diag)
 }
 
 /*
- * glibc gives the top of the heap back to the kernel as soon as 128 KiB there are free, and ldns frees more than that
- * after each record: a zone file of a million records made as many system calls, and took eight times as long. Some
- * freed memory is kept instead.
+ * glibc gives the top of the heap back to the kernel as soon as 128 KiB of it are free, and ldns frees more than that
+ * after each record. Loading a zone file of a million records therefore made a million such system calls and took eight
+ * times as long. So some freed memory is kept instead.
  */
 static void keep_freed_memory(void)
 {
@@ -272,7 +275,7 @@ void daemon_watch(struct daemon *d, bool (*is_alive)(void *ctx), void *ctx)
 	d->alive_ctx = ctx;
 }
 
-/* Three times in the time that the manager gives: one message may be late. */
+/* Send three times within the period that the manager allows, so that one message may be late. */
 static void feed_watchdog(void *ctx)
 {
 	struct daemon *d = ctx;
@@ -290,7 +293,7 @@ void daemon_ready(struct daemon *d, const struct log_field *fields)
 	if (d->is_ready)
 		return;
 	d->is_ready = true;
-	/* Somebody waits for this line: it is written at any level. */
+	/* Scripts and service managers wait for this line, so it is written at any log level. */
 	struct logger *log =
 		logger_new(d->program, STDERR_FILENO, LOG_LEVEL_DEBUG, (enum log_format)d->options.log_format);
 	log_write(log != NULL ? log : d->log, LOG_LEVEL_NOTICE, "ready", fields);

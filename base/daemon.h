@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the main() of every daemon shares: options with --config, logging, the loop with its signals, saying that it is
- * ready, and exit codes.
+ * What the main() of every daemon shares: options with --config, logging, the loop with its signals, the readiness
+ * message, and exit codes.
  *
  *   int main(int argc, char *argv[])
  *   {
@@ -43,11 +43,11 @@ struct daemon_options {
 };
 
 /*
- * Parse a command line and the configuration file that it names into the targets of `spec`; checks what is required.
- * To reload, call it again with a spec that points into a fresh struct. Release with daemon_options_deinit() (also
- * after an error). After --help, --version or --describe-options `o->args.wants_help`, `.wants_version` or
- * `o->wants_table` is set and nothing else is checked. Errors (diag): VEER_EINVAL and the rest of args_parse(),
- * config_load(), config_fill_options().
+ * Parse a command line and the configuration file that it names into the targets of `spec`, and check that required
+ * options are there. To reload, call it again with a spec that points into a fresh struct. Release with
+ * daemon_options_deinit() (also after an error). After --help, --version or --describe-options `o->args.wants_help`,
+ * `.wants_version` or `o->wants_table` is set and nothing else is checked. Errors (diag): VEER_EINVAL and the rest of
+ * args_parse(), config_load(), config_fill_options().
  */
 VEER_MUST_CHECK enum veer_err daemon_options_parse(struct daemon_options *o, const struct args_spec *spec, int argc,
 						   char *const argv[], struct veer_diag *diag);
@@ -61,7 +61,7 @@ struct daemon {
 	struct loop *loop;  /* the main thread's, with signals attached */
 	void (*on_reload)(void *ctx);
 	void *reload_ctx;
-	bool (*is_alive)(void *ctx); /* NULL: a loop that runs is enough */
+	bool (*is_alive)(void *ctx); /* NULL: a loop that runs is sign of life enough */
 	void *alive_ctx;
 	struct loop_timer watchdog;
 	bool is_ready;
@@ -69,15 +69,16 @@ struct daemon {
 
 /*
  * Parse options, ignore SIGPIPE, block the signals that the loop handles (so call it before any thread is started),
- * make the logger and the loop. Returns -1 to go on; otherwise the exit code to end with, after printing the help, the
- * version or `PROGRAM: reason`, and nothing has to be released.
+ * make the logger and the loop. Returns -1 if the program is to go on. Otherwise it has printed the help, the version
+ * or `PROGRAM: reason`, nothing has to be released, and the result is the exit code.
  */
 int daemon_init(struct daemon *d, const char *program, const struct args_spec *spec, int argc, char *const argv[]);
 
 /*
- * The table of options as JSON, for `veer run`, which takes what the programs take: [{"name": "workers", "kind": "int",
- * "min": 1, "max": 256, "required": false}, …]; kinds are flag, string, int, enum (with "names") and list ("max": so
- * many values). Options of the command line alone are left out. NULL when memory is out. The caller's (json_decref).
+ * The table of options as JSON, for `veer run`, which accepts the options of all programs: [{"name": "workers", "kind":
+ * "int", "min": 1, "max": 256, "required": false}, …]; kinds are flag, string, int, enum (with "names") and list
+ * ("max": the most values). Options that only a command line may have are left out. NULL when memory is out. Ownership:
+ * the result is the caller's (json_decref).
  */
 json_t *daemon_describe(const struct args_spec *spec);
 
@@ -85,9 +86,9 @@ json_t *daemon_describe(const struct args_spec *spec);
 int daemon_fail(const struct daemon *d, const struct veer_diag *diag);
 
 /*
- * Privileges were given up: warn of each file that is read again at a reload (args_option.is_file), and that we cannot
- * read as the user that we are now; `user` names it (NULL: we are who we were, and nothing is looked at). Blocks on the
- * disk.
+ * Call after privileges were given up: warn of each file that a reload reads again (args_option.is_file) but that the
+ * process's present user cannot read. `user` is that user's name (NULL: the user has not changed, and nothing is
+ * checked). Blocks on the disk.
  */
 void daemon_check_files(const struct daemon *d, const char *user);
 
@@ -98,8 +99,9 @@ void daemon_check_files(const struct daemon *d, const char *user);
 void daemon_ready(struct daemon *d, const struct log_field *fields);
 
 /*
- * Once ready, tell the service manager that the program works, in the rhythm that it wants (WATCHDOG_USEC), as long as
- * the loop runs and `is_alive(ctx)`, called in the loop's thread, says so. Without a call the loop alone decides.
+ * Once ready, tell the service manager regularly (WATCHDOG_USEC) that the program works, as long as the loop runs and
+ * `is_alive(ctx)`, called in the loop's thread, returns true. Without a call of daemon_watch() it is enough that the
+ * loop runs.
  */
 void daemon_watch(struct daemon *d, bool (*is_alive)(void *ctx), void *ctx);
 
@@ -109,7 +111,7 @@ void daemon_watch(struct daemon *d, bool (*is_alive)(void *ctx), void *ctx);
  */
 int daemon_run(struct daemon *d, void (*on_reload)(void *ctx), void *ctx);
 
-/* Release everything that daemon_init() made. The strings of option targets die here. */
+/* Release everything that daemon_init() made. The strings of option targets become invalid. */
 void daemon_deinit(struct daemon *d);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one error code of the whole program, and the text that goes with a failure.
+ * The error codes of all programs, and the text that goes with a failure.
  *
  * A function that can fail returns `enum veer_err`: 0 is success, negatives are failures; results
  * travel through out-parameters, which are untouched on failure. Where a person has to act on the
- * failure, the function also takes a `struct veer_diag *` (may be NULL) and writes one line into it that
- * names the place (file:line, JSON pointer, argument).
+ * failure, the function also takes a `struct veer_diag *` (may be NULL) and writes one line into it that names the
+ * place (file:line, JSON pointer, argument).
  */
 #ifndef VEER_BASE_ERR_H
 #define VEER_BASE_ERR_H
@@ -14,8 +14,8 @@
 #include <stddef.h>
 
 /*
- * On functions whose failure nobody may overlook: a caller that drops the result does not compile with WERROR=1. Those
- * without it have callers that may go on all the same, and say so by (void).
+ * For functions whose failure must not be overlooked: a caller that drops the result does not compile with WERROR=1.
+ * Functions without this mark have callers that may go on after a failure; such a caller casts the result to (void).
  */
 #define VEER_MUST_CHECK __attribute__((warn_unused_result))
 
@@ -25,16 +25,16 @@ enum veer_err {
 	VEER_EINVAL = -2,        /* input is malformed: text, JSON, packet, argument */
 	VEER_ERANGE = -3,        /* a number or length is outside its limits */
 	VEER_ENOTFOUND = -4,     /* no such object, file or key */
-	VEER_EEXISTS = -5,       /* it is there already */
+	VEER_EEXISTS = -5,       /* the object is there already */
 	VEER_ECONFLICT = -6,     /* a condition on a revision did not hold */
 	VEER_ELIMIT = -7,        /* a queue, table or connection limit is reached */
 	VEER_EIO = -8,           /* the system failed: disk, network, a full device */
 	VEER_ETIMEOUT = -9,      /* a deadline passed */
 	VEER_EAUTH = -10,        /* not authenticated, or not allowed */
 	VEER_ECORRUPT = -11,     /* stored data fails its checksum or its structure */
-	VEER_ECLOSED = -12,      /* the other side, or the owner, closed it */
+	VEER_ECLOSED = -12,      /* the other side, or the owner, has closed the connection or object */
 	VEER_ESTALE = -13,       /* an older revision, an earlier election, a replayed report */
-	VEER_EUNSUPPORTED = -14, /* known, but not possible here */
+	VEER_EUNSUPPORTED = -14, /* known, but not supported here */
 	VEER_EBUSY = -15,        /* try again later */
 	VEER_ESPACE = -16,       /* the disk is (nearly) full */
 	VEER_ERR_LAST = -16,

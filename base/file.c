@@ -19,7 +19,9 @@ static enum veer_err fail_errno(struct veer_diag *diag, const char *path, const 
 	return veer_fail(diag, veer_err_from_errno(saved), "%s: %s: %s", path, what, strerror(saved));
 }
 
-/* Read to the end. Not by the size that fstat says: /proc, pipes and growing files have another one. */
+/*
+ * Read to the end of the file. The size from fstat is not used, because it is wrong for /proc, pipes and growing files.
+ */
 static enum veer_err read_all(int fd, const char *path, struct buf *buf, struct veer_diag *diag)
 {
 	char chunk[16384];
@@ -42,7 +44,7 @@ static enum veer_err read_all(int fd, const char *path, struct buf *buf, struct 
 enum veer_err file_open(const char *path, int *out, struct veer_diag *diag)
 {
 	struct stat st;
-	/* without O_NONBLOCK a pipe that nobody writes to would not even let itself be opened */
+	/* without O_NONBLOCK, opening a pipe that nobody writes to would block */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return fail_errno(diag, path, "cannot open");
@@ -119,7 +121,7 @@ enum veer_err file_read_line(const char *path, char *out, size_t size, struct ve
 		memcpy(out, text + start, len);
 		out[len] = '\0';
 	}
-	/* It may be a secret. */
+	/* The content may be a secret. */
 	explicit_bzero(text, start + len);
 	free(text);
 	return err;
@@ -153,14 +155,14 @@ enum veer_err file_sync_dir_of(const char *path, struct veer_diag *diag)
 	if (fd < 0)
 		return fail_errno(diag, dir, "cannot open");
 	enum veer_err err = VEER_OK;
-	/* Some file systems cannot sync a directory and say EINVAL; they have nothing to offer instead. */
+	/* Some file systems cannot sync a directory and return EINVAL; they offer no other way. */
 	if (fsync(fd) < 0 && errno != EINVAL)
 		err = fail_errno(diag, dir, "cannot sync");
 	(void)close(fd);
 	return err;
 }
 
-/* Fill the temporary file and make sure that it is on the disk. Closes `fd`. */
+/* Write the temporary file and make sure that it is on the disk. Closes `fd`. */
 static enum veer_err fill(int fd, const char *temp, const void *data, size_t len, mode_t mode,
 			  const struct file_owner *owner, struct veer_diag *diag)
 {
@@ -213,7 +215,7 @@ static enum veer_err make_dir(const char *path, struct veer_diag *diag)
 	if (stat(path, &st) < 0)
 		return fail_errno(diag, path, "cannot make the directory");
 	if (!S_ISDIR(st.st_mode))
-		return veer_fail(diag, VEER_EEXISTS, "%s: is there, but is no directory", path);
+		return veer_fail(diag, VEER_EEXISTS, "%s: exists, but is not a directory", path);
 	return VEER_OK;
 }
 

@@ -8,12 +8,14 @@
 #include <unistd.h>
 
 enum {
-	HUGE_PAGE = 2 << 20, /* of x86-64 and of arm64 with pages of 4 KiB; elsewhere the advice covers less */
-	PIECE = 96 << 10,    /* below the allocator's threshold for mappings of their own (mallopt(3)) */
-	PIECES = 64          /* together more than a young process has free before its heap must grow */
+	HUGE_PAGE = 2 << 20, /* for x86-64, and for arm64 with pages of 4 KiB; elsewhere the advice covers less
+			      * memory */
+	PIECE = 96 << 10,    /* below M_MMAP_THRESHOLD (mallopt(3)), above which an allocation gets a mapping of its
+			      * own */
+	PIECES = 64          /* together larger than the free space in the heap of a process that has just started */
 };
 
-/* Let the heap grow by what M_TOP_PAD says: it does when a piece no longer fits. */
+/* Make the heap grow by M_TOP_PAD: it grows when a piece no longer fits. */
 static void grow(const char *end)
 {
 	void *pieces[PIECES] = {NULL};
@@ -35,7 +37,7 @@ bool heap_expect(size_t bytes)
 	uintptr_t from = ((uintptr_t)before + HUGE_PAGE - 1) & ~((uintptr_t)HUGE_PAGE - 1);
 	uintptr_t to = (uintptr_t)sbrk(0) & ~((uintptr_t)HUGE_PAGE - 1);
 	if (from < to)
-		(void)madvise((void *)from, to - from, MADV_HUGEPAGE); /* NOLINT: an address, computed */
+		(void)madvise((void *)from, to - from, MADV_HUGEPAGE); /* NOLINT: a computed address */
 	return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client and its requests' lives: curl's sockets and timers on our loop. */
+/* The client and the life cycle of its requests: curl's sockets and timers run on our event loop. */
 #include "base/http.h"
 
 #include <errno.h>
@@ -57,7 +57,7 @@ static void finish(struct http_request *request, const struct http_result *resul
 
 /* --- between curl and the loop ---------------------------------------------------------------------------- */
 
-/* Give it to curl. When curl refuses, its owner hears so. */
+/* Give the request to curl. If curl refuses it, tell the request's owner. */
 static void add_late(struct http_request *request)
 {
 	request->is_added = curl_multi_add_handle(request->client->multi, request->easy) == CURLM_OK;
@@ -77,11 +77,11 @@ static struct http_request *find_waiting(const struct http_client *client)
 	return request;
 }
 
-/* What had to wait until curl was left: handles to add, cancelled requests to free. */
+/* Do what had to wait until curl's function returned: add handles, free cancelled requests. */
 static void settle(struct http_client *client)
 {
 	client->has_waiting = false;
-	/* From the start each time: a callback in between may change the list anywhere. */
+	/* Search from the start each time, because a callback in between may change any part of the list. */
 	for (struct http_request *request = find_waiting(client); request != NULL; request = find_waiting(client)) {
 		if (request->is_cancelled)
 			request_free(request);
@@ -93,7 +93,7 @@ static void settle(struct http_client *client)
 static void finish_done(struct http_client *client)
 {
 	int left = 0;
-	/* One by one: each callback may remove others from the queue of messages. */
+	/* Take one message at a time, because each callback may remove others from the queue. */
 	for (;;) {
 		CURLMsg *message = curl_multi_info_read(client->multi, &left);
 		if (message == NULL)
@@ -203,7 +203,7 @@ static size_t write_callback(char *data, size_t size, size_t count, void *ctx)
 	if (request->is_cancelled)
 		return CURL_WRITEFUNC_ERROR;
 	if (request->idle_timeout_ms > 0)
-		/* Its place in the heap exists already, so that this cannot fail. */
+		/* The timer has a place in the heap already, so this cannot fail. */
 		(void)loop_timer_set(request->client->loop, &request->idle, request->idle_timeout_ms, on_idle, request);
 	if (request->on_data == NULL)
 		return collect_body(request, data, len);
@@ -211,7 +211,7 @@ static size_t write_callback(char *data, size_t size, size_t count, void *ctx)
 	return request->is_stopped || request->is_cancelled ? CURL_WRITEFUNC_ERROR : len;
 }
 
-/* Each line of the head, and each trailer: a server could go on for ever. */
+/* Called for each header line and each trailer. Their total is limited, because a server could send them for ever. */
 static size_t header_callback(char *data, size_t size, size_t count, void *ctx)
 {
 	struct http_request *request = ctx;
@@ -221,7 +221,10 @@ static size_t header_callback(char *data, size_t size, size_t count, void *ctx)
 	return request->is_head_too_long ? CURL_WRITEFUNC_ERROR : size * count;
 }
 
-/* curl forgets why there is no socket; to run out of descriptors is no fault of the other side. */
+/*
+ * curl does not report why there is no socket, but the errno is needed: lack of descriptors is not the other side's
+ * fault.
+ */
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct http_request *request = ctx;
@@ -304,7 +307,7 @@ enum veer_err http_request_start(struct http_client *client, const struct http_s
 	if (err == VEER_OK)
 		err = set_timers(request, spec);
 	if (err == VEER_OK && client->is_inside)
-		client->has_waiting = true; /* curl refuses to be called from its own callbacks */
+		client->has_waiting = true; /* curl cannot be called from its own callbacks */
 	else if (err == VEER_OK) {
 		request->is_added = curl_multi_add_handle(client->multi, request->easy) == CURLM_OK;
 		err = request->is_added ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "curl refuses another request");
@@ -322,7 +325,7 @@ void http_request_cancel(struct http_request *request)
 {
 	struct http_client *client = request->client;
 	if (request->is_finishing)
-		return; /* it is being told: nothing is left to cancel */
+		return; /* its owner is being told of its end: nothing is left to cancel */
 	loop_timer_cancel(client->loop, &request->deadline);
 	loop_timer_cancel(client->loop, &request->idle);
 	if (!client->is_inside) {

@@ -17,12 +17,13 @@ struct http_client {
 	struct loop *loop;
 	CURLM *multi;
 	struct loop_timer timer;       /* curl's one timer */
-	struct http_request *requests; /* all of them, newest first */
+	struct http_request *requests; /* all requests, newest first */
 	size_t request_count;
-	CURL *spare[HTTP_SPARE_MAX]; /* handles of requests that have ended: making one costs more than all else */
+	CURL *spare[HTTP_SPARE_MAX]; /* handles of ended requests, kept for reuse: making one costs more than all the
+				      * rest of a request */
 	size_t spare_count;
-	bool is_inside;   /* curl is calling us back: it must not be called */
-	bool has_waiting; /* a request waits for curl to be left */
+	bool is_inside;   /* curl is calling us back, so it must not be called now */
+	bool has_waiting; /* a request waits until curl's function has returned */
 };
 
 /* One exchange, from its start until on_done or cancel. Linked into its client. */
@@ -43,9 +44,9 @@ struct http_request {
 	int64_t timeout_ms;
 	int64_t idle_timeout_ms;
 	int64_t started_ns;
-	bool is_added;     /* curl has it */
+	bool is_added;     /* the request was given to curl */
 	bool is_finishing; /* on_done is about to be called, or running */
-	bool is_cancelled; /* while curl could not let go of it */
+	bool is_cancelled; /* cancelled while curl could not release it */
 	bool is_stopped;   /* on_data said stop */
 	bool body_cut;
 	bool is_head_too_long;
@@ -58,10 +59,10 @@ struct http_request {
 VEER_MUST_CHECK enum veer_err http_setup(struct http_request *request, const struct http_spec *spec,
 					 struct veer_diag *diag);
 
-/* What a finished transfer was; `result` borrows from the request. */
+/* Describe a finished transfer in `result`, which borrows from the request. */
 void http_collect(struct http_request *request, CURLcode code, struct http_result *result);
 
-/* The same for one that its own timer ended. */
+/* The same for a transfer that its own timer ended. */
 void http_collect_timeout(struct http_request *request, bool is_idle, struct http_result *result);
 
 #endif

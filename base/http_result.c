@@ -9,7 +9,7 @@
 
 static enum veer_err err_from_curl(CURLcode code)
 {
-	switch ((int)code) { /* as int: curl has a hundred codes, and most of them cannot come here */
+	switch ((int)code) { /* as int, because curl has a hundred codes and most of them cannot occur here */
 	case CURLE_OK:
 		return VEER_OK;
 	case CURLE_OUT_OF_MEMORY:
@@ -36,7 +36,7 @@ static enum veer_err err_from_curl(CURLcode code)
 	}
 }
 
-/* A stage's time; curl says 0 for one that was not reached. */
+/* A stage's time. curl gives 0 for a stage that was not reached. */
 static int64_t stage_us(CURL *easy, CURLINFO info)
 {
 	curl_off_t us = 0;
@@ -51,7 +51,10 @@ static void collect_timing(const struct http_request *request, struct http_timin
 	timing->connect_us = stage_us(request->easy, CURLINFO_CONNECT_TIME_T);
 	timing->tls_us = stage_us(request->easy, CURLINFO_APPCONNECT_TIME_T);
 	timing->first_byte_us = stage_us(request->easy, CURLINFO_STARTTRANSFER_TIME_T);
-	/* Ours, not curl's: curl stops counting at its last event, a deadline may come long after that. */
+	/*
+	 * This is our own time, not curl's: curl stops counting at its last event, and a deadline may come long after
+	 * that.
+	 */
 	timing->total_us = (veer_clock_monotonic_ns(clock) - request->started_ns) / 1000;
 }
 
@@ -115,7 +118,10 @@ static void collect_common(struct http_request *request, struct http_result *res
 	collect_timing(request, &result->timing);
 }
 
-/* Why the certificate was refused. curl leaves "unspecified" where OpenSSL was content, but curl not with the name. */
+/*
+ * Why the certificate was refused. The code is "unspecified" where OpenSSL accepted the certificate but curl refused
+ * the name.
+ */
 static int verify_result(CURL *easy)
 {
 	long verify = X509_V_OK;
@@ -131,7 +137,10 @@ void http_collect(struct http_request *request, CURLcode code, struct http_resul
 	result->err = err_from_curl(code);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		result->tls_verify_result = verify_result(request->easy);
-	/* So curl calls a header line of more than 100 KiB: the other side's doing, once it has begun to reply. */
+	/*
+	 * curl reports "out of memory" for a header line of more than 100 KiB. Once the other side has begun to reply,
+	 * that is the other side's fault.
+	 */
 	bool is_line_too_long = code == CURLE_OUT_OF_MEMORY && result->timing.first_byte_us >= 0;
 	if (request->body_cut) {
 		result->err = VEER_ERANGE;

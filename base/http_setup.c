@@ -20,7 +20,7 @@ static enum veer_err out_of_memory(struct veer_diag *diag)
 	return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 }
 
-/* A line break or another control character would end the header, or begin a second one. */
+/* Whether the text has a line break or another control character, which would end the header or begin a second one. */
 static bool has_control(const char *text)
 {
 	for (const char *s = text; *s != '\0'; s++)
@@ -51,7 +51,7 @@ static enum veer_err add_header(struct http_request *request, const char *name, 
 
 static enum veer_err set_headers(struct http_request *request, const struct http_spec *spec, struct veer_diag *diag)
 {
-	/* Without this curl asks before sending a large body, and waits a second for the answer. */
+	/* Without this, curl sends "Expect: 100-continue" before a large body and waits a second for the reply. */
 	enum veer_err err = add_header(request, "", "Expect:", diag);
 	if (err == VEER_OK && spec->bearer != NULL) {
 		struct buf value;
@@ -70,7 +70,7 @@ static enum veer_err set_headers(struct http_request *request, const struct http
 	return err;
 }
 
-/* The URL as curl wants it, checked before anything is started. */
+/* Set the URL in the form that curl expects, checked before anything is started. */
 static enum veer_err set_url(struct http_request *request, const struct http_spec *spec, struct veer_diag *diag)
 {
 	struct buf url;
@@ -79,7 +79,7 @@ static enum veer_err set_url(struct http_request *request, const struct http_spe
 	CURLcode code = CURLE_OK;
 	buf_init(&url, URL_MAX_BYTES);
 	buf_puts(&url, is_unix ? "http://localhost" : spec->url);
-	/* "https://host/" and "/v1" are "https://host/v1". */
+	/* "https://host/" and "/v1" make "https://host/v1". */
 	bool has_double_slash = path[0] == '/' && url.len > 0 && url.data[url.len - 1] == '/';
 	buf_puts(&url, has_double_slash ? path + 1 : path);
 	bool is_http = strncasecmp(url.data, "http://", 7) == 0 || strncasecmp(url.data, "https://", 8) == 0;
@@ -90,12 +90,12 @@ static enum veer_err set_url(struct http_request *request, const struct http_spe
 	curl_url_cleanup(parsed);
 	if (is_valid)
 		code = curl_easy_setopt(request->easy, CURLOPT_URL, url.data);
-	if (is_valid && code == CURLE_OK) /* "/v1/zones/./export" is the root zone's */
+	if (is_valid && code == CURLE_OK) /* "/v1/zones/./export" is the path of the root zone, so "." must stay */
 		code = curl_easy_setopt(request->easy, CURLOPT_PATH_AS_IS, 1L);
 	buf_deinit(&url);
 	if (!is_valid)
-		return veer_fail(diag, VEER_EINVAL, "'%.200s%.100s' is no usable URL", spec->url, path);
-	/* sun_path holds 108 bytes with its NUL; curl would only find out when it connects. */
+		return veer_fail(diag, VEER_EINVAL, "'%.200s%.100s' is not a usable URL", spec->url, path);
+	/* sun_path holds 108 bytes with its NUL; curl would notice a longer path only when it connects. */
 	if (is_unix && (spec->url[5] != '/' || strlen(spec->url + 5) > 107))
 		return veer_fail(diag, VEER_EINVAL, "'%.200s': expected unix:/PATH of at most 107 bytes", spec->url);
 	if (code == CURLE_OK && is_unix)
@@ -112,16 +112,22 @@ static enum veer_err set_connect_address(struct http_request *request, const str
 	if (spec->connect_address == NULL)
 		return VEER_OK;
 	if (veer_addr_parse(spec->connect_address, &addr) != VEER_OK)
-		return veer_fail(diag, VEER_EINVAL, "'%.80s' is no IP address", spec->connect_address);
+		return veer_fail(diag, VEER_EINVAL, "'%.80s' is not an IP address", spec->connect_address);
 	veer_addr_print(&addr, text);
-	/* HOST:PORT:ADDRESS:PORT; empty parts match every host and keep the URL's port. Host and SNI stay the URL's. */
+	/*
+	 * The rule is HOST:PORT:ADDRESS:PORT. Empty parts match every host and keep the URL's port. Host and SNI still
+	 * come from the URL.
+	 */
 	(void)snprintf(rule, sizeof rule, addr.family == VEER_FAMILY_V6 ? "::[%s]:" : "::%s:", text);
 	request->connect_to = curl_slist_append(NULL, rule);
 	if (request->connect_to == NULL ||
 	    curl_easy_setopt(request->easy, CURLOPT_CONNECT_TO, request->connect_to) != CURLE_OK)
 		return out_of_memory(diag);
-	/* curl keeps even literals among the names it has resolved, for a minute, and walks through all of them for
-	 * each request: with 10,000 addresses that was nine tenths of what a request cost, and most of the memory. */
+	/*
+	 * curl keeps even address literals in its cache of resolved names for a minute, and walks through the whole
+	 * cache for each request. With 10,000 addresses that took nine tenths of a request's time and most of the
+	 * memory.
+	 */
 	if (curl_easy_setopt(request->easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L) != CURLE_OK)
 		return out_of_memory(diag);
 	return VEER_OK;
@@ -158,10 +164,10 @@ static enum veer_err set_method(struct http_request *request, const struct http_
 	if (method == NULL)
 		method = spec->body != NULL ? "POST" : "GET";
 	if (!is_token(method))
-		return veer_fail(diag, VEER_EINVAL, "'%.30s' is no HTTP method", method);
+		return veer_fail(diag, VEER_EINVAL, "'%.30s' is not an HTTP method", method);
 	if (strcmp(method, "HEAD") == 0)
 		return curl_easy_setopt(request->easy, CURLOPT_NOBODY, 1L) == CURLE_OK ? VEER_OK : out_of_memory(diag);
-	/* These say how long their body is even when it is empty (RFC 9110 section 8.6). */
+	/* Requests with these methods state the length of their body even when it is empty (RFC 9110 section 8.6). */
 	if (spec->body != NULL || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
 	    strcmp(method, "PATCH") == 0)
 		return set_body(request, spec, method, diag);
@@ -175,7 +181,7 @@ static enum veer_err set_tls(struct http_request *request, const struct http_spe
 {
 	CURL *easy = request->easy;
 	struct stat st;
-	/* curl opens it with each connection, and would wait for whoever writes to a pipe */
+	/* curl opens the file for each connection, and would block on a pipe until somebody writes to it */
 	if (spec->ca_file != NULL && stat(spec->ca_file, &st) == 0 && !S_ISREG(st.st_mode))
 		return veer_fail(diag, VEER_EIO, "%.200s: is no regular file", spec->ca_file);
 	CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -207,9 +213,15 @@ static enum veer_err set_limits(struct http_request *request, const struct http_
 		{CURLOPT_CONNECTTIMEOUT_MS, connect_ms < INT_MAX ? (long)connect_ms : INT_MAX},
 		{CURLOPT_FRESH_CONNECT, spec->fresh_connection},
 		{CURLOPT_FORBID_REUSE, spec->fresh_connection},
-		/* A name that is still being resolved must not hold up the end of its request: see curl's manual. */
+		/*
+		 * A name that is still being resolved must not delay the end of its request (see CURLOPT_QUICK_EXIT in
+		 * curl's manual).
+		 */
 		{CURLOPT_QUICK_EXIT, 1},
-		/* A connection for one exchange with a deadline needs neither, and each costs calls of the kernel. */
+		/*
+		 * A connection for one exchange with a deadline needs neither of these options, and each costs system
+		 * calls.
+		 */
 		{CURLOPT_TCP_NODELAY, !spec->fresh_connection},
 		{CURLOPT_TCP_KEEPALIVE, !spec->fresh_connection},
 		{CURLOPT_TCP_KEEPIDLE, 20},
@@ -221,7 +233,7 @@ static enum veer_err set_limits(struct http_request *request, const struct http_
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	if (code == CURLE_OK)
-		code = curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not even from the environment */
+		code = curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* no proxy, not even from the environment */
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(easy, CURLOPT_USERAGENT, "veer/" VEER_VERSION);
 	return code == CURLE_OK ? VEER_OK : out_of_memory(diag);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* URLs that servers send: read by curl's parser, so that what is vetted and what is connected to are the same. */
+/*
+ * URLs that servers send: parsed by curl's parser, so that the address that is vetted is the one that is connected to.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -7,7 +9,7 @@
 #include "base/http_impl.h"
 #include "base/text.h"
 
-/* One part, copied; "" when the URL has none. False when it does not fit or curl fails. */
+/* Copy one part; "" when the URL does not have it. False when it does not fit or curl fails. */
 static bool get_part(CURLU *url, CURLUPart part, unsigned flags, char *out, size_t size)
 {
 	char *text = NULL;

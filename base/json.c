@@ -8,7 +8,7 @@
 
 #define KEYS_MAX 64 /* bits of json_cursor.seen */
 
-/* Text from outside as printable ASCII, cut at `size`: for messages only. */
+/* Copy text from outside as printable ASCII, cut at `size`: for messages only. */
 static void make_printable(const char *text, char *out, size_t size)
 {
 	size_t i = 0;
@@ -18,8 +18,9 @@ static void make_printable(const char *text, char *out, size_t size)
 }
 
 /*
- * Depth and number of values are checked before parsing: the parser recurses, says nothing better than its own limit,
- * and builds as it reads. Each value but the first follows a comma, or an opening of what it is in.
+ * Check the depth and the number of values before parsing, because the parser recurses, reports only its own depth
+ * limit, and allocates as it reads. Values are counted by commas and opening brackets: each value except the first
+ * follows one of them.
  */
 static enum veer_err check_size(const char *text, size_t len, size_t nodes_max, struct veer_diag *diag)
 {
@@ -66,7 +67,7 @@ enum veer_err veer_json_parse_nodes(const char *text, size_t len, size_t limit_b
 	json_error_t error;
 	json_t *value = json_loadb(len > 0 ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (value == NULL) {
-		/* most of its allocations fail without a word */
+		/* most failed allocations of jansson leave no error text */
 		if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0')
 			return veer_fail(diag, VEER_ENOMEM, "%s", veer_err_text(VEER_ENOMEM));
 		char what[JSON_ERROR_TEXT_LENGTH];
@@ -164,7 +165,7 @@ static void mark_seen(struct json_cursor *c, const char *key)
 	}
 }
 
-/* The value of `key` or NULL when absent or null; after an error always NULL. */
+/* The value of `key`, or NULL when it is absent or null; after an error always NULL. */
 static const json_t *lookup(struct json_cursor *c, const char *key)
 {
 	if (c->err != VEER_OK)

@@ -8,7 +8,7 @@
 /* The text from `at` to `end`. */
 struct reading {
 	const char *at, *end;
-	bool has_escapes; /* a member's name has some: only the parser can tell what it is */
+	bool has_escapes; /* a member's name has escapes, so only the full parser can tell what it is */
 };
 
 static void skip_blanks(struct reading *r)
@@ -25,7 +25,7 @@ static bool take(struct reading *r, char c)
 	return is;
 }
 
-/* A string with its quotes; `*inside` and `*len` are what is between them. */
+/* Take a string with its quotes; `*inside` and `*len` describe the text between them. */
 static bool take_string(struct reading *r, const char **inside, size_t *len, bool *has_escapes)
 {
 	*has_escapes = false;
@@ -43,7 +43,7 @@ static bool take_string(struct reading *r, const char **inside, size_t *len, boo
 	return take(r, '"');
 }
 
-/* Any value, up to the comma or brace that ends the member. */
+/* Skip any value, up to the comma or brace that ends the member. */
 static bool skip_value(struct reading *r)
 {
 	size_t depth = 0, len;
@@ -75,7 +75,7 @@ static enum veer_err copy_out(const char *inside, size_t len, char *out, size_t 
 	return VEER_OK;
 }
 
-/* The same by the parser. */
+/* Do the same with the full parser. */
 static enum veer_err parse(const char *text, size_t len, const char *name, char *out, size_t size)
 {
 	json_t *object = NULL;

@@ -15,10 +15,10 @@
 #include "base/text.h"
 
 #define LINE_MAX_BYTES 4096
-#define PATIENCE_MS 50 /* how long a reader that stands still is waited for, once */
+#define PATIENCE_MS 50 /* how long to wait, once, for a reader that does not read */
 /* What a value may take after escaping: one long value must not push the others out of the line. */
 #define VALUE_MAX_BYTES 1024
-/* Kept free for what ends a line: a cut mark, a quote, a brace and the newline. */
+/* Kept free for the end of a line: a cut mark, a quote, a brace and the newline. */
 #define TAIL_BYTES 8
 
 struct logger {
@@ -26,12 +26,12 @@ struct logger {
 	int fd;
 	enum log_level max_level;
 	enum log_format format;
-	/* Relaxed, both: only the numbers matter, and that each loss is told once. */
-	atomic_bool is_stuck;  /* the reader did not read in time: nobody waits for it until it does */
+	/* Both are accessed with relaxed order: only the numbers matter, and that each loss is reported once. */
+	atomic_bool is_stuck;  /* the reader did not read in time: do not wait for it again until it reads */
 	_Atomic uint64_t lost; /* lines since then */
 };
 
-/* A line being built; what does not fit is left out whole. */
+/* A line being built; a part that does not fit is left out completely. */
 struct line {
 	char text[LINE_MAX_BYTES];
 	size_t len;
@@ -86,7 +86,7 @@ static size_t room(const struct line *line)
 	return line->len < end ? end - line->len : 0;
 }
 
-/* Append without a look at the room: the caller has made sure, or writes into the tail. */
+/* Append without checking for room: the caller has checked, or writes into the reserved tail. */
 static void put(struct line *line, const char *text, size_t len)
 {
 	memcpy(line->text + line->len, text, len);
@@ -115,7 +115,7 @@ static size_t escape(enum log_format format, const unsigned char *s, char *out)
 			taken = text_utf8_decode((const char *)s, &code);
 			if (taken == 0) {
 				taken = 1;
-				code = 0xfffd; /* what JSON cannot say becomes the replacement character */
+				code = 0xfffd; /* what JSON cannot express becomes the replacement character */
 			}
 		}
 		if (code >= 0x10000)
@@ -173,7 +173,7 @@ static void put_key(struct line *line, enum log_format format, const char *key)
 static void put_field(struct line *line, enum log_format format, const struct log_field *field)
 {
 	char number[24];
-	/* A field that cannot have its key and a few bytes of value is left out whole. */
+	/* A field is left out completely if there is no room for its key and a few bytes of its value. */
 	if (strlen(field->key) + sizeof number + 8 > room(line))
 		return;
 	put_key(line, format, field->key);
@@ -191,7 +191,7 @@ static void put_field(struct line *line, enum log_format format, const struct lo
 		put(line, "\"", 1);
 }
 
-/* Has the descriptor room for a line? A pipe that says so takes 4096 bytes (PIPE_BUF) at once. */
+/* Does the descriptor have room for a line? A pipe that is ready for writing takes 4096 bytes (PIPE_BUF) at once. */
 static bool has_room(struct logger *logger)
 {
 	struct pollfd p = {.fd = logger->fd, .events = POLLOUT};
@@ -209,7 +209,7 @@ static void write_all(int fd, const char *text, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return; /* nobody to tell */
+			return; /* there is nobody to report it to */
 		text += n;
 		len -= (size_t)n;
 	}

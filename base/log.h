@@ -8,8 +8,8 @@
  * that do not fit are left out). Bytes that are not printable ASCII are escaped, so that input from outside cannot
  * forge lines. The line is `ts=RFC3339 level=LEVEL program=NAME event=EVENT key=value ...`, or the same as JSON.
  *
- * A reader that does not read (a stopped terminal, a supervisor that hangs) holds nobody up: after 50 ms lines are lost
- * until it reads again, and then one line says how many.
+ * A reader that does not read (a stopped terminal, a supervisor that hangs) blocks nobody: after 50 ms lines are
+ * dropped until it reads again, and then one line says how many were lost.
  *
  * Threads: all calls may come from any thread. Never called on the packet path.
  */

@@ -15,15 +15,15 @@
 #include <unistd.h>
 
 #define EVENTS_PER_TURN 256
-#define HEAP_ARITY 4 /* the children of a slot are one line of the cache */
+#define HEAP_ARITY 4 /* the children of a slot fill one cache line */
 #define POSTS_MAX 65536
 #define TIMERS_MAX (UINT32_MAX / 2)
 
-/* Who wants to hear of one descriptor; the table is indexed by descriptor. */
+/* The callback for one descriptor; the table is indexed by descriptor. */
 struct watch {
 	loop_fd_fn *fn; /* NULL: not watched */
 	void *ctx;
-	uint32_t generation; /* changes with each setting, so that events collected before it are not delivered */
+	uint32_t generation; /* changes whenever the watch is set, so that events collected before are not delivered */
 };
 
 struct post {
@@ -38,7 +38,9 @@ struct post_queue {
 	size_t size;
 };
 
-/* A place in the heap. The time stands here too: with ten thousand timers looking into each costs more than all else.
+/*
+ * A place in the heap. The due time is stored here too: with ten thousand timers, reading it from each timer costs more
+ * than everything else.
  */
 struct slot {
 	int64_t due_ms;
@@ -61,7 +63,8 @@ struct loop {
 	atomic_bool is_stopping;
 	pthread_mutex_t lock; /* guards `waiting` */
 	struct post_queue waiting;
-	struct post_queue running; /* the loop's thread only: what it took from `waiting`, and its memory */
+	struct post_queue running; /* used by the loop's thread only: the posts it took from `waiting`, and their
+				    * memory */
 	void (*on_stop)(void *);
 	void (*on_reload)(void *);
 	void (*on_child)(void *);
@@ -77,7 +80,7 @@ static void close_fd(int fd)
 static void wake(struct loop *loop)
 {
 	const uint64_t one = 1;
-	/* It can only fail when the counter is full, and then the loop is awake anyway. */
+	/* The write can fail only when the counter is full, and then the loop wakes up anyway. */
 	ssize_t n = write(loop->wake_fd, &one, sizeof one);
 	(void)n;
 }
@@ -183,7 +186,10 @@ enum veer_err loop_watch(struct loop *loop, int fd, unsigned events, loop_fd_fn 
 		       ((events & LOOP_WRITE) != 0 ? (uint32_t)EPOLLOUT : 0);
 	event.data.u64 = (uint64_t)generation << 32 | (uint32_t)fd;
 	int rc = epoll_ctl(loop->epoll_fd, watch->fn != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
-	/* The kernel forgets descriptors that were closed, whoever closed them: follow what it knows. */
+	/*
+	 * The kernel drops a closed descriptor from the set, whoever closed it. So add it again if the kernel does not
+	 * know it.
+	 */
 	if (rc < 0 && errno == ENOENT)
 		rc = epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 	else if (rc < 0 && errno == EEXIST)
@@ -206,7 +212,7 @@ void loop_unwatch(struct loop *loop, int fd)
 static void dispatch(struct loop *loop, const struct epoll_event *event)
 {
 	size_t fd = event->data.u64 & UINT32_MAX;
-	/* By value: the callback may grow the table. */
+	/* A copy, because the callback may make the table grow. */
 	const struct watch watch = loop->watches[fd];
 	if (watch.fn == NULL || watch.generation != event->data.u64 >> 32)
 		return;
@@ -292,7 +298,10 @@ enum veer_err loop_timer_set_at(struct loop *loop, struct loop_timer *timer, int
 	enum veer_err err = heap_reserve(loop);
 	if (err != VEER_OK)
 		return err;
-	/* A time that has passed counts as now: a timer that always sets itself into the past starves nobody. */
+	/*
+	 * A time in the past counts as now, so that a timer which always sets itself into the past cannot starve
+	 * others.
+	 */
 	int64_t now_ms = veer_clock_monotonic_ms(loop->clock);
 	timer->due_ms = due_ms > now_ms ? due_ms : now_ms;
 	timer->seq = loop->next_seq++;
@@ -306,7 +315,10 @@ enum veer_err loop_timer_set_at(struct loop *loop, struct loop_timer *timer, int
 enum veer_err loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t after_ms, void (*fn)(void *ctx),
 			     void *ctx)
 {
-	/* From the clock, not from the turn's start: a slow callback must not shorten the timers that it sets. */
+	/*
+	 * The time comes from the clock, not from the start of the turn: a slow callback must not shorten the timers
+	 * that it sets.
+	 */
 	int64_t now_ms = veer_clock_monotonic_ms(loop->clock);
 	int64_t due_ms = after_ms < INT64_MAX - now_ms ? now_ms + after_ms : INT64_MAX;
 	return loop_timer_set_at(loop, timer, due_ms, fn, ctx);
@@ -326,7 +338,9 @@ void loop_timer_cancel(struct loop *loop, struct loop_timer *timer)
 	heap_down(loop, last.timer->heap_index - 1);
 }
 
-/* Run what is due. Timers set meanwhile wait for the next turn, so that descriptors get theirs. */
+/*
+ * Run the timers that are due. Timers set meanwhile wait for the next turn, so that descriptors are served in between.
+ */
 static void run_timers(struct loop *loop)
 {
 	uint64_t end_seq = loop->next_seq;
@@ -354,7 +368,7 @@ static int wait_ms(const struct loop *loop)
 enum veer_err loop_run(struct loop *loop)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	/* Acquire, so that the loop's thread sees what the stopping thread did before. */
+	/* Acquire, so that the loop's thread sees what the stopping thread did before it called loop_stop(). */
 	while (!atomic_load_explicit(&loop->is_stopping, memory_order_acquire)) {
 		int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_TURN, wait_ms(loop));
 		if (count < 0 && errno != EINTR)
@@ -396,7 +410,9 @@ enum veer_err loop_post(struct loop *loop, void (*fn)(void *ctx), void *ctx)
 	(void)pthread_mutex_lock(&loop->lock);
 	bool was_empty = loop->waiting.count == 0;
 	enum veer_err err = queue_push(&loop->waiting, (struct post){.fn = fn, .ctx = ctx});
-	/* Inside the lock: once it is released the post may run, and what it does may free the loop. */
+	/*
+	 * Wake the loop while the lock is held: once the lock is released the post may run, and it may free the loop.
+	 */
 	if (err == VEER_OK && was_empty)
 		wake(loop);
 	(void)pthread_mutex_unlock(&loop->lock);

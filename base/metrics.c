@@ -26,7 +26,7 @@ static bool is_name(const char *name, bool takes_colon)
 	return name[0] != '\0';
 }
 
-/* Backslash, line feed and (in label values) the quote are escaped; bytes that are no UTF-8 become '?'. */
+/* Backslash, line feed and (in label values) the quote are escaped; bytes that are not UTF-8 become '?'. */
 static void put_escaped(struct buf *out, const char *text, bool is_label)
 {
 	const char *s = text;
@@ -62,7 +62,7 @@ void metrics_family(struct buf *out, const char *name, enum metrics_type type, c
 	buf_printf(out, "\n# TYPE %s %s\n", name, types[type]);
 }
 
-/* The labels in braces; `extra` (may be NULL) comes last. Nothing at all when there is none. */
+/* The labels in braces; `extra` (may be NULL) comes last. Nothing is written when there are no labels. */
 static void put_labels(struct buf *out, const struct metrics_label *labels, const struct metrics_label *extra)
 {
 	const char *gap = "{";
@@ -92,7 +92,7 @@ static void put_line(struct buf *out, const char *name, const char *suffix, cons
 	buf_printf(out, " %s\n", value);
 }
 
-/* The shortest of two precisions that reads back as the same number. */
+/* Print with the shorter of two precisions that reads back as the same number. */
 static void print_double(double value, char text[VALUE_TEXT_SIZE])
 {
 	if (isnan(value)) {

@@ -5,9 +5,8 @@
  *   metrics_family(&out, "veer_dns_requests_total", METRICS_COUNTER, "Queries received.");
  *   metrics_sample_u64(&out, "veer_dns_requests_total", METRICS_LABELS(METRICS_LABEL("proto", "udp")), count);
  *
- * Names are literals of ours: an invalid one fails the buffer, which a unit test of the caller sees. Label values
- * may come from outside: they are escaped, and what is not UTF-8 becomes '?'.
- * Threads: as the buffer.
+ * Names are literals in our code. An invalid name makes the buffer fail, which the caller's unit test detects. Label
+ * values may come from outside: they are escaped, and bytes that are not UTF-8 become '?'. Threads: as for the buffer.
  */
 #ifndef VEER_BASE_METRICS_H
 #define VEER_BASE_METRICS_H
@@ -31,19 +30,19 @@ struct metrics_label {
 #define METRICS_LABELS(...)                                                                                            \
 	((const struct metrics_label[]){__VA_ARGS__ __VA_OPT__(, )(struct metrics_label){.name = NULL}})
 
-/* The HELP and TYPE lines; once per family, before its samples, which follow each other. */
+/* Write the HELP and TYPE lines, once per family and before its samples, which must follow each other directly. */
 void metrics_family(struct buf *out, const char *name, enum metrics_type type, const char *help);
 
 /* One sample. `labels` may be NULL: none. */
 void metrics_sample(struct buf *out, const char *name, const struct metrics_label *labels, double value);
-/* The same for counters: exact beyond 2^53 too. */
+/* The same for counters, exact also above 2^53. */
 void metrics_sample_u64(struct buf *out, const char *name, const struct metrics_label *labels, uint64_t value);
 
-/* A histogram as its owner keeps it. All fields borrowed. */
+/* A histogram as its owner keeps it. All fields are borrowed. */
 struct metrics_histogram {
 	const double *bounds; /* upper bounds, rising, without +Inf */
 	size_t bound_count;
-	const uint64_t *counts; /* bound_count + 1 of them, each bucket alone (not cumulative); the last is +Inf's */
+	const uint64_t *counts; /* bound_count + 1 of them, one per bucket (not cumulative); the last one is for +Inf */
 	double sum;             /* of all observed values */
 };
 

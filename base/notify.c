@@ -25,7 +25,7 @@ enum veer_err notify_send(const char *message)
 		return VEER_EINVAL;
 	memcpy(un.sun_path, path, len);
 	if (path[0] == '@')
-		un.sun_path[0] = '\0'; /* the abstract name space: its length counts, not a NUL */
+		un.sun_path[0] = '\0'; /* the abstract name space, in which the length counts and not a NUL */
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return VEER_EIO;
@@ -74,6 +74,6 @@ int64_t notify_watchdog_ms(void)
 	if (us_text == NULL || !text_to_int(us_text, 1, INT64_MAX, &us))
 		return 0;
 	if (pid_text != NULL && (!text_to_int(pid_text, 1, INT32_MAX, &pid) || pid != getpid()))
-		return 0; /* meant for another process */
+		return 0; /* the variable is meant for another process */
 	return us >= 1000 ? us / 1000 : 1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Telling the service manager how we are (sd_notify(3), spoken by hand). All of it does nothing, successfully, when
- * $NOTIFY_SOCKET is not set.
+ * Messages to the service manager about our state (the protocol of sd_notify(3), without its library). When
+ * $NOTIFY_SOCKET is not set, every function does nothing and succeeds.
  *
  * Threads: any; the environment must not change meanwhile. Errors: VEER_EIO, VEER_EINVAL (an unusable
  * $NOTIFY_SOCKET); callers log them at most.
@@ -13,21 +13,24 @@
 
 #include "base/err.h"
 
-/* Any message: "KEY=VALUE" lines. Ownership: borrowed. */
+/* Send any message of "KEY=VALUE" lines. Ownership: borrowed. */
 VEER_MUST_CHECK enum veer_err notify_send(const char *message);
 
 /* READY=1: the start, or a reload, is done. */
 enum veer_err notify_ready(void);
 /* This process has taken the place of the service's main one (with NotifyAccess=all). */
 enum veer_err notify_main_pid(void);
-/* A reload begins: RELOADING=1 with the monotonic time that systemd 253 wants; notify_ready() ends it. */
+/* A reload begins: RELOADING=1 with the monotonic time that systemd 253 expects; notify_ready() ends the reload. */
 enum veer_err notify_reloading(void);
-/* STOPPING=1: the end has begun. */
+/* STOPPING=1: the program has begun to end. */
 enum veer_err notify_stopping(void);
-/* The sign of life for WatchdogSec=; from the thread that knows that the service works. */
+/* WATCHDOG=1, the sign of life for WatchdogSec=. Call it from the thread that knows that the service works. */
 enum veer_err notify_watchdog(void);
 
-/* How long the manager waits for a sign of life, ms; 0 when it does not. Send at half of it. */
+/*
+ * How long the manager waits for a sign of life, ms; 0 when it does not wait. Send one at least every half of that
+ * time.
+ */
 int64_t notify_watchdog_ms(void);
 
 #endif

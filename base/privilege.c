@@ -24,7 +24,7 @@
 
 enum { PATH_BYTES = 4096, CAPABILITIES_MAX = 64 };
 
-/* --- who ------------------------------------------------------------------------------------------------------- */
+/* --- users ------------------------------------------------------------------------------------------------------- */
 
 static enum veer_err find_group(const char *group, struct privilege_user *out, struct veer_diag *diag)
 {
@@ -90,7 +90,7 @@ enum veer_err privilege_find(const struct privilege_names *names, struct privile
 	return err;
 }
 
-/* --- what must be the user's ----------------------------------------------------------------------------------- */
+/* --- directories of the user ----------------------------------------------------------------------------------- */
 
 static bool is_empty(int fd)
 {
@@ -108,7 +108,7 @@ static bool is_empty(int fd)
 	return count == 0;
 }
 
-/* A directory that is there: it is the user's, or may be given, because there is nothing in it. */
+/* Handle a directory that exists: it belongs to the user already, or it is empty and can be given to the user. */
 static enum veer_err give(const char *path, const struct privilege_user *user, struct veer_diag *diag)
 {
 	struct stat st;
@@ -127,7 +127,7 @@ static enum veer_err give(const char *path, const struct privilege_user *user, s
 	return err;
 }
 
-/* A parent that is missing is made the user's, too: it could not go through one of root's. */
+/* A missing parent is given to the user, too: the user could not enter a 0700 directory of root's. */
 static enum veer_err make_parents(char *path, const struct privilege_user *user, struct veer_diag *diag)
 {
 	enum veer_err err = VEER_OK;
@@ -157,7 +157,7 @@ enum veer_err privilege_give_dir(const char *dir, const struct privilege_user *u
 
 /* --- capabilities ---------------------------------------------------------------------------------------------- */
 
-/* May we ping without CAP_NET_RAW? (net.ipv4.ping_group_range, icmp(7); it holds for both families.) */
+/* Can we ping without CAP_NET_RAW? (net.ipv4.ping_group_range, icmp(7); it holds for both families.) */
 static bool can_ping(void)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMP);
@@ -176,7 +176,7 @@ static uint64_t mask_of(unsigned keep)
 	return mask;
 }
 
-/* Permitted and effective become those of `mask` that we have; nothing can be inherited. */
+/* Reduce the permitted and effective capabilities to those of `mask` that we have; none can be inherited. */
 static bool limit_capabilities(uint64_t mask)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -193,7 +193,10 @@ static bool limit_capabilities(uint64_t mask)
 	       syscall(SYS_capset, &header, sets) == 0;
 }
 
-/* What no program that we might execute could ever get. Needs CAP_SETPCAP; without it, it is no loss: see below. */
+/*
+ * Remove from the bounding set what no program that we might execute should ever get. This needs CAP_SETPCAP; doing
+ * without it loses nothing: see below.
+ */
 static void shrink_bounding_set(uint64_t mask)
 {
 	for (unsigned long i = 0; i < CAPABILITIES_MAX; i++)
@@ -214,7 +217,7 @@ static bool is_as_wished(const struct privilege_user *user)
 
 static enum veer_err become(const struct privilege_user *user, struct veer_diag *diag)
 {
-	if (geteuid() != 0) /* it is the user already: who starts us has seen to it */
+	if (geteuid() != 0) /* we run as that user already: whoever started us has seen to it */
 		return VEER_OK;
 	if (prctl(PR_SET_KEEPCAPS, user->uid != 0 ? 1L : 0L, 0L, 0L, 0L) != 0 ||
 	    setgroups((size_t)user->group_count, user->groups) != 0 ||
@@ -225,11 +228,11 @@ static enum veer_err become(const struct privilege_user *user, struct veer_diag 
 	return VEER_OK;
 }
 
-/* Memory holds credentials: it goes into no file, and no other process of the user reads it. */
+/* Memory holds credentials, so it must not go into a core file, and no other process of the user may read it. */
 static bool hide_memory(void)
 {
 	const struct rlimit none = {0, 0};
-	if (SANITIZER_IS_ON) /* the leak checker looks into us by ptrace(2) */
+	if (SANITIZER_IS_ON) /* the leak checker reads our memory with ptrace(2) */
 		return true;
 	return setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) == 0;
 }
@@ -252,8 +255,8 @@ enum veer_err privilege_drop(const struct privilege_user *user, unsigned keep, s
 		return veer_fail(diag, VEER_EAUTH, "privileges cannot be given up: %s", strerrordesc_np(errno));
 	if (was_root && !stays_root && setresuid((uid_t)-1, 0, (uid_t)-1) == 0)
 		return veer_fail(diag, VEER_EAUTH, "privileges cannot be given up: root can be regained");
-	/* the kernel forgets it with a change of user (prctl(2)) */
+	/* the kernel clears the parent-death signal on a change of user (prctl(2)) */
 	if (death_signal != 0 && (prctl(PR_SET_PDEATHSIG, (long)death_signal, 0L, 0L, 0L) != 0 || getppid() != parent))
-		return veer_fail(diag, VEER_ECLOSED, "who started this program has ended");
+		return veer_fail(diag, VEER_ECLOSED, "the process that started this program has ended");
 	return VEER_OK;
 }

@@ -2,9 +2,9 @@
 /*
  * The system calls that are refused once a daemon has started (seccomp(2)).
  *
- * A list of what is allowed would end a name server when a new C library asks for something else, in the worst moment.
- * So this one names what is refused, and refusing is EPERM, not death. The kernel writes refused calls to its log
- * (audit: type=1326), which is where to look when something does not work.
+ * A list of allowed system calls could end a name server when a new C library needs another one. So this list names the
+ * refused calls, and a refused call fails with EPERM instead of ending the process. The kernel writes refused calls to
+ * its log (audit: type=1326): look there when something does not work.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -21,16 +21,16 @@
 
 #if defined(__x86_64__)
 #define OWN_ARCHITECTURE AUDIT_ARCH_X86_64
-#define FOREIGN_BIT 0x40000000u /* the x32 ABI: the same architecture, other numbers */
+#define FOREIGN_BIT 0x40000000u /* the x32 ABI: the same architecture with other call numbers */
 #elif defined(__aarch64__)
 #define OWN_ARCHITECTURE AUDIT_ARCH_AARCH64
-#define FOREIGN_BIT 0x80000000u /* no number has it */
+#define FOREIGN_BIT 0x80000000u /* no call number has this bit */
 #endif
 
 #define NAMESPACES                                                                                                     \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
-/* By number; some architectures lack some of them. */
+/* The refused calls, by number. Some architectures lack some of them. */
 static const int refused[] = {
 	/* programs */
 	SYS_execve,
@@ -128,7 +128,7 @@ static void load(struct program *p, size_t offset)
 	add(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)offset));
 }
 
-/* Return `verdict` if what was loaded compares so with `value`, else go on. */
+/* Return `verdict` if the loaded value compares as `compare` says with `value`; otherwise go on. */
 static void verdict_if(struct program *p, unsigned short compare, unsigned value, unsigned verdict)
 {
 	add(p, (struct sock_filter)BPF_JUMP(BPF_JMP | compare | BPF_K, value, 0, 1));
@@ -147,7 +147,7 @@ static void write_program(struct program *p)
 		verdict_if(p, BPF_JEQ, (unsigned)refused[i], no);
 	if (!SANITIZER_IS_ON)
 		verdict_if(p, BPF_JEQ, SYS_ptrace, no);
-	/* its flags are in memory, where a filter cannot look; the C library then takes clone(2) */
+	/* the flags of clone3 are in memory, which a filter cannot read; after ENOSYS the C library uses clone(2) */
 	verdict_if(p, BPF_JEQ, SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
 	add(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3));
 	load(p, offsetof(struct seccomp_data, args[0]));

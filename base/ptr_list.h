@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A growing list of pointers that belong to somebody else. A zeroed list is empty.
+ * A growing list of pointers, which the list does not own. A zeroed list is empty.
  *
  * Threads: a list belongs to one thread.
  */
@@ -17,11 +17,11 @@ struct ptr_list {
 	size_t size; /* capacity */
 };
 
-/* Errors: VEER_ENOMEM: the list stays as it is. */
+/* Add a pointer. Errors: VEER_ENOMEM; the list is then unchanged. */
 VEER_MUST_CHECK enum veer_err ptr_list_add(struct ptr_list *list, void *item);
-/* Take out one that is the same pointer, if there is one; the order changes. */
+/* Remove one entry that is equal to `item`, if there is one; the order changes. */
 void ptr_list_remove(struct ptr_list *list, const void *item);
-/* Free the list, not what it points to; it is empty then. */
+/* Free the list, but not what it points to; the list is empty afterwards. */
 void ptr_list_free(struct ptr_list *list);
 
 #endif

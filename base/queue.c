@@ -36,7 +36,7 @@ struct queue *queue_new(size_t limit)
 	return queue;
 }
 
-/* The lock is held, and there is an item. */
+/* Take the first item. The lock is held, and there is an item. */
 static void *take_first(struct queue *queue)
 {
 	void *item = queue->items[queue->first];

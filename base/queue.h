@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A bounded queue of pointers between threads: many may push, usually one pops. For threads without an event loop;
- * those with one are reached by loop_post().
+ * threads with one are reached by loop_post().
  *
  * Threads: all functions but queue_new() and queue_free() may be called from any thread.
  */
@@ -18,7 +18,9 @@ struct queue;
 /* A queue of at most `limit` (>= 1) items. NULL when memory is out. Caller frees. */
 struct queue *queue_new(size_t limit);
 
-/* Nobody may use the queue any more. Items left in it go to `drop` (NULL: they are forgotten). */
+/*
+ * Free the queue, which nobody may use any more. `drop` is called for each item left in it (NULL: they are forgotten).
+ */
 void queue_free(struct queue **queue_ptr, void (*drop)(void *item));
 
 /*
@@ -33,7 +35,7 @@ VEER_MUST_CHECK enum veer_err queue_push(struct queue *queue, void *item) __attr
  */
 VEER_MUST_CHECK enum veer_err queue_pop(struct queue *queue, int64_t timeout_ms, void **item);
 
-/* No more pushes; those who wait in queue_pop() get what is left, then VEER_ECLOSED. */
+/* Refuse further pushes. Threads that wait in queue_pop() get the remaining items, then VEER_ECLOSED. */
 void queue_close(struct queue *queue);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one file in C++: RE2 has no other interface. No exception leaves it. */
+/* The one file in C++: RE2 has no other interface. No exception leaves this file. */
 extern "C" {
 #include "base/regex.h"
 }

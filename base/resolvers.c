@@ -39,7 +39,7 @@ enum veer_err resolvers_parse(const char *const *texts, size_t count, struct res
 	return err;
 }
 
-/* One line, without its end. */
+/* Read one line, given without its line end. */
 static void read_line(const char *line, size_t len, struct resolvers *out)
 {
 	static const char word[] = "nameserver";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether this build has a sanitizer, whose runtime needs what a daemon otherwise gives up. */
+/* Whether this build has a sanitizer. Its runtime needs rights that a daemon otherwise gives up. */
 #ifndef VEER_BASE_SANITIZER_H
 #define VEER_BASE_SANITIZER_H
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORD_MAX 64 /* longer words are not compared: nobody mistypes so long a name by little */
+#define WORD_MAX 64 /* longer words are not compared: a text that long is hardly a misspelt name */
 
 static bool is_digit(char c)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small questions about text: strict numbers, and what somebody may have meant.
+ * Small text functions: strict numbers, suggestions for misspelt names, and UTF-8.
  *
  * Threads: all functions are pure.
  */
@@ -25,12 +25,13 @@ const char *text_closest(const char *text, const char *const *names, size_t coun
 
 /*
  * The length of the UTF-8 sequence that NUL-terminated `text` starts with (RFC 3629 section 4: no overlong forms, no
- * surrogates, nothing beyond U+10FFFF) and its code point; 0 when there is none, or at the end of the text.
+ * surrogates, nothing beyond U+10FFFF) and its code point. The length is 0 when there is no such sequence, or at the
+ * end of the text.
  */
 size_t text_utf8_decode(const char *text, uint32_t *code);
 size_t text_utf8_len(const char *text);
 
-/* Has the UTF-8 text a control character (C0, DEL or C1: U+0000 to U+001F, U+007F to U+009F)? */
+/* Does the UTF-8 text contain a control character (C0, DEL or C1: U+0000 to U+001F, U+007F to U+009F)? */
 bool text_has_control(const char *text);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-/* False when closing. */
+/* Wait for the pause to end. False when the ticker is being stopped. */
 static bool wait_a_while(struct ticker *ticker)
 {
 	struct timespec until;

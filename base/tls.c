@@ -16,13 +16,15 @@
 #include <openssl/x509.h>
 
 #define STORES_MAX 64
-#define FILE_BYTES_MAX (4 << 20) /* of a bundle; the system's has a quarter of a megabyte */
+#define FILE_BYTES_MAX (4 << 20) /* of a bundle; the system's bundle has a quarter of a megabyte */
 #define DAY_S 86400
 #define SEND_BYTES 2048
 
 /* --- bundles --------------------------------------------------------------------------------------------------- */
 
-/* Read certificates from `bio` into `store` (NULL: only look at them). How many; -1 when something is broken. */
+/*
+ * Read certificates from `bio` into `store` (NULL: only check them). Returns how many, or -1 when one cannot be read.
+ */
 static int read_bundle(BIO *bio, X509_STORE *store)
 {
 	int count = 0;
@@ -36,7 +38,7 @@ static int read_bundle(BIO *bio, X509_STORE *store)
 			return -1;
 		count++;
 	}
-	/* The end of the text is an error too, of its own kind. */
+	/* OpenSSL reports the end of the text as an error too, with a reason of its own. */
 	bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 	ERR_clear_error();
 	return is_end ? count : -1;
@@ -62,7 +64,7 @@ enum veer_err tls_pem_check(const char *pem, struct veer_diag *diag)
 
 /* --- whom to trust --------------------------------------------------------------------------------------------- */
 
-/* One set. Of a file, `stamp` says which content was read. */
+/* One set of authorities. For a file, `stamp` says which content was read. */
 struct trusted {
 	X509_STORE *store; /* NULL: a free place */
 	char *source;      /* the path, or the PEM text; NULL: the system's */
@@ -70,8 +72,9 @@ struct trusted {
 	struct timespec stamp;
 	ino_t inode;
 	off_t size;
-	bool is_young; /* it had just been written: it could change again without that its times show it */
-	uint64_t used; /* when it was last asked for, in turns */
+	bool is_young; /* the file had just been written when it was read: it could change again without a difference
+			* in its timestamps */
+	uint64_t used; /* when it was last asked for, as a count of requests */
 };
 
 struct tls_trust {
@@ -102,8 +105,9 @@ void tls_trust_free(struct tls_trust **trust)
 }
 
 /*
- * The file's text. Whoever writes checks names the file, and the agent's one thread reads it: a pipe would hang it, and
- * so would a device that never ends. NULL when it is no file of reasonable size, or cannot be read.
+ * Read the file's text. The path comes from the author of a check, and the agent's only thread reads it, so a pipe or
+ * an endless device would make the agent hang. NULL when it is not a regular file of reasonable size, or cannot be
+ * read.
  */
 static char *read_file(const char *path, struct stat *st)
 {
@@ -134,7 +138,7 @@ static enum veer_err load_file(const char *path, X509_STORE *store, struct trust
 	if (bio == NULL) {
 		free(text);
 		ERR_clear_error();
-		return veer_fail(diag, VEER_EIO, "%.200s is no file that can be read, of at most %d bytes", path,
+		return veer_fail(diag, VEER_EIO, "%.200s is not a readable file of at most %d bytes", path,
 				 FILE_BYTES_MAX);
 	}
 	ERR_clear_error();
@@ -142,7 +146,7 @@ static enum veer_err load_file(const char *path, X509_STORE *store, struct trust
 	BIO_free(bio);
 	free(text);
 	if (count <= 0)
-		return veer_fail(diag, VEER_EIO, "%.200s is no bundle of certificates", path);
+		return veer_fail(diag, VEER_EIO, "%.200s is not a bundle of certificates", path);
 	set->stamp = st.st_mtim;
 	set->inode = st.st_ino;
 	set->size = st.st_size;
@@ -167,7 +171,10 @@ static enum veer_err load(struct trusted *set, const char *source, bool is_file,
 		forget(&made);
 		return err;
 	}
-	/* Whoever names an intermediate or a server's own certificate trusts it, whether its issuer is there or not. */
+	/*
+	 * A bundle may contain an intermediate or a server's own certificate. It is then trusted, even without its
+	 * issuer.
+	 */
 	(void)X509_STORE_set_flags(made.store, X509_V_FLAG_PARTIAL_CHAIN);
 	forget(set);
 	*set = made;
@@ -241,7 +248,10 @@ static void note_certificate(struct tls_peer *peer, const X509 *certificate)
 	print_name(X509_get_issuer_name(certificate), peer->issuer, sizeof peer->issuer);
 }
 
-/* In place of OpenSSL's own verification: the same, what is known of it, and a note of what came. */
+/*
+ * Called in place of OpenSSL's own verification. It does the same, uses remembered chains, and notes in the peer what
+ * the other side has shown.
+ */
 static int verify(X509_STORE_CTX *ctx, void *arg)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -268,21 +278,27 @@ SSL_CTX *tls_context_new(void)
 	if (context == NULL)
 		return NULL;
 	(void)SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-	/* The share that comes along is of the first, which each server of TLS 1.3 knows (RFC 8446 9.1). */
+	/*
+	 * The key share sent in the first flight is for the first group, which every TLS 1.3 server supports (RFC 8446
+	 * 9.1).
+	 */
 	(void)SSL_CTX_set1_groups_list(context, "P-256:X25519:X448:P-521:P-384:"
 						"ffdhe2048:ffdhe3072:ffdhe4096:ffdhe6144:ffdhe8192");
-	/* SHA-256 is a good deal faster than SHA-384 where the processor knows it, and a handshake is mostly that. */
+	/*
+	 * SHA-256 is much faster than SHA-384 where the processor has instructions for it, and hashing is a large part
+	 * of a handshake.
+	 */
 	(void)SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
 						"TLS_CHACHA20_POLY1305_SHA256");
-	/* Where sessions are kept is the connection's affair. */
+	/* OpenSSL keeps no sessions itself; each connection's peer says where they are kept. */
 	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL |
 							      SSL_SESS_CACHE_NO_AUTO_CLEAR);
 	SSL_CTX_sess_set_new_cb(context, tls_sessions_on_new);
 	(void)SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
-	/* One read(2) takes all that has come, not two for each record. */
+	/* One read(2) takes everything that has arrived, instead of two calls for each record. */
 	SSL_CTX_set_read_ahead(context, 1);
-	/* Requests are small: a buffer for a record of 2 KiB in place of one of 16. */
+	/* Requests are small, so the buffer is for records of 2 KiB instead of 16 KiB. */
 	(void)SSL_CTX_set_max_send_fragment(context, SEND_BYTES);
 	SSL_CTX_set_cert_verify_callback(context, verify, NULL);
 	return context;

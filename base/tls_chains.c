@@ -14,12 +14,13 @@
 #define CHAIN_MAX 16 /* certificates; a longer one is not remembered */
 #define DIGEST_BYTES 32
 
-/* One chain, with whom it was judged by. */
+/* One chain, and the store that it was verified against. */
 struct remembered {
 	uint8_t digest[DIGEST_BYTES]; /* of the digests of its certificates */
-	X509_STORE *store;            /* counted, so that no other one can be in its place; NULL: free */
-	int64_t from_s;               /* all of its certificates are valid, from then (since 1970) */
-	int64_t until_s;              /* to then, both inclusive */
+	X509_STORE *store;            /* referenced, so that no other store can get the same address; NULL: a free
+				       * place */
+	int64_t from_s;               /* all of its certificates are valid from this time (since 1970) */
+	int64_t until_s;              /* until this time, both inclusive */
 	uint64_t used;
 };
 
@@ -30,7 +31,7 @@ struct tls_chains {
 
 struct tls_chains *tls_chains_new(void)
 {
-	return calloc(1, sizeof(struct tls_chains)); /* touched where it is used */
+	return calloc(1, sizeof(struct tls_chains)); /* calloc, because only those pages take memory that are used */
 }
 
 void tls_chains_free(struct tls_chains **chains)
@@ -68,7 +69,7 @@ static int64_t seconds_of(const ASN1_TIME *time, int64_t fallback)
 	return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : fallback;
 }
 
-/* Where the chain is, or NULL. */
+/* The place of the chain, or NULL. */
 static struct remembered *find(struct tls_chains *chains, const uint8_t digest[DIGEST_BYTES], const X509_STORE *store)
 {
 	struct remembered *set = &chains->places[(size_t)(digest[0] | (digest[1] & 15) << 8) * WAYS];
@@ -106,7 +107,7 @@ static struct remembered *remember(struct tls_chains *chains, X509_STORE_CTX *ct
 	return place;
 }
 
-/* The certificate must be for the name that was asked for: the error, or X509_V_OK. As OpenSSL judges it. */
+/* Check that the certificate is for the name that was asked for, as OpenSSL does. Returns the error, or X509_V_OK. */
 static int judge_name(X509_STORE_CTX *ctx)
 {
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);

@@ -6,7 +6,7 @@
 
 #include "base/tls.h"
 
-/* The moment in seconds since 1970; 0 when it cannot be read. */
+/* The time in seconds since 1970; 0 when it cannot be read. */
 static int64_t seconds_of(const ASN1_TIME *at)
 {
 	struct tm tm = {0};

@@ -8,14 +8,14 @@
 
 #include "base/tls_impl.h"
 
-/* One session, with how the connection was judged on which it came. */
+/* One session, and how the connection on which it came was judged. */
 struct session {
 	SSL_SESSION *ssl;  /* NULL: a free place */
 	X509_STORE *store; /* counted */
 	char *key;
 	int64_t valid_from_s;
 	int64_t valid_until_s;
-	uint64_t noted; /* in turns */
+	uint64_t noted; /* when it was noted, as a count of sessions */
 };
 
 struct tls_sessions {
@@ -60,7 +60,7 @@ static struct session *find(struct tls_sessions *sessions, const X509_STORE *sto
 	return NULL;
 }
 
-/* The place of that key, or else a free one, or else the one noted longest ago; emptied. */
+/* The place of that key, or else a free one, or else the one noted longest ago. The place is emptied. */
 static struct session *make_room(struct tls_sessions *sessions, const X509_STORE *store, const char *key)
 {
 	struct session *place = find(sessions, store, key);
@@ -82,7 +82,7 @@ int tls_sessions_on_new(SSL *ssl, SSL_SESSION *session)
 	const struct tls_peer *peer = SSL_get_app_data(ssl);
 	if (peer == NULL || peer->sessions == NULL || peer->store == NULL || SSL_SESSION_is_resumable(session) != 1)
 		return 0;
-	/* Whoever asks for a good certificate must know until when it is one. */
+	/* A session of a connection whose certificate must be good is kept only if the end of its validity is known. */
 	if ((SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0 && peer->valid_until_s == 0)
 		return 0;
 	char *key = strdup(peer->session_key);
@@ -106,7 +106,9 @@ void tls_connection_resume(SSL *ssl, X509_STORE *store, struct tls_peer *peer)
 	peer->store = store;
 	if (place == NULL)
 		return;
-	/* One whose certificate was not verified (0, 0) was made by a check that does not ask for that. */
+	/*
+	 * A session whose certificate was not verified (0, 0) was made by a check that does not ask for verification.
+	 */
 	bool is_valid = place->valid_until_s == 0 || (now_s >= place->valid_from_s && now_s <= place->valid_until_s);
 	if (is_valid && SSL_set_session(ssl, place->ssl) == 1) {
 		peer->valid_from_s = place->valid_from_s;

@@ -19,8 +19,8 @@ static bool is_alive(void *ctx)
 }
 
 /*
- * Before any file is read: what root alone may read could not be read again with SIGHUP. Ports below 1024 are bound
- * later, when there is a plan, and by a process that takes our place, so that capability stays.
+ * Called before any file is read, because a file that only root may read could not be read again on SIGHUP. Ports below
+ * 1024 are bound later, when there is a plan, and also by a process that replaces this one, so that capability is kept.
  */
 static enum veer_err give_up_privileges(const struct daemon *daemon, const struct server_options *options,
 					struct veer_diag *diag)

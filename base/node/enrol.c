@@ -14,12 +14,12 @@
 #define REASON_SIZE 512
 #define ROOM_PAUSE_MS 5000
 
-/* What kept a try from its end. */
+/* What kept an attempt from succeeding. */
 enum obstacle {
-	OBSTACLE_NONE,     /* it was answered for good */
-	OBSTACLE_ABSENCE,  /* nobody answers, or is not ready */
-	OBSTACLE_CONFLICT, /* two enrolled at once: the next try sees the other */
-	OBSTACLE_ROOM,     /* an administrator has to make room first */
+	OBSTACLE_NONE,     /* none: the answer was final */
+	OBSTACLE_ABSENCE,  /* no control plane answers, or it is not ready */
+	OBSTACLE_CONFLICT, /* two nodes enrolled at once: the next attempt sees the other one */
+	OBSTACLE_ROOM,     /* the limit is reached: an administrator has to make room first */
 };
 
 struct enrol {
@@ -35,7 +35,7 @@ struct enrol {
 	struct backoff backoff;
 	uint32_t url;
 	uint32_t tries;         /* in a row, for the same reason */
-	enum obstacle obstacle; /* of the last try */
+	enum obstacle obstacle; /* of the last attempt */
 };
 
 static void try_now(void *ctx);
@@ -48,7 +48,7 @@ static bool is_problem(const json_t *body, const char *slug)
 	       strcmp(type + sizeof prefix - 1, slug) == 0;
 }
 
-/* 409 and 422 have several meanings: the problem's type (RFC 9457 3.1.1) tells which. */
+/* Statuses 409 and 422 have several meanings; the problem's type (RFC 9457 3.1.1) tells which one applies. */
 static enum obstacle obstacle_of(const struct http_result *result)
 {
 	enum obstacle obstacle = OBSTACLE_NONE;
@@ -71,7 +71,7 @@ static void retry_later(struct enrol *enrol, enum obstacle obstacle, const char 
 	int64_t pause_ms = backoff_next_ms(&enrol->backoff);
 	if (obstacle == OBSTACLE_ROOM)
 		pause_ms = ROOM_PAUSE_MS;
-	/* Once for each reason, and then now and again: whoever starts agents before the control plane is no news. */
+	/* Log each reason once and then only now and then: it is normal that agents start before the control plane. */
 	if (obstacle != enrol->obstacle)
 		enrol->tries = 0;
 	enrol->obstacle = obstacle;
@@ -120,7 +120,7 @@ static void try_now(void *ctx)
 	struct veer_diag diag = {""};
 	struct http_spec spec = link_spec(enrol->link, enrol->url, ENROL_PATH);
 	spec.method = "POST";
-	spec.bearer = NULL; /* the token counts, whatever became of an identity of before */
+	spec.bearer = NULL; /* the token authenticates this request, not the credential of an earlier identity */
 	spec.body = enrol->body;
 	spec.body_len = strlen(enrol->body);
 	spec.timeout_ms = TIMEOUT_MS;

@@ -11,7 +11,7 @@
 #define PATH_MAX_BYTES 4096
 #define TEXT_MAX 1024
 
-/* The nonce in the text, if it is for this token; "" if not. */
+/* Read the nonce in the text if it is for this token; otherwise "". */
 static void parse(const char *text, size_t len, const char *token_sha256, char nonce[CRYPTO_TOKEN_SIZE])
 {
 	json_t *root = NULL;

@@ -34,7 +34,7 @@ enum veer_err identity_parse(const char *text, size_t len, struct identity *out,
 	copy_str(&c, "token_sha256", identity.token_sha256, sizeof identity.token_sha256, false);
 	if (c.err == VEER_OK && (identity.id[0] == '\0' || identity.credential[0] == '\0'))
 		veer_json_fail(&c, "id", VEER_EINVAL, "and the credential must not be empty");
-	json_decref(root); /* a newer server may say more: keys that nobody asked for are no error */
+	json_decref(root); /* a newer server may send more keys: unknown keys are no error */
 	if (c.err == VEER_OK)
 		*out = identity;
 	return c.err;

@@ -13,7 +13,7 @@
 #define BACKOFF_MOST_MS 5000
 #define REASON_MAX 300
 
-/* "127.0.0.1:80/x" -> is the host a loopback address, or called localhost? */
+/* Is the host of a text like "127.0.0.1:80/x" a loopback address, or is it called localhost? */
 static bool is_local_host(const char *host)
 {
 	char name[64];
@@ -34,10 +34,10 @@ enum veer_err link_url_check(const char *url, struct veer_diag *diag)
 	const char *host = strstr(url, "://");
 	if (strncmp(url, "unix:/", 6) == 0)
 		return VEER_OK;
-	/* "http://localhost:x@host" is the host behind the @ */
+	/* in "http://localhost:x@host" the host is the part after the @ */
 	if (host != NULL && memchr(host + 3, '@', strcspn(host + 3, "/?#")) != NULL)
-		return veer_fail(diag, VEER_EINVAL, "'%.200s': a URL with a user is not taken: tokens say who asks",
-				 url);
+		return veer_fail(diag, VEER_EINVAL,
+				 "'%.200s': a URL must not contain a user: tokens identify the client", url);
 	if (strncmp(url, "https://", 8) == 0 && url[8] != '\0' && url[8] != '/')
 		return VEER_OK;
 	if (strncmp(url, "http://", 7) == 0 && is_local_host(url + 7))
@@ -84,7 +84,7 @@ struct http_spec link_spec(const struct link *link, uint32_t url, const char *pa
 	};
 }
 
-/* error_description="…" of a WWW-Authenticate header; false: it says nothing. */
+/* Read error_description="…" from a WWW-Authenticate header; false when there is none. */
 static bool read_description(const char *header, char *out, size_t size)
 {
 	static const char key[] = "error_description=\"";

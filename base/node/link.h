@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the control planes are and how we show who we are: for agents and name servers, shared by enrolment, streams
- * and reports. Also the waiting between tries.
+ * The addresses of the control planes and the credential that we show them: for agents and name servers, shared by
+ * enrolment, streams and reports. Also the pauses between attempts.
  *
  * Threads: the loop's.
  */
@@ -33,28 +33,30 @@ struct link {
  */
 VEER_MUST_CHECK enum veer_err link_urls_parse(const char *text, struct link *link, struct veer_diag *diag);
 
-/* One such URL. Errors: VEER_EINVAL. */
+/* Check one such URL. Errors: VEER_EINVAL. */
 VEER_MUST_CHECK enum veer_err link_url_check(const char *url, struct veer_diag *diag);
 
 /* What all requests on the link have in common. `path` is borrowed until the request is started. */
 struct http_spec link_spec(const struct link *link, uint32_t url, const char *path);
 
 /*
- * Why an exchange did not succeed, for people: what kept it from ending, or what the control plane said: in the problem
- * (RFC 9457) that is the body, in error_description (RFC 6750 3) where a stream has taken the body, or by the status
- * alone. Cut to `size` bytes.
+ * Write, for people, why an exchange did not succeed: either the transport's error or what the control plane said. That
+ * is in the body (a problem, RFC 9457), in error_description (RFC 6750 3) where a stream has taken the body, or only in
+ * the status. Cut to `size` bytes.
  */
 void link_why(const struct http_result *result, char *out, size_t size);
 
-/* Waiting between tries that failed: doubles from 100 ms to 5 s, each drawn from its upper half, so that many agents
- * that lost one control plane do not come back at once. Zeroed is the beginning. */
+/*
+ * The pause between failed attempts. It doubles from 100 ms to 5 s, and each pause is drawn at random from the upper
+ * half of that, so that many agents that lost one control plane do not come back at once. A zeroed struct is the start.
+ */
 struct backoff {
 	uint32_t step;
 };
 
-/* A try has failed: how long to wait before the next. */
+/* An attempt has failed: how long to wait before the next one. */
 int64_t backoff_next_ms(struct backoff *backoff);
-/* A try went well: the next failure waits as long as the first did. */
+/* An attempt succeeded: after the next failure the pauses begin at the start again. */
 void backoff_reset(struct backoff *backoff);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a query came from, as far as policies, limits and logs care.
+ * Where a query came from, as far as policies, limits and logs need it.
  *
  * Threads: pure.
  */
@@ -17,7 +17,9 @@ struct client {
 	uint8_t address[16]; /* network order; an IPv4 address is in the first 4 octets */
 };
 
-/* Read what the kernel says. False when no datagram can be answered there: port 0, or another family (all zero then).
+/*
+ * Convert the address that the kernel gives. False when a datagram from there cannot be answered: port 0, or another
+ * address family (then everything is zero).
  */
 bool client_from_sockaddr(const struct sockaddr_storage *from, struct client *client);
 

@@ -14,7 +14,10 @@
 #define HASH_LEN 8
 #define FILE_MAX 4096
 
-/* The hash of everything but itself (RFC 9018 4.4); its octets are SipHash's, the lowest first. */
+/*
+ * Compute the hash over everything except the hash itself (RFC 9018 4.4): the octets of SipHash's result, the lowest
+ * first.
+ */
 static void hash(const uint8_t key[CRYPTO_SIPHASH_KEY_BYTES], const struct cookie_client *client,
 		 const uint8_t head[HASH_AT], uint8_t out[HASH_LEN])
 {
@@ -37,7 +40,7 @@ void cookie_make(const uint8_t key[CRYPTO_SIPHASH_KEY_BYTES], const struct cooki
 	hash(key, client, out, out + HASH_AT);
 }
 
-/* Which secret made it; -1: none. */
+/* Which secret made the cookie; -1: none. */
 static int maker_of(const struct cookie_secrets *secrets, const struct cookie_client *client, const uint8_t *server)
 {
 	for (unsigned i = 0; i < secrets->count; i++) {
@@ -59,7 +62,7 @@ bool cookie_check(const struct cookie_secrets *secrets, const struct cookie_clie
 	(void)byte_read_span(&r, 3);
 	/* serial number arithmetic (RFC 1982): the clock may pass 2^32 */
 	int32_t age_s = (int32_t)(now_s - byte_read_u32(&r));
-	/* the reserved octets are hashed as they came, and not looked at (RFC 9018 4.2) */
+	/* the reserved octets are hashed as they came, and otherwise ignored (RFC 9018 4.2) */
 	if (len == COOKIE_SERVER_LEN && version == VERSION && age_s <= COOKIE_OLD_S && age_s >= -COOKIE_AHEAD_S)
 		maker = maker_of(secrets, client, server);
 	if (maker == 0 && age_s >= 0 && age_s <= COOKIE_RENEW_S)

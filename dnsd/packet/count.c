@@ -9,9 +9,9 @@
 
 #define TYPE_NONE 0
 #define TYPE_OTHER 1
-#define QTYPES_NAMED 260 /* beyond, all are "other" */
+#define QTYPES_NAMED 260 /* types from here on are counted as "other" */
 
-/* The types that people look at; the first two places are not types. */
+/* The types that are counted by name; the first two places are not types. */
 static const struct {
 	uint16_t qtype;
 	const char *name;
@@ -58,12 +58,12 @@ unsigned count_type(bool has_question, uint16_t qtype)
 {
 	if (!has_question)
 		return TYPE_NONE;
-	/* what is asked most */
+	/* the most requested type */
 	if (qtype == RRTYPE_A)
 		return TYPE_OTHER + 1;
 	if (qtype >= QTYPES_NAMED)
 		return TYPE_OTHER;
-	/* rising, but for the first two */
+	/* types are in rising order, except the first two places */
 	unsigned low = TYPE_OTHER + 1;
 	unsigned high = COUNT_TYPES;
 	while (low < high) {

@@ -17,7 +17,7 @@ static size_t ecs_address_len(const struct edns_ecs *ecs)
 	return (ecs->source_len + 7U) / 8;
 }
 
-/* RFC 7871 6 and 7.1.2. An unknown family is left alone: the option is then as if absent. */
+/* RFC 7871 6 and 7.1.2. An option of an unknown family is ignored, as if it were absent. */
 static bool read_ecs(struct edns_ecs *ecs, const uint8_t *data, size_t len)
 {
 	struct byte_reader r;
@@ -85,10 +85,13 @@ bool edns_read(struct edns *edns, struct byte_reader *r)
 	const uint8_t *data = byte_read_span(r, len);
 	if (data == NULL)
 		return false;
-	/* known from here on: a reply to malformed options has an OPT record too (RFC 6891 7) */
+	/*
+	 * from here on the OPT record counts as present: a reply to malformed options has an OPT record too (RFC 6891
+	 * 7)
+	 */
 	*edns = read;
 	if (read.version != 0)
-		return true; /* BADVERS, whatever options mean there */
+		return true; /* the reply is BADVERS; options of that version are not parsed */
 	struct byte_reader options;
 	byte_reader_init(&options, data, len);
 	while (byte_reader_left(&options) > 0) {

@@ -15,7 +15,7 @@
 #include "base/bytes.h"
 #include "dnsd/packet/cookie.h"
 
-#define EDNS_UDP_SIZE 1232   /* what we send at most over UDP, and say that we take (DNS flag day 2020) */
+#define EDNS_UDP_SIZE 1232   /* the most that we send over UDP, and the size that we announce (DNS flag day 2020) */
 #define EDNS_UDP_MIN 512     /* RFC 6891 6.2.5: less is read as 512 */
 #define EDNS_OPT_LEN 11      /* an OPT record without options */
 #define EDNS_OPTIONS_MAX 160 /* bytes of the options of any reply of ours */
@@ -30,18 +30,18 @@ struct edns_ecs {
 	uint8_t address[16]; /* network order, zero beyond source_len */
 };
 
-/* Extended errors that we tell (RFC 8914 4). */
+/* Extended errors that we send (RFC 8914 4). */
 enum edns_error {
-	EDNS_ERROR_NONE = 0, /* none of ours has the code 0, "other" */
+	EDNS_ERROR_NONE = 0, /* no error; we never send the code 0, "other" */
 	EDNS_ERROR_NOT_READY = 14,
 	EDNS_ERROR_NOT_AUTHORITATIVE = 20,
 };
 
-/* What the OPT record of a reply carries beside the echoes of the query. Zero: nothing. */
+/* What the OPT record of a reply contains beside what it echoes of the query. Zero: nothing. */
 struct edns_reply {
 	const uint8_t *nsid; /* borrowed; NULL: none */
 	uint8_t nsid_len;
-	bool has_cookie; /* the query's client cookie, and this one */
+	bool has_cookie; /* send the query's client cookie and this server cookie */
 	uint8_t cookie[COOKIE_SERVER_LEN];
 	uint16_t keepalive; /* units of 100 ms (RFC 7828 3.1); 0: none */
 	enum edns_error error;
@@ -56,22 +56,22 @@ struct edns {
 	uint16_t udp_size;      /* as received */
 	bool wants_nsid;
 	bool wants_keepalive;
-	uint8_t cookie_len;    /* of `cookie`: 8, or 16 to 40 with a server cookie; 0: none */
-	const uint8_t *cookie; /* the client's cookie and, behind it, what it says is ours */
-	bool is_known;         /* it is: the client is where it says that it is */
+	uint8_t cookie_len;    /* length of `cookie`: 8, or 16 to 40 with a server cookie; 0: no cookie */
+	const uint8_t *cookie; /* the client cookie and, after it, the server cookie that the client sent */
+	bool is_known;         /* the server cookie is one of ours: the client's address is not forged */
 	struct edns_ecs ecs;
 	struct edns_reply reply; /* set by whoever replies */
 };
 
 /*
- * Read the OPT record behind its type: class, TTL, RDLENGTH, RDATA. False when it is malformed (FORMERR): options that
- * do not fill RDATA, a client subnet against RFC 7871 7.1.2 (address length, bits beyond the prefix, a scope), a cookie
- * of a length that there is not (RFC 7873 5.2.2). Then `edns` says all but the options, for the reply. Options of other
- * versions than 0 are not looked at.
+ * Read the part of the OPT record after its type: class, TTL, RDLENGTH, RDATA. False when it is malformed (FORMERR):
+ * options that do not fill RDATA, a client subnet against RFC 7871 7.1.2 (address length, bits beyond the prefix, a
+ * scope), a cookie of an impossible length (RFC 7873 5.2.2). Then `edns` has everything except the options, for the
+ * reply. Options of versions other than 0 are not parsed.
  */
 bool edns_read(struct edns *edns, struct byte_reader *r);
 
-/* Bytes that edns_write() will need. 0 when the query had no OPT. */
+/* The number of bytes that edns_write() will write; 0 when the query had no OPT. */
 size_t edns_reply_len(const struct edns *edns);
 
 /*

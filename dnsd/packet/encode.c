@@ -7,14 +7,14 @@
 #include "base/bytes.h"
 #include "dnsd/packet/tsig.h"
 
-#define COUNTS_AT 6 /* ANCOUNT in the header; NSCOUNT and ARCOUNT follow */
+#define COUNTS_AT 6 /* offset of ANCOUNT in the header; NSCOUNT and ARCOUNT follow */
 
 /* A reply being written. */
 struct encoder {
 	struct byte_writer w;
 	const struct answer *answer;
 	uint16_t item_at[ANSWER_ITEMS_MAX]; /* where each item begins; 0: not written */
-	bool is_expanded[ANSWER_ITEMS_MAX]; /* it was written without compression */
+	bool is_expanded[ANSWER_ITEMS_MAX]; /* the item was written without compression */
 	uint16_t counts[ANSWER_SECTION_COUNT];
 	bool is_truncated;
 };
@@ -31,7 +31,7 @@ static size_t question_len(const struct query *q)
 	return q->has_question ? (size_t)q->qname_len + 4 : 0;
 }
 
-/* Header with everything but AA, TC and the counts of records; the question. */
+/* Write the header, except AA, TC and the counts of records, and the question. */
 static void write_head(const struct query *q, enum dns_rcode rcode, struct byte_writer *w)
 {
 	unsigned flags = DNS_FLAG_QR | (q->flags & (DNS_OPCODE_MASK | DNS_FLAG_RD | DNS_FLAG_CD)) | (rcode & 0xf);
@@ -61,7 +61,7 @@ static unsigned skip_labels(const uint8_t *message, unsigned at, unsigned labels
 	}
 }
 
-/* The name at `at`, in full. */
+/* Copy the name at `at`, uncompressed. */
 static void copy_name(const uint8_t *message, unsigned at, uint8_t *out)
 {
 	size_t len = 0;
@@ -77,10 +77,10 @@ static void copy_name(const uint8_t *message, unsigned at, uint8_t *out)
 			return;
 		at += (unsigned)step;
 	}
-	out[0] = 0; /* cannot be: only valid names are written */
+	out[0] = 0; /* cannot happen: only valid names are written */
 }
 
-/* Behind the name at `at` as it stands. */
+/* The offset after the name at `at` as it is stored. */
 static unsigned behind_name(const uint8_t *message, unsigned at)
 {
 	for (;; at += message[at] + 1U) {
@@ -91,7 +91,7 @@ static unsigned behind_name(const uint8_t *message, unsigned at)
 	}
 }
 
-/* Where target `index` of an item that was written in full is: each record has one. */
+/* The offset of target `index` of an item that was written uncompressed; each record has one target. */
 static unsigned expanded_target(const uint8_t *message, unsigned at, const struct ready_rrset *rr, unsigned index)
 {
 	for (;; index--) {
@@ -102,7 +102,7 @@ static unsigned expanded_target(const uint8_t *message, unsigned at, const struc
 	}
 }
 
-/* Where the message has a target of the item `index`; 0 when that item was left out. */
+/* The offset of a target of the item `index` in the message; 0 when that item was left out. */
 static unsigned target_of(const struct encoder *e, unsigned index, unsigned target)
 {
 	const struct ready_rrset *rr = e->answer->items[index].rr;
@@ -112,7 +112,7 @@ static unsigned target_of(const struct encoder *e, unsigned index, unsigned targ
 	return e->is_expanded[index] ? expanded_target(e->w.base, at, rr, target) : at + ready_target_at(rr, target);
 }
 
-/* Where the message has the owner of `item`; 0 when the item that it refers to was left out. */
+/* The offset of the owner of `item` in the message; 0 when the item that it refers to was left out. */
 static unsigned owner_of(const struct encoder *e, const struct answer_item *item)
 {
 	unsigned at = item->base == ANSWER_QNAME ? READY_QNAME_OFFSET : target_of(e, item->base, item->target);
@@ -121,7 +121,7 @@ static unsigned owner_of(const struct encoder *e, const struct answer_item *item
 	return item->base == ANSWER_QNAME && item->skip == 0 ? at : skip_labels(e->w.base, at, item->skip);
 }
 
-/* Where the message has what the RRset of item `index` takes for its zone's apex. */
+/* The offset in the message of the name that the RRset of item `index` uses as its zone's apex. */
 static unsigned apex_of(const struct encoder *e, unsigned index, unsigned owner_at)
 {
 	const struct answer_item *item = &e->answer->items[index];
@@ -129,7 +129,7 @@ static unsigned apex_of(const struct encoder *e, unsigned index, unsigned owner_
 					     : skip_labels(e->w.base, owner_at, item->apex_skip);
 }
 
-/* Write without pointers: some name lies beyond their reach. Only in replies over TCP. */
+/* Write without compression pointers, because some name is beyond their reach. Happens only in replies over TCP. */
 static bool write_expanded(struct encoder *e, const struct answer_item *item, unsigned owner_at, unsigned apex_at)
 {
 	uint8_t owner[NAME_WIRE_MAX];
@@ -163,7 +163,10 @@ static bool write_item(struct encoder *e, unsigned index)
 	return true;
 }
 
-/* Items in the order of the message: a lookup adds them so, but for addresses of a chain's middle. */
+/*
+ * Write the items in the order of the message. A lookup adds them in that order, except for addresses that belong to
+ * the middle of a chain.
+ */
 static void write_items(struct encoder *e)
 {
 	for (unsigned section = 0; section < ANSWER_SECTION_COUNT && !e->is_truncated; section++)
@@ -207,7 +210,7 @@ size_t encode_answer(const struct query *q, const struct answer *answer, uint8_t
 	return byte_writer_len(&e.w);
 }
 
-/* Behind everything else; when it does not fit, the client may ask again over TCP (TC). */
+/* Add the TSIG record after everything else; when it does not fit, TC is set and the client may ask again over TCP. */
 static void add_badkey(const struct query *q, struct byte_writer *w)
 {
 	struct tsig tsig;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a decision to the bytes of a reply. The question is echoed as it came, letter case included; names are
- * compressed (RFC 1035 4.1.4); what does not fit is left out whole, with TC set where it was needed (RFC 2181 9).
+ * compressed (RFC 1035 4.1.4); RRsets that do not fit are left out completely, and TC is set if one of them was
+ * required (RFC 2181 9).
  *
  * Threads: pure functions. Nothing here allocates.
  */
@@ -24,8 +25,8 @@ size_t encode_udp_limit(const struct query *q);
 size_t encode_answer(const struct query *q, const struct answer *answer, uint8_t *out, size_t limit);
 
 /*
- * A reply without records: header, the question if there was one, OPT if there was one; with NOTAUTH to a signed query
- * its TSIG, as tsig.h says. Returns its length.
+ * Write a reply without records: the header, the question and OPT if the query had them, and with NOTAUTH to a signed
+ * query a TSIG record, as described in tsig.h. Returns its length.
  */
 size_t encode_error(const struct query *q, enum dns_rcode rcode, uint8_t *out, size_t limit);
 

@@ -11,10 +11,10 @@
 #include "base/crypto.h"
 #include "dnsd/packet/prefix.h"
 
-#define TIME_BITS 48 /* of microseconds: nine years after the start */
+#define TIME_BITS 48 /* enough for microseconds up to nine years after the start */
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
 #define US_PER_S 1000000
-#define SWAP_TRIES 8 /* so many lost races in a row mean a flood */
+#define SWAP_TRIES 8 /* after so many lost races in a row it is taken for a flood */
 
 struct set {
 	alignas(64) _Atomic uint64_t words[LIMIT_WAYS];
@@ -23,7 +23,7 @@ struct set {
 static_assert(sizeof(struct set) == 64, "a set is one cache line");
 static_assert((LIMIT_SETS & (LIMIT_SETS - 1)) == 0, "a mask selects the set");
 
-/* A prefix that is not limited, as numbers: of its first 64 bits (prefix_upper()) and of those behind them. */
+/* A prefix that is not limited, as two numbers: its first 64 bits (prefix_upper()) and the bits after them. */
 struct exempt {
 	bool is_ipv6;
 	uint64_t upper;
@@ -35,8 +35,8 @@ struct exempt {
 struct limit {
 	uint8_t key[CRYPTO_SIPHASH_KEY_BYTES];
 	int64_t start_ms;
-	uint64_t unit_us;  /* after which a unit is there again */
-	uint64_t burst_us; /* of allowance that can be used up */
+	uint64_t unit_us;  /* the time after which a unit is available again */
+	uint64_t burst_us; /* the whole allowance */
 	unsigned slip;
 	size_t exempt_count;
 	struct exempt exempt[LIMIT_EXEMPT_MAX];
@@ -44,11 +44,11 @@ struct limit {
 	struct set sets[LIMIT_SETS];
 };
 
-/* Where a prefix stands in its set. */
+/* The place of a prefix in its set. */
 struct place {
 	_Atomic uint64_t *word;
-	uint64_t seen;    /* what was read there */
-	uint64_t used_us; /* of the allowance, at the time of the look */
+	uint64_t seen;    /* the word that was read there */
+	uint64_t used_us; /* how much of the allowance is used, at the time of reading */
 };
 
 static uint64_t lower_bits(const uint8_t address[16])
@@ -116,12 +116,12 @@ bool limit_is_exempt(const struct limit *limit, const struct client *client)
 	return false;
 }
 
-/* The prefix's own entry, or the one with the most allowance, which it may take over. */
+/* Find the prefix's own entry, or the one with the most allowance left, which the prefix may take over. */
 static struct place find(struct set *set, uint64_t tag, uint64_t now_us)
 {
 	struct place best = {.used_us = UINT64_MAX};
 	for (unsigned i = 0; i < LIMIT_WAYS; i++) {
-		/* relaxed, here and below: a word stands alone, and nothing else is read because of it */
+		/* relaxed, here and below: each word is independent, and no other data depend on it */
 		uint64_t word = atomic_load_explicit(&set->words[i], memory_order_relaxed);
 		uint64_t whole_us = word & TIME_MASK;
 		uint64_t used_us = whole_us > now_us ? whole_us - now_us : 0;
@@ -134,7 +134,7 @@ static struct place find(struct set *set, uint64_t tag, uint64_t now_us)
 	return best;
 }
 
-/* Use up `cost_us` of the allowance; false when it is not there and not `forced`. */
+/* Use up `cost_us` of the allowance. False when that much is not left, unless `forced`. */
 static bool spend(struct limit *l, uint64_t prefix, int64_t now_ms, uint64_t cost_us, bool forced)
 {
 	uint64_t hash = crypto_siphash13(l->key, &prefix, sizeof prefix);
@@ -155,11 +155,12 @@ static bool spend(struct limit *l, uint64_t prefix, int64_t now_ms, uint64_t cos
 
 static_assert(LIMIT_NOTES == 16, "four bits select a note");
 
-/* Each prefix has a place where it is noted; of those that share it, the latest stays. */
+/* Note a prefix for the log. Each prefix has a fixed place; of several that share a place, the latest stays. */
 static void note(struct limit *l, uint64_t prefix)
 {
 	_Atomic uint64_t *at = &l->notes[(prefix * UINT64_C(0x9e3779b97f4a7c15)) >> 60];
-	if (atomic_load_explicit(at, memory_order_relaxed) != prefix) /* a flood must not keep writing to it */
+	if (atomic_load_explicit(at, memory_order_relaxed) != prefix) /* during a flood, do not write to the place
+								       * again and again */
 		atomic_store_explicit(at, prefix, memory_order_relaxed);
 }
 

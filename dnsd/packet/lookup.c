@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define BOUND_LEN 64   /* octets of what a policy says, as a guess */
-#define TARGETS_MAX 26 /* names whose addresses are added, as a help: enough for the root's 13 name servers twice */
-#define GLUE_MAX 126   /* of a referral, whose glue is needed; the NS records of more are truncated over UDP anyway */
+#define BOUND_LEN 64   /* the assumed length of a policy's RRset, octets */
+#define TARGETS_MAX 26 /* names whose addresses are added as an optional help: twice the root's 13 name servers */
+#define GLUE_MAX 126   /* names of a referral with required glue; more NS records are truncated over UDP anyway */
 
 /* What the steps of one lookup share. */
 struct lookup {
@@ -16,10 +16,10 @@ struct lookup {
 	uint64_t random;
 	struct answer *a;
 	const struct plan_zone *zone;
-	const uint8_t *name;          /* looked for now */
-	unsigned labels;              /* of it */
-	uint8_t base;                 /* where the message has it: answer_item.base */
-	const struct trie_path *path; /* where it led */
+	const uint8_t *name;          /* the name that is looked up now */
+	unsigned labels;              /* labels of that name */
+	uint8_t base;                 /* where the message has that name, as in answer_item.base */
+	const struct trie_path *path; /* the result of looking it up */
 };
 
 /* How a step ended. */
@@ -41,7 +41,7 @@ static struct answer_item *add_item(struct lookup *l, const struct ready_rrset *
 	return item;
 }
 
-/* The SOA of a negative answer, owned by the apex. */
+/* Make a negative answer, with the SOA of the apex. */
 static enum step negative(struct lookup *l, enum dns_rcode rcode)
 {
 	l->a->rcode = rcode;
@@ -64,7 +64,7 @@ static void locate(struct lookup *l)
 						 : geo_lookup_ipv4(l->plan->geo, l->client->address);
 }
 
-/* What a policy says to this client; NULL when the policy is missing. */
+/* The policy's outcome for this client; NULL when the policy is missing. */
 static const struct policy_outcome *choose(struct lookup *l, const struct plan_entry *entry)
 {
 	const struct policy_program *program = plan_program(l->plan, entry);
@@ -77,7 +77,10 @@ static const struct policy_outcome *choose(struct lookup *l, const struct plan_e
 	return policy_choose(program, l->a->location, l->random);
 }
 
-/* The RRset of an entry as an addition to an answer: NULL when a policy has none, or an alias in its place. */
+/*
+ * The RRset of an entry as an addition to an answer; NULL when a policy has no answer of the type, or has a CNAME
+ * instead.
+ */
 static const struct ready_rrset *additional_of(struct lookup *l, const struct plan_entry *entry)
 {
 	if (!entry->is_bound)
@@ -88,8 +91,10 @@ static const struct ready_rrset *additional_of(struct lookup *l, const struct pl
 	return outcome->rr;
 }
 
-/* A name of the zone at hand that can be added; NULL also for what stands below a DNAME: it is not there (RFC
- * 6672 2.4). */
+/*
+ * Find a name of the present zone whose addresses can be added. NULL also for a name below a DNAME, because such a name
+ * does not exist (RFC 6672 2.4).
+ */
 static const struct plan_node *find_addition(struct lookup *l, const uint8_t *name)
 {
 	const struct trie_path *path = &l->a->path;
@@ -104,7 +109,7 @@ static const struct plan_node *find_addition(struct lookup *l, const uint8_t *na
 	return path->exact;
 }
 
-/* The addresses of `node`, whose name the message has as target `target` of item `base`. */
+/* Add the addresses of `node`, whose name the message has as target `target` of item `base`. */
 static void add_addresses(struct lookup *l, const struct plan_node *node, uint8_t base, unsigned target,
 			  bool is_required)
 {
@@ -125,7 +130,9 @@ static void add_addresses(struct lookup *l, const struct plan_node *node, uint8_
 	}
 }
 
-/* SVCB and HTTPS: does the target "." of this record stand for its owner (RFC 9460 2.5.2), as it does not for an alias?
+/*
+ * For SVCB and HTTPS: does the target "." of this record mean its owner? It does in service mode (RFC 9460 2.5.2), but
+ * not in alias mode.
  */
 static bool is_owner(const struct ready_rrset *rr, unsigned target)
 {
@@ -134,9 +141,9 @@ static bool is_owner(const struct ready_rrset *rr, unsigned target)
 }
 
 /*
- * The addresses of the names in an item's RDATA, each name once. `cut` is the delegation's name for a referral: names
- * at or below it are glue that the referral is useless without (RFC 9471 3). Only names of the zone at hand: a resolver
- * would not believe us the others (RFC 2181 5.4.1), even if we serve their zone.
+ * Add the addresses of the names in an item's RDATA, each name once. For a referral, `cut` is the delegation's name:
+ * names at or below it are glue, without which the referral is useless (RFC 9471 3). Only names of the present zone are
+ * added: a resolver would not trust addresses of other names from us (RFC 2181 5.4.1), even if we serve their zone.
  */
 static void add_targets(struct lookup *l, unsigned item_index, const uint8_t *owner, const uint8_t *cut)
 {
@@ -167,13 +174,14 @@ static enum step refer(struct lookup *l, const struct plan_node *cut)
 	unsigned skip = l->labels - name_label_count(cut->name);
 	unsigned index = l->a->item_count;
 	if (l->a->name_count == 1)
-		l->a->is_authoritative = false; /* with a CNAME before, AA speaks of that (RFC 1035 4.1.1) */
+		l->a->is_authoritative = false; /* after a CNAME, AA is about the first owner name (RFC 1035 4.1.1),
+						 * so it stays set */
 	if (ns->rr != NULL && add_item(l, ns->rr, ANSWER_SECTION_AUTHORITY, skip) != NULL)
 		add_targets(l, index, cut->name, cut->name);
 	return STEP_DONE;
 }
 
-/* Put an RRset into the answer; a CNAME that was not asked for is to be followed. */
+/* Put an RRset into the answer; a CNAME that was not asked for must be followed. */
 static enum step answer_with(struct lookup *l, const struct ready_rrset *rr)
 {
 	unsigned index = l->a->item_count;
@@ -204,8 +212,8 @@ static enum step answer_entry(struct lookup *l, const struct plan_entry *entry)
 }
 
 /*
- * The answer to ANY: any one RRset will do (RFC 8482 4.1). The smallest, so that the reply is of no use to who wants a
- * large one sent elsewhere, and needs no TCP.
+ * The answer to ANY: any one RRset is enough (RFC 8482 4.1). The smallest is taken, so that the reply is useless for
+ * amplification attacks and needs no TCP.
  */
 static const struct plan_entry *smallest_entry(const struct plan_node *node)
 {
@@ -221,7 +229,7 @@ static const struct plan_entry *smallest_entry(const struct plan_node *node)
 	return found;
 }
 
-/* A name that exists, itself or by a wildcard. */
+/* Answer for a name that exists, itself or by a wildcard. */
 static enum step answer_node(struct lookup *l, const struct plan_node *node)
 {
 	const struct plan_entry *entry;
@@ -234,7 +242,7 @@ static enum step answer_node(struct lookup *l, const struct plan_node *node)
 	return entry != NULL ? answer_entry(l, entry) : negative(l, DNS_NOERROR);
 }
 
-/* The name does not exist: a wildcard right below the closest encloser may stand for it (RFC 4592 3.3.1). */
+/* The name does not exist: a wildcard directly below the closest encloser may match it (RFC 4592 3.3.1). */
 static enum step answer_missing(struct lookup *l)
 {
 	uint8_t source[NAME_WIRE_MAX + 2];
@@ -253,13 +261,16 @@ static enum step answer_missing(struct lookup *l)
 	return negative(l, DNS_NXDOMAIN);
 }
 
-/* The target of a DNAME, as the plan has it: names that may not be compressed are stored in full. */
+/* The target of a DNAME, as it is in the plan: names that must not be compressed are stored uncompressed. */
 static const uint8_t *dname_target(const struct ready_rrset *rr)
 {
 	return rr->data + ready_target_at(rr, 0);
 }
 
-/* The index of a DNAME in the answer: an RRset stands there once, however often a chain comes by (RFC 2181 5). */
+/*
+ * Add a DNAME to the answer and return its index. An RRset is in the answer only once, however often a chain passes it
+ * (RFC 2181 5).
+ */
 static int add_dname(struct lookup *l, const struct ready_rrset *rr, unsigned skip)
 {
 	for (unsigned i = 0; i < l->a->item_count; i++)
@@ -269,8 +280,8 @@ static int add_dname(struct lookup *l, const struct ready_rrset *rr, unsigned sk
 }
 
 /*
- * The name is below a DNAME (RFC 6672 3.2 step 3C): what is above it goes over to the DNAME's target. The CNAME that
- * says so has the DNAME's TTL (RFC 6672 3.1), and the labels of the question keep their case.
+ * The name is below a DNAME (RFC 6672 3.2 step 3C): the DNAME's owner at its end is replaced by the DNAME's target. The
+ * CNAME for that has the DNAME's TTL (RFC 6672 3.1), and the labels of the question keep their case.
  */
 static enum step redirect(struct lookup *l, const struct plan_node *node)
 {
@@ -294,13 +305,16 @@ static enum step redirect(struct lookup *l, const struct plan_node *node)
 	if (item == NULL)
 		return STEP_DONE;
 	item->made_of = (uint8_t)dname;
-	/* the CNAME is itself an answer, as one that stands in the zone is; and what leads below itself never ends */
+	/*
+	 * stop here if the CNAME itself was asked for, or if the new name is below the DNAME again, which would never
+	 * end
+	 */
 	if (l->q->qtype == RRTYPE_CNAME || name_is_under(lower, node->name))
 		return STEP_DONE;
 	return STEP_FOLLOW;
 }
 
-/* One name in one zone (RFC 1034 4.3.2 step 3). */
+/* Look up one name in one zone (RFC 1034 4.3.2 step 3). */
 static enum step look(struct lookup *l)
 {
 	const struct trie_path *path = l->path;
@@ -321,7 +335,7 @@ static enum step look(struct lookup *l)
 	return answer_missing(l);
 }
 
-/* The zone to answer from; DS is asked of the parent's side of a cut (RFC 4035 3.1.4.1). */
+/* The zone to answer from; DS is answered by the parent's side of a zone cut (RFC 4035 3.1.4.1). */
 static const struct plan_zone *zone_for(const struct plan *plan, const struct trie_key *key, uint16_t qtype)
 {
 	const struct plan_zone *zone = plan_zone_find(plan, key);
@@ -331,7 +345,7 @@ static const struct plan_zone *zone_for(const struct plan *plan, const struct tr
 	return parent != NULL ? parent : zone;
 }
 
-/* Go on at the CNAME's target, if that lies in a zone of ours and the chain has not been there. */
+/* Go on at the CNAME's target, if it is in a zone of ours and not yet in the chain. */
 static bool follow(struct lookup *l)
 {
 	struct answer *a = l->a;
@@ -381,7 +395,7 @@ bool lookup_step(struct lookup_start *start)
 		start->is_walking = trie_walk_step(&start->walk);
 		return true;
 	}
-	/* the node is here, if there is one: now what will most likely be copied */
+	/* this is the node, if the name exists: now fetch what will probably be copied */
 	const struct plan_node *node = trie_walk_value(&start->walk);
 	const struct plan_entry *entry = node != NULL ? plan_node_entry(node, start->qtype) : NULL;
 	if (entry != NULL && !entry->is_bound)
@@ -390,7 +404,7 @@ bool lookup_step(struct lookup_start *start)
 	return false;
 }
 
-/* Nothing to look for: RFC 5936 2.2.1 for transfers, and names that are not ours. */
+/* Is there nothing to look up? So for transfers (RFC 5936 2.2.1) and names that are not in our zones. */
 static bool is_refused(const struct plan *plan, const struct query *q, const struct plan_zone *zone, struct answer *out)
 {
 	bool is_transfer = q->qtype == RRTYPE_AXFR || q->qtype == RRTYPE_IXFR;

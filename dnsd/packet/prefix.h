@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who a client is for limits: its network, an IPv4 /24 or an IPv6 /56, as one number. Whoever has one address of such
- * a network can mostly use them all, and what floods one of its hosts fills the line of all of them.
+ * The unit that limits apply to: a client's network, an IPv4 /24 or an IPv6 /56, as one number. Whoever has one address
+ * of such a network can usually use all of them, and a flood to one of its hosts fills the link that all of them share.
  *
  * Threads: pure.
  */
@@ -32,7 +32,7 @@ static inline uint64_t prefix_upper(const struct client *client)
 	return (uint64_t)be32toh(whole) << 32;
 }
 
-/* Family and network of a client; never 0. Equal for two clients of the same prefix, and for no others. */
+/* The family and network of a client; never 0. Two clients have the same number only if they have the same prefix. */
 static inline uint64_t prefix_of(const struct client *client)
 {
 	uint64_t family = client->is_ipv6 ? VEER_FAMILY_V6 : VEER_FAMILY_V4;
@@ -40,7 +40,7 @@ static inline uint64_t prefix_of(const struct client *client)
 	return family << PREFIX_FAMILY_SHIFT | prefix_upper(client) >> (64 - bits);
 }
 
-/* The same as text: "192.0.2.0/24". `prefix` is of prefix_of(). */
+/* The same as text: "192.0.2.0/24". `prefix` comes from prefix_of(). */
 void prefix_print(uint64_t prefix, char out[VEER_PREFIX_TEXT_SIZE]);
 
 #endif

@@ -7,8 +7,8 @@
 #include "zones/dns/rdata.h"
 
 /*
- * Skip a record that is no OPT at the root. False when it is cut, or an OPT all the same (RFC 6891 6.1.2: "NAME: MUST
- * be 0 (root domain)"), or a TSIG: of those the last record may be one, and nothing else (RFC 8945 5.1).
+ * Skip a record that is not an OPT at the root. False when the record is incomplete, or is an OPT with another name
+ * (RFC 6891 6.1.2: "NAME: MUST be 0 (root domain)"), or a TSIG that is not the last record (RFC 8945 5.1).
  */
 static bool skip_record(struct query *q, struct byte_reader *r, bool is_last)
 {
@@ -28,7 +28,10 @@ static bool skip_record(struct query *q, struct byte_reader *r, bool is_last)
 	return is_last && tsig_read(&tsig, q->packet, q->len, at);
 }
 
-/* Records of a query: all skipped but one OPT among the additional ones (RFC 6891 6.1.1), and the TSIG at the end. */
+/*
+ * Read the records of a query: all are skipped except one OPT in the additional section (RFC 6891 6.1.1) and the TSIG
+ * at the end.
+ */
 static bool read_records(struct query *q, struct byte_reader *r, unsigned skipped, unsigned additional)
 {
 	for (unsigned i = 0; i < skipped; i++)
@@ -82,7 +85,8 @@ enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t le
 	*rcode = DNS_FORMERR;
 	if (header.questions == 0 && records == 0 && read_records(q, &r, 0, header.additional) &&
 	    q->edns.cookie_len > 0) {
-		*rcode = q->tsig_at == 0 ? DNS_NOERROR : DNS_NOTAUTH; /* somebody wants a cookie (RFC 7873 5.4) */
+		*rcode = q->tsig_at == 0 ? DNS_NOERROR : DNS_NOTAUTH; /* the client only wants a cookie (RFC 7873
+								       * 5.4) */
 		return QUERY_REPLY;
 	}
 	if (header.questions != 1 || !read_question(q, &r) || !read_records(q, &r, records, header.additional) ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Queries: the bytes of a packet to what is asked. No reading beyond the packet, no allocation.
+ * Parsing queries: from the bytes of a packet to the question. Never reads beyond the packet and allocates nothing.
  *
  * Threads: pure functions.
  */
@@ -14,7 +14,7 @@
 #include "dnsd/packet/edns.h"
 #include "zones/dns/message.h"
 
-/* A parsed query. Refers to the packet, which must stay. */
+/* A parsed query. It refers to the packet, which must stay valid. */
 struct query {
 	const uint8_t *packet;
 	size_t len;
@@ -23,7 +23,7 @@ struct query {
 	uint16_t qtype;
 	uint16_t qclass;
 	uint8_t qname_len;
-	uint8_t qname[NAME_WIRE_MAX]; /* in lower case; as received it begins at packet + 12 */
+	uint8_t qname[NAME_WIRE_MAX]; /* in lower case; the name as received begins at packet + 12 */
 	uint16_t tsig_at;             /* where the packet has its TSIG record; 0: it is not signed */
 	struct edns edns;
 };
@@ -31,15 +31,15 @@ struct query {
 /* What to do with a packet. */
 enum query_verdict {
 	QUERY_DROP,   /* no reply at all */
-	QUERY_ANSWER, /* look it up */
+	QUERY_ANSWER, /* look up the question */
 	QUERY_REPLY,  /* reply with the RCODE given */
 };
 
 /*
- * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class), BADVERS, or NOTAUTH (it is
- * signed, and we have no keys, RFC 8945 5.2.1); NOERROR for no question but a cookie (RFC 7873 5.4). Types that
- * only messages have are looked up like all others, and are nowhere. Dropped are packets shorter than a header and
- * responses (QR set).
+ * Parse `len` bytes into `q`. For QUERY_REPLY `*rcode` is FORMERR, NOTIMP, REFUSED (class), BADVERS, or NOTAUTH (the
+ * query is signed, and we have no keys, RFC 8945 5.2.1); NOERROR for a cookie without a question (RFC 7873 5.4). Types
+ * that occur only in messages are looked up like all others, and never found. Packets shorter than a header and
+ * responses (QR set) are dropped.
  */
 enum query_verdict query_parse(struct query *q, const uint8_t *packet, size_t len, enum dns_rcode *rcode);
 

@@ -17,7 +17,7 @@ enum veer_err responder_init(struct responder *r)
 	return crypto_random(&r->random, sizeof r->random);
 }
 
-/* SplitMix64: even enough for sharing load; answers do not depend on it being secret. */
+/* SplitMix64: uniform enough for sharing load; it need not be unpredictable. */
 static uint64_t next_random(struct responder *r)
 {
 	r->random += UINT64_C(0x9e3779b97f4a7c15);
@@ -53,18 +53,18 @@ static void prepare_options(struct responder *r, struct request *request)
 		edns->reply.nsid = r->config.nsid;
 		edns->reply.nsid_len = r->config.nsid_len;
 	}
-	if (edns->wants_keepalive && request->is_tcp) /* over UDP it means nothing (RFC 7828 3.2.1) */
+	if (edns->wants_keepalive && request->is_tcp) /* it has no meaning over UDP (RFC 7828 3.2.1) */
 		edns->reply.keepalive = RESPOND_TCP_IDLE_MS / 100;
 }
 
-/* Nothing was asked, but a cookie shown: is it good (RFC 7873 5.4)? */
+/* Is it a query without a question whose cookie is not good (RFC 7873 5.4)? */
 static bool is_bad_cookie(const struct query *q)
 {
 	const struct edns *edns = &q->edns;
 	return !q->has_question && edns->reply.has_cookie && edns->cookie_len > COOKIE_CLIENT_LEN && !edns->is_known;
 }
 
-/* Whose limit the reply counts for: nobody's when its receiver is known to have asked for it, or exempt. */
+/* The prefix whose limit the reply counts for; 0 (no limit) when the client is known not to be forged, or is exempt. */
 static uint64_t limited_prefix(const struct responder *r, const struct request *request)
 {
 	if (request->is_tcp || r->config.limit == NULL || request->query.edns.is_known ||
@@ -74,9 +74,9 @@ static uint64_t limited_prefix(const struct responder *r, const struct request *
 }
 
 /*
- * Within the limit? Beyond it a query gets nothing, or, every so many of them, a reply without records that is
- * truncated, so that a client which did ask comes back over TCP, or with the cookie that it is given here. Before the
- * lookup: a flood should cost little.
+ * Is the reply within the limit? Over the limit a query gets no reply, or, every so many of them, a truncated reply
+ * without records, so that a client that did ask comes back over TCP or with the cookie that this reply gives it. This
+ * is done before the lookup, because a flood should cost little.
  */
 static bool admit(struct responder *r, struct request *request)
 {

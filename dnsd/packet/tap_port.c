@@ -2,7 +2,7 @@
 /* A worker's end of the tap. See tap_port.h. */
 #include "dnsd/packet/tap_port.h"
 
-/* xorshift: which queries are seen need not be secret, only not follow a pattern of theirs. */
+/* xorshift: the choice of sampled queries need not be secret; it must only not follow a pattern in the queries. */
 static uint32_t next_random(struct tap_port *port)
 {
 	uint64_t x = port->random;
@@ -13,13 +13,16 @@ static uint32_t next_random(struct tap_port *port)
 	return (uint32_t)(x >> 32);
 }
 
-/* Is it this one's turn? After it, `every` - 1 are left out on average: evenly from 0 to 2 * `every` - 2. */
+/*
+ * Is this query sampled? After a sampled one, `every` - 1 queries are skipped on average: the number is uniform from 0
+ * to 2 * `every` - 2.
+ */
 static bool is_sampled(struct tap_port *port, enum tap_output output)
 {
 	uint32_t every = port->every[output];
 	if (every == 0 || port->left[output]-- > 0)
 		return false;
-	/* 31 random bits, because the other factor may have 33 */
+	/* 31 random bits, because the other factor may have 33 bits */
 	port->left[output] = (uint64_t)(next_random(port) >> 1) * (2 * (uint64_t)every - 1) >> 31;
 	return true;
 }
@@ -38,5 +41,6 @@ void tap_offer(struct tap_port *port, const struct tap_query *query)
 					  .rcode = (uint16_t)query->rcode,
 					  .query_len = (uint32_t)query->query_len,
 					  .reply_len = (uint32_t)query->reply_len};
-	(void)tap_ring_put(port->ring, &record, query->query, query->reply); /* what does not fit is counted there */
+	(void)tap_ring_put(port->ring, &record, query->query, query->reply); /* a query that does not fit is counted
+									      * as lost there */
 }

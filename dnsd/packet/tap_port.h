@@ -14,12 +14,12 @@ enum tap_output { TAP_QUERY_LOG, TAP_DNSTAP, TAP_OUTPUTS };
 /* A worker's end. */
 struct tap_port {
 	struct tap_ring *ring;
-	uint32_t every[TAP_OUTPUTS]; /* 0: not at all */
-	uint64_t left[TAP_OUTPUTS];  /* queries until the next one */
-	uint64_t random;             /* state of the generator that spreads them */
+	uint32_t every[TAP_OUTPUTS]; /* 0: nothing is sampled */
+	uint64_t left[TAP_OUTPUTS];  /* queries to skip until the next sample */
+	uint64_t random;             /* state of the random generator that spreads the samples */
 };
 
-/* An answered query, as the worker has it. Borrowed for the call. */
+/* An answered query, in the worker's memory. Borrowed for the call. */
 struct tap_query {
 	int64_t time_ns; /* since 1970 */
 	const struct client *client;
@@ -31,7 +31,7 @@ struct tap_query {
 	size_t reply_len;
 };
 
-/* One query more: copied if it is sampled, and if there is room. */
+/* Offer a query: it is copied if it is sampled and if there is room. */
 void tap_offer(struct tap_port *port, const struct tap_query *query);
 
 #endif

@@ -9,11 +9,14 @@
 
 #define CACHE_LINE 64
 
-/* Positions only rise; their place in `bytes` is what remains of them. Each side's variables have their cache line. */
+/*
+ * Positions only rise; their place in `bytes` is the position modulo the size. Each side's variables have a cache line
+ * of their own.
+ */
 struct tap_ring {
 	alignas(CACHE_LINE) _Atomic uint64_t written; /* the writer's */
 	_Atomic uint64_t lost;
-	uint64_t known_taken;                       /* how far the reader was when the writer looked last */
+	uint64_t known_taken;                       /* the reader's position when the writer last looked */
 	alignas(CACHE_LINE) _Atomic uint64_t taken; /* the reader's */
 	alignas(CACHE_LINE) uint8_t bytes[TAP_RING_BYTES];
 };
@@ -56,7 +59,7 @@ static bool has_room(struct tap_ring *r, uint64_t written, size_t len)
 {
 	if (written + len - r->known_taken <= TAP_RING_BYTES)
 		return true;
-	/* acquire: the reader has copied what it says it has taken, so that it may be written over */
+	/* acquire: the reader has finished copying the bytes before `taken`, so they may be overwritten */
 	r->known_taken = atomic_load_explicit(&r->taken, memory_order_acquire);
 	return written + len - r->known_taken <= TAP_RING_BYTES;
 }
@@ -73,7 +76,7 @@ bool tap_ring_put(struct tap_ring *ring, const struct tap_record *record, const 
 	copy_in(ring, at, record, sizeof *record);
 	copy_in(ring, at + sizeof *record, query, record->query_len);
 	copy_in(ring, at + sizeof *record + record->query_len, reply, record->reply_len);
-	/* release: with the bytes */
+	/* release: the bytes become visible before the position */
 	atomic_store_explicit(&ring->written, at + len, memory_order_release);
 	return true;
 }
@@ -81,13 +84,13 @@ bool tap_ring_put(struct tap_ring *ring, const struct tap_record *record, const 
 bool tap_ring_take(struct tap_ring *ring, struct tap_record *record, uint8_t *messages)
 {
 	uint64_t at = atomic_load_explicit(&ring->taken, memory_order_relaxed);
-	/* acquire: with the bytes */
+	/* acquire: the bytes up to the position are visible */
 	if (at == atomic_load_explicit(&ring->written, memory_order_acquire))
 		return false;
 	copy_out(ring, at, record, sizeof *record);
 	size_t len = (size_t)record->query_len + record->reply_len;
 	copy_out(ring, at + sizeof *record, messages, len);
-	/* release: after the copies */
+	/* release: the bytes were copied before the position moves */
 	atomic_store_explicit(&ring->taken, at + sizeof *record + len, memory_order_release);
 	return true;
 }

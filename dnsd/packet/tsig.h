@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Transaction signatures (RFC 8945), as far as a server without keys needs them: a signed query is recognised, and
- * answered with an unsigned TSIG record that says that its key is unknown.
+ * Transaction signatures (RFC 8945), as far as a server without keys needs them: a signed query is recognised and
+ * answered with an unsigned TSIG record, which says that the key is unknown.
  *
  * Threads: pure functions. Nothing here allocates.
  */
@@ -26,12 +26,12 @@ struct tsig {
 };
 
 /*
- * Read the TSIG record whose owner begins at `at` of a packet. False when it is malformed (FORMERR, RFC 8945 5.1): a
- * name that is none, a class other than ANY, a TTL other than 0, RDATA that is cut or has something behind it.
+ * Read the TSIG record whose owner begins at `at` of a packet. False when it is malformed (FORMERR, RFC 8945 5.1): an
+ * invalid name, a class other than ANY, a TTL other than 0, RDATA that is incomplete or has trailing octets.
  */
 bool tsig_read(struct tsig *tsig, const uint8_t *packet, size_t len, size_t at);
 
-/* Append the record that says that the key is unknown: no MAC, error BADKEY (RFC 8945 5.2.1, 5.3.2). */
+/* Append the TSIG record that says that the key is unknown: no MAC, error BADKEY (RFC 8945 5.2.1, 5.3.2). */
 void tsig_write_badkey(const struct tsig *tsig, struct byte_writer *w);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which parts of the name server do not work at the moment. None of them is needed to answer, so the server answers
- * without them, and says so: in its log when it begins and ends, in its metrics, and in the uplink, which `veer status`
- * shows. `veer-dnsd --check-config` refuses a configuration for any of them.
+ * without them. It reports them in its log when the condition begins and ends, in its metrics, and in the uplink, which
+ * `veer status` shows. `veer-dnsd --check-config` refuses a configuration with any of them.
  *
  * Threads: the control thread.
  */
@@ -17,13 +17,13 @@
 #include "base/log.h"
 
 enum degraded_part {
-	DEGRADED_GEOIP,         /* a location file cannot be read: clients have no location from it */
-	DEGRADED_COOKIE_SECRET, /* its file cannot be read: the secret is random, or the one before */
-	DEGRADED_QUERY_LOG,     /* it cannot be written: lines are lost */
-	DEGRADED_METRICS,       /* their address cannot be listened on */
+	DEGRADED_GEOIP,         /* a location file cannot be read: locations from it are unknown */
+	DEGRADED_COOKIE_SECRET, /* its file cannot be read: the secret is random, or the previous one */
+	DEGRADED_QUERY_LOG,     /* the query log cannot be written: lines are lost */
+	DEGRADED_METRICS,       /* the server cannot listen on the address for metrics */
 	DEGRADED_CONTROL,       /* there is no control socket: nobody can replace this process */
-	DEGRADED_STATE,         /* the state directory cannot be used: the plan is not kept */
-	DEGRADED_SAVED_PLAN,    /* what was kept is damaged */
+	DEGRADED_STATE,         /* the state directory cannot be used: the plan is not saved */
+	DEGRADED_SAVED_PLAN,    /* the saved plan is damaged */
 	DEGRADED_FEED,          /* there is no identity and no token: the feed is not followed */
 	DEGRADED_PARTS
 };
@@ -31,15 +31,15 @@ enum degraded_part {
 /* Zero it. */
 struct degraded {
 	bool is[DEGRADED_PARTS];
-	struct veer_diag why[DEGRADED_PARTS]; /* where it is so */
+	struct veer_diag why[DEGRADED_PARTS]; /* the reasons, for the parts that do not work */
 };
 
 /* The part's name in metrics, the uplink and the log: `geoip`, `cookie_secret`, … Static storage. */
 const char *degraded_text(enum degraded_part part);
 
-/* The part does not work, because of `why`. Logged when that is new, or for another reason than before. */
+/* The part does not work, because of `why`. Logged when this is new or the reason is another one than before. */
 void degraded_begin(struct degraded *degraded, struct logger *log, enum degraded_part part, const char *why);
-/* The part works. Logged if it did not. */
+/* The part works. Logged if it did not work before. */
 void degraded_end(struct degraded *degraded, struct logger *log, enum degraded_part part);
 
 /* The names of the parts that do not work; returns how many. */

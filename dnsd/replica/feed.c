@@ -13,17 +13,17 @@
 #include "dnsd/replica/renewal.h"
 
 enum {
-	SILENCE_MS = 5000, /* without a heartbeat for so long, the connection is dead */
+	SILENCE_MS = 5000, /* after so long without a heartbeat the connection counts as dead */
 	CHEAP_RETRY_MS = 1000,
 	UPLINK_MS = 1000,
 	UPLINK_TIMEOUT_MS = 3000,
-	SAVE_MS = 5000, /* until the next try to keep the identity */
+	SAVE_MS = 5000, /* until the next attempt to save the identity */
 	BOOT_BYTES = 8,
-	ANSWER_MAX = 4096, /* bytes of what the control plane answers to an uplink */
-	APPLIED_MAX = 32, /* revisions not acknowledged yet that are remembered; older ones are covered by newer ones */
+	ANSWER_MAX = 4096, /* bytes of the control plane's reply to an uplink message */
+	APPLIED_MAX = 32,  /* how many unacknowledged revisions are remembered; older ones are covered by newer ones */
 };
 
-/* A revision that all workers have come to answer from. Monotonic times. */
+/* A revision that all workers answer from. Monotonic times. */
 struct applied {
 	int64_t revision;
 	int64_t received_ns;
@@ -35,40 +35,40 @@ struct feed_client {
 	struct link link;
 	struct identity identity;
 	struct enrol *enrol;
-	struct loop_timer save; /* set: the identity is not on disk */
+	struct loop_timer save; /* set while the identity is not on disk yet */
 	bool is_unsaved;
 	struct http_request *stream;
 	struct feed_reader *reader;
-	struct veer_diag why; /* the reader's error, when it ended the stream */
+	struct veer_diag why; /* the feed reader's error, when it ended the stream */
 	uint32_t url;
 	struct backoff backoff;
 	struct loop_timer retry;
 	int64_t heard_ms;
 	int64_t connected_ms;                 /* when the present stream was begun */
-	struct history_position connected_at; /* what was served then */
-	struct renewal renewal;               /* of the plan on disk */
-	bool wants_full_state;                /* the control plane has said that we need one */
+	struct history_position connected_at; /* the position that was served at that time */
+	struct renewal renewal;               /* when to ask for a full state for the plan on disk */
+	bool wants_full_state;                /* the control plane has said that we need a full state */
 	bool is_renewing;                     /* the next stream is to begin with a full state, for the disk */
 
 	struct http_request *uplink;
 	struct loop_timer uplink_timer;
 	uint32_t uplink_url;
-	bool uplink_again; /* something new came while one was on its way */
+	bool uplink_again; /* there is news while an uplink message is on its way */
 	char boot[2 * BOOT_BYTES + 1];
 	char name[256];
 	int64_t started_ms;
 	int64_t applied_us;
 	struct applied applied[APPLIED_MAX]; /* rising */
 	size_t applied_count;
-	int64_t applied_revision; /* the newest that was ever among them, of the present store */
-	int64_t sent_revision;    /* the newest in the message on its way */
+	int64_t applied_revision; /* the newest revision of the present store that was ever in `applied` */
+	int64_t sent_revision;    /* the newest revision in the message that is on its way */
 };
 
 static void connect_feed(void *ctx);
 static void send_uplink(void *ctx);
 static void enrol_again(struct feed_client *c);
 
-/* `is_cheap`: trying costs the other end next to nothing, so that one that comes back is not waited for long. */
+/* `is_cheap`: an attempt costs the other end almost nothing, so pauses stay short and its return is noticed soon. */
 static void retry_later(struct feed_client *c, bool is_cheap)
 {
 	int64_t pause_ms = backoff_next_ms(&c->backoff);
@@ -79,8 +79,7 @@ static void retry_later(struct feed_client *c, bool is_cheap)
 	(void)loop_timer_set(c->config.loop, &c->retry, pause_ms, connect_feed, c);
 }
 
-/* Has the stream brought something that was applied, or lasted? One that fails every time must not be asked for without
- * a pause. */
+/* Has the stream applied something, or lasted a while? If streams always fail, there must be pauses between them. */
 static bool is_proven(const struct feed_client *c)
 {
 	struct history_position at;
@@ -104,11 +103,11 @@ static bool on_data(void *ctx, const void *data, size_t len)
 		return false;
 	if (is_proven(c))
 		backoff_reset(&c->backoff);
-	if (feed_reader_has_hello(c->reader)) /* what a refusal says is no feed */
+	if (feed_reader_has_hello(c->reader)) /* the body of a refusal is not a feed */
 		c->config.heard(c->config.ctx);
 	c->is_renewing = c->wants_full_state ||
 			 renewal_is_due(&c->renewal, replica_needs_base(c->config.replica), has_room, c, c->heard_ms);
-	return !c->is_renewing; /* start over */
+	return !c->is_renewing; /* begin a new stream */
 }
 
 static void on_done(void *ctx, const struct http_result *result)
@@ -137,13 +136,13 @@ static void on_done(void *ctx, const struct http_result *result)
 	else
 		log_warn(c->config.log, "the feed has ended; what is served stays",
 			 LOG_STR("url", c->link.urls[c->url]), LOG_INT("status", result->status), LOG_STR("why", why));
-	/* nobody answered, or hello was enough to see that it is not to be followed */
+	/* no control plane answered, or its hello was enough to see that its store must not be followed */
 	retry_later(c, result->status == 0 || replica_quarantine(c->config.replica)->why != REPLICA_FOLLOWS);
 	if (result->status == 401)
 		enrol_again(c);
 }
 
-/* A control plane that knows no lineages ignores them, and sends the full state. */
+/* A control plane without lineages ignores these parameters and sends the full state. */
 static void print_wish(struct feed_client *c, char *out, size_t size)
 {
 	struct replica_wish wish;
@@ -167,7 +166,7 @@ static void connect_feed(void *ctx)
 	feed_reader_free(&c->reader);
 	c->reader = feed_reader_new(replica_sink(), c->config.replica);
 	print_wish(c, path, sizeof path);
-	c->is_renewing = false; /* if this does not succeed, it has time */
+	c->is_renewing = false; /* if this attempt fails, the next one is not urgent */
 	struct http_spec spec = link_spec(&c->link, c->url, path);
 	spec.idle_timeout_ms = SILENCE_MS;
 	if (c->reader == NULL ||
@@ -175,8 +174,10 @@ static void connect_feed(void *ctx)
 		retry_later(c, false);
 }
 
-/* The token is good for a day, and for this name server alone: a restart after that could not follow the feed without
- * what came for it. */
+/*
+ * Save the identity. The token can be exchanged again only for a day, and only by this name server, so without the
+ * saved identity a later restart could not follow the feed.
+ */
 static void keep_identity(void *ctx)
 {
 	struct feed_client *c = ctx;
@@ -194,13 +195,13 @@ static void keep_identity(void *ctx)
 	(void)loop_timer_set(c->config.loop, &c->save, SAVE_MS, keep_identity, c);
 }
 
-/* Does it know who it is, or need not? */
+/* Does the client have an identity, or need none? */
 static bool is_known(const struct feed_client *c)
 {
 	return c->identity.id[0] != '\0' || c->enrol == NULL;
 }
 
-/* A token was refused. With an identity of before that goes on, and the token is not tried again. */
+/* A token was refused. If there is an earlier identity it stays in use, and the token is not tried again. */
 static void on_enrolment_refused(struct feed_client *c, const char *reason)
 {
 	if (c->identity.id[0] == '\0') {
@@ -228,12 +229,12 @@ static void on_enrolled(void *ctx, const struct identity *identity, const char *
 	log_notice(c->config.log, "enrolled", LOG_STR("id", identity->id), LOG_STR("name", identity->name));
 	enrol_free(&c->enrol);
 	loop_timer_cancel(c->config.loop, &c->retry);
-	if (c->stream == NULL) /* one of the identity of before is ended by the control plane */
+	if (c->stream == NULL) /* a stream with the earlier identity is ended by the control plane */
 		connect_feed(c);
 	send_uplink(c);
 }
 
-/* There is an identity. Another token in its file means that another is wanted. */
+/* There is an identity. A different token in the token file means that a new identity is wanted. */
 static void enrol_again(struct feed_client *c)
 {
 	char token[ENROL_TOKEN_SIZE];
@@ -246,7 +247,7 @@ static void enrol_again(struct feed_client *c)
 			       on_enrolled, c);
 }
 
-/* The control plane knows of these now. */
+/* Forget the revisions that the control plane knows of now. */
 static void forget_applied(struct feed_client *c, int64_t revision)
 {
 	size_t known = 0;
@@ -261,7 +262,7 @@ static void remember_applied(struct feed_client *c, int64_t revision, int64_t ap
 	int64_t now_ns = veer_clock_monotonic_ns(loop_clock(c->config.loop));
 	if (revision == c->applied_revision)
 		return;                     /* the same revision with other locations or doubts */
-	if (revision < c->applied_revision) /* of another store */
+	if (revision < c->applied_revision) /* the revision is of another store */
 		c->applied_count = 0;
 	c->applied_revision = revision;
 	if (c->applied_count == APPLIED_MAX)
@@ -285,7 +286,7 @@ static json_t *applied_list(struct feed_client *c)
 	return list;
 }
 
-/* The control plane's word: follow its store, or start from its full state. */
+/* Handle the control plane's reply: it may tell us to follow its store, or to start from its full state. */
 static void take_answer(struct feed_client *c, const struct http_result *result)
 {
 	json_t *answer = NULL;
@@ -327,7 +328,7 @@ static json_t *degraded_array(const struct feed_counters *n)
 	return list;
 }
 
-/* Which history is served, what it adds up to, and which is not followed. */
+/* Add the history that is served, its digest, and the history that is not followed. */
 static void add_history(const struct feed_client *c, const struct history_position *at, json_t *body)
 {
 	const struct replica_quarantine *q = replica_quarantine(c->config.replica);
@@ -346,7 +347,7 @@ static void add_history(const struct feed_client *c, const struct history_positi
 						    q->why == REPLICA_ZONE_LOST ? q->zone : ""));
 }
 
-/* Zones whose serials have gone back with the store, and what was served of them. */
+/* Add the zones whose serials have gone back with the store, and the serials that were served before. */
 static void add_serials(const struct feed_client *c, json_t *body)
 {
 	struct replica_serial serials[REPLICA_SERIALS_MAX];
@@ -385,7 +386,7 @@ static char *uplink_body(struct feed_client *c)
 	return text;
 }
 
-/* One message at a time: a control plane that hangs costs nothing but its news. */
+/* Send one message at a time: if a control plane hangs, only news for it is delayed. */
 static void send_uplink(void *ctx)
 {
 	struct feed_client *c = ctx;
@@ -403,7 +404,7 @@ static void send_uplink(void *ctx)
 	free(body);
 }
 
-/* Who we are: from an earlier enrolment, by the token, or nobody (the Unix socket asks the kernel). */
+/* Get the identity: of an earlier enrolment, by the token, or none (on a Unix socket the kernel says who we are). */
 static enum veer_err identify(struct feed_client *c, struct veer_diag *diag)
 {
 	enum veer_err err =

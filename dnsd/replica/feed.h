@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The name server's connection to a control plane: enrols if need be, reads the feed into the replica, and reports what
- * is served (the uplink). Several control planes are tried in turn, with growing, jittered pauses. Nothing here delays
- * answers.
+ * The name server's connection to a control plane: it enrols if necessary, reads the feed into the replica, and reports
+ * what is served (the uplink). Several control planes are tried in turn, with growing, jittered pauses. Nothing here
+ * delays answers.
  *
  * Threads: the control loop's.
  */
@@ -28,7 +28,7 @@ struct feed_counters {
 	const char *degraded[DEGRADED_PARTS]; /* parts that do not work */
 	size_t degraded_count;
 	uint64_t location_networks; /* in the location table; 0: there is none */
-	uint64_t location_policies; /* that ask where clients are */
+	uint64_t location_policies; /* policies that depend on clients' locations */
 };
 
 struct feed_config {
@@ -36,13 +36,13 @@ struct feed_config {
 	struct logger *log;
 	struct replica *replica;
 	const char *urls;       /* "unix:PATH" or "https://HOST:PORT", comma-separated */
-	const char *state_dir;  /* for identity.json; NULL: none, then only unix: works */
-	const char *token;      /* one-use enrolment token, or NULL; looked at where there is no identity */
-	const char *token_file; /* where another token would mean to enrol again, or NULL */
+	const char *state_dir;  /* for identity.json; NULL: there is none, and only unix: URLs work */
+	const char *token;      /* one-use enrolment token, or NULL; used when there is no identity */
+	const char *token_file; /* a file in which a new token means to enrol again, or NULL */
 	const char *ca_file;    /* PEM bundle, or NULL */
 	void (*count)(void *ctx, struct feed_counters *out);
 	void (*failed)(void *ctx, const char *reason); /* enrolment was refused for good: end the program */
-	void (*heard)(void *ctx);                      /* some of the feed has come, and was taken */
+	void (*heard)(void *ctx);                      /* a part of the feed has come and was accepted */
 	void (*missed)(void *ctx); /* a control plane could not be reached, or has ended the stream */
 	void *ctx;
 };
@@ -53,7 +53,7 @@ VEER_MUST_CHECK enum veer_err feed_client_new(const struct feed_config *config, 
 					      struct veer_diag *diag);
 void feed_client_free(struct feed_client **client);
 
-/* All workers answer from `revision` now, `applied_us` after its commit came: say so upstream. */
+/* All workers answer from `revision` now, `applied_us` after its commit came: report it to the control plane. */
 void feed_client_applied(struct feed_client *client, int64_t revision, int64_t applied_us);
 
 /* When the last bytes of the feed came, ms on the monotonic clock; -1: never. */

@@ -12,7 +12,7 @@ static size_t find(const struct lineages *l, const char *id)
 	return l->count;
 }
 
-/* A restore or a copy in the ancestry behind `at`? */
+/* Is there a restore or a copy in the ancestry after `at`? */
 static bool is_confirmed_after(const struct history_ancestry *a, size_t at)
 {
 	for (size_t i = at + 1; i < a->count; i++)
@@ -68,7 +68,10 @@ void lineages_add(struct lineages *lineages, const char *lineage)
 	lineages->marks[lineages->count++].is_abandoned = false;
 }
 
-/* A full ancestry has forgotten its oldest: what comes before the first of its lineages that is known may be one. */
+/*
+ * The first mark that counts. A full ancestry has forgotten its oldest lineages, and marks before the first one that is
+ * in the ancestry may be among those.
+ */
 static size_t first_that_counts(const struct lineages *l, const struct history_ancestry *a)
 {
 	size_t first = 0;

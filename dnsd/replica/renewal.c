@@ -10,7 +10,7 @@ static int64_t pause_of(const struct renewal *r)
 bool renewal_is_due(struct renewal *renewal, bool needs_base, bool (*has_room)(void *ctx), void *ctx, int64_t now_ms)
 {
 	if (!needs_base) {
-		/* a base that the disk takes, only to fail soon after, is no reason to begin anew with short pauses */
+		/* if the disk takes a base but fails again soon, the pauses must not become short again */
 		if (renewal->pause_ms > 0 && now_ms - renewal->tried_ms > renewal->pause_ms)
 			renewal->pause_ms = 0;
 		renewal->is_behind = false;

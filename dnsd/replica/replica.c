@@ -8,7 +8,7 @@
 
 enum {
 	COMMIT_BYTES = 128 << 20,
-	PARSED_BYTES = 4 << 20, /* of pending objects' text that are kept parsed */
+	PARSED_BYTES = 4 << 20, /* the most text of pending objects that is kept in parsed form */
 };
 
 struct plan_builder *replica_new_builder(const struct replica *r)
@@ -88,7 +88,7 @@ enum veer_err replica_apply(struct replica *r, struct plan_builder *builder, con
 	return VEER_OK;
 }
 
-/* Tell the builder what is in doubt. Whatever stands in the way only leaves some TTL as it was. */
+/* Tell the builder which endpoints are in doubt. An error here only leaves some TTLs unchanged. */
 static bool doubt(const struct replica *r, struct plan_builder *builder)
 {
 	bool changed = false;
@@ -101,7 +101,7 @@ static bool doubt(const struct replica *r, struct plan_builder *builder)
 	return changed;
 }
 
-/* Give the locations back to the builder in use, and drop what the fresh one has made: nobody has seen it. */
+/* Give the locations back to the builder in use, and free what the fresh builder has made, which no reader has seen. */
 static void undo_switch(struct replica *r, struct retire_list *retired)
 {
 	(void)plan_builder_set_geo(r->builder, plan_builder_take_geo(r->fresh));
@@ -132,7 +132,7 @@ enum veer_err replica_switch(struct replica *r, const struct history_position *a
 	}
 	if (is_offered && !r->stream.is_continuation)
 		replica_note_serials(r, plan_builder_newest(r->builder), plan);
-	/* The commit may have used the reserved place. */
+	/* Reserve again, because the commit may have used the reserved place. */
 	struct plan_builder *old = r->builder;
 	if (retire_reserve(&retired, 1) == VEER_OK)
 		retire_add(&retired, old, free_builder);
@@ -157,7 +157,7 @@ static void on_counted(void *ctx, const struct digest_pair *added)
 	digest_pair_add(&r->added, added);
 }
 
-/* Give up what was not committed. */
+/* Drop what was not committed. */
 static void drop_stream(struct replica *r)
 {
 	if (r->fresh != NULL && r->config.disk != NULL)
@@ -179,8 +179,10 @@ static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
 	return VEER_OK;
 }
 
-/* The object of a change, for as long as it is pending; of a commit that is large, not of all: they take many times
- * what their text takes, and can be parsed again. */
+/*
+ * Keep the parsed object of a change while it is pending. In a large commit not all of them are kept, because a parsed
+ * object takes many times the memory of its text, and the text can be parsed again.
+ */
 static const json_t *keep_parsed(struct replica *r, const struct feed_change *change)
 {
 	if (change->object == NULL || change->value_len > PARSED_BYTES - r->parsed_bytes)
@@ -238,7 +240,8 @@ static enum veer_err commit_pending(struct replica *r, int64_t revision, struct 
 	if (err == VEER_OK)
 		err = plan_builder_commit(r->builder, revision, &plan, &retired);
 	if (err != VEER_OK) {
-		r->is_half = true; /* until the next full state, which this ends the stream for */
+		r->is_half = true; /* stays set until the next full state; this error ends the stream, so that one is
+				    * requested */
 		return veer_fail(diag, err, "revision %lld cannot be applied: %s", (long long)revision,
 				 veer_err_text(err));
 	}
@@ -252,7 +255,7 @@ static enum veer_err commit_pending(struct replica *r, int64_t revision, struct 
 	return VEER_OK;
 }
 
-/* A commit on top of what is served. */
+/* Apply a commit on top of what is served. */
 static enum veer_err go_on(struct replica *r, int64_t revision, struct veer_diag *diag)
 {
 	if (!r->stream.is_continuation)
@@ -265,8 +268,8 @@ static enum veer_err go_on(struct replica *r, int64_t revision, struct veer_diag
 }
 
 /*
- * What follows an older full state up to the revision that hello named is a part of it: nothing is shown before. The
- * disk cannot take it so, and gets the next one.
+ * The commits after an older full state, up to the revision in the hello, count as a part of it: no plan is published
+ * before. The disk cannot store a full state of that form and waits for the next one.
  */
 static void wait_for_more(struct replica *r)
 {
@@ -275,7 +278,7 @@ static void wait_for_more(struct replica *r)
 	r->is_fresh_behind = true;
 }
 
-/* The full state is whole at `revision`. */
+/* The full state is complete at `revision`. */
 static enum veer_err take_full_state(struct replica *r, int64_t revision, struct veer_diag *diag)
 {
 	struct history_position next;
@@ -308,8 +311,10 @@ static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *di
 	return err;
 }
 
-/* The revision that hello named may be one that changed nothing of what is fed: then no commit tells that it is
- * reached. */
+/*
+ * The revision in the hello may be one that changed nothing that is fed. Then no commit shows that it was reached, but
+ * a heartbeat does.
+ */
 static enum veer_err on_heartbeat(void *ctx, int64_t revision, struct veer_diag *diag)
 {
 	struct replica *r = ctx;
@@ -321,8 +326,8 @@ static enum veer_err on_heartbeat(void *ctx, int64_t revision, struct veer_diag 
 }
 
 /*
- * Shorter TTLs now, at the revision that is served: a plan of the same revision in its place. While a full state comes
- * in, the plan in use is the old one; the next one gets the set when it is made.
+ * Put shorter TTLs into force at once by publishing another plan of the same revision. While a full state comes in,
+ * this changes the old plan, which is still in use; the new plan gets the set when it is made.
  */
 static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t count, struct veer_diag *diag)
 {
@@ -341,7 +346,7 @@ static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t co
 		return VEER_OK;
 	if (plan_builder_commit(r->builder, r->at.revision, &plan, &retired) == VEER_OK)
 		r->config.publish(r->config.ctx, plan, &retired);
-	else /* with the next commit, then */
+	else /* then it takes effect with the next commit */
 		log_error(r->config.log, "memory is out: some answers keep their TTL while in doubt");
 	return VEER_OK;
 }
@@ -369,7 +374,7 @@ bool replica_is_current(const struct replica *replica)
 	return replica->stream.is_reached && !replica->is_half;
 }
 
-/* Without memory some answers keep the short TTL until their policy is compiled for another reason. */
+/* When memory is out, some answers keep the short TTL until their policy is compiled for another reason. */
 void replica_trust(struct replica *replica)
 {
 	const struct plan *plan;
@@ -410,7 +415,7 @@ enum veer_err replica_set_geo(struct replica *replica, struct geo_table *geo)
 	enum veer_err err = plan_builder_set_geo(replica->builder, geo);
 	if (err != VEER_OK || replica->at.revision == 0 || replica->is_half)
 		return err;
-	/* The locations are in force with the next commit at the latest; now, if memory allows. */
+	/* The locations take effect now if there is enough memory, and otherwise with the next commit. */
 	if (plan_builder_commit(replica->builder, replica->at.revision, &plan, &retired) == VEER_OK)
 		replica->config.publish(replica->config.ctx, plan, &retired);
 	return VEER_OK;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the feed means: the name server's copy of the store's state, applied commit by commit to the plan builder,
- * published, and then kept on disk. Order is (lineage, revision) within the store's ancestry: an earlier revision of a
- * lineage that was served is refused; where the store's history has parted from what is served, a full state is a new
- * order. What does not descend from what was served is not followed: it is quarantined (docs/formats.md, section 7).
+ * The name server's copy of the store's state. The feed is applied commit by commit to the plan builder, published, and
+ * then saved on disk. The order of states is (lineage, revision) within the store's ancestry: an earlier revision of a
+ * lineage that was served is refused. If the store's history has diverged from what is served, a full state begins a
+ * new order. A store that does not descend from what was served is not followed but quarantined (docs/formats.md,
+ * section 7).
  *
  * Threads: one, the control loop's.
  */
@@ -21,39 +22,41 @@
 struct replica;
 
 /*
- * A new plan is to be answered from. Must hand it to the workers at once and must not fail. Takes what is in `retired`:
- * to be released when no worker can have an earlier plan any more.
+ * Called with a new plan to answer from. It must hand the plan to the workers at once and must not fail. It takes the
+ * content of `retired`, which must be released when no worker can have an earlier plan any more.
  */
 typedef void replica_publish_fn(void *ctx, const struct plan *plan, struct retire_list *retired);
 
 struct replica_config {
 	struct plan_disk *disk;       /* borrowed; NULL: nothing is kept */
 	struct geo_table *geo;        /* taken; NULL: none */
-	struct zone_numbers *numbers; /* of zones; borrowed; NULL: none */
+	struct zone_numbers *numbers; /* numbers of zones for counters; borrowed; NULL: none */
 	struct logger *log;
-	bool adopts_any;   /* the first store that comes is followed, whatever it is */
-	bool doubts_saved; /* what is loaded from disk may be old: its answers are in doubt until replica_trust() */
+	bool adopts_any;   /* the first store that is offered is followed, whatever it is */
+	bool doubts_saved; /* the plan loaded from disk may be out of date: its answers are in doubt until
+			    * replica_trust() */
 	replica_publish_fn *publish;
 	void *ctx;
 };
 
-/* A replica without a plan. NULL when memory is out. */
+/* Make a replica without a plan. NULL when memory is out. */
 struct replica *replica_new(const struct replica_config *config);
-/* When no worker has a plan any more. */
+/* Free the replica, when no worker has a plan any more. */
 void replica_free(struct replica **replica);
 
 /*
- * Publish what is kept on disk; where that is damaged, what was kept before it: then it is VEER_OK, and the diag is not
- * empty. Errors: VEER_ENOTFOUND (nothing kept), VEER_ECORRUPT and the like (refused whole: the diag says where); the
- * replica is then as new.
+ * Publish the plan saved on disk. If it is damaged, the previous saved plan is published instead; the result is then
+ * VEER_OK, and the diag is not empty. Errors: VEER_ENOTFOUND (nothing is saved), VEER_ECORRUPT and the like (nothing
+ * could be used; the diag says where the damage is). After an error the replica is as if new.
  */
 VEER_MUST_CHECK enum veer_err replica_load(struct replica *replica, struct veer_diag *diag);
 
-/* Leave the disk to somebody else: what is under way there is given up, and nothing is kept from now on. */
+/* Leave the disk to another process: unfinished writes are abandoned, and nothing is saved from now on. */
 void replica_leave_disk(struct replica *replica);
 /*
- * Go on with the disk (borrowed, just opened) after replica_leave_disk(). If it is not where the replica is, it waits
- * for the next full state. Errors: VEER_EBUSY: a full state is coming in, which began without it: try later.
+ * Go on with the disk (borrowed, just opened) after replica_leave_disk(). If the disk is not at the replica's position,
+ * it waits for the next full state. Errors: VEER_EBUSY: a full state is coming in that began without the disk; try
+ * later.
  */
 VEER_MUST_CHECK enum veer_err replica_use_disk(struct replica *replica, struct plan_disk *disk);
 
@@ -62,19 +65,24 @@ const struct feed_sink *replica_sink(void);
 /* The stream has ended: what was not committed is dropped. */
 void replica_stream_ended(struct replica *replica);
 
-/* Is what is served as new as the present stream's hello said that the store was? False without a stream. */
+/*
+ * Is the served plan at least as new as the store was, according to the present stream's hello? False without a stream.
+ */
 bool replica_is_current(const struct replica *replica);
-/* What was saved is answered without doubt from now on: the control plane was heard, or will not be for long. */
+/* End the doubt about the saved plan: the control plane was heard, or will not be heard for a long time. */
 void replica_trust(struct replica *replica);
 
-/* What to ask a control plane for. */
+/* The parameters for asking a control plane for the feed. */
 struct replica_wish {
 	const char *lineage; /* borrowed; NULL: unknown */
 	int64_t since;       /* go on from here; -1: from the start */
 	int64_t seen;        /* the newest revision of `lineage` that was ever served */
 };
 
-/* From where to go on: from the start if a full state is wanted (`from_start`) or memory was out for a commit. */
+/*
+ * Where the feed should go on: from the start if a full state is wanted (`from_start`) or a commit failed for lack of
+ * memory.
+ */
 void replica_wish(const struct replica *replica, bool from_start, struct replica_wish *out);
 
 /* Why a store is not followed. */
@@ -82,44 +90,47 @@ enum replica_quarantine_why {
 	REPLICA_FOLLOWS,
 	REPLICA_UNKNOWN,   /* it has nothing in common with what was served */
 	REPLICA_ABANDONED, /* it goes on with a lineage that was left for another */
-	REPLICA_ZONE_LOST, /* its history has parted from what is served, and it has not all zones */
+	REPLICA_ZONE_LOST, /* its history has diverged from what is served, and it lacks some zones */
 };
 
 struct replica_quarantine {
 	enum replica_quarantine_why why;
-	char store_id[HISTORY_ID_SIZE]; /* of the store that is not followed */
+	char store_id[HISTORY_ID_SIZE]; /* id of the store that is not followed */
 	char lineage[HISTORY_ID_SIZE];
 	int64_t revision;
-	char zone[NAME_TEXT_SIZE]; /* REPLICA_ZONE_LOST: one of those that it does not have */
+	char zone[NAME_TEXT_SIZE]; /* REPLICA_ZONE_LOST: one of the zones that it lacks */
 };
 
-/* Borrowed. */
+/* The present quarantine; borrowed. */
 const struct replica_quarantine *replica_quarantine(const struct replica *replica);
-/* For metrics and messages: "none", "unknown", "abandoned", "zone_lost". Static storage. */
+/* The name for metrics and messages: "none", "unknown", "abandoned", "zone_lost". Static storage. */
 const char *replica_quarantine_text(enum replica_quarantine_why why);
 /* Follow the store whose present lineage this is, whatever it is. Takes effect with the next hello. */
 void replica_adopt(struct replica *replica, const char *lineage);
-/* A full state was served, but the disk could not keep up: only a new one makes it whole. */
+/* Was something not written to disk, so that only a new full state can make the saved plan complete? */
 bool replica_needs_base(const struct replica *replica);
-/* Does the disk seem to have room for one? */
+/* Does the disk seem to have room for a new base? */
 bool replica_has_room(const struct replica *replica);
-/* The plan in use: zeroed before the first. */
+/* The position of the plan in use; zeroed before the first plan. */
 void replica_serving(const struct replica *replica, struct history_position *at, size_t *zones);
 
-#define REPLICA_SERIALS_MAX 8 /* that are told at a time; of more zones the first ones */
+#define REPLICA_SERIALS_MAX 8 /* reported at a time; if there are more, the first ones */
 
-/* A zone whose serial has gone back with its store (RFC 1982): what was served of it before. */
+/* A zone whose serial has gone back with its store (RFC 1982), and the serial that was served before. */
 struct replica_serial {
 	char zone[NAME_TEXT_SIZE];
 	uint32_t serial;
 };
-/* Those that are not settled yet, into `out`; returns how many. */
+/* Copy the zones that are not settled yet into `out`; returns how many. */
 size_t replica_serials(struct replica *replica, struct replica_serial out[REPLICA_SERIALS_MAX]);
 
-/* Is (lineage, revision) a part of the history of what is served, as the control plane last told it? */
+/*
+ * Is (lineage, revision) a part of the history of what is served, according to the ancestry that the control plane sent
+ * last?
+ */
 bool replica_has_had(const struct replica *replica, const char *lineage, int64_t revision);
 
-/* Endpoints in doubt, as the control plane last said. */
+/* The number of endpoints in doubt, according to the control plane's last message. */
 size_t replica_doubts(const struct replica *replica);
 
 /* Use other locations from now on (SIGHUP); takes `geo`. Errors: VEER_ENOMEM: the old ones stay, `geo` is the caller's.

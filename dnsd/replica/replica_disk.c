@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replica's beginning: what is kept on disk, or where that is damaged, what was kept before it. */
+/* Starting the replica: from the plan saved on disk or, if that is damaged, from the one saved before it. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/heap.h"
 #include "dnsd/replica/replica_impl.h"
 
-/* What a load has come to. */
+/* The state of a load. */
 struct loading {
 	struct replica *replica;
 	struct history_position at;
@@ -28,8 +28,9 @@ static enum veer_err load_commit(void *ctx, const struct history_position *at, s
 }
 
 /*
- * The end of the journal was lost, or the plan is the one before: what is left is served, but the feed must not be
- * older than what was served last, and what that has led to is followed. The plan before may be of another history.
+ * The end of the journal was lost, or the plan is the previous one. What is left is served, but the feed must not be
+ * older than what was served last, and a history that continues from there is followed. The previous plan may be of
+ * another history.
  */
 static void keep_highest(struct replica *r, const struct history_position *highest, bool is_before)
 {
@@ -41,7 +42,7 @@ static void keep_highest(struct replica *r, const struct history_position *highe
 		 LOG_INT("revision", r->at.revision), LOG_INT("served", highest->revision));
 }
 
-/* Into a builder of its own; what a damaged file has delivered goes with it. */
+/* Load into a builder of its own; if a file is damaged, what it has delivered is freed with that builder. */
 static enum veer_err load_copy(struct replica *r, bool is_before, struct loading *l, struct veer_diag *diag)
 {
 	static const struct plan_disk_sink sink = {load_object, load_commit};

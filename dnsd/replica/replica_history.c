@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replica: which history it is in, and which it follows. */
+/* The replica: the history that it is in, and the histories that it follows. */
 #include <string.h>
 
 #include "dnsd/replica/replica_impl.h"
@@ -42,7 +42,7 @@ void replica_adopt(struct replica *replica, const char *lineage)
 	memcpy(replica->adopted, lineage, strnlen(lineage, HISTORY_ID_LEN));
 }
 
-/* The store of the present stream, at this revision, is not followed. What is served stays. */
+/* Do not follow the store of the present stream, at this revision. What is served stays. */
 static enum veer_err quarantine(struct replica *r, enum replica_quarantine_why why, int64_t revision,
 				struct veer_diag *diag)
 {
@@ -66,7 +66,7 @@ static enum veer_err quarantine(struct replica *r, enum replica_quarantine_why w
 			 why == REPLICA_ZONE_LOST ? q->zone : "", q->lineage, (long long)revision);
 }
 
-/* What was to be adopted is followed. */
+/* End the adoption: the store that was to be adopted is followed now. */
 static void end_adoption(struct replica *r)
 {
 	r->adopts_any = false;
@@ -80,7 +80,7 @@ static void end_quarantine(struct replica *r)
 	r->quarantine = (struct replica_quarantine){.why = REPLICA_FOLLOWS};
 }
 
-/* Which lineages were served has changed, perhaps. */
+/* The set of served lineages may have changed: save it. */
 static void note_lineages(struct replica *r)
 {
 	char text[LINEAGES_TEXT_MAX + 1];
@@ -120,7 +120,7 @@ enum veer_err replica_hear_hello(struct replica *replica, const struct feed_hell
 		return quarantine(replica, REPLICA_UNKNOWN, hello->revision, diag);
 	if (judgement == LINEAGES_ABANDONED)
 		return quarantine(replica, REPLICA_ABANDONED, hello->revision, diag);
-	/* the full state need not come again as long as nothing has changed */
+	/* as long as nothing has changed, the full state need not be sent again */
 	if (q->why == REPLICA_ZONE_LOST && !replica->stream.is_adopted && strcmp(q->lineage, hello->lineage) == 0 &&
 	    q->revision == hello->revision)
 		return quarantine(replica, REPLICA_ZONE_LOST, hello->revision, diag);
@@ -150,9 +150,10 @@ void replica_set_position(struct replica *replica, const struct history_position
 {
 	replica->at = *at;
 	replica->highest = *at;
-	if (replica->stream.ancestry.count == 0 || replica->stream.is_continuation) /* from disk, or nothing new */
+	if (replica->stream.ancestry.count == 0 || replica->stream.is_continuation) /* the plan is from disk, or the
+										     * history is the same */
 		return;
-	/* a full state of this stream is served: from here on the stream goes on from it */
+	/* a full state of this stream is served: later commits of the stream continue it */
 	replica->stream.is_continuation = true;
 	end_adoption(replica);
 	note_lineages(replica);
@@ -165,7 +166,7 @@ bool replica_has_had(const struct replica *replica, const char *lineage, int64_t
 	       history_holds(&replica->stream.ancestry, lineage, revision, replica->at.revision);
 }
 
-/* A zone of the old plan that the new one has not. */
+/* The search for a zone of the old plan that the new plan lacks. */
 struct zone_search {
 	const struct plan *plan;
 	const struct plan_zone *lost;
@@ -181,7 +182,10 @@ static bool look_for_zone(void *ctx, void *value)
 	return false;
 }
 
-/* Is what was served last a part of the stream's history? Then it may take zones away, as any order. */
+/*
+ * Is the state that was served last a part of the stream's history? Then the stream may remove zones, like any other
+ * change.
+ */
 static bool has_led_to(const struct replica *r, int64_t revision)
 {
 	return history_holds(&r->stream.ancestry, r->highest.lineage, r->highest.revision, revision);
@@ -206,7 +210,10 @@ enum veer_err replica_check_zones(struct replica *replica, const struct plan *ol
 void replica_wish(const struct replica *replica, bool from_start, struct replica_wish *out)
 {
 	*out = (struct replica_wish){.since = -1};
-	/* a control plane that knows no lineage is always asked for a full state: its revisions name no content */
+	/*
+	 * a control plane without lineages is always asked for a full state, because its revisions do not identify
+	 * content
+	 */
 	if (replica->highest.revision > 0 && strcmp(replica->highest.lineage, replica->highest.store_id) != 0) {
 		out->lineage = replica->highest.lineage;
 		out->seen = replica->highest.revision;
@@ -221,9 +228,7 @@ void replica_wish(const struct replica *replica, bool from_start, struct replica
 
 /* --- serials that have gone back ----------------------------------------------------------------------------- */
 
-enum {
-	SOA_NUMBERS = 20
-}; /* octets behind the SOA's names: serial, refresh, retry, expire, minimum (RFC 1035 3.3.13) */
+enum { SOA_NUMBERS = 20 }; /* octets after the SOA's names: serial, refresh, retry, expire, minimum (RFC 1035 3.3.13) */
 
 static bool read_serial(const struct plan_zone *zone, uint32_t *serial)
 {
@@ -234,7 +239,10 @@ static bool read_serial(const struct plan_zone *zone, uint32_t *serial)
 	return true;
 }
 
-/* Is the zone of the plan at this serial or beyond (RFC 1982 3.2)? One that is gone cannot go back. */
+/*
+ * Is the zone in the plan at this serial or a later one (RFC 1982 3.2)? A zone that is no longer there counts as having
+ * reached it.
+ */
 static bool has_reached(const struct plan *plan, const uint8_t *name, uint32_t serial)
 {
 	uint32_t now;

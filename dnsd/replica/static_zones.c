@@ -9,10 +9,10 @@
 
 struct static_zone {
 	uint8_t origin[NAME_WIRE_MAX];
-	char *text; /* of the origin */
+	char *text; /* the origin as text */
 	char *path;
-	uint64_t version; /* that is visible; 0: none yet */
-	uint64_t next;    /* version of the next load */
+	uint64_t version; /* the visible version; 0: none yet */
+	uint64_t next;    /* version for the next load */
 };
 
 struct static_zones {

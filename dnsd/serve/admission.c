@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is let in. See admission.h. */
+/* Limits on clients and connections. See admission.h. */
 #include "dnsd/serve/admission.h"
 
 #include <assert.h>
@@ -10,15 +10,15 @@
 #include "dnsd/packet/prefix.h"
 #include "dnsd/serve/sockets.h"
 
-#define LOOK_MS 1000    /* how often is looked who is over the limit */
-#define SILENT_MS 60000 /* a prefix that was not over it for so long is said again */
-#define SAID_MAX 32     /* prefixes that are remembered as said: beyond, they are counted */
-#define OTHER_FILES 256 /* descriptors for all but connections and listening */
+#define LOOK_MS 1000    /* how often to look for prefixes over the limit */
+#define SILENT_MS 60000 /* a prefix that was not over the limit for so long is logged again */
+#define SAID_MAX 32     /* prefixes that are remembered as logged; more are only counted */
+#define OTHER_FILES 256 /* descriptors for everything except connections and listening sockets */
 
-/* A prefix that the log has. */
+/* A prefix that was logged. */
 struct said {
 	uint64_t prefix; /* 0: none */
-	int64_t seen_ms; /* last over the limit */
+	int64_t seen_ms; /* when it was last over the limit */
 };
 
 struct admission {
@@ -27,7 +27,8 @@ struct admission {
 	struct tcp_limits tcp;
 	struct loop_timer timer;
 	struct said said[SAID_MAX];
-	int64_t unsaid; /* prefixes, or the same one again, that found no place among them */
+	int64_t unsaid; /* prefixes over the limit that found no place in `said`; the same one may count several
+			 * times */
 	int64_t unsaid_ms;
 };
 
@@ -48,7 +49,7 @@ static enum veer_err parse_exempt(const struct args_list *list, struct veer_pref
 		*count = 0;
 		return VEER_OK;
 	}
-	assert(*count <= LIMIT_EXEMPT_MAX); /* by the table of options */
+	assert(*count <= LIMIT_EXEMPT_MAX); /* ensured by the table of options */
 	for (size_t i = 0; i < *count; i++)
 		if (veer_prefix_parse(items[i], &out[i]) != VEER_OK)
 			return veer_fail(diag, VEER_EINVAL, "--rrl-exempt %s: not a prefix", items[i]);
@@ -72,7 +73,10 @@ static uint32_t part(int64_t all, unsigned workers, int64_t max)
 	return (uint32_t)(each < 1 ? 1 : each > max ? max : each);
 }
 
-/* A soft limit of 1,024 descriptors is a custom from the time of select(2); what is really allowed is the hard one. */
+/*
+ * Raise the soft limit of descriptors. Its usual value of 1,024 comes from select(2); the hard limit is what is really
+ * allowed.
+ */
 static void reserve_descriptors(const struct admission *a, unsigned workers)
 {
 	struct rlimit limit;
@@ -87,7 +91,7 @@ static void reserve_descriptors(const struct admission *a, unsigned workers)
 
 /* --- the log ---------------------------------------------------------------------------------------------- */
 
-/* Where a prefix is remembered, or may be; NULL when all places are in use. */
+/* The place where a prefix is remembered, or a free one; NULL when all places are in use. */
 static struct said *place_of(struct admission *a, uint64_t prefix, int64_t now_ms)
 {
 	struct said *place = NULL;
@@ -126,7 +130,7 @@ static void look(void *ctx)
 	for (int i = 0; i < LIMIT_NOTES && limit_next_note(a->limit, &prefix); i++)
 		say(a, prefix, now_ms);
 	if (a->unsaid > 0 && now_ms - a->unsaid_ms >= SILENT_MS) {
-		log_notice(a->daemon->log, "replies are limited for more prefixes than can be said",
+		log_notice(a->daemon->log, "replies are limited for more prefixes than can be logged",
 			   LOG_INT("seen", a->unsaid));
 		a->unsaid = 0;
 		a->unsaid_ms = now_ms;

@@ -11,30 +11,31 @@
 #include <unistd.h>
 
 #define BACKLOG 8
-#define SHORT_MS 200 /* until the next try to accept what no descriptor was left for */
+#define SHORT_MS 200 /* until the next attempt to accept, after descriptors ran out */
 
-/* How far we have let somebody get. Each step includes those before it. */
+/* How far the peer has got in taking over. Each step includes those before it. */
 enum progress {
-	PROGRESS_NONE,    /* nobody is there */
-	PROGRESS_TAKEN,   /* has our sockets */
-	PROGRESS_LEFT,    /* has the directory of the state */
-	PROGRESS_YIELDED, /* may serve; we follow the feed no more */
-	PROGRESS_DRAINING /* serves */
+	PROGRESS_NONE,    /* there is no peer */
+	PROGRESS_TAKEN,   /* the peer has our sockets */
+	PROGRESS_LEFT,    /* the peer has the state directory */
+	PROGRESS_YIELDED, /* the peer may serve; we no longer follow the feed */
+	PROGRESS_DRAINING /* the peer serves */
 };
 
 struct control {
 	struct control_host host;
 	struct sockaddr_un address;
 	int fd;
-	bool is_ours; /* nobody else serves at the path */
+	bool is_ours; /* no other process serves at the path */
 	int peer;     /* -1: nobody */
 	enum progress progress;
-	struct control_message channels; /* the packet that brought them; their descriptors are ours */
-	struct control_position ready;   /* where the other one is */
-	bool is_waiting;                 /* it has asked for leave, and we are not as far */
+	struct control_message channels; /* the packet that brought the channels; we own its descriptors */
+	struct control_position ready;   /* the peer's position */
+	bool is_waiting;                 /* the peer has asked for permission to serve, and we are not at its
+					  * position yet */
 	struct loop_timer limit;
-	struct loop_timer advanced; /* we have got further, and are to judge anew */
-	struct loop_timer pause;    /* set: nobody is accepted until then */
+	struct loop_timer advanced; /* set when our position has changed, and the peer's request must be judged again */
+	struct loop_timer pause;    /* set: no connections are accepted until it fires */
 };
 
 /* --- the conversation ------------------------------------------------------------------------------------- */
@@ -64,7 +65,10 @@ static void answer(struct control *c, const struct control_message *message)
 		drop_peer(c);
 }
 
-/* The reason must arrive: with something unread at our end, the close would come as an error before it. */
+/*
+ * Refuse with a reason, which must arrive: if data at our end were unread, the close would reach the peer as an error
+ * before the reason.
+ */
 static void say_no(struct control *c, int fd, const char *reason)
 {
 	char unread[64];
@@ -74,7 +78,7 @@ static void say_no(struct control *c, int fd, const char *reason)
 	(void)shutdown(fd, SHUT_RD);
 	while (recv(fd, unread, sizeof unread, MSG_DONTWAIT) > 0)
 		;
-	(void)control_send(fd, &m); /* it is closed all the same */
+	(void)control_send(fd, &m); /* the connection is closed in any case */
 }
 
 static void refuse(struct control *c, const char *reason)
@@ -89,12 +93,12 @@ static void on_limit(void *ctx)
 	struct ucred peer = {.pid = 0};
 	socklen_t len = sizeof peer;
 	(void)getsockopt(c->peer, SOL_SOCKET, SO_PEERCRED, &peer, &len);
-	/* as long as it lives, the directory of the state may be locked by it */
+	/* as long as the peer's process lives, it may hold the lock of the state directory */
 	log_error(c->host.log, "the server that was to take this one's place hangs", LOG_INT("pid", peer.pid));
 	refuse(c, "it took too long to serve");
 }
 
-/* From here on the next step has its time, whatever was waited for before. */
+/* Begin the next step, with a time limit of its own that does not depend on earlier waits. */
 static bool begin_step(struct control *c)
 {
 	if (loop_timer_set(c->host.loop, &c->limit, CONTROL_STEP_MS, on_limit, c) == VEER_OK)
@@ -132,7 +136,7 @@ static void leave(struct control *c)
 	explicit_bzero(&m.secrets, sizeof m.secrets);
 }
 
-/* Leave to serve; from now on nothing changes here. */
+/* Give the peer permission to serve; from now on nothing changes here. */
 static void let_go(void *ctx)
 {
 	struct control *c = ctx;
@@ -145,10 +149,10 @@ static void let_go(void *ctx)
 }
 
 /*
- * Answers must not go back in time, not even while both answer: the other one stays where it says that it is until we
- * receive no more, and we go no further once we are there, too. If it is behind, it has to come after us; if it is
- * ahead, we get there in a moment, or never. Of a history that we do not know only the store itself can say what is
- * newest, so it must have been heard.
+ * Decide whether the peer may serve. Answers must not go back in time, not even while both processes answer. The peer
+ * stays at the position that it reports until we stop receiving, and we stop at that position too. If the peer is
+ * behind, it has to catch up; if it is ahead, we either reach its position in a moment, or never. For a history that we
+ * do not know, only the store can say what is newest, so the peer must have heard the control plane.
  */
 static void judge(struct control *c)
 {
@@ -207,7 +211,7 @@ static void on_message(struct control *c, struct control_message *m)
 		break;
 	case CONTROL_STOPPING:
 		if (c->progress == PROGRESS_DRAINING) {
-			c->progress = PROGRESS_NONE; /* nobody goes on: the path is ours to remove */
+			c->progress = PROGRESS_NONE; /* no other process goes on, so we must remove the path */
 			return c->host.finish(c->host.ctx);
 		}
 		break;
@@ -251,7 +255,9 @@ static void listen_again(void *ctx)
 	(void)control_listen(ctx);
 }
 
-/* What no descriptor is left for would wake us again at once, and for as long as there is none. */
+/*
+ * Stop accepting for a while when descriptors run out: the waiting connection would otherwise wake us again and again.
+ */
 static void pause_if_short(struct control *c, int error)
 {
 	bool is_short = error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
@@ -279,7 +285,7 @@ static void on_accept(void *ctx, int listen_fd, unsigned events)
 	(void)begin_step(c);
 }
 
-/* Is anybody listening there? */
+/* Is a process listening at this address? */
 static bool is_served(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -295,10 +301,10 @@ static enum veer_err open_socket(struct control *c, struct veer_diag *diag)
 	const char *path = c->address.sun_path;
 	if (is_served(&c->address))
 		return veer_fail(diag, VEER_EBUSY, "%s: a veer-dnsd runs here; --replace takes its place", path);
-	(void)unlink(path); /* left by one that crashed */
+	(void)unlink(path); /* left by a server that crashed */
 	c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd >= 0)
-		(void)fchmod(c->fd, 0600); /* Linux gives the file these permissions, less the umask */
+		(void)fchmod(c->fd, 0600); /* on Linux the socket's file gets these permissions, less the umask */
 	if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&c->address, sizeof c->address) != 0 ||
 	    listen(c->fd, BACKLOG) != 0)
 		return veer_fail(diag, VEER_EIO, "%s: %s", path,
@@ -340,7 +346,7 @@ void control_free(struct control **control)
 	loop_timer_cancel(c->host.loop, &c->advanced);
 	loop_timer_cancel(c->host.loop, &c->pause);
 	loop_unwatch(c->host.loop, c->fd);
-	/* whoever has taken the sockets has this one too, and will serve at this path */
+	/* a process that has taken our sockets has this one too, and will serve at this path */
 	if (c->is_ours && c->progress == PROGRESS_NONE)
 		(void)unlink(c->address.sun_path);
 	if (c->peer >= 0) {
@@ -368,15 +374,19 @@ static void on_advanced(void *ctx)
 
 void control_advanced(struct control *control)
 {
-	/* not at once: whoever tells us is in the midst of the feed, which leave to serve would end. Without memory for
-	 * the timer, the limit ends the wait. */
+	/*
+	 * not at once, because the caller is in the middle of processing the feed, which permission to serve would end.
+	 * If there is no memory for the timer, the time limit ends the wait.
+	 */
 	if (control->is_waiting)
 		(void)loop_timer_set(control->host.loop, &control->advanced, 0, on_advanced, control);
 }
 
 void control_quiet(struct control *control)
 {
-	/* if it has gone, its last word may wait to be read, and then the end of the connection comes as an event */
+	/*
+	 * if the peer has gone, its last message may still be unread; the end of the connection then comes as an event
+	 */
 	if (control->progress == PROGRESS_DRAINING)
 		(void)control_send(control->peer, &(struct control_message){.kind = CONTROL_QUIET});
 }

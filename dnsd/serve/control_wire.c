@@ -58,7 +58,8 @@ static json_t *secrets_json(const struct cookie_secrets *secrets)
 	for (unsigned i = 0; i < secrets->count; i++) {
 		char hex[KEY_HEX_SIZE];
 		crypto_hex_encode(secrets->keys[i], sizeof secrets->keys[i], hex);
-		(void)json_array_append_new(array, json_string(hex)); /* fewer secrets only cost clients a cookie */
+		(void)json_array_append_new(array, json_string(hex)); /* if a secret is missing, clients only need a
+								       * new cookie */
 		explicit_bzero(hex, sizeof hex);
 	}
 	return array;
@@ -120,7 +121,7 @@ static void read_secrets(struct json_cursor *c, struct cookie_secrets *out)
 	}
 }
 
-/* Members that nobody asks for are of a later version. */
+/* Unknown members come from a later version and are ignored. */
 static enum veer_err read_text(const char *text, size_t len, struct control_message *m, struct veer_diag *diag)
 {
 	json_t *o = NULL;
@@ -173,7 +174,10 @@ enum veer_err control_receive(int fd, struct control_message *out, struct veer_d
 	struct msghdr msg = {
 		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
 	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	/* a reset (it went without reading our last packet) is told once, before what it has sent us */
+	/*
+	 * a reset (the peer closed without reading our last packet) is reported once, before the packets that the peer
+	 * has sent
+	 */
 	for (int tries = 0; n < 0 && (errno == EINTR || (errno == ECONNRESET && tries == 0)); tries++)
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLL_MS 1     /* until all workers are seen on the newest plan */
-#define RECLAIM_MS 20 /* until what was retired can be released */
+#define POLL_MS 1     /* how often to check whether all workers use the newest plan */
+#define RECLAIM_MS 20 /* how often to check whether retired memory can be released */
 
 struct publisher {
 	struct daemon *daemon;
@@ -17,15 +17,15 @@ struct publisher {
 	unsigned worker_count;
 	struct sockets sockets;
 	struct sockets_given given;
-	bool is_held;            /* the workers are not started by the first plan, but by publisher_start() */
+	bool is_held;            /* the workers are not started with the first plan but by publisher_start() */
 	struct workers *workers; /* NULL before the first plan */
 	const struct plan *plan;
 	struct worker_config config;
-	struct retire_list kept; /* could not be handed over for want of memory: goes with the next plan */
+	struct retire_list kept; /* could not be handed over for lack of memory; is handed over with the next plan */
 	struct loop_timer timer;
-	int64_t received_ns; /* of the newest plan's commit */
+	int64_t received_ns; /* when the newest plan's commit was received */
 	bool is_frozen;
-	const struct plan *next; /* came while frozen; NULL: none */
+	const struct plan *next; /* the plan that came while frozen; NULL: none */
 	int64_t next_received_ns;
 	bool is_applied;
 	publisher_applied_fn *on_applied;
@@ -78,7 +78,9 @@ enum veer_err publisher_set_config(struct publisher *publisher, const struct res
 		return VEER_ENOMEM;
 	}
 	*copy = *config;
-	/* release: with its content. The old one is released with what the next plan replaces: workers take both alike
+	/*
+	 * release: its content becomes visible with it. The old configuration is freed with what the next plan
+	 * replaces, because workers take up plans and configurations in the same way
 	 */
 	const struct responder_config *old =
 		atomic_exchange_explicit(&publisher->config.newest, copy, memory_order_acq_rel);
@@ -92,7 +94,7 @@ void publisher_on_applied(struct publisher *publisher, publisher_applied_fn *fn,
 	publisher->applied_ctx = ctx;
 }
 
-/* "127.0.0.1@5300 ::1@5300": what is really bound. */
+/* Write the addresses that are really bound, as "127.0.0.1@5300 ::1@5300". */
 static void listen_text(const struct sockets *s, char *out, size_t size)
 {
 	size_t len = 0;
@@ -152,7 +154,9 @@ enum veer_err publisher_start(struct publisher *publisher, struct veer_diag *dia
 	return VEER_OK;
 }
 
-/* Look whether the plan has reached everybody and what can be released; come again while something is open. */
+/*
+ * Check whether the plan has reached all workers and what can be released; check again later while something is left.
+ */
 static void check(void *ctx)
 {
 	struct publisher *p = ctx;
@@ -167,7 +171,7 @@ static void check(void *ctx)
 		(void)loop_timer_set(p->daemon->loop, &p->timer, p->is_applied ? RECLAIM_MS : POLL_MS, check, p);
 }
 
-/* Append `from` to what is kept; what even now does not fit is never released. */
+/* Append `from` to `kept`; if there is no memory even for that, it is never released. */
 static void keep(struct publisher *p, struct retire_list *from)
 {
 	if (retire_reserve(&p->kept, from->count) != VEER_OK) {
@@ -180,7 +184,7 @@ static void keep(struct publisher *p, struct retire_list *from)
 	retire_release(from);
 }
 
-/* Publish, and hand over what only earlier plans reach; without memory for that, it goes with the next plan. */
+/* Publish, and hand over what only earlier plans reach; if memory is out, that is handed over with the next plan. */
 static void hand_over(struct publisher *p, struct retire_list *retired)
 {
 	if (p->kept.count > 0) {
@@ -221,7 +225,7 @@ void publisher_thaw(struct publisher *publisher)
 	const struct plan *next = publisher->next;
 	publisher->is_frozen = false;
 	publisher->next = NULL;
-	if (next != NULL) /* not the first: nothing can fail */
+	if (next != NULL) /* not the first plan, so nothing can fail */
 		(void)publisher_publish(publisher, next, &none, publisher->next_received_ns, NULL);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a new plan to serving it: publication to the workers, their start with the first plan, release of what only
- * earlier plans reach, and how long a plan took to reach all workers.
+ * Publication of plans: handing a new plan to the workers, starting them with the first plan, releasing what only
+ * earlier plans reach, and measuring how long a plan took to reach all workers.
  *
  * Threads: the control thread.
  */
@@ -14,68 +14,77 @@
 
 struct publisher;
 
-/* Called when all workers are on the newest plan: its revision, and the time from receipt of its commit. */
+/* Called when all workers use the newest plan; `applied_us` is the time since its commit was received. */
 typedef void publisher_applied_fn(void *ctx, const struct plan *plan, int64_t applied_us);
 
 /*
- * `daemon` is borrowed, the addresses are copied, `tcp` is for each worker. NULL when memory is out. Caller frees,
- * before the plans' builder.
+ * Make a publisher. `daemon` is borrowed, the addresses are copied, `tcp` is for each worker. NULL when memory is out.
+ * The caller frees it before the plans' builder.
  */
 struct publisher *publisher_new(struct daemon *daemon, const struct veer_listen *addresses, size_t count,
 				unsigned workers, const struct tcp_limits *tcp);
-/* Stops the workers, closes the sockets, releases everything retired. */
+/* Stop the workers, close the sockets, and release everything that was retired. */
 void publisher_free(struct publisher **publisher);
 
-/* Have `fn` called, in the main thread. Before the first plan. */
+/* Set `fn`, which is called in the main thread. Call this before the first plan. */
 void publisher_on_applied(struct publisher *publisher, publisher_applied_fn *fn, void *ctx);
 
 /*
- * What replies carry from now on; copied. Without a call: nothing. Errors: VEER_ENOMEM: what was stays.
+ * Set what replies contain beside answers from now on; copied. Without a call: nothing. Errors: VEER_ENOMEM; the old
+ * configuration stays then.
  */
 VEER_MUST_CHECK enum veer_err publisher_set_config(struct publisher *publisher, const struct responder_config *config);
 
 /*
- * Publish `plan`, at once; with the first one, open the sockets, start the workers and say that we are ready. Takes the
+ * Publish `plan` at once. With the first plan, open the sockets, start the workers and report readiness. Takes the
  * content of `retired`. `received_ns`: monotonic time when the
  * plan's commit was received. Errors: only with the first plan: sockets or threads; diag.
  */
 enum veer_err publisher_publish(struct publisher *publisher, const struct plan *plan, struct retire_list *retired,
 				int64_t received_ns, struct veer_diag *diag);
 
-/* Show queries to `tap` (borrowed until the workers have stopped; it has a port for each). Before the first plan. */
+/*
+ * Offer queries to `tap` (borrowed until the workers have stopped; it has a port for each worker). Call this before the
+ * first plan.
+ */
 void publisher_show(struct publisher *publisher, struct tap *tap);
-/* Count the queries of zones with numbers below `limit`. Before the first plan. */
+/* Count the queries of zones with numbers below `limit`. Call this before the first plan. */
 void publisher_count_zones(struct publisher *publisher, uint32_t limit);
 
 /*
- * Another server still has the addresses, or it is too early: the first plan starts nothing, publisher_start() does,
- * with the sockets in `given` (taken). Call before the first plan.
+ * Hold back the start, because another server still has the addresses or it is too early: the first plan does not start
+ * the workers, but publisher_start() does, with the sockets in `given` (taken). Call this before the first plan.
  */
 void publisher_hold(struct publisher *publisher, struct sockets_given *given);
-/* There is no plan yet, and the first one is to start the workers after all. */
+/* Undo publisher_hold(): there is no plan yet, and the first one is to start the workers after all. */
 void publisher_unhold(struct publisher *publisher);
-/* Are the addresses free, or given? Errors: as publisher_start(), which may still find otherwise. */
+/*
+ * Check that the addresses are free or were given. Errors: as publisher_start(), which may still have another result.
+ */
 VEER_MUST_CHECK enum veer_err publisher_check(const struct publisher *publisher, struct veer_diag *diag);
-/* Open the sockets, start the workers and say that we are ready; there is a plan. Errors as publisher_publish(). */
+/* Open the sockets, start the workers and report readiness; there must be a plan. Errors as publisher_publish(). */
 VEER_MUST_CHECK enum veer_err publisher_start(struct publisher *publisher, struct veer_diag *diag);
 
-/* Plans that come from now on wait, after the first one, until publisher_thaw() publishes the newest of them. */
+/*
+ * Hold back plans that come from now on, except the first plan of all, until publisher_thaw() publishes the newest of
+ * them.
+ */
 void publisher_freeze(struct publisher *publisher);
-/* Go on, with the newest plan that has come meanwhile. */
+/* End the freeze, and publish the newest plan that has come meanwhile. */
 void publisher_thaw(struct publisher *publisher);
 
-/* Has every worker ended a turn, or waited, since the last call? True before they are started. */
+/* Has every worker ended a turn, or been waiting, since the last call? True before they are started. */
 bool publisher_is_alive(struct publisher *publisher);
 
-/* NULL before they are started. Borrowed. */
+/* The workers; NULL before they are started. Borrowed. */
 struct workers *publisher_workers(struct publisher *publisher);
-/* None before the workers are started. Borrowed. */
+/* The sockets; none before the workers are started. Borrowed. */
 const struct sockets *publisher_sockets(const struct publisher *publisher);
 
-/* Packets and connections that the kernel dropped at our sockets, before they reached us. */
+/* Count packets and connections that the kernel dropped at our sockets. */
 void publisher_kernel_drops(const struct publisher *publisher, struct kernel_drops *out);
 
-/* Zero before the first plan. */
+/* The sums of all workers' counters; zero before the first plan. */
 void publisher_totals(const struct publisher *publisher, struct count_totals *out);
 
 /* When the newest plan's commit was received, monotonic; 0 before the first. */

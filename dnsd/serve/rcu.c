@@ -12,7 +12,7 @@
 #define AWAY UINT64_MAX
 #define CACHE_LINE 64
 
-/* What one worker has shown; alone on its cache line, since only that worker writes it. */
+/* The epoch that one worker has shown; alone on its cache line, since only that worker writes it. */
 struct reader {
 	alignas(CACHE_LINE) _Atomic uint64_t seen;
 };
@@ -28,7 +28,7 @@ struct rcu {
 	_Atomic(const struct plan *) plan;
 	_Atomic uint64_t epoch;
 	unsigned reader_count;
-	struct waiting *first; /* oldest */
+	struct waiting *first; /* the oldest */
 	struct waiting *last;
 	struct reaper *reaper;
 	struct reader readers[];
@@ -79,9 +79,9 @@ void rcu_free(struct rcu **rcu)
 const struct plan *rcu_quiescent(struct rcu *rcu, unsigned reader)
 {
 	/*
-	 * Acquire: whoever shows this epoch must also see the plan that was stored before the epoch was raised.
+	 * Acquire: a worker that shows this epoch must also see the plan that was stored before the epoch was raised.
 	 * The store and the load that follow are sequentially consistent together with their counterparts in
-	 * rcu_publish() and all_at_least(): when the publisher still saw this worker away, then the new plan's store
+	 * rcu_publish() and all_at_least(): if the publisher still saw this worker as away, then the new plan's store
 	 * comes before the load here in the single total order, and the load returns the new plan. Release (part of
 	 * seq_cst) makes all reads of the old plan happen before the publisher frees it.
 	 */

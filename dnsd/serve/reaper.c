@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Releasing in a thread. See reaper.h. */
+/* Releasing memory in a thread. See reaper.h. */
 #include "dnsd/serve/reaper.h"
 
 #include <pthread.h>
@@ -13,11 +13,11 @@ struct batch {
 
 struct reaper {
 	pthread_t thread;
-	bool is_running;      /* the control thread's */
+	bool is_running;      /* the thread runs; used by the control thread only */
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t wake;
 	struct batch *first; /* oldest */
-	struct batch **last; /* where the next one goes */
+	struct batch **last; /* where the next batch is linked */
 	bool is_stopping;
 };
 
@@ -81,7 +81,7 @@ void reaper_free(struct reaper **reaper)
 	*reaper = NULL;
 }
 
-/* Anything with a function of its own may be large. */
+/* Can the list be released quickly? An item with a function of its own may be large. */
 static bool is_quick(const struct retire_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)

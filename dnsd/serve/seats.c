@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Places for connections. See seats.h. Taken places are in a list, idlest first, and in a chain of their prefix's. */
+/*
+ * Places for connections. See seats.h. Taken places are in a list, the longest idle first, and in a chain for the hash
+ * of their prefix.
+ */
 #include "dnsd/serve/seats.h"
 
 #include <assert.h>
@@ -9,9 +12,9 @@
 
 struct seat {
 	uint64_t prefix;
-	uint32_t before; /* in the list of all that are taken; SEATS_NONE at the ends */
-	uint32_t after;  /* the same; of a free place: the next free one */
-	uint32_t next;   /* in the chain */
+	uint32_t before; /* the previous place in the list of taken places; SEATS_NONE at the ends */
+	uint32_t after;  /* the next place in that list; for a free place the next free one */
+	uint32_t next;   /* the next place in the chain */
 };
 
 struct seats {
@@ -20,11 +23,11 @@ struct seats {
 	uint32_t share;
 	uint32_t taken;
 	uint32_t free;   /* the first free place */
-	uint32_t idlest; /* ends of the list */
+	uint32_t idlest; /* the ends of the list */
 	uint32_t newest;
 	uint32_t chain_mask;
 	struct seat *all;
-	uint32_t *chains; /* first places, by a hash of the prefix: the latest taken */
+	uint32_t *chains; /* the first place of each chain, by a hash of the prefix; the latest taken comes first */
 };
 
 struct seats *seats_new(uint32_t count, uint32_t share)
@@ -88,12 +91,15 @@ static void append_seat(struct seats *s, uint32_t seat)
 
 /* --- interface -------------------------------------------------------------------------------------------- */
 
-/* The idlest of a prefix that has its share, else SEATS_NONE. The list is walked only when it has. */
+/*
+ * The longest idle place of a prefix that has used up its share, otherwise SEATS_NONE. The list is walked only if the
+ * share is used up.
+ */
 static uint32_t idlest_of_full(const struct seats *s, uint64_t prefix)
 {
 	uint32_t count = 0;
 	if (s->share >= s->count)
-		return SEATS_NONE; /* everybody may have all */
+		return SEATS_NONE; /* one prefix may have all places */
 	for (uint32_t i = *chain_of(s, prefix); i != SEATS_NONE; i = s->all[i].next)
 		count += s->all[i].prefix == prefix;
 	if (count < s->share)

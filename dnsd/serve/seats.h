@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Places for connections: a fixed number, of which one prefix may have a share. Who comes when there is no place left
- * gets the place of whoever was idle longest; who comes when its prefix has its share gets that prefix's. So a crowd
- * from one network only pushes out itself, and one from everywhere those who do nothing.
+ * Places for connections: a fixed number, of which one prefix may have a share. When no place is left, a new client
+ * gets the place of the client that was idle longest. When a new client's prefix has used up its share, it gets the
+ * place that was idle longest within that prefix. So many clients from one network displace only each other, and many
+ * from everywhere displace idle clients.
  *
  * Threads: a set of places belongs to one worker. Nothing allocates after seats_new().
  */
@@ -17,25 +18,25 @@
 
 struct seats;
 
-/* `count` places (1 to SEATS_MAX), at most `share` (>= 1) for a prefix. NULL: no memory or no random bytes. */
+/* Make `count` places (1 to SEATS_MAX), at most `share` (>= 1) for a prefix. NULL: no memory or no random bytes. */
 struct seats *seats_new(uint32_t count, uint32_t share);
 void seats_free(struct seats **seats);
 
 /*
- * The place to be given up before a client of `prefix` (of prefix_of()) can have one, and whether that is because of
- * its share; SEATS_NONE when there is room.
+ * The place that must be freed before a client of `prefix` (from prefix_of()) can have one, and whether that is because
+ * of the prefix's share; SEATS_NONE when there is room.
  */
 uint32_t seats_in_the_way(const struct seats *seats, uint64_t prefix, bool *is_share);
-/* A free place, now taken, by whoever was active last; there must be room. Places are numbered from 0. */
+/* Take a free place; there must be one. Its holder counts as active just now. Places are numbered from 0. */
 uint32_t seats_take(struct seats *seats, uint64_t prefix);
-/* Who has this place did something. */
+/* The holder of this place was active. */
 void seats_touch(struct seats *seats, uint32_t seat);
 /* The place, which was taken, is free again. */
 void seats_leave(struct seats *seats, uint32_t seat);
 
-/* The place whose holder was idle longest; SEATS_NONE when nobody has one. */
+/* The place whose holder was idle longest; SEATS_NONE when no place is taken. */
 uint32_t seats_idlest(const struct seats *seats);
-/* How many are taken. */
+/* How many places are taken. */
 uint32_t seats_taken(const struct seats *seats);
 
 #endif

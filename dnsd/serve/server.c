@@ -32,7 +32,7 @@ static enum veer_err make_publisher(struct server *s, struct veer_diag *diag)
 {
 	struct veer_listen addresses[SOCKETS_LISTEN_MAX];
 	const struct args_list *list = &s->options->listen;
-	assert(list->count <= SOCKETS_LISTEN_MAX); /* by the table of options */
+	assert(list->count <= SOCKETS_LISTEN_MAX); /* ensured by the table of options */
 	for (size_t i = 0; i < list->count; i++) {
 		struct veer_diag detail;
 		if (veer_listen_parse_dns(list->items[i], &addresses[i], &detail) != VEER_OK)
@@ -62,7 +62,10 @@ static enum veer_err check_sources(const struct server_options *o, struct veer_d
 	return VEER_OK;
 }
 
-/* What the plan knows of locations, and whether rules ask for what nobody knows: each client then has no place. */
+/*
+ * Note what the plan knows about locations. It also warns if policies use locations but there is no location table:
+ * then no client has a location.
+ */
 static void note_locations(struct server *s, const struct plan *plan)
 {
 	bool was_missing = s->location_policies > 0 && s->location_networks == 0;
@@ -108,7 +111,7 @@ static enum veer_err publish_files(struct server *s, struct veer_diag *diag)
 static void reload_files(struct server *s)
 {
 	struct veer_diag diag = {.text = ""};
-	/* each refused file is logged there, and its zone stays as it is */
+	/* each refused file is logged by the function, and its zone stays as it is */
 	(void)static_zones_load(s->zones, s->builder, s->daemon->log, NULL);
 	if (publish_files(s, &diag) != VEER_OK)
 		log_error(s->daemon->log, "reload failed", LOG_STR("reason", diag.text));
@@ -127,7 +130,7 @@ void server_fail(struct server *server, enum veer_err err, const char *reason)
 static void on_plan(void *ctx, const struct plan *plan, struct retire_list *retired)
 {
 	struct server *s = ctx;
-	/* the turn of the loop that brought the commit began when its bytes were there */
+	/* the loop's present turn began when the commit's bytes were there */
 	int64_t received_ns = loop_now_ms(s->daemon->loop) * 1000000;
 	note_locations(s, plan);
 	enum veer_err err = publisher_publish(s->publisher, plan, retired, received_ns, &s->failed_diag);
@@ -149,7 +152,10 @@ static void on_applied(void *ctx, const struct plan *plan, int64_t applied_us)
 		feed_client_applied(s->feed, plan->revision, applied_us);
 }
 
-/* Does a saved plan answer, and nobody else in our place? Then no trouble with the control plane may end that. */
+/*
+ * Are we answering from a saved plan, and is no other process serving in our place? Then no error with the control
+ * plane may end the server.
+ */
 static bool is_alone(const struct server *s)
 {
 	return publisher_plan(s->publisher) != NULL && s->takeover == NULL;
@@ -168,7 +174,7 @@ static void on_refused(void *ctx, const char *reason)
 	server_fail(s, VEER_EAUTH, text);
 }
 
-/* A token is needed only as long as there is no identity. */
+/* Read the token, which is needed only as long as there is no identity. */
 static void read_token(struct server *s)
 {
 	struct identity identity;
@@ -188,7 +194,10 @@ enum veer_err server_open_disk(struct server *server, struct plan_disk **out, st
 	return plan_disk_open(server->options->state, server->daemon->log, out, diag);
 }
 
-/* The server that we replace has left the directory; one that died over it leaves it when the kernel gets to that. */
+/*
+ * Open the plan on disk. The server that we replace has left the directory; if it died instead, the lock is released as
+ * soon as the kernel has cleaned up the process.
+ */
 static enum veer_err open_disk(struct server *s, struct veer_diag *diag)
 {
 	enum veer_err err = server_open_disk(s, &s->disk, diag);
@@ -252,7 +261,10 @@ void server_unfollow(struct server *server)
 	replica_stream_ended(server->replica);
 }
 
-/* A saved plan is served, whatever is wrong with following the feed; without one there is nothing to serve. */
+/*
+ * Follow the feed. If that fails, a saved plan is served all the same; without one there is nothing to serve, so the
+ * error is returned.
+ */
 static enum veer_err follow_or_serve(struct server *s, struct veer_diag *diag)
 {
 	if (s->no_token != VEER_OK && !is_alone(s))
@@ -264,7 +276,10 @@ static enum veer_err follow_or_serve(struct server *s, struct veer_diag *diag)
 				s->token_diag.text);
 	else if ((err = server_follow(s, diag)) != VEER_OK)
 		(void)veer_fail(&why, err, "the feed cannot be followed; what was saved is served: %.300s", diag->text);
-	/* the identity is damaged or cannot be read, or there is none, and no token */
+	/*
+	 * other errors mean that the identity is damaged or cannot be read, or that there is neither an identity nor a
+	 * token
+	 */
 	if (err == VEER_OK || err == VEER_EINVAL || err == VEER_ENOMEM || !is_alone(s))
 		return err;
 	degraded_begin(&s->degraded, s->daemon->log, DEGRADED_FEED, why.text);
@@ -274,7 +289,10 @@ static enum veer_err follow_or_serve(struct server *s, struct veer_diag *diag)
 static enum veer_err start_feed(struct server *s, struct veer_diag *diag)
 {
 	struct veer_diag saved = {.text = ""};
-	/* what was kept is served first, or after a moment, and alone as long as no control plane answers */
+	/*
+	 * the saved plan is served first, at once or after a moment, and goes on being served as long as no control
+	 * plane answers
+	 */
 	server_hold_back(s);
 	enum veer_err err = replica_load(s->replica, &saved);
 	if (s->failed != VEER_OK)
@@ -308,7 +326,7 @@ void server_use_geo(struct server *server, struct geo_table *geo)
 
 /* --- interface -------------------------------------------------------------------------------------------- */
 
-/* Everything that options and files can have wrong. */
+/* Read the options and files that may contain errors. */
 static enum veer_err read_options(struct server *s, struct veer_diag *diag)
 {
 	enum veer_err err = check_sources(s->options, diag);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the control side share; private to dnsd/server*.c. */
+/* What the files of the control side share; private to dnsd/serve/server*.c. */
 #ifndef VEER_DNSD_SERVE_SERVER_IMPL_H
 #define VEER_DNSD_SERVE_SERVER_IMPL_H
 
@@ -18,16 +18,16 @@ struct server {
 	const struct server_options *options;
 	struct admission *admission;
 	struct publisher *publisher;
-	struct tap *tap;              /* NULL: queries are not written down */
-	struct zone_numbers *numbers; /* of zones that are counted; NULL: none are */
-	struct geo_table *geo;        /* until a builder or the replica has it */
+	struct tap *tap;              /* NULL: queries are neither logged nor sent by dnstap */
+	struct zone_numbers *numbers; /* numbers of the zones that are counted; NULL: none are */
+	struct geo_table *geo;        /* set until a builder or the replica takes it */
 	size_t location_networks;     /* of the newest plan's table; 0: it has none */
-	uint32_t location_policies;   /* of the newest plan: that ask where clients are */
+	uint32_t location_policies;   /* policies of the newest plan that depend on clients' locations */
 	/* from zone files */
 	struct static_zones *zones;
 	struct plan_builder *builder;
-	struct retire_list retired; /* what could not be handed to the publisher yet */
-	int64_t revision;           /* counts loads */
+	struct retire_list retired; /* memory that could not be handed to the publisher yet */
+	int64_t revision;           /* the number of loads */
 	/* from the feed */
 	struct plan_disk *disk;
 	struct replica *replica;
@@ -35,25 +35,25 @@ struct server {
 	struct responder_config config;
 	struct scrape *scrape; /* NULL: no metrics are served */
 	/* one server in the place of another */
-	struct takeover *takeover;       /* NULL: there was none to replace */
-	struct sockets_given metrics_fd; /* its socket for metrics, until we use it */
-	bool is_offered;                 /* the takeover goes on by itself */
-	struct control *control;         /* NULL: nobody can replace us */
-	struct loop_timer step;          /* of draining, of getting the disk back, or until we thaw */
-	bool is_draining;                /* somebody else serves; we end */
+	struct takeover *takeover;       /* NULL: there was no server to replace */
+	struct sockets_given metrics_fd; /* the old server's socket for metrics, until we use it */
+	bool is_offered;                 /* the takeover goes on without further calls */
+	struct control *control;         /* NULL: no other process can replace us */
+	struct loop_timer step;          /* the timer for draining, for getting the disk back, or for thawing */
+	bool is_draining;                /* another process serves; we are ending */
 	int64_t drain_end_ms;
 	/* server_wait.c */
-	bool is_waiting;       /* a saved plan is not answered from yet */
+	bool is_waiting;       /* there is a saved plan, but it is not used for answers yet */
 	bool has_missed;       /* a control plane could not be reached */
-	int64_t wait_until_ms; /* 0: the feed was not begun yet */
+	int64_t wait_until_ms; /* 0: the feed was not started yet */
 	struct loop_timer wait, doubt;
 	struct degraded degraded;    /* the parts that do not work */
-	struct loop_timer parts;     /* until they are tried again */
-	unsigned tries;              /* of them */
-	char token[256];             /* secret; "" without */
-	enum veer_err no_token;      /* why it is missing, though there is no identity */
+	struct loop_timer parts;     /* until the parts are tried again */
+	unsigned tries;              /* how often the parts were tried */
+	char token[256];             /* secret; "" when there is none */
+	enum veer_err no_token;      /* why the token is missing although there is no identity */
 	struct veer_diag token_diag; /* of no_token */
-	enum veer_err failed;        /* of the first publication from the feed */
+	enum veer_err failed;        /* the error of the first publication from the feed */
 	struct veer_diag failed_diag;
 };
 
@@ -61,64 +61,72 @@ struct server {
 void server_fail(struct server *server, enum veer_err err, const char *reason);
 
 #define SERVER_TRIES 200
-/* Wait for 10 ms, while starting, until a process that has ended is gone altogether; try SERVER_TRIES times. */
+/*
+ * Wait for 10 ms. Used while starting, at most SERVER_TRIES times, until a process that has ended is completely gone.
+ */
 void server_pause(void);
 
-/* Read the state's directory, unless another process has it (VEER_EBUSY). `*out` is the caller's. */
+/* Read the state directory, unless another process has it (VEER_EBUSY). `*out` is the caller's. */
 VEER_MUST_CHECK enum veer_err server_open_disk(struct server *server, struct plan_disk **out, struct veer_diag *diag);
-/* Connect to the feed; nothing happens when it is. Errors as feed_client_new(). */
+/* Connect to the feed; does nothing when it is connected. Errors as feed_client_new(). */
 VEER_MUST_CHECK enum veer_err server_follow(struct server *server, struct veer_diag *diag);
-/* Follow it no more. */
+/* Stop following the feed. */
 void server_unfollow(struct server *server);
 
-/* server_wait.c: before what was saved is loaded: do not serve it at once. Nothing happens where it is to be. */
+/*
+ * server_wait.c: call this before the saved plan is loaded, so that it is not served at once. Does nothing where it is
+ * to be served at once.
+ */
 void server_hold_back(struct server *server);
-/* The feed was begun (or cannot be): serve what was saved when it has brought what is newer, or shortly. */
+/*
+ * The feed was started (or cannot be): serve the saved plan once the feed has brought what is newer, or after a short
+ * time.
+ */
 void server_wait_for_feed(struct server *server);
-/* The feed's word; `ctx` is the server. */
+/* Callbacks of the feed; `ctx` is the server. */
 void server_heard(void *ctx);
 void server_missed(void *ctx);
-/* End its timers. */
+/* Stop the timers of server_wait.c. */
 void server_wait_stop(struct server *server);
 
 /*
- * server_parts.c: what answers do not need. Only what is wrong with the arguments themselves, and want of memory, is an
- * error; what is wrong with the world begins a degraded part.
+ * server_parts.c: the parts that are not needed for answers. Only wrong arguments and lack of memory are errors; other
+ * failures make the part degraded.
  */
-/* Cookie secrets and the server's name, for replies. */
+/* Load cookie secrets and the server's name, for replies. */
 VEER_MUST_CHECK enum veer_err server_load_config(struct server *server, struct veer_diag *diag);
 /*
- * Read the location files. `*out` is the caller's; NULL without files. At the start those that cannot be read are left
- * out; later that is an error, and what is in use stays.
+ * Read the location files. `*out` is the caller's; NULL without files. At the start, files that cannot be read are left
+ * out. Later they are an error, and the table in use stays.
  */
 VEER_MUST_CHECK enum veer_err server_load_geo(struct server *server, bool is_start, struct geo_table **out,
 					      struct veer_diag *diag);
-/* Use these locations from now on; takes `geo`, which may be NULL: nothing changes. */
+/* Use these locations from now on; takes `geo`. When it is NULL nothing changes. */
 void server_use_geo(struct server *server, struct geo_table *geo);
-/* The query log and dnstap. */
+/* Make the query log and dnstap. */
 VEER_MUST_CHECK enum veer_err server_make_tap(struct server *server, struct veer_diag *diag);
-/* Is --metrics an address? VEER_EINVAL. */
+/* Check that --metrics is an address. Errors: VEER_EINVAL. */
 VEER_MUST_CHECK enum veer_err server_check_metrics(const struct server *server, struct veer_listen *address,
 						   struct veer_diag *diag);
 VEER_MUST_CHECK enum veer_err server_start_metrics(struct server *server, struct veer_diag *diag);
-/* Counters, and what does not work; `ctx` is the server. */
+/* Get the counters and the degraded parts; `ctx` is the server. */
 void server_count(void *ctx, struct feed_counters *out);
-/* Ask parts of other threads how they are. */
+/* Check the state of parts that run in other threads. */
 void server_look_at_parts(struct server *server);
-/* Try what does not work again, every few seconds from now on. */
+/* From now on, try degraded parts again every few seconds. */
 void server_watch_parts(struct server *server);
 /* server_replace.c: make the control socket that could not be made at the start. */
 void server_retry_control(struct server *server);
 
 /*
- * server_replace.c: find the server to replace, take its sockets and let it leave the state's directory; make the
- * control socket. Everything that may be wrong with our own configuration is checked before. Errors: with a diag; the
- * other one goes on.
+ * server_replace.c: find the server to replace, take its sockets and have it leave the state directory; make the
+ * control socket. Our own configuration must have been checked before. Errors: with a diag; the other server then goes
+ * on.
  */
 VEER_MUST_CHECK enum veer_err server_join(struct server *server, struct veer_diag *diag);
-/* A plan was published: offer to serve it, if another server does until now. Errors: with a diag. */
+/* A plan was published: offer to serve it, if another server is still serving. Errors: with a diag. */
 VEER_MUST_CHECK enum veer_err server_offer(struct server *server, struct veer_diag *diag);
-/* Release what server_join() made: before the workers end, and after. */
+/* Release what server_join() made. */
 void server_part(struct server *server);
 
 #endif

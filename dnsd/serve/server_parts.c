@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The name server's control side: the parts that answers do not need. Each is made, and tried again later, here; where
- * one cannot be made the server goes on without it. See server_impl.h.
+ * The name server's control side: the parts that are not needed for answers. They are made here, and tried again later;
+ * if one cannot be made, the server goes on without it. See server_impl.h.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include "dnsd/tap/metrics.h"
 
 enum {
-	PARTS_MS = 5000, /* between two tries */
-	GEO_EVERY = 12,  /* tries of the others for one of location files: they may be large */
+	PARTS_MS = 5000, /* between two attempts */
+	GEO_EVERY = 12,  /* location files are tried once in so many attempts, because they may be large */
 };
 
 static void begin(struct server *s, enum degraded_part part, const char *why)
@@ -28,7 +28,10 @@ static void end(struct server *s, enum degraded_part part)
 
 /* --- the configuration of replies ------------------------------------------------------------------------- */
 
-/* From their file; where that cannot be read, those of before go on, or random ones: a cookie never costs an answer. */
+/*
+ * Load the cookie secrets from their file. If it cannot be read, the previous secrets stay in use, or random ones are
+ * made: a problem with cookies must not cost an answer.
+ */
 static enum veer_err load_secrets(struct server *s, struct veer_diag *diag)
 {
 	struct cookie_secrets *secrets = &s->config.secrets;
@@ -67,7 +70,7 @@ enum veer_err server_load_config(struct server *server, struct veer_diag *diag)
 
 /* --- locations, query log and dnstap ---------------------------------------------------------------------- */
 
-/* At the start whatever can be read is better than nothing; later, what is in use is. */
+/* At the start, the files that can be read are better than none; later, the table in use is better. */
 enum veer_err server_load_geo(struct server *server, bool is_start, struct geo_table **out, struct veer_diag *diag)
 {
 	const struct args_list *list = &server->options->geoip;
@@ -108,7 +111,7 @@ enum veer_err server_make_tap(struct server *server, struct veer_diag *diag)
 	return err;
 }
 
-/* The tap's thread has the query log. */
+/* The query log belongs to the tap's thread, so its state is read from the tap's counters. */
 void server_look_at_parts(struct server *server)
 {
 	struct tap_stats stats;
@@ -170,7 +173,7 @@ static void on_scrape(void *ctx, struct buf *out)
 	}
 }
 
-/* Make the responder; false: the address cannot be listened on now. */
+/* Make the responder; false when the server cannot listen on the address now. */
 static bool open_metrics(struct server *s, struct veer_listen *address)
 {
 	struct veer_diag why = {.text = ""};

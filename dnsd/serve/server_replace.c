@@ -10,12 +10,12 @@
 
 #define QUIET_POLL_MS 1
 #define DRAIN_POLL_MS 10
-#define DRAIN_LIMIT_MS 3000 /* for what is under way on TCP connections */
-#define QUIET_LIMIT_MS 1000 /* a replaced server that hangs must not hold the news up */
+#define DRAIN_LIMIT_MS 3000 /* for queries in progress on TCP connections */
+#define QUIET_LIMIT_MS 1000 /* a replaced server that hangs must not delay new plans longer than this */
 #define DISK_POLL_MS 100
 #define PATH_SIZE 4096
 
-/* --- being replaced: what control.h asks for -------------------------------------------------------------- */
+/* --- being replaced: the callbacks of control.h -------------------------------------------------------------- */
 
 static bool is_serving(void *ctx)
 {
@@ -106,7 +106,7 @@ static void check_drained(void *ctx)
 {
 	struct server *s = ctx;
 	if (!s->is_draining)
-		return; /* the other one has just died */
+		return; /* the other process has just died */
 	if (workers_are_drained(publisher_workers(s->publisher)) || loop_now_ms(s->daemon->loop) >= s->drain_end_ms ||
 	    loop_timer_set(s->daemon->loop, &s->step, DRAIN_POLL_MS, check_drained, s) != VEER_OK)
 		finish(s);
@@ -133,7 +133,10 @@ static void drain(void *ctx, const int *channels, size_t count)
 	check_quiet(s);
 }
 
-/* Whoever had the directory is dead, but its lock may live for a moment; or a full state is on its way. */
+/*
+ * Take the state directory back. The process that had it is dead, but its lock may remain for a moment, or a full state
+ * may be coming in; then try again later.
+ */
 static void take_disk_back(void *ctx)
 {
 	struct server *s = ctx;
@@ -169,7 +172,7 @@ static void resume(void *ctx)
 	}
 }
 
-/* --- replacing: what comes of a takeover ------------------------------------------------------------------- */
+/* --- replacing: events of a takeover ------------------------------------------------------------------- */
 
 static void stay_there(void *ctx, struct control_position *out)
 {
@@ -214,7 +217,7 @@ static void on_refused(void *ctx, const char *reason)
 	server_fail(ctx, VEER_EBUSY, text);
 }
 
-/* Now another one may replace us. */
+/* The takeover is complete: now another process may replace us. */
 static void on_done(void *ctx)
 {
 	struct server *s = ctx;
@@ -226,7 +229,7 @@ static void on_done(void *ctx)
 
 /* --- interface -------------------------------------------------------------------------------------------- */
 
-/* "" when there is to be none. */
+/* Find the path of the control socket; "" when there is to be none. */
 static enum veer_err find_path(const struct server *s, char out[PATH_SIZE], struct veer_diag *diag)
 {
 	const struct server_options *o = s->options;
@@ -247,7 +250,7 @@ static enum veer_err find_path(const struct server *s, char out[PATH_SIZE], stru
 	return VEER_OK;
 }
 
-/* Are they free, or inherited? Those of a server that has just died will be. */
+/* Check that the addresses are free or inherited. Those of a server that has just died become free in a moment. */
 static enum veer_err check_addresses(struct server *s, struct veer_diag *diag)
 {
 	enum veer_err err = publisher_check(s->publisher, diag);
@@ -259,7 +262,10 @@ static enum veer_err check_addresses(struct server *s, struct veer_diag *diag)
 	return err;
 }
 
-/* Its sockets, its metrics' socket, and `*control_fd`; the cookies that its clients hold stay good. */
+/*
+ * Take the old server's sockets, its metrics socket, and `*control_fd`. With its cookie secrets, cookies that clients
+ * hold stay valid.
+ */
 static enum veer_err take_over(struct server *s, const char *path, int *control_fd, struct veer_diag *diag)
 {
 	const struct takeover_events events = {.position = stay_there,
@@ -296,7 +302,10 @@ static enum veer_err take_over(struct server *s, const char *path, int *control_
 	return err;
 }
 
-/* With the inherited socket, or a new one, if need be after one that has just died is gone from the path. */
+/*
+ * Make the control socket from the inherited one, or a new one, waiting if necessary until a server that has just died
+ * has released the path.
+ */
 static enum veer_err open_control(struct server *s, const struct control_host *host, const char *path, int fd,
 				  struct veer_diag *diag)
 {
@@ -308,7 +317,9 @@ static enum veer_err open_control(struct server *s, const struct control_host *h
 	return err;
 }
 
-/* What may be wrong with the path is no reason to refuse to answer; another server that runs there is. */
+/*
+ * Make the control socket. A problem with the path is no reason not to answer, but another server that runs there is.
+ */
 static enum veer_err make_control(struct server *s, const char *path, int fd, struct veer_diag *diag)
 {
 	const struct control_host host = {.loop = s->daemon->loop,
@@ -346,8 +357,8 @@ enum veer_err server_join(struct server *server, struct veer_diag *diag)
 	if (err != VEER_OK || path[0] == '\0')
 		return err;
 	if (server->options->control == NULL)
-		(void)file_make_dirs(server->options->state,
-				     &unused); /* the socket cannot be made without, and says so */
+		(void)file_make_dirs(server->options->state, &unused); /* without the directory the socket cannot be
+									* made, and that error is reported */
 	if (server->options->replace)
 		err = take_over(server, path, &fd, diag);
 	if (err == VEER_OK)
@@ -363,7 +374,7 @@ void server_retry_control(struct server *server)
 	struct veer_diag diag = {.text = ""};
 	if (server->control != NULL || find_path(server, path, &diag) != VEER_OK || path[0] == '\0')
 		return;
-	/* another server may have come there meanwhile: it stays degraded then */
+	/* another server may have taken the path meanwhile: the part then stays degraded */
 	if (make_control(server, path, -1, &diag) != VEER_OK)
 		degraded_begin(&server->degraded, server->daemon->log, DEGRADED_CONTROL, diag.text);
 }

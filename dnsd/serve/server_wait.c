@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The name server's control side: what was saved, until the control plane is heard. A plan on disk may be older than
- * the death of a site. So with a feed to follow it is not answered from at once, but after a moment for the feed to
- * bring what is newer, which no client notices that tries twice; and until the feed has, its policies' answers carry
- * the TTL of endpoints in doubt. Neither lasts: a saved plan is there to be served.
+ * The name server's control side: the saved plan until the control plane is heard. A plan on disk may be older than the
+ * failure of a site. So if there is a feed to follow, the plan is not used at once, but after a short wait in which the
+ * feed can bring what is newer; a client that tries twice does not notice the wait. Until the feed has done so, answers
+ * of policies carry the TTL of endpoints in doubt. Both are limited in time, because a saved plan must be served in the
+ * end.
  */
 #include <string.h>
 
 #include "dnsd/serve/server_impl.h"
 
 enum {
-	WAIT_MS = 1000,        /* at most, from the start to serving */
-	FIRST_LOCAL_MS = 250,  /* until the first byte, where all control planes are on this host */
-	FIRST_REMOTE_MS = 700, /* three round trips across the world: TCP, TLS, HTTP */
-	DOUBT_MS = 30000,      /* until what was saved is trusted although nobody was heard */
+	WAIT_MS = 1000,        /* the longest time from the start to serving */
+	FIRST_LOCAL_MS = 250,  /* until the first byte of the feed, if all control planes are on this host */
+	FIRST_REMOTE_MS = 700, /* otherwise: three round trips across the world for TCP, TLS and HTTP */
+	DOUBT_MS = 30000,      /* until the saved plan is trusted although no control plane was heard */
 };
 
 static void serve_now(void *ctx)
@@ -40,7 +41,7 @@ static void trust(void *ctx)
 void server_hold_back(struct server *server)
 {
 	struct sockets_given none = {0};
-	/* whoever is replaced serves meanwhile */
+	/* the server that is being replaced serves meanwhile */
 	if (server->takeover != NULL || server->options->feed == NULL)
 		return;
 	publisher_hold(server->publisher, &none);
@@ -64,7 +65,7 @@ void server_wait_for_feed(struct server *server)
 		serve_now(server);
 }
 
-/* As long as something comes, and only for so long, it is worth waiting. */
+/* Something of the feed has come. It is worth waiting only as long as more keeps coming. */
 void server_heard(void *ctx)
 {
 	struct server *s = ctx;
@@ -78,7 +79,7 @@ void server_heard(void *ctx)
 	}
 }
 
-/* Refused, unreachable, or over: nothing is to be waited for. */
+/* The feed was refused, is unreachable or has ended: there is nothing to wait for. */
 void server_missed(void *ctx)
 {
 	struct server *s = ctx;

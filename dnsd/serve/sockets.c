@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #define TCP_BACKLOG 1024             /* the kernel gives at most net.core.somaxconn */
-#define TCP_SEND_BYTES (64 << 10)    /* of a connection's replies that the kernel keeps; it doubles this for itself */
-#define TCP_RECEIVE_BYTES (32 << 10) /* of its queries that wait */
+#define TCP_SEND_BYTES (64 << 10)    /* of replies per connection that the kernel buffers; it doubles this for itself */
+#define TCP_RECEIVE_BYTES (32 << 10) /* of a connection's queries that wait */
 #define UDP_BUFFER_BYTES (4 << 20)   /* asked for; the kernel gives at most net.core.rmem_max */
-#define PORT_TRIES 50                /* for a port that is free for UDP and TCP */
+#define PORT_TRIES 50                /* attempts to find a port that is free for UDP and TCP */
 
 static enum veer_err fail(const struct veer_listen *address, struct veer_diag *diag)
 {
@@ -23,7 +23,10 @@ static enum veer_err fail(const struct veer_listen *address, struct veer_diag *d
 	int error = errno;
 	veer_listen_print(address, true, text);
 	enum veer_err err = error == EADDRINUSE ? VEER_EBUSY : veer_err_from_errno(error);
-	/* not the C library's words: they contain "ready", which whoever starts us waits for */
+	/*
+	 * not the C library's text ("Address already in use"): it contains "ready", which scripts that start us wait
+	 * for
+	 */
 	return veer_fail(diag, err, "cannot listen on %s: %s", text,
 			 error == EADDRINUSE ? "another program uses this address" : strerror(error));
 }
@@ -34,8 +37,8 @@ static bool set_option(int fd, int level, int option, int value)
 }
 
 /*
- * Connections inherit these. The sizes are fixed, because the kernel would let a buffer grow to megabytes for a client
- * that sends queries and does not read.
+ * Connections inherit these. The sizes are fixed, because the kernel would otherwise let a buffer grow to megabytes for
+ * a client that sends queries and does not read the replies.
  */
 static bool set_tcp_options(int fd)
 {
@@ -43,7 +46,7 @@ static bool set_tcp_options(int fd)
 	       set_option(fd, SOL_SOCKET, SO_RCVBUF, TCP_RECEIVE_BYTES);
 }
 
-/* `is_shared`: several sockets of this user may be bound to the address, one a worker. */
+/* Open one socket. `is_shared`: several sockets of this user may be bound to the address, one per worker. */
 static int open_socket(const struct veer_listen *address, int type, bool is_shared)
 {
 	int family = address->storage.ss_family;
@@ -71,9 +74,9 @@ static bool is_wildcard(const struct veer_listen *address)
 }
 
 /*
- * Buffers are wishes. Replies are never fragmented (RFC 9715 3.1): they are short enough for any path, DF is set on
- * IPv4, and what others say of a path's MTU is not believed. A packet with DF needs no identification either, which the
- * kernel would draw for each.
+ * Buffer sizes are only requests. Replies are never fragmented (RFC 9715 3.1): they are short enough for any path, DF
+ * is set on IPv4, and messages about a path's MTU are ignored. A packet with DF needs no identification field either,
+ * which the kernel would otherwise generate for each packet.
  */
 static bool set_udp_options(int fd, const struct veer_listen *address, bool wildcard)
 {
@@ -89,7 +92,7 @@ static bool set_udp_options(int fd, const struct veer_listen *address, bool wild
 	return is_v6 ? set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
-/* Both sockets for an address; a port of 0 in it is replaced by what the kernel chose. */
+/* Open both sockets for an address; a port of 0 in it is replaced by the port that the kernel chose. */
 static bool open_pair(struct veer_listen *address, struct socket_pair *pair)
 {
 	struct veer_listen bound = *address;
@@ -126,7 +129,7 @@ void sockets_given_close(struct sockets_given *given)
 	*given = (struct sockets_given){0};
 }
 
-/* Where a given socket is bound, and its type; false for what is no socket of ours. */
+/* Find the address and type of a given socket; false when it is not a socket of the kind that we use. */
 static bool describe(int fd, struct veer_listen *out, int *type)
 {
 	socklen_t type_len = sizeof *type;
@@ -159,7 +162,7 @@ int sockets_given_take(struct sockets_given *given, struct veer_listen *address,
 	return -1;
 }
 
-/* Whether a given socket stands in the way of binding this address alone, which is no reason to refuse it. */
+/* Does a given socket prevent binding this address exclusively? That is no reason to refuse the address. */
 static bool is_given(const struct sockets_given *given, const struct veer_listen *address)
 {
 	for (size_t i = 0; given != NULL && i < given->count; i++) {
@@ -176,9 +179,9 @@ static bool is_given(const struct sockets_given *given, const struct veer_listen
 /* --- opening ---------------------------------------------------------------------------------------------- */
 
 /*
- * Sharing would let a second server on the same address start, and take half of the queries from the first without a
- * word. So each address is first bound for ourselves alone; between this and the sharing there is a gap, but no two
- * servers are started by mistake within it.
+ * Is the address free? Because sockets are shared, a second server on the same address could start and silently take
+ * half of the first one's queries. So each address is first bound exclusively. Between that and the shared binding
+ * there is a gap, but it is so short that two servers are not started within it by mistake.
  */
 static bool is_free(const struct veer_listen *address)
 {
@@ -201,7 +204,10 @@ enum veer_err sockets_check(const struct veer_listen *addresses, size_t count, c
 	return VEER_OK;
 }
 
-/* The first pair decides the port, if it is open: that may take some tries, as it has to be free for both. */
+/*
+ * Open the first pair. It decides the port if that was left open (0), which may take some attempts, because the port
+ * has to be free for both UDP and TCP.
+ */
 static bool open_first(struct veer_listen *address, struct socket_pair *pair)
 {
 	bool any_port = veer_listen_port(address) == 0;
@@ -213,7 +219,10 @@ static bool open_first(struct veer_listen *address, struct socket_pair *pair)
 	return opened;
 }
 
-/* All pairs of one address: the given ones, in turn for each worker, and one for each worker that got none. */
+/*
+ * Add all pairs of one address: the given ones, distributed over the workers in turn, and a new one for each worker
+ * that got none.
+ */
 static enum veer_err add_address(struct sockets *s, struct veer_listen *address, struct sockets_given *given,
 				 struct veer_diag *diag)
 {

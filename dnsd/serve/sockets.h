@@ -3,8 +3,9 @@
  * The listening sockets: at least one UDP and one TCP socket per address and worker, all of one address on the same
  * port (SO_REUSEPORT), so that workers share nothing.
  *
- * A server that takes the place of another inherits its sockets. They may be more than it has workers; none is given
- * up, because what waits in a socket's queue dies with it: a worker then has several of an address.
+ * A server that takes the place of another inherits its sockets. There may be more of them than it has workers. None is
+ * closed, because the packets in a socket's queue would be lost with it; a worker then has several sockets of an
+ * address.
  *
  * Threads: opened and closed by the control thread; each descriptor is used by its worker only.
  */
@@ -25,25 +26,25 @@
 struct socket_pair {
 	int udp;
 	int tcp;
-	bool is_wildcard; /* bound to all addresses: replies must say from which one (IP_PKTINFO) */
-	unsigned worker;  /* whose */
+	bool is_wildcard; /* bound to the wildcard address: replies must state their source address (IP_PKTINFO) */
+	unsigned worker;  /* the worker that it belongs to */
 };
 
 struct sockets {
-	struct veer_listen *addresses; /* with the ports that were really bound */
+	struct veer_listen *addresses; /* with the ports that are really bound */
 	size_t address_count;
 	unsigned worker_count;
 	struct socket_pair *pairs; /* in the order of their workers */
 	size_t pair_count;
 };
 
-/* Bound sockets of another process, UDP and TCP in any order; those used are marked by -1. Zero: none. */
+/* Bound sockets of another process, UDP and TCP in any order; used ones are replaced by -1. Zero: none. */
 struct sockets_given {
 	int *fds; /* heap */
 	size_t count;
 };
 
-/* Close what was not used, and release. */
+/* Close the sockets that were not used, and release the list. */
 void sockets_given_close(struct sockets_given *given);
 /*
  * The given socket of this type (SOCK_DGRAM, SOCK_STREAM) at this address, marked as used; -1 when there is none. A
@@ -52,26 +53,27 @@ void sockets_given_close(struct sockets_given *given);
 int sockets_given_take(struct sockets_given *given, struct veer_listen *address, int wanted);
 
 /*
- * Whether sockets_open() would find these addresses free, or among `given`. Errors: VEER_EBUSY and the like, with the
- * address in the diag.
+ * Check that sockets_open() would find these addresses free, or among `given`. Errors: VEER_EBUSY and the like, with
+ * the address in the diag.
  */
 VEER_MUST_CHECK enum veer_err sockets_check(const struct veer_listen *addresses, size_t count,
 					    const struct sockets_given *given, struct veer_diag *diag);
 
 /*
- * Have all of them, non-blocking: those in `given`, which is closed then, and opened for the rest. A port of 0 becomes
- * the port of a given socket with the same address, else one of the kernel's choice, the same for UDP and TCP.
+ * Get all sockets, non-blocking: those in `given`, whose rest is closed, and newly opened ones for the others. A port
+ * of 0 becomes the port of a given socket with the same address, else one of the kernel's choice, the same for UDP and
+ * TCP.
  * Errors: VEER_EAUTH, VEER_EBUSY, VEER_EIO, … with the address in the diag; VEER_ENOMEM. Nothing stays open then.
  */
 VEER_MUST_CHECK enum veer_err sockets_open(const struct veer_listen *addresses, size_t count, unsigned workers,
 					   struct sockets_given *given, struct sockets *out, struct veer_diag *diag);
-/* Close all of them; none is left. */
+/* Close all sockets. */
 void sockets_close(struct sockets *sockets);
 
-/* The pairs of one worker: where they begin, and how many they are. */
+/* The pairs of one worker: the first one, and how many there are. */
 const struct socket_pair *sockets_of(const struct sockets *sockets, unsigned worker, size_t *count);
 
-/* Asks the kernel: two system calls an address and worker. From any thread. */
+/* Ask the kernel how much it dropped: two system calls per address and worker. From any thread. */
 void sockets_count_drops(const struct sockets *sockets, struct kernel_drops *out);
 
 #endif

@@ -15,7 +15,7 @@
 struct takeover {
 	struct loop *loop;
 	struct takeover_events events;
-	int fd; /* -1: the other one has gone */
+	int fd; /* -1: the other process has gone */
 	struct sockets_given given[ROLES];
 	struct loop_timer retry;
 	int64_t limit_ms;
@@ -52,12 +52,12 @@ static enum veer_err connect_to(struct takeover *t, const char *path, struct vee
 	return veer_fail(diag, veer_err_from_errno(errno), "%s: %s", path, strerror(errno));
 }
 
-/* One question, and its answer of the kind that fits. */
+/* Send one question and receive its answer, which must be of the right kind. */
 static enum veer_err ask(struct takeover *t, const struct control_message *question, enum control_kind fitting,
 			 struct control_message *answer, struct veer_diag *diag)
 {
 	enum veer_err err = control_send(t->fd, question);
-	/* who refuses may have closed already: its reason is there to be read */
+	/* a server that refuses may have closed already, but its reason can still be read */
 	if (err == VEER_OK || err == VEER_ECLOSED)
 		err = control_receive(t->fd, answer, diag);
 	if (err != VEER_OK)
@@ -114,7 +114,7 @@ enum veer_err takeover_begin(struct loop *loop, const char *path, const struct t
 	bool is_connected = err == VEER_OK;
 	for (int role = 0; err == VEER_OK && role < ROLES; role++)
 		err = take_sockets(t, (enum control_role)role, &detail);
-	if (is_connected && err == VEER_ECLOSED) { /* it has died: what we have got is ours */
+	if (is_connected && err == VEER_ECLOSED) { /* the other process has died: what we have received is ours */
 		hang_up(t);
 		err = VEER_OK;
 	}
@@ -177,7 +177,10 @@ bool takeover_is_gone(const struct takeover *takeover)
 
 static void offer(void *ctx);
 
-/* The other one has gone. Before we serve: it crashed, and nobody keeps us waiting. After: it has ended. */
+/*
+ * The other process has gone. If that happens before we serve, it crashed, and we need not wait any longer. Afterwards,
+ * it has ended normally.
+ */
 static void on_gone(struct takeover *t)
 {
 	hang_up(t);
@@ -251,10 +254,10 @@ static void offer(void *ctx)
 		give_up(t, "what the running server serves did not come within a minute");
 		return;
 	}
-	/* once more at the limit, if there is no answer */
+	/* if there is no answer, this runs once more at the time limit */
 	(void)loop_timer_set_at(t->loop, &t->retry, t->limit_ms, offer, t);
 	t->events.position(t->events.ctx, &m.position);
-	/* if it cannot be sent, the reason comes as an event */
+	/* if it cannot be sent, the cause follows as an event on the socket */
 	(void)control_send(t->fd, &m);
 }
 

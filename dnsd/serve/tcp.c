@@ -21,18 +21,18 @@
 #define STAYS_OPEN COUNT_CLOSES /* no reason to close */
 
 /*
- * A connection either reads or writes. It writes when a reply has not been taken whole (`out`), and when queries are
- * left over at the end of its turn: it can mostly write at once, and then it is its turn again.
+ * A connection either reads or writes. It writes when a reply was not sent completely (`out`), and also when queries
+ * are left over at the end of its turn: it can usually write at once, and that event begins its next turn.
  */
 struct connection {
 	int fd;               /* -1: free */
 	bool is_writing;      /* epoll is asked for EPOLLOUT instead of EPOLLIN */
-	enum count_close due; /* what it is closed for at the deadline: what it waits for */
+	enum count_close due; /* the reason for closing at the deadline, which depends on what it waits for */
 	int64_t deadline_ms;
 	struct client client;
 	size_t in_len;
-	uint8_t *in;  /* BUFFER_SIZE bytes of the table's */
-	uint8_t *out; /* the rest of a reply; NULL: nothing */
+	uint8_t *in;  /* BUFFER_SIZE bytes of the table's memory */
+	uint8_t *out; /* the unsent rest of a reply; NULL: nothing */
 	size_t out_len;
 	size_t out_at;
 };
@@ -43,7 +43,7 @@ struct tcp_table {
 	uint32_t size;
 	struct responder *responder;
 	struct seats *seats;
-	struct connection *connections; /* by the number of their seat */
+	struct connection *connections; /* indexed by the number of their seat */
 	uint8_t *buffers;
 	uint8_t reply[LENGTH_LEN + ENCODE_MAX];
 };
@@ -79,11 +79,11 @@ static uint32_t seat_of(const struct tcp_table *t, const struct connection *c)
 
 static void close_connection(struct tcp_table *t, struct connection *c, enum count_close why)
 {
-	/* who does not read gets a reset, else the kernel would keep what it has not sent for minutes */
+	/* a client that does not read gets a reset, otherwise the kernel would keep the unsent data for minutes */
 	static const struct linger at_once = {.l_onoff = 1};
 	if (why == COUNT_CLOSE_REPLY || why == COUNT_CLOSE_FULL || why == COUNT_CLOSE_PREFIX)
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-	(void)close(c->fd); /* also takes it out of epoll */
+	(void)close(c->fd); /* this also removes it from epoll */
 	free(c->out);
 	c->fd = -1;
 	c->out = NULL;
@@ -106,7 +106,7 @@ void tcp_table_free(struct tcp_table **table)
 	*table = NULL;
 }
 
-/* --- coming ----------------------------------------------------------------------------------------------- */
+/* --- accepting ----------------------------------------------------------------------------------------------- */
 
 static void expect(struct connection *c, enum count_close due, int64_t deadline_ms)
 {
@@ -134,7 +134,10 @@ static void add_connection(struct tcp_table *t, int fd, const struct client *cli
 		close_connection(t, c, COUNT_CLOSE_FAILED);
 }
 
-/* Without descriptors the idlest connection makes room, once; another thread may have taken it. */
+/*
+ * When descriptors run out, close the longest idle connection, but only once: another thread may take the freed
+ * descriptor.
+ */
 static bool make_room(struct tcp_table *t, bool *made_room)
 {
 	uint32_t idlest = seats_idlest(t->seats);
@@ -156,7 +159,8 @@ bool tcp_accept(struct tcp_table *table, int listen_fd, int64_t now_ms)
 		int fd = accept4(listen_fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			struct client client;
-			(void)client_from_sockaddr(&from, &client); /* whatever it is, it is connected */
+			(void)client_from_sockaddr(&from, &client); /* the result does not matter: the peer is
+								     * connected */
 			add_connection(table, fd, &client, now_ms);
 			continue;
 		}
@@ -165,7 +169,7 @@ bool tcp_accept(struct tcp_table *table, int listen_fd, int64_t now_ms)
 		bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 		if (is_short && !make_room(table, &made_room))
 			return false;
-		/* other errors are of a connection that broke while it waited (accept(2)) */
+		/* other errors belong to a connection that broke while it waited (accept(2)) */
 	}
 	return true;
 }
@@ -221,7 +225,7 @@ static enum count_close answer(struct tcp_table *t, struct connection *c, const 
 	return STAYS_OPEN;
 }
 
-/* Is there a whole message at `at` of the buffer, or one that can never be whole? `*len` is its length then. */
+/* Is there a complete message at `at` in the buffer, or one that can never be complete? Then `*len` is its length. */
 static bool has_message(const struct connection *c, size_t at, size_t *len)
 {
 	if (c->in_len - at < LENGTH_LEN)
@@ -230,7 +234,7 @@ static bool has_message(const struct connection *c, size_t at, size_t *len)
 	return *len > TCP_QUERY_MAX || c->in_len - at - LENGTH_LEN >= *len;
 }
 
-/* What to wait for now. `has_answered`: something was answered just now. */
+/* Decide what to wait for now. `has_answered`: something was answered just now. */
 static enum count_close wait_for_more(struct tcp_table *t, struct connection *c, bool has_answered, int64_t now_ms)
 {
 	size_t len;
@@ -242,12 +246,12 @@ static enum count_close wait_for_more(struct tcp_table *t, struct connection *c,
 			expect(c, COUNT_CLOSE_IDLE, now_ms + RESPOND_TCP_IDLE_MS);
 		else if (has_answered || c->due != COUNT_CLOSE_QUERY)
 			expect(c, COUNT_CLOSE_QUERY, now_ms + TCP_QUERY_MS);
-		/* else more bytes of the same query came: its deadline stays */
+		/* otherwise more bytes of the same query came, and its deadline stays */
 	}
 	return watch(t, c, is_writing) ? STAYS_OPEN : COUNT_CLOSE_FAILED;
 }
 
-/* Answer the whole queries in the buffer, for one turn and as long as replies leave at once. */
+/* Answer the complete queries in the buffer, for one turn and as long as replies can be sent at once. */
 static enum count_close answer_turn(struct tcp_table *t, struct connection *c, const struct plan *plan, int64_t now_ms)
 {
 	size_t at = 0;
@@ -285,7 +289,7 @@ static enum count_close on_writable(struct tcp_table *t, struct connection *c, c
 			return COUNT_CLOSE_RESET;
 		c->out_at += (size_t)sent;
 		if (c->out_at < c->out_len)
-			return STAYS_OPEN; /* so does the deadline: slow readers do not get more time */
+			return STAYS_OPEN; /* the deadline stays, too: slow readers do not get more time */
 		free(c->out);
 		c->out = NULL;
 		seats_touch(t->seats, seat_of(t, c));
@@ -297,8 +301,8 @@ void tcp_event(struct tcp_table *table, uint64_t tag, const struct plan *plan, i
 {
 	struct connection *c = &table->connections[tag - table->tag_base];
 	if (c->fd < 0)
-		return; /* closed by an earlier event of the same round */
-	/* errors need no look at the events: reading or writing tells */
+		return; /* the connection was closed by an earlier event of the same round */
+	/* error events need no special treatment: reading or writing will report them */
 	enum count_close why =
 		c->is_writing ? on_writable(table, c, plan, now_ms) : on_readable(table, c, plan, now_ms);
 	if (why != STAYS_OPEN)
@@ -319,7 +323,7 @@ void tcp_expire(struct tcp_table *table, int64_t now_ms)
 static bool send_fd(int channel, int fd)
 {
 	alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof fd)] = {0};
-	struct iovec data = {.iov_base = "c", .iov_len = 1}; /* a packet without data would be an end */
+	struct iovec data = {.iov_base = "c", .iov_len = 1}; /* a packet without data would look like the end */
 	struct msghdr msg = {
 		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
@@ -338,13 +342,16 @@ void tcp_hand_over(struct tcp_table *table, int channel)
 			continue;
 		if (!send_fd(channel, c->fd))
 			return;
-		/* closing alone would not do: the socket lives on elsewhere, and our epoll would go on reporting it */
+		/*
+		 * closing alone is not enough: the socket stays open in the other process, and our epoll would go on
+		 * reporting it
+		 */
 		(void)epoll_ctl(table->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
 		close_connection(table, c, COUNT_CLOSE_HANDED);
 	}
 }
 
-/* The next descriptor; -1 with EAGAIN: none now; -1 with 0: no more will come. */
+/* Receive the next descriptor. -1 with errno EAGAIN: none now; -1 with errno 0: no more will come. */
 static int receive_fd(int channel)
 {
 	alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))];
@@ -376,7 +383,7 @@ bool tcp_adopt(struct tcp_table *table, int channel, int64_t now_ms)
 			(void)client_from_sockaddr(&from, &client);
 			add_connection(table, fd, &client, now_ms);
 		} else {
-			(void)close(fd); /* its client has gone */
+			(void)close(fd); /* the client has gone */
 		}
 	}
 }

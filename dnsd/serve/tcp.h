@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DNS over TCP (RFC 7766): a table of connections for one worker, driven by its epoll. Several queries may follow each
- * other on a connection; replies come in their order, each whole before the next, whatever the kernel takes at once.
+ * other on a connection. Replies are sent in the same order, each completely before the next, however little the kernel
+ * accepts at a time.
  *
- * What a connection may cost is bounded. Deadlines are absolute: a query must be whole TCP_QUERY_MS after its first
- * byte, a reply taken TCP_REPLY_MS after it was ready, and a connection without a query is closed after
- * RESPOND_TCP_IDLE_MS. When the table is full, or a prefix has its share of it, whoever was idle longest makes room
- * (dnsd/serve/seats.h). Each event answers a bounded number of queries, so that no connection starves the others or
- * UDP. Every end is counted by its reason (enum count_close).
+ * The cost of a connection is bounded. Deadlines are absolute: a query must be complete TCP_QUERY_MS after its first
+ * byte, a reply must be taken TCP_REPLY_MS after it was ready, and a connection without a query is closed after
+ * RESPOND_TCP_IDLE_MS. When the table is full, or a prefix has used up its share, the connection that was idle longest
+ * is closed (dnsd/serve/seats.h). Each event answers a bounded number of queries, so that no connection starves the
+ * others or UDP. Every closed connection is counted by its reason (enum count_close).
  *
  * Threads: a table belongs to one worker.
  */
@@ -25,38 +26,42 @@
 #define TCP_REPLY_MS 10000
 #define TCP_SWEEP_MS 500 /* how often tcp_expire() is to be called while there are connections */
 
-/* Of one worker. */
+/* The limits of one worker. */
 struct tcp_limits {
 	uint32_t connections; /* 1 to SEATS_MAX */
-	uint32_t share;       /* of those, for one prefix; at least 1 */
+	uint32_t share;       /* connections for one prefix; at least 1 */
 };
 
 struct tcp_table;
 
-/* `epoll_fd` is the worker's (borrowed); events of connections carry `tag_base` + index. NULL when memory is out. */
+/*
+ * Make a table. `epoll_fd` is the worker's (borrowed); events of connections carry `tag_base` + index. NULL when memory
+ * is out.
+ */
 struct tcp_table *tcp_table_new(int epoll_fd, uint64_t tag_base, const struct tcp_limits *limits,
 				struct responder *responder);
-/* Closes all connections. */
+/* Free the table and close all connections. */
 void tcp_table_free(struct tcp_table **table);
 
 /*
- * Accept what waits at a listening socket. False when the system has no descriptor or memory for it and making room did
- * not help: the socket stays readable, so do not ask again before some time has passed.
+ * Accept the connections that wait at a listening socket. False when there is no descriptor or memory for one and
+ * closing an idle connection did not help: the socket stays readable, so do not call this again before some time has
+ * passed.
  */
 bool tcp_accept(struct tcp_table *table, int listen_fd, int64_t now_ms);
-/* Events (of epoll) for the connection with `tag`; answers from `plan`. */
+/* Handle an epoll event for the connection with `tag`; answers come from `plan`. */
 void tcp_event(struct tcp_table *table, uint64_t tag, const struct plan *plan, int64_t now_ms);
-/* Close what is beyond its deadline. */
+/* Close the connections that are past their deadline. */
 void tcp_expire(struct tcp_table *table, int64_t now_ms);
 /*
- * Another process of ours takes connections over: send those of which nothing is under way to `channel` (a
- * SOCK_SEQPACKET socket, non-blocking), each in a packet. Those for which there is no room now stay.
+ * Another process of ours takes over connections: send those with nothing in progress to `channel` (a SOCK_SEQPACKET
+ * socket, non-blocking), each in a packet. Connections for which there is no room now stay.
  */
 void tcp_hand_over(struct tcp_table *table, int channel);
 /* Take the connections that wait at `channel`. False when no more will come. */
 bool tcp_adopt(struct tcp_table *table, int channel, int64_t now_ms);
 
-/* Connections open. */
+/* The number of open connections. */
 unsigned tcp_count(const struct tcp_table *table);
 
 #endif

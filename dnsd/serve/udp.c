@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define PACKET_IN_MAX 2048 /* longer queries are cut, and then malformed */
+#define PACKET_IN_MAX 2048 /* longer queries are truncated, and so malformed */
 #define CONTROL_MAX CMSG_SPACE(sizeof(struct in6_pktinfo))
 
-/* One packet's place: what came, from whom, and the reply. */
+/* The memory for one packet: the query, its source, and the reply. */
 struct udp_place {
 	struct sockaddr_storage from;
 	struct iovec in_vec;
@@ -19,7 +19,7 @@ struct udp_place {
 	uint8_t in[PACKET_IN_MAX];
 	uint8_t out[EDNS_UDP_SIZE];
 	alignas(struct cmsghdr) uint8_t control[CONTROL_MAX];
-	bool is_answered; /* `request` is under way */
+	bool is_answered; /* `request` is in progress */
 	struct request request;
 };
 
@@ -27,8 +27,9 @@ struct udp_batch {
 	struct mmsghdr in[UDP_BATCH];
 	struct mmsghdr out[UDP_BATCH];
 	struct udp_place places[UDP_BATCH];
-	int used;              /* places of `in` that the last receive filled: to be made new before the next */
-	bool used_has_pktinfo; /* what all were made for */
+	int used;              /* places of `in` that the last receive filled; they must be reset before the next
+				* receive */
+	bool used_has_pktinfo; /* the has_pktinfo that the places were prepared for */
 };
 
 struct udp_batch *udp_batch_new(void)
@@ -69,9 +70,9 @@ static int receive(struct udp_batch *b, int fd, bool has_pktinfo)
 }
 
 /*
- * The control data says at which address the query came: the reply leaves from there. It also names the interface,
- * which must not bind the reply (routes may be asymmetric), but for link-local addresses, which mean nothing without
- * it.
+ * Clear the interface in the control data. The control data give the address at which the query arrived, from which the
+ * reply is sent. They also name the interface, to which the reply must not be bound (routes may be asymmetric), except
+ * for link-local addresses, which have no meaning without it.
  */
 static void free_interface(struct msghdr *msg)
 {
@@ -91,7 +92,10 @@ static void free_interface(struct msghdr *msg)
 	}
 }
 
-/* Begin with what came, and fetch what it needs: while memory is waited for, the next query has its turn. */
+/*
+ * Begin with the queries received, and prefetch the memory that they need: while one query waits for memory, the next
+ * one proceeds.
+ */
 static void begin(struct udp_batch *b, unsigned count, struct responder *responder, const struct plan *plan)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -113,7 +117,7 @@ static void begin(struct udp_batch *b, unsigned count, struct responder *respond
 	}
 }
 
-/* Fill b->out with the replies; their count. */
+/* Fill b->out with the replies, and return their count. */
 static unsigned answer(struct udp_batch *b, unsigned count, struct responder *responder, const struct plan *plan)
 {
 	unsigned replies = 0;
@@ -147,7 +151,7 @@ static void send_replies(struct udp_batch *b, unsigned count, struct responder *
 		}
 		if (errno == EINTR)
 			continue;
-		/* one that cannot be sent (unreachable, a full buffer) must not hold up the others */
+		/* a reply that cannot be sent (unreachable, a full buffer) must not hold up the others */
 		count_add(&responder->counters, COUNT_DROPPED + COUNT_DROP_SEND);
 		sent++;
 	}
@@ -156,13 +160,13 @@ static void send_replies(struct udp_batch *b, unsigned count, struct responder *
 void udp_serve(struct udp_batch *batch, struct responder *responder, struct rcu *rcu, unsigned reader, int fd,
 	       bool has_pktinfo, unsigned max)
 {
-	/* until nothing waits: asking once more than needed costs less than to wait each time */
+	/* receive until nothing is left: one more receive than needed costs less than a poll before each */
 	for (unsigned taken = 0; taken < max;) {
 		int count = receive(batch, fd, has_pktinfo);
 		if (count <= 0)
 			return;
 		taken += (unsigned)count;
-		/* after the receive: an answer must not come from a plan older than its query */
+		/* after the receive, because an answer must not come from a plan that is older than its query */
 		const struct plan *plan = rcu_quiescent(rcu, reader);
 		unsigned replies = answer(batch, (unsigned)count, responder, plan);
 		send_replies(batch, replies, responder, fd);

@@ -19,10 +19,10 @@
 #include "dnsd/tap/tap.h"
 
 #define EVENTS_MAX 64
-#define UDP_QUERIES 1024 /* taken from one socket before the others have their turn: some milliseconds */
-#define WALL_MS 100      /* how often the wall clock is looked at */
-#define REFUSED_MS 5     /* until the next try when the kernel refuses to wait */
-#define DRAIN_MS 5       /* how often a worker that ends looks for connections to send on */
+#define UDP_QUERIES 1024 /* taken from one socket before the others have their turn: some milliseconds of work */
+#define WALL_MS 100      /* how often the wall clock is read */
+#define REFUSED_MS 5     /* until the next attempt when the kernel refuses to wait */
+#define DRAIN_MS 5       /* how often a worker that is ending looks for connections to hand over */
 
 /* Tags of epoll events: listening sockets by their index, connections from TAG_CONNECTION on. */
 #define TAG_COMMAND UINT64_C(0)
@@ -30,30 +30,31 @@
 #define TAG_TCP UINT64_C(0x20000)
 #define TAG_CONNECTION UINT64_C(0x30000)
 
-/* What a worker is to do; set by the control thread, and then its eventfd is written. */
+/* What a worker is to do; set by the control thread, which then writes to the worker's eventfd. */
 enum command { COMMAND_SERVE, COMMAND_DRAIN, COMMAND_STOP };
 
 struct worker {
-	struct responder responder; /* first: its counters begin a cache line */
+	struct responder responder; /* first, because its counters must begin a cache line */
 	struct rcu *rcu;
 	const struct worker_config *config;
 	unsigned index;
 	const struct socket_pair *pairs;
 	size_t pair_count;
 	/*
-	 * What is waited for: the UDP sockets (less than 0 while draining), and behind them epoll_fd. A socket in an
-	 * epoll set calls back into it for each datagram, also while nobody waits; one in poll(2) only during the call.
+	 * The descriptors for poll(2): the UDP sockets (negative while draining), and after them epoll_fd. A socket in
+	 * an epoll set runs a callback in the kernel for each datagram, even while nobody waits; a socket in poll(2)
+	 * does so only during the call.
 	 */
 	struct pollfd *waits;
 	int epoll_fd;    /* everything but UDP */
-	int64_t wall_ms; /* when the wall clock was looked at; monotonic */
+	int64_t wall_ms; /* when the wall clock was last read; monotonic */
 	int command_fd;
 	_Atomic int command;
-	_Atomic int drain_fd;    /* while draining: where connections are sent; -1: nowhere */
-	_Atomic bool is_quiet;   /* receives no more */
-	_Atomic bool is_drained; /* nor has connections */
+	_Atomic int drain_fd;    /* while draining: the channel that connections are sent to; -1: none */
+	_Atomic bool is_quiet;   /* the worker has stopped receiving */
+	_Atomic bool is_drained; /* and it has no connections left */
 	bool is_draining;
-	int channel_fd; /* connections of another server come here; -1: none */
+	int channel_fd; /* the channel on which another server's connections come; -1: none */
 	struct udp_batch *batch;
 	struct tcp_table *tcp;
 	bool is_deaf; /* the listening TCP sockets are not watched until the next sweep */
@@ -66,7 +67,10 @@ struct workers {
 	struct worker **items;
 };
 
-/* Watch the listening TCP sockets, or (`events` 0) leave them alone, so that what cannot be accepted wakes nobody. */
+/*
+ * Watch the listening TCP sockets, or (`events` 0) stop watching them, so that connections that cannot be accepted do
+ * not wake the worker.
+ */
 static void listen_for(struct worker *w, uint32_t events)
 {
 	for (size_t i = 0; i < w->pair_count; i++) {
@@ -85,12 +89,12 @@ static void set_listening(const struct worker *w, bool wanted)
 	}
 }
 
-/* Do what the control thread wants. False: stop. */
+/* Carry out the command of the control thread. False: stop. */
 static bool obey(struct worker *w)
 {
 	eventfd_t count;
 	(void)eventfd_read(w->command_fd, &count);
-	/* acquire: with drain_fd */
+	/* acquire: drain_fd is visible with the command */
 	int command = atomic_load_explicit(&w->command, memory_order_acquire);
 	bool is_draining = command == COMMAND_DRAIN;
 	if (command != COMMAND_STOP && is_draining != w->is_draining) {
@@ -101,12 +105,12 @@ static bool obey(struct worker *w)
 	return command != COMMAND_STOP;
 }
 
-/* Connections come from a server that ends; when it has, the channel is closed. */
+/* Take connections from a server that is ending. When it has ended, close the channel. */
 static void on_channel(struct worker *w, int64_t now_ms)
 {
 	if (w->channel_fd < 0 || tcp_adopt(w->tcp, w->channel_fd, now_ms))
 		return;
-	(void)close(w->channel_fd); /* also takes it out of epoll */
+	(void)close(w->channel_fd); /* this also removes it from epoll */
 	w->channel_fd = -1;
 }
 
@@ -115,7 +119,7 @@ static void drain(struct worker *w)
 	int fd = atomic_load_explicit(&w->drain_fd, memory_order_relaxed);
 	if (fd >= 0)
 		tcp_hand_over(w->tcp, fd);
-	/* release: what was answered before is seen as counted */
+	/* release: answers given before are visible in the counters */
 	atomic_store_explicit(&w->is_quiet, true, memory_order_release);
 	atomic_store_explicit(&w->is_drained, tcp_count(w->tcp) == 0, memory_order_release);
 }
@@ -138,7 +142,10 @@ static void on_event(struct worker *w, const struct epoll_event *event, const st
 	}
 }
 
-/* What the clocks say, once a turn; the wall clock, which a cookie's age and the query log need, now and then. */
+/*
+ * Read the monotonic clock once per turn, and now and then the wall clock, which the age of cookies and the query log
+ * need.
+ */
 static void look_at_clocks(struct worker *w)
 {
 	struct responder *r = &w->responder;
@@ -152,11 +159,13 @@ static void look_at_clocks(struct worker *w)
 	w->wall_ms = r->now_ms;
 }
 
-/* Nothing is held: a plan published meanwhile is used from here on, and the newest configuration. */
+/* At this point nothing of a plan is in use. From here on the newest plan and the newest configuration are used. */
 static const struct plan *begin_event(struct worker *w)
 {
 	const struct plan *plan = rcu_quiescent(w->rcu, w->index);
-	/* copied, because there are quiescent states within an event; acquire: with what it points to */
+	/*
+	 * copied, because there are quiescent states within an event; acquire: the content is visible with the pointer
+	 */
 	w->responder.config = *atomic_load_explicit(&w->config->newest, memory_order_acquire);
 	return plan;
 }
@@ -172,7 +181,7 @@ static void serve_udp(struct worker *w)
 	}
 }
 
-/* Connections and commands. False when it is time to stop. */
+/* Serve connections and commands. False when it is time to stop. */
 static bool serve_events(struct worker *w)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -193,9 +202,9 @@ static bool serve_events(struct worker *w)
 }
 
 /*
- * Until something is ready, or patience is over: how many are. A wait that the kernel refuses (memory; a limit of
- * descriptors that was lowered) must end no worker, whose sockets would go on receiving: all of them are tried then,
- * some milliseconds later.
+ * Wait until something is ready or the time is over, and return how many are ready. If the kernel refuses to wait (no
+ * memory, or a lowered limit of descriptors), the worker must not end, because its sockets would go on receiving. Then
+ * all sockets are tried some milliseconds later.
  */
 static int wait_for_events(struct worker *w)
 {
@@ -339,7 +348,7 @@ enum veer_err workers_start(const struct sockets *sockets, struct rcu *rcu, cons
 	return VEER_OK;
 }
 
-/* release: with what the command needs */
+/* release: what the command needs is visible with it */
 static void tell(struct worker *w, enum command command)
 {
 	atomic_store_explicit(&w->command, (int)command, memory_order_release);
@@ -372,8 +381,8 @@ size_t workers_channels(struct workers *workers, int *fds, size_t max)
 		int ends[2];
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
 			break;
-		w->channel_fd =
-			ends[0]; /* the worker looks when it has an event of it, which comes after the next line */
+		w->channel_fd = ends[0]; /* the worker reads it only after an event on it, and the next line makes that
+					  * possible */
 		if (!add_fd(w, ends[0], TAG_CHANNEL)) {
 			w->channel_fd = -1;
 			(void)close(ends[0]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dnstap by libfstrm, of which this is the only home. See dnstap.h. */
+/* dnstap with libfstrm, which only this file uses. See dnstap.h. */
 #include "dnsd/tap/dnstap.h"
 
 #include <errno.h>
@@ -16,31 +16,31 @@
 #include "base/clock.h"
 #include "dnsd/tap/dnstap_encode.h"
 
-#define STEP_S 1             /* for connecting, and for one write: a collector that hangs must not hold up our end */
-#define REOPEN_NS 1000000000 /* between two tries to connect */
+#define STEP_S 1             /* for connecting and for one write: a hanging collector must not delay our shutdown */
+#define REOPEN_NS 1000000000 /* between two attempts to connect */
 #define POLL_NS 20000000
 #define FRAME_MAX (TAP_MESSAGES_MAX + 1024)
 
 struct dnstap {
-	struct tap_ring *ring; /* from the tap's thread to ours */
+	struct tap_ring *ring; /* from the tap's thread to this one's */
 	struct fstrm_writer *writer;
 	char *identity;
 	pthread_t thread;
 	bool is_running;
-	bool is_open;      /* the thread's: the collector is there */
-	int64_t opened_ns; /* when that was tried last */
+	bool is_open;      /* used by the thread: the collector is connected */
+	int64_t opened_ns; /* when a connection was last attempted */
 	uint8_t *messages;
 	struct buf frame;
 	atomic_bool is_stopping;
 	_Atomic uint64_t written; /* frames */
-	_Atomic uint64_t failed;  /* frames that could not be written; without those that the ring had no room for */
+	_Atomic uint64_t failed;  /* frames that could not be written, except those for which the ring had no room */
 };
 
 /* --- the connection, as libfstrm wants it ------------------------------------------------------------------ */
 
 /*
- * libfstrm has a writer for Unix sockets of its own, but that one waits for ever for a collector that does not read,
- * and so would our end.
+ * libfstrm has its own writer for Unix sockets, but that writer waits for ever for a collector that does not read, and
+ * our shutdown would wait with it.
  */
 struct connection {
 	struct sockaddr_un address;
@@ -121,7 +121,7 @@ static struct fstrm_rdwr *make_connection(const struct sockaddr_un *address)
 	if (c == NULL)
 		return NULL;
 	*c = (struct connection){.address = *address, .fd = -1};
-	struct fstrm_rdwr *rdwr = fstrm_rdwr_init(c); /* libfstrm ends the program when memory is out */
+	struct fstrm_rdwr *rdwr = fstrm_rdwr_init(c); /* needs no check: libfstrm ends the program when memory is out */
 	fstrm_rdwr_set_destroy(rdwr, destroy_connection);
 	fstrm_rdwr_set_open(rdwr, open_connection);
 	fstrm_rdwr_set_close(rdwr, close_connection);
@@ -139,7 +139,7 @@ static struct fstrm_writer *make_writer(const struct sockaddr_un *address)
 	(void)fstrm_writer_options_add_content_type(options, DNSTAP_CONTENT_TYPE, sizeof DNSTAP_CONTENT_TYPE - 1);
 	struct fstrm_writer *writer = fstrm_writer_init(options, &rdwr);
 	fstrm_writer_options_destroy(&options);
-	(void)fstrm_rdwr_destroy(&rdwr); /* if the writer has not taken it */
+	(void)fstrm_rdwr_destroy(&rdwr); /* only if the writer has not taken it */
 	return writer;
 }
 
@@ -167,7 +167,9 @@ static bool write_frame(struct dnstap *d, enum dnstap_type type, const struct ta
 	return d->is_open;
 }
 
-/* What waits in the ring waits for the collector, too; what has no room there is lost. */
+/*
+ * Write what is in the ring. While there is no collector it stays in the ring; frames that find no room there are lost.
+ */
 static void write_what_waits(struct dnstap *d)
 {
 	struct tap_record record;
@@ -183,7 +185,7 @@ static void *run(void *ctx)
 {
 	static const struct timespec pause = {.tv_nsec = POLL_NS};
 	struct dnstap *d = ctx;
-	/* acquire: with what was put into the ring before */
+	/* acquire: what was put into the ring before is visible */
 	while (!atomic_load_explicit(&d->is_stopping, memory_order_acquire)) {
 		write_what_waits(d);
 		(void)nanosleep(&pause, NULL);
@@ -237,7 +239,7 @@ void dnstap_free(struct dnstap **dnstap)
 	struct dnstap *d = *dnstap;
 	if (d == NULL)
 		return;
-	/* release: with what is in the ring */
+	/* release: the content of the ring is visible */
 	atomic_store_explicit(&d->is_stopping, true, memory_order_release);
 	if (d->is_running)
 		(void)pthread_join(d->thread, NULL);
@@ -252,7 +254,7 @@ void dnstap_free(struct dnstap **dnstap)
 
 void dnstap_add(struct dnstap *dnstap, const struct tap_record *record, const uint8_t *query, const uint8_t *reply)
 {
-	(void)tap_ring_put(dnstap->ring, record, query, reply); /* what does not fit is counted there */
+	(void)tap_ring_put(dnstap->ring, record, query, reply); /* a query that does not fit is counted there */
 }
 
 void dnstap_stats(const struct dnstap *dnstap, uint64_t *written, uint64_t *lost)

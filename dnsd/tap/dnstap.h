@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dnstap: queries and replies to a collector on a Unix socket, as frame streams. A thread of libfstrm connects,
- * connects again after a second when it was lost, and writes; each of its steps ends within a second.
- * dnsd/tap/dnstap.c, or, in a build without libfstrm, dnsd/tap/dnstap_none.c.
+ * dnstap: queries and replies to a collector on a Unix socket, as frame streams. A thread that uses libfstrm connects,
+ * connects again a second after the connection was lost, and writes; each of its steps ends within a second.
+ * Implemented in dnsd/tap/dnstap.c or, in a build without libfstrm, in dnsd/tap/dnstap_none.c.
  *
  * Threads: one, that of the tap; dnstap_stats() from any.
  */
@@ -20,10 +20,10 @@ struct dnstap;
  */
 VEER_MUST_CHECK enum veer_err dnstap_open(const char *where, const char *identity, struct dnstap **out,
 					  struct veer_diag *diag);
-/* Sends what waits, if there is somebody to take it. */
+/* Send what waits, if a collector is connected, and free everything. */
 void dnstap_free(struct dnstap **dnstap);
 
-/* Two frames to be sent, the query's and the reply's. Without room they are lost, and counted. */
+/* Queue two frames, the query's and the reply's. If there is no room, they are lost and counted. */
 void dnstap_add(struct dnstap *dnstap, const struct tap_record *record, const uint8_t *query, const uint8_t *reply);
 
 /* Frames written, and frames lost. */

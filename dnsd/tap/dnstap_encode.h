@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One dnstap message (dnstap.info: `message Dnstap`, a protocol buffer), written by hand: fifteen fields of three kinds
+ * One dnstap message (dnstap.info: `message Dnstap`, a protocol buffer), encoded by hand: fifteen fields of three kinds
  * need no library.
  *
  * Threads: pure.
@@ -17,8 +17,8 @@
 enum dnstap_type { DNSTAP_AUTH_QUERY = 1, DNSTAP_AUTH_RESPONSE = 2 };
 
 /*
- * Append the message of `type`, with `message` (the query or the reply) of `len` bytes. `identity` is text. The times
- * are the record's: a reply leaves at the end of its batch, which is not told.
+ * Append the message of `type`, with `message` (the query or the reply) of `len` bytes. `identity` is text. All times
+ * are the record's: a reply is sent at the end of its batch, and that time is not recorded.
  */
 void dnstap_encode(struct buf *out, enum dnstap_type type, const char *identity, const struct tap_record *record,
 		   const uint8_t *message, size_t len);

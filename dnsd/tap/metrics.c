@@ -66,7 +66,7 @@ static void write_tcp(const struct count_totals *totals, struct buf *out)
 	for (unsigned i = 0; i < COUNT_CLOSES; i++)
 		open -= totals->values[COUNT_TCP_CLOSED + i];
 	metrics_family(out, name, METRICS_GAUGE, "Connections open.");
-	/* a worker may have closed one between the looks at its counters */
+	/* a worker may have closed a connection between our reads of its counters */
 	metrics_sample_u64(out, name, NULL, open > INT64_MAX ? 0 : open);
 	write_counter("veer_dns_tcp_accepted_total", "Connections accepted.", totals->values[COUNT_TCP_ACCEPTED], out);
 	write_counter("veer_dns_tcp_postponed_total", "Times that accepting was put off for want of descriptors.",
@@ -84,7 +84,7 @@ struct sized {
 	unsigned sum_at; /* of the first transport's sum */
 	unsigned first;  /* log2 of the first bound */
 	double unit;     /* what a bound or a sum is multiplied by */
-	bool is_bounded; /* nothing is beyond the last bound */
+	bool is_bounded; /* no value is above the last bound */
 };
 
 static void write_histogram(const struct count_totals *totals, const struct sized *s, struct buf *out)

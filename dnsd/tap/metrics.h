@@ -15,12 +15,12 @@
 #include "dnsd/tap/tap.h"
 
 #define METRICS_ZONES_MAX 1000
-#define METRICS_TEXT_MAX (2 << 20) /* bytes; the families are fixed, and so is the number of zones, so they fit */
+#define METRICS_TEXT_MAX (2 << 20) /* bytes; enough, because the families and the number of zones are fixed */
 
 /* Why the store of a control plane is not followed. */
 enum metrics_quarantine { METRICS_UNKNOWN, METRICS_ABANDONED, METRICS_ZONE_LOST, METRICS_QUARANTINES };
 
-/* What is not counted by workers. Zero before the first plan. */
+/* Facts that workers do not count. Zero before the first plan. */
 struct metrics_facts {
 	int64_t revision;                      /* of the plan */
 	double age_s;                          /* since its commit was received */
@@ -28,19 +28,19 @@ struct metrics_facts {
 	uint64_t rrsets;                       /* held, all versions */
 	uint64_t workers;                      /* threads */
 	struct kernel_drops drops;             /* by the kernel */
-	bool has_feed;                         /* what follows is of a server with a feed */
+	bool has_feed;                         /* the fields below are for a server with a feed */
 	bool quarantined[METRICS_QUARANTINES]; /* a store is not followed */
 	uint64_t location_networks;            /* in the location table; 0: there is none */
-	uint64_t location_policies;            /* that ask where clients are */
+	uint64_t location_policies;            /* policies that depend on clients' locations */
 	double feed_age_s;                     /* since the feed was heard; negative: no feed, or never */
 };
 
-/* Begin the family of queries by zone: once, before the zones. */
+/* Begin the family of queries by zone: call once, before metrics_zone(). */
 void metrics_zones(struct buf *out);
-/* One zone's part of it. `name`: wire format. */
+/* Append one zone's sample. `name`: wire format. */
 void metrics_zone(const uint8_t *name, uint64_t queries, struct buf *out);
 
-/* What was done with queries that were to be written down. */
+/* Append what became of sampled queries. */
 void metrics_taps(const struct tap_stats *taps, struct buf *out);
 
 /* Append everything else to `out`. */

@@ -17,18 +17,18 @@
 #include "zones/dns/rrset.h"
 
 #define LINE_MAX_BYTES 4096
-#define CHUNK_BYTES 4096     /* what a pipe that has room takes without waiting (PIPE_BUF) */
-#define REOPEN_NS 1000000000 /* between two tries to open what could not be opened */
+#define CHUNK_BYTES 4096     /* what a pipe that has room accepts without waiting (PIPE_BUF) */
+#define REOPEN_NS 1000000000 /* between two attempts to open the file */
 
 struct query_log {
 	char *path; /* NULL: standard output */
 	enum log_format format;
 	struct logger *log;
 	int fd;                /* -1: to be opened again */
-	int64_t opened_ns;     /* when that was tried last */
-	atomic_bool is_broken; /* said already */
+	int64_t opened_ns;     /* when it was last attempted */
+	atomic_bool is_broken; /* the failure was logged already */
 	bool is_cut;           /* the file ends in the middle of a line */
-	struct buf line;       /* the one that is being made */
+	struct buf line;       /* the line that is being made */
 	struct buf buffer;     /* what waits to be written */
 	_Atomic uint64_t written;
 	_Atomic uint64_t lost;
@@ -51,7 +51,7 @@ static void question_of(const uint8_t *query, size_t len, char name[NAME_TEXT_SI
 	rrtype_print((uint16_t)(rest[0] << 8 | rest[1]), type);
 }
 
-/* The text of a name is printable, but a backslash or a quote in JSON needs another backslash. */
+/* Append a name. Its text is printable, but in JSON a backslash or a quote needs another backslash. */
 static void put_name(struct buf *out, enum log_format format, const char *name)
 {
 	for (; *name != '\0'; name++) {
@@ -96,7 +96,7 @@ static void close_file(struct query_log *l)
 	l->fd = -1;
 }
 
-/* Once, until it works again. */
+/* Log a failure, once until it works again. */
 static void say_broken(struct query_log *l, int error)
 {
 	if (!atomic_exchange_explicit(&l->is_broken, true, memory_order_relaxed))
@@ -112,7 +112,7 @@ void query_log_reopen(struct query_log *query_log)
 	int fd = open_file(query_log->path);
 	if (fd < 0) {
 		say_broken(query_log, errno);
-		return; /* the old file is better than none */
+		return; /* the old file is better than none, so keep it */
 	}
 	close_file(query_log);
 	query_log->fd = fd;
@@ -142,7 +142,7 @@ static uint64_t lines_in(const char *text, size_t len)
 	return lines;
 }
 
-/* What waits is lost; what was written of its first line stays there, as a line of its own. */
+/* Drop what waits to be written. The written part of its first line stays in the file, as a line of its own. */
 static void lose(struct query_log *l, size_t written)
 {
 	uint64_t lines = lines_in(l->buffer.data + written, l->buffer.len - written);
@@ -151,7 +151,7 @@ static void lose(struct query_log *l, size_t written)
 	buf_reset(&l->buffer);
 }
 
-/* Write a chunk; 0 when nobody takes it now, -1 on an error. */
+/* Write a chunk; 0 when the reader does not accept it now, -1 on an error. */
 static ssize_t write_some(const struct query_log *l, const char *data, size_t len)
 {
 	struct pollfd room = {.fd = l->fd, .events = POLLOUT};
@@ -187,7 +187,7 @@ void query_log_flush(struct query_log *query_log)
 	bool is_gone = errno == EPIPE;
 	lose(query_log, done);
 	if (is_gone)
-		close_file(query_log); /* a reader may come again */
+		close_file(query_log); /* a reader may come back later */
 }
 
 void query_log_add(struct query_log *query_log, const struct tap_record *record, const uint8_t *query)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The query log: a line for each query that was sampled, `key=value` or JSON. Nothing here waits: what a pipe does not
- * take now is kept up to QUERY_LOG_BUFFER bytes, then lost and counted; what a full disk does not take is lost at once.
+ * The query log: a line for each query that was sampled, `key=value` or JSON. Nothing here blocks: what a pipe does not
+ * accept now is buffered up to QUERY_LOG_BUFFER bytes, and beyond that lost and counted; what a full disk does not
+ * accept is lost at once.
  *
  * Threads: one, that of the tap; query_log_stats() from any.
  */
@@ -24,23 +25,23 @@ struct query_log;
  */
 VEER_MUST_CHECK enum veer_err query_log_open(const char *path, enum log_format format, struct logger *log,
 					     struct query_log **out, struct veer_diag *diag);
-/* Writes what can be written at once. */
+/* Write what can be written at once, and free the query log. */
 void query_log_free(struct query_log **query_log);
 
-/* Add the line of a query; `query` is its message. Writes when there is no room. */
+/* Add the line for a query, whose message is `query`. Writes to the file when the buffer is full. */
 void query_log_add(struct query_log *query_log, const struct tap_record *record, const uint8_t *query);
 /* Write what can be written now. */
 void query_log_flush(struct query_log *query_log);
-/* The path may lead to another file now. */
+/* Open the path again, because it may lead to another file now. */
 void query_log_reopen(struct query_log *query_log);
 
-/* The last try to open or to write it failed. From any thread. */
+/* Did the last attempt to open or write the file fail? From any thread. */
 bool query_log_is_broken(const struct query_log *query_log);
 
 /* Lines written, and lines lost. */
 void query_log_stats(const struct query_log *query_log, uint64_t *written, uint64_t *lost);
 
-/* The line itself, without its end; for tests. */
+/* Make the line itself, without its line end; for tests. */
 void query_log_line(struct buf *out, enum log_format format, const struct tap_record *record, const uint8_t *query);
 
 #endif

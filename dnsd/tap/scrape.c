@@ -12,7 +12,7 @@
 #include "dnsd/tap/metrics.h"
 
 #define BACKLOG 16
-#define SHORT_MS 200 /* until the next try to accept what no descriptor was left for */
+#define SHORT_MS 200 /* until the next attempt to accept, after descriptors ran out */
 
 struct scrape_connection {
 	struct scrape *scrape;
@@ -20,7 +20,7 @@ struct scrape_connection {
 	size_t in_len;
 	char in[SCRAPE_REQUEST_MAX];
 	struct buf out;
-	size_t out_at; /* bytes sent; out.len 0: no reply yet */
+	size_t out_at; /* bytes sent; out.len 0: there is no reply yet */
 	struct loop_timer deadline;
 };
 
@@ -30,7 +30,7 @@ struct scrape {
 	int fd;
 	scrape_fn *fn;
 	void *ctx;
-	struct loop_timer pause; /* set: nothing is accepted until then */
+	struct loop_timer pause; /* set: no connections are accepted until it fires */
 	struct scrape_connection connections[SCRAPE_CONNECTIONS_MAX];
 };
 
@@ -82,7 +82,7 @@ static void reply_metrics(struct scrape_connection *c, bool is_head)
 	buf_deinit(&body);
 }
 
-/* "GET /metrics HTTP/1.1": the line alone, NUL-terminated. */
+/* Serve a request line such as "GET /metrics HTTP/1.1", NUL-terminated. */
 static void serve_line(struct scrape_connection *c, const char *line)
 {
 	bool is_head = strncmp(line, "HEAD ", 5) == 0;
@@ -99,7 +99,7 @@ static void serve_line(struct scrape_connection *c, const char *line)
 		reply_metrics(c, is_head);
 }
 
-/* Make the reply if the request's head is whole, or cannot become so. */
+/* Make the reply if the request's head is complete, or can never be complete. */
 static void serve(struct scrape_connection *c)
 {
 	bool is_whole = memmem(c->in, c->in_len, "\r\n\r\n", 4) != NULL || memmem(c->in, c->in_len, "\n\n", 2) != NULL;
@@ -181,7 +181,7 @@ static void on_accept(void *ctx, int listen_fd, unsigned events)
 		add_connection(s, fd);
 		return;
 	}
-	/* it would wake us again at once, and for as long as there is none */
+	/* the waiting connection would wake us again at once, as long as there is no descriptor for it */
 	bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 	if (is_short && loop_timer_set(s->loop, &s->pause, SHORT_MS, listen_again, s) == VEER_OK)
 		loop_unwatch(s->loop, listen_fd);

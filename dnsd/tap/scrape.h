@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A responder for GET /metrics on the control loop, no more of HTTP/1.1 than that: one request a connection, at most
- * SCRAPE_CONNECTIONS_MAX of them, each with an absolute deadline. Nothing here touches the packet path.
+ * A responder for GET /metrics on the control loop, which implements no more of HTTP/1.1 than that: one request a
+ * connection, at most SCRAPE_CONNECTIONS_MAX of them, each with an absolute deadline. Nothing here touches the packet
+ * path.
  *
  * Threads: the loop's.
  */
@@ -24,13 +25,13 @@ struct scrape;
 typedef void scrape_fn(void *ctx, struct buf *out);
 
 /*
- * Be ready to listen at `address`: with an inherited socket that is bound there (`fd`, taken), or a new one if that is
- * -1. Ownership: `*out` is the caller's; `loop` and `ctx` are borrowed. Errors: VEER_EAUTH, VEER_EBUSY, VEER_EIO,
+ * Prepare to listen at `address`: with an inherited socket that is bound there (`fd`, taken), or with a new one if that
+ * is -1. Ownership: `*out` is the caller's; `loop` and `ctx` are borrowed. Errors: VEER_EAUTH, VEER_EBUSY, VEER_EIO,
  * VEER_EINVAL (a Unix socket), with the address in the diag; VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err scrape_new(struct loop *loop, const struct veer_listen *address, int fd, scrape_fn *fn,
 					 void *ctx, struct scrape **out, struct veer_diag *diag);
-/* Accept requests from now on, or no more; those accepted are served. Errors: VEER_ENOMEM, VEER_EIO. */
+/* Start or stop accepting connections; those accepted already are served. Errors: VEER_ENOMEM, VEER_EIO. */
 enum veer_err scrape_listen(struct scrape *scrape, bool wanted);
 /* The listening socket; borrowed. */
 int scrape_fd(const struct scrape *scrape);

@@ -11,21 +11,21 @@
 #include "dnsd/tap/dnstap.h"
 #include "dnsd/tap/query_log.h"
 
-#define POLL_NS 20000000 /* how long a query lies in a ring at most */
+#define POLL_NS 20000000 /* the longest time that a query stays in a ring */
 #define BURST 4096       /* queries of one ring before the others have their turn */
 #define CACHE_LINE 64
 
-/* A port alone on its cache line: its worker writes it with every query. */
+/* A port alone on its cache line, because its worker writes to it with every query. */
 struct aligned_port {
 	_Alignas(CACHE_LINE) struct tap_port port;
 };
 
 struct tap {
-	struct query_log *query_log; /* NULL: none; the thread's, once it runs */
+	struct query_log *query_log; /* NULL: none; used by the thread only, once it runs */
 	struct dnstap *dnstap;       /* NULL: none; likewise */
 	unsigned worker_count;
 	struct aligned_port *ports;
-	uint8_t *messages; /* the thread's */
+	uint8_t *messages; /* used by the thread only */
 	pthread_t thread;
 	bool is_running;
 	atomic_bool is_stopping;
@@ -68,7 +68,7 @@ static void *run(void *ctx)
 	struct tap *t = ctx;
 	bool is_stopping;
 	do {
-		/* first, so that what was offered before is seen: acquire */
+		/* read first and with acquire, so that what was offered before is seen */
 		is_stopping = atomic_load_explicit(&t->is_stopping, memory_order_acquire);
 		if (atomic_exchange_explicit(&t->is_reopening, false, memory_order_relaxed) && t->query_log != NULL)
 			query_log_reopen(t->query_log);
@@ -136,7 +136,7 @@ void tap_free(struct tap **tap)
 	struct tap *t = *tap;
 	if (t == NULL)
 		return;
-	/* release: the workers' last queries are in the rings */
+	/* release: the workers' last queries in the rings are visible */
 	atomic_store_explicit(&t->is_stopping, true, memory_order_release);
 	if (t->is_running)
 		(void)pthread_join(t->thread, NULL);

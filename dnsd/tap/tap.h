@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Queries and their replies to the outside: a query log and dnstap. A worker copies those that are sampled into a ring
- * of its own (tap_port.h); a thread empties the rings, and has all the trouble with disks, pipes and collectors.
+ * Output of queries and their replies: a query log and dnstap. A worker copies sampled queries into a ring of its own
+ * (tap_port.h). A thread empties the rings, so that only this thread is affected by slow disks, pipes and collectors.
  *
  * Threads: the control thread.
  */
@@ -17,7 +17,7 @@ struct tap_options {
 	enum log_format format;
 	const char *dnstap;          /* "unix:PATH", or NULL: none */
 	const char *identity;        /* of this server, for dnstap */
-	uint32_t every[TAP_OUTPUTS]; /* one query of so many, on average; at least 1 */
+	uint32_t every[TAP_OUTPUTS]; /* one of so many queries is sampled, on average; at least 1 */
 };
 
 struct tap;
@@ -28,10 +28,13 @@ struct tap;
  */
 VEER_MUST_CHECK enum veer_err tap_new(const struct tap_options *options, unsigned workers, struct logger *log,
 				      struct tap **out, struct veer_diag *diag);
-/* Writes down what is in the rings, as far as that goes within a second or so. When no worker runs any more. */
+/*
+ * Write out what is in the rings, as far as possible within about a second, and free everything. Call this when no
+ * worker runs any more.
+ */
 void tap_free(struct tap **tap);
 
-/* The end of worker `index`; borrowed. */
+/* The port of worker `index`; borrowed. */
 struct tap_port *tap_port(struct tap *tap, unsigned index);
 
 /* The query log's file was moved away: begin a new one (logrotate). */
@@ -39,9 +42,9 @@ void tap_reopen(struct tap *tap);
 
 struct tap_stats {
 	uint64_t written[TAP_OUTPUTS]; /* lines, frames */
-	uint64_t lost[TAP_OUTPUTS];    /* full disk, a pipe that nobody reads, no collector */
-	uint64_t ring_lost;            /* no room in a ring */
-	bool is_query_log_broken;      /* the last try to open or to write it failed */
+	uint64_t lost[TAP_OUTPUTS];    /* lost to a full disk, a pipe that nobody reads, or a missing collector */
+	uint64_t ring_lost;            /* lost because there was no room in a ring */
+	bool is_query_log_broken;      /* the last attempt to open or write it failed */
 };
 /* What became of the queries so far. From any thread. */
 void tap_stats_read(const struct tap *tap, struct tap_stats *out);

@@ -16,7 +16,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Read one escape or plain character at text[*i]; -1 when the escape is malformed. */
+/* Read one escape or plain character at text[*i]; -1 when an escape is malformed. */
 static int read_char(const char *text, size_t len, size_t *i, bool *escaped)
 {
 	unsigned char c = (unsigned char)text[(*i)++];
@@ -202,7 +202,7 @@ const uint8_t *name_skip(const uint8_t *name, unsigned labels)
 	return name;
 }
 
-/* Length bytes are at most 63 and so never taken for a letter: the whole name can be folded byte by byte. */
+/* A length byte is at most 63, which is no letter, so the whole name can be folded byte by byte. */
 static uint8_t fold(uint8_t c)
 {
 	return (uint8_t)(c + ((uint8_t)(c - 'A') < 26 ? 0x20 : 0));

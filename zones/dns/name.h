@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Domain names in uncompressed wire format (RFC 1035 3.1): labels, each behind its length, ended by the root's zero.
+ * Domain names in uncompressed wire format (RFC 1035 3.1): each label follows its length byte, and the root's zero byte
+ * ends the name.
  *
  * A name here is a `const uint8_t *`; its length follows from its bytes. Functions without "check" in their contract
  * expect a valid name (made by name_parse() or accepted by name_check()) and never read beyond its last byte.
@@ -24,16 +25,17 @@
 
 /*
  * Read presentation format (RFC 1035 5.1, escapes \X and \DDD) of `len` bytes into `out` (NAME_WIRE_MAX bytes); the
- * case is kept. A name without a final dot is completed by `origin`, "@" stands for it; `origin` NULL refuses both.
- * Errors: VEER_EINVAL (empty label, bad escape, not absolute), VEER_ERANGE (label over 63, name over 255 octets).
+ * case is kept. A name without a final dot is completed by `origin`, and "@" means `origin` itself; with `origin` NULL
+ * both are refused. Errors: VEER_EINVAL (empty label, bad escape, not absolute), VEER_ERANGE (label over 63, name over
+ * 255 octets).
  */
 VEER_MUST_CHECK enum veer_err name_parse(const char *text, size_t len, const uint8_t *origin, uint8_t *out,
 					 size_t *out_len, struct veer_diag *diag);
 
 /*
  * Write presentation format, absolute, with a final dot and NUL, into `out` (NAME_TEXT_SIZE bytes suffice for any
- * name). Bytes outside 0x21-0x7e become \DDD, those with a meaning in zone files \X. Returns the length without the
- * NUL; 0 when it does not fit.
+ * name). Bytes outside 0x21-0x7e become \DDD; bytes with a special meaning in zone files become \X. Returns the length
+ * without the NUL; 0 when it does not fit.
  */
 size_t name_print(const uint8_t *name, char *out, size_t size);
 
@@ -43,7 +45,7 @@ size_t name_print_key(const uint8_t *name, char *out, size_t size);
 /* The length in bytes of the valid uncompressed name at `data`, reading at most `max` bytes; 0 when there is none. */
 size_t name_check(const uint8_t *data, size_t max);
 
-/* Bytes of a valid name, the root's zero included: 1 to 255. */
+/* The length of a valid name in bytes, the root's zero included: 1 to 255. */
 size_t name_len(const uint8_t *name);
 
 /* Labels of a name, the root not counted: 0 to 127. */
@@ -58,7 +60,7 @@ void name_lower(uint8_t *name, size_t len);
 /* Same, from `name` to `out`. */
 void name_lower_copy(uint8_t *out, const uint8_t *name, size_t len);
 
-/* Octet for octet: names that are not in lower case may differ by case alone. */
+/* Compare octet for octet: names that are not in lower case may differ only in case. */
 bool name_equal(const uint8_t *a, const uint8_t *b);
 
 /* Canonical order (RFC 4034 6.1): negative, zero, positive. */

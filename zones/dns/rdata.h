@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a name server must know of RDATA: where domain names lie in it, and what may be done with them.
+ * What a name server must know of RDATA: where domain names are in it, and whether they may be lower-cased or
+ * compressed.
  *
  * Threads: pure functions. Nothing here allocates.
  */
@@ -62,14 +63,14 @@ enum {
 struct rdata_layout {
 	uint8_t fixed;        /* octets before the first name or string */
 	uint8_t strings;      /* character strings before the first name (NAPTR) */
-	uint8_t names;        /* names in a row; 0: none to care about */
+	uint8_t names;        /* consecutive names; 0: no names that matter here */
 	uint8_t tail;         /* octets that must follow the names; 255: any number */
 	bool is_lowered;      /* canonical form lower-cases them (RFC 4034 6.2, RFC 6840 5.1) */
 	bool is_compressible; /* a sender may compress them (RFC 3597 4) */
-	bool has_additional;  /* the last name wants its addresses in the additional section */
+	bool has_additional;  /* the addresses of the last name belong in the additional section */
 };
 
-/* Of a type without names that matter: no names, any tail. */
+/* The layout of a type. For a type without names that matter: no names, any tail. */
 struct rdata_layout rdata_layout(uint16_t type);
 
 /*
@@ -78,7 +79,9 @@ struct rdata_layout rdata_layout(uint16_t type);
  */
 int rdata_names(uint16_t type, const uint8_t *rdata, size_t len, uint16_t *at);
 
-/* Lower-case the names that the canonical form wants so, in place. The RDATA was accepted by rdata_names(). */
+/*
+ * Lower-case in place the names that are lower-case in the canonical form. rdata_names() must have accepted the RDATA.
+ */
 void rdata_lower(uint16_t type, uint8_t *rdata, size_t len);
 
 /* A type that exists only in questions or messages: 0, OPT, 128-255 (RFC 6895 3.1). Never stored. */
@@ -87,8 +90,10 @@ bool rrtype_is_meta(uint16_t type);
 /* A type of which there is at most one record at a name: SOA, CNAME, DNAME. */
 bool rrtype_is_single(uint16_t type);
 
-/* May RRsets of both types stand at one name? CNAME is alone (RFC 1034 3.6.2) but for RRSIG, NSEC and KEY (RFC
- * 2181 10.1). */
+/*
+ * May RRsets of both types exist at one name? A CNAME must be alone (RFC 1034 3.6.2), except for RRSIG, NSEC and KEY
+ * (RFC 2181 10.1).
+ */
 bool rrtype_may_coexist(uint16_t a, uint16_t b);
 
 #endif

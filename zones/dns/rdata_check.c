@@ -19,7 +19,7 @@ enum {
 
 #define LOC_OCTETS 16
 #define LOC_EQUATOR UINT32_C(0x80000000)
-#define DEGREE_MS UINT32_C(3600000) /* in thousandths of a second of arc */
+#define DEGREE_MS UINT32_C(3600000) /* one degree in thousandths of a second of arc */
 
 static uint16_t u16(const uint8_t *p)
 {
@@ -39,7 +39,7 @@ struct param {
 	const uint8_t *value;
 };
 
-/* The next parameter of `*at`; false at the end, and (`*ok` false) when it is cut. */
+/* Read the next parameter at `*at`. False at the end, and also, with `*ok` false, when the parameter is incomplete. */
 static bool next_param(const uint8_t **at, const uint8_t *end, struct param *out, bool *ok)
 {
 	if (*at == end)
@@ -62,7 +62,7 @@ static bool has_param(const uint8_t *at, const uint8_t *end, uint16_t key)
 	return false;
 }
 
-/* RFC 9460 8: keys that are there, rising, and not "mandatory" itself. */
+/* RFC 9460 8: the listed keys are present, in rising order, and "mandatory" itself is not among them. */
 static bool is_mandatory_fit(const struct param *list, const uint8_t *params, const uint8_t *end)
 {
 	uint16_t before = PARAM_MANDATORY;
@@ -75,7 +75,7 @@ static bool is_mandatory_fit(const struct param *list, const uint8_t *params, co
 	return list->len > 0 && list->len % 2 == 0;
 }
 
-/* RFC 9460 7.1.1: names of 1 to 255 octets, at least one. */
+/* RFC 9460 7.1.1: at least one name, each of 1 to 255 octets. */
 static bool is_alpn_fit(const struct param *p)
 {
 	size_t at = 0;
@@ -121,7 +121,7 @@ static bool check_service(const uint8_t *rdata, size_t len, const char **what)
 	bool ok = true, is_first = true;
 	uint16_t before = 0;
 	while (next_param(&at, end, &p, &ok)) {
-		*what = "the keys of the parameters do not rise";
+		*what = "the keys of the parameters are not in rising order";
 		if ((!is_first && p.key <= before) || !is_param_fit(&p, params, end, what))
 			return false;
 		before = p.key;
@@ -149,7 +149,7 @@ static bool check_prefixes(const uint8_t *rdata, size_t len, const char **what)
 	return at == len;
 }
 
-/* RFC 1876 2: a digit and a power of ten, each a digit. */
+/* RFC 1876 2: a base and a power of ten, each from 0 to 9, in four bits each. */
 static bool is_loc_size(uint8_t octet)
 {
 	return octet >> 4 <= 9 && (octet & 15) <= 9;
@@ -163,7 +163,7 @@ static bool is_angle(uint32_t value, uint32_t degrees)
 static bool check_location(const uint8_t *rdata, size_t len, const char **what)
 {
 	*what = "a location out of range";
-	if (len == 0 || rdata[0] != 0) /* another version has another form */
+	if (len == 0 || rdata[0] != 0) /* other versions have another form */
 		return len > 0;
 	return len == LOC_OCTETS && is_loc_size(rdata[1]) && is_loc_size(rdata[2]) && is_loc_size(rdata[3]) &&
 	       is_angle(u32(rdata + 4), 90) && is_angle(u32(rdata + 8), 180);

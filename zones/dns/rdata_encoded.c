@@ -54,7 +54,7 @@ bool rdata_read_hex_rest(struct rdata_reader *r)
 /* Base64 (RFC 4648 4), from any number of pieces. */
 struct base64 {
 	uint32_t bits;
-	unsigned count;   /* characters of the group at hand */
+	unsigned count;   /* characters of the present group */
 	unsigned padding; /* "=" seen */
 };
 
@@ -69,7 +69,7 @@ static int base64_digit(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* A group is whole: with padding it is the last, and the bits that it has too many are 0. */
+/* Finish a complete group. A group with padding must be the last, and its unused bits must be 0. */
 static bool close_group(struct rdata_reader *r, struct base64 *b)
 {
 	if ((b->padding == 1 && (b->bits & 0xff) != 0) || (b->padding == 2 && (b->bits & 0xffff) != 0))

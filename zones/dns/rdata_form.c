@@ -5,8 +5,9 @@
 #include <string.h>
 
 /*
- * In the order of their numbers. A type that is stored by its name keeps it for ever: keys in the store are made of it
- * (rrset_key_print()), so what gets a name later is an alias. OPT and 249 to 255 are only recognised, to be refused.
+ * In the order of their numbers. A type that is stored by its name keeps that name for ever, because keys in the store
+ * contain it (rrset_key_print()). A type that gets a name later is therefore an alias. OPT and 249 to 255 are listed
+ * only so that they can be refused.
  */
 static const struct rdata_form forms[] = {
 	{1, false, "A", {FIELD_IPV4}},
@@ -108,7 +109,7 @@ static const struct rdata_form forms[] = {
 const struct rdata_form *rdata_form_of(uint16_t type)
 {
 	size_t low = 0, high = FORM_COUNT;
-	if (type >= 1 && type <= 53) /* none is missing among the first */
+	if (type >= 1 && type <= 53) /* the first 53 types have no gap */
 		return &forms[type - 1];
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How RDATA of each type is made up, field by field, as its RFC says: what text is read by (rdata_text.h) and octets
- * are printed and checked by. The one table of types that have a name.
+ * How RDATA of each type is composed, field by field, according to its RFC. Text is read (rdata_text.h) and octets are
+ * printed and checked by this table. It is the only table of types that have a name.
  *
  * Threads: pure functions. Nothing here allocates.
  */
@@ -24,7 +24,7 @@ enum rdata_field {
 	FIELD_NAME,   /* a domain name */
 	FIELD_IPV4,
 	FIELD_IPV6,
-	FIELD_STRING,         /* one character-string (RFC 1035 3.3): up to 255 octets behind their length */
+	FIELD_STRING,         /* one character-string (RFC 1035 3.3): a length octet, then up to 255 octets */
 	FIELD_STRING_OR_NONE, /* the same, or nothing: the last field */
 	FIELD_STRINGS,        /* one or more, to the end */
 	FIELD_DIGITS,         /* one string of four digits or more (RFC 1183 3.1) */
@@ -35,7 +35,7 @@ enum rdata_field {
 	FIELD_SOME_TYPES,     /* the same, of one type at least */
 	FIELD_OLD_TYPES,      /* a bitmap of types up to 127 (RFC 2535 5.2), to the end */
 	FIELD_ALGORITHM,      /* of DNSSEC keys, by name or number */
-	FIELD_DIGEST,         /* the number of a digest and, behind it, its octets in hex, to the end (RFC 4034 5.3) */
+	FIELD_DIGEST,         /* the number of a digest type, then the digest in hex, to the end (RFC 4034 5.3) */
 	FIELD_FINGERPRINT,    /* the same with the numbers of RFC 4255 3.1.2 */
 	FIELD_CERT_TYPE,      /* by name or number (RFC 4398 2.1) */
 	FIELD_TIME,           /* YYYYMMDDHHMMSS, or seconds since 1970 (RFC 4034 3.2) */
@@ -43,13 +43,13 @@ enum rdata_field {
 	FIELD_BASE64,         /* to the end */
 	FIELD_BASE64_OR_NONE,
 	FIELD_HEX,    /* to the end */
-	FIELD_SALT,   /* hex or "-", behind their length (RFC 5155 3.3) */
-	FIELD_HASH,   /* base32hex without padding, behind their length */
+	FIELD_SALT,   /* hex or "-", after a length octet (RFC 5155 3.3) */
+	FIELD_HASH,   /* base32hex without padding, after a length octet */
 	FIELD_ZONEMD, /* scheme, hash algorithm and digest (RFC 8976 2.3) */
 	FIELD_EUI48,
 	FIELD_EUI64,
 	FIELD_LOCATOR,  /* 64 bits as "0014:4fff:ff20:ee64" (RFC 6742 2.1.2) */
-	FIELD_NSAP,     /* hex behind "0x", with dots anywhere (RFC 1706 7) */
+	FIELD_NSAP,     /* hex after "0x", with dots anywhere (RFC 1706 7) */
 	FIELD_ATMA,     /* "+" and digits, or hex with dots */
 	FIELD_LOCATION, /* RFC 1876 3 */
 	FIELD_PREFIXES, /* RFC 3123 5 */
@@ -64,7 +64,7 @@ enum rdata_field {
 
 struct rdata_form {
 	uint16_t type;
-	bool is_alias; /* known by this name when it is read; written as TYPE and its number */
+	bool is_alias; /* the name is accepted when read; the type is written as TYPE and its number */
 	char name[12];
 	uint8_t fields[RDATA_FIELDS_MAX]; /* enum rdata_field, closed by FIELD_END */
 };
@@ -72,7 +72,7 @@ struct rdata_form {
 /* The form of a type, or NULL when it has none: then only the generic form is possible. */
 const struct rdata_form *rdata_form_of(uint16_t type);
 
-/* The type of that name, in any case; NULL for none. */
+/* The form of the type with that name, in any case; NULL when there is none. */
 const struct rdata_form *rdata_form_named(const char *name, size_t len);
 
 #endif

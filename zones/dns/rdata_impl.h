@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of rdata_text: what its readers of fields share. For rdata_*.c only. */
+/* Internals of rdata_text: what the readers and printers of fields share. For rdata_*.c only. */
 #ifndef VEER_ZONES_DNS_RDATA_IMPL_H
 #define VEER_ZONES_DNS_RDATA_IMPL_H
 
@@ -7,12 +7,12 @@
 #include "zones/dns/rdata_form.h"
 #include "zones/dns/rdata_text.h"
 
-/* RDATA being read from text. The first error stays: what is read after it is of no account. */
+/* RDATA being read from text. The first error stays; whatever is read after it does not count. */
 struct rdata_reader {
 	const char *at; /* the text that is left */
 	const uint8_t *origin;
 	struct byte_writer w;
-	const char *what; /* what is wrong; NULL while nothing is */
+	const char *what; /* what is wrong; NULL while nothing is wrong */
 	bool is_out_of_memory;
 };
 
@@ -29,15 +29,15 @@ bool rdata_fail(struct rdata_reader *r, const char *what);
 /* Is there another word? */
 bool rdata_has_word(struct rdata_reader *r);
 
-/* The next word; it must be there. rdata_plain_word(): and have no quotation marks. */
+/* The next word, which must exist. */
 bool rdata_word(struct rdata_reader *r, struct rdata_word *out);
-/* The same, and it must have no quotation marks. */
+/* The same for a word that must not be in quotation marks. */
 bool rdata_plain_word(struct rdata_reader *r, struct rdata_word *out);
 
 /* Decode a word's escapes (RFC 1035 5.1) from `*text` on: the next octet, or -1 for a malformed escape. */
 int rdata_octet(const char **text, const char *end);
 
-/* Append a word's octets, its escapes decoded; behind their length when `has_length`. */
+/* Append a word's octets with its escapes decoded, after a length octet when `has_length`. */
 bool rdata_write_word(struct rdata_reader *r, const struct rdata_word *word, bool has_length);
 
 /* A decimal number up to `max` in a word. */
@@ -52,7 +52,7 @@ bool rdata_write_ipv4(struct rdata_reader *r, const char *text, size_t len);
 /* An IPv6 address in a word, as its 16 octets. */
 bool rdata_write_ipv6(struct rdata_reader *r, const char *text, size_t len);
 
-/* Octets in hex or base64, from one word or (rest) from all that are left, at least one octet. */
+/* Octets in hex, from one word; at least one octet. */
 bool rdata_write_hex(struct rdata_reader *r, const char *text, size_t len);
 /* Octets in hex, from all words that are left; at least one octet. */
 bool rdata_read_hex_rest(struct rdata_reader *r);
@@ -69,16 +69,16 @@ bool rdata_read_location(struct rdata_reader *r);
 bool rdata_read_prefixes(struct rdata_reader *r);
 /* The parameters of an SVCB or HTTPS record (RFC 9460 2.1), sorted by their keys. */
 bool rdata_read_params(struct rdata_reader *r);
-/* A field that one type alone has. */
+/* A field that only one type has. */
 bool rdata_read_special(struct rdata_reader *r, enum rdata_field field);
 
 /* RDATA being printed. */
 struct rdata_printer {
 	struct byte_reader in;
 	struct buf *out;
-	const char *what; /* what is wrong with the octets; NULL while nothing is */
-	bool has_word;    /* something is printed: a blank comes first */
-	bool is_other;    /* right as it is, but of a version or kind that has no text */
+	const char *what; /* what is wrong with the octets; NULL while nothing is wrong */
+	bool has_word;    /* something was printed already, so a blank comes before the next word */
+	bool is_other;    /* the octets are valid, but of a version or kind that has no text */
 };
 
 /* Note that the octets are of a version or kind without text of its own. Returns false. */
@@ -93,7 +93,7 @@ void rdata_print_hex(struct rdata_printer *p, const uint8_t *data, size_t len);
 void rdata_print_base64(struct rdata_printer *p, const uint8_t *data, size_t len);
 /* Octets in quotation marks. */
 void rdata_print_quoted(struct buf *out, const uint8_t *data, size_t len);
-/* The next octets as a domain name, absolute. False when they are none. */
+/* Print the next octets as an absolute domain name. False when they are not a name. */
 bool rdata_print_name(struct rdata_printer *p);
 /* An address of `family` (AF_INET or AF_INET6) as a word. */
 void rdata_print_address(struct rdata_printer *p, int family, const uint8_t *data);

@@ -6,7 +6,7 @@
 #include "zones/dns/rdata_impl.h"
 
 #define EQUATOR UINT32_C(0x80000000)
-#define DEGREE_MS UINT32_C(3600000) /* in thousandths of a second of arc */
+#define DEGREE_MS UINT32_C(3600000) /* one degree in thousandths of a second of arc */
 #define MINUTE_MS UINT32_C(60000)
 #define BELOW_CM UINT64_C(10000000) /* altitudes count from 100,000 m below */
 #define SIZE_CM_MAX UINT64_C(9000000000)
@@ -17,8 +17,8 @@ static bool is_digit(char c)
 }
 
 /*
- * A number with a fraction of at most `decimals` digits, times ten to that power. More digits, a point without a digit
- * beside it, and what is over `max` are refused.
+ * Read a number with at most `decimals` digits after the point; the result is multiplied by ten to the power of
+ * `decimals`. More digits, a point without a digit beside it, and a value above `max` are refused.
  */
 static bool read_decimal(const char *text, size_t len, unsigned decimals, uint64_t max, uint64_t *out)
 {
@@ -128,7 +128,7 @@ static void print_size(struct rdata_printer *p, uint8_t octet)
 bool rdata_print_location(struct rdata_printer *p)
 {
 	if (byte_reader_left(&p->in) > 0 && p->in.pos[0] != 0)
-		return rdata_print_other(p); /* another version has another form (RFC 1876 2) */
+		return rdata_print_other(p); /* other versions have another form (RFC 1876 2) */
 	const uint8_t *sizes = byte_read_span(&p->in, 4);
 	uint32_t latitude = byte_read_u32(&p->in), longitude = byte_read_u32(&p->in);
 	int64_t cm = (int64_t)byte_read_u32(&p->in) - (int64_t)BELOW_CM;
@@ -158,7 +158,7 @@ static bool read_prefix(struct rdata_reader *r, const struct rdata_word *word)
 	    !rdata_number(at, (size_t)(colon - at), UINT16_MAX, &family) || (family != 1 && family != 2))
 		return rdata_fail(r, "an item is [!]1:IPv4/PREFIX or [!]2:IPv6/PREFIX");
 	if (!rdata_number(slash + 1, (size_t)(end - slash - 1), family == 1 ? 32 : 128, &prefix))
-		return rdata_fail(r, "a prefix is longer than the addresses of its family, or no number");
+		return rdata_fail(r, "a prefix is longer than the addresses of its family, or not a number");
 	byte_write_u16(&r->w, (uint16_t)family);
 	byte_write_u8(&r->w, (uint8_t)prefix);
 	uint8_t *length = r->w.pos;

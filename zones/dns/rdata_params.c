@@ -27,7 +27,7 @@ static const char *const key_names[KEY_COUNT] = {"mandatory", "alpn",     "no-de
 
 /* --- reading ---------------------------------------------------------------------------------------------- */
 
-/* The number of a key by its name, or as "key667", without zeros before it. */
+/* Read a key by its name, or as "key667" without leading zeros, as its number. */
 static bool read_key(const char *text, size_t len, uint32_t *out)
 {
 	for (uint32_t i = 0; i < KEY_COUNT; i++)
@@ -65,8 +65,8 @@ static bool next_param(struct rdata_reader *r, struct param *out)
 }
 
 /*
- * The next item of a list that commas separate, its octets appended. Twice escaped: what the escapes of the string
- * leave is a list in which "\," and "\\" stand for a comma and a backslash (RFC 9460 appendix A.1).
+ * Append the octets of the next item of a comma-separated list. The list is escaped twice: once the escapes of the
+ * string are decoded, "\," and "\\" in the list mean a comma and a backslash (RFC 9460 appendix A.1).
  */
 static bool read_item(struct rdata_reader *r, const char **at, const char *end, bool *has_more)
 {
@@ -174,7 +174,7 @@ static bool read_value(struct rdata_reader *r, const struct param *p, uint32_t k
 	}
 }
 
-/* Where a parameter was written. */
+/* The place where a parameter was written. */
 struct written {
 	uint32_t key;
 	size_t at;
@@ -187,14 +187,17 @@ static int compare_written(const void *a, const void *b)
 	return (x->key > y->key) - (x->key < y->key);
 }
 
-/* Bring what was written from `start` on into the order of keys, each of which stands once (RFC 9460 2.2). */
+/*
+ * Sort the parameters that were written from `start` on by their keys, each of which may occur only once (RFC 9460
+ * 2.2).
+ */
 static bool sort_params(struct rdata_reader *r, uint8_t *start, struct written *params, size_t count)
 {
 	size_t len = (size_t)(r->w.pos - start), at = 0;
 	qsort(params, count, sizeof *params, compare_written);
 	for (size_t i = 1; i < count; i++)
 		if (params[i].key == params[i - 1].key)
-			return rdata_fail(r, "a parameter stands twice");
+			return rdata_fail(r, "a parameter is given twice");
 	uint8_t *copy = malloc(len + 1);
 	r->is_out_of_memory = copy == NULL;
 	if (copy == NULL)
@@ -245,7 +248,7 @@ static void print_key(struct buf *out, unsigned key)
 		buf_printf(out, "key%u", key);
 }
 
-/* Identifiers as a list within a string: twice escaped. */
+/* Print protocol identifiers as a list within a string, so they are escaped twice. */
 static bool print_alpn(struct rdata_printer *p, const uint8_t *data, size_t len)
 {
 	struct byte_reader ids;

@@ -97,7 +97,10 @@ static bool print_number(struct rdata_printer *p, size_t octets)
 	return true;
 }
 
-/* One string; `plain`: as a word, without quotation marks. What is not plain then is refused when it is read back. */
+/*
+ * Print one string; with `plain` as a word without quotation marks. A string that is not plain is then refused when the
+ * text is read back (print_checked()).
+ */
 static bool print_string(struct rdata_printer *p, bool plain)
 {
 	size_t len = byte_read_u8(&p->in);
@@ -134,7 +137,7 @@ static void print_type(struct buf *out, unsigned type)
 	buf_puts(out, text);
 }
 
-/* The types of a bitmap of `len` octets, of which the first bit is `base`; each behind a blank. */
+/* Print the types of a bitmap of `len` octets whose first bit is type `base`, each after a blank. */
 static void print_bits(struct rdata_printer *p, const uint8_t *bits, size_t len, unsigned base)
 {
 	for (unsigned i = 0; i < 8 * len; i++)
@@ -177,7 +180,7 @@ static bool print_time(struct rdata_printer *p)
 	return true;
 }
 
-/* What is left, at least one octet. */
+/* Print what is left, at least one octet. */
 static bool print_rest(struct rdata_printer *p, enum rdata_field field)
 {
 	size_t len = byte_reader_left(&p->in);
@@ -227,7 +230,7 @@ static bool print_hash(struct rdata_printer *p)
 	return true;
 }
 
-/* A number, or two, and a digest in hex. */
+/* Print one number or two, and a digest in hex. */
 static bool print_digest(struct rdata_printer *p, unsigned numbers)
 {
 	for (unsigned i = 0; i < numbers; i++) {
@@ -238,7 +241,7 @@ static bool print_digest(struct rdata_printer *p, unsigned numbers)
 	return print_rest(p, FIELD_HEX);
 }
 
-/* Numbers, by their octets. */
+/* How many octets a number field has. */
 static size_t number_octets(enum rdata_field field)
 {
 	static const uint8_t octets[FIELD_COUNT] = {
@@ -339,7 +342,7 @@ static bool print_field(struct rdata_printer *p, enum rdata_field field)
 	return printers[field] != NULL ? printers[field](p) : rdata_print_special(p, field);
 }
 
-/* Fields that print nothing when nothing is left, and blanks of their own. */
+/* Fields that print their own blanks, and print nothing when nothing is left. */
 static bool is_list(enum rdata_field field)
 {
 	return field == FIELD_TYPES || field == FIELD_SOME_TYPES || field == FIELD_OLD_TYPES ||
@@ -351,7 +354,7 @@ static bool is_optional(enum rdata_field field)
 	return field == FIELD_STRING_OR_NONE || field == FIELD_BASE64_OR_NONE || field == FIELD_KEY;
 }
 
-/* As the form says. False when the octets are not of that form. */
+/* Print as the form says. False when the octets do not have that form. */
 static bool print_form(struct rdata_printer *p, const struct rdata_form *form)
 {
 	for (unsigned i = 0; form->fields[i] != FIELD_END; i++) {
@@ -367,8 +370,8 @@ static bool print_form(struct rdata_printer *p, const struct rdata_form *form)
 }
 
 /*
- * Print, and read back: the same octets, or the text is none. With `*what` NULL memory was out. This is what makes sure
- * that nothing which is shown means something else.
+ * Print, then read the text back: it counts only if that gives the same octets. On failure with `*what` NULL memory was
+ * out. This makes sure that a text which is shown never means something else.
  */
 static bool print_checked(uint16_t type, const uint8_t *rdata, size_t len, struct buf *out, bool *is_other,
 			  const char **what)
@@ -412,7 +415,10 @@ void rdata_to_text(uint16_t type, const uint8_t *rdata, size_t len, struct buf *
 	const char *what;
 	bool is_other;
 	const struct rdata_form *form = rdata_form_of(type);
-	/* a type that is written as TYPE and its number has generic RDATA: others know the two only together */
+	/*
+	 * a type that is written as TYPE and its number gets generic RDATA, because other software expects the two
+	 * together
+	 */
 	bool is_alias = form != NULL && form->is_alias;
 	if ((!is_alias && print_checked(type, rdata, len, out, &is_other, &what)) || out->failed)
 		return;

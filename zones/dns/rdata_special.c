@@ -105,16 +105,16 @@ static bool read_atma(struct rdata_reader *r)
 		return write_dotted_hex(r, word.text, word.len);
 	}
 	byte_write_u8(&r->w, 1);
-	bool has_digit = false; /* right before: a dot stands between two */
+	bool has_digit = false; /* the character before was a digit: a dot must be between two digits */
 	for (size_t i = 1; i < word.len; i++) {
 		bool is_dot = word.text[i] == '.';
 		if (is_dot ? !has_digit : word.text[i] < '0' || word.text[i] > '9')
-			return rdata_fail(r, "digits are needed behind the +");
+			return rdata_fail(r, "digits are needed after the +");
 		if (!is_dot)
 			byte_write_u8(&r->w, (uint8_t)word.text[i]);
 		has_digit = !is_dot;
 	}
-	return has_digit || rdata_fail(r, "digits are needed behind the +");
+	return has_digit || rdata_fail(r, "digits are needed after the +");
 }
 
 static bool print_atma(struct rdata_printer *p)
@@ -123,7 +123,7 @@ static bool print_atma(struct rdata_printer *p)
 	size_t len = byte_reader_left(&p->in);
 	const uint8_t *data = byte_read_span(&p->in, len);
 	if (data == NULL || len == 0 || format > 1)
-		return rdata_print_fail(p, "the address is none");
+		return rdata_print_fail(p, "the address is invalid");
 	if (format == 0) {
 		rdata_print_hex(p, data, len);
 		return true;
@@ -131,14 +131,14 @@ static bool print_atma(struct rdata_printer *p)
 	buf_putc(p->out, '+');
 	for (size_t i = 0; i < len; i++)
 		if (data[i] < '0' || data[i] > '9')
-			return rdata_print_fail(p, "the address is none");
+			return rdata_print_fail(p, "the address is invalid");
 	buf_append(p->out, data, len);
 	return true;
 }
 
 /* --- WKS -------------------------------------------------------------------------------------------------- */
 
-/* Protocols and ports by number, but TCP and UDP: names of others are a matter of the machine. */
+/* Protocols and ports are read by number, except the names TCP and UDP: what other names mean depends on the host. */
 static bool read_services(struct rdata_reader *r)
 {
 	struct rdata_word word;
@@ -184,7 +184,7 @@ static bool print_services(struct rdata_printer *p)
 
 /* --- keys and their gateways ------------------------------------------------------------------------------ */
 
-/* A gateway or relay of a kind: none, written as ".", an address, or a name (RFC 4025 2.5, RFC 8777 4.2.4). */
+/* Read a gateway or relay of a kind: none (written as "."), an address, or a name (RFC 4025 2.5, RFC 8777 4.2.4). */
 static bool read_gateway(struct rdata_reader *r, uint32_t kind)
 {
 	struct rdata_word word;
@@ -330,7 +330,7 @@ static bool print_hip(struct rdata_printer *p)
 
 /* --- A6 --------------------------------------------------------------------------------------------------- */
 
-/* Octets of the suffix of an address behind a prefix of that many bits. */
+/* How many octets an address suffix has after a prefix of that many bits. */
 static size_t suffix_len(unsigned prefix)
 {
 	return 16 - prefix / 8;

@@ -30,7 +30,7 @@ static bool read_type(struct rdata_reader *r)
 	return true;
 }
 
-/* Set the bits of the types that are named, to the end; `*last` becomes the highest. */
+/* Set the bits of the types named in the rest of the text; `*last` becomes the highest type. */
 static bool read_bits(struct rdata_reader *r, uint8_t *bits, uint16_t max, uint32_t *last)
 {
 	struct rdata_word word;
@@ -47,7 +47,7 @@ static bool read_bits(struct rdata_reader *r, uint8_t *bits, uint16_t max, uint3
 	return true;
 }
 
-/* RFC 4034 4.1.2: windows of 256 types, those without types left out, octets of zeros at the end, too. */
+/* RFC 4034 4.1.2: windows of 256 types; windows without types and zero octets at a window's end are left out. */
 static bool read_types(struct rdata_reader *r)
 {
 	uint8_t bits[8192] = {0};
@@ -198,7 +198,7 @@ static bool read_strings(struct rdata_reader *r)
 	return true;
 }
 
-/* One string of which each octet is one of a kind. */
+/* Read one string whose octets must all be of the kind that the field allows. */
 static bool read_checked_string(struct rdata_reader *r, enum rdata_field field)
 {
 	struct rdata_word word;
@@ -218,7 +218,7 @@ static bool read_checked_string(struct rdata_reader *r, enum rdata_field field)
 	return start[0] > 0 || rdata_fail(r, "a tag consists of letters and digits");
 }
 
-/* A key that the flags say is not there, is not (RFC 2535 3.1.2). */
+/* Read the key; it is absent when the flags say so (RFC 2535 3.1.2). */
 static bool read_key(struct rdata_reader *r)
 {
 	const uint8_t *flags = r->w.pos - 4; /* flags, protocol, algorithm */
@@ -227,8 +227,8 @@ static bool read_key(struct rdata_reader *r)
 }
 
 /*
- * Octets in hex to the end: as many as `wanted` says, or, where that is 0, at least `min` (RFC 4034 5.1.4, RFC 4509,
- * RFC 6605, RFC 4255 3.1.3, RFC 8976 2.2.4).
+ * Read octets in hex to the end: exactly `wanted` octets, or, where that is 0, at least `min` (RFC 4034 5.1.4, RFC
+ * 4509, RFC 6605, RFC 4255 3.1.3, RFC 8976 2.2.4).
  */
 static bool read_octets_of(struct rdata_reader *r, size_t wanted, size_t min)
 {
@@ -236,7 +236,8 @@ static bool read_octets_of(struct rdata_reader *r, size_t wanted, size_t min)
 	if (!rdata_read_hex_rest(r))
 		return false;
 	size_t len = (size_t)(r->w.pos - start);
-	return (wanted == 0 ? len >= min : len == wanted) || rdata_fail(r, "a digest has not the length of its type");
+	return (wanted == 0 ? len >= min : len == wanted) ||
+	       rdata_fail(r, "a digest does not have the length of its type");
 }
 
 static bool read_text(struct rdata_reader *r)
@@ -395,7 +396,7 @@ static bool read_field(struct rdata_reader *r, enum rdata_field field)
 
 /* --- the generic form ------------------------------------------------------------------------------------- */
 
-/* "LENGTH HEX" behind "\#", with blanks anywhere in HEX (RFC 3597 5). */
+/* Read "LENGTH HEX" after "\#", with blanks anywhere in HEX (RFC 3597 5). */
 static bool read_generic(struct rdata_reader *r)
 {
 	struct rdata_word word;
@@ -405,18 +406,18 @@ static bool read_generic(struct rdata_reader *r)
 	if (!rdata_number(word.text, word.len, RDATA_MAX, &len))
 		return rdata_fail(r, "\\# needs a length up to 65535");
 	if (len > 0 && !rdata_has_word(r))
-		return rdata_fail(r, "the digits behind \\# are not as many octets as it says");
+		return rdata_fail(r, "the hex digits after \\# do not match the length before them");
 	if (rdata_has_word(r) && !rdata_read_hex_rest(r))
 		return false;
 	return byte_writer_len(&r->w) == len ||
-	       rdata_fail(r, "the digits behind \\# are not as many octets as it says");
+	       rdata_fail(r, "the hex digits after \\# do not match the length before them");
 }
 
-/* Is it what the type's own text could say (RFC 3597 5: "must be checked as that type")? */
+/* Is it RDATA that the type's own text could express (RFC 3597 5: "must be checked as that type")? */
 static enum veer_err check_generic(uint16_t type, const uint8_t *rdata, size_t len, const char **what)
 {
 	uint16_t at[RDATA_NAMES_MAX];
-	*what = "the octets behind \\# are malformed for their type";
+	*what = "the octets after \\# are malformed for their type";
 	return rdata_names(type, rdata, len, at) < 0 ? VEER_EINVAL : rdata_check_form(type, rdata, len, what);
 }
 

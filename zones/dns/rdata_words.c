@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words of a record's text, and what single ones mean. See rdata_impl.h. */
+/* Splitting a record's text into words, and reading single words. See rdata_impl.h. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ static bool quoted_word(struct rdata_reader *r, struct rdata_word *out)
 	}
 	*out = (struct rdata_word){.text = r->at, .len = (size_t)(p - r->at), .is_quoted = true};
 	r->at = p + 1;
-	return *r->at == '\0' || is_blank(*r->at) || rdata_fail(r, "a blank is missing behind a quoted string");
+	return *r->at == '\0' || is_blank(*r->at) || rdata_fail(r, "a blank is missing after a quoted string");
 }
 
 bool rdata_word(struct rdata_reader *r, struct rdata_word *out)

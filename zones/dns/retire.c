@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of memory that waits for its last reader. See retire.h. */
+/* Lists of memory that is freed when its last reader has gone. See retire.h. */
 #include "zones/dns/retire.h"
 
 #include <assert.h>

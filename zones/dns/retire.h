@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a change left behind: memory that readers of the previous plan may still look at. A builder adds to the list
- * while it works; after the grace period the list is released as one.
+ * Memory that a change has replaced but that readers of the previous plan may still use. A builder adds to the list
+ * while it works; after the grace period the whole list is released at once.
  *
  * Threads: a list belongs to one thread at a time.
  */
@@ -24,12 +24,15 @@ struct retire_list {
 	size_t size; /* capacity of `items` */
 };
 
-/* Make room for `more` items, so that as many retire_add() cannot fail. Errors: VEER_ENOMEM, list unchanged. */
+/*
+ * Make room for `more` items, so that as many calls of retire_add() cannot fail. Errors: VEER_ENOMEM; the list is then
+ * unchanged.
+ */
 VEER_MUST_CHECK enum veer_err retire_reserve(struct retire_list *list, size_t more);
 
 /*
  * Add one thing; room must have been reserved. `ptr` NULL is ignored; `fn` NULL means free(). Takes `ptr`. `fn` may be
- * called in any thread, and touches nothing but what `ptr` leads to.
+ * called in any thread and must touch nothing except what `ptr` leads to.
  */
 void retire_add(struct retire_list *list, void *ptr, void (*fn)(void *ptr));
 

@@ -13,7 +13,7 @@
 
 #define RECORD_FIXED 10 /* type, class, TTL, RDLENGTH */
 
-/* One record at the reader's place, as far as structure goes. */
+/* One record at the reader's position, of which only the structure was checked. */
 struct record {
 	const uint8_t *owner;
 	size_t owner_len;
@@ -112,7 +112,9 @@ bool rrset_next(const struct rrset_view *rrset, size_t *pos, struct rdata_span *
 	return true;
 }
 
-/* A record to be sorted: as it was given, and as it is compared, with the names in lower case that RFC 4034 6.2 says.
+/*
+ * A record to be sorted: as it was given, and as it is compared, with those names in lower case that RFC 4034 6.2
+ * lists.
  */
 struct sorting {
 	struct rdata_span given;
@@ -129,7 +131,7 @@ static int compare_rdata(const struct rdata_span *x, const struct rdata_span *y)
 	return (x->len > y->len) - (x->len < y->len);
 }
 
-/* Of records that differ by case alone the one given first comes first. */
+/* Of records that differ only in case, the one that was given first comes first. */
 static int compare_sorting(const void *a, const void *b)
 {
 	const struct sorting *x = a, *y = b;
@@ -137,7 +139,7 @@ static int compare_sorting(const void *a, const void *b)
 	return diff != 0 ? diff : (x->index > y->index) - (x->index < y->index);
 }
 
-/* All RDATA sorted, duplicates gone. `copy` has room for all bytes. Returns how many are left. */
+/* Sort all RDATA and remove duplicates. `copy` has room for all bytes. Returns how many are left. */
 static size_t sort_records(uint16_t type, const struct rdata_span *records, size_t count, struct sorting *sorted,
 			   uint8_t *copy)
 {

@@ -4,9 +4,9 @@
  * section 1, "rrset"), and the keys of stored RRsets.
  *
  * Canonical wire form: the records one after the other, each owner, type, class IN, TTL, RDLENGTH, RDATA, uncompressed;
- * all with one owner, letter for letter. The case of names is kept as it was written (RFC 4343 4.1), but makes no
- * difference: records are sorted by RDATA with the names in lower case that RFC 4034 6.2 says, and of those that are
- * then the same there is one.
+ * all with the same owner, letter for letter. The case of names is kept as it was written (RFC 4343 4.1) but does not
+ * count: records are sorted by their RDATA with those names in lower case that RFC 4034 6.2 lists, and of records that
+ * are then equal only one is kept.
  *
  * Threads: pure functions.
  */
@@ -33,7 +33,7 @@ struct rdata_span {
 	size_t len;
 };
 
-/* A checked RRset in canonical wire form; `wire`, which begins with the owner as it was written, is borrowed. */
+/* A checked RRset in canonical wire form. `wire` is borrowed; it begins with the owner as it was written. */
 struct rrset_view {
 	const uint8_t *wire;
 	size_t len;
@@ -45,7 +45,7 @@ struct rrset_view {
 };
 
 /*
- * Check `len` bytes from outside to be one RRset in canonical wire form, but for the order of records.
+ * Check that `len` bytes from outside are one RRset in canonical wire form; the order of records is not checked.
  * Errors: VEER_EINVAL (structure, mixed owners or types or TTLs, class, malformed RDATA, several SOA or CNAME),
  * VEER_ERANGE (limits).
  */
@@ -56,7 +56,7 @@ VEER_MUST_CHECK enum veer_err rrset_check(const uint8_t *wire, size_t len, struc
 bool rrset_next(const struct rrset_view *rrset, size_t *pos, struct rdata_span *out);
 
 /*
- * Make the canonical wire form of records given as RDATA in any order, duplicates merged; case is kept.
+ * Make the canonical wire form of records given as RDATA in any order. Duplicates are merged; case is kept.
  * Ownership: `*wire` is the caller's (free). Errors: VEER_EINVAL (RDATA malformed, none given, several of a single
  * type, a type that is never stored), VEER_ERANGE (TTL, size), VEER_ENOMEM.
  */
@@ -64,9 +64,9 @@ VEER_MUST_CHECK enum veer_err rrset_compose(const uint8_t *owner, uint16_t type,
 					    const struct rdata_span *records, size_t count, uint8_t **wire,
 					    size_t *wire_len, struct veer_diag *diag);
 
-/* "A", "TYPE65280" (RFC 3597 5): into `out` of RRSET_TYPE_TEXT_SIZE bytes. */
+/* Write a type as "A" or "TYPE65280" (RFC 3597 5) into `out` of RRSET_TYPE_TEXT_SIZE bytes. */
 void rrtype_print(uint16_t type, char *out);
-/* And back, in any case; false for what is no type. */
+/* The inverse of rrtype_print(), in any case; false when the text is not a type. */
 bool rrtype_parse(const char *text, size_t len, uint16_t *type);
 
 /* The parts of the key of a stored RRset, names in lower case. */
@@ -85,7 +85,9 @@ struct rrset_key {
  */
 VEER_MUST_CHECK enum veer_err rrset_key_parse(const char *text, size_t len, struct rrset_key *out,
 					      struct veer_diag *diag);
-/* And write it, NUL-terminated, into `out` of RRSET_KEY_SIZE bytes. "/" within a name becomes \047. Returns the length.
+/*
+ * Write such a key, NUL-terminated, into `out` of RRSET_KEY_SIZE bytes. "/" within a name becomes \047. Returns the
+ * length.
  */
 size_t rrset_key_print(const struct rrset_key *key, char *out);
 

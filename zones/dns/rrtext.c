@@ -10,7 +10,9 @@
 #include "zones/dns/rdata_text.h"
 #include "zones/dns/zonefile_lines.h"
 
-/* A record must be one line: what a zone file's reader would take for the end of one is refused before. */
+/*
+ * A record must be one line: a character that a zone file's reader would take for the end of a line is refused first.
+ */
 static bool is_one_line(const char *text)
 {
 	for (const char *c = text; *c != '\0'; c++)
@@ -19,7 +21,7 @@ static bool is_one_line(const char *text)
 	return text[0] != '\0';
 }
 
-/* Are there several words, and one of them without quotation marks? */
+/* Are there several words, at least one of them without quotation marks? */
 static bool has_loose_words(const char *text)
 {
 	unsigned words = 0;
@@ -37,7 +39,7 @@ static bool has_loose_words(const char *text)
 	return words > 1 && is_loose;
 }
 
-/* What a zone file would read without a word as less than was written, or as something else. */
+/* Refuse text that a zone file's reader would silently read as less than was written, or as something else. */
 static enum veer_err check_for_loss(uint16_t type, const struct line_reader *r, struct veer_diag *diag)
 {
 	const struct rdata_form *form = rdata_form_of(type);
@@ -54,7 +56,7 @@ static enum veer_err check_for_loss(uint16_t type, const struct line_reader *r, 
 	return VEER_OK;
 }
 
-/* `text` without parentheses, as line_reader_next() leaves it. */
+/* Parse `text`, which has no parentheses, as line_reader_next() leaves it. */
 static enum veer_err parse_line(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata,
 				size_t *rdata_len, struct veer_diag *diag)
 {

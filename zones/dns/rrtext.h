@@ -17,18 +17,22 @@
 
 /*
  * Read one record's RDATA, as "10 mail.example." for MX or "\# 4 c0000201" (RFC 3597 5) for any type; relative names
- * are completed by `origin`. Nothing of the text is lost: comments, and text in several words without quotation marks,
- * are refused. Ownership: `*rdata` is the caller's (free). Errors: VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
+ * are completed by `origin`. No part of the text is lost: comments, and character-strings of several words without
+ * quotation marks, are refused. Ownership: `*rdata` is the caller's (free). Errors: VEER_EINVAL, VEER_ERANGE,
+ * VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err rrtext_parse(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata,
 					   size_t *rdata_len, struct veer_diag *diag);
 
-/* The same as a zone file says it: comments end it, and each word of text is a string. For what is stored already. */
+/*
+ * The same by the rules of zone files: a comment ends the record, and each word of text is a string of its own. For
+ * records that are stored already.
+ */
 VEER_MUST_CHECK enum veer_err rrtext_parse_line(uint16_t type, const char *text, const uint8_t *origin, uint8_t **rdata,
 						size_t *rdata_len, struct veer_diag *diag);
 
 /*
- * And back, to text that rrtext_parse() reads as the same octets: "\# ..." where there is no other.
+ * The inverse: text that rrtext_parse() reads as the same octets, "\# ..." where there is no other form.
  * Ownership: `*text` is the caller's (free). Errors: VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err rrtext_print(uint16_t type, const uint8_t *rdata, size_t rdata_len, char **text);

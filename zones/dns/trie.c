@@ -16,16 +16,16 @@
 #define OFFSET_MASK UINT64_C(0x3ff)
 #define BITMAP_MASK ((UINT64_C(1) << OFFSET_SHIFT) - 1)
 
-/* An array of twigs, marked with the transaction that made it: that one may change it in place. */
+/* An array of twigs, marked with the transaction that made it, which alone may change it in place. */
 struct twigs {
 	uint64_t txn_id;
 	struct trie_node nodes[];
 };
 
 /*
- * Octets as numbers: a usual one is `first` and its distance from `base`. The others stand in groups of at most 47
- * neighbours between the usual ones, so order is kept: `first` is the group's, a second number is the place in it.
- * Upper-case letters never occur.
+ * Octets as numbers. A usual octet is one number: `first` plus its distance from `base`. The other octets are in groups
+ * of at most 47 neighbours between the usual ones, so that the order is kept: `first` is the group's number, and a
+ * second number is the place in the group. Upper-case letters never occur.
  */
 struct octets {
 	uint8_t first;
@@ -56,7 +56,7 @@ static unsigned put_label(uint8_t *at, unsigned len, const uint8_t *label)
 	return len;
 }
 
-/* Beyond `len` every number is 0, so no key is another one's beginning. */
+/* Beyond `len` every number is 0, so no key is a prefix of another key. */
 void trie_key_make(struct trie_key *key, const uint8_t *name)
 {
 	const uint8_t *labels[NAME_LABELS_MAX + 1];
@@ -86,7 +86,7 @@ static unsigned key_diff(const struct trie_key *a, const struct trie_key *b)
 	for (unsigned i = 0; i < longer; i++)
 		if (key_at(a, i) != key_at(b, i))
 			return i;
-	/* one may be the other plus a 0 that ends nothing: only when both are the root's */
+	/* the keys may be equal except for trailing zeros only when both are the root's */
 	return a->len == b->len ? TRIE_KEY_MAX + 1 : longer;
 }
 
@@ -105,7 +105,7 @@ static inline const struct trie_node *branch_twigs(const struct trie_node *n)
 	return ((const struct twigs *)n->ptr)->nodes;
 }
 
-/* How many bits are set. The compiler's builtin is a call where the processor is not known to have an instruction. */
+/* Count the set bits. The compiler's builtin would be a function call on processors not known to have popcnt. */
 static inline unsigned bit_count(uint64_t v)
 {
 	v -= v >> 1 & UINT64_C(0x5555555555555555);
@@ -149,7 +149,7 @@ void trie_init(struct trie *trie, size_t name_offset)
 	*trie = (struct trie){.name_offset = name_offset};
 }
 
-/* Where the walk for `key` ends: a leaf that shares with it as long a beginning as any leaf does. NULL when empty. */
+/* The leaf at which the walk for `key` ends; it shares as long a prefix with `key` as any leaf. NULL when empty. */
 static const struct trie_node *nearest_leaf(const struct trie *trie, const struct trie_key *key)
 {
 	const struct trie_node *n = &trie->root;
@@ -197,7 +197,7 @@ bool trie_walk_step(struct trie_walk *walk)
 	const struct trie_node *twigs = branch_twigs(n);
 	while (walk->labels < key->label_count && key->label_end[walk->labels] < offset)
 		walk->labels++;
-	/* A leaf for "nothing more" at a label's end is the name made of the labels so far, if they match. */
+	/* The leaf for number 0 at the end of a label is the name made of the labels so far, if they match. */
 	if (number != 0 && has_twig(n, 0) && key->label_end[walk->labels] == offset && !is_branch(twigs)) {
 		walk->above_labels[walk->count] = (uint8_t)walk->labels;
 		walk->path->above[walk->count++] = twigs->ptr;
@@ -212,7 +212,7 @@ const void *trie_walk_value(const struct trie_walk *walk)
 	return walk->at->ptr;
 }
 
-/* Same octets; the length octets of labels tell where both end. */
+/* Compare octets; the labels' length octets tell where both names end. */
 static bool is_same(const uint8_t *a, const uint8_t *b)
 {
 	for (; *a != 0; a += *a + 1, b += *b + 1)
@@ -264,8 +264,8 @@ void trie_find(const struct trie *trie, const uint8_t *name, struct trie_path *p
 }
 
 /*
- * Make the twigs of branch `n` (itself changeable) changeable: copy them unless this transaction made them.
- * Errors: VEER_ENOMEM, nothing changed.
+ * Make the twigs of branch `n` (itself changeable) changeable: copy them unless this transaction made them. Errors:
+ * VEER_ENOMEM; nothing is changed then.
  */
 static enum veer_err own_twigs(struct trie_node *n, const struct trie_txn *txn)
 {
@@ -285,7 +285,10 @@ static enum veer_err own_twigs(struct trie_node *n, const struct trie_txn *txn)
 	return VEER_OK;
 }
 
-/* Give up twigs that the new version does not use: at once if no reader can have seen them. Room was reserved. */
+/*
+ * Drop twigs that the new version does not use: free them at once if no reader can have seen them, otherwise retire
+ * them. Room on the retire list was reserved.
+ */
 static void drop_twigs(struct twigs *twigs, const struct trie_txn *txn)
 {
 	if (twigs->txn_id == txn->id)
@@ -299,7 +302,7 @@ static inline struct trie_node *own_nodes(struct trie_node *n)
 	return ((struct twigs *)n->ptr)->nodes;
 }
 
-/* The changeable node reached by `key`, stopping at a leaf or at a branch that looks at `offset` or beyond. */
+/* Walk down along `key` to a leaf or to a branch that looks at `offset` or beyond, making the nodes changeable. */
 static enum veer_err descend(struct trie *trie, const struct trie_txn *txn, const struct trie_key *key, unsigned offset,
 			     struct trie_node **out)
 {
@@ -337,7 +340,7 @@ static enum veer_err add_twig(struct trie *trie, const struct trie_txn *txn, str
 	return VEER_OK;
 }
 
-/* Put a branch at `offset` in the place of `n`, with what was there and a new leaf as its twigs. */
+/* Replace `n` by a branch at `offset` whose twigs are the old `n` and a new leaf. */
 static enum veer_err split(struct trie *trie, const struct trie_txn *txn, struct trie_node *n, unsigned offset,
 			   unsigned old_number, unsigned number, void *value)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Zone files: reading them whole, and giving out their RRsets. See zonefile.h. */
+/* Zone files: reading them completely, and handing out their RRsets. See zonefile.h. */
 #include "zones/dns/zonefile.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "zones/dns/zonefile_impl.h"
 
 #define MEMORY_MAX ((size_t)64 << 30)
-#define OWNER_TYPES_MAX 256 /* at one name: each is searched in order */
+#define OWNER_TYPES_MAX 256 /* at one name; the list is searched linearly */
 
 static struct zonefile *zonefile_new(const uint8_t *origin)
 {
@@ -58,7 +58,7 @@ static enum veer_err read_all(struct zonefile *zf, int fd, const char *data, siz
 	return err;
 }
 
-/* The real path of the directory that holds `path`; the caller's. NULL when it cannot be told. */
+/* The real path of the directory that holds `path`; the caller frees it. NULL when it cannot be determined. */
 static char *directory_of(const char *path)
 {
 	char *real = realpath(path, NULL);
@@ -123,7 +123,7 @@ struct each {
 	struct veer_diag *diag;
 	enum veer_err err;
 	struct rdata_span spans[RRSET_RECORDS_MAX];
-	uint16_t types[OWNER_TYPES_MAX]; /* of the owner at hand, those that are done */
+	uint16_t types[OWNER_TYPES_MAX]; /* the types of the present owner that are done */
 	unsigned type_count;
 };
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Zone files (RFC 1035 5, RFC 2308 4 for $TTL, RFC 3597 5 for unknown types): read whole, checked, then given out RRset
- * by RRset; and written.
+ * Zone files (RFC 1035 5, RFC 2308 4 for $TTL, RFC 3597 5 for unknown types): read completely, checked, then handed out
+ * RRset by RRset; and written.
  *
  * Errors carry FILE:LINE and the record's text; RDATA is read by rdata_text.h. Decisions:
- *   - $INCLUDE takes a relative path within the zone file's own directory, never out of it (no "..", no symbolic link
- *     that leads out), at most 8 deep.
- *   - A record without a TTL gets $TTL; before any $TTL the TTL stated last, and where none was stated the SOA's
- * MINIMUM.
+ *   - $INCLUDE takes a relative path within the zone file's own directory, never outside it (no "..", no symbolic link
+ *     that leads out), nested at most 8 deep.
+ *   - A record without a TTL gets $TTL; before any $TTL it gets the TTL of the last record that stated one, and if
+ *     there was none the SOA's MINIMUM.
  *   - Records of one RRset with different TTLs all get the lowest (RFC 2181 5.2 deprecates the difference).
- *   - Duplicates are merged. Records outside the zone, classes other than IN, $GENERATE, a name with CNAME and other
- * data, a zone without exactly one SOA and at least one NS at its apex are errors.
+ *   - Duplicates are merged. These are errors: records outside the zone, classes other than IN, $GENERATE, a name with
+ *     CNAME and other data, a zone without exactly one SOA and at least one NS at its apex.
  *
  * Threads: one file belongs to one thread.
  */
@@ -25,7 +25,7 @@
 #include "base/err.h"
 #include "zones/dns/rrset.h"
 
-#define ZONEFILE_LINE_MAX 524288 /* bytes of one logical line, parentheses joined */
+#define ZONEFILE_LINE_MAX 524288 /* bytes of one logical line, after lines in parentheses are joined */
 #define ZONEFILE_DEPTH_MAX 8     /* of $INCLUDE */
 #define ZONEFILE_FILES_MAX 1024  /* files of one zone */
 #define ZONEFILE_RECORDS_MAX 50000000
@@ -40,7 +40,7 @@ struct zonefile;
 VEER_MUST_CHECK enum veer_err zonefile_read(const char *path, const uint8_t *origin, struct zonefile **out,
 					    struct veer_diag *diag);
 
-/* Same, from `len` bytes of text; `label` stands for the file in errors. $INCLUDE is refused. */
+/* The same from `len` bytes of text; `label` stands for the file in errors. $INCLUDE is refused. */
 VEER_MUST_CHECK enum veer_err zonefile_read_text(const char *text, size_t len, const char *label, const uint8_t *origin,
 						 struct zonefile **out, struct veer_diag *diag);
 

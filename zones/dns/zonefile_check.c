@@ -4,7 +4,7 @@
 
 #include "zones/dns/zonefile_impl.h"
 
-#define SINGLES 3 /* types that stand once at a name */
+#define SINGLES 3 /* types that may occur once at a name */
 
 struct check {
 	const struct zonefile *zf;
@@ -14,7 +14,7 @@ struct check {
 	unsigned ns_count;
 };
 
-/* Which of the types that stand once at a name; -1 for others. */
+/* The index of a type that may occur once at a name; -1 for other types. */
 static int single_index(uint16_t type)
 {
 	static const uint16_t types[SINGLES] = {RRTYPE_SOA, RRTYPE_CNAME, RRTYPE_DNAME};
@@ -24,7 +24,7 @@ static int single_index(uint16_t type)
 	return -1;
 }
 
-/* Do they say the same? Names differ by more than case. */
+/* Are the records equal? Names that differ only in case are equal. */
 static bool is_same_record(const struct record *a, const struct record *b)
 {
 	uint8_t x[2 * NAME_WIRE_MAX + 20], y[sizeof x];

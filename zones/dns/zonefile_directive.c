@@ -11,7 +11,7 @@
 #include "zones/dns/rdata_text.h"
 #include "zones/dns/zonefile_impl.h"
 
-/* Cut the next word from `*text`, or NULL. */
+/* Cut the next word from `*text`; NULL when there is none. */
 static char *next_word(char **text)
 {
 	char *start = *text + strspn(*text, " \t");
@@ -24,7 +24,7 @@ static char *next_word(char **text)
 	return start;
 }
 
-/* A name, completed by the present origin, into `out`. */
+/* Parse a name, completed by the present origin, into `out`. */
 static enum veer_err parse_origin(const struct source *s, const char *text, uint8_t *out)
 {
 	size_t len;
@@ -118,7 +118,7 @@ static enum veer_err take_include(struct source *s, const char *name, const char
 	return err;
 }
 
-/* `rest` is a copy of the line, which errors show. */
+/* Handle a directive. `rest` is a copy of the line, because errors show the original line. */
 static enum veer_err take_directive(struct source *s, char *rest)
 {
 	const char *word = next_word(&rest);

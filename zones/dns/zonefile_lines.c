@@ -46,14 +46,14 @@ static enum veer_err refill(struct line_reader *r)
 	return n > 0 ? VEER_OK : VEER_ENOTFOUND;
 }
 
-/* What the characters so far have opened. */
+/* The state after the characters read so far. */
 struct line_state {
 	unsigned parens;
 	bool in_quote;
 	bool in_comment;
 	bool is_escaped; /* the last character was a backslash */
-	bool is_blank;   /* the last character was a blank that separates; one that is escaped does not */
-	bool has_text;   /* something else than blanks was seen */
+	bool is_blank;   /* the last character was a separating blank; an escaped blank does not separate */
+	bool has_text;   /* something other than blanks was seen */
 };
 
 static bool is_plain(char c)
@@ -61,7 +61,7 @@ static bool is_plain(char c)
 	return (unsigned char)c > ' ' && c != ';' && c != '"' && c != '\\' && c != '(' && c != ')' && c != 0x7f;
 }
 
-/* Take over as many characters without a special meaning as there are. */
+/* Copy characters up to the next one with a special meaning. */
 static void take_plain(struct line_reader *r, struct line_state *s)
 {
 	size_t n = 0;
@@ -78,7 +78,7 @@ static void take_plain(struct line_reader *r, struct line_state *s)
 
 static void take_blank(struct line_reader *r, struct line_state *s)
 {
-	/* one blank is as good as many, but at the beginning it has a meaning */
+	/* several blanks count as one; a blank at the beginning of a line has a meaning and is kept */
 	if (!s->is_blank)
 		buf_putc(&r->text, ' ');
 	s->is_blank = true;
@@ -119,7 +119,7 @@ static enum veer_err take_special(struct line_reader *r, struct line_state *s, c
 	return VEER_OK;
 }
 
-/* One character that is not plain. `*done`: the logical line has ended. */
+/* Process one character that is not plain. `*done` becomes true when the logical line has ended. */
 static enum veer_err take_one(struct line_reader *r, struct line_state *s, bool *done, struct veer_diag *diag)
 {
 	char c = *r->data++;
@@ -159,7 +159,7 @@ static enum veer_err at_end(const struct line_state *s, struct veer_diag *diag)
 	return s->has_text ? VEER_OK : VEER_ENOTFOUND;
 }
 
-/* A blank at the end means nothing. */
+/* Remove a blank at the end, which has no meaning. */
 static void trim(struct line_reader *r, const struct line_state *s)
 {
 	if (s->has_text && s->is_blank && !r->text.failed)

@@ -6,8 +6,8 @@
 #include "zones/dns/rdata_text.h"
 #include "zones/dns/zonefile_impl.h"
 
-#define OWNER_RECORDS_MAX 16384 /* at one name: bounds the work of grouping them */
-#define TTL_FALLBACK 3600       /* nothing says anything, not even an SOA */
+#define OWNER_RECORDS_MAX 16384 /* at one name; this bounds the work of grouping them */
+#define TTL_FALLBACK 3600       /* used when no TTL is stated anywhere, and there is no SOA */
 #define SHOWN_MAX 120           /* bytes of a record's text in an error */
 
 const uint8_t *zonefile_written_name(const struct owner *owner)
@@ -15,7 +15,7 @@ const uint8_t *zonefile_written_name(const struct owner *owner)
 	return owner->has_written ? owner->name + name_len(owner->name) : owner->name;
 }
 
-/* Text for an error: what is no printable ASCII as \DDD, and no more than SHOWN_MAX bytes of it. */
+/* Prepare text for an error: bytes that are not printable ASCII become \DDD, and at most SHOWN_MAX bytes are shown. */
 static void show_text(const char *text, char *out, size_t size)
 {
 	size_t len = 0;
@@ -29,7 +29,7 @@ static void show_text(const char *text, char *out, size_t size)
 	(void)snprintf(out + len, size - len, "%s", *text != '\0' ? "..." : "");
 }
 
-/* FILE:LINE: what is wrong, and the text that it is wrong with. */
+/* Report an error as FILE:LINE, what is wrong, and the faulty text. */
 enum veer_err zonefile_fail_here(const struct source *s, enum veer_err err, const char *what)
 {
 	char shown[SHOWN_MAX + 16];
@@ -41,7 +41,7 @@ enum veer_err zonefile_fail_here(const struct source *s, enum veer_err err, cons
 			 what, shown[0] != '\0' ? ": " : "", shown);
 }
 
-/* The same for a record that was read before: its text is gone, so its name and type stand for it. */
+/* The same for a record that was read earlier: its text is no longer there, so its name and type are shown instead. */
 enum veer_err zonefile_fail_at(const struct zonefile *zf, const struct owner *owner, const struct record *r,
 			       enum veer_err err, const char *what, struct veer_diag *diag)
 {
@@ -117,14 +117,14 @@ static uint32_t effective_ttl(struct reading *r, uint32_t ttl)
 	return r->minimum != ZONEFILE_TTL_UNSTATED ? r->minimum : TTL_FALLBACK;
 }
 
-/* What stands before the RDATA. */
+/* The fields before the RDATA. */
 struct head {
 	uint32_t ttl; /* ZONEFILE_TTL_UNSTATED: none */
 	uint16_t type;
 	bool has_class;
 };
 
-/* Characters to the first blank that is not escaped. */
+/* The number of characters before the first blank that is not escaped. */
 static size_t word_len(const char *text)
 {
 	size_t len = 0;
@@ -166,7 +166,7 @@ static bool is_class_in(const char *text, size_t len)
 	return (len == 2 && strncasecmp(text, "IN", 2) == 0) || (len == 6 && strncasecmp(text, "CLASS1", 6) == 0);
 }
 
-/* TTL and class, each or none and in any order (RFC 1035 5.1), and the type. */
+/* Read TTL and class, which may be absent and in any order (RFC 1035 5.1), and then the type. */
 static enum veer_err take_head(struct source *s, const char **text, struct head *head)
 {
 	*head = (struct head){.ttl = ZONEFILE_TTL_UNSTATED};

@@ -9,7 +9,7 @@
 
 enum { TEXT_MAX = 1024, HOST_MAX = 255, CERT_DAYS_MAX = 3650, MS_MAX = 60000 };
 
-/* Sets of kinds. */
+/* Sets of kinds of checks. */
 #define KIND(KIND_) (1u << MODEL_CHECK_##KIND_)
 #define ALL ((1u << MODEL_CHECK_KIND_COUNT) - 1)
 #define PROBED (ALL & ~(KIND(PUSH) | KIND(CALCULATED)))
@@ -18,10 +18,10 @@ enum { TEXT_MAX = 1024, HOST_MAX = 255, CERT_DAYS_MAX = 3650, MS_MAX = 60000 };
 #define STREAMS (KIND(TCP) | KIND(TLS) | KIND(UDP))
 #define NEEDS_TLS (1u << 31)
 #define SECURE (KIND(HTTPS) | KIND(TLS) | KIND(GRPC) | NEEDS_TLS)
-/* for which TLS is in the fingerprint, whether they use it or not */
+/* kinds whose fingerprint contains the TLS settings, whether they use TLS or not */
 #define SECURE_OR_NOT (HTTP_S | STREAMS | KIND(GRPC))
 
-/* --- what else must hold of a text ------------------------------------------------------------------------------- */
+/* --- further rules for texts ------------------------------------------------------------------------------- */
 
 static void rule_path(struct json_cursor *c, const struct model_check_field *f, const char *text,
 		      const struct model_check *check)

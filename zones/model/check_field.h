@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fields of a check, in one table (check_field.c) that all walk who know fields: the reader, the writer of
- * assignments, the fingerprint of what is probed, what an agent takes of a newer control plane, `veer-probe check` with
- * its --help, and a test that compares docs/formats.md. A field begins to exist with its row; a row that leaves out a
- * column does not compile, nor does one of these walks that leaves out a type.
+ * The fields of a check, in one table (check_field.c). Everything that handles fields walks this table: the reader, the
+ * writer of assignments, the fingerprint of what is probed, what an agent accepts from a newer control plane,
+ * `veer-probe check` with its --help, and a test that compares docs/formats.md. To add a field, add a row. A row that
+ * leaves out a column does not compile, nor does a walk that leaves out a type.
  *
  * Threads: static, constant data.
  */
@@ -19,7 +19,7 @@
 
 /* How the value is written in JSON and kept in struct model_check. */
 enum model_field_type {
-	MODEL_FIELD_NAME = 1, /* the check's own; read before all others, like the next */
+	MODEL_FIELD_NAME = 1, /* the check's own name; read before all other fields, like the next one */
 	MODEL_FIELD_KIND,
 	MODEL_FIELD_NUMBER, /* an integer of the member's size */
 	MODEL_FIELD_PORT,   /* a number whose default depends on the kind */
@@ -28,7 +28,7 @@ enum model_field_type {
 	MODEL_FIELD_CHOICE, /* one of `words`; the member, of any size, is its number */
 	MODEL_FIELD_TEXT,   /* const char * */
 	MODEL_FIELD_BYTES,  /* struct model_bytes */
-	/* each of these is one field's */
+	/* each of these types has only one field */
 	MODEL_FIELD_HEADERS,
 	MODEL_FIELD_STATUSES,
 	MODEL_FIELD_QUERY_NAME,
@@ -40,16 +40,17 @@ enum model_field_type {
 	MODEL_FIELD_NEED,
 };
 
-/* Are agents told of it? */
+/* Is the field sent to agents? */
 enum model_field_sending {
 	MODEL_SENT_ALWAYS = 1,
-	MODEL_SENT_IF_SET, /* left out where it has its default: false, 0, nothing, the first word */
+	MODEL_SENT_IF_SET, /* sent unless it has its default: false, 0, nothing, the first word */
 	MODEL_SENT_NEVER,
 };
 
 /*
- * Where the value goes into the fingerprint: their order is part of it, so a new field gets a place at the end, and is
- * hashed only if it is set: what does not use it keeps its fingerprint, and its verdict.
+ * The place of the value in the fingerprint. The order of places is part of the fingerprint, so a new field gets a
+ * place at the end and is hashed only if it is set: a check that does not use it keeps its fingerprint, and its
+ * verdict.
  */
 enum model_field_place {
 	MODEL_PLACE_NONE = 1, /* it does not change what is probed */
@@ -81,7 +82,7 @@ enum model_field_place {
 	MODEL_PLACE_CA_PEM,
 	MODEL_PLACE_VERIFY,
 	MODEL_PLACE_TLS,
-	MODEL_PLACE_RESUME, /* only if it is set, like all that come after the next three */
+	MODEL_PLACE_RESUME, /* hashed only if it is set, like all places after the next three */
 	MODEL_PLACE_CERT_WARN,
 	MODEL_PLACE_CERT_FAIL,
 	MODEL_PLACE_COMMAND,
@@ -91,28 +92,29 @@ enum model_field_place {
 /* One row. */
 struct model_check_field {
 	const char *key;
-	unsigned kinds; /* that may have it: bits, 1 << enum model_check_kind */
-	bool needs_tls; /* and only where TLS is used */
+	unsigned kinds; /* kinds that may have the field: bits, 1 << enum model_check_kind */
+	bool needs_tls; /* allowed only where TLS is used */
 	enum model_field_sending sending;
 	enum model_field_place place;
-	unsigned hashed_kinds;  /* whose fingerprint it is a part of, also where it has its default */
+	unsigned hashed_kinds;  /* kinds whose fingerprint contains it even where it has its default */
 	const char *help;       /* for people: one line with default and limits */
-	const char *hand_value; /* what the --help of `veer-probe check` calls its value; NULL: it is no option there */
-	/* of the type */
+	const char *hand_value; /* the name of its value in the --help of `veer-probe check`; NULL: it is not an
+				 * option there */
+	/* the column VALUE: type, place in struct model_check, limits and default */
 	enum model_field_type type;
-	size_t offset, size; /* of the member; size 0: the field's type knows its members */
+	size_t offset, size; /* of the member; size 0: code for the field's type accesses the members */
 	int64_t min, max;    /* of numbers; of texts and bytes `max` is their length */
 	int64_t fallback;    /* of numbers, flags and words: the default */
 	const char *text_fallback;
 	const char *const *words;
 	size_t word_count;
 	bool is_free; /* a text that may hold control characters */
-	/* What else must hold of a text; may be NULL. Fails the cursor. */
+	/* A further rule for a text; may be NULL. It reports an error to the cursor. */
 	void (*rule)(struct json_cursor *c, const struct model_check_field *field, const char *text,
 		     const struct model_check *check);
 };
 
-/* The rows, in the order in which agents are sent them. */
+/* The rows, in the order in which fields are sent to agents. */
 const struct model_check_field *model_check_fields(size_t *count);
 /* May the check have the field? */
 bool model_check_has(const struct model_check *check, const struct model_check_field *field);
@@ -122,7 +124,7 @@ uint64_t model_field_number(const struct model_check_field *field, const struct 
 const char *model_field_text(const struct model_check_field *field, const struct model_check *check);
 /* The value of a field of bytes. */
 const struct model_bytes *model_field_bytes(const struct model_check_field *field, const struct model_check *check);
-/* Has the field another value than the one that goes without saying (MODEL_SENT_IF_SET)? */
+/* Does the field differ from its default (MODEL_SENT_IF_SET)? */
 bool model_field_is_set(const struct model_check_field *field, const struct model_check *check);
 
 #endif

@@ -22,9 +22,12 @@ enum continent {
 	CONTINENT_COUNT
 };
 
-/* "EU" packed as (first << 8 | second) to its number; CONTINENT_NONE when it is none. */
+/*
+ * The number of a continent whose code, such as "EU", is packed as (first << 8 | second); CONTINENT_NONE when the code
+ * is not a continent's.
+ */
 enum continent continent_from_code(uint16_t code);
-/* The continent that a country belongs to, by a table of our own; CONTINENT_NONE for an unknown code. */
+/* The continent of a country, from our own table; CONTINENT_NONE for an unknown code. */
 enum continent continent_of_country(uint16_t country);
 
 #endif

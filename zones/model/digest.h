@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The digest of a set of objects: the sum, modulo 2^128, of the first 16 octets of SHA-256(kind NUL key NUL bytes),
- * taken as a little-endian number, over all of them. It does not depend on the order, so that a change of one object
- * needs only what that object was and what it is. It is a check against mistakes, not against an enemy.
+ * taken as a little-endian number, over all of them. It does not depend on the order, so that updating it for a change
+ * of one object needs only the object's old and new value. It protects against mistakes, not against an attacker.
  *
  * Threads: pure.
  */
@@ -22,33 +22,35 @@ struct digest {
 	uint64_t high;
 };
 
-/* What is fed has two parts: what people and tools write, and verdicts, last sets and overrides. */
+/*
+ * The fed objects have two parts: content, which people and tools write, and state: verdicts, last sets and overrides.
+ */
 struct digest_pair {
 	struct digest content;
 	struct digest state;
 };
 
-/* One object's summand. False when the library fails. */
+/* Compute one object's summand. False when the crypto library fails. */
 bool digest_of(const char *kind, const char *key, const void *bytes, size_t len, struct digest *out);
 
-/* Modulo 2^128. */
+/* Add modulo 2^128. */
 void digest_add(struct digest *sum, const struct digest *summand);
-/* Modulo 2^128: takes off what digest_add() has added. */
+/* Subtract, modulo 2^128, what digest_add() has added. */
 void digest_subtract(struct digest *sum, const struct digest *summand);
 /* Are they the same? */
 bool digest_equal(const struct digest *a, const struct digest *b);
-/* Both parts, and their equality. */
+/* Add both parts. */
 void digest_pair_add(struct digest_pair *sum, const struct digest_pair *summand);
-/* Of both parts. */
+/* Subtract both parts. */
 void digest_pair_subtract(struct digest_pair *sum, const struct digest_pair *summand);
 /* Are both parts the same? */
 bool digest_pair_equal(const struct digest_pair *a, const struct digest_pair *b);
 
-/* Little endian. */
+/* Write the number in little endian. */
 void digest_store(const struct digest *digest, uint8_t out[DIGEST_BYTES]);
 /* The inverse of digest_store(). */
 void digest_load(const uint8_t bytes[DIGEST_BYTES], struct digest *out);
-/* The same octets in hex. */
+/* Write the same octets in hex. */
 void digest_print(const struct digest *digest, char out[DIGEST_HEX_SIZE]);
 /* False when `text` (may be NULL) is not DIGEST_BYTES octets in hex. */
 bool digest_parse(const char *text, struct digest *out);

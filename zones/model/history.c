@@ -121,7 +121,7 @@ enum veer_err history_read(const json_t *array, struct history_ancestry *out, st
 	for (size_t i = 0; i < count; i++) {
 		struct history_lineage *l = &out->lineages[i];
 		if (!read_lineage(json_array_get(array, i), l))
-			return veer_fail(diag, VEER_EINVAL, "/ancestry/%zu: is no lineage", i);
+			return veer_fail(diag, VEER_EINVAL, "/ancestry/%zu: is not a lineage", i);
 		if (i > 0 && l->from_revision < out->lineages[i - 1].from_revision)
 			return veer_fail(diag, VEER_EINVAL, "/ancestry/%zu: begins before the one before it", i);
 		out->count++;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * One row, with a value for each column, in this order: a row that leaves one out does not compile. Rows count
- * themselves, so that the assertion below notices a kind that has none.
+ * One row, with a value for each column, in this order: a row that leaves one out does not compile. The rows are
+ * counted (__COUNTER__), so that the assertion below notices a kind without a row.
  */
 #define ROW(KIND, TEXT, PART, FEEDING, MIRRORING, SECRET, ROLLBACK, UNDELETION, CAPABILITY)                            \
 	[MODEL_KIND_##KIND + 0 * __COUNTER__] = {                                                                      \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kinds of objects, and what is true of all objects of a kind. One table (kind.c) says it; whoever treats kinds
- * differently asks here, for one kind or for the set of all that have a property. The order of the numbers means
- * nothing.
+ * The kinds of objects, and what is true of all objects of a kind. All of it is in one table (kind.c). Code that treats
+ * kinds differently must ask here, for one kind or for the set of all kinds with a property. The order of the numbers
+ * has no meaning.
  *
  * A kind without a row does not compile, nor does a row that leaves out a column.
  *
@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 /*
- * In the numbers that the store and the plan on disk use (docs/formats.md, section 7): a kind keeps its number for
- * ever, and no number is given out twice.
+ * The numbers are those that the store and the plan on disk use (docs/formats.md, section 7): a kind keeps its number
+ * for ever, and no number is reused.
  */
 enum model_kind {
 	MODEL_KIND_NONE = 0,
@@ -27,26 +27,26 @@ enum model_kind {
 	MODEL_KIND_ZONE = 4,
 	MODEL_KIND_RRSET = 5,
 	MODEL_KIND_VERDICT = 6,
-	MODEL_KIND_LAST = 7, /* what a pool answered last, while it had something left */
+	MODEL_KIND_LAST = 7, /* the last set of a pool: what it answered while it still had eligible endpoints */
 	MODEL_KIND_CHECK = 8,
 	MODEL_KIND_AGENT = 9,
 	MODEL_KIND_NAMESERVER = 10,
 	MODEL_KIND_ENROLMENT = 11,
 	MODEL_KIND_TOKEN = 12,
-	MODEL_KIND_META = 13, /* the control plane's own: election, pointers */
+	MODEL_KIND_META = 13, /* the control plane's own data: election, pointers */
 	MODEL_KIND_OVERRIDE = 14,
 	MODEL_KIND_MAINTENANCE = 15,
 	MODEL_KIND_SETTINGS = 16,
-	MODEL_KIND_TRANSITION = 17, /* history: many, and only the store keeps them */
+	MODEL_KIND_TRANSITION = 17, /* history: there are many, and only the store keeps them */
 	MODEL_KIND_COUNT
 };
 
-/* How many kinds are fed. The plan builder has a row for each. */
+/* How many kinds are fed to name servers. The plan builder has a row for each. */
 enum { MODEL_KINDS_FED = 8 };
 
 /* Content is what people and tools write; state is what the control plane finds out and decides. */
 enum model_kind_part { MODEL_PART_CONTENT = 1, MODEL_PART_STATE };
-/* Are name servers told of it? */
+/* Are objects of the kind fed to name servers? */
 enum model_kind_feeding { MODEL_FEEDING_NO = 1, MODEL_FEEDING_YES };
 /* Does the control plane keep all objects in memory (api/control/directory.h), or are there too many? */
 enum model_kind_mirroring { MODEL_MIRRORING_NO = 1, MODEL_MIRRORING_YES };
@@ -61,10 +61,10 @@ struct model_kind_row {
 	enum model_kind_part part;
 	enum model_kind_feeding feeding;
 	enum model_kind_mirroring mirroring;
-	const char *secret; /* the member that no reply may show; "" when there is none */
+	const char *secret; /* the member that must not appear in any reply; "" when there is none */
 	enum model_kind_rollback rollback;
 	enum model_kind_undeletion undeletion;
-	const char *capability; /* the scope of a token that may write it; "" when the control plane alone does */
+	const char *capability; /* the token scope that allows writing it; "" when only the control plane writes it */
 };
 
 /* The row of a kind; NULL for a number that is not a kind's. Static storage. */
@@ -77,15 +77,15 @@ struct model_kinds {
 
 /* Every kind. */
 struct model_kinds model_kinds_all(void);
-/* Those that name servers are fed. */
+/* The kinds that are fed to name servers. */
 struct model_kinds model_kinds_fed(void);
-/* Those that the control plane keeps in memory. */
+/* The kinds that the control plane keeps in memory. */
 struct model_kinds model_kinds_mirrored(void);
-/* These kinds. */
+/* A set of the given kinds. */
 struct model_kinds model_kinds_of(const enum model_kind *kinds, size_t count);
-/* Those of either. */
+/* The union of both sets. */
 struct model_kinds model_kinds_either(struct model_kinds a, struct model_kinds b);
-/* Those of both. */
+/* The intersection of both sets. */
 struct model_kinds model_kinds_common(struct model_kinds a, struct model_kinds b);
 /* Is the set empty? */
 bool model_kinds_are_none(struct model_kinds kinds);
@@ -94,7 +94,7 @@ bool model_kinds_have(struct model_kinds kinds, enum model_kind kind);
 
 /* Is the number a kind's? */
 bool model_kind_is_known(enum model_kind kind);
-/* Are name servers told of objects of this kind? */
+/* Are objects of this kind fed to name servers? */
 bool model_kind_is_fed(enum model_kind kind);
 /* Does it belong to the part of the feed that is called state? */
 bool model_kind_is_state(enum model_kind kind);

@@ -115,7 +115,8 @@ enum veer_err model_verdict_parse(const json_t *object, struct arena *arena, str
 	verdict.endpoint = model_read_copy(&c, arena, endpoint);
 	verdict.state = (enum model_state)veer_json_enum_or(&c, "state", state_texts, 3, -1);
 	verdict.since_revision = veer_json_int_or(&c, "since_revision", 0, INT64_MAX, 0);
-	if (c.err == VEER_OK) /* the evidence, for people, is not read: no veer_json_end() */
+	if (c.err == VEER_OK) /* the evidence is for people and is not read, so no veer_json_end(), which would
+			       * refuse it */
 		*out = verdict;
 	return c.err;
 }

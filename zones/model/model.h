@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The model: sites, checks, pools with their endpoints, policies and verdicts as typed values, read from the JSON of
- * docs/formats.md, section 1. Each reader validates one object by itself; references between objects are checked by
- * who commits (the API) and tolerated when dangling by who compiles (a pool that is not there has no endpoint).
+ * docs/formats.md, section 1. Each reader validates one object by itself; references between objects are checked when
+ * they are committed (by the API). The compiler tolerates dangling references: a pool that does not exist has no
+ * endpoints.
  *
- * Ownership: everything a reader returns lives in the arena passed to it, and copies what it needs of the JSON.
- * Errors: VEER_EINVAL or VEER_ERANGE with the JSON pointer in the diag; VEER_ENOMEM.
+ * Ownership: everything that a reader returns lives in the arena passed to it, with copies of what it needs from the
+ * JSON. Errors: VEER_EINVAL or VEER_ERANGE with the JSON pointer in the diag; VEER_ENOMEM.
  * Threads: pure functions.
  */
 #ifndef VEER_ZONES_MODEL_MODEL_H
@@ -41,14 +42,15 @@ bool model_is_name(const char *name);
 struct model_site {
 	const char *name;
 	const char *region;
-	const char *failure_domain; /* what goes down with it; NULL: it stands alone */
+	const char *failure_domain; /* sites with the same failure domain may fail together; NULL: the site is on its
+				     * own */
 	double latitude;            /* degrees, north positive; meaningful only if has_location */
 	double longitude;           /* degrees, east positive */
 	bool has_location;
 	bool is_in; /* administrative state */
 };
 
-/* What carries a check out (docs/formats.md, section 1). The numbers never leave the process. */
+/* How a check is carried out (docs/formats.md, section 1). The numbers never leave the process. */
 enum model_check_kind {
 	MODEL_CHECK_HTTP,
 	MODEL_CHECK_HTTPS,
@@ -59,8 +61,8 @@ enum model_check_kind {
 	MODEL_CHECK_GRPC,
 	MODEL_CHECK_UDP,
 	MODEL_CHECK_EXEC,
-	MODEL_CHECK_PUSH,       /* not probed: an application says how it is */
-	MODEL_CHECK_CALCULATED, /* not probed: follows from other checks of the same endpoint */
+	MODEL_CHECK_PUSH,       /* not probed: an application reports its own state */
+	MODEL_CHECK_CALCULATED, /* not probed: the result is computed from other checks of the same endpoint */
 	MODEL_CHECK_KIND_COUNT
 };
 
@@ -79,13 +81,13 @@ struct model_bytes {
 };
 
 enum model_http_version {
-	MODEL_HTTP_DEFAULT, /* 1.1; https to a server that speaks nothing but 2: that */
-	MODEL_HTTP_1_1,     /* nothing else */
-	MODEL_HTTP_2,       /* https: nothing else; http: with prior knowledge (RFC 9113 3.3) */
-	MODEL_HTTP_ANY,     /* https: what both sides prefer, by ALPN; http: 1.1 */
+	MODEL_HTTP_DEFAULT, /* 1.1; for https, 2 if the server speaks nothing else */
+	MODEL_HTTP_1_1,     /* 1.1 only */
+	MODEL_HTTP_2,       /* 2 only; for http with prior knowledge (RFC 9113 3.3) */
+	MODEL_HTTP_ANY,     /* https: negotiated by ALPN; http: 1.1 */
 };
 
-/* HTTP and HTTPS; of gRPC `host` only. */
+/* HTTP and HTTPS; gRPC uses `host` only. */
 struct model_check_http {
 	const char *method;         /* GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS */
 	const char *path;           /* starts with / */
@@ -94,9 +96,9 @@ struct model_check_http {
 	struct model_bytes body;    /* of the request */
 	const struct model_status_range *expect_status;
 	uint32_t expect_status_count;
-	const char *body_contains; /* NULL: not asked for */
-	const char *body_regex;    /* NULL: not asked for; POSIX extended, base/regex.h */
-	uint32_t follow_redirects; /* at most so many, 0 to 5 */
+	const char *body_contains; /* NULL: not checked */
+	const char *body_regex;    /* NULL: not checked; POSIX extended, base/regex.h */
+	uint32_t follow_redirects; /* the most redirects to follow, 0 to 5 */
 	enum model_http_version version;
 };
 
@@ -105,14 +107,14 @@ struct model_check_tls {
 	bool is_used;
 	const char *sni; /* NULL: host, else the endpoint's address */
 	bool verify;
-	bool resumes;            /* sessions of earlier probes */
+	bool resumes;            /* resume TLS sessions of earlier probes */
 	const char *ca_file;     /* a PEM bundle on the agent's host; with ca_pem NULL too: the system's */
 	const char *ca_pem;      /* a PEM bundle in the check itself */
-	uint32_t cert_warn_days; /* 0: off; the certificate ends in less: a warning */
-	uint32_t cert_fail_days; /* 0: off; in less: a failure */
+	uint32_t cert_warn_days; /* 0: off; a warning when the certificate expires in fewer days */
+	uint32_t cert_fail_days; /* 0: off; a failure when it expires in fewer days */
 };
 
-/* TCP, TLS and UDP: what to say, and what must be in the reply. */
+/* TCP, TLS and UDP: what to send, and what the reply must contain. */
 struct model_check_exchange {
 	struct model_bytes send;
 	struct model_bytes expect;
@@ -122,11 +124,11 @@ struct model_check_dns {
 	const uint8_t *name; /* wire format, NUL-ended labels (zones/dns/name.h), in lower case */
 	const char *name_text;
 	uint16_t type;
-	uint16_t rcode;                    /* that is expected */
-	const struct model_bytes *answers; /* RDATA in canonical form; what is expected, none: anything */
-	const char *const *answer_texts;   /* the same as it was written */
+	uint16_t rcode;                    /* the expected RCODE */
+	const struct model_bytes *answers; /* expected RDATA in canonical form; none: any answer */
+	const char *const *answer_texts;   /* the same as they were written */
 	uint32_t answer_count;
-	bool is_all;      /* all of them must come; otherwise one is enough */
+	bool is_all;      /* all of them must be in the answer; otherwise one is enough */
 	bool is_tcp_only; /* do not even try UDP */
 };
 
@@ -141,14 +143,14 @@ struct model_check {
 	uint16_t port; /* 0: the kind has none */
 	uint32_t interval_ms;
 	uint32_t timeout_ms;
-	uint32_t max_latency_ms; /* a success that is slower is a failure; 0: off */
-	bool is_inverted;        /* success and failure exchange */
+	uint32_t max_latency_ms; /* a slower success counts as a failure; 0: off */
+	bool is_inverted;        /* success and failure are exchanged */
 	bool keeps_connection;   /* reuse connections: HTTP, HTTPS, gRPC */
 	uint32_t fall;           /* failures in a row that make an agent say down */
 	uint32_t rise;           /* successes in a row that make it say up */
-	uint32_t hold_s;         /* a restoration comes at least so long after the removal */
+	uint32_t hold_s;         /* the least time between an endpoint's removal and its restoration */
 	uint32_t quorum;         /* agents; 0: floor(N/2)+1 */
-	uint32_t regions;        /* of the agreeing agents, at least */
+	uint32_t regions;        /* the least number of regions among the agreeing agents */
 	bool is_warning;
 	struct model_check_http http;
 	struct model_check_tls tls;
@@ -156,11 +158,11 @@ struct model_check {
 	struct model_check_dns dns;
 	const char *grpc_service; /* "" asks for the server as a whole */
 	struct model_check_exec exec;
-	uint32_t ttl_s;         /* PUSH: of one without its own */
-	bool is_down_on_expiry; /* PUSH: silence after that is down, not unknown */
+	uint32_t ttl_s;         /* PUSH: the TTL of a report that states none */
+	bool is_down_on_expiry; /* PUSH: no report within the TTL means down, not unknown */
 	const char *const *of;  /* CALCULATED: names of checks */
 	uint32_t of_count;
-	uint32_t need; /* CALCULATED: so many of them must be up; 0: all */
+	uint32_t need; /* CALCULATED: how many of them must be up; 0: all */
 };
 
 enum model_address_kind { MODEL_ADDRESS_IPV4, MODEL_ADDRESS_IPV6, MODEL_ADDRESS_HOST };
@@ -169,7 +171,7 @@ struct model_endpoint {
 	const char *name;
 	const char *site;
 	enum model_address_kind kind;
-	const char *address; /* as written: literal, or absolute host name in lower case */
+	const char *address; /* as written: an address literal, or an absolute host name in lower case */
 	uint8_t ip[16];      /* network order; the first 4 for IPv4; unused for a host name */
 	uint16_t weight;
 	uint32_t capacity; /* 0: not stated */
@@ -186,10 +188,10 @@ struct model_pool {
 
 enum model_node_kind {
 	MODEL_NODE_POOL,     /* all eligible endpoints of `pool` */
-	MODEL_NODE_SPREAD,   /* one of them, by weight */
-	MODEL_NODE_FAILOVER, /* first available child */
-	MODEL_NODE_WEIGHTED, /* one available child, by children's weight */
-	MODEL_NODE_MATCH,    /* first child whose rule matches and that is available; the last child is `else` */
+	MODEL_NODE_SPREAD,   /* one of its eligible endpoints, chosen by weight */
+	MODEL_NODE_FAILOVER, /* the first available child */
+	MODEL_NODE_WEIGHTED, /* one available child, chosen by the children's weights */
+	MODEL_NODE_MATCH,    /* the first available child whose rule matches; the last child may be the `else` branch */
 };
 
 /* What a client must be to match: any of these. Codes are two upper-case letters packed as (first << 8 | second). */
@@ -215,7 +217,7 @@ enum model_all_down { MODEL_ALL_DOWN_ALL, MODEL_ALL_DOWN_LAST, MODEL_ALL_DOWN_SE
 struct model_policy {
 	const char *name;
 	uint32_t ttl;         /* seconds */
-	uint32_t ttl_suspect; /* of answers with an endpoint in doubt; at most `ttl` */
+	uint32_t ttl_suspect; /* TTL of answers with an endpoint in doubt; at most `ttl` */
 	enum model_all_down when_all_down;
 	const char *fallback_pool; /* MODEL_ALL_DOWN_POOL */
 	const struct model_node *tree;
@@ -243,17 +245,17 @@ VEER_MUST_CHECK enum veer_err model_pool_parse(const json_t *object, struct aren
 /* Read a policy; its tree is bounded by MODEL_DEPTH_MAX and MODEL_NODES_MAX, its lists by MODEL_LIST_MAX. */
 VEER_MUST_CHECK enum veer_err model_policy_parse(const json_t *object, struct arena *arena, struct model_policy *out,
 						 struct veer_diag *diag);
-/* The same for one that is written now: codes of countries must be countries' (what is stored is read with any). */
+/* The same for a policy that is being written: country codes must exist (a stored policy is read with any code). */
 VEER_MUST_CHECK enum veer_err model_policy_parse_new(const json_t *object, struct arena *arena,
 						     struct model_policy *out, struct veer_diag *diag);
-/* Does a rule in the tree ask where the client is? */
+/* Does a rule in the tree depend on the client's location? */
 bool model_node_uses_location(const struct model_node *node);
 
-/* Reads `endpoint`, `state` and `since_revision`; ignores the rest, which is for people. */
+/* Read `endpoint`, `state` and `since_revision`; ignore the rest, which is for people. */
 VEER_MUST_CHECK enum veer_err model_verdict_parse(const json_t *object, struct arena *arena, struct model_verdict *out,
 						  struct veer_diag *diag);
 
-/* An administrator's word on one endpoint, which beats its verdict. */
+/* What an administrator has decided about one endpoint; it takes precedence over the verdict. */
 enum model_override_action { MODEL_OVERRIDE_UP, MODEL_OVERRIDE_DOWN, MODEL_OVERRIDE_DRAIN };
 
 struct model_override {
@@ -274,17 +276,17 @@ struct model_maintenance {
 	uint32_t pool_count;
 	const char *const *sites;
 	uint32_t site_count;
-	const char *const *force; /* pools that may be left without endpoints */
+	const char *const *force; /* pools that the window may leave without endpoints */
 	uint32_t force_count;
-	int64_t starts_ns; /* wall clock, like the next two: from here … */
-	int64_t ends_ns;   /* … up to, not including, here */
-	int64_t until_ns;  /* weekly: no window begins at or after this; 0: for ever */
-	bool is_weekly;    /* the same again every 168 hours */
+	int64_t starts_ns; /* wall clock, like the next two: the window begins here … */
+	int64_t ends_ns;   /* … and ends here, exclusive */
+	int64_t until_ns;  /* weekly: no window begins at or after this time; 0: no end */
+	bool is_weekly;    /* repeated every 168 hours */
 	const char *owner;
 	const char *reason;
 };
 
-/* What an administrator sets for all verdicts; the only object of its kind. */
+/* Settings by an administrator for all verdicts; the only object of its kind. */
 struct model_settings {
 	bool is_frozen;
 	const char *freeze_owner; /* "" unless frozen, like the next */
@@ -294,8 +296,8 @@ struct model_settings {
 };
 
 /*
- * Reads what a name server needs of it and what the controller does; of a stream, so unknown fields are ignored.
- * Errors as above.
+ * Read what name servers and the controller need of an override. It may come from a stream, so unknown fields are
+ * ignored. Errors as above.
  */
 VEER_MUST_CHECK enum veer_err model_override_parse(const json_t *object, struct arena *arena,
 						   struct model_override *out, struct veer_diag *diag);
@@ -306,8 +308,8 @@ VEER_MUST_CHECK enum veer_err model_maintenance_parse(const json_t *object, stru
 VEER_MUST_CHECK enum veer_err model_settings_parse(const json_t *object, struct arena *arena,
 						   struct model_settings *out, struct veer_diag *diag);
 /*
- * Is it maintenance time at `now_ns` (wall clock)? Then `*ends_ns` is when this window ends. Otherwise `*starts_ns` is
- * when the next one begins, INT64_MAX when none is left.
+ * Is the maintenance window open at `now_ns` (wall clock)? If so, `*ends_ns` is when it ends. Otherwise `*starts_ns` is
+ * when the next window begins, or INT64_MAX when none is left.
  */
 bool model_maintenance_is_on(const struct model_maintenance *maintenance, int64_t now_ns, int64_t *starts_ns,
 			     int64_t *ends_ns);
@@ -318,7 +320,10 @@ enum model_override_action model_override_read_action(struct json_cursor *c);
 /* Is `key` POOL/NAME, both of them names? */
 bool model_is_endpoint_key(const char *key);
 
-/* Call `fn` for each pool that the tree mentions, more than once if it does so. Stops when `fn` returns false. */
+/*
+ * Call `fn` for each mention of a pool in the tree; a pool that is mentioned twice is passed twice. Stops when `fn`
+ * returns false.
+ */
 void model_node_pools(const struct model_node *node, bool (*fn)(void *ctx, const char *pool), void *ctx);
 
 /* The name of a state as JSON has it: "unknown", "up", "down". Static storage. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader of checks: walks the table of fields (check_field.h). One field of each type is read in model_probe.c. */
+/*
+ * The reader of checks, which walks the table of fields (check_field.h). The readers for each type of field are in
+ * model_probe.c.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +28,7 @@ const char *model_check_kind_text(enum model_check_kind kind)
 	return (unsigned)kind < MODEL_CHECK_KIND_COUNT ? kinds[kind] : "none";
 }
 
-/* --- what fields must be together -------------------------------------------------------------------------------- */
+/* --- rules across fields -------------------------------------------------------------------------------- */
 
 static void judge_http(struct json_cursor *c, const struct model_check_http *http)
 {

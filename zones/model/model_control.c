@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The readers of what administrators say of health: overrides, maintenance windows, settings. */
+/* The readers of an administrator's decisions about health: overrides, maintenance windows, settings. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -53,7 +53,7 @@ enum veer_err model_override_parse(const json_t *object, struct arena *arena, st
 	override.reason = model_read_copy(&c, arena, veer_json_str_or(&c, "reason", TEXT_MAX, ""));
 	override.source = model_read_copy(&c, arena, veer_json_str_or(&c, "source", SOURCE_MAX, ""));
 	override.expires_ns = read_time(&c, "expires_at");
-	if (c.err == VEER_OK) /* a newer version may say more */
+	if (c.err == VEER_OK) /* a newer version may have more fields, so no veer_json_end() */
 		*out = override;
 	return c.err;
 }
@@ -124,7 +124,7 @@ enum veer_err model_maintenance_parse(const json_t *object, struct arena *arena,
 bool model_maintenance_is_on(const struct model_maintenance *maintenance, int64_t now_ns, int64_t *starts_ns,
 			     int64_t *ends_ns)
 {
-	int64_t shift = 0; /* to the window that has begun last, or to the first */
+	int64_t shift = 0; /* from the first window to the one that began last */
 	if (maintenance->is_weekly && now_ns > maintenance->starts_ns)
 		shift = (now_ns - maintenance->starts_ns) / WEEK_NS * WEEK_NS;
 	int64_t start = maintenance->starts_ns + shift;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the model's readers share; private to zones/model*.c. Errors stick to the cursor. */
+/* What the model's readers share; private to zones/model*.c. The cursor keeps the first error. */
 #ifndef VEER_ZONES_MODEL_MODEL_IMPL_H
 #define VEER_ZONES_MODEL_MODEL_IMPL_H
 
@@ -18,10 +18,12 @@ const char *model_read_name(struct json_cursor *c, struct arena *arena, const ch
 void *model_read_array(struct json_cursor *c, struct arena *arena, size_t count, size_t size);
 /* Element `i` of the array at `key` as a string of at most `max_len` bytes, borrowed; "" after an error. */
 const char *model_read_string_at(struct json_cursor *c, const char *key, const json_t *array, size_t i, size_t max_len);
-/* One field of a check, whose fields before it in the table are read already. */
+/* Read one field of a check. The fields before it in the table must have been read. */
 void model_read_field(struct json_cursor *c, struct arena *arena, const struct model_check_field *field,
 		      struct model_check *check);
-/* The same of one that says how the check is judged and is no mere number: MODEL_FIELD_QUORUM, _PARTS, _NEED. */
+/*
+ * The same for a field that says how the check is judged and is not just a number: MODEL_FIELD_QUORUM, _PARTS, _NEED.
+ */
 void model_read_judging(struct json_cursor *c, struct arena *arena, enum model_field_type type,
 			struct model_check *check);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader of those fields of a check that say how it is judged, whatever is probed. */
+/* The reader of the fields that say how a check is judged, whatever its kind is. */
 #include <string.h>
 
 #include "zones/model/model_impl.h"

@@ -10,18 +10,18 @@
 
 enum { TTL_DEFAULT = 9, TTL_SUSPECT = 6 };
 
-/* What the recursive readers carry along. */
+/* The state that the recursive readers share. */
 struct tree_reader {
 	struct arena *arena;
 	struct veer_diag *diag;
 	uint32_t nodes; /* read so far, of MODEL_NODES_MAX */
-	bool is_new;    /* codes must be some place's */
+	bool is_new;    /* country codes must exist */
 };
 
 static enum veer_err read_node(struct tree_reader *t, const json_t *value, const char *pointer, int depth,
 			       struct model_node *out);
 
-/* A JSON pointer for messages; a very long one is cut, which hurts nobody. */
+/* Make a JSON pointer for messages; a very long one is cut, which is acceptable there. */
 __attribute__((format(printf, 3, 4))) static void join_pointer(char *out, size_t size, const char *fmt, ...)
 {
 	va_list ap;
@@ -103,7 +103,7 @@ static void read_weighted(struct json_cursor *c, struct tree_reader *t, int dept
 	out->child_count = (uint32_t)json_array_size(array);
 }
 
-/* What people write for a country that has another code, or none any more. */
+/* Codes that people write by mistake for a country whose code is another one, or that no longer has one. */
 static const struct {
 	char code[3];
 	const char *hint;
@@ -123,7 +123,7 @@ static const struct {
 	{"DD", "Germany is DE"},
 };
 
-/* A code that no country has never matches a client. */
+/* Refuse a code that no country has, because it would never match a client. */
 static void check_country(struct json_cursor *c, const char *key, const char *text, uint16_t code)
 {
 	if (continent_of_country(code) != CONTINENT_NONE)

@@ -66,7 +66,7 @@ static enum veer_err read_endpoint(const json_t *object, const char *pointer, st
 	return veer_json_end(&c);
 }
 
-/* Endpoints must differ in name and in address, and be all host names or none. */
+/* Check that endpoints differ in name and in address, and that either all are host names or none is. */
 static void check_endpoints(struct json_cursor *c, const struct model_endpoint *endpoints, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader of checks, second part: one field of each type. */
+/* The reader of checks, second part: the reader for each type of field. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,10 @@
 
 enum { HEADERS_MAX = 16, RANGES_MAX = 16, TEXT_MAX = 1024 };
 
-/* Nothing that could end a request line or a header (RFC 9112 5: no CR, LF, NUL; no other controls either). */
+/*
+ * Whether the text has nothing that could end a request line or a header (RFC 9112 5: no CR, LF, NUL; no other controls
+ * either).
+ */
 static bool is_plain_text(const char *text)
 {
 	for (; *text != '\0'; text++)
@@ -140,7 +143,7 @@ static void read_base64(struct json_cursor *c, struct arena *arena, const char *
 		*out = (struct model_bytes){.data = len > 0 ? data : nothing, .len = (uint32_t)len};
 }
 
-/* Text as it is, or {"base64": "…"}. Absent: no bytes. */
+/* Read bytes given as text or as {"base64": "…"}. Absent: no bytes. */
 static void read_bytes(struct json_cursor *c, struct arena *arena, const char *key, size_t max, struct model_bytes *out)
 {
 	const json_t *value = veer_json_any(c, key);
@@ -160,7 +163,7 @@ static void read_bytes(struct json_cursor *c, struct arena *arena, const char *k
 
 /* --- the others ------------------------------------------------------------------------------------------------ */
 
-/* One expected record: its RDATA in canonical form. */
+/* Read one expected record and convert its RDATA into canonical form. */
 static void read_answer(struct json_cursor *c, struct arena *arena, struct model_check_dns *dns, const char *text,
 			struct model_bytes *out)
 {
@@ -247,7 +250,7 @@ static void *member_of(struct model_check *check, const struct model_check_field
 	return (char *)check + f->offset;
 }
 
-/* Store a number in a member of its size; the table's limits keep it within. */
+/* Store a number in a member of its size; the table's limits make sure that it fits. */
 static void store(struct model_check *check, const struct model_check_field *f, int64_t value)
 {
 	const bool one = value != 0;
@@ -286,7 +289,7 @@ static void read_word(struct json_cursor *c, const struct model_check_field *f, 
 		store(check, f, at < 0 ? 0 : at);
 }
 
-/* 0: there is none, so that it must be given. */
+/* The default port; 0 when there is none, so that the port must be given. */
 static int64_t default_port(enum model_check_kind kind)
 {
 	static const uint16_t ports[MODEL_CHECK_KIND_COUNT] = {
@@ -307,7 +310,7 @@ void model_read_field(struct json_cursor *c, struct arena *arena, const struct m
 	switch (field->type) {
 	case MODEL_FIELD_NAME:
 	case MODEL_FIELD_KIND:
-		return; /* read already */
+		return; /* it was read already */
 	case MODEL_FIELD_NUMBER:
 		store(check, field, veer_json_int_or(c, field->key, field->min, field->max, field->fallback));
 		return;

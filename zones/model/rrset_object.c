@@ -25,7 +25,7 @@ json_t *rrset_object_from_wire(const uint8_t *wire, size_t len)
 	return object;
 }
 
-/* The records of `array` as RDATA, composed into a stored object. */
+/* Parse the records of `array` as RDATA and compose them into a stored object. */
 static enum veer_err object_from_records(struct json_cursor *c, const json_t *array, const struct rrset_key *key,
 					 const uint8_t *owner, uint32_t ttl, json_t **object)
 {
@@ -67,7 +67,7 @@ static enum veer_err object_from_records(struct json_cursor *c, const json_t *ar
 	return err;
 }
 
-/* `owner` becomes the name as it is written, the key's is in lower case. */
+/* `owner` becomes the name as it is written; the owner in the key is in lower case. */
 static void read_name_and_type(struct json_cursor *c, struct rrset_key *key, uint8_t *owner)
 {
 	struct veer_diag detail;
@@ -191,7 +191,7 @@ static enum veer_err add_records(const struct rrset_view *view, json_t *records)
 	return VEER_OK;
 }
 
-/* The owner as it was written, as text: a bound RRset says it where it is not in lower case. */
+/* Print the owner as it was written. A bound RRset stores that spelling where it is not in lower case. */
 static void print_owner(const struct rrset_key *key, const json_t *object, const struct rrset_view *view, char *out)
 {
 	uint8_t owner[NAME_WIRE_MAX];

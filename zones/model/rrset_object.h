@@ -33,8 +33,9 @@ VEER_MUST_CHECK enum veer_err rrset_to_api(const struct rrset_key *key, const js
 json_t *rrset_object_from_wire(const uint8_t *wire, size_t len);
 
 /*
- * What a stored object says: either `*policy` (borrowed from the object) or `*wire` (the caller's, free), the other
- * NULL. The wire form is checked and must be of `key`'s owner and type. Errors: VEER_EINVAL, VEER_ERANGE, VEER_ENOMEM.
+ * Read a stored object: the result is either `*policy` (borrowed from the object) or `*wire` (the caller's, free); the
+ * other is NULL. The wire form is checked and must be of `key`'s owner and type. Errors: VEER_EINVAL, VEER_ERANGE,
+ * VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err rrset_object_read(const struct rrset_key *key, const json_t *object, const char **policy,
 						uint8_t **wire, struct rrset_view *view, struct veer_diag *diag);

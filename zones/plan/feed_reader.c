@@ -11,14 +11,14 @@
 struct feed_reader {
 	const struct feed_sink *sink;
 	void *ctx;
-	struct buf line; /* the beginning of a line whose end has not come */
-	uint8_t *value;  /* the change's value in the form of the sink */
+	struct buf line; /* the beginning of a line whose end has not arrived yet */
+	uint8_t *value;  /* the change's value in the form that the sink expects */
 	size_t value_size;
 	uint64_t lines; /* read so far, for messages */
 	bool has_hello;
 	bool has_digest;
 	bool has_failed;
-	struct history_ancestry ancestry; /* of the hello */
+	struct history_ancestry ancestry; /* from the hello */
 };
 
 struct feed_reader *feed_reader_new(const struct feed_sink *sink, void *ctx)
@@ -59,7 +59,7 @@ static bool reserve_value(struct feed_reader *reader, size_t size)
 	return true;
 }
 
-/* An RRset's object: {"wire": BASE64} or {"policy": NAME}. */
+/* Convert an RRset's object, {"wire": BASE64} or {"policy": NAME}. */
 static enum veer_err rrset_value(struct feed_reader *reader, const json_t *object, size_t *len, struct veer_diag *diag)
 {
 	const json_t *wire = json_object_get(object, "wire"), *policy = json_object_get(object, "policy");
@@ -82,25 +82,27 @@ static enum veer_err rrset_value(struct feed_reader *reader, const json_t *objec
 	return VEER_OK;
 }
 
-/* A line as it came, and what it says. */
+/* A line as it came, and its parsed form. */
 struct feed_line {
 	const char *text;
 	size_t len;
 	const json_t *json;
 };
 
-/* Does an object or an array begin in this part of a line? A bracket in a string counts as well. */
+/* Does an object or an array begin in this part of a line? A bracket in a string counts too, which only costs time. */
 static bool has_bracket(const char *text, size_t len)
 {
 	return memchr(text, '{', len) != NULL || memchr(text, '[', len) != NULL;
 }
 
-/* Is `at` a place in the line's own object, and not in one of its members? Strings are told from brackets. */
+/*
+ * Is `at` directly in the line's own object, and not inside one of its members? Brackets within strings do not count.
+ */
 static bool is_outermost(const char *text, const char *at)
 {
 	unsigned depth = 0;
 	bool is_string = false;
-	if (!has_bracket(text + 1, (size_t)(at - text) - 1)) /* nearly always */
+	if (!has_bracket(text + 1, (size_t)(at - text) - 1)) /* this is so for nearly all lines */
 		return true;
 	for (const char *p = text; p < at; p++) {
 		if (is_string && *p == '\\')
@@ -115,10 +117,13 @@ static bool is_outermost(const char *text, const char *at)
 	return depth == 1;
 }
 
-/* The object's octets as they came, up to the end of the line's own: if it is the last member, it itself. */
+/*
+ * Find the octets of the member "object" as they came, up to the end of the line's own object. They are the object
+ * itself if it is the last member.
+ */
 static bool find_object(const struct feed_line *line, const char **object, size_t *len)
 {
-	static const char mark[] = ",\"object\":"; /* which no string of JSON can hold */
+	static const char mark[] = ",\"object\":"; /* this text cannot occur within a JSON string */
 	const char *end = line->text + line->len;
 	const char *at = memmem(line->text, line->len, mark, sizeof mark - 1);
 	while (at != NULL && !is_outermost(line->text, at))
@@ -152,7 +157,7 @@ static enum veer_err written_value(struct feed_reader *reader, const json_t *obj
 	return fits ? VEER_OK : veer_fail(diag, VEER_ENOMEM, "out of memory");
 }
 
-/* The change's value is the object as it came, so that nobody has to write down again what was just read. */
+/* The change's value is the object as it came, so that the JSON need not be written again after parsing. */
 static enum veer_err json_value(struct feed_reader *reader, const struct feed_line *line, struct feed_change *change,
 				struct veer_diag *diag)
 {
@@ -168,7 +173,7 @@ static enum veer_err json_value(struct feed_reader *reader, const struct feed_li
 	return err;
 }
 
-/* What the change does to the digest: of what it puts, less what it replaces. */
+/* Compute what the change adds to the digest: the summand of the new object less that of the object it replaces. */
 static enum veer_err count_change(struct feed_reader *reader, const struct feed_line *line, const char *kind,
 				  const char *key, bool is_del, struct veer_diag *diag)
 {
@@ -211,7 +216,7 @@ static enum veer_err take_change(struct feed_reader *reader, const struct feed_l
 	if (reader->has_digest && reader->sink->counted != NULL)
 		err = count_change(reader, text, json_string_value(kind), change.key, is_del, diag);
 	if (err != VEER_OK || !model_kind_is_fed(change.kind))
-		return err; /* of a newer version: not for us */
+		return err; /* a line type a line type of a newer version: ignore it */
 	change.value = reader->value;
 	if (!is_del && change.kind == MODEL_KIND_RRSET) {
 		err = rrset_value(reader, object, &change.value_len, diag);
@@ -222,7 +227,9 @@ static enum veer_err take_change(struct feed_reader *reader, const struct feed_l
 	return err == VEER_OK ? reader->sink->change(reader->ctx, &change, diag) : err;
 }
 
-/* Where the store comes from. A control plane from before there were lineages has one, by its store's name. */
+/*
+ * Take the store's ancestry. For a control plane from before lineages, the ancestry is one lineage with the store's id.
+ */
 static enum veer_err take_ancestry(struct feed_reader *reader, const json_t *line, struct feed_hello *hello,
 				   struct veer_diag *diag)
 {
@@ -309,7 +316,7 @@ static enum veer_err take_object(struct feed_reader *reader, const struct feed_l
 	if (strcmp(type, "heartbeat") == 0 && reader->sink->heartbeat != NULL)
 		return reader->sink->heartbeat(reader->ctx, revision, diag);
 	if (strcmp(type, "commit") != 0)
-		return VEER_OK; /* of a newer version */
+		return VEER_OK; /* a line type of a newer version */
 	if (revision <= 0)
 		return veer_fail(diag, VEER_EINVAL, "a commit needs a \"revision\" above 0");
 	return reader->sink->commit(reader->ctx, revision, diag);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The feed's receiving half, syntax only (docs/formats.md, section 2): bytes as they come, cut into lines, each line
- * turned into a call. What the calls mean is the sink's business (dnsd/replica/replica.h).
+ * The receiving side of the feed, syntax only (docs/formats.md, section 2): incoming bytes are cut into lines, and each
+ * line is turned into a call. The sink gives the calls their meaning (dnsd/replica/replica.h).
  *
  * Input is hostile: a line has at most 1 MiB, the order of line types is checked, and after the first error nothing
  * more is read. Threads: a reader belongs to one thread.
@@ -20,7 +20,7 @@
 
 #define FEED_READER_LINE_MAX (1u << 20)
 
-/* One put or del. Everything borrowed for the call. */
+/* One put or del. Everything is borrowed for the call. */
 struct feed_change {
 	enum model_kind kind;
 	const char *key;
@@ -30,34 +30,38 @@ struct feed_change {
 	 * name. */
 	const uint8_t *value;
 	size_t value_len;
-	/* The same, parsed, for whoever wants it so; NULL for an RRset, for a del, and where it is not parsed yet. */
+	/*
+	 * The same object, parsed, for callers that need it; NULL for an RRset, for a del, and where it is not parsed
+	 * yet.
+	 */
 	const json_t *object;
 };
 
 /* The first line. Borrowed for the call. */
 struct feed_hello {
 	const char *store_id; /* 32 hex digits */
-	int64_t revision;     /* the newest that there is */
-	const char *lineage;  /* the present one; of a control plane that knows none: the store's id */
-	bool has_digest;      /* changes say what they add to the digest, and what they take off */
-	/* where the store comes from; of a control plane that knows none: the present lineage, from revision 0 */
+	int64_t revision;     /* the newest revision of the store */
+	const char *lineage;  /* the present lineage; from a control plane without lineages: the store's id */
+	bool has_digest;      /* changes say what they add to the digest and what they subtract */
+	/* the store's ancestry; from a control plane without lineages: the present lineage, from revision 0 */
 	const struct history_ancestry *ancestry;
 };
 
-/* Where the lines go. A call that fails ends the reading with its error. */
+/* The receiver of the lines. A call that fails ends the reading with its error. */
 struct feed_sink {
 	enum veer_err (*hello)(void *ctx, const struct feed_hello *hello, struct veer_diag *diag);
 	/* Forget everything when the next commit comes. */
 	enum veer_err (*reset)(void *ctx, struct veer_diag *diag);
 	enum veer_err (*change)(void *ctx, const struct feed_change *change, struct veer_diag *diag);
 	enum veer_err (*commit)(void *ctx, int64_t revision, struct veer_diag *diag);
-	/* These endpoints (POOL/NAME, borrowed for the call), and no others, are in doubt now. NULL: not of interest.
-	 */
+	/* These endpoints (POOL/NAME, borrowed for the call), and no others, are in doubt now. May be NULL. */
 	enum veer_err (*doubt)(void *ctx, const char *const *endpoints, size_t count, struct veer_diag *diag);
-	/* Everything up to this revision has come, unless a full state is still to begin. NULL: not of interest. */
+	/* Everything up to this revision has come, unless a full state is still to begin. May be NULL. */
 	enum veer_err (*heartbeat)(void *ctx, int64_t revision, struct veer_diag *diag);
-	/* A put or del adds this to the digest, of whatever kind it is; before its `change`. Only if hello.has_digest.
-	 * NULL: not of interest. */
+	/*
+	 * A put or del, of any kind, adds this to the digest; called before its `change`, and only if hello.has_digest.
+	 * May be NULL.
+	 */
 	void (*counted)(void *ctx, const struct digest_pair *added);
 };
 
@@ -66,7 +70,7 @@ struct feed_reader;
 /* A reader for one stream. `sink` (static) and `ctx` are borrowed. NULL when memory is out. */
 struct feed_reader *feed_reader_new(const struct feed_sink *sink, void *ctx);
 void feed_reader_free(struct feed_reader **reader);
-/* Has a hello come, and was it taken? */
+/* Has a hello come, and did the sink accept it? */
 bool feed_reader_has_hello(const struct feed_reader *reader);
 
 /*

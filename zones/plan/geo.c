@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Location tables: disjoint networks, sorted, one array of first addresses and one of locations per family, found by
- * an index over the first 16 bits and a binary search within. Neighbours with equal locations are merged, so the prefix
- * that a lookup returns is the largest one for which the answer holds. See geo.h; files are read in geo_mmdb.c.
+ * Location tables: disjoint networks, sorted, one array of first addresses and one of locations per family, found by an
+ * index over the first 16 bits and a binary search within the range that it gives. Neighbours with equal locations are
+ * merged, so the prefix that a lookup returns is the largest one for which the answer holds. See geo.h; files are read
+ * in geo_mmdb.c.
  */
 #include "zones/plan/geo.h"
 
@@ -19,13 +20,13 @@ struct geo_table {
 	struct geo_location *places4;
 	geo_address *starts6;
 	struct geo_location *places6;
-	uint32_t index4[INDEX_SIZE]; /* first network that may hold an address with these first 16 bits, ... */
-	uint32_t index6[INDEX_SIZE]; /* ... and the end of the search in the next entry */
+	uint32_t index4[INDEX_SIZE]; /* the first network that may hold an address with these first 16 bits; ... */
+	uint32_t index6[INDEX_SIZE]; /* ... the next entry is the end of the search */
 	size_t count4;
 	size_t count6;
 };
 
-/* --- lists of networks in the making ---------------------------------------------------------------------- */
+/* --- building lists of networks ---------------------------------------------------------------------- */
 
 void geo_nets_free(struct geo_nets *nets)
 {
@@ -91,8 +92,8 @@ static struct geo_location overlay_place(const struct geo_net *over, const struc
 }
 
 /*
- * Both lists cover everything with networks, and of two networks that overlap one contains the other: so a walk in
- * step over both, taking the smaller one each time, yields the common refinement.
+ * Both lists cover all addresses, and of two networks that overlap one contains the other. So a parallel walk over both
+ * that takes the smaller network each time yields the common refinement.
  */
 enum veer_err geo_nets_overlay(const struct geo_nets *over, const struct geo_nets *under, struct geo_nets *out)
 {

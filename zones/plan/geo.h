@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where clients are: mmdb files (libmaxminddb, cold path only) flattened into one longest-prefix-match table per
- * family. One table serves all policies; a policy maps (country, continent) to its own branches.
+ * The location of clients: mmdb files (read with libmaxminddb, never on the packet path), flattened into one
+ * longest-prefix-match table per address family. One table serves all policies; a policy maps (country, continent) to
+ * its own branches.
  *
  * Several files make one table: the first file that knows a network's country or continent decides about it.
  *
@@ -18,11 +19,12 @@
 
 #define GEO_FILES_MAX 8
 
-/* What a lookup tells of a client. */
+/* The result of a lookup. */
 struct geo_location {
 	uint16_t country;   /* ISO 3166-1 alpha-2, packed as (first << 8 | second); 0 unknown */
 	uint8_t continent;  /* enum continent */
-	uint8_t prefix_len; /* bits of the address that this holds for: the scope of an answer (RFC 7871 7.2.1) */
+	uint8_t prefix_len; /* the number of leading address bits for which this holds: the scope of an answer (RFC
+			     * 7871 7.2.1) */
 };
 
 struct geo_table;
@@ -36,22 +38,25 @@ struct geo_table;
 VEER_MUST_CHECK enum veer_err geo_load(const char *const *paths, size_t count, struct geo_table **out,
 				       struct veer_diag *diag);
 /*
- * The same, but files that cannot be read, or are refused, are left out: the table is of the others. The reason of the
- * first goes to `left_out`, which is empty when all were taken. Errors: VEER_ELIMIT, VEER_ENOMEM.
+ * The same, but files that cannot be read or are refused are left out of the table. The reason for the first of them
+ * goes to `left_out`, which is empty when all files were used. Errors: VEER_ELIMIT, VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err geo_load_readable(const char *const *paths, size_t count, struct geo_table **out,
 						struct veer_diag *left_out, struct veer_diag *diag);
 /* `*table` may be NULL. */
 void geo_free(struct geo_table **table);
 
-/* Where an IPv4 (4 bytes) or IPv6 (16 bytes) address is, network order. `table` may be NULL: nowhere, 0 bits. */
+/*
+ * The location of an IPv4 address, 4 bytes in network order. `table` may be NULL: the result is then an unknown
+ * location with 0 bits.
+ */
 struct geo_location geo_lookup_ipv4(const struct geo_table *table, const uint8_t *ip);
 /* The same for an IPv6 address, 16 octets in network order. */
 struct geo_location geo_lookup_ipv6(const struct geo_table *table, const uint8_t *ip);
 
-/* Networks in the table, both families, and its memory in bytes. */
+/* The number of networks in the table, both families together. */
 size_t geo_count(const struct geo_table *table);
-/* Memory that it takes. */
+/* The memory of the table in bytes. */
 size_t geo_bytes(const struct geo_table *table);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mmdb files into lists of networks. The file is first copied into memory of our own, so that nobody can change or cut
- * it while it is read; the tree is walked once, with a bound on the steps, because a damaged file may point anywhere.
+ * mmdb files into lists of networks. The file is first copied into memory of our own, so that nobody can change or
+ * truncate it while it is read; the tree is walked once, with a bound on the steps, because a damaged file may point
+ * anywhere.
  */
 #include <fcntl.h>
 #include <maxminddb.h>
@@ -15,9 +16,9 @@
 #include "zones/plan/geo_impl.h"
 
 #define FILE_MAX_BYTES ((size_t)2 << 30)
-#define CACHE_SIZE 4096 /* records seen lately, by their offset: many networks share a record */
+#define CACHE_SIZE 4096 /* the records read last, by their offset: many networks share a record */
 
-/* A record of the data section, read before. */
+/* A record of the data section that was read before. */
 struct cached_place {
 	uint32_t offset; /* + 1; 0: unused */
 	struct geo_location place;
@@ -39,7 +40,10 @@ static enum veer_err corrupt(const struct walk *w, const char *what)
 	return veer_fail(w->diag, VEER_ECORRUPT, "%s: %s", w->path, what);
 }
 
-/* Two upper-case letters at `path` in a record; 0 when there are none. False when the record itself is damaged. */
+/*
+ * Read the two upper-case letters at `path` in a record; 0 when there are none. False when the record itself is
+ * damaged.
+ */
 static bool read_code(MMDB_entry_s *entry, const char *const *path, uint16_t *code)
 {
 	MMDB_entry_data_s data;
@@ -106,7 +110,7 @@ static enum veer_err walk_record(struct walk *w, uint8_t type, uint64_t record, 
 	return corrupt(w, "the search tree is damaged");
 }
 
-/* The networks below one node, in order. `start` is left-aligned in 128 bits; depth is bounded by `bits`. */
+/* Walk the networks below one node, in order. `start` is left-aligned in 128 bits; depth is bounded by `bits`. */
 static enum veer_err walk_node(struct walk *w, uint64_t number, geo_address start, unsigned depth, unsigned bits)
 {
 	MMDB_search_node_s node;
@@ -159,7 +163,7 @@ static enum veer_err walk_file(const MMDB_s *db, const char *path, struct geo_ne
 	return err;
 }
 
-/* The file's content behind a descriptor that nobody else can write to. */
+/* Copy the file into a descriptor that nobody else can write to. */
 static enum veer_err private_copy(const char *path, int *out, struct veer_diag *diag)
 {
 	char *data = NULL;
@@ -200,7 +204,7 @@ static enum veer_err load_file(const char *path, struct geo_nets *nets4, struct 
 	return err;
 }
 
-/* Put what `below` knows under what `nets` says; `below` is used up. */
+/* Fill in the locations of `below` where `nets` has none; `below` is freed. */
 static enum veer_err merge(struct geo_nets *nets, struct geo_nets *below)
 {
 	struct geo_nets merged = {0};
@@ -220,7 +224,7 @@ static enum veer_err merge(struct geo_nets *nets, struct geo_nets *below)
 	return err;
 }
 
-/* Add one file. A file that is refused has added nothing. */
+/* Add one file. A file that is refused adds nothing. */
 static enum veer_err add_file(const char *path, struct geo_nets *nets4, struct geo_nets *nets6, struct veer_diag *diag)
 {
 	struct geo_nets more4 = {0}, more6 = {0};
@@ -232,7 +236,7 @@ static enum veer_err add_file(const char *path, struct geo_nets *nets4, struct g
 	return err;
 }
 
-/* With `*left_out`, a file that is refused is left out, and the first reason goes there. */
+/* Load the files. With `left_out`, a refused file is left out, and the reason for the first of them goes there. */
 static enum veer_err load_files(const char *const *paths, size_t count, struct geo_table **out,
 				struct veer_diag *left_out, struct veer_diag *diag)
 {

@@ -44,7 +44,7 @@ void plan_builder_free(struct plan_builder **builder)
 	*builder = NULL;
 }
 
-/* A key as text; NULL when it is none or does not fit. Names of zones are the longest. */
+/* Copy a key as text; NULL when it is not valid text or does not fit. The longest keys are names of zones. */
 static bool copy_key(const char *key, size_t len, char *out, size_t size)
 {
 	if (len == 0 || len >= size || memchr(key, '\0', len) != NULL)
@@ -60,7 +60,10 @@ struct build_kind {
 	build_del_fn *del;
 };
 
-/* One row for each kind that is fed; rows count themselves, so that the assertion below notices one that is missing. */
+/*
+ * One row for each kind that is fed; the rows are counted (__COUNTER__), so that the assertion below notices a missing
+ * one.
+ */
 #define ROW(KIND, NOUN) [MODEL_KIND_##KIND + 0 * __COUNTER__] = {build_put_##NOUN, build_del_##NOUN}
 
 enum { ROWS_BEFORE = __COUNTER__ };
@@ -70,7 +73,7 @@ static const struct build_kind kinds[MODEL_KIND_COUNT] = {
 	ROW(VERDICT, verdict), ROW(LAST, last), ROW(OVERRIDE, override),
 };
 
-/* RRsets come in a form of their own, by put_rrset() */
+/* RRsets come in a form of their own and are handled by put_rrset() */
 _Static_assert(__COUNTER__ - ROWS_BEFORE - 1 == MODEL_KINDS_FED - 1, "each kind that is fed has a row");
 
 static const struct build_kind *find_kind(enum model_kind kind)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plan on disk: its form, opening and loading. plan_disk_queue.c has what waits to be written. */
+/* The plan on disk: its format, opening and loading. The queue of data to be written is in plan_disk_queue.c. */
 #include "zones/plan/plan_disk.h"
 
 #include <errno.h>
@@ -133,9 +133,9 @@ void plan_disk_notes(const struct plan_disk *disk, char out[PLAN_DISK_NOTES_MAX 
 }
 
 /*
- * Take the directory. What is there can be read and served also where the lock cannot be made (a read-only disk,
- * another owner, something else in its place): then nothing is written until it can. VEER_EBUSY: another process has
- * it.
+ * Lock the directory. Its content can be read and served even where the lock file cannot be made (a read-only disk,
+ * another owner, something else in its place). Then nothing is written until the lock can be made. VEER_EBUSY: another
+ * process has it.
  */
 static enum veer_err lock_dir(struct plan_disk *disk, struct veer_diag *diag)
 {
@@ -234,7 +234,7 @@ int64_t plan_disk_base_bytes(const struct plan_disk *disk)
 	return size_of(disk, "plan.base");
 }
 
-/* Read one base, whole. */
+/* Read one base completely. */
 static enum veer_err load_base(struct plan_disk *disk, const char *name, const struct plan_disk_sink *sink, void *ctx,
 			       unsigned *version, struct veer_diag *diag)
 {
@@ -252,7 +252,10 @@ static enum veer_err load_base(struct plan_disk *disk, const char *name, const s
 	return err == VEER_OK ? sink->commit(ctx, &files->base, diag) : err;
 }
 
-/* Go on from where the load is; one that does not continue it, or is not there, changes nothing. */
+/*
+ * Apply a journal to what has been loaded so far. A journal that does not continue it, or does not exist, changes
+ * nothing.
+ */
 static enum veer_err load_journal(struct plan_disk *disk, const char *name, const struct plan_disk_sink *sink,
 				  void *ctx, int64_t *good_len, struct veer_diag *diag)
 {
@@ -269,11 +272,11 @@ enum veer_err plan_disk_load(struct plan_disk *disk, const struct plan_disk_sink
 	enum veer_err err = load_base(disk, "plan.base", sink, ctx, &version, diag);
 	if (err == VEER_OK)
 		err = load_journal(disk, "plan.journal", sink, ctx, &good_len, diag);
-	/* the process ended while it made the next base */
+	/* the process ended while it was making the next base */
 	if (err == VEER_OK && good_len == 0)
 		err = load_journal(disk, "plan.journal.old", sink, ctx, &old_len, diag);
 	disk->expected_bytes = err == VEER_OK ? (uint64_t)(disk->files.base_len + good_len + old_len) : 0;
-	/* files of an older format are not added to */
+	/* nothing is appended to files of an older format */
 	if (err == VEER_OK && old_len == 0 && version == PLAN_DISK_VERSION && !disk->is_read_only &&
 	    plan_disk_open_journal(disk, good_len) == VEER_OK)
 		atomic_store(&disk->needs_base, false);
@@ -286,7 +289,7 @@ enum veer_err plan_disk_load_before(struct plan_disk *disk, const struct plan_di
 	int64_t unused;
 	unsigned version = 0;
 	enum veer_err err = load_base(disk, "plan.base.old", sink, ctx, &version, diag);
-	/* its own journal leads to where the base after it began, and that one's on */
+	/* its own journal leads up to the beginning of the next base, whose journal goes on from there */
 	if (err == VEER_OK)
 		err = load_journal(disk, "plan.journal.old", sink, ctx, &unused, diag);
 	return err == VEER_OK ? load_journal(disk, "plan.journal", sink, ctx, &unused, diag) : err;
@@ -332,7 +335,7 @@ bool plan_disk_has_room(const struct plan_disk *disk)
 	if (statvfs(disk->dir, &fs) != 0)
 		return true;
 	uint64_t needed = disk->expected_bytes + disk->expected_bytes / 2 + ROOM_BYTES;
-	/* the base before would be given up for it */
+	/* the previous base would be removed to make room for it */
 	uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize + (uint64_t)size_of(disk, "plan.base.old");
 	return (fs.f_flag & ST_RDONLY) == 0 && free_bytes >= needed;
 }

@@ -22,7 +22,7 @@ enum {
 	PLAN_DISK_PATH_SIZE = 4096,
 };
 
-/* A job for the writing thread. Data follows the struct. */
+/* A job for the writing thread. */
 enum plan_disk_job_kind {
 	PLAN_DISK_JOB_BASE_BEGIN,
 	PLAN_DISK_JOB_BASE_DATA,
@@ -46,8 +46,8 @@ struct plan_disk_file {
 	int fd;
 	const struct crc32c *tables;
 	uint8_t *buffer;
-	size_t pos, len, size; /* buffer[pos, len) is not consumed */
-	uint32_t crc;          /* of everything consumed */
+	size_t pos, len, size; /* buffer[pos, len) is not consumed yet */
+	uint32_t crc;          /* checksum of everything consumed */
 	int64_t consumed;
 	bool failed; /* the system failed */
 };
@@ -58,29 +58,30 @@ struct plan_disk_files {
 	int64_t base_len;
 	int journal_fd; /* -1: nothing to append to; a base is needed */
 	int64_t journal_len;
-	struct history_position at; /* the last one journalled, or the base's */
-	int base_fd;                /* the base under way; -1: none */
+	struct history_position at; /* the position of the last commit in the journal, or of the base */
+	int base_fd;                /* the base that is being written; -1: none */
 	uint32_t base_crc;
 	int64_t base_under_way_len;
-	uint64_t failures_mended; /* how many had been counted when the last whole base was written */
+	uint64_t failures_mended; /* how many failures had been counted when the last complete base was written */
 };
 
 struct plan_disk {
 	char dir[PLAN_DISK_PATH_SIZE - 64];
 	int lock_fd;          /* -1: there is none */
-	bool is_read_only;    /* the directory is not ours to write in: nothing is, until plan_disk_try_again() */
+	bool is_read_only;    /* we cannot write to the directory, so nothing is written until plan_disk_try_again()
+			       * succeeds */
 	struct veer_diag why; /* of is_read_only */
 	struct logger *log;
 	struct crc32c tables;
 	struct history_position highest;
 
-	/* The queueing thread's. */
-	struct buf base; /* records not handed over yet */
+	/* Used by the queueing thread only. */
+	struct buf base; /* records not handed to the writing thread yet */
 	uint64_t base_count;
-	uint64_t base_bytes;     /* of its records so far */
+	uint64_t base_bytes;     /* bytes of its records so far */
 	uint64_t expected_bytes; /* what a base of the plan in use takes; 0: not known */
-	bool is_base_lost;       /* a part of the base under way could not be queued */
-	struct buf journal;      /* operations of the commit under way */
+	bool is_base_lost;       /* a part of the present base could not be queued */
+	struct buf journal;      /* operations of the present commit */
 	uint32_t journal_count;
 
 	pthread_mutex_t lock; /* guards the queue */
@@ -91,27 +92,28 @@ struct plan_disk {
 	pthread_t thread;
 	bool has_thread;
 
-	struct plan_disk_files files; /* the thread's, after loading */
-	atomic_bool needs_base;       /* the writing thread's word */
-	atomic_bool is_broken; /* the queueing thread's: a commit was lost, none may follow it before a whole base */
+	struct plan_disk_files files;  /* used by the writing thread only, after loading */
+	atomic_bool needs_base;        /* set by the writing thread */
+	atomic_bool is_broken;         /* set by the queueing thread: a commit was lost, so none may be written before a
+					* complete base */
 	atomic_uint_fast64_t failures; /* of writing */
 };
 
 /* plan_disk_read.c */
 VEER_MUST_CHECK enum veer_err plan_disk_file_open(struct plan_disk_file *f, const struct crc32c *tables,
 						  const char *path);
-/* Close and release the buffer. */
+/* Close the file and release the buffer. */
 void plan_disk_file_close(struct plan_disk_file *f);
 /* The next `len` bytes, valid until the next call; NULL at the end of the file or beyond `PLAN_DISK_COMMIT_MAX`. */
 const uint8_t *plan_disk_file_take(struct plan_disk_file *f, size_t len);
-/* Read a base: each record to `object`; `*at` and the format's `*version` from its header. */
+/* Read a base: each record goes to `object`; `*at` and the format's `*version` come from its header. */
 VEER_MUST_CHECK enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk_file *f,
 						  const struct plan_disk_sink *sink, void *ctx,
 						  struct history_position *at, unsigned *version,
 						  struct veer_diag *diag);
 /*
- * Read the journal `name` of the base `*at` up to its last whole commit, which `*at` then is; `*good_len` is where that
- * ends. VEER_ENOTFOUND when there is none, or it is another base's.
+ * Read the journal `name` of the base `*at` up to its last complete commit. `*at` becomes the position of that commit,
+ * and `*good_len` the offset where it ends. VEER_ENOTFOUND when there is no journal, or it belongs to another base.
  */
 VEER_MUST_CHECK enum veer_err plan_disk_read_journal(const struct plan_disk *disk, const char *name,
 						     const struct plan_disk_sink *sink, void *ctx,
@@ -120,18 +122,18 @@ VEER_MUST_CHECK enum veer_err plan_disk_read_journal(const struct plan_disk *dis
 
 /* plan_disk_write.c: the thread. */
 void *plan_disk_main(void *ctx);
-/* "DIR/NAME" */
+/* Write the path "DIR/NAME". */
 void plan_disk_path(const struct plan_disk *disk, const char *name, char out[PLAN_DISK_PATH_SIZE]);
 /* Open the journal for appending at `len` (0: make it new). */
 VEER_MUST_CHECK enum veer_err plan_disk_open_journal(struct plan_disk *disk, int64_t len);
-/* Note what the files hold as the newest served. */
+/* Store the position of the files as the newest one served. */
 void plan_disk_write_highest(struct plan_disk *disk);
 
-/* Little-endian numbers. */
+/* Append two bytes, little endian. */
 void plan_disk_put_u16(struct buf *out, uint16_t value);
-/* Four bytes, little endian. */
+/* Append four bytes, little endian. */
 void plan_disk_put_u32(struct buf *out, uint32_t value);
-/* Eight bytes, little endian. */
+/* Append eight bytes, little endian. */
 void plan_disk_put_u64(struct buf *out, uint64_t value);
 /* The inverse of plan_disk_put_u16(). */
 uint16_t plan_disk_get_u16(const uint8_t *p);
@@ -139,13 +141,13 @@ uint16_t plan_disk_get_u16(const uint8_t *p);
 uint32_t plan_disk_get_u32(const uint8_t *p);
 /* The inverse of plan_disk_put_u64(). */
 uint64_t plan_disk_get_u64(const uint8_t *p);
-/* One record of a base. */
+/* Append one record of a base. */
 void plan_disk_put_record(struct buf *out, const struct crc32c *tables, const struct feed_change *change);
-/* The header of either file. */
+/* Append the header of either file. */
 void plan_disk_put_header(struct buf *out, const char *magic, const struct history_position *at);
-/* What stands before a commit's operations, behind its length. */
+/* Append the head of a commit, which follows its length and precedes its operations. */
 void plan_disk_put_commit(struct buf *out, const struct history_position *at, uint32_t operations);
-/* Both sums. */
+/* Append both sums of a digest. */
 void plan_disk_put_digest(struct buf *out, const struct digest_pair *digest);
 
 #endif

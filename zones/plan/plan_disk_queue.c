@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is to be written of the plan: the queue that the writing thread works off. */
+/* The plan on disk: the queue of data that the writing thread writes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,10 @@
 
 enum { BASE_CHUNK_BYTES = 1 << 20 };
 
-/* The thread starts with the first job, after loading, so that both never use the files at once. */
+/*
+ * The thread is started with the first job, after loading, so that loading and writing never use the files at the same
+ * time.
+ */
 static bool start_thread(struct plan_disk *disk)
 {
 	if (!disk->has_thread)
@@ -16,8 +19,8 @@ static bool start_thread(struct plan_disk *disk)
 }
 
 /*
- * Hand a job to the thread; takes the buffer's content. False when it does not fit: it is lost, and said. Where nothing
- * may be written it is lost as well, which was said at the start.
+ * Hand a job to the thread; takes the buffer's content. False when it does not fit: the job is lost, and the loss is
+ * reported. Where nothing may be written it is lost as well, which was reported at the start.
  */
 static bool push(struct plan_disk *disk, enum plan_disk_job_kind kind, struct buf *data,
 		 const struct history_position *at)
@@ -61,7 +64,7 @@ static bool push(struct plan_disk *disk, enum plan_disk_job_kind kind, struct bu
 	return false;
 }
 
-/* What a reader would refuse must not be written: it would cost the whole file. */
+/* A record that a reader would refuse must not be written, because it would make the whole file unreadable. */
 static bool fits(struct plan_disk *disk, const struct feed_change *change)
 {
 	size_t value_len = change->is_del ? 0 : change->value_len;
@@ -105,8 +108,10 @@ void plan_disk_base_commit(struct plan_disk *disk, const struct history_position
 	disk->expected_bytes = disk->base_bytes;
 	if (disk->base.len > 0)
 		disk->is_base_lost |= !push(disk, PLAN_DISK_JOB_BASE_DATA, &disk->base, NULL);
-	/* The state in use is the new base's. If that is not whole, the old files stay as they are, and nothing is
-	 * added to them. */
+	/*
+	 * The state in use is now that of the new base. If that base is not complete, the old files stay as they are,
+	 * and nothing is added to them.
+	 */
 	bool is_whole = !disk->is_base_lost && push(disk, PLAN_DISK_JOB_BASE_COMMIT, NULL, at);
 	if (!is_whole)
 		(void)push(disk, PLAN_DISK_JOB_BASE_ABORT, NULL, NULL);
@@ -125,7 +130,7 @@ void plan_disk_journal_add(struct plan_disk *disk, const struct feed_change *cha
 	const uint8_t op[2] = {change->is_del ? 2 : 1, (uint8_t)change->kind};
 	if (!fits(disk, change))
 		return;
-	if (out->len == 0) { /* what stands before the operations is known at the commit */
+	if (out->len == 0) { /* the head of the commit is known only at its end */
 		static const char room[4 + PLAN_DISK_COMMIT] = {0};
 		buf_append(out, room, sizeof room);
 	}
@@ -155,8 +160,10 @@ void plan_disk_journal_commit(struct plan_disk *disk, const struct history_posit
 	}
 	buf_deinit(&head);
 	disk->journal_count = 0;
-	/* A journal with a gap would be a state that never was: after a loss the files stay as they are until the next
-	 * base. */
+	/*
+	 * A journal with a gap would describe a state that never existed, so after a loss the files stay as they are
+	 * until the next base.
+	 */
 	if (atomic_load(&disk->is_broken))
 		buf_reset(out);
 	else if (!push(disk, PLAN_DISK_JOB_JOURNAL, out, at))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plan on disk: reading. Everything in the files is checked before it is believed; nothing is sized by them beyond
- * limits. */
+/*
+ * The plan on disk: reading. Everything in the files is checked before it is used, and no size from them is used beyond
+ * fixed limits.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -35,7 +37,7 @@ void plan_disk_file_close(struct plan_disk_file *f)
 	f->buffer = NULL;
 }
 
-/* Make at least `len` bytes stand in the buffer. False at the end of the file. */
+/* Have at least `len` bytes in the buffer. False at the end of the file. */
 static bool fill(struct plan_disk_file *f, size_t len)
 {
 	if (f->pos > 0) {
@@ -93,7 +95,7 @@ static bool get_id(const uint8_t *p, char out[HISTORY_ID_SIZE])
 	return history_is_id(out);
 }
 
-/* The history of a store from before there were lineages goes by the store's id. */
+/* In files of a store from before lineages, the store's id serves as the lineage. */
 static bool read_header(struct plan_disk_file *f, const char *magic, struct history_position *at, unsigned *version)
 {
 	const uint8_t *h = plan_disk_file_take(f, PLAN_DISK_HEADER_V1);
@@ -120,7 +122,10 @@ static bool is_kind(uint8_t kind)
 	return model_kind_is_fed((enum model_kind)kind);
 }
 
-/* One record's content: kind, key, value, checksum. The key gets its NUL in a copy, since values follow it at once. */
+/*
+ * Parse one record: kind, key, value, checksum. The key is copied to get its NUL, because the value follows it
+ * directly.
+ */
 static bool parse_record(const struct crc32c *tables, const uint8_t *p, size_t len, char *key, struct feed_change *out)
 {
 	if (len < 1 + 2 + 1 + 4 || crc32c_update(tables, 0, p, len - 4) != plan_disk_get_u32(p + len - 4) ||
@@ -172,7 +177,7 @@ enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk
 	return plan_disk_file_take(f, 1) == NULL ? VEER_OK : corrupt(f, name, "something follows the end", diag);
 }
 
-/* One operation of a commit; moves `*p`. */
+/* Parse one operation of a commit; moves `*p` past it. */
 static bool parse_operation(const uint8_t **p, const uint8_t *end, char *key, struct feed_change *out)
 {
 	const uint8_t *at = *p;
@@ -197,7 +202,9 @@ static bool parse_operation(const uint8_t **p, const uint8_t *end, char *key, st
 	return true;
 }
 
-/* What stands before a commit's operations: how many they are, and where `*at` is with them. False if that cannot be.
+/*
+ * Read the head of a commit: how many operations follow, and the position `*at` after them. False if it is not
+ * plausible.
  */
 static bool read_commit_head(const uint8_t *p, unsigned version, uint32_t *count, struct history_position *at)
 {
@@ -213,7 +220,7 @@ static bool read_commit_head(const uint8_t *p, unsigned version, uint32_t *count
 	return true;
 }
 
-/* A commit's content, checksum already checked: first all of it is parsed, then all of it delivered. */
+/* Deliver a commit whose checksum was checked: first everything is parsed, then everything is delivered. */
 static enum veer_err deliver(const uint8_t *p, size_t len, unsigned version, const struct plan_disk_sink *sink,
 			     void *ctx, struct history_position *position, struct veer_diag *diag)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan on disk: the writing thread. It takes everything that waits, writes it, and syncs once. A base is written
- * beside, synced, renamed; the journal begins anew after it. Compaction is the same, from the old base and the journal.
+ * The plan on disk: the writing thread. It takes everything that waits, writes it, and syncs once. A base is written to
+ * a second file, synced and renamed; then the journal begins anew. Compaction does the same with the content of the old
+ * base and the journal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 
 enum {
 	WRITE_CHUNK_BYTES = 1 << 20,
-	ROOM_BYTES = 1 << 20, /* beside the base, for what the file system needs itself */
+	ROOM_BYTES = 1 << 20, /* room beside the base that the file system needs for itself */
 };
 
 static void failed(struct plan_disk *disk, const char *what)
@@ -48,7 +49,7 @@ static bool write_base(struct plan_disk *disk, const void *data, size_t len)
 	return file_write_all(f->base_fd, data, len) == VEER_OK;
 }
 
-/* Where there is no room for another base, the one before is given up. */
+/* If there is no room for another base, remove the previous one. */
 static void make_room(struct plan_disk *disk)
 {
 	char path[PLAN_DISK_PATH_SIZE];
@@ -62,7 +63,7 @@ static void make_room(struct plan_disk *disk)
 	(void)unlink(path);
 }
 
-/* The header is written last, because the revision is known at the end: until then its place is empty. */
+/* The header is written last, because the revision is known only at the end. Until then its place is empty. */
 static void begin_base(struct plan_disk *disk)
 {
 	char path[PLAN_DISK_PATH_SIZE];
@@ -85,7 +86,10 @@ static void base_data(struct plan_disk *disk, const struct plan_disk_job *job)
 	}
 }
 
-/* CRC-32C of A then B from those of both is not at hand, so the file is read once more for its whole checksum. */
+/*
+ * Compute the checksum of the whole file by reading it once more, because we have no function that combines the CRC-32C
+ * of two parts.
+ */
 static bool whole_checksum(struct plan_disk *disk, uint32_t *crc)
 {
 	uint8_t *buffer = malloc(WRITE_CHUNK_BYTES);
@@ -130,9 +134,9 @@ static void close_journal(struct plan_disk *disk)
 }
 
 /*
- * The base in use, with its journal, stays as the one before: should the new one be damaged, it is loaded. A process
- * that ends in between leaves a base whose journal has the other name, which a load finds. On a file system without
- * links there is no second copy.
+ * Keep the base in use, with its journal, as the previous base, which is loaded if the new one should be damaged. If
+ * the process ends in between, the base is left with a journal under the other name; loading handles that. On a file
+ * system without links no previous base is kept.
  */
 static void keep_before(struct plan_disk *disk)
 {
@@ -174,8 +178,10 @@ static bool commit_base(struct plan_disk *disk, const struct history_position *a
 	return true;
 }
 
-/* A full state came and is in use: from now on the old files' journal must not grow, whether or not the new base is on
- * disk. */
+/*
+ * A full state has come and is in use. From now on nothing may be appended to the old journal, whether or not the new
+ * base is on disk.
+ */
 static void commit_new_base(struct plan_disk *disk, const struct plan_disk_job *job)
 {
 	if (!commit_base(disk, &job->at, job->count)) {
@@ -217,7 +223,7 @@ enum veer_err plan_disk_open_journal(struct plan_disk *disk, int64_t len)
 	return VEER_EIO;
 }
 
-/* Append one commit; after a failure the journal is cut back to where it was whole, and closed. */
+/* Append one commit. After a failure the journal is truncated to its last complete commit and closed. */
 static void append(struct plan_disk *disk, const struct plan_disk_job *job)
 {
 	struct plan_disk_files *f = &disk->files;
@@ -251,15 +257,15 @@ static void write_notes(struct plan_disk *disk, const struct plan_disk_job *job)
 		log_error(disk->log, "which stores were served cannot be kept", LOG_STR("dir", disk->dir));
 }
 
-/* What compaction carries along: on which objects the journal has the last word, and the records that go out. */
+/* The state of compaction: the objects whose newest value is in the journal, and the records to be written. */
 struct compaction {
 	struct plan_disk *disk;
-	struct strmap words; /* "KIND KEY" to a struct word */
+	struct strmap words; /* from "KIND KEY" to struct word */
 	struct buf out;
 	uint64_t count;
 };
 
-/* The journal's last word on an object: a record (heap), or gone. */
+/* The newest value of an object in the journal: a record (heap), or deleted. */
 struct word {
 	char *record; /* NULL: deleted */
 	size_t len;
@@ -341,7 +347,7 @@ static enum veer_err write_words(struct compaction *c)
 	return err == VEER_OK ? flush_records(c, 0) : err;
 }
 
-/* The old base with the journal's last words, as the base under way. */
+/* Write the old base, with the newest values from the journal, into the new base. */
 static enum veer_err merge(struct compaction *c, struct history_position *at)
 {
 	static const struct plan_disk_sink words = {note_word, note_commit}, records = {copy_record, note_commit};
@@ -405,7 +411,7 @@ static void carry_out(struct plan_disk *disk, const struct plan_disk_job *job)
 	}
 }
 
-/* Everything that waits; NULL when closing and nothing is left. */
+/* Take all waiting jobs; NULL when closing and nothing is left. */
 static struct plan_disk_job *take_all(struct plan_disk *disk)
 {
 	(void)pthread_mutex_lock(&disk->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of the plan builder: its parts, for plan_build.c (interface and commit) and the files of its nouns only:
- * plan_site.c, plan_pool.c, plan_policy.c, plan_slot.c (the policy table), plan_verdict.c (and last sets),
+ * Internals of the plan builder: its parts, only for plan_build.c (interface and commit) and the files for its kinds of
+ * objects: plan_site.c, plan_pool.c, plan_policy.c, plan_slot.c (the policy table), plan_verdict.c (and last sets),
  * plan_override.c (and doubts), plan_zones.c (and RRsets).
  */
 #ifndef VEER_ZONES_PLAN_PLAN_IMPL_H
@@ -12,7 +12,7 @@
 #include "base/strmap.h"
 #include "zones/plan/plan_build.h"
 
-/* A site that exists or that some pool mentions. */
+/* A site that exists or is mentioned by a pool. */
 struct build_site {
 	char name[MODEL_NAME_MAX + 1];
 	bool exists;
@@ -20,15 +20,15 @@ struct build_site {
 	struct ptr_list users; /* pools that mention it */
 };
 
-/* A pool that exists or that some policy mentions. */
+/* A pool that exists or is mentioned by a policy. */
 struct build_pool {
 	char name[MODEL_NAME_MAX + 1];
 	struct arena *arena; /* of `model`; NULL: the pool does not exist */
 	struct model_pool model;
-	uint8_t *flags;          /* one an endpoint */
-	struct policy_pool view; /* for the compiler */
+	uint8_t *flags;          /* one per endpoint */
+	struct policy_pool view; /* the pool as the compiler sees it */
 	struct ptr_list users;   /* policies that mention it */
-	bool is_dirty;           /* on the list of pools whose flags are to be made anew */
+	bool is_dirty;           /* on the list of pools whose flags must be recomputed */
 };
 
 /* A policy that exists or that some RRset is bound to. */
@@ -48,11 +48,11 @@ struct build_version {
 	uint64_t version;
 	struct trie nodes;            /* working state of struct plan_node */
 	struct ready_rrset *negative; /* made from the SOA */
-	struct plan_zone *shown;      /* what the zones' trie has of it, or NULL */
+	struct plan_zone *shown;      /* its zone in the trie of zones, or NULL */
 	size_t rrsets;
-	size_t bound;    /* of them, those bound to a policy */
-	bool is_dirty;   /* on the list of versions to show anew */
-	bool is_visible; /* the zone's version is this one */
+	size_t bound;    /* the number of its RRsets that are bound to a policy */
+	bool is_dirty;   /* on the list of versions to be shown again */
+	bool is_visible; /* this is the zone's visible version */
 	bool is_dropped; /* on the retire list */
 	uint8_t name_len;
 	uint8_t name[NAME_WIRE_MAX];
@@ -79,8 +79,8 @@ struct plan_builder {
 	struct strmap lasts;     /* pool -> struct build_last */
 	struct strmap overrides; /* POOL/NAME -> one of two static actions */
 	struct strmap doubts;    /* POOL/NAME -> struct build_doubt */
-	uint64_t doubt_round;    /* calls of plan_builder_set_doubt() */
-	bool are_all_in_doubt;   /* whatever `doubts` says */
+	uint64_t doubt_round;    /* number of calls of plan_builder_set_doubt() */
+	bool are_all_in_doubt;   /* all endpoints are in doubt, whatever `doubts` says */
 	struct strmap zones;     /* apex -> struct build_zone */
 	struct strmap versions;  /* apex and version -> struct build_version */
 	struct trie shown;       /* working state of the zones' trie */
@@ -108,8 +108,9 @@ struct plan_builder {
 };
 
 /*
- * Of each kind a pair like these: put an object, or take it away (one that is not there is fine); what depends on it
- * becomes dirty. Errors: those of the model's parser, VEER_EINVAL (the key is not the object's), VEER_ENOMEM.
+ * For each kind there is a pair of functions: put an object, or remove it (no error when it is not there). Everything
+ * that depends on it becomes dirty. Errors: those of the model's parser, VEER_EINVAL (the key is not the object's),
+ * VEER_ENOMEM.
  */
 typedef enum veer_err build_put_fn(struct plan_builder *b, const char *key, const json_t *object,
 				   struct veer_diag *diag);
@@ -122,7 +123,7 @@ build_del_fn build_del_site;
 struct build_site *build_need_site(struct plan_builder *b, const char *name);
 /* Forget the site unless it exists or is used. */
 void build_drop_site(struct plan_builder *b, struct build_site *site);
-/* Everything of plan_site.c. No reader may have a plan; so it is with the others. */
+/* Free everything of plan_site.c. No reader may have a plan; the same holds for the other build_free functions. */
 void build_free_sites(struct plan_builder *b);
 
 /* plan_pool.c */
@@ -132,15 +133,15 @@ build_del_fn build_del_pool;
 struct build_pool *build_need_pool(struct plan_builder *b, const char *name);
 /* Forget the pool unless it exists or is used. */
 void build_drop_pool(struct plan_builder *b, struct build_pool *pool);
-/* The flags of these pools are to be made anew. Errors: VEER_ENOMEM. */
+/* Mark the pool: its flags must be recomputed. Errors: VEER_ENOMEM. */
 VEER_MUST_CHECK enum veer_err build_mark_pool(struct plan_builder *b, struct build_pool *pool);
 /* Mark all pools. */
 VEER_MUST_CHECK enum veer_err build_mark_all_pools(struct plan_builder *b);
 /* Mark the pool whose name is the first `len` bytes of `key`, if there is one. */
 VEER_MUST_CHECK enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len);
-/* Make the flags of marked pools; their policies become dirty. Errors: VEER_ENOMEM: what is left stays marked. */
+/* Recompute the flags of marked pools; their policies become dirty. Errors: VEER_ENOMEM: what is left stays marked. */
 VEER_MUST_CHECK enum veer_err build_refresh_pools(struct plan_builder *b);
-/* All pools. No reader may have a plan. */
+/* Free all pools. No reader may have a plan. */
 void build_free_pools(struct plan_builder *b);
 
 /* plan_policy.c */
@@ -150,56 +151,59 @@ build_del_fn build_del_policy;
 struct build_policy *build_need_policy(struct plan_builder *b, const char *name);
 /* Forget the policy unless it exists or is bound. */
 void build_drop_policy(struct plan_builder *b, struct build_policy *policy);
-/* The policy is to be compiled, if something is bound to it. Errors: VEER_ENOMEM. */
+/* Mark the policy to be compiled, if something is bound to it. Errors: VEER_ENOMEM. */
 VEER_MUST_CHECK enum veer_err build_mark_policy(struct plan_builder *b, struct build_policy *policy);
 /* Compile what is dirty. Errors: VEER_ENOMEM: what is left stays dirty. */
 VEER_MUST_CHECK enum veer_err build_compile(struct plan_builder *b);
-/* All policies. No reader may have a plan. */
+/* Free all policies. No reader may have a plan. */
 void build_free_policies(struct plan_builder *b);
 
 /* plan_slot.c */
-/* Count one more RRset bound to `name`; its slot. Errors: VEER_ENOMEM. */
+/* Count one more RRset bound to the policy `name` and get the policy's slot. Errors: VEER_ENOMEM. */
 VEER_MUST_CHECK enum veer_err build_bind(struct plan_builder *b, const char *name, uint32_t *slot);
-/* One RRset less is bound to the policy at `slot`. */
+/* Count one RRset less bound to the policy at `slot`. */
 void build_unbind(struct plan_builder *b, uint32_t slot);
-/* The slot's program for a type; takes it on success. Errors: VEER_ENOMEM. */
+/* Set the slot's program for a type; takes the program on success. Errors: VEER_ENOMEM. */
 enum veer_err build_set_program(struct plan_builder *b, uint32_t slot, enum plan_bound bound,
 				struct policy_program *program);
-/* The policy table. No reader may have a plan. */
+/* Free the policy table. No reader may have a plan. */
 void build_free_slots(struct plan_builder *b);
 
 /* plan_verdict.c */
 build_put_fn build_put_verdict, build_put_last;
 build_del_fn build_del_verdict, build_del_last;
-/* The verdict on this endpoint, POOL/NAME: up also when it is stored as unknown; unknown without one. */
+/*
+ * The verdict on this endpoint, POOL/NAME. A verdict that is stored as unknown counts as up; without a verdict the
+ * result is unknown.
+ */
 enum model_state build_verdict(const struct plan_builder *b, const char *key, size_t len);
 /* Does the endpoint of this name belong to the last set? */
 bool build_is_in_last(const struct build_last *last, const char *name);
-/* All verdicts and last sets. */
+/* Free all verdicts and last sets. */
 void build_free_verdicts(struct plan_builder *b);
 
-/* plan_override.c: what beats or shadows verdicts */
+/* plan_override.c: overrides and doubts */
 build_put_fn build_put_override;
 build_del_fn build_del_override;
 /* The override of this endpoint, POOL/NAME; NULL: none. Borrowed. */
 const enum model_override_action *build_override(const struct plan_builder *b, const char *key, size_t len);
 /* Is the endpoint in doubt? */
 bool build_is_in_doubt(const struct plan_builder *b, const char *key, size_t len);
-/* All overrides and doubts. */
+/* Free all overrides and doubts. */
 void build_free_overrides(struct plan_builder *b);
 
 /* plan_zones.c */
 build_put_fn build_put_zone;
 build_del_fn build_del_zone;
-/* Put an RRset of a version of a zone, or bind it. Errors: VEER_ENOMEM. */
+/* Put an RRset into a version of a zone, or bind it to a policy. Errors: VEER_ENOMEM. */
 VEER_MUST_CHECK enum veer_err build_put_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version,
 					      const uint8_t *owner, const struct plan_entry *entry);
-/* One that is not there is fine. Errors: VEER_ENOMEM. */
+/* Remove an RRset; no error when it is not there. Errors: VEER_ENOMEM. */
 VEER_MUST_CHECK enum veer_err build_del_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version,
 					      const uint8_t *owner, uint16_t type);
 /* Bring the zones' trie up to date. Errors: VEER_ENOMEM: what is left stays dirty. */
 VEER_MUST_CHECK enum veer_err build_show(struct plan_builder *b);
-/* All zones, versions and the trie of those shown. No reader may have a plan. */
+/* Free all zones, versions and the trie of zones. No reader may have a plan. */
 void build_free_zones(struct plan_builder *b);
 
 #endif

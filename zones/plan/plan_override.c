@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The builder's overrides and doubts: an administrator's word that beats a verdict, and a suspicion that shortens TTLs.
+/*
+ * The builder's overrides (an administrator's decisions, which take precedence over verdicts) and doubts (suspicions,
+ * which shorten TTLs).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,8 @@
 
 /* The values in the map. */
 static const enum model_override_action forced_up = MODEL_OVERRIDE_UP;
-static const enum model_override_action taken_out = MODEL_OVERRIDE_DRAIN; /* or forced down: the same for answers */
+static const enum model_override_action taken_out = MODEL_OVERRIDE_DRAIN; /* also used for forced down, which has the
+									   * same effect on answers */
 
 enum veer_err build_put_override(struct plan_builder *b, const char *key, const json_t *object, struct veer_diag *diag)
 {
@@ -22,7 +25,7 @@ enum veer_err build_put_override(struct plan_builder *b, const char *key, const 
 	arena_free(&arena);
 	const enum model_override_action *mark = parsed.action == MODEL_OVERRIDE_UP ? &forced_up : &taken_out;
 	if (err == VEER_OK && strmap_get(&b->overrides, key, strlen(key)) == mark)
-		return VEER_OK; /* only what is for people has changed */
+		return VEER_OK; /* only fields for people have changed */
 	if (err == VEER_OK)
 		err = strmap_put(&b->overrides, key, strlen(key), (void *)(uintptr_t)mark);
 	return err == VEER_OK ? build_mark_pool_of(b, key, strcspn(key, "/")) : err;
@@ -47,7 +50,7 @@ bool build_is_in_doubt(const struct plan_builder *b, const char *key, size_t len
 
 /* One endpoint in doubt, as the value in the map. */
 struct build_doubt {
-	uint64_t round; /* the last call that named it */
+	uint64_t round; /* the last call that included it */
 	char key[MODEL_ENDPOINT_KEY_MAX + 1];
 };
 
@@ -72,7 +75,7 @@ static enum veer_err add_doubt(struct plan_builder *b, const char *key, bool *ch
 	return build_mark_pool_of(b, key, strcspn(key, "/"));
 }
 
-/* One that was not named in this round, or NULL. */
+/* A doubt that was not in the set of this round, or NULL. */
 static struct build_doubt *old_doubt(const struct plan_builder *b, size_t *at)
 {
 	struct build_doubt *doubt;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The builder's policies, and who depends on whom:
+ * The builder's policies, and what depends on what:
  *
  *     site <- pool <- policy <- RRset          verdict, last, override, doubt -> pool
  *
- * A change marks what depends on it; build_compile() then makes the flags of marked pools and compiles marked policies
- * that some RRset is bound to. Objects that are mentioned before they exist are kept as placeholders.
+ * A change marks everything that depends on it; build_compile() then recomputes the flags of marked pools and compiles
+ * the marked policies that RRsets are bound to. Objects that are mentioned before they exist are kept as placeholders.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,7 @@ void build_drop_policy(struct plan_builder *b, struct build_policy *policy)
 	free_policy(policy);
 }
 
-/* What model_node_pools() collects: the pools of one policy, each once. */
+/* What model_node_pools() collects: the pools of one policy, each of them once. */
 struct mention {
 	struct plan_builder *b;
 	struct build_policy *policy;
@@ -143,7 +143,7 @@ static enum veer_err compile_policy(struct plan_builder *b, const struct build_p
 		enum veer_err err = VEER_OK;
 		if (policy->arena != NULL)
 			err = policy_compile(b->compiler, &policy->model, types[bound], pool_for_compiler, b, &program);
-		/* a policy whose answers exceed the limits is as if it were missing: SERVFAIL */
+		/* a policy whose answers exceed the limits is treated as missing: the answer is SERVFAIL */
 		if (err == VEER_OK || err == VEER_ERANGE)
 			err = build_set_program(b, policy->slot, (enum plan_bound)bound, program);
 		if (err != VEER_OK) {

@@ -64,7 +64,7 @@ void build_drop_pool(struct plan_builder *b, struct build_pool *pool)
 	free_pool(pool);
 }
 
-/* Take the pool off its sites' lists of users. A site occurs there once a pool. */
+/* Remove the pool from its sites' lists of users. Each site lists a pool only once. */
 static void leave_sites(struct plan_builder *b, struct build_pool *pool)
 {
 	for (uint32_t i = 0; i < pool->model.endpoint_count; i++) {

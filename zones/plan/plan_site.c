@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The builder's sites: is one in or out, and which pools mention it. */
+/* The builder's sites: whether each is in or out, and which pools mention it. */
 #include <stdlib.h>
 #include <string.h>
 

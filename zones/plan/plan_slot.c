@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The policy table of plans: which slot a policy has while RRsets are bound to it, and its programs there. */
+/* The policy table of plans: the slot of each policy that RRsets are bound to, and its programs there. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "zones/plan/plan_impl.h"
 
-/* A changeable page for `slot`: made, or copied from the one that plans may have. */
+/* Get a changeable page for `slot`: a new one, or a copy of the page that plans may have. */
 static struct plan_policy_page *own_page(struct plan_builder *b, uint32_t slot)
 {
 	uint32_t at = slot / PLAN_PAGE_SLOTS;
@@ -54,7 +54,7 @@ static enum veer_err new_slot(struct plan_builder *b, uint32_t *slot)
 		return VEER_OK;
 	}
 	if (b->slot_count >= b->slot_size) {
-		/* room to give back every slot there is, so that giving back cannot fail */
+		/* room for all slots, so that giving a slot back cannot fail */
 		size_t size = b->slot_size == 0 ? 64 : b->slot_size * 2;
 		uint32_t *slots = realloc(b->free_slots, size * sizeof *slots);
 		b->free_slots = slots != NULL ? slots : b->free_slots;
@@ -105,7 +105,7 @@ void build_unbind(struct plan_builder *b, uint32_t slot)
 		ptr_list_remove(&b->dirty_policies, policy);
 		policy->is_dirty = false;
 	}
-	/* without memory the programs stay until the slot is used again */
+	/* when memory is out, the programs stay until the slot is used again */
 	for (int bound = 0; bound < PLAN_BOUND_COUNT; bound++)
 		(void)build_set_program(b, slot, (enum plan_bound)bound, NULL);
 	b->free_slots[b->free_slot_count++] = slot;

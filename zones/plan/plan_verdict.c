@@ -21,7 +21,7 @@ enum veer_err build_put_verdict(struct plan_builder *b, const char *key, const j
 	const enum model_state *mark = err == VEER_OK && parsed.state == MODEL_STATE_DOWN ? &down : &up;
 	arena_free(&arena);
 	if (err == VEER_OK && strmap_get(&b->verdicts, key, strlen(key)) == mark)
-		return VEER_OK; /* only what is for people has changed */
+		return VEER_OK; /* only fields for people have changed */
 	if (err == VEER_OK)
 		err = strmap_put(&b->verdicts, key, strlen(key), (void *)(uintptr_t)mark);
 	return err == VEER_OK ? build_mark_pool_of(b, key, strcspn(key, "/")) : err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The builder's zones. Each version of a zone has its own trie of names, which changes in place as far as no plan has
- * it; at a commit the visible versions that changed are shown anew, by a path copy in the trie of zones.
+ * The builder's zones. Each version of a zone has its own trie of names; nodes that no plan contains are changed in
+ * place; at a commit the visible versions that changed are shown anew, by a path copy in the trie of zones.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,10 @@
 #include "zones/plan/plan_impl.h"
 
 #define VERSION_KEY_SIZE (NAME_WIRE_MAX + 8)
-/* More than one change can retire: a trie path (at most 512 branches), a node, an RRset, programs and a page. */
+/*
+ * An upper bound for what one change can retire: a trie path (at most 512 branches), a node, an RRset, programs and a
+ * page.
+ */
 #define RETIRE_ROOM 600
 
 static size_t version_key(uint8_t *out, const uint8_t *zone, uint64_t version)
@@ -111,7 +114,7 @@ static void set_flags(struct plan_node *node, const struct build_version *v)
 
 /*
  * A copy of `old` (may be NULL) without its entry of `type`, and with `add` (may be NULL) in its place. `*out` is NULL
- * when nothing is left. `*gone` becomes the entry that went, type 0 when there was none.
+ * when nothing is left. `*gone` becomes the removed entry; its type is 0 when there was none.
  */
 static enum veer_err change_node(const struct plan_builder *b, const struct build_version *v,
 				 const struct plan_node *old, const uint8_t *owner, uint16_t type,
@@ -127,7 +130,7 @@ static enum veer_err change_node(const struct plan_builder *b, const struct buil
 	if (node == NULL)
 		return VEER_ENOMEM;
 	unsigned n = 0;
-	/* what is asked most comes first: entries are searched in order */
+	/* the most requested type comes first, because entries are searched linearly */
 	if (add != NULL && (type == RRTYPE_A || old == NULL))
 		entries_of(node)[n++] = *add;
 	for (unsigned i = 0; old != NULL && i < old->entry_count; i++)
@@ -140,7 +143,7 @@ static enum veer_err change_node(const struct plan_builder *b, const struct buil
 	return VEER_OK;
 }
 
-/* Give up an entry that the working state has no more. Room on the retire list was reserved. */
+/* Retire an entry that the working state no longer has. Room on the retire list was reserved. */
 static void drop_entry(struct plan_builder *b, struct build_version *v, const struct plan_entry *gone)
 {
 	if (gone->type == 0)
@@ -166,8 +169,10 @@ static enum veer_err replace_node(struct plan_builder *b, struct build_version *
 		err = trie_del(&v->nodes, &b->txn, owner, &replaced);
 	if (err != VEER_OK)
 		return err;
-	/* One that no plan has goes at once: a name with many types would else cost the square of them until the
-	 * commit. */
+	/*
+	 * A node that no plan contains is freed at once. Otherwise the memory for a name with many types would grow
+	 * with the square of their number until the commit.
+	 */
 	if (replaced != NULL && ((const struct plan_node *)replaced)->made_in == b->txn.id)
 		free(replaced);
 	else
@@ -230,7 +235,7 @@ enum veer_err build_del_entry(struct plan_builder *b, const uint8_t *zone, uint6
 	return err;
 }
 
-/* The SOA as it stands in negative answers: with the lesser of its TTL and its MINIMUM (RFC 2308 5). */
+/* Make the SOA for negative answers: its TTL is the lesser of its own TTL and its MINIMUM (RFC 2308 5). */
 static enum veer_err make_negative(struct plan_builder *b, struct build_version *v, const struct rrset_view *rrset)
 {
 	struct rdata_span rdata = {0};
@@ -397,7 +402,7 @@ static enum veer_err show_version(struct plan_builder *b, struct build_version *
 	return VEER_OK;
 }
 
-/* Those that go first: the version that comes has the same name. */
+/* Handle the versions that are no longer visible first, because the new visible version of a zone has the same name. */
 static enum veer_err show_all(struct plan_builder *b, bool visible)
 {
 	enum veer_err err = VEER_OK;
@@ -421,7 +426,7 @@ enum veer_err build_show(struct plan_builder *b)
 		v->is_dirty = false;
 		if (!v->is_visible && !v->is_dropped && v->rrsets == 0) {
 			forget_version(b, v);
-			free_version(v); /* empty: no plan has anything of it */
+			free_version(v); /* the version is empty, so no plan contains any part of it */
 		}
 	}
 	b->dirty_versions.count = 0;

@@ -36,7 +36,7 @@ uint32_t policy_fail(struct policy_compiler *c, enum veer_err err)
 	return NO_STEP;
 }
 
-/* `country` 0: none is asked for; `continent` CONTINENT_NONE: likewise. */
+/* Does the rule match? `country` 0 and `continent` CONTINENT_NONE are not looked for. */
 static bool rule_matches(const struct model_rule *rule, uint16_t country, unsigned continent)
 {
 	for (uint32_t i = 0; i < rule->country_count; i++)
@@ -63,7 +63,7 @@ static void mark_rules(const struct model_node *n, uint16_t country, unsigned co
 	}
 }
 
-/* The step for clients of one cell; cells with the same matching rules share it. */
+/* The step for clients of one cell; cells with the same matching rules share a step. */
 static uint32_t group_step(struct policy_compiler *c, const struct rule_set *of_country,
 			   const struct rule_set *of_continent)
 {
@@ -110,7 +110,10 @@ static bool has_match(const struct model_node *n)
 	return false;
 }
 
-/* All cells: one row for countries that no rule names, one for each that some rule does; one column a continent. */
+/*
+ * Fill all cells: one row for all countries that no rule names, one row for each country that a rule names, and one
+ * column for each continent.
+ */
 static void fill_cells(struct policy_compiler *c)
 {
 	struct policy_draft *d = &c->draft;
@@ -118,7 +121,7 @@ static void fill_cells(struct policy_compiler *c)
 	if (has_match(c->policy->tree))
 		add_countries(d, c->policy->tree);
 	qsort(d->countries, d->country_count, sizeof d->countries[0], compare_u16);
-	/* a rule matches by country or by continent: each is looked for once, not once a cell */
+	/* a rule matches by country or by continent, so each is looked up once and not for every cell */
 	struct rule_set of_continent[CONTINENT_COUNT] = {{{0}}};
 	for (unsigned continent = 0; continent < CONTINENT_COUNT; continent++)
 		mark_rules(c->policy->tree, 0, continent, &(unsigned){0}, &of_continent[continent]);
@@ -132,7 +135,7 @@ static void fill_cells(struct policy_compiler *c)
 	}
 }
 
-/* The rows that the policy before has used: most have few nodes, and the whole is large. */
+/* Clear only the rows that the previous policy used: most policies have few nodes, and the whole cache is large. */
 static void clear_cache(struct policy_compiler *c)
 {
 	memset(c->cache, 0, c->cache_count * sizeof c->cache[0]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Of a policy's pools: which endpoints may be given out now, and the answers with them. */
+/* The pools of a policy: which endpoints may be given out now, and the answers with them. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,8 +64,8 @@ static bool endpoint_rdata(struct policy_compiler *c, const struct model_endpoin
 }
 
 /*
- * The endpoints to choose among, into c->candidates: eligible, of the type, and with a weight above 0 unless there is
- * nothing else. Their count; 0 when the pool is not available.
+ * Collect the endpoints to choose from into c->candidates: eligible, of the type, and with a weight above 0 unless
+ * there are no others. Returns their count; 0 when the pool is not available.
  */
 static unsigned collect(struct policy_compiler *c, const struct policy_pool *pool)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Everything that the pointers lead to lies behind this head in the same block. */
+/* Everything that the pointers lead to follows this head in the same block. */
 struct policy_program {
 	const uint16_t *countries;
 	const uint32_t *cells; /* (country_count + 1) x CONTINENT_COUNT steps */
@@ -94,7 +94,7 @@ void policy_draft_reset(struct policy_draft *draft)
 	draft->country_count = 0;
 }
 
-/* A block being laid out: first only measured (base NULL), then filled. */
+/* A block that is being laid out: first it is only measured (base NULL), then filled. */
 struct packer {
 	uint8_t *base;
 	size_t len;
@@ -124,7 +124,10 @@ static bool same_outcome(const struct policy_outcome *a, const struct policy_out
 	       (x->type == y->type && x->ttl == y->ttl && x->len == y->len && memcmp(x->data, y->data, x->len) == 0);
 }
 
-/* Do both steps end in the same answers with the same chances? As deep as the tree, so at most MODEL_DEPTH_MAX + 1. */
+/*
+ * Do both steps lead to the same answers with the same probabilities? The recursion is as deep as the tree, at most
+ * MODEL_DEPTH_MAX + 1.
+ */
 static bool same_step(const struct policy_draft *d, uint32_t a, uint32_t b)
 {
 	const struct policy_step *x = &d->steps[a];
@@ -212,7 +215,7 @@ static uint32_t country_row(const struct policy_program *p, uint16_t country)
 	return low < p->country_count && p->countries[low] == country ? low + 1 : 0;
 }
 
-/* Which entry of a choice a number below its total falls into. */
+/* The entry of a choice that a number below the total of weights falls into. */
 static uint32_t entry_for(const uint32_t *sums, uint32_t count, uint32_t number)
 {
 	uint32_t low = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Of a policy's tree: which branch is available, and what is answered when none is. */
+/* The tree of a policy: which branch is available, and what is answered when none is. */
 #include <string.h>
 
 #include "zones/plan/policy_impl.h"
 
-/* Where the tree walk is: preorder numbers of nodes and of rules, both running. */
+/* The position of the tree walk: the present preorder numbers of nodes and of rules. */
 struct position {
 	unsigned node;
 	unsigned rule;
@@ -12,7 +12,7 @@ struct position {
 
 static uint32_t evaluate(struct policy_compiler *c, const struct model_node *n, struct position *at);
 
-/* Skip a subtree that is not asked, so that numbers stay those of the preorder. */
+/* Skip a subtree that is not evaluated, so that nodes and rules keep their preorder numbers. */
 static void skip_node(const struct model_node *n, struct position *at)
 {
 	at->node++;
@@ -119,8 +119,8 @@ static uint32_t plain_step(struct policy_compiler *c, enum policy_result result)
 }
 
 /*
- * The branches of the group at hand have no endpoint of the type: what any branch has. A name with endpoints is never
- * answered empty.
+ * The branches of the present group have no endpoint of the type, so answer from any branch. A name with endpoints is
+ * never answered with an empty set.
  */
 static uint32_t evaluate_any(struct policy_compiler *c)
 {
@@ -134,7 +134,7 @@ static uint32_t evaluate_any(struct policy_compiler *c)
 	return step;
 }
 
-/* Nothing is available for the group at hand: what when_all_down says. */
+/* Nothing is available for the present group: do what when_all_down says. */
 static uint32_t all_down(struct policy_compiler *c)
 {
 	uint32_t step = NO_STEP;

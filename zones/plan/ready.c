@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define RECORD_HEAD 12    /* owner pointer, type, class, TTL, RDLENGTH */
-#define NAMES_SEEN_MAX 48 /* earlier names that later ones are compared with: bounds the work for long RRsets */
+#define NAMES_SEEN_MAX 48 /* earlier names that later ones are compared with; this bounds the work for long RRsets */
 
 /* A name (or the end of one) written earlier, as it was before compression. */
 struct seen_name {
@@ -76,7 +76,7 @@ static void put_u16(struct ready_builder *b, unsigned value)
 	put(b, (const uint8_t[]){(uint8_t)(value >> 8), (uint8_t)value}, 2);
 }
 
-/* The pointer that can stand for `suffix`, or 0. */
+/* The compression pointer that can replace `suffix`, or 0. */
 static unsigned pointer_for(const struct ready_builder *b, const uint8_t *suffix)
 {
 	if (b->apex != NULL && name_equal(suffix, b->apex))
@@ -89,7 +89,7 @@ static unsigned pointer_for(const struct ready_builder *b, const uint8_t *suffix
 	return 0;
 }
 
-/* Remember a name about to be written at the present end, and all its ends up to `labels` labels in. */
+/* Remember a name that is about to be written at the present end, and its suffixes without up to `labels` labels. */
 static void remember(struct ready_builder *b, const uint8_t *name, unsigned labels)
 {
 	size_t len = name_len(name);
@@ -99,7 +99,7 @@ static void remember(struct ready_builder *b, const uint8_t *name, unsigned labe
 	size_t offset = 0;
 	for (unsigned i = 0; i < labels && b->seen_count < NAMES_SEEN_MAX; i++) {
 		if (b->len + offset >= (READY_TO_OWNER & READY_POINTER_MAX))
-			break; /* out of reach, or taken for another meaning */
+			break; /* beyond the reach of a pointer, or a value that has another meaning */
 		b->seen[b->seen_count++] = (struct seen_name){.at = (uint16_t)(b->len + offset),
 							      .copy = (uint16_t)(b->copies_len + offset)};
 		offset += (size_t)name[offset] + 1;
@@ -203,8 +203,10 @@ enum veer_err ready_from_view(struct ready_builder *builder, const struct rrset_
 			      const uint8_t *apex, struct ready_rrset **out)
 {
 	struct rdata_span rdata;
-	/* what is sent of a wildcard has the question's name for its owner, and that is not in the RDATA (RFC
-	 * 4592 3.3.1) */
+	/*
+	 * records from a wildcard are sent with the question's name as owner, which must not be used for names in the
+	 * RDATA (RFC 4592 3.3.1)
+	 */
 	ready_begin(builder, view->type, ttl, name_is_wildcard(view->owner) ? NULL : view->owner, apex);
 	for (size_t pos = 0; rrset_next(view, &pos, &rdata);)
 		ready_add(builder, rdata.data, rdata.len);
@@ -213,7 +215,7 @@ enum veer_err ready_from_view(struct ready_builder *builder, const struct rrset_
 
 const struct ready_rrset *ready_cname(void *memory, uint32_t ttl, const uint8_t *labels, size_t len)
 {
-	const uint16_t lists[] = {(uint16_t)(RECORD_HEAD + len), RECORD_HEAD}; /* a patch, a target */
+	const uint16_t lists[] = {(uint16_t)(RECORD_HEAD + len), RECORD_HEAD}; /* offsets of a patch and of a target */
 	struct ready_rrset *rr = memory;
 	struct byte_writer w;
 	static_assert(sizeof *rr + RECORD_HEAD + NAME_WIRE_MAX + 2 + sizeof lists <= READY_CNAME_SIZE,
@@ -272,7 +274,7 @@ static void patch_owners(uint8_t *records, const struct ready_rrset *rr, unsigne
 	}
 }
 
-/* Where the pointer in `data` at `at` leads in a message that has the records at `start`. */
+/* The message offset that the pointer in `data` at `at` stands for, in a message that has the records at `start`. */
 static unsigned patched(const struct ready_rrset *rr, unsigned at, unsigned start, unsigned owner_at, unsigned apex_at)
 {
 	unsigned pointer = get_u16(rr->data + at);
@@ -310,7 +312,7 @@ bool ready_write(const struct ready_rrset *rr, struct byte_writer *w, unsigned o
 	return true;
 }
 
-/* Expand the name at `at` in `data`. Pointers within the RRset lead strictly backwards, so this ends. */
+/* Expand the name at `at` in `data`. Pointers within the RRset lead strictly backwards, so the loop ends. */
 static size_t expand_name(const struct ready_rrset *rr, unsigned at, const uint8_t *owner, const uint8_t *apex,
 			  uint8_t *out)
 {

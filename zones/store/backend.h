@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a backend of the store implements; private to zones/store/. The contracts are those of store.h. */
+/* What a backend of the store implements; private to zones/store/. The contracts are those in store.h. */
 #ifndef VEER_ZONES_STORE_BACKEND_H
 #define VEER_ZONES_STORE_BACKEND_H
 
@@ -39,7 +39,7 @@ struct store_backend {
 struct store {
 	const struct store_backend *backend;
 	void *self; /* owned; released by backend->close */
-	/* How the last use went, for store_health(). */
+	/* Results of the last read and the last commit, for store_health(). */
 	_Atomic int read_err;
 	_Atomic int write_err;
 	_Atomic uint64_t read_errors;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A store that may be damaged: what is wrong with it, and what of it can still be read.
+ * Finding damage in a store, and salvaging what can still be read.
  *
  * Threads: one.
  */
@@ -12,8 +12,8 @@
 /* What was found. */
 struct repair_finding {
 	bool is_damaged;
-	uint64_t objects; /* that could be read */
-	uint64_t bad;     /* that were read and are no JSON, or of no known kind; they are not taken over */
+	uint64_t objects; /* objects that could be read */
+	uint64_t bad;     /* objects that were read but are not JSON or not of a known kind; they are not taken over */
 	int64_t revision;
 };
 
@@ -21,8 +21,9 @@ struct repair_finding {
 typedef void repair_say_fn(void *ctx, const char *line);
 
 /*
- * Look at every page and every object of the store at `url`, while veer-api may run. Each fault is said, at most 100.
- * Errors: VEER_ENOTFOUND, VEER_EINVAL (url), VEER_EIO, VEER_ENOMEM (nothing is known then); damage is no error.
+ * Look at every page and every object of the store at `url`, while veer-api may run. Faults are passed to `say`, at
+ * most 100. Errors: VEER_ENOTFOUND, VEER_EINVAL (url), VEER_EIO, VEER_ENOMEM (nothing is known then). Damage is not an
+ * error.
  */
 VEER_MUST_CHECK enum veer_err store_check(const char *url, repair_say_fn *say, void *ctx, struct repair_finding *out,
 					  struct veer_diag *diag);

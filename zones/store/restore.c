@@ -14,11 +14,11 @@
 
 enum { COPY_BYTES = 1 << 20, ARENA_BYTES = 8 << 20 };
 
-/* The parts of a database that lie beside it. */
+/* The suffixes of the files that make up a database. */
 static const char *const parts[] = {"", "-wal", "-shm"};
 enum { PARTS = 3 };
 
-/* What a restore has in hand. */
+/* The state of a restore. */
 struct restore {
 	const char *path;              /* of the database */
 	char fresh[RESTORE_PATH_SIZE]; /* the backup's copy beside it */
@@ -51,7 +51,9 @@ static enum veer_err copy_bytes(int from, int to)
 	return err == VEER_OK && fsync(to) != 0 ? veer_err_from_errno(errno) : err;
 }
 
-/* An empty or a missing database would be made anew by opening it: that must not pass for a backup. */
+/*
+ * Copy the backup. Opening an empty or missing database would create a new one, which must not be taken for a backup.
+ */
 static enum veer_err copy_file(struct restore *r, const char *file, struct veer_diag *diag)
 {
 	static const char magic[16] = "SQLite format 3";
@@ -63,7 +65,7 @@ static enum veer_err copy_file(struct restore *r, const char *file, struct veer_
 	remove_fresh(r);
 	int to = open(r->fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (pread(from, head, sizeof head, 0) != sizeof head || memcmp(head, magic, sizeof magic) != 0)
-		err = veer_fail(diag, VEER_ECORRUPT, "%s: is no backup of a store", file);
+		err = veer_fail(diag, VEER_ECORRUPT, "%s: is not a backup of a store", file);
 	else if (to < 0)
 		err = veer_fail(diag, veer_err_from_errno(errno), "%s: %s", r->fresh, strerror(errno));
 	else if ((err = copy_bytes(from, to)) != VEER_OK)
@@ -111,7 +113,7 @@ static bool compare_new(void *ctx, const struct store_object *object)
 	return true;
 }
 
-/* What is lost; of a store that cannot be opened nobody knows. */
+/* Find out what the restore would lose. If the old store cannot be opened, that is unknown. */
 static enum veer_err compare(struct restore *r, const char *url, struct veer_diag *diag)
 {
 	struct veer_diag why = {""};
@@ -130,7 +132,7 @@ static enum veer_err compare(struct restore *r, const char *url, struct veer_dia
 	return VEER_OK;
 }
 
-/* What was there, with all that belongs to it, under a name that says when. */
+/* Rename the old store, with all its files, to a name that contains the time. */
 static enum veer_err move_aside(struct restore *r, struct veer_diag *diag)
 {
 	char from[RESTORE_PATH_SIZE + 16], to[RESTORE_PATH_SIZE + 16];
@@ -158,7 +160,7 @@ static enum veer_err put_in_place(struct restore *r, struct veer_diag *diag)
 	return err == VEER_OK ? file_sync_dir_of(r->path, diag) : err;
 }
 
-/* The copy becomes a store of its own. */
+/* Make the copy a store of its own. */
 static enum veer_err make_new(struct restore *r, enum history_cause cause, struct veer_diag *diag)
 {
 	enum veer_err err = store_open(r->fresh_url, &r->new, diag);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The SQLite backend: the writer. Urgent commits take the next turn; the history grows with each commit and is cut
- * behind. */
+/*
+ * The SQLite backend: the writer. Urgent commits go next; the history grows with each commit and is cut at its old end.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -42,7 +43,7 @@ static void bind_text(sqlite3_stmt *stmt, int at, const char *text, size_t len)
 	(void)sqlite3_bind_text(stmt, at, text, (int)len, SQLITE_STATIC);
 }
 
-/* What an operation meets: the object's revision, 0 when it is not there, and the digest of its value if it is fed. */
+/* What an operation finds: the object's revision (0 when it is not there), and the digest of its value if it is fed. */
 struct found {
 	int64_t revision;
 	uint8_t digest[DIGEST_BYTES];
@@ -104,8 +105,9 @@ static enum veer_err apply_op(struct sqlite_store *s, const struct store_op *op,
 }
 
 /*
- * Cut the history behind the newest SQLITE_STORE_HISTORY revisions, now and then, inside the same transaction. After an
- * import it is much to delete, which is not done at the expense of a verdict unless there is nothing but verdicts.
+ * Cut the history down to the newest SQLITE_STORE_HISTORY revisions, from time to time and within the same transaction.
+ * After an import there is much to delete; that must not delay a verdict, so it is done in a normal commit unless there
+ * are only verdicts.
  */
 static enum veer_err compact(struct sqlite_store *s, int64_t revision, enum store_priority priority)
 {
@@ -156,7 +158,7 @@ enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t
 	if (priority == STORE_NORMAL && sqlite_room_is_short(s))
 		return VEER_ESPACE;
 	sqlite_store_take_turn(s, priority);
-	int64_t next = s->revision + 1; /* only the holder of the turn changes it */
+	int64_t next = s->revision + 1; /* only the holder of the turn changes the revision */
 	int changes = 0;
 	enum veer_err err = step(s, s->begin);
 	if (err == VEER_OK) {

@@ -14,7 +14,7 @@ enum {
 	SQLITE_STORE_COMPACT_EVERY = 256, /* commits between two removals of older history */
 };
 
-/* Where the database is: its revision and its newest lineage. */
+/* The position of the database: its revision and its newest lineage. */
 #define SQLITE_STORE_POSITION                                                                                          \
 	"SELECT (SELECT value FROM meta WHERE key='revision'), (SELECT id FROM lineages ORDER BY seq DESC LIMIT 1)"
 
@@ -23,21 +23,21 @@ enum {
  * checkpoint at once. One reads what is small and urgent (get, watch), one what is long (list, snapshot), so that a
  * listing never holds up a failover. Another process is kept out by a lock file.
  *
- * Locks, in this order: the turn (turn_lock is held only to take or end it), bulk_lock or read_lock, state_lock.
+ * Locks, in this order: the turn (turn_lock is held only to take or end the turn), bulk_lock or read_lock, state_lock.
  */
 struct sqlite_store {
 	char id[STORE_ID_LEN + 1];
 	char *path;
 	int lock_fd;
-	int64_t touched_revision; /* of whoever keeps room: the newest revision when it looked last … */
-	unsigned quiet_looks;     /* … and how many looks ago that was */
-	dev_t device;             /* of the database's file that is open */
+	int64_t touched_revision; /* used by store_keep_room() only: the newest revision at its last look … */
+	unsigned quiet_looks;     /* … and how many looks ago it last changed */
+	dev_t device;             /* of the open database file */
 	ino_t inode;
 
 	pthread_mutex_t turn_lock; /* guards is_writing, urgent_waiting */
 	pthread_cond_t turn_free;
-	bool is_writing;         /* somebody holds the writer connection and its statements */
-	unsigned urgent_waiting; /* urgent commits that go first */
+	bool is_writing;         /* a thread holds the writer connection and its statements */
+	unsigned urgent_waiting; /* waiting urgent commits, which go first */
 	sqlite3 *writer;
 	sqlite3_stmt *find, *put, *del, *log, *set_revision, *begin, *commit, *rollback, *compact, *newest;
 	unsigned commits_since_compaction;
@@ -54,8 +54,8 @@ struct sqlite_store {
 	pthread_cond_t changed;     /* a commit, a wake-up, or the end */
 	int64_t revision;
 	struct history_ancestry ancestry;
-	bool is_unsettled; /* a rewind or a restore has not had its consequences */
-	bool is_rewound;   /* what is on disk is not what was seen */
+	bool is_unsettled; /* the consequences of a rewind or a restore have not been dealt with */
+	bool is_rewound;   /* the content on disk is not what this process wrote or read last */
 	bool is_closing;
 };
 
@@ -70,14 +70,14 @@ void sqlite_store_close(void *self);
 VEER_MUST_CHECK enum veer_err sqlite_store_commit(void *self, const struct store_op *ops, size_t count,
 						  enum store_priority priority, int64_t *revision, size_t *failed);
 
-/* sqlite_commit.c: have the writer connection and its statements for oneself, urgently; and let it go. */
+/* sqlite_commit.c: take the writer connection and its statements for the calling thread, with this priority. */
 void sqlite_store_take_turn(struct sqlite_store *s, enum store_priority priority);
-/* The inverse. */
+/* Give the turn back. */
 void sqlite_store_end_turn(struct sqlite_store *s);
 
 /*
  * sqlite_lineage.c: read the store's id, its revision and its ancestry; a store without an ancestry begins one: a new
- * one by drawing it, one that an older program made with its own id.
+ * store with a random lineage, a store made by an older program with its own id.
  */
 VEER_MUST_CHECK enum veer_err sqlite_store_read_identity(struct sqlite_store *s, struct veer_diag *diag);
 /* backend.h: begin_lineage. */
@@ -92,7 +92,7 @@ VEER_MUST_CHECK enum veer_err sqlite_store_settle(void *self);
 bool sqlite_store_is_rewound(void *self);
 /* backend.h: backup. */
 VEER_MUST_CHECK enum veer_err sqlite_store_backup(void *self, const char *path);
-/* From a look at the disk, in a transaction of the writer (take the turn before). */
+/* Compare the disk with what is known, in a transaction of the writer (take the turn first). */
 bool sqlite_store_look_back(struct sqlite_store *s);
 
 /* sqlite_room.c: is there so little room on the disk that only what is urgent may be committed? */
@@ -105,7 +105,7 @@ bool sqlite_store_make_room(void *self);
 void sqlite_store_keep_room(void *self, struct store_room *out);
 /* backend.h: probe. */
 VEER_MUST_CHECK enum veer_err sqlite_store_probe(void *self);
-/* An (extended) result code of SQLite. */
+/* Translate an (extended) result code of SQLite. */
 VEER_MUST_CHECK enum veer_err sqlite_store_err(int code);
 
 /* backend.h: get. */

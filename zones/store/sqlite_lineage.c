@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The SQLite backend: who the store is, where its history comes from, and whether it has gone back. */
+/* The SQLite backend: the store's id, its ancestry, and detecting that the store has gone back. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -15,7 +15,7 @@ static enum veer_err corrupt(const struct sqlite_store *s, struct veer_diag *dia
 	return veer_fail(diag, VEER_ECORRUPT, "store %s: %s", s->path, what);
 }
 
-/* The value of one key of the table meta: a number. */
+/* Read the number stored under one key of the table meta. */
 static bool meta_int(struct sqlite_store *s, const char *key, int64_t *out)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -28,7 +28,7 @@ static bool meta_int(struct sqlite_store *s, const char *key, int64_t *out)
 	return ok;
 }
 
-/* The id that is there, or "". */
+/* Read the stored id, or "". */
 static enum veer_err read_id(struct sqlite_store *s, struct veer_diag *diag)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -78,7 +78,7 @@ static enum veer_err sqlite_err(struct sqlite_store *s)
 	return code == SQLITE_FULL ? VEER_ESPACE : code == SQLITE_CORRUPT ? VEER_ECORRUPT : VEER_EIO;
 }
 
-/* Write it down, as the newest, and forget those that the ancestry has no room for; in a transaction. */
+/* Insert the lineage as the newest one, and delete those that the ancestry has no room for; within a transaction. */
 static bool insert_lineage(struct sqlite_store *s, const struct history_lineage *l)
 {
 	char sql[512];
@@ -90,7 +90,7 @@ static bool insert_lineage(struct sqlite_store *s, const struct history_lineage 
 	return run(s->writer, sql);
 }
 
-/* All of it happens, or nothing. */
+/* Write a lineage in one transaction: all of it happens, or nothing. */
 static enum veer_err write_lineage(struct sqlite_store *s, const struct history_lineage *l, bool is_unsettled)
 {
 	char sql[160];
@@ -107,7 +107,7 @@ static enum veer_err write_lineage(struct sqlite_store *s, const struct history_
 	return err;
 }
 
-/* The history of a store from before there were lineages has the store's id as its only name. */
+/* Begin the ancestry of a store. The history of a store from before lineages gets the store's id as its lineage. */
 static enum veer_err begin_history(struct sqlite_store *s, struct veer_diag *diag)
 {
 	struct history_lineage first = {.cause = HISTORY_CREATED};
@@ -160,7 +160,7 @@ enum veer_err sqlite_store_begin_lineage(void *self, enum history_cause cause)
 	memcpy(next.store_id, s->id, sizeof next.store_id);
 	if (err == VEER_OK && is_another)
 		err = history_draw_id(next.store_id);
-	next.from_revision = s->revision; /* only the holder of the turn changes it */
+	next.from_revision = s->revision; /* only the holder of the turn changes the revision */
 	bool is_unsettled = s->is_unsettled || cause == HISTORY_REWIND || cause == HISTORY_RESTORE;
 	if (err == VEER_OK)
 		err = write_lineage(s, &next, is_unsettled);
@@ -208,14 +208,14 @@ enum veer_err sqlite_store_settle(void *self)
 
 /* --- has it gone back? -------------------------------------------------------------------------------------- */
 
-/* Is what the bound connection reads what is known of it? */
+/* Does the bound connection read the revision and lineage that are known? */
 static bool is_as_seen(struct sqlite_store *s, sqlite3_stmt *stmt)
 {
 	bool is_read = sqlite3_step(stmt) == SQLITE_ROW;
 	int64_t revision = is_read ? sqlite3_column_int64(stmt, 0) : 0;
 	const char *lineage = is_read ? (const char *)sqlite3_column_text(stmt, 1) : NULL;
 	(void)pthread_mutex_lock(&s->state_lock);
-	/* what cannot be read at this moment says nothing */
+	/* if it cannot be read now, nothing is known, and it counts as unchanged */
 	bool is_same = !is_read || (revision == s->revision && lineage != NULL &&
 				    strcmp(lineage, s->ancestry.lineages[s->ancestry.count - 1].id) == 0);
 	(void)pthread_mutex_unlock(&s->state_lock);
@@ -237,14 +237,17 @@ bool sqlite_store_look_back(struct sqlite_store *s)
 	return note(s, !is_as_seen(s, s->newest));
 }
 
-/* A file that is gone says nothing: what is open is the newest there is. */
+/*
+ * Is the database file another one than the open one? If the file is missing, the answer is no: the open file is then
+ * the newest there is.
+ */
 static bool is_replaced(const struct sqlite_store *s)
 {
 	struct stat file;
 	return s->inode != 0 && stat(s->path, &file) == 0 && (file.st_dev != s->device || file.st_ino != s->inode);
 }
 
-/* A commit that is under way may be on disk and not known yet: that is looked at again when nobody commits. */
+/* A commit in progress may be on disk but not known yet. So a difference is checked again while nobody commits. */
 bool sqlite_store_is_rewound(void *self)
 {
 	struct sqlite_store *s = self;
@@ -261,7 +264,7 @@ bool sqlite_store_is_rewound(void *self)
 
 /* --- a copy ------------------------------------------------------------------------------------------------- */
 
-/* By a connection of its own, so that neither commits nor lists wait for it. */
+/* The backup uses a connection of its own, so that neither commits nor lists wait for it. */
 enum veer_err sqlite_store_backup(void *self, const char *path)
 {
 	struct sqlite_store *s = self;

@@ -12,8 +12,8 @@
 #include "zones/store/sqlite_impl.h"
 
 /*
- * Migration N brings a database from user_version N to N + 1. Never edited once released; a new one is added. The
- * column `lease` is 0 in every row.
+ * Migration N brings a database from user_version N to N + 1. A migration is never edited once released; a new one is
+ * added instead. The column `lease` is 0 in every row.
  */
 static const char *const migrations[] = {
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;"
@@ -23,7 +23,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE changes(revision INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL,"
 	" key TEXT NOT NULL, value TEXT, PRIMARY KEY(revision, seq)) STRICT, WITHOUT ROWID;"
 	"INSERT INTO meta VALUES('revision', 0), ('compacted', 0);",
-	/* The changes of before have no digest of what they replaced: nobody can resume within them. */
+	/* Earlier changes have no digest of what they replaced, so no subscriber can resume among them. */
 	"CREATE TABLE lineages(seq INTEGER PRIMARY KEY, id TEXT NOT NULL, store_id TEXT NOT NULL,"
 	" from_revision INTEGER NOT NULL, cause TEXT NOT NULL) STRICT;"
 	"ALTER TABLE changes ADD COLUMN was BLOB;"
@@ -47,7 +47,7 @@ static bool run(sqlite3 *db, const char *sql)
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* The one integer that `sql` yields. */
+/* Read the one integer that `sql` yields. */
 static bool query_int(sqlite3 *db, const char *sql, int64_t *out)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -291,7 +291,7 @@ enum veer_err store_sqlite_open(const char *path, const struct store_backend **b
 				struct veer_diag *diag)
 {
 	enum veer_err err = open_once(path, backend, self, diag);
-	/* a full disk shows in many ways, as SQLite sees it */
+	/* SQLite reports a full disk with different error codes */
 	if ((err == VEER_ESPACE || err == VEER_EIO) && sqlite_room_release(path))
 		err = open_once(path, backend, self, diag);
 	return err;

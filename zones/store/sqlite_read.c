@@ -8,7 +8,7 @@
 
 struct sqlite_watch {
 	struct sqlite_store *store;
-	int64_t revision; /* delivered up to here */
+	int64_t revision; /* changes are delivered up to this revision */
 	bool is_woken;    /* guarded by the store's state_lock */
 };
 
@@ -85,8 +85,10 @@ static void step_and_reset(sqlite3_stmt *stmt)
 	(void)sqlite3_reset(stmt);
 }
 
-/* Begin to read with the bulk connection, at the revision that is returned; -1 when it cannot be read. bulk_lock is
- * held, and end_read() follows. */
+/*
+ * Begin a read transaction on the bulk connection. Returns its revision, or -1 when it cannot be read. bulk_lock is
+ * held, and end_read() must follow.
+ */
 static int64_t begin_read(struct sqlite_store *s)
 {
 	step_and_reset(s->bulk_begin);
@@ -147,7 +149,7 @@ enum veer_err sqlite_store_snapshot(void *self, struct model_kinds kinds, store_
 	return err;
 }
 
-/* Up to which revision the history was cut; read_lock is held. */
+/* The revision up to which the history was cut; read_lock is held. */
 static int64_t compacted_revision(struct sqlite_store *s)
 {
 	int64_t revision = sqlite3_step(s->oldest) == SQLITE_ROW ? sqlite3_column_int64(s->oldest, 0) : INT64_MAX;

@@ -14,7 +14,7 @@
 
 enum { PATH_BYTES = 4096, LINE = 320, FAULTS_MAX = 100 };
 
-/* A look at one database. */
+/* The examination of one database. */
 struct look {
 	sqlite3 *db;
 	repair_say_fn *say;
@@ -43,7 +43,7 @@ static const char *path_of(const char *url)
 	return ok && strlen(url) < PATH_BYTES ? url + sizeof scheme - 1 : NULL;
 }
 
-/* Open to read: nothing is written, and no log is taken over at the end. */
+/* Open for reading: nothing is written, and closing does not checkpoint the log. */
 static enum veer_err open_to_read(const char *url, sqlite3 **db, struct veer_diag *diag)
 {
 	const char *path = path_of(url);
@@ -63,7 +63,7 @@ static enum veer_err open_to_read(const char *url, sqlite3 **db, struct veer_dia
 		       : veer_fail(diag, VEER_EIO, "store %s: cannot be opened: %s", path, sqlite3_errmsg(*db));
 }
 
-/* Is it an object, as the store holds them? */
+/* Is it a valid object of a store? */
 static bool is_good(struct look *l, int kind, const char *key, const char *value, size_t len)
 {
 	json_t *json = NULL;
@@ -82,7 +82,7 @@ static bool is_good(struct look *l, int kind, const char *key, const char *value
 
 /* --- checking ---------------------------------------------------------------------------------------------- */
 
-/* A statement has ended with `code`: damage is a finding, anything else is an error. */
+/* Handle a statement that ended with `code`: damage is a finding, anything else is an error. */
 static enum veer_err early_end(struct look *l, int code, const char *what)
 {
 	int kind = code & 0xff;
@@ -150,15 +150,15 @@ enum veer_err store_check(const char *url, repair_say_fn *say, void *ctx, struct
 
 /* --- salvage ----------------------------------------------------------------------------------------------- */
 
-/* What can be read goes from one database into another. */
+/* Copying what can be read from one database into another. */
 struct salvage {
-	struct look look; /* of the old one */
+	struct look look; /* the examination of the old database */
 	sqlite3 *to;
 	sqlite3_stmt *insert;
-	bool failed; /* the new one cannot be written */
+	bool failed; /* the new database cannot be written */
 };
 
-/* A row (kind, key, revision, value) of the old one. A row that is there already stays. */
+/* Copy a row (kind, key, revision, value) of the old database. A row that the new one has already stays. */
 static void take_over(struct salvage *s, sqlite3_stmt *row)
 {
 	const char *key = (const char *)sqlite3_column_text(row, 1), *value = (const char *)sqlite3_column_text(row, 3);
@@ -177,7 +177,7 @@ static void take_over(struct salvage *s, sqlite3_stmt *row)
 		s->look.found->revision = revision;
 }
 
-/* All rows of a statement, as far as they can be read. */
+/* Copy all rows of a statement, as far as they can be read. */
 static bool take_all(struct salvage *s, const char *sql, int kind)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -194,8 +194,8 @@ static bool take_all(struct salvage *s, const char *sql, int kind)
 }
 
 /*
- * Each kind from its beginning, and if that ends early from its end; what lies between is looked for in the history,
- * which holds the newest value of everything that was changed lately.
+ * Copy each kind from its beginning and, if that ends early, also from its end. Objects in between are looked for in
+ * the history, which has the newest value of everything that was changed recently.
  */
 static void take_kinds(struct salvage *s)
 {
@@ -217,7 +217,7 @@ static void take_kinds(struct salvage *s)
 	s->look.found->is_damaged = s->look.found->is_damaged || !is_whole;
 }
 
-/* Nobody may have the old one open. */
+/* Lock the old database, which nobody may have open. */
 static int lock_old(const char *url, struct veer_diag *diag)
 {
 	char name[PATH_BYTES + 8];
@@ -234,7 +234,7 @@ static int lock_old(const char *url, struct veer_diag *diag)
 	return -1;
 }
 
-/* An empty store with all tables, opened as a plain database. */
+/* Make an empty store with all tables, opened as a plain database. */
 static enum veer_err make_target(struct salvage *s, const char *file, struct veer_diag *diag)
 {
 	char url[PATH_BYTES + 16];
@@ -253,7 +253,7 @@ static enum veer_err make_target(struct salvage *s, const char *file, struct vee
 	return ok ? VEER_OK : veer_fail(diag, VEER_EIO, "%s: %s", file, sqlite3_errmsg(s->to));
 }
 
-/* Nothing before this revision is known, and it is the store's. */
+/* Set the store's revision, and record that no history before it is known. */
 static bool finish_target(struct salvage *s)
 {
 	char sql[192];
@@ -272,7 +272,7 @@ static void remove_target(const char *file)
 	}
 }
 
-/* That of the store which the file was while it was made. */
+/* Remove the lock file of the store that was opened to make `file`. */
 static void remove_lock(const char *file)
 {
 	char name[PATH_BYTES + 16];
@@ -297,7 +297,7 @@ enum veer_err store_salvage(const char *url, const char *file, repair_say_fn *sa
 	if (err == VEER_OK) {
 		take_kinds(&s);
 		if (out->objects == 0)
-			err = veer_fail(diag, VEER_ECORRUPT, "%s: nothing of it can be read: %s", path_of(url),
+			err = veer_fail(diag, VEER_ECORRUPT, "%s: nothing in it can be read: %s", path_of(url),
 					sqlite3_errmsg(s.look.db));
 		else if (!finish_target(&s))
 			err = veer_fail(diag, VEER_ESPACE, "%s: cannot be written: %s", file, sqlite3_errmsg(s.to));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The SQLite backend: room on the disk for what matters most. A disk that is full must not stop failover: blocks for
- * the log (WAL) are taken beforehand, and a file of ballast is removed when an urgent commit finds no room.
+ * The SQLite backend: room on the disk for what matters most. A full disk must not stop failover: blocks for the log
+ * (WAL) are allocated beforehand, and a ballast file is removed when an urgent commit finds no room.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@ enum {
 	FREE_PERCENT_MIN = 5,
 	WAL_BYTES = 1100 * 4120,    /* checkpoints come after 1,000 pages of 4,096 octets and their headers */
 	BALLAST_BYTES = 16 << 20,   /* or BALLAST_PART of the file system, if that is less */
-	FREE_BYTES_MIN = 256 << 20, /* of a large disk some per cent is a lot */
+	FREE_BYTES_MIN = 256 << 20, /* the limit for large disks, of which some per cent would be a lot */
 	BALLAST_PART = 16,
 	PATH_BYTES = 4096,
 	QUIET_LOOKS = 50, /* without a commit between them: 5 s */
@@ -40,7 +40,7 @@ static bool look_at_disk(const struct sqlite_store *s, uint64_t *free_bytes, uin
 	return true;
 }
 
-/* Below this much free room only what is urgent is committed. */
+/* With less free room than this only urgent commits are made. */
 static uint64_t least_free(uint64_t all_bytes)
 {
 	uint64_t part = all_bytes / 100 * FREE_PERCENT_MIN;
@@ -65,8 +65,10 @@ bool sqlite_store_make_room(void *self)
 	return sqlite_room_release(s->path);
 }
 
-/* Blocks beyond the end of the log, which keeps its size: SQLite never sees them. They go when a checkpoint at the end
- * of the last connection removes the file. */
+/*
+ * Allocate blocks beyond the end of the log, which keeps its size, so SQLite never sees them. They are freed when the
+ * checkpoint at the close of the last connection removes the file.
+ */
 static void reserve_log(const struct sqlite_store *s)
 {
 	char path[PATH_BYTES + 8];
@@ -90,8 +92,10 @@ static bool make_ballast(const char *path, uint64_t bytes)
 	return ok;
 }
 
-/* Does the disk still take something? If nobody commits, a byte is written to the file of the lock now and then:
- * whoever keeps room does not come back from a disk that does not answer, and is missed. */
+/*
+ * Check that the disk still takes writes. If nobody commits, write a byte to the lock file from time to time. If the
+ * disk does not answer, the thread that keeps room hangs here, and that is noticed.
+ */
 static void touch_disk(struct sqlite_store *s)
 {
 	int64_t revision = sqlite_store_revision(s);
@@ -100,7 +104,7 @@ static void touch_disk(struct sqlite_store *s)
 	if (s->quiet_looks < QUIET_LOOKS)
 		return;
 	s->quiet_looks = 0;
-	if (pwrite(s->lock_fd, "\n", 1, 0) == 1) /* one that is full or read-only is found by others */
+	if (pwrite(s->lock_fd, "\n", 1, 0) == 1) /* a disk that is full or read-only is detected elsewhere */
 		(void)fdatasync(s->lock_fd);
 }
 
@@ -116,7 +120,7 @@ void sqlite_store_keep_room(void *self, struct store_room *out)
 	uint64_t bytes = all_bytes / BALLAST_PART < BALLAST_BYTES ? all_bytes / BALLAST_PART : BALLAST_BYTES;
 	out->is_short = out->free_bytes < least_free(all_bytes);
 	out->has_ballast = access(path, F_OK) == 0;
-	/* with room to spare, so that it does not come and go */
+	/* make the ballast again only with room to spare, so that it is not made and removed in turn */
 	if (!out->has_ballast && out->free_bytes > least_free(all_bytes) + 2 * bytes) {
 		reserve_log(s);
 		out->has_ballast = make_ballast(path, bytes);

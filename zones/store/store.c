@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store's front: picks the backend by the URL, checks what every backend would have to check. */
+/* The store's front: picks the backend by the URL, and makes the checks that every backend would have to make. */
 #include "zones/store/store.h"
 
 #include <stdlib.h>
@@ -102,7 +102,7 @@ static bool is_trouble(enum veer_err err)
 	return err == VEER_EIO || err == VEER_ECORRUPT || err == VEER_ESPACE;
 }
 
-/* Damage does not go away because another page is sound. */
+/* Note a result. Damage stays noted, because another page that is sound does not disprove it. */
 static void note(_Atomic int *last, _Atomic uint64_t *count, enum veer_err err)
 {
 	if (is_trouble(err))
@@ -155,11 +155,11 @@ enum veer_err store_snapshot(struct store *store, struct model_kinds kinds, stor
 	return note_read(store, store->backend->snapshot(store->self, kinds, fn, ctx, revision));
 }
 
-/* --- commits of which it is not known whether they happened ------------------------------------------------------- */
+/* --- commits whose outcome is not known ------------------------------------------------------- */
 
 enum { READ_BACK_BYTES = STORE_VALUE_MAX + STORE_KEY_MAX + 4096 };
 
-/* Does a later operation of the same commit say what becomes of this one's object? */
+/* Does a later operation of the same commit write the same object? */
 static bool is_overwritten(const struct store_op *ops, size_t count, size_t i)
 {
 	for (size_t k = i + 1; k < count; k++)
@@ -169,8 +169,8 @@ static bool is_overwritten(const struct store_op *ops, size_t count, size_t i)
 }
 
 /*
- * Is what the operation wished now so? A put must have been written after `before`, and at the revision `*at` (0: not
- * known yet), as one commit writes all of its objects.
+ * Is the effect of the operation in the store? A put must have been written after `before`, and at the revision `*at`
+ * (0: not known yet), because one commit writes all of its objects at the same revision.
  */
 static bool is_as_wished(struct store *store, const struct store_op *op, int64_t before, struct arena *arena,
 			 int64_t *at)
@@ -188,9 +188,9 @@ static bool is_as_wished(struct store *store, const struct store_op *op, int64_t
 }
 
 /*
- * After an error that leaves open whether the commit happened: read whether all of it is there. It is never sent again.
- * Where it is, the result is VEER_OK, and `*revision` that of what was found; where some of it is not, the error stays.
- * If others wrote meanwhile what it wrote, the error stays, too: that errs on the side of the writer who reads again.
+ * After an error that leaves open whether the commit happened: read whether all of it is there. The commit is never
+ * sent again. If all of it is there, the result is VEER_OK and `*revision` is the revision found; otherwise the error
+ * stays. If others have written the same objects since, the error stays too, so that the writer reads them again.
  */
 static enum veer_err resolve(struct store *store, const struct store_op *ops, size_t count, int64_t before,
 			     enum veer_err err, int64_t *revision)
@@ -208,7 +208,8 @@ static enum veer_err resolve(struct store *store, const struct store_op *ops, si
 	arena_free(&arena);
 	if (!is_there || wishes == 0)
 		return err;
-	*revision = at != 0 ? at : store_revision(store); /* of deletions alone: or earlier, which misleads nobody */
+	*revision = at != 0 ? at : store_revision(store); /* a commit of deletions only: it may have been earlier,
+							   * which does no harm */
 	return VEER_OK;
 }
 
@@ -231,7 +232,7 @@ enum veer_err store_commit(struct store *store, const struct store_op *ops, size
 	enum veer_err err = store->backend->commit(store->self, ops, count, priority, revision, failed);
 	if (err == VEER_ESPACE && priority == STORE_URGENT && store->backend->make_room(store->self))
 		err = store->backend->commit(store->self, ops, count, priority, revision, failed);
-	/* an ordinary one is refused beforehand when room is short */
+	/* a normal commit is refused beforehand when room is short */
 	if (err != VEER_ESPACE || priority == STORE_URGENT)
 		note_write(store, err);
 	return err == VEER_EIO || err == VEER_ETIMEOUT ? resolve(store, ops, count, before, err, revision) : err;

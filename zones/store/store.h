@@ -5,11 +5,11 @@
  *
  * What every backend promises:
  *   - a commit that was acknowledged is durable, whole, and seen by every watcher in the order of revisions;
- *   - a commit that was not acknowledged happened whole or not at all;
+ *   - a commit that was not acknowledged happened completely or not at all;
  *   - conditions are judged in the same transaction as the change.
  *
- * Threads: every function may be called from any thread at any time between open and close, but a watch belongs to
- * one thread (except store_watch_wake).
+ * Threads: every function may be called from any thread at any time between open and close, but a watch belongs to one
+ * thread (except store_watch_wake).
  */
 #ifndef VEER_ZONES_STORE_STORE_H
 #define VEER_ZONES_STORE_STORE_H
@@ -25,7 +25,7 @@
 #include "zones/model/model.h"
 
 #define STORE_ID_LEN HISTORY_ID_LEN /* hex digits */
-#define STORE_COMMIT_OPS_MAX 100    /* operations in one commit, as etcd's default allows with room to spare */
+#define STORE_COMMIT_OPS_MAX 100    /* operations in one commit; etcd's default limit (128) leaves room to spare */
 #define STORE_VALUE_MAX (1u << 20)  /* bytes of one value */
 #define STORE_KEY_MAX 2200          /* ZONE/VERSION/OWNER/TYPE with every octet of two names escaped as \DDD */
 
@@ -39,12 +39,13 @@ struct store_object {
 	int64_t revision;
 	const char *value;
 	size_t value_len;
-	const uint8_t *was; /* watch only, of kinds that are fed: the digest of what this has replaced; NULL: nothing */
+	const uint8_t *was; /* watch only, for kinds that are fed: the digest of the value that this one replaced;
+			     * NULL: there was none */
 };
 
 enum store_op_kind {
 	STORE_PUT,   /* create or replace */
-	STORE_DEL,   /* remove; removing what is not there is no error and no change */
+	STORE_DEL,   /* remove; removing an object that is not there is neither an error nor a change */
 	STORE_CHECK, /* change nothing, but the condition must hold */
 };
 
@@ -61,8 +62,8 @@ struct store_op {
 };
 
 /*
- * Verdicts and an administrator's word go before everything else that waits, and are committed even when the disk is
- * nearly full; the ballast goes for them when it is full.
+ * Verdicts and an administrator's overrides are urgent. Urgent commits go before everything else that waits and are
+ * made even when the disk is nearly full; when it is full, the ballast is removed for them.
  */
 enum store_priority { STORE_NORMAL, STORE_URGENT };
 
@@ -73,7 +74,7 @@ enum store_priority { STORE_NORMAL, STORE_URGENT };
  */
 VEER_MUST_CHECK enum veer_err store_open(const char *url, struct store **out, struct veer_diag *diag);
 
-/* Close; all watches must be closed before. Sets the caller's pointer to NULL. */
+/* Close the store; all watches must be closed before. Sets the caller's pointer to NULL. */
 void store_close(struct store **store);
 
 /* The identity of this store's history: STORE_ID_LEN hex digits and a NUL. Lives as long as the store. */
@@ -83,22 +84,23 @@ const char *store_id(const struct store *store);
 int64_t store_revision(struct store *store);
 
 /*
- * Append a lineage that begins at the newest revision. Nothing may be written or fed by a control plane before it has
- * done so once (HISTORY_START, or HISTORY_REWIND): what two starts make of one copy is then told apart. With
- * HISTORY_RESTORE and HISTORY_COPY the store gets a new id, too: nobody may use it meanwhile. Errors: as a commit.
+ * Append a lineage that begins at the newest revision. A control plane must do this once after its start (HISTORY_START
+ * or HISTORY_REWIND) before it writes or feeds anything, so that the changes after two starts from the same copy can be
+ * told apart. With HISTORY_RESTORE and HISTORY_COPY the store gets a new id, too, and nobody may use it meanwhile.
+ * Errors: as for a commit.
  */
 VEER_MUST_CHECK enum veer_err store_begin_lineage(struct store *store, enum history_cause cause);
 /* All lineages, the present one last; there is always one. A copy. */
 void store_ancestry(struct store *store, struct history_ancestry *out);
-/* The id of the present one, into `out`, which is returned. */
+/* Copy the id of the present lineage into `out`, which is returned. */
 const char *store_lineage(struct store *store, char out[HISTORY_ID_SIZE]);
 
 /*
- * The store's own words for what it is owed after a rewind or a restore: set with it, in the same transaction, and
- * cleared by store_settle() once it is done. Whoever serves the store raises each zone's serial before anything else.
+ * Whether a rewind or a restore still has to be followed up. The mark is set in the same transaction as the rewind or
+ * restore, and store_settle() clears it. The control plane that serves the store must first raise each zone's serial.
  */
 bool store_is_unsettled(struct store *store);
-/* Errors: as a commit. */
+/* Clear the mark of store_is_unsettled(). Errors: as for a commit. */
 VEER_MUST_CHECK enum veer_err store_settle(struct store *store);
 
 /*
@@ -108,41 +110,45 @@ VEER_MUST_CHECK enum veer_err store_settle(struct store *store);
 VEER_MUST_CHECK enum veer_err store_backup(struct store *store, const char *path);
 
 /*
- * Is what is on disk another revision or lineage than this process has brought it to, or not the file that it has open?
- * Then its memory is of a history that is no more, and nothing more may be committed from it; commits answer
- * VEER_ESTALE.
+ * Does the disk have another revision or lineage than this process has written, or is the file not the one that it has
+ * open? Then the process's memory belongs to a history that no longer exists, and nothing more may be committed from
+ * it; commits return VEER_ESTALE.
  */
 bool store_is_rewound(struct store *store);
 
 /* Room on the disk where the store is. */
 struct store_room {
 	uint64_t free_bytes;
-	bool is_short;    /* only what is urgent is committed: below 5 % and 256 MiB free */
-	bool has_ballast; /* a file that is removed for an urgent commit which finds no room */
+	bool is_short;    /* only urgent commits are made: less than 5 % and less than 256 MiB are free */
+	bool has_ballast; /* there is a ballast file, which is removed for an urgent commit that finds no room */
 };
 
 /*
- * Take room beforehand, when there is some to spare, and look how much there is. Called now and then, by one thread,
- * which a disk that does not answer holds up: on each fifth call without a commit in between a byte is written.
+ * Reserve room beforehand, when there is some to spare, and measure how much there is. Called from time to time by one
+ * thread, which hangs if the disk does not answer, because after 50 calls without a commit in between a byte is
+ * written.
  */
 void store_keep_room(struct store *store, struct store_room *out);
 
 /* How the store has been working lately. */
 struct store_health {
-	enum veer_err read_err;  /* of the last read; VEER_ECORRUPT stays, in both */
+	enum veer_err read_err;  /* of the last read; VEER_ECORRUPT stays, in both fields */
 	enum veer_err write_err; /* of the last commit that was not refused beforehand */
 	uint64_t read_errors, write_errors;
 };
 
 void store_health(const struct store *store, struct store_health *out);
-/* Write, so that store_health() knows, also when nobody else does. Changes nothing. */
+/* Write without changing anything, so that store_health() is up to date even when nobody else writes. */
 enum veer_err store_probe(struct store *store);
 
 /* The object, copied into `arena`. Errors: VEER_ENOTFOUND, VEER_ENOMEM, VEER_EIO. */
 VEER_MUST_CHECK enum veer_err store_get(struct store *store, enum model_kind kind, const char *key, struct arena *arena,
 					struct store_object *out);
 
-/* Called for each object, in order of keys (bytewise); what it points to dies with the call. False stops. */
+/*
+ * Called for each object, in order of keys (bytewise); what it points to is valid only during the call. Returning false
+ * stops.
+ */
 typedef bool store_object_fn(void *ctx, const struct store_object *object);
 
 /*
@@ -160,10 +166,10 @@ VEER_MUST_CHECK enum veer_err store_snapshot(struct store *store, struct model_k
 /*
  * Apply `count` (1..STORE_COMMIT_OPS_MAX) operations as one transaction; VEER_OK only once it is durable.
  * `*revision` becomes the new revision (unchanged when nothing changed). On VEER_ECONFLICT `*failed` (may be NULL) is
- * the index of the operation whose condition did not hold. Where a backend cannot tell whether the commit happened,
- * what it would have written is read: an error means that it did not happen, or that it happened and others have
- * written the same objects since. Errors: VEER_ECONFLICT, VEER_ERANGE (too many, too large), VEER_ESPACE,
- * VEER_ESTALE (store_is_rewound()), VEER_EIO.
+ * the index of the operation whose condition did not hold. Where a backend cannot tell whether the commit happened, its
+ * objects are read back: an error then means that it did not happen, or that it happened and others have written the
+ * same objects since. Errors: VEER_ECONFLICT, VEER_ERANGE (too many, too large), VEER_ESPACE, VEER_ESTALE
+ * (store_is_rewound()), VEER_EIO.
  */
 VEER_MUST_CHECK enum veer_err store_commit(struct store *store, const struct store_op *ops, size_t count,
 					   enum store_priority priority, int64_t *revision, size_t *failed);
@@ -176,10 +182,10 @@ VEER_MUST_CHECK enum veer_err store_watch_open(struct store *store, int64_t sinc
 void store_watch_close(struct store_watch **watch);
 
 /*
- * Wait up to `timeout_ms` for commits, then call `fn` for each change of each of them, in order; all changes of one
- * revision are delivered in one call of this function. `*revision` is how far the watch now reaches. Errors:
- * VEER_ETIMEOUT (nothing came), VEER_ECLOSED (woken by store_watch_wake), VEER_ESTALE (fell behind compaction),
- * VEER_EIO.
+ * Wait up to `timeout_ms` for commits, then call `fn` for each change of each commit, in order; all changes of one
+ * revision are delivered in one call of this function. `*revision` is the revision up to which the watch has delivered.
+ * Errors: VEER_ETIMEOUT (nothing came), VEER_ECLOSED (woken by store_watch_wake), VEER_ESTALE (the watch fell behind
+ * the compacted history), VEER_EIO.
  */
 VEER_MUST_CHECK enum veer_err store_watch_next(struct store_watch *watch, int64_t timeout_ms, store_object_fn *fn,
 					       void *ctx, int64_t *revision);
