@@ -316,7 +316,7 @@ bool model_maintenance_is_on(const struct model_maintenance *maintenance, int64_
 			     int64_t *ends_ns);
 /* "up", "down", "drain". Static storage. */
 const char *model_override_text(enum model_override_action action);
-/* Read the member "action" of an override; one that is missing or no action is the cursor's error. */
+/* Read the member "action" of an override; a missing or unknown action is an error of the cursor. */
 enum model_override_action model_override_read_action(struct json_cursor *c);
 /* Is `key` POOL/NAME, both of them names? */
 bool model_is_endpoint_key(const char *key);
