@@ -6,9 +6,9 @@
  *
  * An RRset at a wildcard is also asked for by a name that the wildcard covers.
  *
- * Oracle: all of served.h (whole records, pointers backwards, sizes, ldns reads it). Each record of a reply was put in,
- * under its owner. Each RRset is complete or absent. The RRset of the question is present over TCP, and over UDP unless
- * TC is set. Which types may compress their names is defined here a second time.
+ * Oracle: everything in served.h (complete records, pointers backwards, sizes, ldns reads it). Each record of a reply
+ * was put in, under its owner. Each RRset is complete or absent. The RRset of the question is present over TCP, and
+ * over UDP unless TC is set. Which types may compress their names is defined here a second time.
  */
 #include <ldns/ldns.h>
 #include <stdlib.h>

@@ -150,7 +150,7 @@ void world_init(struct sim *sim)
 
 /* --- what the engine gets ----------------------------------------------------------------------------------------- */
 
-/* The present configuration as the engine takes it. */
+/* The present configuration in the form that the engine takes. */
 struct built {
 	struct verdict_config config;
 	struct verdict_agent agents[SIM_AGENTS];
