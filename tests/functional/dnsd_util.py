@@ -101,7 +101,7 @@ class Dnsd:
 
 
 class FeedServer:
-    """GET /v1/feed and POST /v1/uplink on a Unix socket. Each stream begins with what `first` returns for its path."""
+    """Serves GET /v1/feed and POST /v1/uplink on a Unix socket. Each stream begins with what `first` returns for its path."""
 
     def __init__(self, path, first):
         self.path = path

@@ -74,7 +74,7 @@ struct target {
 	size_t count;
 };
 
-/* An accepted connection: its own address in epoll's data. */
+/* An accepted connection. The data of its epoll event is its address. */
 struct connection {
 	int fd;
 	SSL *ssl;

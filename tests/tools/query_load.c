@@ -64,7 +64,7 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* The question for a slot as bytes: name, type A, class IN. */
+/* Write the question for a slot: name, type A, class IN. */
 static size_t question(const struct load *l, const struct slot *s, uint8_t *out)
 {
 	int len = snprintf((char *)out + 1, NAME_LABEL_MAX, "%c%" PRIu32, s->is_changing ? 'c' : 'h', s->number);

@@ -18,7 +18,7 @@ struct http_outcome {
 	char error[300];
 	size_t streamed;
 	size_t stop_after;           /* on_data returns stop after this many bytes; 0: never */
-	struct http_request *victim; /* cancelled by this one's on_done or on_data */
+	struct http_request *victim; /* the request that on_done or on_data of this one cancels */
 	bool cancels_in_data;
 };
 

@@ -133,7 +133,7 @@ static void it_says_ready_once_reloads_and_ends_with_zero(void **state)
 		assert_int_equal(kill(c.pid, stop_signals[i]), 0);
 		assert_int_equal(child_end(&c), 0);
 		assert_null(strstr(c.text, "second"));
-		assert_null(strstr(c.text, "level=info")); /* --log-level holds for the rest */
+		assert_null(strstr(c.text, "level=info")); /* --log-level applies to the rest */
 	}
 }
 

@@ -35,7 +35,7 @@ static void stop(void *ctx)
 	loop_stop(ctx);
 }
 
-/* Records in which order things ran. */
+/* Records the order in which callbacks ran. */
 struct trace {
 	struct loop *loop;
 	int order[4096];

@@ -4,12 +4,12 @@
  *
  *     # the reason, with the RFC's section
  *     query udp
- *       1234 0100  0001 0000 0000 0000   ; hex digits; what follows a semicolon is for people
- *       03 "www" 07 "example" 00         ; text in quotes stands for its octets
+ *       1234 0100  0001 0000 0000 0000   ; hex digits; text after a semicolon is a comment
+ *       03 "www" 07 "example" 00         ; text in quotes means its octets
  *     reply
- *       ...                              ; nothing: there is no reply
+ *       ...                              ; empty: there must be no reply
  *
- * They come from 192.0.2.99, and ask the zones in tests/wire/ZONE.zone and the objects below.
+ * The queries come from 192.0.2.99. They ask the zones in tests/wire/ZONE.zone and the objects below.
  */
 #include <dirent.h>
 #include <setjmp.h>
