@@ -55,8 +55,7 @@ struct change_result {
 
 /* The priority of a commit, which also says whether it may use the last room on the disk. */
 enum change_haste {
-	CHANGE_BY_KIND, /* urgent when everything that it touches is urgent: credentials, overrides, settings, deletions
-			 */
+	CHANGE_BY_KIND, /* urgent when everything in it is urgent: credentials, overrides, settings, deletions */
 	CHANGE_ORDINARY,
 	CHANGE_URGENT,
 };

@@ -5,7 +5,7 @@
  *
  * A change is refused if, for some policy that uses a pool it concerns and for IPv4 or IPv6,
  *   - there are endpoints that it would use without any overrides, and all of them would be drained, forced down, or
- * at sites that are out; or
+ *     at sites that are out; or
  *   - endpoints are eligible now, and none would be afterwards (the last site that works is not taken out).
  * A pool that no policy uses is judged alone, except when a site is taken out. The fallback pool of `when_all_down`
  * does not count: it is a last resort. Host names count for both families.

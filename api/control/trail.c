@@ -12,8 +12,7 @@ enum { SERVER_ID_SIZE = 64 };
 struct ack {
 	char server[SERVER_ID_SIZE];
 	char name[SERVER_ID_SIZE];
-	int64_t revision; /* the revision that it acknowledged: this commit's, or a later one that it went to directly
-			   */
+	int64_t revision; /* the acknowledged revision: this commit's, or a later one that it went to directly */
 	int64_t received_us;
 	int64_t applied_us;
 };

@@ -97,8 +97,7 @@ struct api_server_stats {
 	uint64_t requests;            /* finished ones */
 	uint64_t by_class[6];         /* replies with 1xx … 5xx at [1] … [5] */
 	uint64_t refused_busy;        /* 503 because a limit was reached */
-	uint64_t refused[API_SHARES]; /* by the share that was used up, the principal's or everybody's: 429, 503, or cut
-				       */
+	uint64_t refused[API_SHARES]; /* by the share that was used up, of the principal or of all: 429, 503, or cut */
 	uint64_t cut_deadline;        /* connections cut by a deadline, or to make room */
 	uint64_t connections;         /* open now */
 	uint64_t streams;             /* open now */
