@@ -174,8 +174,8 @@ class Api(Program):
         assert reply.status == 201, reply
         return reply.json["id"], f"{reply.json['id']}.{reply.json['credential']}"
 
-    def subscribe(self, path="/v1/feed", token=None, timeout=20):
-        return Stream(self, path, token, timeout)
+    def subscribe(self, path="/v1/feed", token=None, timeout=20, tcp=False):
+        return Stream(self, path, token, timeout, tcp)
 
     def metric(self, name):
         text = self.get("/metrics").body.decode()
@@ -185,8 +185,8 @@ class Api(Program):
 class Stream:
     """A reply that does not end, line by line as JSON."""
 
-    def __init__(self, api, path, token=None, timeout=20):
-        self.connection = api.connect(token is not None, timeout)
+    def __init__(self, api, path, token=None, timeout=20, tcp=False):
+        self.connection = api.connect(tcp or token is not None, timeout)
         self.connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
         self.response = self.connection.getresponse()
         self.status = self.response.status
