@@ -2,7 +2,7 @@
 /*
  * Sites, checks, pools and policies: wishes to put or delete them. Each is validated by the model's reader, and so are
  * its references: nothing may name what is not there, and nothing may be deleted that something else names. What would
- * leave a policy without endpoints is refused (safety.h).
+ * leave a policy without endpoints is refused (safety.h). What differs between kinds is in a table (object_kind.h).
  *
  * Threads: any that may block on the store.
  */
@@ -28,9 +28,5 @@ struct object_wish {
  * CHANGE_PRECONDITION, CHANGE_WOULD_EMPTY, CHANGE_MISSING, CHANGE_IN_USE.
  */
 struct change_wish object_wish(struct object_wish *w);
-
-/* Does anything name the site, check or pool? Errors: VEER_EBUSY, and the diag says what; VEER_ENOMEM. */
-VEER_MUST_CHECK enum veer_err object_find_users(struct control *control, enum model_kind kind, const char *name,
-						struct veer_diag *diag);
 
 #endif

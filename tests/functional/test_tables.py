@@ -38,6 +38,8 @@ def rows_of(text, macro):
 @pytest.mark.parametrize("path, macro, least, says", [
     ("zones/model/kind.c", "ROW", 17, "each kind has one row"),
     ("zones/plan/plan_build.c", "ROW", 7, "each kind that is fed has a row"),
+    ("api/control/object_kind.c", "ROW", 4, "each kind has one row"),
+    ("api/control/object_kind.c", "ELSEWHERE", 13, "each kind has one row"),
 ])
 def test_without_one_of_its_rows_a_table_does_not_compile(path, macro, least, says):
     text = source(path)
@@ -64,7 +66,8 @@ def without_argument(call, at):
     return call[:begin] + call[end:], len(commas) + 1
 
 
-@pytest.mark.parametrize("path, macro, columns", [("zones/model/kind.c", "ROW", 9), ("zones/model/check_field.c", "FIELD", 8)])
+@pytest.mark.parametrize("path, macro, columns", [
+    ("zones/model/kind.c", "ROW", 9), ("zones/model/check_field.c", "FIELD", 8), ("api/control/object_kind.c", "ROW", 8)])
 def test_a_row_without_one_of_its_columns_does_not_compile(path, macro, columns):
     text = source(path)
     assert compiles(text) == (True, "")
@@ -76,9 +79,20 @@ def test_a_row_without_one_of_its_columns_does_not_compile(path, macro, columns)
         assert not ok and f"requires {columns} arguments" in said, row
 
 
-def test_a_kind_without_a_row_does_not_compile():
+@pytest.mark.parametrize("path", ["zones/model/kind.c", "api/control/object_kind.c"])
+def test_a_kind_without_a_row_does_not_compile(path):
     """The other way round: a number that is given out, and no row for it."""
     header = source("zones/model/kind.h").replace("\tMODEL_KIND_COUNT\n", "\tMODEL_KIND_NEW,\n\tMODEL_KIND_COUNT\n")
-    text = source("zones/model/kind.c").replace('#include "zones/model/kind.h"\n', header)
-    ok, said = compiles(text)
+    ok, said = compiles(header + source(path))
     assert not ok and "each kind has one row" in said
+
+
+OBJECT_ROUTES = [("GET", "objects_list"), ("POST", "object_create"), ("GET", "object_get"), ("PUT", "object_put"),
+                 ("DELETE", "object_delete")]
+
+
+def test_kinds_in_the_table_of_objects_have_all_five_routes_and_no_others_have_them():
+    written = re.findall(r"\tROW\((\w+),", source("api/control/object_kind.c"))
+    rows = re.findall(r'\{"(\w+)",\s*"/[^"]*",[^{}"]*\bhandle_(objects?_\w+),\s*MODEL_KIND_(\w+),', source("api/rest/routes.c"))
+    assert len(written) >= 4
+    assert sorted(rows) == sorted((method, handler, kind) for kind in written for method, handler in OBJECT_ROUTES)
