@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from veer_util import ROOT
+from veer_util import BUILD, ROOT
 
 FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-I" + ROOT, "-fsyntax-only", "-x", "c", "-"]
 
@@ -38,6 +38,7 @@ def rows_of(text, macro):
 @pytest.mark.parametrize("path, macro, least, says", [
     ("zones/model/kind.c", "ROW", 17, "each kind has one row"),
     ("zones/plan/plan_build.c", "ROW", 7, "each kind that is fed has a row"),
+    ("zones/model/check_kind.c", "ROW", 11, "each kind of check has one row"),
     ("api/control/object_kind.c", "ROW", 4, "each kind has one row"),
     ("api/control/object_kind.c", "ELSEWHERE", 13, "each kind has one row"),
 ])
@@ -67,7 +68,8 @@ def without_argument(call, at):
 
 
 @pytest.mark.parametrize("path, macro, columns", [
-    ("zones/model/kind.c", "ROW", 9), ("zones/model/check_field.c", "FIELD", 8), ("api/control/object_kind.c", "ROW", 8)])
+    ("zones/model/kind.c", "ROW", 9), ("zones/model/check_field.c", "FIELD", 8), ("zones/model/check_kind.c", "ROW", 4),
+    ("api/control/object_kind.c", "ROW", 8)])
 def test_a_row_without_one_of_its_columns_does_not_compile(path, macro, columns):
     text = source(path)
     assert compiles(text) == (True, "")
@@ -96,3 +98,28 @@ def test_kinds_in_the_table_of_objects_have_all_five_routes_and_no_others_have_t
     rows = re.findall(r'\{"(\w+)",\s*"/[^"]*",[^{}"]*\bhandle_(objects?_\w+),\s*MODEL_KIND_(\w+),', source("api/rest/routes.c"))
     assert len(written) >= 4
     assert sorted(rows) == sorted((method, handler, kind) for kind in written for method, handler in OBJECT_ROUTES)
+
+
+def test_a_kind_of_check_without_a_row_does_not_compile():
+    header = source("zones/model/model.h").replace("\tMODEL_CHECK_KIND_COUNT\n", "\tMODEL_CHECK_NEW,\n\tMODEL_CHECK_KIND_COUNT\n")
+    ok, said = compiles(header + source("zones/model/check_kind.c"))
+    assert not ok and "each kind of check has one row" in said
+
+
+def test_each_kind_that_is_probed_can_be_probed_by_hand():
+    """The URLs in the help of `veer-probe check` and in docs/configuration.md are those of the kinds, with their ports."""
+    rows = re.findall(r'\tROW\(\w+, +"(\w+)", +(\w+), +(\w+)\)', source("zones/model/check_kind.c"))
+    assert len(rows) >= 11
+    ports = {text: port for text, port, probed in rows if probed == "AGENTS" and text != "exec"}  # a URL says no command
+    shown = subprocess.run([f"{BUILD}/veer-probe", "check", "--help"], capture_output=True, text=True, check=True).stdout
+    urls = dict(re.findall(r"(\w+)://(\S+)", shown.split("URLs: ")[1].split("\n\n")[0]))
+    assert set(urls) == set(ports) | {"grpcs"}
+    text = source("docs/configuration.md").split("\nURLs: ")[1].split("\n\n")[0]
+    documented = {kind: rest for kinds, rest in re.findall(r"`([\w()]+)://([^`]+)`", text)
+                  for kind in (("http", "https") if kinds == "http(s)" else (kinds,))}
+    assert set(documented) == set(ports) and "`grpcs://`" in text
+    for kind, port in ports.items():
+        assert port != "MODEL_PORT_REQUIRED" or ":PORT" in urls[kind], f"the help of {kind}"
+        assert port != "MODEL_PORT_NONE" or ":PORT" not in urls[kind], f"the help of {kind}"
+        expected = {"MODEL_PORT_REQUIRED": r"\w+:PORT", "MODEL_PORT_NONE": r"\w+"}.get(port, r"\w+\[:PORT\]")
+        assert re.fullmatch(expected, documented[kind].split("/")[0]), f"docs/configuration.md, {kind}"
