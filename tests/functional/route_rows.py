@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of api/rest/routes.c, read as text, and which of them break the rules of who may call what."""
-import os
 import re
 from collections import namedtuple
 
-from veer_util import ROOT
+from veer_util import source
 
 Row = namedtuple("Row", "method path group roles scopes takes_body")
 
 ROW = re.compile(r'\{"(\w+)",\s*"(/[^"]*)",\s*API_CLASS_(\w+),\s*(\w+),\s*(\w+),\s*(\w+),\s*handle_\w+,\s*\w+,\s*[^{}]*\}')
 WHERE = "in SPECIAL in tests/functional/test_access.py"
-
-
-def source(path):
-    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
-        return f.read()
 
 
 def scope_texts():

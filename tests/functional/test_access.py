@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from route_rows import faults, read_rows, scope_texts, source
-from veer_util import BUILD, Api, Program, Reply, SLOW, wait_until
+from route_rows import faults, read_rows, scope_texts
+from veer_util import BUILD, Api, Program, Reply, SLOW, source, wait_until
 from test_api import assert_problem
 
 SCOPES = [scope for scope in scope_texts().values() if scope != "admin"]

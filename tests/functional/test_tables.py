@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables that must be whole: without one of its rows, or a row without one of its columns, a file does not compile."""
-import os
 import re
 import subprocess
 
 import pytest
 
-from veer_util import BUILD, ROOT
+from veer_util import BUILD, ROOT, source
 
 FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-I" + ROOT, "-fsyntax-only", "-x", "c", "-"]
 
@@ -14,11 +13,6 @@ FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-I" + ROOT, "-fsyntax-only", "-x", "c",
 def compiles(text):
     done = subprocess.run(["gcc", *FLAGS], input=text, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode == 0, done.stderr
-
-
-def source(path):
-    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
-        return f.read()
 
 
 def rows_of(text, macro):

@@ -15,6 +15,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SLOW = 4 if any(word in os.path.basename(os.path.abspath(BUILD)) for word in ("thread", "address")) else 1
 
 
+def source(path):
+    """The text of a file of the sources."""
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
 def wait_until(condition, seconds, what="the condition"):
     """The condition's first true value; fails after `seconds` (longer under sanitizers)."""
     deadline = time.monotonic() + seconds * SLOW
