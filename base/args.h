@@ -122,6 +122,9 @@ void args_help(const struct args_spec *spec, struct buf *out);
 struct args_command {
 	const char *words; /* "zone import": one to three words */
 	const char *help;  /* one line for the list of commands */
+	/* What carries it out, for the program to call: `first` is the first argument after the words. Returns the exit
+	 * status. */
+	int (*run)(int argc, char *argv[], int first);
 };
 
 /*

@@ -73,9 +73,9 @@ struct config_field {
 /*
  * The keys that a mapping may have; other keys are refused, with a suggestion.
  *
- * An open schema accepts other keys too, as plain data: unquoted true, false, null and decimal integers become what
- * they are in JSON (so do decimal fractions), an empty unquoted value null, everything else a string. `NO`, `0x10`,
- * `1_000`, `12:30` and dates stay strings. An integer beyond 64 bits is refused (VEER_ERANGE).
+ * An open schema accepts other keys too, as plain data: unquoted true, false, null and decimal numbers become the same
+ * values in JSON, an empty unquoted value becomes null, everything else a string. `NO`, `0x10`, `1_000`, `12:30` and
+ * dates stay strings. An integer beyond 64 bits is refused (VEER_ERANGE).
  */
 struct config_schema {
 	const struct config_field *fields;

@@ -15,7 +15,7 @@
 #include "base/heap.h"
 #include "base/notify.h"
 
-/* From LOG_LEVEL_ERROR on. */
+/* The names of the log levels, from LOG_LEVEL_ERROR on. */
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR - LOG_LEVEL_ERROR] = "error",   [LOG_LEVEL_WARNING - LOG_LEVEL_ERROR] = "warning",
 	[LOG_LEVEL_NOTICE - LOG_LEVEL_ERROR] = "notice", [LOG_LEVEL_INFO - LOG_LEVEL_ERROR] = "info",

@@ -208,7 +208,7 @@ static enum veer_err add_identity(struct change_draft *draft, const struct enrol
 	return change_add_json(draft, kind_of(w), w->id,
 			       json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s, s:s}", "id", w->id, "name",
 					 field(w->announcement, "name"), "region", field(w->announcement, "region"),
-					 "site", field(w->announcement, "site"), "credential_sha256",
+					 "site", field(w->announcement, "site"), model_kind_row(kind_of(w))->secret,
 					 w->credential_hash, "state", "enrolled", "created_at", created),
 			       STORE_ABSENT);
 }

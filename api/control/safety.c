@@ -248,35 +248,15 @@ static bool is_forced(const struct judgement *j, const char *pool)
 
 /* --- one policy ------------------------------------------------------------------------------------------- */
 
-static void add_name(struct judgement *j, const char *name)
+static bool add_name(void *ctx, const char *name)
 {
+	struct judgement *j = ctx;
 	for (size_t i = 0; i < j->name_count; i++)
 		if (strcmp(j->names[i], name) == 0)
-			return;
+			return true;
 	if (j->name_count < MODEL_NODES_MAX)
 		j->names[j->name_count++] = name;
-}
-
-/* Find the pools in a stored tree; what is no tree has none. */
-static void find_pools(struct judgement *j, const json_t *node, unsigned depth)
-{
-	static const char *const lists[] = {"failover", "weighted", "match"};
-	size_t i;
-	json_t *child;
-	if (depth > MODEL_DEPTH_MAX)
-		return;
-	const json_t *spread = json_object_get(node, "spread");
-	if (json_is_string(node) || json_is_string(spread))
-		add_name(j, json_string_value(json_is_string(node) ? node : spread));
-	for (size_t k = 0; k < sizeof lists / sizeof lists[0]; k++) {
-		json_array_foreach(json_object_get(node, lists[k]), i, child)
-		{
-			const json_t *inner = json_object_get(child, "node");
-			find_pools(j, inner != NULL ? inner : child, depth + 1);
-		}
-	}
-	if (json_object_get(node, "else") != NULL)
-		find_pools(j, json_object_get(node, "else"), depth + 1);
+	return true;
 }
 
 static void add_counts(struct safety_count *sum, const struct safety_count *more)
@@ -326,7 +306,7 @@ static bool judge_policy(void *ctx, const struct directory_entry *entry)
 	struct pool *pools[MODEL_NODES_MAX];
 	size_t count = 0;
 	j->name_count = 0;
-	find_pools(j, json_object_get(entry->object, "tree"), 1);
+	model_policy_pools(entry->object, add_name, j);
 	if (!is_concerned(j))
 		return true;
 	for (size_t i = 0; i < j->name_count && j->err == VEER_OK; i++) {

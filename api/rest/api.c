@@ -33,11 +33,18 @@ void api_reply_object(struct api_reply *reply, int status, const char *text, siz
 
 struct page {
 	json_t *items;
-	const char *hide;
+	enum model_kind kind;
 	int64_t limit;
 	char next[STORE_KEY_MAX + 1]; /* the last key shown, when there is more */
 	char last[STORE_KEY_MAX + 1];
 };
+
+void api_hide_secret(enum model_kind kind, json_t *object)
+{
+	const char *secret = model_kind_row(kind)->secret;
+	if (secret[0] != '\0')
+		(void)json_object_del(object, secret);
+}
 
 static bool add_to_page(void *ctx, const struct directory_entry *entry)
 {
@@ -47,8 +54,7 @@ static bool add_to_page(void *ctx, const struct directory_entry *entry)
 		return false;
 	}
 	json_t *item = json_deep_copy(entry->object);
-	if (page->hide != NULL)
-		(void)json_object_del(item, page->hide);
+	api_hide_secret(page->kind, item);
 	(void)json_object_set_new(item, "revision", json_integer(entry->revision));
 	(void)json_array_append_new(page->items, item);
 	(void)snprintf(page->last, sizeof page->last, "%s", entry->key);
@@ -56,14 +62,14 @@ static bool add_to_page(void *ctx, const struct directory_entry *entry)
 }
 
 void api_list_directory(struct api *api, const struct api_request *request, struct api_reply *reply,
-			enum model_kind kind, const char *hide)
+			enum model_kind kind)
 {
 	struct page *page = arena_alloc(request->arena, sizeof *page);
 	if (page == NULL) {
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
-	page->hide = hide;
+	page->kind = kind;
 	if (!api_page_limit(request, reply, &page->limit))
 		return;
 	page->items = json_array();

@@ -86,12 +86,12 @@ bool api_page_limit(const struct api_request *request, struct api_reply *reply, 
 /* Reply with a stored object: its fields and "revision", with the revision as ETag. */
 void api_reply_object(struct api_reply *reply, int status, const char *text, size_t len, int64_t revision);
 
-/*
- * List a kind of the directory by ?limit=&after=: {"items": […], "next": "KEY"}. `hide` names a field that is left out
- * of each item (NULL: none).
- */
+/* Remove the member that must not appear in any reply from an object of the kind (zones/model/kind.h). */
+void api_hide_secret(enum model_kind kind, json_t *object);
+
+/* List a kind of the directory by ?limit=&after=, without its secrets: {"items": […], "next": "KEY"}. */
 void api_list_directory(struct api *api, const struct api_request *request, struct api_reply *reply,
-			enum model_kind kind, const char *hide);
+			enum model_kind kind);
 
 /* 404: there is no object of that kind and key. */
 void api_problem_missing(struct api_reply *reply, enum model_kind kind, const char *key);

@@ -33,8 +33,7 @@ static unsigned scopes_of(const json_t *token)
 static bool read_credential(void *ctx, const struct directory_entry *entry)
 {
 	struct credential *credential = ctx;
-	const char *field = entry->kind == MODEL_KIND_TOKEN ? "secret_sha256" : "credential_sha256";
-	const char *hash = json_string_value(json_object_get(entry->object, field));
+	const char *hash = json_string_value(json_object_get(entry->object, model_kind_row(entry->kind)->secret));
 	const char *state = json_string_value(json_object_get(entry->object, "state"));
 	int64_t expires_s = json_integer_value(json_object_get(entry->object, "expires_s"));
 	if (hash != NULL && strlen(hash) == CRYPTO_SHA256_HEX_SIZE - 1)

@@ -106,7 +106,7 @@ static void exchange(struct api *api, struct api_request *request, struct api_re
 
 static bool copy_hash(void *ctx, const struct directory_entry *entry)
 {
-	const char *hash = field(entry->object, "credential_sha256");
+	const char *hash = field(entry->object, model_kind_row(entry->kind)->secret);
 	if (is_enrolled(entry->object) && hash != NULL)
 		(void)snprintf(ctx, CRYPTO_SHA256_HEX_SIZE, "%s", hash);
 	return true;

@@ -84,7 +84,7 @@ void handle_identity_get(void *ctx, struct api_request *request, struct api_repl
 		api_problem_missing(reply, kind, request->params[0]);
 		return;
 	}
-	(void)json_object_del(found.object, "credential_sha256");
+	api_hide_secret(kind, found.object);
 	(void)json_object_set_new(found.object, "revision", json_integer(found.revision));
 	(void)snprintf(reply->etag, sizeof reply->etag, "r%lld", (long long)found.revision);
 	api_reply_json(reply, 200, found.object);
@@ -101,5 +101,5 @@ void handle_identity_revoke(void *ctx, struct api_request *request, struct api_r
 
 void handle_identities_list(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	api_list_directory(ctx, request, reply, (enum model_kind)request->arg, "credential_sha256");
+	api_list_directory(ctx, request, reply, (enum model_kind)request->arg);
 }

@@ -144,7 +144,7 @@ void handle_object_delete(void *ctx, struct api_request *request, struct api_rep
 
 void handle_objects_list(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	api_list_directory(ctx, request, reply, (enum model_kind)request->arg, NULL);
+	api_list_directory(ctx, request, reply, (enum model_kind)request->arg);
 	mask_reply(ctx, request, reply, (enum model_kind)request->arg);
 }
 

@@ -108,7 +108,7 @@ void handle_override_get(void *ctx, struct api_request *request, struct api_repl
 
 void handle_overrides_list(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	api_list_directory(ctx, request, reply, MODEL_KIND_OVERRIDE, NULL);
+	api_list_directory(ctx, request, reply, MODEL_KIND_OVERRIDE);
 }
 
 static void put_override(struct api *api, struct api_request *request, struct api_reply *reply, const char *endpoint)

@@ -101,7 +101,7 @@ void handle_maintenance_get(void *ctx, struct api_request *request, struct api_r
 
 void handle_maintenance_list(void *ctx, struct api_request *request, struct api_reply *reply)
 {
-	api_list_directory(ctx, request, reply, MODEL_KIND_MAINTENANCE, NULL);
+	api_list_directory(ctx, request, reply, MODEL_KIND_MAINTENANCE);
 }
 
 void handle_maintenance_delete(void *ctx, struct api_request *request, struct api_reply *reply)

@@ -121,7 +121,7 @@ static void make_token(struct api *api, struct api_request *request, struct api_
 	if (json_object_get(token, "expires_at") != NULL)
 		(void)json_object_set(shown, "expires_at", json_object_get(token, "expires_at"));
 	(void)json_object_set_new(token, "id", json_string(id));
-	(void)json_object_set_new(token, "secret_sha256", json_string(hash));
+	(void)json_object_set_new(token, model_kind_row(MODEL_KIND_TOKEN)->secret, json_string(hash));
 	(void)json_object_set_new(token, "created_at", json_string(api_now_text(api, request->arena)));
 	struct token_wish w = {.id = id, .token = token};
 	enum veer_err err = api_change_always(api, request, token_wish(&w), &result);
@@ -179,7 +179,7 @@ void handle_tokens_list(void *ctx, struct api_request *request, struct api_reply
 {
 	struct api *api = ctx;
 	json_t *list = NULL;
-	api_list_directory(ctx, request, reply, MODEL_KIND_TOKEN, "secret_sha256");
+	api_list_directory(ctx, request, reply, MODEL_KIND_TOKEN);
 	if (reply->status != 200 || reply->body == NULL ||
 	    veer_json_parse(reply->body, reply->body_len, reply->body_len + 1, &list, NULL) != VEER_OK)
 		return;

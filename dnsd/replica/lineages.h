@@ -44,8 +44,8 @@ enum lineages_judgement lineages_judge(const struct lineages *lineages, const st
 bool lineages_are_confirmed(const struct lineages *lineages, const struct history_ancestry *ancestry);
 
 /*
- * Was a store of this ancestry served later than the lineage `id`, and has it not gone back since? Then it is no news
- * that its content has parted from what was served in `id`.
+ * Was a store with this ancestry served later than the lineage `id`, and has it not gone back since? Then it is known
+ * already that its content has diverged from what was served in `id`.
  */
 bool lineages_have_moved_on(const struct lineages *lineages, const struct history_ancestry *ancestry, const char *id);
 

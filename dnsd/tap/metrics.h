@@ -29,7 +29,7 @@ struct metrics_facts {
 	uint64_t workers;                      /* threads */
 	struct kernel_drops drops;             /* by the kernel */
 	bool has_feed;                         /* the fields below are for a server with a feed */
-	bool quarantined[METRICS_QUARANTINES]; /* a store is not followed */
+	bool quarantined[METRICS_QUARANTINES]; /* for each reason: a store is not followed because of it */
 	uint64_t location_networks;            /* in the location table; 0: there is none */
 	uint64_t location_policies;            /* policies that depend on clients' locations */
 	double feed_age_s;                     /* since the feed was heard; negative: no feed, or never */

@@ -69,7 +69,8 @@ def test_a_fault_is_named_with_its_place(tree, path, text, word):
     ("api/control/change.c", HEAD + "static int f(void)\n{\n\treturn store_commit(0, 0);\n}\n"),
     ("zones/store/x.c", HEAD + "static int f(void)\n{\n\treturn store_commit(0, 0);\n}\n"),
     ("api/rest/x.c", HEAD + "void f(struct api_request *request, struct api_reply *reply);\n"),
-    ("base/x.c", HEAD + "int f(int a[2], char *b);\n\nint f(int a[2], char *b)\n{\n\treturn a[0] + *b;\n}\n"),
+    ("base/x.c", HEAD + "int f(int a[2], char *b);\n\nint f(int a[2], char *b)\n{\n\treturn a[0] + *b;\n}\n\n"
+     "int main(void)\n{\n\treturn f(0, 0);\n}\n"),
     ("api/control/x.c", HEAD + "/* struct api_request and store_commit() are only spoken of here */\n"),
     ("base/x.c", HEAD + "/* " + "x" * 114 + " */\n"),
     ("base/x.c", HEAD + "int f(void)\n{\n\treturn 1;\n}\n\nint main(void)\n{\n\treturn f();\n}\n"),

@@ -233,8 +233,9 @@ static void help_shows_every_option(void **state)
 }
 
 static const struct args_command commands[] = {
-	{"status", "show what is up"}, {"zone import", "read a zone file"},   {"zone export", "write a zone file"},
-	{"zone", "list zones"},        {"demo run", "run the demonstration"},
+	{"status", "show what is up", NULL},         {"zone import", "read a zone file", NULL},
+	{"zone export", "write a zone file", NULL},  {"zone", "list zones", NULL},
+	{"demo run", "run the demonstration", NULL},
 };
 
 static void a_table_grows_in_order(void **state)

@@ -500,6 +500,12 @@ static void pools_of_a_tree_are_visited_until_told_to_stop(void **state)
 	(void)state;
 	assert_int_equal(model_policy_parse(object, arena, &policy, NULL), VEER_OK);
 	unsigned left = 100;
+	model_policy_pools(object, count_pool, &left); /* as it is stored */
+	assert_int_equal(left, 95);
+	left = 3;
+	model_policy_pools(object, count_pool, &left);
+	assert_int_equal(left, 0);
+	left = 100;
 	model_node_pools(policy.tree, count_pool, &left);
 	assert_int_equal(left, 95);
 	left = 3;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DNS messages (RFC 1035 4): the header, its bits and codes, and names with compression. What a server makes of a query
- * and an agent of a reply is theirs.
+ * DNS messages (RFC 1035 4): the header, its bits and codes, and names with compression. What a query or a reply means
+ * is left to the server and the agent.
  *
  * Threads: pure functions. Messages come from outside: nothing is read beyond them, nothing is allocated, and the work
  * is linear in their length.
@@ -29,19 +29,20 @@ enum dns_rcode {
 	DNS_NOTIMP = 4,
 	DNS_REFUSED = 5,
 	DNS_YXDOMAIN = 6, /* RFC 6672 2.2: a DNAME leads to a name that is too long */
-	DNS_NOTAUTH = 9,  /* RFC 5936 2.2.1: a transfer of what is not a zone here; RFC 8945 5.2.1: an unknown key */
+	DNS_NOTAUTH = 9,  /* RFC 5936 2.2.1: a transfer of a zone that is not served here; RFC 8945 5.2.1: an unknown
+			   * key */
 	DNS_BADVERS = 16,
 	DNS_BADCOOKIE = 23, /* RFC 7873 8 */
 };
 
 #define DNS_RCODE_TEXT_SIZE 16
 
-/* "NOERROR"; NULL for a number that is not in the list. Static storage. */
+/* The name of an RCODE, such as "NOERROR"; NULL for a number that is not in the list. Static storage. */
 const char *dns_rcode_text(unsigned rcode);
-/* The same, or "RCODE11" in `out`. */
+/* The same; for a number that is not in the list "RCODE11" and the like, in `out`. */
 const char *dns_rcode_print(unsigned rcode, char out[DNS_RCODE_TEXT_SIZE]);
 
-/* Bits of the second 16 of the header. */
+/* Bits of the header's second 16-bit word. */
 enum {
 	DNS_FLAG_QR = 0x8000,
 	DNS_FLAG_AA = 0x0400,
@@ -75,7 +76,7 @@ static inline struct dns_header dns_header_read(struct byte_reader *r)
 	return header;
 }
 
-/* Write a header. No room fails the writer. */
+/* Write a header. If there is no room, the writer fails. */
 static inline void dns_header_write(struct byte_writer *w, const struct dns_header *header)
 {
 	byte_write_u16(w, header->id);
@@ -86,13 +87,14 @@ static inline void dns_header_write(struct byte_writer *w, const struct dns_head
 	byte_write_u16(w, header->additional);
 }
 
-/* Skip a name. Pointers are not followed. False when it is malformed or cut. */
+/* Skip a name. Pointers are not followed. False when the name is malformed or incomplete. */
 bool dns_name_skip(struct byte_reader *r);
 
 /*
  * Read a name, compressed or not (RFC 1035 4.1.4), in its own case. The reader must have been set up with the whole
- * message, from which offsets count. Each pointer must lead before where the name, or the last pointer's target, began:
- * so reading ends. Returns the length; 0 when the name is malformed or cut, and then the reader has failed.
+ * message, from which offsets count. Each pointer must lead to an offset before the beginning of the name or of the
+ * last pointer's target, so the loop ends. Returns the length; 0 when the name is malformed or incomplete, and then the
+ * reader has failed.
  */
 size_t dns_name_read(struct byte_reader *r, uint8_t out[NAME_WIRE_MAX]);
 

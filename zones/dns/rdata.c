@@ -10,7 +10,8 @@ struct rdata_layout rdata_layout(uint16_t type)
 {
 	switch (type) {
 	case RRTYPE_NS:
-		return (struct rdata_layout){0, 0, 1, 0, true, true, true};
+		return (struct rdata_layout){
+			.names = 1, .is_lowered = true, .is_compressible = true, .has_additional = true};
 	case RRTYPE_MD:
 	case RRTYPE_MF:
 	case RRTYPE_CNAME:
@@ -18,35 +19,36 @@ struct rdata_layout rdata_layout(uint16_t type)
 	case RRTYPE_MG:
 	case RRTYPE_MR:
 	case RRTYPE_PTR:
-		return (struct rdata_layout){0, 0, 1, 0, true, true, false};
+		return (struct rdata_layout){.names = 1, .is_lowered = true, .is_compressible = true};
 	case RRTYPE_SOA:
-		return (struct rdata_layout){0, 0, 2, 20, true, true, false};
+		return (struct rdata_layout){.names = 2, .tail = 20, .is_lowered = true, .is_compressible = true};
 	case RRTYPE_MINFO:
-		return (struct rdata_layout){0, 0, 2, 0, true, true, false};
+		return (struct rdata_layout){.names = 2, .is_lowered = true, .is_compressible = true};
 	case RRTYPE_MX:
-		return (struct rdata_layout){2, 0, 1, 0, true, true, true};
+		return (struct rdata_layout){
+			.fixed = 2, .names = 1, .is_lowered = true, .is_compressible = true, .has_additional = true};
 	case RRTYPE_RP:
-		return (struct rdata_layout){0, 0, 2, 0, true, false, false};
+		return (struct rdata_layout){.names = 2, .is_lowered = true};
 	case RRTYPE_AFSDB:
 	case RRTYPE_RT:
 	case RRTYPE_KX:
-		return (struct rdata_layout){2, 0, 1, 0, true, false, true};
+		return (struct rdata_layout){.fixed = 2, .names = 1, .is_lowered = true, .has_additional = true};
 	case RRTYPE_PX:
-		return (struct rdata_layout){2, 0, 2, 0, true, false, false};
+		return (struct rdata_layout){.fixed = 2, .names = 2, .is_lowered = true};
 	case RRTYPE_SRV:
-		return (struct rdata_layout){6, 0, 1, 0, true, false, true};
+		return (struct rdata_layout){.fixed = 6, .names = 1, .is_lowered = true, .has_additional = true};
 	case RRTYPE_NAPTR:
-		return (struct rdata_layout){4, 3, 1, 0, true, false, false};
+		return (struct rdata_layout){.fixed = 4, .strings = 3, .names = 1, .is_lowered = true};
 	case RRTYPE_DNAME:
-		return (struct rdata_layout){0, 0, 1, 0, true, false, false};
+		return (struct rdata_layout){.names = 1, .is_lowered = true};
 	case RRTYPE_NXT:
-		return (struct rdata_layout){0, 0, 1, ANY_TAIL, true, false, false};
+		return (struct rdata_layout){.names = 1, .tail = ANY_TAIL, .is_lowered = true};
 	case RRTYPE_SIG:
 	case RRTYPE_RRSIG:
-		return (struct rdata_layout){18, 0, 1, ANY_TAIL, true, false, false};
+		return (struct rdata_layout){.fixed = 18, .names = 1, .tail = ANY_TAIL, .is_lowered = true};
 	case RRTYPE_SVCB:
 	case RRTYPE_HTTPS:
-		return (struct rdata_layout){2, 0, 1, ANY_TAIL, false, false, true};
+		return (struct rdata_layout){.fixed = 2, .names = 1, .tail = ANY_TAIL, .has_additional = true};
 	default:
 		return (struct rdata_layout){.tail = ANY_TAIL};
 	}

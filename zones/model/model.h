@@ -188,11 +188,12 @@ struct model_pool {
 
 enum model_node_kind {
 	MODEL_NODE_POOL,     /* all eligible endpoints of `pool` */
-	MODEL_NODE_SPREAD,   /* one of its eligible endpoints, chosen by weight */
 	MODEL_NODE_FAILOVER, /* the first available child */
 	MODEL_NODE_WEIGHTED, /* one available child, chosen by the children's weights */
 	MODEL_NODE_MATCH,    /* the first available child whose rule matches; the last child may be the `else` branch */
+	MODEL_NODE_SPREAD,   /* one of its eligible endpoints, chosen by weight */
 };
+#define MODEL_NODE_KIND_COUNT (MODEL_NODE_SPREAD + 1) /* the last one */
 
 /* What a client must be to match: any of these. Codes are two upper-case letters packed as (first << 8 | second). */
 struct model_rule {
@@ -315,7 +316,7 @@ bool model_maintenance_is_on(const struct model_maintenance *maintenance, int64_
 			     int64_t *ends_ns);
 /* "up", "down", "drain". Static storage. */
 const char *model_override_text(enum model_override_action action);
-/* Read the member "action" of an override; one that is missing or no action is the cursor's error. */
+/* Read the member "action" of an override; a missing or unknown action is an error of the cursor. */
 enum model_override_action model_override_read_action(struct json_cursor *c);
 /* Is `key` POOL/NAME, both of them names? */
 bool model_is_endpoint_key(const char *key);
@@ -325,6 +326,8 @@ bool model_is_endpoint_key(const char *key);
  * returns false.
  */
 void model_node_pools(const struct model_node *node, bool (*fn)(void *ctx, const char *pool), void *ctx);
+/* The same for the tree of a stored policy, without reading all of it: what is not a node mentions no pool. */
+void model_policy_pools(const json_t *policy, bool (*fn)(void *ctx, const char *pool), void *ctx);
 
 /* The name of a state as JSON has it: "unknown", "up", "down". Static storage. */
 const char *model_state_text(enum model_state state);

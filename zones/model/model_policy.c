@@ -202,10 +202,38 @@ static void read_match(struct json_cursor *c, struct tree_reader *t, int depth, 
 	out->child_count = (uint32_t)(count + (out->has_else ? 1 : 0));
 }
 
+static void read_spread(struct json_cursor *c, struct tree_reader *t, int depth, struct model_node *out)
+{
+	(void)depth;
+	out->kind = MODEL_NODE_SPREAD;
+	out->pool = pool_name(c, t, veer_json_str(c, "spread", MODEL_NAME_MAX));
+}
+
+/* The kinds of nodes that are objects: the key that tells them, whose value is a pool or a list of nodes. */
+static const struct {
+	const char *key;
+	void (*read)(struct json_cursor *c, struct tree_reader *t, int depth, struct model_node *out);
+} node_kinds[MODEL_NODE_KIND_COUNT] = {
+	[MODEL_NODE_FAILOVER] = {"failover", read_failover},
+	[MODEL_NODE_WEIGHTED] = {"weighted", read_weighted},
+	[MODEL_NODE_MATCH] = {"match", read_match},
+	[MODEL_NODE_SPREAD] = {"spread", read_spread},
+};
+
+static void refuse_node(struct json_cursor *c)
+{
+	char keys[128] = "";
+	size_t len = 0;
+	for (size_t i = MODEL_NODE_POOL + 1; i < MODEL_NODE_KIND_COUNT && len < sizeof keys; i++)
+		len += (size_t)snprintf(keys + len, sizeof keys - len, "%s%s", len > 0 ? ", " : "", node_kinds[i].key);
+	veer_json_fail(c, NULL, VEER_EINVAL, "a node is the name of a pool, or has one of %s", keys);
+}
+
 static enum veer_err read_node(struct tree_reader *t, const json_t *value, const char *pointer, int depth,
 			       struct model_node *out)
 {
 	struct json_cursor c;
+	size_t kind = MODEL_NODE_POOL + 1;
 	if (depth > MODEL_DEPTH_MAX)
 		return veer_fail(t->diag, VEER_ERANGE, "%s: deeper than %d nodes", pointer, MODEL_DEPTH_MAX);
 	if (++t->nodes > MODEL_NODES_MAX)
@@ -220,19 +248,12 @@ static enum veer_err read_node(struct tree_reader *t, const json_t *value, const
 		return c.err;
 	}
 	veer_json_begin(&c, value, pointer, t->diag);
-	if (veer_json_has(&c, "failover")) {
-		read_failover(&c, t, depth, out);
-	} else if (veer_json_has(&c, "weighted")) {
-		read_weighted(&c, t, depth, out);
-	} else if (veer_json_has(&c, "match")) {
-		read_match(&c, t, depth, out);
-	} else if (veer_json_has(&c, "spread")) {
-		out->kind = MODEL_NODE_SPREAD;
-		out->pool = pool_name(&c, t, veer_json_str(&c, "spread", MODEL_NAME_MAX));
-	} else if (c.err == VEER_OK) {
-		veer_json_fail(&c, NULL, VEER_EINVAL,
-			       "a node is the name of a pool, or has one of failover, weighted, match, spread");
-	}
+	while (kind < MODEL_NODE_KIND_COUNT && !veer_json_has(&c, node_kinds[kind].key))
+		kind++;
+	if (kind < MODEL_NODE_KIND_COUNT)
+		node_kinds[kind].read(&c, t, depth, out);
+	else if (c.err == VEER_OK)
+		refuse_node(&c);
 	return veer_json_end(&c);
 }
 
@@ -323,4 +344,31 @@ static bool visit_pools(const struct model_node *node, bool (*fn)(void *ctx, con
 void model_node_pools(const struct model_node *node, bool (*fn)(void *ctx, const char *pool), void *ctx)
 {
 	(void)visit_pools(node, fn, ctx);
+}
+
+/* False when `fn` has ended the walk. */
+static bool visit_stored(const json_t *node, unsigned depth, bool (*fn)(void *ctx, const char *pool), void *ctx)
+{
+	size_t i;
+	json_t *child;
+	if (json_is_string(node))
+		return fn(ctx, json_string_value(node));
+	for (size_t kind = MODEL_NODE_POOL + 1; kind < MODEL_NODE_KIND_COUNT && depth <= MODEL_DEPTH_MAX; kind++) {
+		const json_t *value = json_object_get(node, node_kinds[kind].key);
+		if (json_is_string(value) && !fn(ctx, json_string_value(value)))
+			return false;
+		json_array_foreach(value, i, child)
+		{
+			const json_t *inner = json_object_get(child, "node");
+			if (!visit_stored(inner != NULL ? inner : child, depth + 1, fn, ctx))
+				return false;
+		}
+	}
+	const json_t *otherwise = json_object_get(node, "else");
+	return depth > MODEL_DEPTH_MAX || otherwise == NULL || visit_stored(otherwise, depth + 1, fn, ctx);
+}
+
+void model_policy_pools(const json_t *policy, bool (*fn)(void *ctx, const char *pool), void *ctx)
+{
+	(void)visit_stored(json_object_get(policy, "tree"), 1, fn, ctx);
 }

@@ -96,7 +96,7 @@ struct plan_disk {
 	atomic_bool needs_base;        /* set by the writing thread */
 	atomic_bool is_broken;         /* set by the queueing thread: a commit was lost, so none may be written before a
 					* complete base */
-	atomic_uint_fast64_t failures; /* of writing */
+	atomic_uint_fast64_t failures; /* failures of writing */
 };
 
 /* plan_disk_read.c */
