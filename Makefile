@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Veer: one non-recursive Makefile. `make help` lists what it can do.
+# Veer: one non-recursive Makefile. `make help` lists its targets.
 #
-# Modes never mix: SANITIZE=address,undefined or SANITIZE=thread builds below build/<mode>/, the default mode
-# directly below build/.
+# Each mode has a directory of its own, so that objects never mix: SANITIZE=address,undefined and SANITIZE=thread build
+# below build/<mode>/, the default mode directly below build/.
 
 SHELL := /bin/bash
 comma := ,
@@ -16,15 +16,15 @@ PACKAGES := gcc make pkg-config libmicrohttpd-dev libmaxminddb-dev libsqlite3-de
 TEST_PACKAGES := libfstrm-dev fstrm-bin libcmocka-dev python3 python3-grpcio python3-pytest python3-dnspython openssl procps iproute2 nftables curl systemd clang-format git
 
 CC := gcc
-CXX := g++ # for base/regex.cc alone
+CXX := g++ # only for base/regex.cc
 VERSION := 0.1.0
-# dnstap is built where libfstrm is
+# dnstap is built only where libfstrm is installed
 HAVE_FSTRM := $(shell pkg-config --exists libfstrm && echo yes)
 OTHER_DNSTAP := $(if $(HAVE_FSTRM),dnsd/tap/dnstap_none.c,dnsd/tap/dnstap.c)
 PKGS_tap := $(if $(HAVE_FSTRM),libfstrm)
 PKGS_base := jansson yaml-0.1 libcurl libssl libcrypto re2
 PKGS_all := jansson yaml-0.1 libcurl libssl libcrypto libnghttp2 re2 libmaxminddb libmicrohttpd sqlite3 $(PKGS_tap)
-# tests read what we write with another's reader
+# tests read our output with the parser of another project
 PKGS_test := $(PKGS_all) ldns
 
 CPP_FLAGS = -D_GNU_SOURCE -I. -DVEER_VERSION='"$(VERSION)"' $(CPPFLAGS)
@@ -32,7 +32,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-protot
 	-Wswitch-enum -Wpointer-arith -Wcast-qual
 HARDEN := $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong)
 SANITIZERS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-# A packager's CFLAGS, CXXFLAGS, CPPFLAGS and LDFLAGS come after ours; WERROR=1 makes warnings errors.
+# A packager's CFLAGS, CXXFLAGS, CPPFLAGS and LDFLAGS come after our flags; WERROR=1 makes warnings errors.
 CFLAGS ?= -O2 -g
 CXXFLAGS ?= $(CFLAGS)
 OUR_FLAGS := -fPIE -fno-strict-aliasing -pthread $(if $(WERROR),-Werror) $(HARDEN) $(SANITIZERS)
@@ -42,7 +42,7 @@ LD_FLAGS = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZERS) $(LDF
 PREFIX ?= /usr/local
 
 objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
-# the sources of these folders; a program's main.c is linked by name
+# The sources of these folders. Each program's main.c is left out: it is linked by name.
 srcs = $(filter-out %/main.c $(OTHER_DNSTAP),$(foreach d,$(1),$(wildcard $(d)/*.c $(d)/*.cc)))
 
 ROOMS_base := base base/node
@@ -75,7 +75,7 @@ FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRCS))
 SIM_BIN := $(B)/tests/sim
 REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 
-# The demonstration's ports, where they are to be moved: make run DNS_PORT=5301
+# To move the demonstration to other ports: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
 .PHONY: all coverage libraries run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench bench-https siege steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
@@ -111,11 +111,11 @@ differential: all  ## ask veer-dnsd, Knot and NSD 200,000 questions about 350 zo
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --handwritten --questions 1000
 	@/usr/bin/python3 tests/functional/differential.py --build $(B) --zones 200 --questions 600
 
-differential-text: all $(TOOL_BINS)  ## read 100,000 generated lines of zone files as BIND does, and judge every difference
+differential-text: all $(TOOL_BINS)  ## read 100,000 generated lines of zone files with Veer and BIND, and judge every difference
 	@tests/tools/fetch-peers build/peers
 	@/usr/bin/python3 tests/functional/text_differential.py --build $(B)
 
-http2: tests  ## probe 30,000 replies of all sizes from real servers of HTTP/1.1 and 2, fresh and kept: none may fail; adds up over runs
+http2: tests  ## probe 30,000 replies of all sizes from real servers of HTTP/1.1 and 2, on new and kept connections: none may fail; adds up over runs
 	@tests/tools/fetch-peers build/peers
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/http_peers.py
 
@@ -124,30 +124,30 @@ bench: all $(TOOL_BINS)  ## measure CPU per query beside NSD, Knot, gdnsd and a 
 	@/usr/bin/python3 tests/bench/bench.py --build $(B)
 
 BEFORE ?=
-bench-https: all $(TOOL_BINS)  ## measure what a check by HTTPS costs, beside blackbox_exporter, OpenSSL alone and another build (BEFORE=DIR)
+bench-https: all $(TOOL_BINS)  ## measure the cost of a check by HTTPS, beside blackbox_exporter, OpenSSL alone and another build (BEFORE=DIR)
 	@/usr/bin/python3 tests/bench/bench.py --build $(B) --only https $(if $(BEFORE),--before $(BEFORE))
 
-abuse: all $(TOOL_BINS)  ## slow connections and floods beside normal clients: are those answered, does memory stay?
+abuse: all $(TOOL_BINS)  ## slow connections and floods beside normal clients: these must be answered, and memory must stay bounded
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/abuse.py
 
 ATTACK_S ?= 30
-attacks: all  ## failover and drains while the control plane is attacked, ATTACK_S= seconds each
+attacks: all  ## test failover and drains while the control plane is attacked, ATTACK_S= seconds for each attack
 	@VEER_BUILD=$(B) VEER_ATTACK_S=$(ATTACK_S) /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/functional/test_shares.py
 
 MINUTES ?= 45
-steady: all  ## no false alarm: agents behind bad paths, cut off and lying, for MINUTES= of real probing (needs root, nftables)
+steady: all  ## look for false alarms: agents on bad paths, cut off and lying, for MINUTES= of real probing (needs root, nftables)
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/bench/steady_health.py $(MINUTES)
 
-detect: all  ## measure the time from a site's death to the first answer without it, by kind of death (needs root, nftables)
+detect: all  ## measure the time from a site's failure to the first answer without it, by kind of failure (needs root, nftables)
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/bench/detect.py
 
-load: all $(TOOL_BINS)  ## measure what 10 agents with 10,000 endpoints cost the control plane, all well and all failing
+load: all $(TOOL_BINS)  ## measure what 10 agents with 10,000 endpoints cost the control plane, while all are well and while all fail
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/bench/load.py
 
 REPLIES ?= 100000
-# What has been played through these readers: an interrupted run goes on, a changed one begins anew.
+# The progress with this version of the readers: an interrupted run continues; after a change of the code it starts anew.
 REPLIES_STATE = build/replies/$(shell cat probes/agent/http*.[ch] probes/agent/wire.[ch] probes/agent/check*.[ch] tests/unit/*repl*.[ch] | sha256sum | cut -c1-12)
-replies: $(B)/tests/test_reply_paths  ## play REPLIES= mutated HTTP replies in clear, by TLS, kept and behind a redirect: one verdict; adds up over runs
+replies: $(B)/tests/test_reply_paths  ## play REPLIES= mutated HTTP replies in clear, by TLS, on kept connections and after a redirect: all must give one verdict; adds up over runs
 	@mkdir -p $(REPLIES_STATE) && cp -u $(B)/tests/test_reply_paths $(REPLIES_STATE)/play; next=$$(cat $(REPLIES_STATE)/next 2>/dev/null || echo 0); \
 	while [ $$next -lt $(REPLIES) ]; do \
 		VEER_REPLIES_FROM=$$next VEER_REPLIES=1000 $(REPLIES_STATE)/play >$(REPLIES_STATE)/log 2>&1 || \
@@ -164,7 +164,7 @@ functional: all $(TOOL_BINS)  ## build and run the tests with real programs only
 HISTORIES ?= 20000
 EVENTS ?= 1000
 FROM ?= 0
-# What has been played of this engine, by this simulation: an interrupted run goes on, a changed one begins anew.
+# The progress with this version of engine and simulation: an interrupted run continues; after a change it starts anew.
 SIM_STATE = build/sim/$(shell cat probes/verdict/verdict*.[ch] base/index.c base/strmap.c tests/sim/*.[ch] | sha256sum | cut -c1-12)-$(EVENTS)-$(FROM)
 sim: $(SIM_BIN)  ## play histories of the verdict engine against its invariants (HISTORIES= EVENTS= FROM=); adds up over runs
 	@mkdir -p $(SIM_STATE) && cp -u $(SIM_BIN) $(SIM_STATE)/sim
@@ -181,7 +181,7 @@ histories: all  ## play STORES= histories of backups, rollbacks, copies and loss
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/histories.py --histories $(STORES) --from $(SEED) --progress $(B)/histories/passed
 
 siege: SECONDS = 1200
-siege: all  ## everything at once for SECONDS= (1200): faults, attacks, full disks and lost stores drawn from SEED=; an interrupted run goes on
+siege: all  ## run everything at once for SECONDS= (1200): faults, attacks, full disks and lost stores drawn from SEED=; an interrupted run continues
 	@mkdir -p $(B)/siege
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/siege.py --seconds $(SECONDS) --seed $(SEED) --progress $(B)/siege/$(SEED).json
 
@@ -199,13 +199,13 @@ install: all  ## install the programs below $(DESTDIR)$(PREFIX)
 	install $(B)/veer $(DESTDIR)$(PREFIX)/bin/
 	install $(B)/veer-dnsd $(B)/veer-api $(B)/veer-probe $(DESTDIR)$(PREFIX)/sbin/
 
-coverage:  ## build with gcov in build/coverage, run the unit tests and corpora, and say which lines ran, by room
+coverage:  ## build with gcov in build/coverage, run the unit tests and corpora, and print how many lines of each room ran
 	@$(MAKE) --no-print-directory B=build/coverage CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage HARDEN= unit
 	@tests/tools/coverage build/coverage
 
 # --- objects and archives ---------------------------------------------------------------------------------
 
-# Debian's package of each library
+# The Debian package of each library
 DEB_jansson := libjansson-dev
 DEB_yaml-0.1 := libyaml-dev
 DEB_libcurl := libcurl4-openssl-dev
@@ -222,7 +222,7 @@ libraries:
 	@missing='$(missing)'; [ -z "$$missing" ] || \
 		{ echo "Debian packages are missing: $$missing. 'make deps', as root, installs them." >&2; exit 1; }
 
-# asked for once, when the first object needs it
+# pkg-config runs once, when the first object needs its flags
 PC_CFLAGS = $(eval PC_CFLAGS := $(shell pkg-config --cflags $(PKGS_all)))$(PC_CFLAGS)
 $(O)/%.o: %.c | libraries
 	@mkdir -p $(@D)
@@ -268,12 +268,12 @@ SIM_OBJS := $(call objs,$(wildcard tests/sim/*.c))
 $(SIM_BIN): $(SIM_OBJS) $(LIB_verdict) $(LIB_zones) $(LIB_base)
 	$(call link,$(call pc_libs,$(PKGS_base)) -lm)
 
-# Fuzzers are built by clang in one go, sources and target together, so that coverage reaches every line.
+# clang builds each fuzzer in one step from all sources, so that coverage includes every line.
 FUZZ_LIB_SRCS := $(call srcs,$(ROOMS_base) $(ROOMS_zones) $(ROOMS_store) $(ROOMS_verdict) $(ROOMS_agent) $(ROOMS_dnsd) $(ROOMS_api))
 fuzz: $(FUZZ_BINS)  ## build the libFuzzer targets (needs clang); run build/fuzz/fuzz_NAME CORPUS
 
 SECONDS ?= 900
-fuzz-run: fuzz  ## run the packet path's fuzz targets, SECONDS= of CPU each; adds up over runs
+fuzz-run: fuzz  ## run the fuzz targets of the packet path, SECONDS= of CPU for each; adds up over runs
 	@tests/fuzz/run.py --seconds $(SECONDS)
 
 build/fuzz/obj/%.o: %.c

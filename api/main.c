@@ -35,7 +35,7 @@ struct options {
 	bool is_socket_open;
 };
 
-/* 2,000 subscribers and as many clients need descriptors. */
+/* 2,000 subscribers and as many clients need many descriptors. */
 static void raise_descriptor_limit(void)
 {
 	struct rlimit limit;
@@ -45,7 +45,7 @@ static void raise_descriptor_limit(void)
 	}
 }
 
-/* The directory of the store's file: where the feed's full states go. */
+/* The directory of the store's file, where the feed's full states are written. */
 static void directory_of(const char *store_url, char *out, size_t size)
 {
 	const char *path = strchr(store_url, ':');
@@ -57,8 +57,8 @@ static void directory_of(const char *store_url, char *out, size_t size)
 }
 
 /*
- * Open the store and begin a lineage, before anything is written or fed. A store that is lost is not made anew without
- * a word; what goes with one that has gone back is done first.
+ * Open the store and begin a lineage, before anything is written or fed. A store that is lost is not silently replaced
+ * by an empty one. When the store has gone back, what follows from that is done first.
  */
 static enum veer_err open_store(struct api *api, const struct options *o, struct veer_diag *diag)
 {
@@ -219,9 +219,9 @@ static enum veer_err open_server(struct api *api, const struct options *o, const
 }
 
 /*
- * In the reverse order of their needs: no new requests, no followers, no store. Comparisons of delegations are
- * interrupted first, because requests wait for them; the hub stops after the requests, because a write waits until the
- * hub has read it back.
+ * Close the parts in the reverse order of what they need: no new requests, no followers, no store. Comparisons of
+ * delegations are interrupted first, because requests wait for them; the hub stops after the requests, because a write
+ * waits until the hub has read it back.
  */
 static void close_parts(struct api *api)
 {
@@ -249,7 +249,7 @@ static void close_parts(struct api *api)
 	witness_close(&api->control.witness);
 }
 
-/* Refuse files that no name server could use, before anything starts. */
+/* Refuse files that name servers could not use, before anything starts. */
 static enum veer_err check_geoip(const struct args_list *files, struct veer_diag *diag)
 {
 	struct geo_table *table = NULL;
@@ -314,11 +314,11 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 		daemon_check_files(d, o->names.user);
 	if (err == VEER_OK)
 		err = check_geoip(&o->geoip, &diag);
-	if (err == VEER_OK) /* what is wrong is said before the store is touched */
+	if (err == VEER_OK) /* mistakes are reported before the store is touched */
 		err = read_resolvers(o, &(struct resolvers){.count = 0}, &diag);
 	if (err == VEER_OK)
 		err = open_parts(&api, o, &diag);
-	if (err == VEER_OK) /* before anybody can ask how long it lasts */
+	if (err == VEER_OK) /* before a client can ask how long it lasts */
 		watch_certificate(&api, o, startup);
 	if (err == VEER_OK)
 		err = open_server(&api, o, startup, &diag);
@@ -344,7 +344,7 @@ static int serve(struct daemon *d, const struct options *o, struct startup *star
 	return status;
 }
 
-/* Where it serves, and from what. */
+/* The options that say where it listens, and what it reads. */
 static void add_sources(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
@@ -370,7 +370,7 @@ static void add_sources(struct args_table *t, struct options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* How. */
+/* The options that say how it serves. */
 static void add_service(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
@@ -410,7 +410,7 @@ static void add_service(struct args_table *t, struct options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* What is not serving. */
+/* The commands that do not serve. */
 static const struct {
 	const char *name;
 	int (*run)(int argc, char *argv[], int first);
@@ -420,7 +420,7 @@ static const struct {
 	{"store-repair", store_tool_repair},
 };
 
-/* Who may use the Unix sockets, beside the owner and root. */
+/* The options that say who may use the Unix sockets, besides the owner and root. */
 static void add_peers(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
@@ -437,7 +437,7 @@ static void add_peers(struct args_table *t, struct options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* One life of the service, as long as its history holds. */
+/* Run the service once, as long as the store's history is the one that it has read. */
 static int live(int argc, char *argv[], struct startup *startup, bool *starts_anew)
 {
 	struct options o = {.history = 10000};
@@ -471,7 +471,7 @@ int main(int argc, char *argv[])
 	for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof tools[0]; i++)
 		if (strcmp(argv[1], tools[i].name) == 0)
 			return tools[i].run(argc, argv, 2);
-	do /* again, when what is known is of a history that is no more; no program can be executed any more */
+	do /* again, when its history has ended; in this process, because it can no longer execute a program */
 		status = live(argc, argv, &startup, &starts_anew);
 	while (starts_anew);
 	startup_close(&startup);

@@ -16,7 +16,7 @@ static bool has_unix(const struct args_list *listen)
 	return false;
 }
 
-/* A certificate that is missing or bad keeps TCP waiting for a better one; over the Unix socket there is service. */
+/* When the certificate is missing or bad, TCP waits for a better one, and the Unix socket is served meanwhile. */
 static enum veer_err read_pems(struct startup *s, const struct startup_wishes *w, struct logger *log,
 			       struct veer_diag *diag)
 {
@@ -31,7 +31,10 @@ static enum veer_err read_pems(struct startup *s, const struct startup_wishes *w
 	return VEER_OK;
 }
 
-/* What the server would refuse is left to it; Unix sockets are to be the user's, and are opened as that user. */
+/*
+ * Addresses that the server would refuse are left to it. Unix sockets must belong to the user, so they are opened
+ * later, as that user.
+ */
 static enum veer_err bind_all(struct startup *s, const struct args_list *listen, bool wants_tls, struct veer_diag *diag)
 {
 	enum veer_err err = VEER_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What only root may open: sockets at ports below 1024, and the key of the certificate. Opened before the program gives
- * up its privileges, and kept for as long as it runs: it also begins anew with them.
+ * What only root may open: sockets at ports below 1024, and the key of the certificate. They are opened before the
+ * program gives up its privileges, and kept for as long as it runs, because it also starts anew with them.
  *
  * Threads: the main thread.
  */
@@ -29,16 +29,16 @@ struct startup_wishes {
 
 struct startup {
 	bool is_done;
-	struct certificate_pair pair; /* its texts are NULL when there is none, or none that is good */
-	int fds[API_LISTENERS_MAX];   /* bound, not listening; -1: the server opens it itself, as a Unix socket's */
+	struct certificate_pair pair; /* its texts are NULL when there is no good certificate */
+	int fds[API_LISTENERS_MAX];   /* bound, not listening; -1: the server opens it itself, such as a Unix socket */
 	size_t count;
 	struct privilege_user feed_user;
 };
 
 /*
- * Open it all, make the directory the user's, and give up all privileges; nothing the second time. What was opened is
- * released by startup_close(), also after an error. Errors (diag): as file_read(), api_server_bind(), privilege_find(),
- * privilege_give_dir() and privilege_drop().
+ * Open everything, give the directory to the user, and give up all privileges; a second call does nothing. What was
+ * opened is released by startup_close(), also after an error. Errors (diag): as file_read(), api_server_bind(),
+ * privilege_find(), privilege_give_dir() and privilege_drop().
  */
 VEER_MUST_CHECK enum veer_err startup_open(struct startup *startup, const struct startup_wishes *wishes,
 					   struct logger *log, struct veer_diag *diag);

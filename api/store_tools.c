@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is done to a store by hand: restore, check, repair. */
+/* Work on a store by hand: restore, check, repair. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +74,7 @@ static int fail(enum veer_err err, const struct veer_diag *diag)
 	return 2;
 }
 
-/* Exits with 1 when something is wrong with it. */
+/* Check the store. Exits with 1 when something is wrong with it. */
 static int check(const char *url)
 {
 	struct veer_diag diag = {""};
@@ -107,13 +107,13 @@ static int repair(const char *url)
 
 /* --- command lines -------------------------------------------------------------------------------------------- */
 
-/* What `veer-api WORD …` was told. */
+/* The arguments of `veer-api WORD …`. */
 struct tool_args {
 	const char *url;
 	bool is_copy;
 };
 
-/* Parse them: -1 to go on, else the exit code. `spec` has everything but the options. */
+/* Parse the arguments: -1 to go on, otherwise the exit code. `spec` has everything except the options. */
 static int parse_tool(struct args_spec *spec, struct tool_args *out, bool has_copy, struct args *args, int argc,
 		      char *argv[], int first)
 {

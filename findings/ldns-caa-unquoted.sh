@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # ldns 1.8.3 (Debian 12: 1.8.3-1+b1), ldns-read-zone.
 #
-# RFC 8659 section 4.1.1 writes the value of a CAA record as a <character-string>, which RFC 1035 section 5.1 lets stand
-# without quotation marks when it has no blanks. ldns takes it only with them, and refuses the whole zone otherwise, with
-# a message that does not say why. Other types with the same field (TXT, HINFO) are taken either way.
+# RFC 8659 section 4.1.1 writes the value of a CAA record as a <character-string>, which RFC 1035 section 5.1 allows
+# without quotation marks when it has no blanks. ldns accepts the value only in quotation marks. Otherwise it refuses
+# the whole zone, with a message that does not say why. It accepts other types with the same field (TXT, HINFO) either
+# way.
 #
 #   input:   CAA 0 issue ca.example
 #   output:  Syntax error, could not parse the RR's rdata at line 4
 #
-# Veer takes both (tests/functional/test_text_differential.py compares with BIND, which does, too).
+# Veer accepts both forms, and so does BIND, with which tests/functional/test_text_differential.py compares Veer.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # ldns 1.8.3 (Debian 12: 1.8.3-1+b1), ldns-read-zone.
 #
-# RFC 1876 section 3 lets a LOC record leave out minutes and seconds, which are 0 then, of latitude and longitude each.
-# Where the longitude leaves them out and the latitude does not, ldns adds the latitude's to the longitude: its minutes
-# as they are, its seconds a thousandfold. The record names another place, several degrees off, without an error.
+# In a LOC record both the latitude and the longitude may leave out their minutes and seconds, which are then 0 (RFC
+# 1876 section 3). Where only the longitude leaves them out, ldns adds the latitude's minutes, and 1,000 times its
+# seconds, to the longitude. The record then names a place several degrees away, and ldns reports no error.
 #
 #   input:   LOC 51 30 12.748 S 116 W 10m
 #   output:  LOC 51 30 12.748 S 120 02 28.000 W 10m 1m 10000m 10m
 #   right:   LOC 51 30 12.748 S 116 00 0.000 W ...
 #
-# Veer reads LOC by itself, with BIND's reading as the oracle (tests/functional/test_text_differential.py).
+# Veer reads LOC with code of its own, which tests/functional/test_text_differential.py compares with BIND.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

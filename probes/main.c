@@ -30,7 +30,7 @@ struct program {
 	struct veer_diag reason;
 };
 
-/* The control planes, and who this agent is to them. */
+/* The options that name the control planes, and identify this agent to them. */
 static void add_sources(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
@@ -73,7 +73,7 @@ static void add_sources(struct args_table *t, struct options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* What the agent may do. */
+/* The options that say what the agent may do. */
 static void add_limits(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
@@ -151,7 +151,9 @@ static void on_reload(void *ctx)
 
 #define TRIM_BYTES (8 << 20)
 
-/* Each running probe is a descriptor. And its memory comes and goes: the heap's end must not follow each time. */
+/*
+ * Each running probe needs a descriptor. Probes also allocate and free often: the heap must not be trimmed each time.
+ */
 static void raise_limits(void)
 {
 	struct rlimit limit;
@@ -162,7 +164,7 @@ static void raise_limits(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* In the runner: where programs may be is the operator's word, not the agent's. */
+/* Runs in the runner: the operator decides where programs may be, not the agent. */
 static bool reload_exec_dir(void *ctx, char dir[RUNNER_DIR_SIZE])
 {
 	struct program *p = ctx;
@@ -179,7 +181,7 @@ static bool reload_exec_dir(void *ctx, char dir[RUNNER_DIR_SIZE])
 	return err == VEER_OK;
 }
 
-/* Only where programs are allowed, or may be by another configuration file. */
+/* Start the runner only if programs are allowed, or might be after a reload of the configuration file. */
 static enum veer_err start_runner(struct program *p, const struct privilege_user *user, struct veer_diag *diag)
 {
 	char dir[RUNNER_DIR_SIZE] = "";
@@ -197,7 +199,7 @@ static enum veer_err start_runner(struct program *p, const struct privilege_user
 	return err == VEER_OK ? runner_start(&config, &settings->runner_fd, &settings->runner, diag) : err;
 }
 
-/* Everything that needs root comes before this, and everything that reads what strangers send after it. */
+/* Everything that needs root comes before this, and everything that reads input from other hosts after it. */
 static enum veer_err give_up_privileges(struct program *p, struct veer_diag *diag)
 {
 	struct privilege_user user;

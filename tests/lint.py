@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that a compiler does not make: which room may include which, private headers, homes of libraries, banned
-calls, functions that only tests call, names of parameters, licence lines, format, and the width of lines."""
+"""Checks that a compiler does not make: which room may include which other rooms, private headers, which folder may
+include a library, banned calls, functions that only tests call, names of parameters, licence lines, format, and the
+width of lines."""
 import collections
 import os
 import re
@@ -13,8 +14,8 @@ import lint_names
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# The rooms, and what each may include: itself, and the rooms below it that are named here (with those that these may
-# include). A program's main.c stands above its rooms. docs/architecture.md draws the same picture.
+# The rooms, and the rooms below each that it may include. It may also include itself and whatever those rooms may
+# include. A program's main.c is above its rooms. docs/architecture.md draws the same picture.
 ROOMS = {
     "base": [],
     "base/node": ["base"],
@@ -36,9 +37,9 @@ ROOMS = {
     "api": ["api/rest", "base/node"],
     "api/cli": ["zones/model", "probes/verdict", "base/node"],
 }
-# Of some rooms, some others see a part only.
+# Rooms of which some others may include only a part.
 DOORS = {("api/control", "api/http"): {"api/http/stream.h"}}
-PRIVATE = "_impl.h"  # a header for the files of one noun: those whose names begin as its own, and their tests
+PRIVATE = "_impl.h"  # a header for the files of one noun: for files whose names begin like its own, and for their tests
 COLUMNS = 120
 # Library header -> the folder that may include it.
 HOMES = {
@@ -54,7 +55,7 @@ HOMES = {
     "fstrm": ["dnsd/tap/dnstap.c"],
     "re2/": ["base/regex.cc"],
 }
-# What only some files may name: the one door for writes, and HTTP.
+# Names that only some files may use: the only way to write to the store, and HTTP.
 RESERVED = [
     (re.compile(r"\bstore_commit\s*\("), ["zones/store/", "api/control/change.c"],
      "store_commit() is for api/control/change.c: wish it from change()"),
@@ -62,7 +63,7 @@ RESERVED = [
      "a request or a reply of HTTP is for api/http/ and api/rest/"),
 ]
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca|system|popen|rand)\s*\(")
-# A function that other files can call, and a declaration, as clang-format leaves them.
+# A function that other files can call, and a declaration, in the layout of clang-format.
 DEFINED = re.compile(r"^(?!static\b|extern\b)[A-Za-z_][^;{}=#]*?\b(\w+)\([^;{}]*\)\s*\n\{", re.M)
 DECLARED = re.compile(r"^[A-Za-z_][^;{}=#:]*;", re.M)
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
@@ -89,7 +90,7 @@ def reach(room):
 
 
 def is_own(path, private):
-    """Does the private header belong to this file's noun?"""
+    """Does the private header belong to the noun of this file?"""
     noun = private[:-len(PRIVATE)]
     name = os.path.basename(path)
     return path.startswith(noun) or (path.startswith("tests/") and name.split("_", 1)[-1].startswith(os.path.basename(noun)))
@@ -138,12 +139,12 @@ def check_c(path, text, report):
 
 
 def check_callers(texts, report):
-    """What other files can call is called or named in a room: tests alone are no reason for a function to be there."""
+    """Every function that other files can call must be called or named in a room; calls by tests do not count."""
     counts, begins, defined = collections.Counter(), set(), {}
     for path, text in texts.items():
         bare = DECLARED.sub(lambda m: "\n" * m.group().count("\n"), strip_comments(text))
         counts.update(re.findall(r"\w+", bare))
-        begins.update(re.findall(r"(\w+)##", bare))  # a macro makes names that begin so
+        begins.update(re.findall(r"(\w+)##", bare))  # a macro builds names that begin with this word
         for m in DEFINED.finditer(bare):
             defined.setdefault(m.group(1), []).append((path, bare.count("\n", 0, m.start()) + 1))
     for name, places in defined.items():
@@ -153,7 +154,7 @@ def check_callers(texts, report):
 
 
 def check_docs(path, text, report):
-    """Prose is wrapped; rows of tables and what is quoted from a terminal cannot be."""
+    """Prose must be wrapped; rows of tables and quoted terminal output cannot be."""
     is_quoted = False
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("```"):
@@ -164,7 +165,7 @@ def check_docs(path, text, report):
 
 
 def check_format(files, report):
-    """clang-format's verdict, where it is installed: other versions than 14 judge otherwise."""
+    """Run clang-format, where it is installed in version 14; other versions give other results."""
     version = subprocess.run(["clang-format", "--version"], capture_output=True, text=True, check=False).stdout \
         if shutil.which("clang-format") else ""
     if not re.search(r"version 14\.", version):

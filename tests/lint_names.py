@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters have the same names in a header and in its source."""
+"""Checks that parameters have the same names in a header and in its source."""
 import re
 
 PROTOTYPE = re.compile(r"^(?!static|typedef|#|\s)\w[\w \*]*?\b(\w+)\(((?:[^(){};]|\([^(){};]*\))*)\)\s*([;{]|__attribute__)", re.M)
@@ -7,12 +7,12 @@ POINTER_TO_FUNCTION = re.compile(r"\(\*\s*(?:const\s*)?(\w+)\)\s*\(")
 
 
 def without_comments(text):
-    """With as many lines as before."""
+    """The text without comments, with the same number of lines."""
     return re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group(0).count("\n"), text, flags=re.S)
 
 
 def split(parameters):
-    """At the commas that are in no brackets."""
+    """Split at the commas that are outside brackets."""
     depth, parts = 0, [""]
     for c in parameters:
         depth += (c == "(") - (c == ")")
@@ -24,7 +24,7 @@ def split(parameters):
 
 
 def name_of(parameter):
-    """The name that a parameter is declared with; its type when it has none."""
+    """The name of a declared parameter; its type when it has no name."""
     pointer = POINTER_TO_FUNCTION.search(parameter)
     words = re.sub(r"\[[^\]]*\]", "", parameter).split()
     return pointer.group(1) if pointer else words[-1].lstrip("*") if len(words) > 1 else "".join(words)

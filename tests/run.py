@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs every test of one build and counts: unit tests (cmocka), fuzz corpora, functional tests (pytest).
+"""Runs every test of one build and counts the results: unit tests (cmocka), fuzz corpora, functional tests (pytest).
 
 The last line is 'N passed, N failed'. Exit status 0 only when nothing failed.
 """
@@ -18,9 +18,9 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 UNIT_DEADLINE_S = 300
 SIM_DEADLINE_S = 900
-SIM_MUTANTS = ["15", "28", "39"]  # a sample; all of them: make sim-mutants
+SIM_MUTANTS = ["15", "28", "39"]  # a sample; `make sim-mutants` plays all of them
 FUNCTIONAL_DEADLINE_S = 2400
-NO_TESTS = 5  # pytest: everything was deselected
+NO_TESTS = 5  # pytest's exit status when every test was deselected
 
 
 def run(argv, deadline_s, env=None):
@@ -51,14 +51,14 @@ def replay(path):
 
 
 def simulate(path):
-    """Histories of the verdict engine: 10,000, or a tenth under sanitizers."""
+    """Play histories of the verdict engine: 10,000, or a tenth of that with sanitizers."""
     count = 10000 if os.path.basename(os.path.dirname(os.path.dirname(os.path.abspath(path)))) == "build" else 1000
     code, out, took = run([path, "--histories", str(count), "--events", "1000"], SIM_DEADLINE_S)
     return f"sim of {count} histories", int(code == 0), int(code != 0), out, took
 
 
 def sim_kept(path):
-    """Histories that failed once."""
+    """Play the kept histories, which failed once."""
     kept = sorted(glob.glob(os.path.join(ROOT, "tests", "sim", "seeds", "*.txt")))
     code, out, took = run([path, "--replay"] + kept, SIM_DEADLINE_S)
     return "sim of kept histories", int(code == 0), int(code != 0), out, took
@@ -77,7 +77,7 @@ def sim_jobs(pool, build):
     if not os.path.exists(sim):
         return []
     jobs = [pool.submit(simulate, sim), pool.submit(sim_kept, sim)]
-    if os.path.normpath(build) == "build":  # with sanitizers these would say nothing more
+    if os.path.normpath(build) == "build":  # with sanitizers these tests would find nothing more
         only = [word for number in SIM_MUTANTS for word in ("--only", number)]
         jobs.append(pool.submit(sim_script, "builds.py", build, []))
         jobs.append(pool.submit(sim_script, "mutants.py", build, ["--jobs", "1", "--histories", "2000"] + only))
@@ -114,7 +114,8 @@ SYSTEM_USER = "nobody"
 
 
 def as_system_user(build, base):
-    """The words before a command that make it a system user's; none when we are not root, or that user cannot read this checkout."""
+    """The words before a command that run it as a system user. None when we are not root, or when that user cannot read
+    this checkout."""
     if os.geteuid() != 0:
         return []
     user = pwd.getpwnam(SYSTEM_USER)
@@ -140,7 +141,7 @@ def functional_turn(name, argv, env):
 
 
 def run_functional(build, extra):
-    """As a system user; what that one cannot do, and so skips, then as root."""
+    """Run the functional tests as a system user, then run as root those that the system user had to skip."""
     build = os.path.abspath(build)
     env = dict(os.environ, VEER_BUILD=build, PYTHONDONTWRITEBYTECODE="1")
     argv = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/functional"] + extra

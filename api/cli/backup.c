@@ -19,8 +19,10 @@ static uint64_t big_endian(const uint8_t *p, unsigned bytes)
 	return value;
 }
 
-/* Is it all there? A database says in its header how many pages it has, and of what size (the file format of SQLite,
- * 1.3). A stream that was cut ends like one that was not. */
+/*
+ * Is the database complete? Its header says how many pages it has and of which size (SQLite's file format, 1.3),
+ * because the end of a stream does not show whether it was cut.
+ */
 static bool is_whole(const char *text, size_t len)
 {
 	const uint8_t *h = (const uint8_t *)text;
@@ -59,7 +61,7 @@ int cli_backup(int argc, char *argv[], int first)
 	return cli_command_run(&command, argc, argv, first);
 }
 
-/* The work is veer-api's, which alone knows stores. */
+/* veer-api does the work, because it is the only program that opens stores. */
 static int run_tool(const char *tool, int argc, char *argv[], int first)
 {
 	char path[SERVICE_PATH_SIZE + 16];

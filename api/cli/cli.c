@@ -42,11 +42,11 @@ void cli_options(struct cli *cli, struct args_option out[CLI_OPTION_COUNT])
 	out[4] = (struct args_option){.name = "json", .kind = ARGS_FLAG, .target = &cli->as_json, .help = "print JSON"};
 }
 
-/* The list of processes shows arguments: the token's is overwritten as soon as it was read. */
+/* The list of processes shows arguments, so the token's is overwritten as soon as it was read. */
 static enum veer_err hold_token(struct cli *cli, struct veer_diag *diag)
 {
 	if (cli->token != NULL && cli->token_file != NULL)
-		return veer_fail(diag, VEER_EINVAL, "--token and --token-file go not together");
+		return veer_fail(diag, VEER_EINVAL, "--token and --token-file exclude each other");
 	if (cli->token_file != NULL) {
 		enum veer_err err = file_read_line(cli->token_file, cli->held, sizeof cli->held, diag);
 		cli->token = cli->held;
@@ -63,10 +63,10 @@ static enum veer_err hold_token(struct cli *cli, struct veer_diag *diag)
 	return VEER_OK;
 }
 
-/* A token must not travel in the clear. */
+/* A token must not be sent unencrypted. */
 static enum veer_err check_url(const char *url, struct veer_diag *diag)
 {
-	/* a path of a Unix socket may be relative here */
+	/* here the path of a Unix socket may be relative */
 	return strncmp(url, "unix:", 5) == 0 ? VEER_OK : link_url_check(url, diag);
 }
 
@@ -88,7 +88,7 @@ int cli_parse(struct cli *cli, struct args *args, struct args_spec *spec, struct
 		args_deinit(args);
 		return CLI_OK;
 	}
-	if (err == VEER_OK && args->wants_version) { /* nothing else of the command line was looked at */
+	if (err == VEER_OK && args->wants_version) { /* the rest of the command line was not checked */
 		(void)printf("veer %s\n", VEER_VERSION);
 		args_deinit(args);
 		return CLI_OK;
@@ -132,7 +132,7 @@ void cli_reply_deinit(struct cli_reply *reply)
 	*reply = (struct cli_reply){0};
 }
 
-/* What waiting for one exchange carries along. */
+/* What a call keeps while it waits for its exchange. */
 struct call {
 	struct loop *loop;
 	struct cli_reply *reply;
@@ -248,7 +248,7 @@ void cli_say(const char *fmt, ...)
 
 void cli_encode_segment(struct buf *out, const char *text)
 {
-	/* whoever is between might take "." and ".." for steps in the path (RFC 3986 5.2.4) */
+	/* a proxy might treat "." and ".." as steps in the path (RFC 3986 5.2.4) */
 	bool is_dots = strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
 	for (; *text != '\0'; text++) {
 		if (!is_dots && (isalnum((unsigned char)*text) || strchr("-._~", *text) != NULL))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veer token|agent|nameserver list and revoke: who may talk to the control plane, and the end of that. */
+/* veer token|agent|nameserver list and revoke: which credentials the control plane accepts, and how to end one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +25,7 @@ static enum veer_err list(void *ctx, struct cli *cli, const struct args_list *wo
 	return cli_call_pages(cli, kind->path, reply, diag);
 }
 
-/* "a,b" of an array of strings. */
+/* Join an array of strings to "a,b". */
 static void join(const json_t *array, char *out, size_t size)
 {
 	size_t i;
@@ -42,7 +42,7 @@ static void join(const json_t *array, char *out, size_t size)
 	buf_deinit(&text);
 }
 
-/* "endpoints:a/b,checks:c"; nothing: the token may touch all. */
+/* Print "endpoints:a/b,checks:c"; an empty text: the token may touch everything. */
 static void print_limits(const json_t *token, char *out, size_t size)
 {
 	static const char *const limits[] = {"endpoints", "checks", "zones"};
@@ -101,7 +101,7 @@ static int report_identities(void *ctx, const struct args_list *words, const str
 	return CLI_OK;
 }
 
-/* Is it the one that `word` names? A name stands for those that are good; an id for any. */
+/* Does `word` name this credential? A name matches only those that are not revoked; an id matches any. */
 static bool is_named(const json_t *one, const char *word)
 {
 	if (strcmp(text_of(one, "id"), word) == 0)
@@ -109,7 +109,7 @@ static bool is_named(const json_t *one, const char *word)
 	return strcmp(text_of(one, "name"), word) == 0 && strcmp(text_of(one, "state"), "revoked") != 0;
 }
 
-/* The id behind a name or an id; "" and the diag when there is none, or several. */
+/* Find the id for a name or an id; "" and the diag when no credential matches, or several do. */
 static void find_id(const struct kind *kind, const json_t *all, const char *word, char *out, size_t size,
 		    struct veer_diag *diag)
 {
@@ -122,7 +122,7 @@ static void find_id(const struct kind *kind, const json_t *all, const char *word
 			continue;
 		found++;
 		(void)snprintf(out, size, "%s", text_of(one, "id"));
-		if (strcmp(out, word) == 0) { /* an id stands for one */
+		if (strcmp(out, word) == 0) { /* an id matches exactly one */
 			found = 1;
 			break;
 		}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * veer demo run: the whole service and three small sites on this host, filled with something to look at. All state is
- * below one directory beside this program, and made anew each time.
+ * veer demo run: the whole service and three small sites on this host, filled with example data. All state is below one
+ * directory beside this program, and is made anew each time.
  */
 #include <fcntl.h>
 #include <ftw.h>
@@ -21,7 +21,7 @@ struct running {
 	struct daemon daemon;
 	struct supervisor *supervisor;
 	struct demo_ports ports;
-	bool is_ours; /* the directory and the sites: no other demonstration runs there */
+	bool is_ours; /* the directory and the sites are ours, because no other demonstration runs there */
 };
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -45,7 +45,7 @@ static bool is_running(void)
 	return is_locked;
 }
 
-/* An empty directory with its parts. Refuses when another demonstration runs there. */
+/* Make the directory empty, and its subdirectories. Refuses when another demonstration runs there. */
 static enum veer_err make_clean(struct veer_diag *diag)
 {
 	char path[DEMO_PATH_SIZE];
@@ -63,7 +63,7 @@ static enum veer_err make_clean(struct veer_diag *diag)
 	return file_make_dirs(path, diag);
 }
 
-/* The test database of countries, from the source tree beside the build; "" when the program stands elsewhere. */
+/* Find the test database of countries in the source tree beside the build; "" when the program is elsewhere. */
 static void find_geoip(char out[DEMO_PATH_SIZE])
 {
 	static const char *const places[] = {"/../../tests/data/mmdb/GeoIP2-City-Test.mmdb",
@@ -117,7 +117,7 @@ static void on_ready(void *ctx)
 	daemon_ready(&r->daemon, LOG_FIELDS(LOG_STR("program", "veer demo")));
 }
 
-/* The last step: fill it and say what to try, once everything runs. */
+/* Add the last step: once everything runs, fill the demonstration and say what to try. */
 static enum veer_err add_seed(struct supervisor *supervisor)
 {
 	static const char *const argv[] = {"/proc/self/exe", "demo", "seed", NULL};

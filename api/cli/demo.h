@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the commands of the demonstration share: its sites, its places, its ports. */
+/* What the commands of the demonstration share: its sites, its paths, its ports. */
 #ifndef VEER_API_CLI_DEMO_H
 #define VEER_API_CLI_DEMO_H
 
@@ -22,18 +22,19 @@ struct demo_site {
 };
 extern const struct demo_site demo_sites[DEMO_SITES];
 
-/* Ports, from $DNS_PORT, $API_PORT and $SITE_PORT where set. */
+/* Ports, from $DNS_PORT, $API_PORT and $SITE_PORT where these are set. */
 struct demo_ports {
 	uint16_t dns;  /* 5300 */
 	uint16_t api;  /* 8053 */
 	uint16_t site; /* 8080 */
 };
 /*
- * Of a demonstration that begins: by the variables DNS_PORT, API_PORT and SITE_PORT; noted in its directory, for who
- * stops and starts sites from another terminal. Errors: VEER_EINVAL (a variable is not a port), those of a file.
+ * The ports of a demonstration that begins: from the variables DNS_PORT, API_PORT and SITE_PORT. They are written to
+ * its directory, for commands that stop and start sites from another terminal. Errors: VEER_EINVAL (a variable is not a
+ * port), those of a file.
  */
 VEER_MUST_CHECK enum veer_err demo_ports_begin(struct demo_ports *out, struct veer_diag *diag);
-/* Of the one that runs. Errors: VEER_ENOTFOUND. */
+/* The ports of the demonstration that runs. Errors: VEER_ENOTFOUND. */
 VEER_MUST_CHECK enum veer_err demo_ports_read(struct demo_ports *out, struct veer_diag *diag);
 
 /* The directory of the demonstration, beside this program, with `rest` ("" or "/…") appended. */
@@ -42,9 +43,9 @@ void demo_path(const char *rest, char out[DEMO_PATH_SIZE]);
 /* The site named `name`, or NULL. */
 const struct demo_site *demo_site_find(const char *name);
 
-/* Start the site's server in the background, unless it runs. Errors: VEER_EIO. */
+/* Start the site's server in the background, unless it runs already. Errors: VEER_EIO. */
 VEER_MUST_CHECK enum veer_err demo_site_start(const struct demo_site *site, struct veer_diag *diag);
-/* End it and wait until it is gone. Fine when it does not run. Errors: VEER_ETIMEOUT. */
+/* End the site's server and wait until it has ended. Succeeds when it does not run. Errors: VEER_ETIMEOUT. */
 enum veer_err demo_site_stop(const struct demo_site *site, struct veer_diag *diag);
 
 #endif

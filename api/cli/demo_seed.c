@@ -114,7 +114,7 @@ static void wait_until_up(struct cli *cli)
 		(void)nanosleep(&step, NULL);
 }
 
-/* This program's path as a person in the source tree would type it. */
+/* Print the commands to try, with this program's path as a person in the source tree would type it. */
 static void say_what_to_try(const struct demo_ports *ports)
 {
 	(void)printf(

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The demonstration's sites: small real HTTP servers, each a process of its own that `veer demo stop` ends and `veer
- * demo start` starts again. One ends by itself when the demonstration does.
+ * demo start` starts again. A site ends by itself when the demonstration ends.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -95,7 +95,7 @@ static void pid_path(const char *name, char out[DEMO_PATH_SIZE])
 	demo_path(rest, out);
 }
 
-/* The process of a pid file if it lives and is a program of ours; 0 otherwise. */
+/* The process id in a pid file if that process is alive and runs one of our programs; 0 otherwise. */
 static pid_t read_pid(const char *name)
 {
 	char path[DEMO_PATH_SIZE], line[32], exe[64], theirs[DEMO_PATH_SIZE], ours[DEMO_PATH_SIZE];
@@ -117,7 +117,10 @@ static enum veer_err write_pid(const char *name, pid_t pid)
 	return file_write_atomic(path, line, (size_t)len, 0600, NULL);
 }
 
-/* In the new process: a session of its own, then `veer demo site NAME FD`, which says on FD when it serves. */
+/*
+ * In the new process: begin a session of its own, then run `veer demo site NAME FD`, which reports on FD when it
+ * serves.
+ */
 static void become_site(const struct demo_site *site, int tell)
 {
 	char number[16], log_path[DEMO_PATH_SIZE];
@@ -238,7 +241,7 @@ int cli_demo_site(int argc, char *argv[], int first)
 	return CLI_OK;
 }
 
-/* `veer demo stop NAME` and `veer demo start NAME`. */
+/* Run `veer demo stop NAME` or `veer demo start NAME`. */
 static int act(int argc, char *argv[], int first, const char *usage, const char *summary,
 	       enum veer_err (*action)(const struct demo_site *site, struct veer_diag *diag), const char *said)
 {

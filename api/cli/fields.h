@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fields of an object that the API sent, for printing: what is missing or of another type is "" or 0. */
+/* Reads fields of an object that the API sent, for printing: a field that is missing or of another type is "" or 0. */
 #ifndef VEER_API_CLI_FIELDS_H
 #define VEER_API_CLI_FIELDS_H
 

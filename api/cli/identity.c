@@ -97,7 +97,7 @@ int cli_token_create(int argc, char *argv[], int first)
 	return cli_command_run(&command, argc, argv, first);
 }
 
-/* The token into a file that only its owner reads, or onto stdout with the way to use it. */
+/* Write the token into a file that only its owner can read, or print it with the way to use it. */
 static int hand_out(const char *token, const char *how, const char *file, const char *owner)
 {
 	const struct privilege_names names = {.user = owner, .option = "--owner"};
@@ -119,7 +119,7 @@ static int hand_out(const char *token, const char *how, const char *file, const 
 	return err == VEER_OK ? CLI_OK : cli_fail(&diag);
 }
 
-/* Of an agent; without a region of a name server. */
+/* The arguments for an agent; for a name server, `region` is NULL. */
 struct enrol_args {
 	const char *name, *region, *site, *out, *owner;
 };
@@ -150,7 +150,7 @@ static int report_enrolment(void *ctx, const struct args_list *words, const stru
 	return hand_out(text_of(reply->json, "token"), how, a->out, a->owner);
 }
 
-/* The first three options are of both, the rest of agents alone. */
+/* The first three options are for both, the rest only for agents. */
 enum { ENROL_OPTIONS = 3, AGENT_OPTIONS = 5 };
 
 static int run_enrol(size_t option_count, const char *usage, const char *summary, int argc, char *argv[], int first)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veer maintenance add|list|end: drains that are planned. */
+/* veer maintenance add|list|end: planned drains. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,21 +15,23 @@ struct window_args {
 	const char *reason, *owner, *starts, *ends, *duration, *until;
 	struct args_list endpoints, pools, sites, force;
 	bool is_weekly;
-	bool is_partial; /* some pools may stay as they are */
+	bool is_partial; /* pools that cannot be drained may stay as they are */
 };
 
-/* When it begins and ends, as RFC 3339; --from defaults to now, --to may be given as --for. */
+/* When the window begins and ends, as RFC 3339; --from defaults to now, --for may replace --to. */
 static enum veer_err window_times(const struct window_args *w, char *starts, char *ends, struct veer_diag *diag)
 {
 	int64_t from_ns = veer_clock_wall_ns(veer_clock_system()), to_ns = 0, duration_s = 0;
 	if (w->starts != NULL && !veer_rfc3339_parse(w->starts, &from_ns))
-		return veer_fail(diag, VEER_EINVAL, "--from: \"%s\" is no time like 2026-11-22T20:00:00Z", w->starts);
+		return veer_fail(diag, VEER_EINVAL, "--from: \"%s\" is not a time like 2026-11-22T20:00:00Z",
+				 w->starts);
 	if ((w->ends == NULL) == (w->duration == NULL))
 		return veer_fail(diag, VEER_EINVAL, "give either --to or --for");
 	if (w->ends != NULL && !veer_rfc3339_parse(w->ends, &to_ns))
-		return veer_fail(diag, VEER_EINVAL, "--to: \"%s\" is no time like 2026-11-22T22:00:00Z", w->ends);
+		return veer_fail(diag, VEER_EINVAL, "--to: \"%s\" is not a time like 2026-11-22T22:00:00Z", w->ends);
 	if (w->duration != NULL && !cli_duration_s(w->duration, &duration_s))
-		return veer_fail(diag, VEER_EINVAL, "--for: \"%s\" is no duration like 90s, 30m, 2h, 7d", w->duration);
+		return veer_fail(diag, VEER_EINVAL, "--for: \"%s\" is not a duration like 90s, 30m, 2h, 7d",
+				 w->duration);
 	veer_rfc3339(from_ns, starts);
 	veer_rfc3339(w->duration != NULL ? from_ns + duration_s * NS_PER_S : to_ns, ends);
 	return VEER_OK;
@@ -61,7 +63,7 @@ static void window_path(struct buf *path, const char *name)
 	cli_encode_segment(path, name);
 }
 
-/* Who wants it, and why. */
+/* The options that say who wants the window, and why. */
 static void add_words(struct args_table *t, struct window_args *w)
 {
 	const struct args_option options[] = {
@@ -80,7 +82,7 @@ static void add_words(struct args_table *t, struct window_args *w)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* When. */
+/* The options that say when it begins and ends. */
 static void add_times(struct args_table *t, struct window_args *w)
 {
 	const struct args_option options[] = {
@@ -108,7 +110,7 @@ static void add_times(struct args_table *t, struct window_args *w)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* What is drained. */
+/* The options that say what is drained. */
 static void add_scope(struct args_table *t, struct window_args *w)
 {
 	const struct args_option options[] = {
@@ -152,7 +154,7 @@ static enum veer_err put_window(void *ctx, struct cli *cli, const struct args_li
 	return cli_call_path(cli, "PUT", &path, body, reply, diag);
 }
 
-/* What the window will not do is said now, not when its time has come. */
+/* What the window will not do is reported now, not only when it begins. */
 static int report_added(void *ctx, const struct args_list *words, const struct cli_reply *reply)
 {
 	const struct window_args *w = ctx;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veer drain, veer force up|down, veer release, veer freeze: an administrator's word over the verdicts. */
+/* veer drain, veer force up|down, veer release, veer freeze: an administrator's overrides of the verdicts. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,19 +31,20 @@ bool cli_duration_s(const char *text, int64_t *seconds)
 	return false;
 }
 
-/* What these commands take. */
+/* The arguments of these commands. */
 struct wish {
 	const char *action;
 	const char *reason, *owner, *duration, *until;
 	struct args_list force;
 };
 
-/* The body of POST /v1/overrides; NULL with the diag when a duration is none. */
+/* The body of POST /v1/overrides; NULL with the diag when a duration is malformed. */
 static json_t *wish_body(const struct wish *w, const struct args_list *endpoints, struct veer_diag *diag)
 {
 	int64_t ttl_s = 0;
 	if (w->duration != NULL && !cli_duration_s(w->duration, &ttl_s)) {
-		(void)veer_fail(diag, VEER_EINVAL, "--for: \"%s\" is no duration like 90s, 30m, 2h, 7d", w->duration);
+		(void)veer_fail(diag, VEER_EINVAL, "--for: \"%s\" is not a duration like 90s, 30m, 2h, 7d",
+				w->duration);
 		return NULL;
 	}
 	json_t *body = json_pack("{s:s, s:s, s:o, s:s*, s:s*}", "action", w->action, "reason", w->reason, "endpoints",
@@ -55,7 +56,7 @@ static json_t *wish_body(const struct wish *w, const struct args_list *endpoints
 	return body;
 }
 
-/* The API says how to go past the safety rule in its own words: here an option does. */
+/* The API's refusal names the field that overrides the safety rule; here it is replaced by the name of the option. */
 static enum veer_err explain_refusal(const struct cli_reply *reply, enum veer_err err, struct veer_diag *diag)
 {
 	static const char hint[] = "\"force\": \"";
@@ -73,7 +74,7 @@ static enum veer_err explain_refusal(const struct cli_reply *reply, enum veer_er
 		len, pool, len, pool);
 }
 
-/* One transaction for all endpoints named: all, or none. */
+/* One transaction for all named endpoints: all, or none. */
 static enum veer_err post_wish(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
 			       struct veer_diag *diag)
 {
@@ -191,7 +192,7 @@ static int release(struct cli *cli, const char *endpoint)
 	return code;
 }
 
-/* Each by itself: one that cannot be released does not keep the others. */
+/* Release each endpoint in a request of its own, so that one that cannot be released does not prevent the others. */
 int cli_release(int argc, char *argv[], int first)
 {
 	struct cli cli = {0};
@@ -214,7 +215,7 @@ int cli_release(int argc, char *argv[], int first)
 
 enum { TRIES = 3, PRECONDITION_FAILED = 412 };
 
-/* Read the settings, change the freeze, and write them if nobody else has changed them meanwhile. */
+/* Read the settings, change the freeze, and write them if they have not changed meanwhile. */
 static enum veer_err try_freeze(struct cli *cli, json_t *freeze, struct cli_reply *reply, struct veer_diag *diag)
 {
 	enum veer_err err = cli_call_json(cli, "GET", "/v1/settings", NULL, reply, diag);
@@ -233,7 +234,7 @@ static enum veer_err try_freeze(struct cli *cli, json_t *freeze, struct cli_repl
 	return err;
 }
 
-/* Change the freeze and nothing else: what somebody sets at the same time stays. */
+/* Change only the freeze: settings that somebody else changes at the same time are kept. */
 static enum veer_err set_freeze(struct cli *cli, json_t *freeze, struct cli_reply *reply, struct veer_diag *diag)
 {
 	enum veer_err err = try_freeze(cli, freeze, reply, diag);

@@ -31,7 +31,7 @@ static void draw(const json_t *state)
 	(void)fflush(stderr);
 }
 
-/* True when it is time to end. */
+/* Wait until the next request is due. True when it is time to end. */
 static bool wait_a_period(struct progress *p)
 {
 	struct timespec until;

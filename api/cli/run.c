@@ -11,7 +11,7 @@
 struct running {
 	struct daemon daemon;
 	struct supervisor *supervisor;
-	bool check_config; /* only look whether the file, and the files that it names, can be used */
+	bool check_config; /* only check that the file, and the files that it names, can be used */
 };
 
 static void on_ready(void *ctx)

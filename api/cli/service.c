@@ -17,7 +17,10 @@
 
 enum { ARGV_MAX = 512, TEXTS_BYTES = 1 << 20, TABLES_BYTES = 1 << 20, PROBES_MAX = 32 };
 
-/* What `veer run` decides for the programs, and what its file says beside their options. */
+/*
+ * For each program: the options that `veer run` sets itself, the keys that its section must have, and the keys that are
+ * not options of the program.
+ */
 static const char *const none[] = {NULL};
 static const char *const api_own[] = {"store", "feed-user", "open-socket", NULL};
 static const struct service_section api_section = {"veer-api", api_own, none, none};
@@ -53,8 +56,8 @@ enum veer_err service_find_programs(struct service *s, struct veer_diag *diag)
 }
 
 /*
- * A program that does not answer, or is not there, is its own trouble: the supervisor says so, the others go on. (But
- * for veer-api: where it is the others are looked for.)
+ * When a program is missing or does not answer, the supervisor reports it and the others still run. (veer-api is the
+ * exception: the directory of the programs is found by it.)
  */
 static enum veer_err ask_program(struct service *s, const struct service_section *section, struct config_schema *out,
 				 bool is_strict, struct veer_diag *diag)
@@ -67,7 +70,7 @@ static enum veer_err ask_program(struct service *s, const struct service_section
 	return service_options_open(section, s->arena, out);
 }
 
-/* Read the document by what the programs take. */
+/* Read the document by the options that the programs accept. */
 static enum veer_err read_service(const struct config *config, struct service *s, bool is_strict,
 				  struct veer_diag *diag)
 {
@@ -145,7 +148,7 @@ static void add_text(struct command *c, const char *option, const char *value)
 	add(c, "%s", value);
 }
 
-/* "--tls-cert" of the key "tls_cert". */
+/* Turn the key "tls_cert" into "--tls-cert". */
 static const char *option_of(const char *key, char *out, size_t size)
 {
 	(void)snprintf(out, size, "--%s", key);
@@ -169,7 +172,7 @@ static void add_value(struct command *c, const char *key, const json_t *value)
 		add_value(c, key, json_array_get(value, i));
 }
 
-/* All that the section says, as the program's options. */
+/* Add everything that the section says, as options of the program. */
 static void add_section(struct command *c, const struct service_section *section, const json_t *object)
 {
 	const char *key;
@@ -196,7 +199,7 @@ static enum veer_err add_child(const struct service *s, struct supervisor *super
 	return c->failed ? VEER_ERANGE : supervisor_add(supervisor, &spec);
 }
 
-/* Are there programs with users of their own? */
+/* Do any programs have users of their own? */
 static bool has_users(const struct service *s)
 {
 	const json_t *probes = json_object_get(s->config, "probes");
@@ -216,7 +219,10 @@ static enum veer_err make_user_dir(const char *dir, const char *name, struct vee
 	return err == VEER_OK ? file_make_dirs(dir, diag) : err;
 }
 
-/* It is the control plane's, and its socket and the other programs' directories are in it: those go through. */
+/*
+ * The directory belongs to the control plane's user, but its socket and the other programs' directories are in it, so
+ * their users need to pass through it.
+ */
 enum veer_err service_make_state(const struct service *s, struct veer_diag *diag)
 {
 	enum veer_err err = make_user_dir(s->state, text(json_object_get(s->config, "api"), "user"), diag);
@@ -241,8 +247,8 @@ static enum veer_err add_api(const struct service *s, struct supervisor *supervi
 }
 
 /*
- * The name server needs nobody: it is started at once and serves what it has saved. One that is left of a `veer run`
- * that was killed answers on, and this one takes its place.
+ * The name server depends on no other program: it is started at once and serves what it has saved. A name server that
+ * is left over from a `veer run` that was killed still answers, and this one replaces it.
  */
 static enum veer_err add_dnsd(const struct service *s, struct supervisor *supervisor, struct arena *arena)
 {
@@ -259,7 +265,7 @@ static enum veer_err add_dnsd(const struct service *s, struct supervisor *superv
 	return add_child(s, supervisor, &c, (struct supervise_spec){.name = "veer-dnsd", .outlives = true});
 }
 
-/* The step that writes an agent's token, for the user that the agent will be. */
+/* Add the step that writes an agent's enrolment token, for the user that the agent will run as. */
 static enum veer_err add_enrolment(const struct service *s, struct supervisor *supervisor, struct arena *arena,
 				   const json_t *probe, const char *dir, const char *step)
 {
@@ -277,7 +283,7 @@ static enum veer_err add_enrolment(const struct service *s, struct supervisor *s
 	return add_child(s, supervisor, &c, (struct supervise_spec){.name = step, .is_once = true, .needs = api_first});
 }
 
-/* An agent that has no identity yet is enrolled first. */
+/* Add an agent. If it has no identity yet, it is enrolled first. */
 static enum veer_err add_probe(const struct service *s, struct supervisor *supervisor, struct arena *arena,
 			       const json_t *probe)
 {
@@ -290,7 +296,7 @@ static enum veer_err add_probe(const struct service *s, struct supervisor *super
 	const char *const enrolled_first[] = {step, NULL};
 	bool needs_enrolment = access(identity, F_OK) != 0;
 	enum veer_err err = VEER_OK;
-	/* the agent says what is wrong with it */
+	/* if this fails, the agent itself reports what is wrong */
 	(void)make_user_dir(dir, text(probe, "user"), NULL);
 	if (needs_enrolment)
 		err = add_enrolment(s, supervisor, arena, probe, dir, step);

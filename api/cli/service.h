@@ -18,12 +18,12 @@
 struct service {
 	json_t *config;                        /* owned */
 	struct arena *arena;                   /* of the tables; owned */
-	struct config_schema api, dnsd, probe; /* what the sections may hold */
-	char state[SERVICE_PATH_SIZE];         /* the directory of everything that is kept, absolute */
-	char programs[SERVICE_PATH_SIZE];    /* where the other programs are: beside this one, or in the sbin beside its
-						bin */
+	struct config_schema api, dnsd, probe; /* which keys the sections may have */
+	char state[SERVICE_PATH_SIZE];         /* the directory of all state, absolute */
+	char programs[SERVICE_PATH_SIZE]; /* the directory of the other programs: that of this one, or the sbin beside
+					     its bin */
 	char socket[SERVICE_PATH_SIZE + 16]; /* "unix:STATE/api.sock" */
-	const char *log_dir;                 /* children's standard error goes to files here; NULL: to ours. Borrowed */
+	const char *log_dir; /* directory for children's standard error; NULL: they use ours. Borrowed */
 };
 
 /*
@@ -33,14 +33,17 @@ struct service {
 VEER_MUST_CHECK enum veer_err service_load(const char *path, bool with_files, struct service *out,
 					   struct veer_diag *diag);
 /*
- * Make the directory of the state; with users of their own for programs it is the control plane's user's, and others
- * may go through it. Errors (diag): as file_make_dirs() and privilege_give_dir().
+ * Make the directory of the state. When programs have users of their own, it belongs to the control plane's user, and
+ * others may pass through it. Errors (diag): as file_make_dirs() and privilege_give_dir().
  */
 VEER_MUST_CHECK enum veer_err service_make_state(const struct service *s, struct veer_diag *diag);
-/* Also fine after service_load() has failed. */
+/* Release everything; may also be called after service_load() has failed. */
 void service_deinit(struct service *service);
 
-/* Make the state's directories and add all children to the supervisor. Errors: those of both. */
+/*
+ * Make the state's directories and add all children to the supervisor. Errors: those of service_make_state() and
+ * supervisor_add().
+ */
 VEER_MUST_CHECK enum veer_err service_add(const struct service *s, struct supervisor *supervisor,
 					  struct veer_diag *diag);
 

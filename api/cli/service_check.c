@@ -27,7 +27,7 @@ struct checker {
 	const struct config *config;
 	struct veer_diag *diag;
 	bool with_files;   /* files that are named must be readable, too */
-	enum veer_err err; /* of the first thing that is wrong */
+	enum veer_err err; /* for the first thing that is wrong */
 };
 
 __attribute__((format(printf, 3, 4))) static void refuse(struct checker *c, const char *pointer, const char *fmt, ...)
@@ -51,7 +51,7 @@ static void check_state(struct checker *c, const char *state)
 		       sizeof((struct sockaddr_un *)NULL)->sun_path - sizeof "/api.sock");
 }
 
-/* A file that cannot be read is the child's trouble, which must not be that of the others: only a check refuses it. */
+/* A file that cannot be read stops only the child that needs it, not the other programs: so only a check refuses it. */
 static void check_file(struct checker *c, const char *pointer, const char *key, const char *path)
 {
 	if (c->with_files && path != NULL && access(path, R_OK) != 0)
@@ -83,7 +83,7 @@ static void check_listen(struct checker *c, const char *section, const json_t *l
 	}
 }
 
-/* The user and the group, and the user of programs. The child would refuse them, too. */
+/* Check `user` and `group`, and `exec_user`, which checks' programs run as. The child would refuse them, too. */
 static void check_users(struct checker *c, const char *section, const json_t *object)
 {
 	char pointer[64];
@@ -100,7 +100,10 @@ static void check_users(struct checker *c, const char *section, const json_t *ob
 		refuse(c, pointer, "%.300s", why.text);
 }
 
-/* Of a list whose program could not be asked, anything may be an item: NULL when it is not a text, which is refused. */
+/*
+ * An item of a list. The list may contain anything if its program could not be asked: NULL for an item that is not a
+ * text, which is refused.
+ */
 static const char *item_of(struct checker *c, const json_t *list, size_t i, const char *pointer)
 {
 	const char *item = json_string_value(json_array_get(list, i));
@@ -149,7 +152,7 @@ static void check_exempt(struct checker *c, const json_t *prefixes)
 	}
 }
 
-/* Where queries and counters are shown. */
+/* Check the addresses where queries (dnstap) and counters (metrics) can be read. */
 static void check_views(struct checker *c, const json_t *dnsd)
 {
 	const char *metrics = text(dnsd, "metrics"), *dnstap = text(dnsd, "dnstap");

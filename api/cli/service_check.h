@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the schema of the service's configuration cannot say: the programs would refuse it too, but one by one and
- * without the line.
+ * Checks what the schema of the service's configuration cannot express. The programs would refuse the same mistakes,
+ * but one at a time and without the line.
  */
 #ifndef VEER_API_CLI_SERVICE_CHECK_H
 #define VEER_API_CLI_SERVICE_CHECK_H

@@ -33,7 +33,7 @@ static int64_t now_ms(void)
 	return veer_clock_monotonic_ms(veer_clock_system());
 }
 
-/* All that comes until the other end is closed. */
+/* Read everything until the other end is closed. */
 static enum veer_err read_all(int fd, int64_t end_ms, struct buf *out)
 {
 	for (;;) {
@@ -55,7 +55,7 @@ static enum veer_err read_all(int fd, int64_t end_ms, struct buf *out)
 	}
 }
 
-/* Start it with its standard output in a pipe; the reading end, or -1. */
+/* Start the program with its standard output in a pipe. Returns the reading end, or -1. */
 static int start(const char *path, pid_t *pid)
 {
 	char *const argv[] = {(char *)(uintptr_t)path, (char *)(uintptr_t) "--describe-options", NULL};
@@ -79,7 +79,7 @@ static int start(const char *path, pid_t *pid)
 	return -1;
 }
 
-/* Wait for the end of the program, but not beyond the deadline: then it is killed. */
+/* Wait until the program has ended, but not beyond the deadline: then it is killed. */
 static void reap(pid_t pid, int64_t end_ms)
 {
 	const struct timespec pause = {.tv_nsec = STEP_NS};
@@ -112,7 +112,7 @@ static enum veer_err ask(const char *path, json_t **table, struct veer_diag *dia
 			 "%s does not say which options it takes: is it of the same version as this program?", path);
 }
 
-/* "tls-cert" is the key "tls_cert". */
+/* The option "tls-cert" is the key "tls_cert". */
 static char *key_of(const char *option, struct arena *arena)
 {
 	char *key = arena_strdup(arena, option);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veer status: the whole on one page. */
+/* veer status: the state of the whole service on one page. */
 #include <stdio.h>
 #include <string.h>
 
@@ -89,7 +89,7 @@ static void print_agents(const json_t *agents)
 	table_free(&t);
 }
 
-/* "without geoip, query_log": what the name server does without. */
+/* Print "without geoip, query_log": the parts that the name server runs without. */
 static void explain_degraded(const json_t *server, char *out)
 {
 	const json_t *parts = json_object_get(server, "degraded");
@@ -102,7 +102,7 @@ static void explain_degraded(const json_t *server, char *out)
 	}
 }
 
-/* What is wrong with it, in words. */
+/* Explain in words what is wrong with a name server. */
 static void explain_nameserver(const json_t *s, char *out)
 {
 	const json_t *quarantine = json_object_get(s, "quarantine");
@@ -149,7 +149,7 @@ static void print_nameservers(const json_t *servers, int64_t newest)
 	table_free(&t);
 }
 
-/* Which name servers have rules on locations, and no database to know any. */
+/* Print the name servers that have rules on locations but no database of locations. */
 static void print_locations(const json_t *servers)
 {
 	size_t i;
@@ -164,7 +164,7 @@ static void print_locations(const json_t *servers)
 	}
 }
 
-/* Policies that do not answer with what is up, and with what they do. */
+/* Print the policies that do not answer with what is up, and what they answer with. */
 static void print_policies(const json_t *policies)
 {
 	static const char *const headings[] = {"POLICY", "STATE", "TYPE", "ANSWERS"};
@@ -195,7 +195,7 @@ static void print_policies(const json_t *policies)
 	table_free(&t);
 }
 
-/* Is there anything that somebody should look at? */
+/* Is there anything that an administrator should look at? */
 static bool is_wrong(const json_t *status)
 {
 	size_t i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veer status: the endpoints, summed up and one by one. */
+/* veer status: the endpoints, summarized and one by one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 enum { CELL = 128, FEW = 40 };
 
-/* Why nothing changes, in words. */
+/* Explain in words why nothing changes. */
 static void explain_wait(const json_t *e, char *out)
 {
 	const char *wait = text_of(e, "wait");
@@ -33,7 +33,10 @@ static void explain_wait(const json_t *e, char *out)
 		out[0] = '\0';
 }
 
-/* Probes of some agent take so long that the time-out is near: one slow one more, and it is down. */
+/*
+ * Explain that probes of some agent take nearly as long as the time-out: if they get a little slower, the endpoint is
+ * down.
+ */
 static void explain_time(const json_t *e, const char *before, char *out)
 {
 	const json_t *near = json_object_get(e, "near_timeout");
@@ -44,7 +47,7 @@ static void explain_time(const json_t *e, const char *before, char *out)
 			       text_of(near, "agent"));
 }
 
-/* An administrator's word comes before everything that agents say. */
+/* The override comes first, because it overrules everything that agents report. */
 static void explain(const json_t *e, char *out)
 {
 	const char *override = text_of(e, "override");
@@ -62,7 +65,7 @@ static void explain(const json_t *e, char *out)
 		out[len - 2] = '\0';
 }
 
-/* Nothing to look at: up, or not checked by anybody, and nothing said of it. */
+/* Nothing to look at: up or without a check, and neither waiting, overridden, in doubt nor slow. */
 static bool is_fine(const json_t *e)
 {
 	const char *wait = text_of(e, "wait");
@@ -78,7 +81,7 @@ static bool is_in_pool(const json_t *e, const char *pool)
 	return strncmp(key, pool, len) == 0 && key[len] == '/';
 }
 
-/* Of many, only those to look at are shown, unless all, a site or a pool was asked for. */
+/* When there are many, only those to look at are shown, unless all, a site or a pool was asked for. */
 static bool is_shown(const json_t *e, const struct status_filter *f, size_t count)
 {
 	bool is_chosen = f->shows_all || f->site != NULL || f->pool != NULL;
@@ -91,7 +94,7 @@ static bool is_shown(const json_t *e, const struct status_filter *f, size_t coun
 	return f->is_down || is_chosen || count <= FEW || !is_fine(e);
 }
 
-/* The one site that all endpoints in this state are at; NULL when there are several, or none. */
+/* The one site where all endpoints in this state are; NULL when there are several sites, or none. */
 static const char *common_site(const json_t *endpoints, const char *state)
 {
 	const char *site = NULL;

@@ -5,18 +5,18 @@
 
 #include "api/cli/command.h"
 
-/* Which endpoints are shown. Borrowed texts; zero it. */
+/* Which endpoints are shown. The texts are borrowed; zero it before use. */
 struct status_filter {
-	const char *site; /* NULL: anywhere */
-	const char *pool; /* NULL: of any */
+	const char *site; /* NULL: at any site */
+	const char *pool; /* NULL: in any pool */
 	bool is_down;     /* only those that are down */
-	bool shows_all;   /* also, of many, those that nothing is to be said of */
+	bool shows_all;   /* also those that need no attention, even when there are many */
 	bool is_check;    /* exit with CLI_FAILED if something is wrong */
 };
 
-/* One line: how many are up, down and unknown, and whether all that are down are at one site. */
+/* Print one line: how many are up, down and unknown, and whether all that are down are at one site. */
 void status_print_summary(const json_t *endpoints);
-/* The table of those that the filter lets through. */
+/* Print the table of the endpoints that match the filter. */
 void status_print_endpoints(const json_t *endpoints, const struct status_filter *filter);
 
 #endif

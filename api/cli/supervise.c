@@ -20,13 +20,13 @@
 enum {
 	BACKOFF_FIRST_MS = 100,
 	BACKOFF_MAX_MS = 5000,
-	STEADY_MS = 10000, /* after running so long, the next pause is the first again */
+	STEADY_MS = 10000, /* after a run of this length, the next pause is the first again */
 	END_TIMEOUT_MS = 10000,
 	EXIT_NO_PROGRAM = 127,
 	LINE_BYTES = 400,
-	WATCHDOG_MS = 10000, /* a child that is ready and says nothing for so long hangs */
+	WATCHDOG_MS = 10000, /* a child that is ready and silent for so long hangs */
 	LOOK_MS = 1000,
-	LATE_LOOKS = 2, /* so many looks in a row must find it so: this process may have been stopped itself */
+	LATE_LOOKS = 2, /* looks in a row that must find it, because this process may have been stopped */
 };
 
 enum child_state { CHILD_WAITING, CHILD_RUNNING, CHILD_READY, CHILD_PAUSING, CHILD_DONE };
@@ -37,16 +37,16 @@ struct child {
 	char **argv;
 	char *log_path;
 	bool is_once;
-	bool outlives;                     /* goes on when the supervisor is killed */
-	size_t needs[SUPERVISE_NEEDS_MAX]; /* indices */
+	bool outlives;                     /* keeps running when the supervisor is killed */
+	size_t needs[SUPERVISE_NEEDS_MAX]; /* indices of children */
 	size_t need_count;
 	enum child_state state;
 	pid_t pid;
-	int pidfd; /* -1 when it does not run */
+	int pidfd; /* -1 when it is not running */
 	int64_t started_ms;
 	int64_t pause_ms;
-	int64_t alive_ms;    /* when it said so last; since it is ready */
-	unsigned late_looks; /* in a row */
+	int64_t alive_ms;    /* when it last said that it is alive; counts once it is ready */
+	unsigned late_looks; /* how many looks in a row have found it silent */
 	struct loop_timer timer;
 };
 
@@ -55,7 +55,7 @@ struct supervisor {
 	struct logger *log;
 	char notify[128]; /* NOTIFY_SOCKET=@NAME: an abstract address, which needs no file */
 	int socket;
-	int lock_fd; /* one supervisor a directory; -1: it cannot be locked */
+	int lock_fd; /* allows one supervisor per directory; -1: it cannot be locked */
 	struct loop_timer look;
 	struct child *children[SUPERVISE_CHILDREN_MAX];
 	size_t count;
@@ -83,7 +83,7 @@ static void become(const struct child *c, const char *notify, const char *watchd
 		if (fd >= 0)
 			(void)dup2(fd, STDERR_FILENO);
 	}
-	if (getppid() != supervisor) /* it died before prctl() */
+	if (getppid() != supervisor) /* the supervisor died before prctl() */
 		_exit(1);
 	(void)putenv((char *)(uintptr_t)notify);
 	(void)putenv((char *)(uintptr_t)watchdog);
@@ -109,7 +109,7 @@ static void on_pause_over(void *ctx)
 	start_all(c->supervisor);
 }
 
-/* A child that cannot be watched must not run: it would be started a second time. */
+/* A child that cannot be watched must not run, because it would be started a second time. */
 static void give_up(struct child *c)
 {
 	if (c->pid > 0) {
@@ -122,7 +122,7 @@ static void give_up(struct child *c)
 	c->pid = 0;
 }
 
-/* The last line that a child has written where nobody at the terminal sees it; "" otherwise. */
+/* The last line that a child wrote to its file, which nobody at the terminal sees; "" if there is none. */
 static const char *last_line(const char *path, char out[LINE_BYTES])
 {
 	out[0] = '\0';
@@ -171,7 +171,7 @@ static bool has_all_needs(const struct child *c)
 	return true;
 }
 
-/* Start what waits and may; say once that all is ready. */
+/* Start the children that wait and may start; report once that all are ready. */
 static void start_all(struct supervisor *s)
 {
 	bool is_ready = true;
@@ -222,7 +222,7 @@ static void on_child_exit(void *ctx, int fd, unsigned events)
 	(void)loop_timer_set(s->loop, &c->timer, c->pause_ms, on_pause_over, c);
 }
 
-/* What a child says of itself. */
+/* Handle a message of a child about itself. */
 static void hear(struct child *c, const char *text)
 {
 	c->alive_ms = loop_now_ms(c->supervisor->loop);
@@ -233,7 +233,7 @@ static void hear(struct child *c, const char *text)
 	start_all(c->supervisor);
 }
 
-/* A child has something to say; the kernel tells which one (SCM_CREDENTIALS, unix(7)). */
+/* A child has sent a message; the kernel says which one (SCM_CREDENTIALS, unix(7)). */
 static void on_notify(void *ctx, int fd, unsigned events)
 {
 	struct supervisor *s = ctx;
@@ -263,7 +263,7 @@ static void kill_hung(struct child *c)
 	(void)kill(c->pid, SIGKILL);
 }
 
-/* Every second: which of those that are ready have been silent for too long? */
+/* Check every second which of the ready children have been silent for too long. */
 static void look(void *ctx)
 {
 	struct supervisor *s = ctx;
@@ -278,7 +278,9 @@ static void look(void *ctx)
 		log_error(s->log, "memory is out: a child that hangs is not noticed");
 }
 
-/* What cannot be locked (a read-only disk without the file) is used all the same: the children have locks of their own.
+/*
+ * A directory that cannot be locked (a read-only disk without the file) is used all the same: the children have locks
+ * of their own.
  */
 static enum veer_err lock_dir(struct supervisor *s, const char *dir, struct veer_diag *diag)
 {
@@ -409,7 +411,7 @@ void supervisor_signal(struct supervisor *supervisor, int signal_number)
 			(void)kill(supervisor->children[i]->pid, signal_number);
 }
 
-/* Wait for all until `due_ms`; true when all have ended. */
+/* Wait for all children until `due_ms`; true when all have ended. */
 static bool wait_for_all(struct supervisor *s, int64_t due_ms)
 {
 	const struct veer_clock *clock = loop_clock(s->loop);

@@ -11,7 +11,7 @@ struct row {
 
 struct table {
 	size_t columns;
-	struct row *rows; /* the headings first */
+	struct row *rows; /* the first one has the headings */
 	size_t count, size;
 };
 

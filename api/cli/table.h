@@ -10,12 +10,14 @@
 
 struct table;
 
-/* A table with `count` (at most TABLE_COLUMNS_MAX) columns of these headings. NULL when memory is out. */
+/* Make a table with `count` (at most TABLE_COLUMNS_MAX) columns of these headings. NULL when memory is out. */
 struct table *table_new(const char *const *headings, size_t count);
-/* Add a row; longer cells are cut, control characters shown as '?'. NULL is an empty cell. Without memory the row is
- * lost. */
+/*
+ * Add a row; cells that are too long are cut, control characters shown as '?'. NULL is an empty cell. When memory is
+ * out, the row is lost.
+ */
 void table_row(struct table *table, const char *const *cells);
-/* The headings and the rows, in the order they were added; two blanks between columns. */
+/* Print the headings, and the rows in the order they were added, with two blanks between columns. */
 void table_print(const struct table *table, FILE *out);
 void table_free(struct table **table);
 

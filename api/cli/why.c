@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veer why: how an endpoint stands, who says what of it, and its last change step by step. veer transitions. */
+/*
+ * veer why: the state of an endpoint, what each agent reports about it, and its last change step by step. veer
+ * transitions.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +42,7 @@ static void say_brake(const json_t *e)
 		domain, (long long)int_of(b, "held"), (long long)int_of(b, "frees_ms"));
 }
 
-/* Why nothing changes. */
+/* Say why nothing changes. */
 static void say_wait(const json_t *e)
 {
 	const char *wait = text_of(e, "wait");
@@ -70,7 +73,7 @@ static void say_freeze(const json_t *e)
 			text_of(freeze, "since"), text_of(freeze, "reason"));
 }
 
-/* In the answers or not: what policies hand out now decides, whatever the verdict is. */
+/* Is the endpoint in the answers? What policies hand out now decides that, whatever the verdict is. */
 static const char *place_of(const json_t *e)
 {
 	bool is_eligible = json_is_true(json_object_get(e, "eligible"));
@@ -80,7 +83,7 @@ static const char *place_of(const json_t *e)
 	return is_eligible ? "eligible, but in no policy's answers now" : "out of the answers";
 }
 
-/* The policies that hand it out, and those of them that have nothing better. */
+/* Name the policies that hand the endpoint out, and those of them that have nothing better. */
 static void say_answered(const json_t *e)
 {
 	size_t i;
@@ -177,7 +180,7 @@ static void print_pushes(const json_t *pushes)
 			(long long)int_of(p, "age_ms"), text_of(p, "check"), text_of(p, "text"));
 }
 
-/* One step, in milliseconds from the first observation, with what it took. */
+/* Print one step: the time since the first observation and since the previous step, in milliseconds. */
 static void step(const json_t *steps, const char *key, const char *what, int64_t *before_us)
 {
 	const json_t *value = json_object_get(steps, key);
@@ -234,7 +237,7 @@ static void print_why(const json_t *endpoint)
 	print_transition(last);
 }
 
-/* The endpoint, and in it its last transition, if there was one. */
+/* Get the endpoint and, added to it, its last transition, if there was one. */
 static enum veer_err get_why(void *ctx, struct cli *cli, const struct args_list *words, struct cli_reply *reply,
 			     struct veer_diag *diag)
 {
@@ -242,7 +245,7 @@ static enum veer_err get_why(void *ctx, struct cli *cli, const struct args_list 
 	const char *endpoint = words->items[0], *slash = strchr(endpoint, '/');
 	cli->is_misused = slash == NULL || slash == endpoint || slash[1] == '\0';
 	if (cli->is_misused)
-		return veer_fail(diag, VEER_EINVAL, "\"%s\" is no POOL/ENDPOINT", endpoint);
+		return veer_fail(diag, VEER_EINVAL, "\"%s\" is not POOL/ENDPOINT", endpoint);
 	struct cli_reply transitions = {0};
 	struct buf path, query;
 	buf_init(&path, 4096);

@@ -24,7 +24,7 @@ void cli_zone_path(struct buf *out, const char *zone, const char *what)
 	buf_puts(out, what);
 }
 
-/* "line 5: what" of the API, which does not know the file's name, as "FILE:5: what". */
+/* Turn "line 5: what" of the API, which does not know the file's name, into "FILE:5: what". */
 static void name_file(const char *file, struct veer_diag *diag)
 {
 	static const char word[] = "line ";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* veer zone delegation: what is to be changed at the parent. And what veer status says of it. */
+/* veer zone delegation: what has to be changed at the parent. Also the lines of veer status about delegations. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ static bool is_bad(const json_t *item)
 	return strcmp(state, "differs") == 0 || strcmp(state, "missing") == 0;
 }
 
-/* One line for each text of a list. */
+/* Print one line for each text of a list. */
 static void say_each(const char *before, const json_t *list, const char *after)
 {
 	size_t i;
@@ -27,7 +27,7 @@ static void say_each(const char *before, const json_t *list, const char *after)
 	}
 }
 
-/* "  add    NAME  A 192.0.2.1", for each address. */
+/* Print "  add    NAME  A 192.0.2.1" for each address. */
 static void say_glue(const json_t *glue, const char *what, const char *key)
 {
 	const char *name = text_of(glue, "name");
@@ -50,7 +50,7 @@ static void say_changes(const json_t *d)
 		    json_array_size(json_object_get(d, "ns_only_parent")) +
 		    json_array_size(json_object_get(d, "glue")) ==
 	    0)
-		return; /* the parent's servers disagree, and that is all */
+		return; /* the only difference is between the parent's servers */
 	cli_say("Change at the parent, or in the zone if the parent is right:");
 	(void)snprintf(before, sizeof before, "  add    %s NS ", text_of(d, "zone"));
 	say_each(before, json_object_get(d, "ns_only_zone"), "");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `veer status` says of zones whose parents say something else. */
+/* What `veer status` says about zones whose delegation at the parent differs. */
 #ifndef VEER_API_CLI_ZONE_DELEGATION_H
 #define VEER_API_CLI_ZONE_DELEGATION_H
 
@@ -7,9 +7,9 @@
 
 #include "base/json.h"
 
-/* A line for each zone whose delegation differs or is missing, 20 at most; nothing without. */
+/* Print a line for each zone whose delegation differs or is missing, 20 at most; nothing if there is no such zone. */
 void delegations_print(const json_t *delegations);
-/* Is there one, by /v1/status? */
+/* Is there such a zone, by /v1/status? */
 bool delegations_are_wrong(const json_t *status);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Following the directory, and what each policy answers as of the last look. See answers.h. */
+/* Following the directory, and how each policy answered at the last look. See answers.h. */
 #include "api/control/answers_impl.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@
 
 enum { LOOK_MS = 250 };
 
-/* Do objects of the kind decide about answers? Name servers get all that do; zones only say which names are asked. */
+/* Do objects of the kind decide what policies answer? All that are fed do, but for zones and their RRsets. */
 static bool decides(enum model_kind kind)
 {
 	return model_kinds_have(model_kinds_common(model_kinds_fed(), model_kinds_mirrored()), kind) &&
@@ -58,7 +58,7 @@ static struct known *know(struct answers *a, enum model_kind kind, const char *k
 	return known;
 }
 
-/* What the model refuses is not answered with by name servers, either. */
+/* Give one object to the plan builder. An object that the model refuses is not used for answers, as on name servers. */
 static bool take(void *ctx, const struct directory_entry *entry)
 {
 	struct pass *pass = ctx;
@@ -77,7 +77,7 @@ static bool take(void *ctx, const struct directory_entry *entry)
 	return !a->failed;
 }
 
-/* Take away what this round's sweep has not found. */
+/* Remove the objects that this round's sweep has not found. */
 static void forget_missing(struct answers *a, enum model_kind kind)
 {
 	size_t at = 0;
@@ -97,7 +97,7 @@ static void forget_missing(struct answers *a, enum model_kind kind)
 	}
 }
 
-/* Take over what has changed since the last look. Only where something is missing is all of a kind compared. */
+/* Take over what has changed since the last look. All objects of a kind are compared only when the counts differ. */
 static void follow(struct answers *a)
 {
 	a->round++;
@@ -131,7 +131,7 @@ static void forget_all(struct answers *a)
 	a->revision = 0;
 }
 
-/* --- what comes of it ------------------------------------------------------------------------------------- */
+/* --- what policies answer --------------------------------------------------------------------------------- */
 
 static enum answers_state state_of_outcome(const struct policy_outcome *outcome)
 {
@@ -192,7 +192,9 @@ static void judge(struct answers *a, const char *policy)
 	p->state = state;
 }
 
-/* Compile what is dirty and look at each policy. Nobody but the holder of the lock has a plan: all old ones go at once.
+/*
+ * Compile what has changed and judge each policy. Only the holder of the lock uses plans, so old ones are freed at
+ * once.
  */
 static void compile(struct answers *a)
 {
@@ -206,10 +208,10 @@ static void compile(struct answers *a)
 		judge(a, k->key);
 }
 
-/* Take over what has changed; nothing where nothing has. The lock is held. */
+/* Take over what has changed; do nothing if nothing has. The lock is held. */
 void answers_look(struct answers *a)
 {
-	if (a->failed) { /* begin anew: what was half taken over is not to be trusted */
+	if (a->failed) { /* begin anew, because what was partly taken over cannot be trusted */
 		forget_all(a);
 		plan_builder_free(&a->builder);
 		a->builder = plan_builder_new();
@@ -218,7 +220,7 @@ void answers_look(struct answers *a)
 	int64_t revision = directory_revision(a->directory);
 	if (a->failed || revision == a->revision)
 		return;
-	if (revision < a->revision) { /* the store went back: what is at hand never was */
+	if (revision < a->revision) { /* the store went back: what was taken over is no longer true */
 		a->failed = true;
 		answers_look(a);
 		return;

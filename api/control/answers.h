@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each policy answers now, by the code that name servers answer with: a plan builder that follows the directory,
- * and the outcomes of the policies that it compiles. A verdict says what is believed of an endpoint; this says whether
- * it is handed out all the same, because nothing else is left.
+ * What each policy answers now, computed by the code that name servers use: a plan builder that follows the directory,
+ * and the outcomes of the policies that it compiles. A verdict says whether an endpoint is up; this says whether it is
+ * handed out although it is down, because nothing else is left.
  *
- * A thread of its own looks at the directory four times a second and compiles what has changed, and so does whoever
- * asks; a policy that begins or ends to answer otherwise than with eligible endpoints is logged. Locations are not
- * loaded: a policy with `match` is looked at for all clients at once, and its state is the worst of them.
+ * A thread of its own looks at the directory four times a second and compiles what has changed; each call of the
+ * functions below does the same. A policy that starts or stops answering with anything other than eligible endpoints is
+ * logged. Locations are not loaded: a policy with `match` is judged for all clients at once, and its state is the worst
+ * of them.
  *
  * Threads: the functions below may be called from any thread.
  */
@@ -36,18 +37,18 @@ struct answers *answers_new(struct directory *directory, struct logger *log);
 /* End the thread and wait for it. `*answers` may be NULL. */
 void answers_free(struct answers **answers);
 
-/* Policies in each state. */
+/* Count the policies in each state. */
 void answers_count(struct answers *answers, uint64_t counts[ANSWERS_STATES]);
 
 /*
  * The policies that do not answer normally, at most `max`, by name: [{"policy", "state", "types": [{"type", "state",
- * "endpoints": […]}]}]; at most 32 endpoints of each type. The caller's; NULL when memory is out.
+ * "endpoints": […]}]}]; at most 32 endpoints of each type. Ownership: the caller's. NULL when memory is out.
  */
 json_t *answers_abnormal(struct answers *answers, size_t max);
 
 /*
- * The policies that hand out this endpoint (POOL/NAME) now: [{"policy", "type", "state"}], at most 100. The caller's;
- * NULL when memory is out.
+ * The policies that hand out this endpoint (POOL/NAME) now: [{"policy", "type", "state"}], at most 100. Ownership: the
+ * caller's. NULL when memory is out.
  */
 json_t *answers_with(struct answers *answers, const char *endpoint);
 

@@ -11,20 +11,20 @@
 
 enum { ANSWERS_TYPES = 2 };
 
-/* The types that a policy is looked at for. A host name shows in both, as a CNAME. */
+/* The record types for which a policy is judged. A host name is in both, as a CNAME. */
 struct answers_type {
 	enum plan_bound bound;
 	const char *text;
 };
 extern const struct answers_type answers_types[ANSWERS_TYPES];
 
-/* An object that the builder has. */
+/* An object that the builder has read. */
 struct known {
 	uint64_t round; /* the last sweep that found it */
 	char key[];
 };
 
-/* How a policy answers, as of the last look. */
+/* How a policy answered at the last look. */
 struct policy_state {
 	enum answers_state state;
 	char name[MODEL_NAME_MAX + 1];
@@ -33,24 +33,24 @@ struct policy_state {
 struct answers {
 	struct directory *directory;
 	struct logger *log;
-	pthread_mutex_t lock; /* guards all but the first two and the thread */
+	pthread_mutex_t lock; /* guards everything except the first two members and the thread */
 	pthread_cond_t wake;
 	bool is_closing;
 	struct plan_builder *builder;
-	int64_t revision;                      /* the directory's, as of the last look */
+	int64_t revision;                      /* the directory's revision at the last look */
 	struct strmap known[MODEL_KIND_COUNT]; /* key to struct known */
 	uint64_t round;
-	bool failed;            /* memory was out: everything is read again */
+	bool failed;            /* memory was out, so everything must be read again */
 	struct strmap policies; /* name to struct policy_state */
 	pthread_t thread;
 	bool has_thread;
 };
 
-/* Follow the directory, if it has changed. The lock is held, for this and the next. */
+/* Follow the directory, if it has changed. The lock is held, here and in the next function. */
 void answers_look(struct answers *a);
-/* The worst of what the policy does with clients who ask for this type. */
+/* The worst of the policy's outcomes for clients that ask for this type. */
 enum answers_state answers_state_of(const struct answers *a, const char *policy, enum plan_bound bound);
-/* One outcome: `ctx` is the worst state (enum answers_state) so far. Returns true. */
+/* Take one outcome into account: `ctx` is the worst state (enum answers_state) so far. Returns true. */
 bool answers_take_worst(void *ctx, const struct policy_outcome *outcome);
 
 #endif

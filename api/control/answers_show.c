@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is handed out now, as JSON. See answers.h. */
+/* Shows as JSON which endpoints are handed out now. See answers.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 
 enum { ENDPOINTS_SHOWN = 32, POLICIES_SHOWN = 100 };
 
-/* --- who is handed out ------------------------------------------------------------------------------------ */
+/* --- endpoints that are handed out ------------------------------------------------------------------------ */
 
-/* Bytes of a record of the type in a finished RRset, before its RDATA: owner, type, class, TTL, length. */
+/* Bytes of a record in a finished RRset before its RDATA: owner (compressed), type, class, TTL, length. */
 enum { RECORD_HEAD = 12 };
 
 /* Is the address among the records of the RRset? */
@@ -20,7 +20,7 @@ static bool has_address(const struct ready_rrset *rr, const struct veer_addr *ad
 	size_t len = address->family == VEER_FAMILY_V4 ? 4 : 16;
 	size_t stride = RECORD_HEAD + len;
 	if (rr->len != rr->count * stride)
-		return false; /* of another type */
+		return false; /* the address is of another type */
 	for (size_t i = 0; i < rr->count; i++)
 		if (memcmp(rr->data + i * stride + RECORD_HEAD, address->bytes, len) == 0)
 			return true;
@@ -84,7 +84,7 @@ static json_t *policy_json(const struct answers *a, const struct policy_state *p
 			policy_outcomes(program, collect, &c);
 		enum answers_state state = answers_state_of(a, p->name, answers_types[i].bound);
 		if (json_array_size(c.endpoints) == 0 && state == ANSWERS_NORMAL)
-			json_decref(c.endpoints); /* it has none of this type */
+			json_decref(c.endpoints); /* the policy has no endpoint of this type */
 		else
 			(void)json_array_append_new(list,
 						    json_pack("{s:s, s:s, s:o}", "type", answers_types[i].text, "state",
@@ -104,7 +104,7 @@ json_t *answers_abnormal(struct answers *answers, size_t max)
 	json_t *list = json_array();
 	size_t at = 0, count = 0;
 	(void)pthread_mutex_lock(&answers->lock);
-	answers_look(answers); /* whoever has just seen a verdict sees what comes of it */
+	answers_look(answers); /* so that a caller who has just seen a verdict also sees its effect */
 	const struct policy_state **found = calloc(answers->policies.count + 1, sizeof *found);
 	for (const struct policy_state *p;
 	     found != NULL && !answers->failed && (p = strmap_next(&answers->policies, &at)) != NULL;)
@@ -119,13 +119,13 @@ json_t *answers_abnormal(struct answers *answers, size_t max)
 	return list;
 }
 
-/* One endpoint, looked for in the outcomes of one policy and type. */
+/* A search for one endpoint in the outcomes of one policy and type. */
 struct search {
 	const char *pool;
 	const char *name;
 	const char *address;
 	bool is_found;
-	enum answers_state state; /* with which it is handed out */
+	enum answers_state state; /* the state in which the policy hands it out */
 };
 
 static bool search_outcome(void *ctx, const struct policy_outcome *outcome)

@@ -11,7 +11,7 @@
 
 enum { HEARTBEAT_MS = 1000 };
 
-/* An agent's line in force. Streams that are sending an older one keep it alive by a reference. */
+/* An agent's line in force. Streams that still send an older line hold a reference to that one. */
 struct line {
 	char *text;
 	size_t len;
@@ -21,9 +21,9 @@ struct line {
 struct agent_entry {
 	struct agent_entry *next;
 	char *id;
-	struct line *line;            /* NULL until the controller has worked it out */
-	uint32_t items, items_before; /* of the line, and of the one before */
-	bool is_removed;              /* its streams are to end; the entry goes with the last of them */
+	struct line *line;            /* NULL until the controller has computed it */
+	uint32_t items, items_before; /* number of items in the line, and in the one before */
+	bool is_removed;              /* its streams must end; the entry is freed with the last of them */
 	unsigned streams;
 };
 
@@ -33,10 +33,10 @@ struct assignment_stream {
 	struct assignment_stream *next, *prev;
 	struct api_stream *stream;
 	struct agent_entry *agent;
-	struct line *sending; /* the line on its way */
+	struct line *sending; /* the line that is being sent */
 	size_t sending_pos;
-	struct line *sent; /* the last one sent whole: sent again only when another is in force */
-	struct buf small;  /* hello, confirms, heartbeats on their way */
+	struct line *sent; /* the last line sent completely: not sent again until another is in force */
+	struct buf small;  /* hello, confirms and heartbeats that are being sent */
 	int64_t sent_ms;
 };
 
@@ -178,7 +178,7 @@ void assignment_hub_confirm(struct assignment_hub *hub, const char *agent, const
 	for (struct assignment_stream *s = hub->streams; a != NULL && s != NULL; s = s->next) {
 		if (s->agent != a)
 			continue;
-		buf_puts(&s->small, line); /* whole or not at all: a confirm that is lost only costs time */
+		buf_puts(&s->small, line); /* added completely or not at all: a lost confirm only costs time */
 		s->small.failed = false;
 		api_stream_wake(s->stream);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wishes to one commit. See change.h. */
+/* Turns wishes into one commit. See change.h. */
 #include "api/control/change.h"
 
 #include <stdlib.h>
@@ -9,12 +9,12 @@
 
 enum { READ_YOUR_WRITES_MS = 2000, CATCH_UP_MS = 500 };
 
-/* --- how urgent it is --------------------------------------------------------------------------------------------- */
+/* --- urgency ------------------------------------------------------------------------------------------------------ */
 
 /*
- * An administrator's word in an emergency, the end of a credential, an agent that enrols, and whatever makes room. What
- * the control plane notes for itself (the guard of the overrides) is as urgent as what it is noted with. (For a site
- * that is taken out, or in, objects.c says so.)
+ * Urgent are an administrator's actions in an emergency, the end of a credential, the enrolment of an agent, and
+ * whatever makes room. Objects that the control plane writes for itself (the guard of the overrides) are as urgent as
+ * the operations that they are written with. (For a site that is taken out or in, objects.c decides.)
  */
 static bool is_urgent(const struct store_op *op)
 {
@@ -46,7 +46,7 @@ void change_wait(struct control *control, int64_t revision)
 	(void)directory_wait(control->directory, revision, READ_YOUR_WRITES_MS);
 }
 
-/* --- for the nouns ------------------------------------------------------------------------------------------------ */
+/* --- functions for the nouns -------------------------------------------------------------------------------------- */
 
 enum veer_err change_add(struct change_draft *draft, struct store_op op)
 {
@@ -131,9 +131,9 @@ enum veer_err change_may_change_all(struct change_draft *draft)
 						       &draft->result->diag));
 }
 
-/* --- the door ----------------------------------------------------------------------------------------------------- */
+/* --- change() ----------------------------------------------------------------------------------------------------- */
 
-/* Does the directory keep anything of what was written? */
+/* Does the directory keep any object that the draft writes? */
 static bool is_followed(const struct change_draft *draft)
 {
 	for (size_t i = 0; i < draft->count; i++)
@@ -142,7 +142,7 @@ static bool is_followed(const struct change_draft *draft)
 	return false;
 }
 
-/* A change is as urgent as the least urgent of its wishes. */
+/* Judge all wishes and commit. A change is as urgent as the least urgent of its wishes. */
 static enum veer_err try_once(struct change_draft *draft, const struct change *wished)
 {
 	enum veer_err err = VEER_OK;
@@ -164,7 +164,10 @@ static enum veer_err try_once(struct change_draft *draft, const struct change *w
 	return err;
 }
 
-/* How the wishes want to be judged, together. Nobody takes two turns: of several zones the others are only tried. */
+/*
+ * How the wishes are to be judged together. Only the first zone's turn is taken: changes to the other zones may
+ * conflict.
+ */
 static struct change_wish combine(const struct change *wished)
 {
 	struct change_wish all = {.tries = 0};
@@ -178,7 +181,7 @@ static struct change_wish combine(const struct change *wished)
 	return all;
 }
 
-/* What was read was old: may it be read again? */
+/* The change was judged by outdated objects: may they be read again? */
 static bool may_try_again(struct control *control, const struct change_wish *all)
 {
 	return !all->reads_directory || directory_wait(control->directory, store_revision(control->store), CATCH_UP_MS);

@@ -12,7 +12,7 @@ struct gathering {
 	struct arena *arena;
 	struct model_check *checks;
 	uint32_t count;
-	const char *except; /* is being written: not as it was */
+	const char *except; /* the check that is being written: its stored version is left out */
 };
 
 static bool gather(void *ctx, const struct directory_entry *entry)
@@ -41,7 +41,7 @@ static enum veer_err gathering_init(struct gathering *g, struct directory *direc
 /* --- how many items that makes -------------------------------------------------------------------------------------
  */
 
-/* Different checks, counted up to one more than there may be. */
+/* A set of checks, counted up to one more than is allowed. */
 struct tally {
 	const char *names[VERDICT_ITEMS_MAX + 1];
 	uint32_t count;
@@ -56,7 +56,7 @@ static void tally_add(struct tally *t, const char *name)
 		t->names[t->count++] = name;
 }
 
-/* The calculated check of that name; NULL when it is another. */
+/* The calculated check of that name; NULL when that check is not a calculated one. */
 static const struct model_check *find_calculated(const struct gathering *g, const char *name)
 {
 	for (uint32_t i = 0; i < g->count; i++)
@@ -65,10 +65,10 @@ static const struct model_check *find_calculated(const struct gathering *g, cons
 	return NULL;
 }
 
-/* Would an endpoint of a pool that lists what the tally holds have more checks, parts included, than there may be? */
+/* Would an endpoint of a pool that lists the checks of the tally have more checks, parts included, than allowed? */
 static bool is_too_many(const struct gathering *g, struct tally *t)
 {
-	for (uint32_t i = 0; i < t->count && t->count <= VERDICT_ITEMS_MAX; i++) { /* it grows meanwhile */
+	for (uint32_t i = 0; i < t->count && t->count <= VERDICT_ITEMS_MAX; i++) { /* the tally grows in the loop */
 		const struct model_check *check = find_calculated(g, t->names[i]);
 		for (uint32_t k = 0; check != NULL && k < check->of_count; k++)
 			tally_add(t, check->of[k]);
@@ -97,10 +97,10 @@ static bool pool_must_be_small(void *ctx, const struct directory_entry *entry)
 	return pools->err == VEER_OK;
 }
 
-/* Everything that is watched: more than the engine takes would leave it without any configuration. */
+/* The totals of everything that is watched. With more than the engine takes, it would have no configuration at all. */
 struct totals {
 	const struct gathering *g;
-	const char *except; /* the pool that is being written: not as it was */
+	const char *except; /* the pool that is being written: its stored version is left out */
 	uint64_t endpoints;
 	uint64_t items;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The references between checks: what a calculated one is calculated of, and how many items that makes.
+ * The references between checks: the parts from which a calculated check is calculated, and how many items that makes.
  *
  * Threads: any.
  */
@@ -10,8 +10,8 @@
 #include "api/control/directory.h"
 
 /*
- * Are the parts of a calculated check there, and would none be calculated in a loop or too deep, and no pool have more
- * checks and parts than VERDICT_ITEMS_MAX? Errors: VEER_EINVAL with the place in the diag, VEER_ENOMEM.
+ * Do the parts of a calculated check exist, without loops or too many levels, and would no pool have more checks and
+ * parts than VERDICT_ITEMS_MAX? Errors: VEER_EINVAL with the place in the diag, VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err check_parts_judge(struct directory *directory, const struct model_check *check,
 						struct veer_diag *diag);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parts of the control plane, for what changes and follows the store: whoever has them needs no HTTP.
+ * The parts of the control plane, for code that changes and follows the store without HTTP.
  *
- * Threads: the parts say so themselves; the struct does not change once it is filled.
+ * Threads: as each part says; the struct does not change once it is filled.
  */
 #ifndef VEER_API_CONTROL_CONTROL_H
 #define VEER_API_CONTROL_CONTROL_H
@@ -24,7 +24,7 @@
 struct delegations;
 struct zone_keeper;
 
-/* Owned by whoever filled it; all others borrow it, and it outlives them. */
+/* Owned by the code that filled it; everybody else borrows it, and it outlives them. */
 struct control {
 	const struct veer_clock *clock;
 	struct logger *log;
@@ -41,8 +41,8 @@ struct control {
 	struct delegations *delegations;
 	struct witness witness;
 	/*
-	 * Held by a worker from reading what an object refers to until its commit, so that two writes cannot break each
-	 * other's references. Verdicts do not take it.
+	 * A worker holds it from reading the objects that a write refers to until its commit, so that two writes cannot
+	 * break each other's references. Verdicts do not take it.
 	 */
 	struct write_gate write_gate;
 	struct zone_turns zone_turns; /* taken before write_gate */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controller's beginning and end, and what others tell it. */
+/* Starting and ending the controller, and what other threads tell it. */
 #include "api/control/controller.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "api/control/controller_impl.h"
 
-/* The election is won: make the threads' structs, and start the threads. */
+/* Start the controller after it has won the election: make the threads' structs, and start the threads. */
 static enum veer_err start(struct controller *c, struct veer_diag *diag)
 {
 	if (!controller_committer_init(&c->committer, c->config.store, c->config.clock, &c->election, &c->inbox) ||

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers to questions that others have put into the inbox (controller_request.c), and the words of applications. */
+/*
+ * Answers to questions that other threads have put into the inbox (controller_request.c), and pushes of applications.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +9,7 @@
 #include "api/control/controller_engine.h"
 #include "api/control/controller_request.h"
 
-/* Keep the word for people. Without memory only that is lost. */
+/* Keep the push for people. When memory is out, only this copy is lost. */
 static void note_push(struct controller_engine *engine, const struct controller_request *r)
 {
 	char key[MODEL_NAME_MAX + MODEL_ENDPOINT_KEY_MAX + 4];

@@ -19,7 +19,7 @@ static void take_turn(struct controller_chores *chores, int64_t now_ns, int64_t 
 		chores_read(&t);
 	if (!t.failed)
 		chores_end_overrides(&t);
-	/* What was ended is still among what was read: draining waits for the next turn. */
+	/* What was read still contains the overrides that were ended just now: draining waits for the next turn. */
 	if (!t.failed && !t.has_written)
 		chores_maintain(&t);
 	if (t.failed)
@@ -28,10 +28,13 @@ static void take_turn(struct controller_chores *chores, int64_t now_ns, int64_t 
 	arena_free(&t.arena);
 }
 
-/* Take in what was stored meanwhile, until something has changed or a tick has passed. False when closing. */
+/*
+ * Take in the transitions that were stored meanwhile, until something has changed or a tick has passed. False when
+ * closing.
+ */
 static bool wait_a_while(struct controller_chores *chores)
 {
-	const struct veer_clock *clock = veer_clock_system(); /* the queue's, whatever the configured one says */
+	const struct veer_clock *clock = veer_clock_system(); /* the queue's clock, not the configured one */
 	const int64_t until_ms = veer_clock_monotonic_ms(clock) + TICK_MS;
 	for (;;) {
 		void *item = NULL;
@@ -43,7 +46,10 @@ static bool wait_a_while(struct controller_chores *chores)
 	}
 }
 
-/* Is this controller elected, and has what the others left been read? A new term begins with that. */
+/*
+ * Is this controller elected, and has the directory caught up with what others have written? A new term begins with
+ * that.
+ */
 static bool is_elected(struct controller_chores *chores)
 {
 	struct election_term term;
@@ -69,7 +75,7 @@ static void *chores_main(void *ctx)
 			continue;
 		bool is_dirty = atomic_exchange(&chores->is_dirty, false);
 		int64_t now_ns = veer_clock_wall_ns(chores->config->clock);
-		/* Nothing has changed, nothing is due, and nobody has set the clock back. */
+		/* Otherwise nothing has changed, nothing is due, and the clock was not set back. */
 		if (is_dirty || now_ns >= due_ns || now_ns < before_ns)
 			take_turn(chores, now_ns, &due_ns);
 		before_ns = now_ns;
@@ -87,7 +93,7 @@ void chores_refused(struct controller_chores *chores, const struct election_term
 void controller_chores_changed(struct controller_chores *chores)
 {
 	if (atomic_exchange(&chores->is_dirty, true))
-		return; /* it was told already */
+		return; /* the thread was told already */
 	if (queue_push(chores->inbox, chores) != VEER_OK)
 		log_debug(chores->config->log, "the chores' inbox is full or closed: the next tick looks");
 }
@@ -118,7 +124,7 @@ bool controller_chores_init(struct controller_chores *chores, const struct contr
 
 bool controller_chores_start(struct controller_chores *chores)
 {
-	controller_chores_changed(chores); /* the first turn is at once */
+	controller_chores_changed(chores); /* so that the first turn is at once */
 	chores->has_thread = pthread_create(&chores->thread, NULL, chores_main, chores) == 0;
 	return chores->has_thread;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The history of transitions is bounded: the keys of those that are stored, oldest first, and the deletion of what is
- * too many, a few at a time. The engine's thread says what was committed since by way of the chores' inbox.
+ * The history of transitions has a maximum length. This file keeps the keys of the stored transitions, oldest first,
+ * and deletes the excess, a few at a time. The engine's thread reports new ones through the chores' inbox.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static void add_key(struct controller_history *h, const char *key)
 			h->size = size;
 		}
 	}
-	if (h->end < h->size) /* without memory it is found when the history is read again */
+	if (h->end < h->size) /* a key that is lost because memory is out is found when the history is read again */
 		(void)snprintf(h->keys[h->end++], TRAIL_ID_SIZE, "%s", key);
 }
 
@@ -54,8 +54,8 @@ static bool load_key(void *ctx, const struct store_object *object)
 }
 
 /*
- * What is stored, newest first in the store, oldest first here. What is committed while it is read may be counted
- * twice; such a key is deleted twice, which is no error.
+ * Read the stored transitions: newest first in the store, oldest first here. A transition that is committed during the
+ * reading may be counted twice; its key is then deleted twice, which is not an error.
  */
 void chores_history_load(struct controller_chores *chores)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ending overrides: those whose time, window or endpoint is gone. */
+/* Ending overrides whose time is over, or whose window or endpoint no longer exists. */
 #include <string.h>
 
 #include "api/control/change.h"
@@ -7,7 +7,7 @@
 
 enum { DELETE_AT_ONCE = 80 };
 
-/* Commit and wait until what is read next has it. */
+/* Commit, and wait until the directory has the result. */
 static bool commit(struct chores_turn *t, const struct store_op *ops, size_t count)
 {
 	int64_t revision;
@@ -22,7 +22,7 @@ static bool commit(struct chores_turn *t, const struct store_op *ops, size_t cou
 	return err == VEER_OK;
 }
 
-/* Why an override has to go; NULL when it stays. */
+/* Why an override has to end; NULL when it stays. */
 static const char *why_over(const struct chores_turn *t, const struct chores_override *k)
 {
 	char source[CHORES_SOURCE_SIZE];
@@ -44,7 +44,7 @@ static const char *why_over(const struct chores_turn *t, const struct chores_ove
 	return "the maintenance window is gone";
 }
 
-/* May an endpoint that is out stay so, or is it the last one, as the safety rule has it? */
+/* May an endpoint that is out stay out, or would that break the safety rule because it is the last one? */
 static bool may_stay_out(struct chores_turn *t, const struct chores_window *w, const char *key)
 {
 	struct safety_loss loss;
@@ -56,9 +56,9 @@ static bool may_stay_out(struct chores_turn *t, const struct chores_window *w, c
 }
 
 /*
- * The window that goes on where an override ends, NULL without one: another one that overlaps, or the same with a later
- * end. It takes over in one step, so that the endpoint is not answered with in between. It stays out then, which takes
- * nothing away; but what is against the safety rule already, only a window that is forced may prolong.
+ * The window that takes over where an override ends, or NULL: another one that overlaps, or the same one with a later
+ * end. It takes over in one step, so that the endpoint is not in the answers in between. The endpoint only stays out,
+ * so no pool loses anything; but if that already breaks the safety rule, only a window with `force` may prolong it.
  */
 static const struct chores_window *heir_of(struct chores_turn *t, const struct chores_override *k)
 {
@@ -74,7 +74,7 @@ static const struct chores_window *heir_of(struct chores_turn *t, const struct c
 	return NULL;
 }
 
-/* The end of one override, or its change into the drain of the window that goes on. */
+/* The operation that ends one override, or turns it into the drain of the window that takes over. */
 static struct store_op end_op(struct chores_turn *t, const struct chores_override *k)
 {
 	struct store_op op = {.op = STORE_DEL, .kind = MODEL_KIND_OVERRIDE, .key = k->key, .expect = k->revision};

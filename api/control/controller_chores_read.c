@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a turn of the chores needs to know, read at one revision, and looking it up. */
+/* What a turn of the chores needs to know, read at one revision, and functions to look it up. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static bool read_window(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* One that is not what it is stored under would also stand in the wrong place among the others. */
+/* A pool whose name differs from its key is unusable, because it would also break the sorted order. */
 static bool read_pool(void *ctx, const struct directory_entry *entry)
 {
 	struct chores_turn *t = ctx;

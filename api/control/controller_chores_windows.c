@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Maintenance windows: what they cover, draining that, and the pools that would be emptied. */
+/* Maintenance windows: what they cover, draining it, and the pools that would be emptied. */
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ struct override_wish chores_wish_of(const struct chores_turn *t, const struct ch
 				      .created_at = texts->created,
 				      .force = w->model.force,
 				      .force_count = w->model.force_count,
-				      .expect = STORE_ABSENT, /* what somebody says meanwhile stands */
+				      .expect = STORE_ABSENT, /* an override set meanwhile stays */
 				      .election_revision = t->term.revision};
 }
 
@@ -69,7 +69,9 @@ static void drain(struct chores_turn *t, const struct chores_window *w, const st
 	}
 }
 
-/* Would the safety rule let all of these be drained? A pool is drained in several commits, so it is asked before. */
+/*
+ * Would the safety rule let all of these be drained? A pool is drained in several commits, so this is checked before.
+ */
 static bool may_drain(struct chores_turn *t, const struct chores_window *w, const char *const *keys, size_t count)
 {
 	struct safety_loss loss;
@@ -82,7 +84,7 @@ static bool may_drain(struct chores_turn *t, const struct chores_window *w, cons
 	return err == VEER_OK;
 }
 
-/* Drain what the window wants of one pool: all of that, or, if the safety rule forbids it, none of it. */
+/* Drain what the window covers of one pool: all of it or, if the safety rule forbids that, none of it. */
 static void maintain_pool(struct chores_turn *t, const struct chores_window *w, const struct model_pool *pool)
 {
 	const char **keys = arena_calloc(t->arena, (size_t)pool->endpoint_count + 1, sizeof *keys);
@@ -90,7 +92,7 @@ static void maintain_pool(struct chores_turn *t, const struct chores_window *w, 
 	for (uint32_t i = 0; keys != NULL && i < pool->endpoint_count; i++) {
 		char key[MODEL_ENDPOINT_KEY_MAX + 1];
 		chores_key_of(pool, &pool->endpoints[i], key);
-		/* What somebody else has said of an endpoint stands. */
+		/* An override that somebody else has set has precedence. */
 		if (chores_override_of(t, key) == NULL && window_covers(&w->model, pool->name, &pool->endpoints[i]))
 			keys[count++] = arena_strdup(t->arena, key);
 		t->failed = t->failed || (count > 0 && keys[count - 1] == NULL);
@@ -103,7 +105,7 @@ static void maintain_pool(struct chores_turn *t, const struct chores_window *w, 
 		add_block(t, w, pool);
 }
 
-/* Say what is blocked now, and log what was not before. */
+/* Publish which windows are blocked now, and log the ones that were not blocked before. */
 static void publish_blocks(struct chores_turn *t)
 {
 	struct controller_chores *chores = t->chores;

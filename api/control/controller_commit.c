@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From proposals to transactions: what goes into one, each with the election as its condition, and what follows when it
- * has come back. controller_committer.c commits it. */
+/*
+ * From proposals to transactions: what a transaction contains, always with the election as its condition, and what is
+ * done when it has come back. controller_committer.c commits it.
+ */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +82,10 @@ static json_t *verdict_json(struct controller_engine *engine, const struct verdi
 			  "reason", probe_reason_text(t->reason), "quorum", (int)t->quorum, "votes", votes_json(t));
 	if (verdict != NULL && controller_decided_by(engine, t->endpoint, decided_by))
 		(void)json_object_set_new(verdict, "decided_by", json_string(decided_by));
-	/* How old it is, for a process after this one, whose clock only goes on if the kernel is the same. */
+	/*
+	 * From these a later process can compute the verdict's age; the clock only continues if the kernel was not
+	 * restarted.
+	 */
 	if (verdict != NULL && boot[0] != '\0') {
 		(void)json_object_set_new(verdict, "boot", json_string(boot));
 		(void)json_object_set_new(verdict, "monotonic_ms", json_integer(controller_now_ms(engine)));
@@ -88,7 +93,7 @@ static json_t *verdict_json(struct controller_engine *engine, const struct verdi
 	return verdict;
 }
 
-/* The engine's word on the endpoint: unknown also when it does not know it. */
+/* The engine's verdict on the endpoint; unknown also when the engine does not know the endpoint. */
 static enum model_state committed_state(struct controller_engine *engine, const char *endpoint)
 {
 	struct verdict_endpoint_status status;
@@ -156,7 +161,7 @@ static bool is_full(const struct commit_job *job)
 	return job->op_count == STORE_COMMIT_OPS_MAX;
 }
 
-/* Keep the last good set of those pools whose policies may need it, where it has changed. */
+/* Store the last good set of each pool whose policies may need it, if it has changed. */
 static void add_last_sets(struct controller_engine *engine, struct commit_job *job)
 {
 	for (size_t i = 0; i < engine->model.pool_count && !is_full(job); i++) {
@@ -180,13 +185,13 @@ void controller_job_give(struct controller_engine *engine, struct commit_job *jo
 		engine->in_flight = job;
 		return;
 	}
-	job->err = VEER_ECLOSED; /* ending */
+	job->err = VEER_ECLOSED; /* the controller is ending */
 	for (size_t i = 0; i < job->verdict_count; i++)
 		job->verdicts[i].err = job->err;
 	controller_job_done(engine, job);
 }
 
-/* Is the endpoint's pool one that the engine has no room for? Then nothing is known of it, but what is stored. */
+/* Is the endpoint's pool one that the engine has no room for? Then only what is stored is known about it. */
 static bool is_of_excess(const struct controller_engine *engine, const char *endpoint)
 {
 	char name[MODEL_NAME_MAX + 1];
@@ -195,7 +200,7 @@ static bool is_of_excess(const struct controller_engine *engine, const char *end
 	return pool != SIZE_MAX && engine->model.is_excess[pool];
 }
 
-/* A stored verdict or last set that says nothing, or that nothing in the model stands behind. */
+/* Is it a stored verdict or last set that says nothing, or that belongs to nothing in the model? */
 static bool is_orphan(struct controller_engine *engine, const struct directory_entry *entry)
 {
 	if (entry->kind == MODEL_KIND_LAST) {
@@ -204,7 +209,7 @@ static bool is_orphan(struct controller_engine *engine, const struct directory_e
 	}
 	if (is_of_excess(engine, entry->key))
 		return false;
-	/* The engine never goes back to unknown: what it calls so is new, or not watched by a check that votes. */
+	/* The engine never goes back to unknown: an unknown endpoint is new, or no check that votes watches it. */
 	const char *endpoint = json_string_value(json_object_get(entry->object, "endpoint"));
 	return endpoint == NULL || strcmp(endpoint, entry->key) != 0 ||
 	       committed_state(engine, entry->key) == MODEL_STATE_UNKNOWN;
@@ -216,8 +221,9 @@ struct orphans {
 };
 
 /*
- * The verdict without the mark of what it was decided by, which is there no longer; NULL when it is, or was not marked.
- * It must go, for a check that leaves and comes back is a newcomer that has not been heard.
+ * The verdict without `decided_by`, when what decided it is no longer configured; NULL when it still is, or
+ * `decided_by` is missing. It must be removed, because a check that is removed and added again is new and has not
+ * reported yet.
  */
 static json_t *unmarked(struct controller_engine *engine, const struct directory_entry *entry)
 {
@@ -239,10 +245,10 @@ static bool add_orphan(void *ctx, const struct directory_entry *entry)
 	return !is_full(o->job);
 }
 
-/* Bring the store in line with the model: a job, or NULL when all is well or cannot be seen yet. */
+/* Make a job that brings the store in line with the model; NULL when they agree or that cannot be judged yet. */
 static struct commit_job *tidy(struct controller_engine *engine)
 {
-	/* Without a model nothing is known of anything: that makes no orphan of it. */
+	/* Without a model nothing is known about any object, so none can be called an orphan. */
 	if (engine->model.plan == NULL || directory_revision(engine->config->directory) < engine->committed_revision)
 		return NULL;
 	struct orphans o = {engine, controller_job_new(engine)};
@@ -334,7 +340,7 @@ void controller_propose(struct controller_engine *engine)
 		job = tidy(engine);
 	if (job == NULL)
 		return;
-	engine->needs_tidying = engine->needs_tidying || is_full(job); /* there may be more */
+	engine->needs_tidying = engine->needs_tidying || is_full(job); /* there may be more to tidy */
 	controller_job_give(engine, job);
 }
 
@@ -352,7 +358,7 @@ static void verdict_done(struct controller_engine *engine, const struct commit_v
 	verdict_committed(engine->verdicts, v->endpoint, v->state, controller_now_ms(engine));
 	if (engine->config->trail != NULL)
 		trail_committed(engine->config->trail, v->id, v->base_us, v->revision, committed_us);
-	/* It may have been removed from the model on the way. */
+	/* The endpoint may have been removed from the model meanwhile. */
 	engine->needs_tidying = engine->needs_tidying || committed_state(engine, v->endpoint) == MODEL_STATE_UNKNOWN;
 	log_notice(engine->config->log, "verdict", LOG_STR("endpoint", v->endpoint),
 		   LOG_STR("from", model_state_text(v->from)), LOG_STR("to", model_state_text(v->state)),
@@ -360,7 +366,7 @@ static void verdict_done(struct controller_engine *engine, const struct commit_v
 	atomic_fetch_add(&engine->published.transitions, 1);
 }
 
-/* What follows from a transaction that has come back. */
+/* Handle a transaction that has come back. */
 static void transaction_done(struct controller_engine *engine, struct commit_job *job)
 {
 	for (size_t i = 0; i < job->verdict_count; i++)
@@ -371,7 +377,7 @@ static void transaction_done(struct controller_engine *engine, struct commit_job
 	if (job->err == VEER_OK)
 		return;
 	engine->needs_tidying = true;
-	/* What was refused is held back by itself, and holds up nothing else. */
+	/* A refused verdict is held back by itself; it does not delay the others. */
 	if (!controller_is_refused(job->err) || job->verdict_count == 0)
 		engine->retry_ms = controller_now_ms(engine) + CONTROLLER_RETRY_MS;
 	atomic_fetch_add(&engine->published.commits_failed, 1);

@@ -18,7 +18,7 @@ static enum veer_err commit_ops(const struct controller_committer *committer, co
 	return change_commit(committer->store, ops, count, CHANGE_URGENT, revision);
 }
 
-/* Each verdict in a transaction of its own, so that one that is refused does not hold up the others. */
+/* Commit each verdict in a transaction of its own, so that one that is refused does not hold up the others. */
 static void commit_singly(const struct controller_committer *committer, struct commit_job *job)
 {
 	for (size_t i = 0; i < job->verdict_count; i++) {
@@ -48,7 +48,7 @@ static void commit(const struct controller_committer *committer, struct commit_j
 		election_lose(committer->election, &job->term);
 }
 
-/* Carry out a job, or say that there is no memory for its way back. */
+/* Carry out a job and send it back. Without memory for the way back, nothing is written. */
 static void work(struct controller_committer *committer, struct commit_job *job)
 {
 	struct controller_item *item = calloc(1, sizeof *item);
@@ -60,7 +60,7 @@ static void work(struct controller_committer *committer, struct commit_job *job)
 		commit(committer, job);
 	for (size_t i = 0; item == NULL && i < job->verdict_count; i++)
 		job->verdicts[i].err = job->err;
-	while (item == NULL) { /* nothing was written; the engine must hear of it, so wait for memory */
+	while (item == NULL) { /* nothing was written; the engine must be told, so wait for memory */
 		struct timespec pause = {.tv_nsec = 10000000};
 		(void)nanosleep(&pause, NULL);
 		item = calloc(1, sizeof *item);
@@ -106,7 +106,7 @@ void controller_committer_stop(struct controller_committer *committer)
 
 void controller_committer_deinit(struct controller_committer *committer)
 {
-	queue_free(&committer->jobs, NULL); /* what is left in it is the engine's job in flight */
+	queue_free(&committer->jobs, NULL); /* a job that is left in it is the engine's job in flight */
 }
 
 enum veer_err controller_committer_give(struct controller_committer *committer, struct commit_job *job)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the controller's thread knows of endpoints besides the engine: overrides, which the engine does not know at all,
- * and episodes: doubts and second looks with the times at which they began. The set of doubts goes to the feed, whole,
- * whenever it has changed; a second's worth of it is at most a megabyte, so that doubts about everything at once cost
- * no more than that.
+ * What the engine's thread knows about endpoints beside the verdict engine: overrides, which the verdict engine does
+ * not know at all, and episodes, which are doubts and second looks with the times at which they began. Whenever the set
+ * of doubts has changed, the whole set is sent to the feed; at most a megabyte a second is sent, which limits the cost
+ * of doubts about everything at once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ void controller_read_overrides(struct controller_engine *engine)
 {
 	strmap_free(&engine->overrides);
 	directory_list(engine->config->directory, MODEL_KIND_OVERRIDE, NULL, take_override, engine);
-	engine->needs_tidying = true; /* the last sets may be others now */
+	engine->needs_tidying = true; /* the last good sets may have changed */
 }
 
 const enum model_override_action *controller_override(const struct controller_engine *engine, const char *endpoint)
@@ -45,7 +45,9 @@ const struct episode *controller_episode(const struct controller_engine *engine,
 	return strmap_get(&engine->episodes, endpoint, strlen(endpoint));
 }
 
-/* The endpoint's episode, begun now if there is none. NULL when memory is out: then only some times are missing. */
+/*
+ * The endpoint's episode, which begins now if there is none. NULL when memory is out: then only some times are missing.
+ */
 static struct episode *episode_of(struct controller_engine *engine, const char *endpoint)
 {
 	size_t len = strnlen(endpoint, MODEL_ENDPOINT_KEY_MAX);
@@ -80,7 +82,7 @@ void controller_note_confirm(struct controller_engine *engine, const char *endpo
 		e->confirm_us = e->again_us;
 }
 
-/* A second look that is not about the verdict (a warning's) begins no doubt: over it is. */
+/* End episodes without a doubt: a second look that does not concern the verdict (a warning's) begins no doubt. */
 static void drop_loose_episodes(struct controller_engine *engine)
 {
 	struct episode *e;
@@ -108,7 +110,7 @@ void controller_take_doubts(struct controller_engine *engine)
 	drop_loose_episodes(engine);
 }
 
-/* The line with the whole set; beyond CONTROLLER_DOUBTS_MAX the rest keeps its TTL. */
+/* The line with the whole set; endpoints beyond CONTROLLER_DOUBTS_MAX are left out, and keep their TTL. */
 static char *doubt_line(const struct controller_engine *engine, size_t *len)
 {
 	struct buf out;
@@ -133,7 +135,7 @@ void controller_tell_doubts(struct controller_engine *engine)
 		return;
 	char *line = doubt_line(engine, &len);
 	if (line == NULL)
-		return; /* memory is out; at the next tick, then */
+		return; /* memory is out: the next tick tries again */
 	engine->has_doubt_changed = false;
 	engine->doubt_ms = now_ms + (int64_t)len / DOUBT_BYTES_PER_MS;
 	feed_set_doubt(engine->config->feed, line, len, engine->committed_revision);

@@ -66,12 +66,12 @@ static void decide(struct controller_engine *engine)
 {
 	controller_follow_election(engine);
 	verdict_tick(engine->verdicts, controller_now_ms(engine));
-	controller_take_doubts(engine); /* before proposals: when it began is part of them */
+	controller_take_doubts(engine); /* before proposals, because these contain when the doubt began */
 	controller_propose(engine);
 	controller_tell_doubts(engine);
 }
 
-/* Carry out all items; of very many, decide now and then in between. */
+/* Carry out all items; if that takes long, decide now and then in between. */
 static void take_items(struct controller_engine *engine, struct controller_item *items, bool is_ending)
 {
 	int64_t since = controller_now_ms(engine);
@@ -120,7 +120,7 @@ bool controller_engine_init(struct controller_engine *engine)
 		return false;
 	(void)election_read(engine->election, &engine->term);
 	engine->acting_ms = controller_now_ms(engine);
-	(void)controller_read_model(engine); /* one that is no good is followed by another */
+	(void)controller_read_model(engine); /* if it is unusable, a later change of the model is tried again */
 	atomic_store(&engine->published.is_acting, true);
 	return true;
 }
@@ -138,7 +138,7 @@ void controller_engine_stop(struct controller_engine *engine)
 	if (engine->has_thread)
 		(void)pthread_join(engine->thread, NULL);
 	engine->has_thread = false;
-	(void)controller_inbox_take(engine->inbox, 0, &items, &changes); /* came in while the thread was ending */
+	(void)controller_inbox_take(engine->inbox, 0, &items, &changes); /* came while the thread was ending */
 	take_items(engine, items, true);
 }
 

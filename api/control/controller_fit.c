@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What of a store's content the engine can take. The API refuses more than that, but a store may have been filled by an
- * earlier version: then some pools are left out, and the others are watched as ever.
+ * Which part of a store's content the engine can take. The API refuses more than that, but an earlier version may have
+ * filled the store: then some pools are left out, and the others are watched as usual.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/control/controller_engine.h"
 
-/* What one pool is watched by, parts included; indices into the checks. */
+/* The checks of one pool, parts included, as indices into the checks. */
 struct list {
 	size_t checks[VERDICT_ITEMS_MAX];
 	size_t count;
@@ -19,7 +19,7 @@ static int compare_check(const void *name, const void *check)
 	return strcmp(name, ((const struct model_check *)check)->name);
 }
 
-/* As the plan does it: what is not there is left out, and so is what has no room. */
+/* Add a check as the plan does: checks that do not exist or do not fit are left out. */
 static void list_add(struct list *list, const struct controller_fit *fit, const char *name)
 {
 	const struct model_check *found =
@@ -38,16 +38,16 @@ static void list_of(const struct controller_fit *fit, const struct model_pool *p
 	list->count = 0;
 	for (uint32_t i = 0; i < pool->check_count; i++)
 		list_add(list, fit, pool->checks[i]);
-	for (size_t i = 0; i < list->count; i++) { /* the list grows meanwhile */
+	for (size_t i = 0; i < list->count; i++) { /* the list grows in the loop */
 		const struct model_check *check = &fit->checks[list->checks[i]];
 		for (uint32_t k = 0; k < check->of_count; k++)
 			list_add(list, fit, check->of[k]);
 	}
 }
 
-/* What is taken so far. */
+/* What has been taken so far. */
 struct taken {
-	bool *is_used; /* a check */
+	bool *is_used; /* for each check */
 	size_t checks, endpoints, items;
 };
 
@@ -68,7 +68,7 @@ static bool take(struct taken *t, const struct model_pool *pool, const struct li
 	return true;
 }
 
-/* Those that are used, and of the others as many as there is room for. */
+/* Keep the checks that are used and, of the others, as many as there is room for. */
 static void keep_checks(struct controller_fit *fit, const struct taken *t)
 {
 	size_t kept = 0, unused = 0;

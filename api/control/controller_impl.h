@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controller as its owner and the callers see it: three threads, a struct each, and what joins them. */
+/* The controller as its owner and its callers see it: three threads with a struct each, and what connects them. */
 #ifndef VEER_API_CONTROL_CONTROLLER_IMPL_H
 #define VEER_API_CONTROL_CONTROLLER_IMPL_H
 
@@ -12,12 +12,12 @@
 
 struct controller {
 	struct controller_config config; /* does not change */
-	struct election election;        /* has a lock of its own, as the inbox has */
+	struct election election;        /* has a lock of its own, like the inbox */
 	struct controller_inbox inbox;   /* callers, hub and committer → engine */
 	struct controller_engine engine;
 	struct controller_committer committer; /* engine → committer: its queue of jobs */
 	struct controller_chores chores;       /* engine and hub → chores: its queue */
-	atomic_uint_fast64_t reports_refused;  /* before the engine's thread has seen them */
+	atomic_uint_fast64_t reports_refused;  /* refused before the engine's thread has seen them */
 };
 
 #endif

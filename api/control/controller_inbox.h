@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What waits for the engine's thread: reports, questions, commits that have come back, and the word that the model has
+ * What waits for the engine's thread: reports, questions, commits that have come back, and the note that the model has
  * changed. Each agent has a share of it, so that none can crowd out the others.
  *
- * Threads: any, but for init, deinit and controller_inbox_take().
+ * Threads: any, except for init, deinit and controller_inbox_take().
  */
 #ifndef VEER_API_CONTROL_CONTROLLER_INBOX_H
 #define VEER_API_CONTROL_CONTROLLER_INBOX_H
@@ -35,10 +35,10 @@ struct controller_item {
 	struct commit_job *job;
 };
 
-/* In the owner's memory. */
+/* Embedded in the owner's memory. */
 struct controller_inbox {
-	pthread_mutex_t lock;  /* guards all of it */
-	pthread_cond_t filled; /* on CLOCK_MONOTONIC */
+	pthread_mutex_t lock;  /* guards everything here */
+	pthread_cond_t filled; /* waits by CLOCK_MONOTONIC */
 	struct controller_item *head, *tail;
 	size_t count;
 	unsigned changes; /* CONTROLLER_MODEL_CHANGED, CONTROLLER_OVERRIDES_CHANGED */
@@ -46,23 +46,23 @@ struct controller_inbox {
 };
 
 void controller_inbox_init(struct controller_inbox *inbox);
-/* Whatever is still in it belongs to the caller. */
+/* Release the inbox; items that are still in it belong to the caller. */
 void controller_inbox_deinit(struct controller_inbox *inbox);
 
 /*
- * Add an item at the end; what the engine itself waits for (CONTROLLER_COMMITTED) always fits. Takes `item` on success
- * only. Errors: VEER_ELIMIT (full, the agent's share is, or closing).
+ * Add an item at the end; an item for which the engine itself waits (CONTROLLER_COMMITTED) always fits. Takes `item`
+ * only on success. Errors: VEER_ELIMIT (the inbox or the agent's share is full, or it is closing).
  */
 enum veer_err controller_inbox_push(struct controller_inbox *inbox, struct controller_item *item);
-/* Put down what has changed. */
+/* Note what has changed. */
 void controller_inbox_changed(struct controller_inbox *inbox, unsigned what);
 /*
- * Everything that waits, first to last, after at most `wait_ms`; the caller frees the items. False when closing: then
- * what it gives is the last.
+ * Take everything that waits, first to last, after at most `wait_ms`; the caller frees the items. False when closing:
+ * then these are the last items.
  */
 bool controller_inbox_take(struct controller_inbox *inbox, int64_t wait_ms, struct controller_item **items,
 			   unsigned *changes);
-/* Nothing more fits; who waits in controller_inbox_take() is woken. */
+/* Close it: nothing more is accepted, and the thread that waits in controller_inbox_take() is woken. */
 void controller_inbox_close(struct controller_inbox *inbox);
 
 #endif

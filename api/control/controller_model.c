@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controller's reading of the model: from the directory into the engine's configuration and the agents' lines. */
+/* Reading the model: from the directory into the engine's configuration and the agents' lines. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "api/control/controller_engine.h"
 #include "base/index.h"
 
-/* What one pass over the directory fills. Garbage in the store is left out and said, never fatal (L6). */
+/* What one pass over the directory fills. An unusable object in the store is left out and logged, never fatal (L6). */
 struct reader {
 	struct controller_engine *engine;
 	struct arena *arena;
@@ -17,7 +17,7 @@ struct reader {
 	struct assign_agent *agents;
 	bool *keeps_last;
 	size_t check_count, pool_count, site_count, agent_count;
-	uint64_t fingerprint; /* of what is probed by whom, as far as it is read */
+	uint64_t fingerprint; /* of what is probed by whom, as far as it has been read */
 	struct model_settings settings;
 	int64_t revision; /* of the directory when it was read */
 	bool failed;      /* memory is out */
@@ -47,7 +47,7 @@ size_t controller_site_index(const struct controller_model *model, const char *n
 	return site != NULL ? (size_t)(site - model->sites) : SIZE_MAX;
 }
 
-/* A revision names one content, so key and revision stand for the object. */
+/* A revision has only one content, so key and revision identify the object. */
 static void take_fingerprint(struct reader *r, const struct directory_entry *entry)
 {
 	char text[64];
@@ -60,7 +60,7 @@ static void hash_text(struct reader *r, const char *text)
 	r->fingerprint = index_hash(index_hash(r->fingerprint, text), "\n");
 }
 
-/* Of a pool only what is probed: weights and sites may change all the time, and are nobody's assignment. */
+/* Of a pool, only what is probed counts: weights and sites may change often, and are not part of any assignment. */
 static void take_pool(struct reader *r, const struct model_pool *pool)
 {
 	hash_text(r, pool->name);
@@ -80,7 +80,7 @@ static void complain(struct reader *r, const struct directory_entry *entry, cons
 		  LOG_STR("why", diag->text));
 }
 
-/* An object must bear the name that it is stored under: two of one name would make the whole model unusable. */
+/* An object must have the name that it is stored under: two with one name would make the whole model unusable. */
 static bool is_own_name(const struct directory_entry *entry, const char *name, struct veer_diag *diag)
 {
 	return strcmp(entry->key, name) == 0 ||
@@ -171,7 +171,7 @@ static bool read_settings(void *ctx, const struct directory_entry *entry)
 	struct reader *r = ctx;
 	struct veer_diag diag = {""};
 	if (model_settings_parse(entry->object, r->arena, &r->settings, &diag) != VEER_OK)
-		complain(r, entry, &diag); /* then as if nobody had set anything */
+		complain(r, entry, &diag); /* the defaults are used then */
 	return true;
 }
 
@@ -182,7 +182,7 @@ static bool count_entry(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* Room for all objects of a kind; the directory's read lock is held. */
+/* Memory for all objects of a kind; the directory's read lock is held. */
 static void *room(struct reader *r, enum model_kind kind, size_t size, size_t *count)
 {
 	*count = 0;
@@ -244,7 +244,7 @@ void controller_model_deinit(struct controller_model *model)
 	*model = (struct controller_model){0};
 }
 
-/* A revocation holds at once, whatever becomes of the rest of the model. */
+/* A revocation takes effect at once, even if the rest of the model cannot be used. */
 static void revoke_agents(struct controller_engine *engine, const struct reader *r)
 {
 	for (size_t i = 0; i < r->agent_count; i++) {
@@ -255,7 +255,7 @@ static void revoke_agents(struct controller_engine *engine, const struct reader 
 	}
 }
 
-/* The enrolled first; of more agents than the engine takes the rest is left out. How many it takes. */
+/* Put enrolled agents first; agents beyond what the engine takes are left out. Returns how many it takes. */
 static uint32_t fit_agents(struct reader *r)
 {
 	size_t enrolled = 0;
@@ -284,7 +284,10 @@ bool controller_read_model(struct controller_engine *engine)
 	struct controller_fit fit = {r.checks, r.check_count, r.pools, r.pool_count, NULL, 0, NULL};
 	if (err == VEER_OK && (r.failed || !controller_fit(&fit, r.arena, engine->config->log)))
 		err = VEER_ENOMEM;
-	/* Only what changes somebody's assignments makes new ones: a report on its way for the old ones is lost. */
+	/*
+	 * New assignments are made only for a change that affects some agent, because reports for the old ones are then
+	 * lost.
+	 */
 	bool is_same = engine->model.plan != NULL && r.fingerprint == engine->model.fingerprint;
 	int64_t revision = is_same ? engine->model.plan->config.assignment_revision : r.revision;
 	struct assign_input input = {.revision = revision,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The asking side: see controller_answer.c for the other. */
+/* Asking a question; controller_answer.c answers it. */
 #include "api/control/controller_request.h"
 
 #include <stdio.h>
@@ -40,7 +40,7 @@ void controller_request_release(struct controller_request *request)
 	free(request);
 }
 
-/* Put the question and wait. The caller releases the request, answered (VEER_OK) or not. */
+/* Put the question into the inbox and wait. The caller must release the request, answered (VEER_OK) or not. */
 static enum veer_err ask(struct controller *c, struct controller_request *request)
 {
 	struct controller_item *item = calloc(1, sizeof *item);
@@ -49,7 +49,7 @@ static enum veer_err ask(struct controller *c, struct controller_request *reques
 	enum veer_err err = item != NULL ? controller_inbox_push(&c->inbox, item) : VEER_ENOMEM;
 	if (err != VEER_OK) {
 		free(item);
-		controller_request_release(request); /* the inbox's share */
+		controller_request_release(request); /* the inbox's reference */
 		return err;
 	}
 	struct timespec until;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A question to the engine's thread. Who asks waits for the answer, but not for ever; so the question belongs to both.
+ * A question to the engine's thread. The asking thread waits for the answer, but not for ever, so the question belongs
+ * to both threads.
  *
  * Threads: any.
  */
@@ -20,16 +21,16 @@ struct controller_request {
 	pthread_mutex_t lock; /* guards the answer and the references */
 	pthread_cond_t done;
 	enum controller_question question;
-	char endpoint[MODEL_ENDPOINT_KEY_MAX + 1]; /* VIEW: only this one, "" for all. PUSH: of which */
+	char endpoint[MODEL_ENDPOINT_KEY_MAX + 1]; /* VIEW: only this one, "" for all. PUSH: its target */
 	struct controller_push push;
 	struct controller_view *view;
 	struct controller_counts counts;
 	enum veer_err err;
 	bool is_answered;
-	unsigned references; /* the asker's and the inbox's; whoever drops the last frees */
+	unsigned references; /* one for the asking thread and one for the inbox; whoever drops the last one frees it */
 };
 
-/* Drop one of the two shares. */
+/* Drop one of the two references. */
 void controller_request_release(struct controller_request *request);
 
 #endif

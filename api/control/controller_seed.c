@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the engine is told of the stored verdicts when a controller starts. */
+/* What the engine is told about the stored verdicts when a controller starts. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ bool controller_decided_by(const struct controller_engine *engine, const char *e
 	uint64_t hash = e->fingerprint;
 	for (uint32_t i = 0; i < e->check_count - e->part_count; i++) {
 		const struct verdict_check *check = &config->checks[e->checks[i]];
-		/* A sum: in which order the pool lists them is no matter. */
+		/* A sum, so that the order in which the pool lists them does not matter. */
 		if (!check->is_warning)
 			hash += index_hash(check->fingerprint, check->name);
 	}
@@ -33,8 +33,8 @@ bool controller_is_current(const struct controller_engine *engine, const struct 
 }
 
 /*
- * How long ago it was committed: exact as long as the kernel has run without a break since, whoever sets a clock (S13);
- * otherwise -1, not known.
+ * How long ago the verdict was committed: exact if the kernel has run without a restart since, even if a clock was set
+ * (S13); otherwise -1, unknown.
  */
 static int64_t age_ms(struct controller_engine *engine, const json_t *verdict)
 {

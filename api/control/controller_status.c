@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the engine knows, for people and programs. The engine's thread only copies (a tenth of the work); whoever
- * asked makes the JSON, so that looking at ten thousand endpoints delays no verdict.
+ * What the engine knows, for people and programs. The engine's thread only copies it (a tenth of the work); the thread
+ * that asked makes the JSON, so that looking at ten thousand endpoints delays no verdict.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,8 @@ enum { COPY_BYTES = 256 << 20 };
 struct endpoint_copy {
 	struct verdict_endpoint_status status;
 	const enum model_override_action *override; /* NULL: none; static */
-	int64_t doubted_ms;                         /* for how long; -1: not in doubt */
-	struct pushed *pushes;                      /* of the one endpoint that was asked for */
+	int64_t doubted_ms;                         /* how long it has been in doubt; -1: it is not */
+	struct pushed *pushes;                      /* filled only when one endpoint was asked for */
 	uint32_t push_count;
 	struct verdict_vote *votes;
 	uint32_t vote_count;
@@ -34,10 +34,10 @@ struct controller_view {
 	bool is_acting;
 };
 
-/* What copying carries along. */
+/* The state of a copy in progress. */
 struct copier {
 	struct arena *arena;
-	struct strmap names; /* of agents and checks, which come again and again: their one copy */
+	struct strmap names; /* names of agents and checks, which occur often: one copy of each */
 	struct verdict_vote *votes;
 	bool failed; /* memory is out */
 };
@@ -88,7 +88,7 @@ static void copy_agent(struct copier *k, struct controller_engine *engine, uint3
 	out->suspect_check = out->suspect_check != NULL ? copy_name(k, out->suspect_check) : NULL;
 }
 
-/* What was pushed for the endpoint, a check each. */
+/* Copy what was pushed for the endpoint, one push for each check. */
 static void copy_pushes(struct copier *k, struct controller_engine *engine, struct endpoint_copy *out)
 {
 	size_t at = 0;
@@ -202,7 +202,7 @@ static json_t *endpoint_json(const struct endpoint_copy *e, int64_t now_ms)
 	return endpoint;
 }
 
-/* Why somebody is not believed. */
+/* Why the agent is not believed. */
 static json_t *suspicion_json(const struct verdict_agent_status *s)
 {
 	return json_pack("{s:s, s:i, s:i, s:i}", "check", s->suspect_check, "checks", (int)s->suspect_checks,

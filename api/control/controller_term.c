@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine's part in the election. Once another controller was elected, this one writes nothing, and goes on
- * listening. After a pause it campaigns; when it has won, it reads what the other has left (verdicts, overrides, the
+ * The engine's part in the election. Once another controller was elected, this one writes nothing, but continues to
+ * listen. After a pause it campaigns; when it has won, it reads what the other has written (verdicts, overrides, the
  * model), as after a start, and only then acts under the new number. Two controllers that can both write would take
- * turns for ever, so each time that it is deposed soon again the pause is twice as long.
+ * turns for ever, so the pause doubles each time that this one is soon deposed again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 enum {
 	CAMPAIGN_PAUSE_MS = 5000, /* unless configured otherwise */
 	PAUSE_DOUBLINGS = 6,      /* at most 64 times that */
-	CALM_PAUSES = 128,        /* who has acted for so many first pauses begins with the first one again */
+	CALM_PAUSES = 128, /* a controller that has acted for this many first pauses begins with the first one again */
 };
 
 static int64_t first_pause_ms(const struct controller_engine *engine)
@@ -21,7 +21,7 @@ static int64_t first_pause_ms(const struct controller_engine *engine)
 	return engine->config->campaign_ms > 0 ? engine->config->campaign_ms : CAMPAIGN_PAUSE_MS;
 }
 
-/* When to campaign next. */
+/* Set when to campaign next, after a pause twice as long as the last one. */
 static void lengthen_pause(struct controller_engine *engine)
 {
 	const int64_t first = first_pause_ms(engine), longest = first << PAUSE_DOUBLINGS;
@@ -46,7 +46,7 @@ static void campaign(struct controller_engine *engine)
 {
 	struct commit_job *job = controller_job_new(engine);
 	if (job == NULL)
-		return; /* at the next tick, then */
+		return; /* the next tick tries again */
 	job->is_campaign = true;
 	controller_job_give(engine, job);
 }
@@ -54,15 +54,15 @@ static void campaign(struct controller_engine *engine)
 void controller_campaign_done(struct controller_engine *engine, enum veer_err err)
 {
 	if (err == VEER_OK)
-		return; /* the new term is in the election */
+		return; /* the new term can be read from the election */
 	lengthen_pause(engine);
 	log_error(engine->config->log, "this controller could not be elected, yet", LOG_STR("why", veer_err_text(err)),
 		  LOG_INT("campaign_in_ms", engine->campaign_pause_ms));
 }
 
 /*
- * Act in the term that was won. The engine of before holds verdicts that are not the stored ones any more, so another
- * one is seeded with these; agents say the rest within a second.
+ * Act in the term that was won. The previous engine has verdicts that are no longer the stored ones, so a new engine is
+ * seeded with the stored ones; the agents report everything else within a second.
  */
 static void take_over(struct controller_engine *engine, const struct election_term *term)
 {
@@ -71,7 +71,7 @@ static void take_over(struct controller_engine *engine, const struct election_te
 	if (verdicts != NULL)
 		engine->verdicts = verdicts;
 	engine->needs_seed = true;
-	if (verdicts == NULL || !controller_read_model(engine)) { /* the engine before goes on listening */
+	if (verdicts == NULL || !controller_read_model(engine)) { /* the previous engine continues to listen */
 		verdict_engine_free(&verdicts);
 		engine->verdicts = before;
 		engine->needs_seed = needed_seed;
@@ -95,7 +95,7 @@ void controller_follow_election(struct controller_engine *engine)
 {
 	struct election_term term;
 	if (engine->in_flight != NULL)
-		return; /* it may bring news of it */
+		return; /* the job may change the election */
 	bool is_held = election_read(engine->election, &term);
 	const bool is_acting = atomic_load(&engine->published.is_acting);
 	const int64_t now_ms = controller_now_ms(engine);

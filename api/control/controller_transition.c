@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A transition as it is kept: what changed, on whose word, and what is known of its way when it is committed. */
+/* A transition as it is stored: what changed, on which evidence, and the times of its steps up to the commit. */
 #include <stdio.h>
 #include <string.h>
 
 #include "api/control/controller_engine.h"
 
-enum { ROUGH_US = 2000 }; /* the engine counts in milliseconds */
+enum { ROUGH_US = 2000 }; /* tolerance, because the engine counts in milliseconds */
 #define ELECTION_MAX (INT64_C(1) << 53)
 
-/* Falls from one to the next, so that the store lists the newest first. */
+/* Ids fall from one transition to the next, so that the store lists the newest first. */
 static void make_id(struct controller_engine *engine, char id[TRAIL_ID_SIZE])
 {
 	engine->sequence++;
@@ -23,7 +23,7 @@ static bool copy_agent_name(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* Why a push says what it says, if its sender told. */
+/* The push with its reason, if the sender gave one. */
 static const struct pushed *pushed_of(const struct controller_engine *engine, const char *check, const char *endpoint)
 {
 	char key[MODEL_NAME_MAX + MODEL_ENDPOINT_KEY_MAX + 4];
@@ -58,7 +58,7 @@ static int64_t at_least(int64_t value, int64_t least)
 	return value > least ? value : least;
 }
 
-/* The step at `at_us`, unless it was not taken or belongs to an earlier suspicion; not before `*last_us`. */
+/* Add the step at `at_us`, unless it was not taken or belongs to an earlier suspicion; not before `*last_us`. */
 static void add_step(json_t *steps, const char *name, int64_t at_us, int64_t base_us, int64_t decided_us,
 		     int64_t *last_us)
 {
@@ -70,7 +70,7 @@ static void add_step(json_t *steps, const char *name, int64_t at_us, int64_t bas
 	(void)json_object_set_new(steps, name, json_integer(*last_us));
 }
 
-/* Microseconds from the first observation, each step not before the one before it. */
+/* The steps in microseconds since the first observation; none is before the previous one. */
 static json_t *steps_json(const struct controller_engine *engine, const struct verdict_transition *t, int64_t base_us,
 			  int64_t now_us)
 {
@@ -96,8 +96,8 @@ bool controller_keeps_vote(const struct verdict_transition *t, uint32_t i, size_
 }
 
 /*
- * Since the first observation. The engine says since that of the votes that agree; the agent that failed first, and had
- * the others asked, may not be among them yet: it has failed, but fewer than `fall` times.
+ * How long ago the first observation was. The engine says it for the votes that agree. The agent that failed first, and
+ * caused the others to be asked, may not be among these yet: it has failed, but fewer than `fall` times.
  */
 static int64_t first_us_ago(const struct verdict_transition *t)
 {

@@ -36,8 +36,8 @@ static struct store_op deletion(enum model_kind kind, const char *key, int64_t e
 /* --- tokens ------------------------------------------------------------------------------------------------------- */
 
 /*
- * What else is written to a token (when it was used last) takes nothing away from the right to remove it, and who
- * removes it need not have seen that, unless the request says what it has seen.
+ * A write that only notes when a token was last used must not prevent its removal: whoever removes the token need not
+ * have seen that note, unless the request names a revision.
  */
 static enum veer_err add_removal(struct change_draft *draft, const char *id, int64_t revision)
 {
@@ -91,9 +91,9 @@ struct change_wish token_wish(struct token_wish *w)
 				    .reads_directory = true};
 }
 
-/* --- how many there may be ---------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------------------------------------- */
 
-/* The enrolled, but for those of one name. */
+/* Counts the enrolled identities, except those of one name. */
 struct others {
 	const char *name;
 	size_t count;
@@ -108,8 +108,8 @@ static bool count_other(void *ctx, const struct directory_entry *entry)
 }
 
 /*
- * Is there room for an identity of this name? One of the same name does not count: it is replaced. Only agents are
- * bounded, by what the verdict engine takes.
+ * Is there room for an identity of this name? An identity of the same name does not count, because it is replaced. Only
+ * agents are limited, by what the verdict engine takes.
  */
 static enum veer_err judge_room(struct change_draft *draft, bool is_agent, const char *name)
 {
@@ -124,7 +124,7 @@ static enum veer_err judge_room(struct change_draft *draft, bool is_agent, const
 
 /* --- announcements ------------------------------------------------------------------------------------------------ */
 
-/* What nobody needs any more: each new announcement takes some of it away, so that it does not pile up. */
+/* Objects that are no longer needed: each new announcement deletes some of them, so that they do not pile up. */
 struct expired {
 	struct change_draft *draft;
 	size_t count;
@@ -138,14 +138,14 @@ static bool add_deletion(struct expired *e, const struct directory_entry *entry)
 	return ok && ++e->count < EXPIRED_AT_ONCE;
 }
 
-/* An announcement whose time is over. */
+/* Delete an announcement that has expired. */
 static bool add_expired(void *ctx, const struct directory_entry *entry)
 {
 	struct expired *e = ctx;
 	return json_integer_value(json_object_get(entry->object, "expires_s")) >= e->now_s || add_deletion(e, entry);
 }
 
-/* An identity that was revoked a month ago. */
+/* Delete an identity that was revoked a month ago. */
 static bool add_revoked(void *ctx, const struct directory_entry *entry)
 {
 	struct expired *e = ctx;
@@ -190,7 +190,7 @@ static enum model_kind kind_of(const struct enrolment_wish *w)
 	return kind != NULL && strcmp(kind, "agent") == 0 ? MODEL_KIND_AGENT : MODEL_KIND_NAMESERVER;
 }
 
-/* The announcement goes; with a nonce it stays, and says for whom it was used. */
+/* End the announcement. With a nonce it stays, and says which identity it was used for; otherwise it is deleted. */
 static enum veer_err end_announcement(struct change_draft *draft, const struct enrolment_wish *w)
 {
 	if (w->nonce_hash == NULL)
@@ -233,8 +233,8 @@ static bool add_replaced(void *ctx, const struct directory_entry *entry)
 }
 
 /*
- * The announcement is exchanged in one transaction: it works once. Whoever had the name before is gone, with its
- * credential: two of a name would be one agent too many to ask.
+ * The announcement is exchanged in one transaction, so it works once. An earlier identity of the same name is removed
+ * with its credential: two agents with one name would be one too many.
  */
 static enum veer_err plan_enrolment(void *wish, struct change_draft *draft)
 {
@@ -251,7 +251,10 @@ static enum veer_err plan_enrolment(void *wish, struct change_draft *draft)
 	return err;
 }
 
-/* Say what has ended, also beside the store: one that is put back must not bring a credential to life again. */
+/*
+ * Log what has ended, and note it beside the store too: a store that is restored must not make a credential valid
+ * again.
+ */
 static void done_enrolment(void *wish, const struct change_draft *draft)
 {
 	const struct enrolment_wish *w = wish;
@@ -266,7 +269,7 @@ static void done_enrolment(void *wish, const struct change_draft *draft)
 
 struct change_wish enrolment_wish(struct enrolment_wish *w)
 {
-	/* one after the other: two that enrol with one name, or for the last place, at once must see each other */
+	/* one after the other: two that enrol at once with one name, or for the last place, must see each other */
 	return (struct change_wish){
 		.plan = plan_enrolment, .done = done_enrolment, .wish = w, .gate = CHANGE_EMERGENCY};
 }

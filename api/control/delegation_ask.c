@@ -13,16 +13,16 @@
 
 enum { RCODE_NXDOMAIN = 3, RCODE_FORMERR = 1, RCODE_NOTIMP = 4, PREFIX_LEN = 2, ROOM = DELEGATION_MESSAGE_MAX + 1 };
 
-/* One question on its way. */
+/* One question in progress. */
 struct exchange {
 	const struct delegation_asker *asker;
 	const struct veer_listen *server;
 	const struct delegation_question *question;
 	int64_t deadline_ms;
 	uint16_t id;
-	uint8_t message[PREFIX_LEN + DELEGATION_QUESTION_MAX]; /* behind its length, as TCP wants it */
-	size_t message_len;                                    /* without that */
-	uint8_t *room;                                         /* ROOM bytes */
+	uint8_t message[PREFIX_LEN + DELEGATION_QUESTION_MAX]; /* after its length, as TCP needs it */
+	size_t message_len;                                    /* without that length */
+	uint8_t *room;                                         /* buffer of ROOM bytes for replies */
 	struct delegation_reply *out;
 };
 
@@ -49,7 +49,7 @@ static enum veer_err wait_for(const struct exchange *x, int fd, short events)
 	}
 }
 
-/* Connected, so that the kernel drops what comes from elsewhere; the port is the kernel's, a new one each time. */
+/* Open a connected socket, so that the kernel drops packets from elsewhere; the kernel chooses a new port each time. */
 static enum veer_err open_socket(const struct exchange *x, int type, int *out)
 {
 	int fd = socket(x->server->storage.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -11,7 +11,7 @@ enum { SCRATCH = 256 << 10 };
 
 #define SYSTEM_RESOLVERS "/etc/resolv.conf"
 
-/* Whom to ask, and what interrupts it. */
+/* The resolvers to ask, and the descriptor that interrupts it. */
 struct wanted {
 	const struct resolvers *resolvers;
 	int interrupt_fd;
@@ -33,7 +33,10 @@ static void end_result(json_t *json, enum delegation_state state, struct delegat
 	out->result = json != NULL ? veer_json_dump(json) : NULL;
 }
 
-/* Errors: VEER_ETIMEOUT (no resolver answers; there is an outcome all the same), VEER_ECLOSED, VEER_ENOMEM. */
+/*
+ * Ask the parent and judge. Errors: VEER_ETIMEOUT (no resolver answers; there is an outcome nevertheless),
+ * VEER_ECLOSED, VEER_ENOMEM.
+ */
 static enum veer_err ask_parent(struct control *control, const struct wanted *wanted, const struct zone_ref *zone,
 				const struct delegation_set *own, struct delegation_parent *parent,
 				struct delegation_outcome *out)

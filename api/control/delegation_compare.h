@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One zone, compared with its parent: what the store has, what the parent's servers say, and the result as JSON. */
+/* Compares one zone with its parent: what the store has, what the parent's servers say, and the result as JSON. */
 #ifndef VEER_API_CONTROL_DELEGATION_COMPARE_H
 #define VEER_API_CONTROL_DELEGATION_COMPARE_H
 
@@ -9,14 +9,14 @@
 
 struct delegation_outcome {
 	enum delegation_state state;
-	char *result; /* JSON text (docs/formats.md); the caller's (free); NULL: there is none */
+	char *result; /* JSON text (docs/formats.md), which the caller frees; NULL: there is none */
 	char summary[DELEGATION_REASON_SIZE];
 };
 
 /*
- * Compare. `text` is absolute, as in keys; `interrupt_fd` as in struct delegation_asker; `out` is filled anew. Blocks
- * on the store and the network, there for DELEGATION_FIND_MS at most. Errors: VEER_ETIMEOUT (no resolver answers; there
- * is a result all the same), VEER_ECLOSED (interrupted), VEER_ENOTFOUND (there is no such zone), those of the store,
+ * Compare. `text` is absolute, as in keys; `interrupt_fd` as in struct delegation_asker; `out` is overwritten. Blocks
+ * on the store, and on the network for DELEGATION_FIND_MS at most. Errors: VEER_ETIMEOUT (no resolver answers; there is
+ * a result nevertheless), VEER_ECLOSED (interrupted), VEER_ENOTFOUND (there is no such zone), those of the store,
  * VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err delegation_compare(struct control *control, const struct resolvers *resolvers,

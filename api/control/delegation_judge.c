@@ -60,16 +60,16 @@ void delegation_host_add(struct delegation_host *host, const struct veer_addr *a
 		host->addrs[host->addr_count++] = *addr;
 }
 
-/* --- what comes out ----------------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------------------------------------------ */
 
-/* A comparison under way. The lists belong to `out`. */
+/* A comparison in progress. The lists belong to `out`. */
 struct judge {
 	const uint8_t *zone;
 	const struct delegation_set *own;
 	const struct delegation_parent *parent;
 	json_t *out;
 	json_t *only_parent, *only_zone, *glue, *warnings;
-	size_t absent, referrals, same; /* servers that answered so */
+	size_t absent, referrals, same; /* how many servers have sent such a reply */
 	bool disagree;
 };
 
@@ -142,7 +142,7 @@ static bool are_same_names(const struct delegation_set *a, const struct delegati
 	return same;
 }
 
-/* Those that serve the zone itself are no witnesses of the parent's data. */
+/* Count servers by reply. Servers that also serve the zone itself say nothing about the parent's data. */
 static void count_servers(struct judge *j)
 {
 	const struct delegation_set *first = NULL;
@@ -212,7 +212,9 @@ static void compare_addrs(const struct delegation_host *own, const struct delega
 			add_addr(only_zone, &own->addrs[i]);
 }
 
-/* The glue of one name server within the zone, at all servers that have shown any delegation, or none. */
+/*
+ * Compare the glue of one name server within the zone, at all servers that have sent a delegation, or that have none.
+ */
 static void compare_glue(struct judge *j, const struct delegation_host *own)
 {
 	char name[NAME_TEXT_SIZE];
@@ -248,7 +250,7 @@ static void compare_ttl(struct judge *j)
 	if (j->referrals == 0)
 		return;
 	(void)json_object_set_new(ttl, "parent", json_integer(parent));
-	/* one with its first bit set counts as 0 (RFC 2181 8) */
+	/* a TTL with its first bit set counts as 0 (RFC 2181 8) */
 	if (j->own->count > 0 && j->own->ttl < parent && parent <= INT32_MAX)
 		warn(j,
 		     "the TTL of the zone's NS is %u, the parent's %u: make it at least as long, for resolvers keep "

@@ -32,7 +32,7 @@ size_t delegation_question_write(const struct delegation_question *question, uin
 	return is_made ? len : 0;
 }
 
-/* RFC 5452 9.1: the id and the question; the address is the socket's to check. Fills in the header. */
+/* Is it a reply to the question (RFC 5452 9.1: id and question; the socket checks the address)? Reads the header. */
 static bool is_reply_to(const struct delegation_question *question, uint16_t id, const uint8_t *data, size_t len,
 			struct dns_header *header)
 {
@@ -52,7 +52,7 @@ static bool is_reply_to(const struct delegation_question *question, uint16_t id,
 	return name_equal(name, question->name) && type == question->type && class_ == DNS_CLASS_IN;
 }
 
-/* A name as ldns has it, uncompressed. */
+/* Copy a name from ldns, uncompressed. */
 static bool take_name(const ldns_rdf *rdf, uint8_t *out)
 {
 	if (rdf == NULL || ldns_rdf_get_type(rdf) != LDNS_RDF_TYPE_DNAME || ldns_rdf_size(rdf) > NAME_WIRE_MAX)

@@ -25,7 +25,7 @@ static bool has_soa_above(const struct delegation_reply *reply, const uint8_t *z
 	return false;
 }
 
-/* The NS RRset of the zone in a section, with the addresses in the additional section. */
+/* Collect the NS RRset of the zone from a section, with the addresses in the additional section. */
 static void take_set(const uint8_t *zone, const struct delegation_reply *reply, enum delegation_section section,
 		     struct delegation_set *set)
 {
@@ -70,17 +70,17 @@ void delegation_server_take(const uint8_t *zone, const struct delegation_reply *
 
 /* --- finding the parent ------------------------------------------------------------------------------------- */
 
-/* One search. */
+/* One search for the parent. */
 struct search {
 	struct resolvers resolvers;
 	struct delegation_asker asker;
 	const uint8_t *zone;
 	struct delegation_parent *out;
 	struct delegation_reply *reply; /* the latest */
-	int64_t end_ms;                 /* of it all */
+	int64_t end_ms;                 /* deadline of the whole search */
 };
 
-/* Is there a resolver that answers anything? All know the root's name servers, or refuse at once to say. */
+/* Does any resolver answer at all? Every resolver knows the root's name servers, or refuses at once. */
 static enum veer_err ask_for_root(struct search *s)
 {
 	static const uint8_t root[1] = {0};
@@ -90,8 +90,8 @@ static enum veer_err ask_for_root(struct search *s)
 }
 
 /*
- * Why the parent is not found. A resolver that is silent about one name, because it waits itself for servers that are
- * dead, is told from one that is silent.
+ * Explain why the parent is not found. A resolver may be silent about one name because it waits for dead servers
+ * itself; that is told apart from a resolver that is silent about everything.
  */
 static enum veer_err explain(struct search *s, enum veer_err err)
 {
@@ -147,7 +147,7 @@ static enum veer_err find_servers(struct search *s)
 	return VEER_OK;
 }
 
-/* The first address of a family. A resolver that has gone silent meanwhile leaves the server without. */
+/* Find the first address of a family. If the resolver has become silent meanwhile, the server stays without one. */
 static enum veer_err find_addr(struct search *s, struct delegation_server *server, uint16_t type)
 {
 	enum veer_err err = delegation_resolve(&s->asker, &s->resolvers, server->name, type, s->reply);
@@ -196,8 +196,9 @@ static enum veer_err ask_server(struct search *s, struct delegation_server *serv
 }
 
 /*
- * Each once, then those that are silent again, so that a silent one does not use up the others' time. One with an
- * address of either family is asked at the first, the second, and the first again: this host may have one of them only.
+ * Ask each server once, then again those that were silent, so that a silent server does not use up the others' time. A
+ * server with an address of both families is asked at the first, the second, and the first again, because this host may
+ * have only one of the families.
  */
 static enum veer_err ask_servers(struct search *s)
 {

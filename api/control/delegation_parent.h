@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding a zone's parent and its servers by way of a resolver, and asking those servers what they say about the zone.
+ * Finds a zone's parent and its servers through a resolver, and asks these servers about the zone.
  *
  * Threads: any. Blocks, for DELEGATION_FIND_MS at most.
  */
@@ -10,18 +10,18 @@
 #include "api/control/delegation_ask.h"
 #include "api/control/delegation_judge.h"
 
-#define DELEGATION_FIND_MS 12000 /* all of it; half of it for the resolver */
+#define DELEGATION_FIND_MS 12000 /* for everything; half of it for the resolver */
 
 /*
- * Ask. `zone` is in lower case and not the root; `interrupt_fd` as in struct delegation_asker; `out` is filled anew.
- * No server of the parent that could be asked is no error: then `out->why` says why.
+ * Ask. `zone` is in lower case and not the root; `interrupt_fd` as in struct delegation_asker; `out` is overwritten. It
+ * is not an error when no server of the parent could be asked: then `out->why` says why.
  * Errors: VEER_ETIMEOUT (no resolver has answered at all, and `out->why` says so), VEER_ECLOSED (interrupted),
  * VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err delegation_parent_ask(const struct resolvers *resolvers, int interrupt_fd,
 						    const uint8_t *zone, struct delegation_parent *out);
 
-/* What a reply to "NS of the zone", from a server of the parent, says: fills server->result, rcode and set. */
+/* Read the reply of a parent's server to "NS of the zone": fills server->result, rcode and set. */
 void delegation_server_take(const uint8_t *zone, const struct delegation_reply *reply,
 			    struct delegation_server *server);
 

@@ -6,7 +6,7 @@
 
 enum { SOONEST_MS = 60000, RESULT_MAX = 1 << 20 };
 
-/* FNV-1a: only to spread zones over the hour. */
+/* FNV-1a, used only to spread zones over the hour. */
 static uint32_t hash(const char *text)
 {
 	uint32_t h = UINT32_C(2166136261);

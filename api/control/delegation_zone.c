@@ -8,7 +8,10 @@
 
 enum { SCRATCH = 4 << 20 };
 
-/* A stored RRset, read: `wire` is the caller's (free) and NULL where there is none; or it is bound to a policy. */
+/*
+ * A stored RRset that was read: the caller frees `wire`, which is NULL when there is none or the RRset is bound to a
+ * policy.
+ */
 struct stored {
 	struct rrset_view view;
 	uint8_t *wire;

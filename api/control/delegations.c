@@ -15,18 +15,18 @@
 
 enum {
 	IDLE_MS = 1000,
-	WALK_MS = 60000,   /* between walks over all zones, for what the hub has not said */
+	WALK_MS = 60000,   /* between walks over all zones, which find what the hub has not reported */
 	WALK_PAGE = 1000,  /* zones under one read lock */
-	SOON_MS = 3000,    /* after a change, so that a series of them is compared once */
+	SOON_MS = 3000,    /* after a change, so that a series of changes is compared once */
 	FIRST_MS = 5000,   /* after the start */
 	GAP_MS = 100,      /* between two zones */
 	SILENT_MS = 60000, /* between two zones while no resolver answers */
 };
 
-/* What somebody waits for. */
+/* The comparison that a caller waits for. */
 struct wish {
 	enum { WISH_NONE, WISH_WANTED, WISH_RUNNING, WISH_DONE } state;
-	bool is_abandoned; /* nobody waits any more */
+	bool is_abandoned; /* the caller does not wait any longer */
 	char zone[NAME_TEXT_SIZE];
 	enum veer_err err;
 	char *result;
@@ -35,7 +35,7 @@ struct wish {
 struct delegations {
 	struct control *control;
 	struct resolvers resolvers;
-	int wake_fd;          /* an eventfd: interrupts the thread, whatever it waits for */
+	int wake_fd;          /* an eventfd that interrupts the thread, whatever it waits for */
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t done;
 	bool is_stopping;
@@ -43,8 +43,8 @@ struct delegations {
 	struct wish wish;
 	pthread_t thread;
 	bool has_thread;
-	/* The thread's own. */
-	int64_t free_ms; /* not before this the next zone */
+	/* Used by the thread only. */
+	int64_t free_ms; /* when the next zone may be compared */
 	int64_t walk_ms;
 	uint64_t walk;
 	bool is_silent; /* no resolver has answered */
@@ -64,17 +64,23 @@ static void wake(const struct delegations *d)
 	while (n < 0 && errno == EINTR);
 }
 
-/* Not once it is stopping: then it stays readable. The lock is held, so that no wish is missed. */
+/*
+ * Reset the eventfd. While the thread is stopping, the eventfd stays readable. The lock is held, so that no wish is
+ * missed.
+ */
 static void drain(const struct delegations *d)
 {
 	uint64_t count;
 	if (!d->is_stopping && read(d->wake_fd, &count, sizeof count) < 0)
-		return; /* nothing was there */
+		return; /* it was not set */
 }
 
 /* --- results ------------------------------------------------------------------------------------------------ */
 
-/* The log hears of each zone that has changed, but for what was expected, and for what the resolvers' silence makes. */
+/*
+ * Log each zone whose state has changed, except expected changes, and changes that only a resolver's silence has
+ * caused.
+ */
 static void tell(struct delegations *d, const char *zone, enum delegation_state was,
 		 const struct delegation_outcome *outcome)
 {
@@ -97,7 +103,7 @@ static void note_resolvers(struct delegations *d, enum veer_err err)
 	d->is_silent = is_silent;
 }
 
-/* Keep what was found, and return the state before. The lock is held. `outcome` gives its text away. */
+/* Store the result, and return the previous state. The lock is held. Takes the text of `outcome`. */
 static enum delegation_state keep(struct delegations *d, const char *zone, enum veer_err err,
 				  struct delegation_outcome *outcome)
 {
@@ -108,13 +114,13 @@ static enum delegation_state keep(struct delegations *d, const char *zone, enum 
 	} else if (outcome->result != NULL && entry != NULL) {
 		delegation_table_set_result(&d->table, entry, outcome->state, outcome->result, now_ms(d));
 		outcome->result = NULL;
-	} else if (entry != NULL) { /* interrupted by a wish, or the store cannot be read: again, soon */
+	} else if (entry != NULL) { /* a wish interrupted it, or the store cannot be read: it is repeated soon */
 		(void)delegation_table_want(&d->table, zone, now_ms(d) + (err == VEER_ECLOSED ? 0 : SILENT_MS));
 	}
 	return was;
 }
 
-/* Hand the result to who waits for it. The lock is held; takes a copy. */
+/* Hand a copy of the result to the caller that waits for it. The lock is held. */
 static void grant(struct delegations *d, enum veer_err err, const char *result)
 {
 	struct wish *w = &d->wish;
@@ -130,7 +136,7 @@ static void grant(struct delegations *d, enum veer_err err, const char *result)
 
 /* --- the thread --------------------------------------------------------------------------------------------- */
 
-/* What to do now: false for nothing. The lock is held. */
+/* Choose the zone to compare now; false when there is none. The lock is held. */
 static bool choose(struct delegations *d, char zone[NAME_TEXT_SIZE], bool *is_wish)
 {
 	int64_t now = now_ms(d);
@@ -144,7 +150,7 @@ static bool choose(struct delegations *d, char zone[NAME_TEXT_SIZE], bool *is_wi
 		return false;
 	}
 	(void)snprintf(zone, NAME_TEXT_SIZE, "%s", *is_wish ? d->wish.zone : entry->zone);
-	if (entry != NULL) /* who wants it from now on has not been heard in this comparison */
+	if (entry != NULL) /* a request that comes from now on needs another comparison */
 		delegation_table_set_due(&d->table, entry, INT64_MAX);
 	return true;
 }
@@ -186,7 +192,7 @@ static bool see_zone(void *ctx, const struct directory_entry *entry)
 	return ++page->count < WALK_PAGE;
 }
 
-/* Those that the walk has not seen are gone. */
+/* Forget zones that the walk has not seen, because they were deleted. */
 static void forget_unseen(struct delegations *d)
 {
 	(void)pthread_mutex_lock(&d->lock);
@@ -198,7 +204,7 @@ static void forget_unseen(struct delegations *d)
 	(void)pthread_mutex_unlock(&d->lock);
 }
 
-/* The first time all zones are new; later the hub has said nearly everything. */
+/* Walk over all zones. The first time all are new; later the hub has already reported nearly everything. */
 static void walk(struct delegations *d)
 {
 	struct page page = {.d = d};

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sorted arrays of entries, one a kind: small enough (thousands) that moving pointers is cheaper than being clever. */
+/*
+ * Sorted arrays of entries, one for each kind: there are only thousands of entries, so moving pointers is cheap enough.
+ */
 #include "api/control/directory.h"
 
 #include <pthread.h>
@@ -29,7 +31,7 @@ struct table {
 struct directory {
 	pthread_rwlock_t lock; /* guards the tables */
 	struct table tables[MODEL_KIND_COUNT];
-	pthread_mutex_t revision_lock; /* guards revision; taken after `lock` or alone */
+	pthread_mutex_t revision_lock; /* guards `revision`; taken after `lock` or alone */
 	pthread_cond_t advanced;
 	int64_t revision;
 };
@@ -45,7 +47,7 @@ struct directory *directory_new(void)
 	(void)pthread_cond_init(&d->advanced, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
 	(void)pthread_mutex_init(&d->revision_lock, NULL);
-	/* A steady stream of readers must not keep the writer out: that would hold up failovers. */
+	/* A steady stream of readers must not keep the writer out, because that would delay failovers. */
 	pthread_rwlockattr_t writer_first;
 	(void)pthread_rwlockattr_init(&writer_first);
 	(void)pthread_rwlockattr_setkind_np(&writer_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -83,7 +85,7 @@ bool directory_keeps(enum model_kind kind)
 	return row != NULL && row->mirroring == MODEL_MIRRORING_YES;
 }
 
-/* The place of `key`, or where it would go. */
+/* The index of `key`, or the index where it would be inserted. */
 static size_t find(const struct table *t, const char *key, bool *found)
 {
 	size_t low = 0, high = t->count;
@@ -203,7 +205,7 @@ void directory_clear(struct directory *directory)
 
 void directory_end(struct directory *directory, int64_t revision)
 {
-	/* Before the tables are let go, so that a reader of both never takes old content for new. */
+	/* Before the tables are unlocked, so that a reader of both never takes old content for new. */
 	(void)pthread_mutex_lock(&directory->revision_lock);
 	if (revision > directory->revision)
 		directory->revision = revision;

@@ -22,7 +22,7 @@ void election_deinit(struct election *election)
 	(void)pthread_mutex_destroy(&election->lock);
 }
 
-/* The number of the last election; what is not a sound number is older than the revision that carries it. */
+/* The number of the last election. If it is invalid, the object's revision is used, which is at least as high. */
 static int64_t number_of(const struct store_object *object)
 {
 	json_t *before = NULL;
@@ -33,7 +33,7 @@ static int64_t number_of(const struct store_object *object)
 	return last > 0 && last < ELECTION_MAX ? last : object->revision;
 }
 
-/* Write the next number in place of what is there. */
+/* Replace the stored number by the next one. */
 static enum veer_err raise_number(struct election *election, struct arena *arena, struct election_term *won)
 {
 	struct store_object object;

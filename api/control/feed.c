@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ring of commits. The subscribers' side is feed_subscriber.c; feed_snapshot.c has the thread that writes full
- * states. */
+/*
+ * The ring of commits. The subscribers' side is feed_subscriber.c; the thread that writes full states is in
+ * feed_snapshot.c.
+ */
 #include "api/control/feed.h"
 
 #include <stdio.h>
@@ -15,9 +17,8 @@
 enum { ENVELOPE_BYTES = 192, LINE_BYTES_MAX = 1 << 20 };
 
 /*
- * One line that a reader refuses would end every name server's stream, again and again. So what the store holds is not
- * believed: the value must be a JSON object on one line, the key printable ASCII, and the whole not longer than a line
- * may be.
+ * A line that readers refuse would end every name server's stream again and again, so the store's content is not
+ * trusted: the value must be a JSON object on one line, the key printable ASCII, and the line not too long.
  */
 static bool is_sound(const struct store_object *object)
 {
@@ -37,7 +38,7 @@ static bool is_sound(const struct store_object *object)
 	return ok;
 }
 
-/* The lines of the formats. Keys are ASCII in presentation form, so only \ and " need escaping. */
+/* Write the lines of the formats. Keys are ASCII in presentation form, so only \ and " need escaping. */
 bool feed_write_line(struct buf *out, const struct store_object *object)
 {
 	if (!is_sound(object))
@@ -77,7 +78,7 @@ void feed_write_commit_line(struct buf *out, int64_t revision)
 	buf_printf(out, "{\"type\":\"commit\",\"revision\":%lld}\n", (long long)revision);
 }
 
-/* Drop blocks from the old end until one more of `bytes` fits. feed->lock is held. */
+/* Drop the oldest blocks until one more of `bytes` fits. feed->lock is held. */
 static void make_room(struct feed *feed, size_t bytes)
 {
 	while (feed->count > 0 && (feed->count == FEED_BACKLOG_COMMITS || feed->bytes + bytes > FEED_BACKLOG_BYTES)) {
@@ -90,13 +91,13 @@ static void make_room(struct feed *feed, size_t bytes)
 		feed->count--;
 	}
 	if (feed->snapshot != NULL &&
-	    feed->snapshot->revision < feed->floor_revision) { /* the ring does not continue it */
+	    feed->snapshot->revision < feed->floor_revision) { /* the ring does not continue from it */
 		feed_snapshot_release(feed->snapshot);
 		feed->snapshot = NULL;
 	}
 }
 
-/* Forget all commits up to `revision`, and where everybody is. feed->lock is held. */
+/* Forget all commits up to `revision`, so that every subscriber has to start anew. feed->lock is held. */
 void feed_lose_all(struct feed *feed, int64_t revision)
 {
 	feed->first += feed->count + 1;
@@ -115,8 +116,8 @@ void feed_lose_all(struct feed *feed, int64_t revision)
 }
 
 /*
- * Wake who is told first; and the others, unless they are a crowd that was woken just now: what each commit costs must
- * not be multiplied by as many streams as a token can open.
+ * Wake the subscribers that are told first; wake the others too, unless they are a crowd that was woken just now. A
+ * token can open many streams, and these must not multiply the cost of each commit.
  */
 void feed_wake_all(struct feed *feed)
 {
@@ -132,7 +133,7 @@ void feed_wake_all(struct feed *feed)
 
 void feed_change(struct feed *feed, const struct store_object *object)
 {
-	if (object->revision <= feed->revision) /* told before: the read that delivered it had failed */
+	if (object->revision <= feed->revision) /* already told: the read that delivered it had failed afterwards */
 		return;
 	if (!model_kind_is_fed(object->kind))
 		return;
@@ -178,7 +179,10 @@ void feed_commit(struct feed *feed, int64_t revision)
 		feed->bytes += len;
 		feed->commits++;
 	} else if (has_lines) {
-		/* Memory is out: nobody can be told this commit, so everybody starts anew from a full state. */
+		/*
+		 * Memory is out: this commit cannot be sent to anybody, so all subscribers start anew from a full
+		 * state.
+		 */
 		feed_lose_all(feed, revision);
 	}
 	feed->revision = revision;
@@ -232,7 +236,7 @@ void feed_tick(struct feed *feed)
 		for (struct feed_subscriber *s = feed->subscribers[rank]; s != NULL; s = s->next)
 			if (now - s->sent_ms >= FEED_HEARTBEAT_MS)
 				api_stream_wake(s->stream);
-	/* the ring moved on while the digest was computed: once more */
+	/* the ring moved on while the digest was computed, so it is computed again */
 	if (!feed->wants_anchor && feed->anchor.revision < feed->floor_revision) {
 		feed->wants_anchor = true;
 		(void)pthread_cond_signal(&feed->wanted);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The digest of what is fed, at each revision of the ring: that of the whole state at one revision (the anchor), with
- * the changes between.
+ * The digest of the fed state at each revision of the ring: computed from the digest of the whole state at one revision
+ * (the anchor) and the changes in between.
  */
 #include <string.h>
 
@@ -34,7 +34,7 @@ static struct digest_pair sum_at(const struct feed *feed, int64_t revision)
 	return low == feed->first ? feed->floor_sum : feed->ring[(low - 1) % FEED_BACKLOG_COMMITS].sum;
 }
 
-/* What is known of `revision` by the anchor. */
+/* Find the digest at `revision` by means of the anchor. */
 static bool look_up(const struct feed *feed, int64_t revision, struct digest_pair *out)
 {
 	const struct feed_anchor *anchor = &feed->anchor;

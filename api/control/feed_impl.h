@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The feed's insides; private to api/feed*.c. */
+/* Internals of the feed; private to api/control/feed*.c. */
 #ifndef VEER_API_CONTROL_FEED_IMPL_H
 #define VEER_API_CONTROL_FEED_IMPL_H
 
@@ -12,15 +12,15 @@
 
 enum {
 	FEED_HEARTBEAT_MS = 1000,
-	FEED_HELLO_MAX = 1 << 16, /* bytes of the first line, ancestry and all */
+	FEED_HELLO_MAX = 1 << 16, /* bytes of the first line, including the ancestry */
 	FEED_RETRY_MS = 1000,
 	FEED_RANKS = 2,         /* name servers and the owner; tokens */
-	FEED_GUESTS = 64,       /* streams of tokens; if there are more, those … */
-	FEED_GUESTS_MS = 100,   /* … are told of new commits only so often */
+	FEED_GUESTS = 64,       /* streams of tokens; if there are more, … */
+	FEED_GUESTS_MS = 100,   /* … they are told of new commits only this often */
 	FEED_REWIND_MS = 10000, /* between two rewinds that subscribers cause */
 };
 
-/* One commit as its lines. */
+/* One commit, as lines. */
 struct feed_block {
 	char *text;
 	size_t len;
@@ -28,7 +28,7 @@ struct feed_block {
 	struct digest_pair sum; /* of all changes up to here since the feed began */
 };
 
-/* A doubt line (docs/formats.md, section 2), shared by those who are sending it. */
+/* A doubt line (docs/formats.md, section 2), shared by the subscribers to which it is being sent. */
 struct feed_doubt {
 	char *text;
 	size_t len;
@@ -36,27 +36,27 @@ struct feed_doubt {
 	unsigned references;    /* guarded by feed->lock */
 };
 
-/* The full state at one revision, as a file that has no name any more. */
+/* The full state at one revision, as a file that is already unlinked. */
 struct feed_snapshot {
 	int fd;
 	int64_t len;
 	int64_t revision;
-	struct digest_pair digest; /* of all that is in it */
+	struct digest_pair digest; /* of everything in it */
 	unsigned references;       /* guarded by feed->lock */
-	struct feed *in_memory_of; /* the feed whose memory_bytes has `len` of it; NULL: it is on the disk */
+	struct feed *in_memory_of; /* the feed whose memory_bytes includes `len`; NULL: it is on the disk */
 };
 
-/* The digest of the whole state at one revision, from which those of others follow by the changes between. */
+/* The digest of the whole state at one revision, from which the digests at other revisions are computed. */
 struct feed_anchor {
 	int64_t revision; /* -1: not known yet */
 	struct digest_pair digest;
 };
 
-/* Where a subscriber is. */
+/* What a subscriber is doing. */
 enum feed_phase {
 	FEED_PHASE_HELLO,
 	FEED_PHASE_WAIT, /* for a full state */
-	FEED_PHASE_FILE, /* sending it */
+	FEED_PHASE_FILE, /* sending the full state */
 	FEED_PHASE_RING,
 };
 
@@ -64,64 +64,64 @@ struct feed_subscriber {
 	struct api_stream_source source; /* must be first */
 	struct feed *feed;
 	struct feed_subscriber *next, *prev;
-	unsigned rank; /* below FEED_RANKS: in whose list it is */
+	unsigned rank; /* below FEED_RANKS: the list that it is in */
 	struct api_stream *stream;
 	enum feed_phase phase;
-	char lineage[HISTORY_ID_SIZE]; /* of what it has; "" for nothing */
+	char lineage[HISTORY_ID_SIZE]; /* the lineage of what it has; "": it has nothing */
 	int64_t since;                 /* it has everything up to this revision */
-	int64_t seen;                  /* and has had this one of its lineage */
-	uint64_t era;                  /* of the feed when it came */
-	int64_t promised_revision;     /* what hello named: a full state must not be older */
+	int64_t seen;                  /* it has had this revision of its lineage before */
+	uint64_t era;                  /* the feed's era when it subscribed */
+	int64_t promised_revision;     /* the revision in its hello: a full state must not be older */
 	struct feed_snapshot *snapshot;
 	int64_t file_pos;
 	uint64_t block; /* number of the block it sends next */
 	size_t block_pos;
-	struct feed_doubt *doubt; /* on its way; NULL: none */
+	struct feed_doubt *doubt; /* being sent; NULL: none */
 	size_t doubt_pos;
-	uint64_t doubt_number; /* of the one sent last, or on its way; 0: none yet */
-	struct buf line;       /* hello, reset or heartbeat on its way */
+	uint64_t doubt_number; /* number of the doubt sent last, or being sent; 0: none yet */
+	struct buf line;       /* hello, reset or heartbeat that is being sent */
 	size_t line_pos;
 	int64_t sent_ms;
-	bool is_caught_up; /* it was told once, since hello, that there is no more */
+	bool is_caught_up; /* it was told once, since its hello, that it has everything */
 };
 
 struct feed {
 	struct store *store;
 	struct logger *log;
 	char *dir;
-	struct buf under_way;               /* the feeding thread's */
-	struct digest_pair under_way_added; /* likewise: what the commit under way changes */
+	struct buf under_way;               /* used only by the feeding thread */
+	struct digest_pair under_way_added; /* likewise: what the commit in progress changes */
 
-	pthread_mutex_t lock; /* guards what follows; before the streams' own locks */
+	pthread_mutex_t lock; /* guards what follows; taken before the streams' own locks */
 	pthread_cond_t wanted;
-	struct feed_block ring[FEED_BACKLOG_COMMITS]; /* block number n stands at n % FEED_BACKLOG_COMMITS */
+	struct feed_block ring[FEED_BACKLOG_COMMITS]; /* block number n is at n % FEED_BACKLOG_COMMITS */
 	uint64_t first;                               /* number of the oldest block kept */
 	size_t count;
 	size_t bytes;
 	int64_t floor_revision;       /* the ring holds all commits after this one */
 	int64_t revision;             /* the newest */
-	struct digest_pair sum;       /* of all changes up to it since the feed began */
+	struct digest_pair sum;       /* of all changes up to `revision` since the feed began */
 	struct digest_pair floor_sum; /* the same at floor_revision */
 	struct feed_anchor anchor;
-	struct history_ancestry ancestry; /* of the store; the last lineage is what is fed */
-	char *ancestry_text;              /* the same as it stands in hello; NULL: memory was out */
-	uint64_t era;                     /* counts lineages that were fed; who came in an earlier one is cut */
-	bool wants_rewind;                /* somebody has seen what the store does not have */
+	struct history_ancestry ancestry; /* of the store; the last lineage is the one that is fed */
+	char *ancestry_text;              /* the same, as in hello; NULL: memory was out */
+	uint64_t era;                     /* counts the lineages that were fed; subscribers of earlier ones are cut */
+	bool wants_rewind;                /* a subscriber has seen more than the store has */
 	int64_t rewind_ms;                /* no rewind before this time */
-	int64_t fed_revision;             /* the newest that has lines; 0 before the first */
+	int64_t fed_revision;             /* the newest revision that has lines; 0 before the first */
 	struct feed_doubt *doubt;         /* in force; never NULL */
-	uint64_t doubt_number;            /* counts those that were */
+	uint64_t doubt_number;            /* counts the doubt lines */
 	struct feed_snapshot *snapshot;
-	bool wants_snapshot;                    /* somebody waits for one */
-	bool wants_anchor;                      /* the digest of the state is not known */
-	int64_t retry_ms;                       /* no new try to write one before this time */
-	int64_t memory_bytes, memory_max_bytes; /* of full states that are in memory, all together */
-	bool is_crowded; /* the last one found no room: who needs one is told so, and comes again */
+	bool wants_snapshot;                    /* a subscriber waits for one */
+	bool wants_anchor;                      /* the digest of the whole state is not known */
+	int64_t retry_ms;                       /* a full state is not tried again before this time */
+	int64_t memory_bytes, memory_max_bytes; /* used by all full states in memory, and the maximum */
+	bool is_crowded; /* the last full state found no room: subscribers that need one are told to come again */
 	bool is_closing;
 	struct feed_subscriber *subscribers[FEED_RANKS]; /* name servers are told before others */
-	size_t guests;                                   /* of the second rank */
+	size_t guests;                                   /* number of subscribers of the second rank */
 	int64_t guests_woken_ms;
-	bool guests_wait; /* there is news that they were not woken for */
+	bool guests_wait; /* there is news for which they were not woken */
 	uint64_t commits, cut, snapshots, rewinds, crowded;
 	pthread_t thread;
 	bool has_thread;
@@ -131,30 +131,32 @@ struct feed {
 int64_t feed_now_ms(void);
 /* Append the put or del line of `object`. False when name servers could not read it: then nothing is appended. */
 bool feed_write_line(struct buf *out, const struct store_object *object);
-/* Drop one reference; feed->lock is held, or nobody else is left. NULL is fine. */
+/* Drop one reference; feed->lock is held, or no other thread uses the feed. NULL is allowed. */
 void feed_doubt_release(struct feed_doubt *doubt);
-/* The same. */
+/* Drop one reference, as feed_doubt_release(). */
 void feed_snapshot_release(struct feed_snapshot *snapshot);
 
-/* Say that an object of the store is left out of the feed. */
+/* Log that an object of the store is left out of the feed. */
 void feed_complain(struct feed *feed, const struct store_object *object);
 /* Append a commit line. */
 void feed_write_commit_line(struct buf *out, int64_t revision);
-/* Forget all commits up to `revision`, and where everybody is. feed->lock is held. */
+/* Forget all commits up to `revision`, so that every subscriber has to start anew. feed->lock is held. */
 void feed_lose_all(struct feed *feed, int64_t revision);
-/* Wake all subscribers. feed->lock is held. */
+/* Wake the subscribers. feed->lock is held. */
 void feed_wake_all(struct feed *feed);
-/* Take the store's ancestry, as it is now. feed->lock is held, or nobody else is there yet. */
+/* Read the store's present ancestry. feed->lock is held, or no other thread uses the feed yet. */
 void feed_take_ancestry(struct feed *feed);
-/* feed_snapshot.c: the thread. */
+/* feed_snapshot.c: the thread's main function. */
 void *feed_snapshot_main(void *ctx);
 
-/* What the change adds to the digest; takes off what it has replaced. */
+/* Add a change to the digest, and subtract the value that it has replaced. */
 void feed_count_change(struct digest_pair *sum, const struct store_object *object);
-/* The digest at `revision` follows from now on from this one; says so when it should have been another. feed->lock is
- * held. */
+/*
+ * Compute digests from this anchor from now on; logs an error if the old anchor gives another digest at `revision`.
+ * feed->lock is held.
+ */
 void feed_set_anchor(struct feed *feed, int64_t revision, const struct digest_pair *digest);
-/* The ring has a new floor. feed->lock is held. */
+/* Raise the floor of the ring. feed->lock is held. */
 void feed_raise_floor(struct feed *feed, int64_t revision, const struct digest_pair *sum);
 
 #endif

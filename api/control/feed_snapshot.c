@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The feed's thread: it writes full states, computes the digest of the whole, and begins a lineage when the store turns
- * out to have gone back. What it does blocks on the store, which nobody else of the feed may. */
+/*
+ * The feed's thread: it writes full states, computes the digest of the whole state, and begins a lineage when the store
+ * has gone back. It blocks on the store, which no other part of the feed may do.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +18,12 @@ enum { SNAPSHOT_BUFFER_BYTES = 1 << 20 };
 /* How a try to write a full state ended. */
 enum outcome { WRITTEN, FAILED, NO_ROOM };
 
-/* What writing a full state carries along. */
+/* State of writing a full state. */
 struct snapshot_writer {
 	struct feed *feed;
 	struct buf buf;
-	int fd;            /* -1: only its digest is wanted */
-	int64_t max_bytes; /* INT64_MAX on the disk; in memory what is left there */
+	int fd;            /* -1: only the digest is wanted */
+	int64_t max_bytes; /* INT64_MAX on the disk; in memory, what is left there */
 	bool has_no_room;
 	bool failed;
 	int64_t len;
@@ -66,7 +68,7 @@ static int open_unlinked(const char *dir)
 	return fd;
 }
 
-/* Into the file `fd`, which is taken, at most `max_bytes`. `*out` is set when it was WRITTEN. */
+/* Write a full state into the file `fd`, which is taken, at most `max_bytes`. `*out` is set when it was WRITTEN. */
 static enum outcome snapshot_write(struct feed *feed, int fd, int64_t max_bytes, struct feed_snapshot **out)
 {
 	struct feed_snapshot *snapshot = fd >= 0 ? calloc(1, sizeof *snapshot) : NULL;
@@ -97,8 +99,8 @@ static enum outcome snapshot_write(struct feed *feed, int fd, int64_t max_bytes,
 }
 
 /*
- * Write the whole state at its newest revision. A disk that is full must not keep name servers from what they are owed:
- * then it is kept in memory, up to `memory_bytes`. `*out` is NULL when neither has room.
+ * Write the whole state at its newest revision. Name servers must get it even if the disk is full: then it is kept in
+ * memory, up to `memory_bytes`. `*out` is NULL when neither has room.
  */
 static enum outcome snapshot_make(struct feed *feed, int64_t memory_bytes, struct feed_snapshot **out)
 {
@@ -119,13 +121,13 @@ void feed_snapshot_release(struct feed_snapshot *snapshot)
 	if (feed != NULL) {
 		feed->memory_bytes -= snapshot->len;
 		feed->retry_ms = feed->is_crowded ? feed_now_ms() : feed->retry_ms;
-		feed->is_crowded = false; /* perhaps; the next try tells */
+		feed->is_crowded = false; /* there may be room now; the next try shows it */
 	}
 	(void)close(snapshot->fd);
 	free(snapshot);
 }
 
-/* The digest of the whole state, without writing it anywhere. The lock is not held. */
+/* Compute the digest of the whole state, without writing the state anywhere. The lock is not held. */
 static enum veer_err compute_anchor(struct feed *feed, int64_t *revision, struct digest_pair *out)
 {
 	struct snapshot_writer w = {.feed = feed, .fd = -1};
@@ -136,8 +138,10 @@ static enum veer_err compute_anchor(struct feed *feed, int64_t *revision, struct
 	return err;
 }
 
-/* A name server has had more of the present lineage than the store has: what comes from now on is another history. The
- * lock is held, and let go meanwhile. */
+/*
+ * Begin a new lineage, because a name server has had more of the present one than the store has. The lock is held, and
+ * released meanwhile.
+ */
 static void rewind_history(struct feed *feed)
 {
 	feed->rewind_ms = feed_now_ms() + FEED_REWIND_MS;
@@ -158,11 +162,11 @@ static void rewind_history(struct feed *feed)
 		feed->era++;
 		feed->rewinds++;
 	}
-	feed->wants_rewind = false; /* not before: who comes meanwhile waits */
+	feed->wants_rewind = false; /* only now, so that subscribers that come meanwhile wait */
 	feed_wake_all(feed);
 }
 
-/* Wait until somebody wants something that it is time for. False when closing. feed->lock is held. */
+/* Wait until something is wanted and may be tried. False when closing. feed->lock is held. */
 static bool wait_for_wish(struct feed *feed)
 {
 	while (!feed->is_closing) {
@@ -180,14 +184,14 @@ static bool wait_for_wish(struct feed *feed)
 	return false;
 }
 
-/* What one state may take in memory: what all of them leave, but not all for one. */
+/* How much memory one full state may use: what is left of the total, but at most half of the total. */
 static int64_t memory_left(const struct feed *feed)
 {
 	int64_t left = feed->memory_max_bytes - feed->memory_bytes, most = feed->memory_max_bytes / 2;
 	return left < most ? left : most;
 }
 
-/* No new full state for a while. Said once where it is for want of room. The lock is held. */
+/* Try no new full state for a while. A lack of room is logged once. The lock is held. */
 static void put_off(struct feed *feed, enum outcome outcome)
 {
 	if (outcome == FAILED)
@@ -202,7 +206,7 @@ static void put_off(struct feed *feed, enum outcome outcome)
 	feed->retry_ms = feed_now_ms() + (outcome == NO_ROOM ? FEED_CROWDED_S * 1000 : FEED_RETRY_MS);
 }
 
-/* Write a full state and publish it. The lock is held, and let go meanwhile. */
+/* Write a full state and publish it. The lock is held, and released meanwhile. */
 static void renew_snapshot(struct feed *feed)
 {
 	uint64_t era = feed->era;
@@ -211,7 +215,7 @@ static void renew_snapshot(struct feed *feed)
 	(void)pthread_mutex_unlock(&feed->lock);
 	enum outcome outcome = snapshot_make(feed, memory_bytes, &snapshot);
 	(void)pthread_mutex_lock(&feed->lock);
-	feed->wants_snapshot = false; /* who still waits says so again when woken */
+	feed->wants_snapshot = false; /* subscribers that still wait ask again when woken */
 	if (snapshot != NULL && snapshot->in_memory_of != NULL)
 		feed->memory_bytes += snapshot->len;
 	if (snapshot != NULL && era == feed->era) {
@@ -244,7 +248,7 @@ static void renew_anchor(struct feed *feed)
 	}
 }
 
-/* On demand. What fails is tried again after a second, if still wanted. */
+/* Work on demand. What failed is tried again after a second, if it is still wanted. */
 void *feed_snapshot_main(void *ctx)
 {
 	struct feed *feed = ctx;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One subscriber's way through the feed: hello, perhaps the full state from the file, then the ring. */
+/* The phases of one subscriber: hello, perhaps the full state from the file, then the ring. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,9 @@ int64_t feed_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The block with the first commit after `revision`; feed->lock is held and the ring reaches back so far. */
+/*
+ * The number of the block with the first commit after `revision`; feed->lock is held, and the ring reaches back so far.
+ */
 static uint64_t block_after(const struct feed *feed, int64_t revision)
 {
 	uint64_t low = feed->first, high = feed->first + feed->count;
@@ -30,8 +32,9 @@ static uint64_t block_after(const struct feed *feed, int64_t revision)
 }
 
 /*
- * Has it seen more of the present lineage than the store has? Then the store has gone back, and what it counted once it
- * counts again. One that says so without end must not keep everybody starting over.
+ * Has the subscriber seen more of the present lineage than the store has? Then the store has gone back, and the same
+ * revision numbers will be used again. The pause keeps a subscriber that always claims it from making everybody start
+ * over all the time.
  */
 static bool is_ahead(struct feed_subscriber *s)
 {
@@ -46,22 +49,24 @@ static bool is_ahead(struct feed_subscriber *s)
 	return true;
 }
 
-/* Is this a place in the history, from which the ring goes on? */
+/* Is this position a part of the history, and does the ring continue from it? */
 static bool can_go_on(const struct feed *feed, const char *lineage, int64_t since)
 {
 	return lineage[0] != '\0' && since >= feed->floor_revision &&
 	       history_holds(&feed->ancestry, lineage, since, feed->revision);
 }
 
-/* Is there a full state that the ring continues, at `revision` at least? */
+/* Is there a full state, at `revision` or later, from which the ring continues? */
 static bool has_snapshot(const struct feed *feed, int64_t revision)
 {
 	return feed->snapshot != NULL && feed->snapshot->revision >= feed->floor_revision &&
 	       feed->snapshot->revision >= revision;
 }
 
-/* The first line: hello, and a reset behind it when the ring cannot continue from `since`. Without memory there is
- * none, and the stream ends. */
+/*
+ * Write the first line: hello, followed by a reset when the ring cannot continue from `since`. When memory is out,
+ * there is no line, and the stream ends.
+ */
 static void say_hello(struct feed_subscriber *s)
 {
 	struct feed *feed = s->feed;
@@ -81,8 +86,8 @@ static void say_hello(struct feed_subscriber *s)
 }
 
 /*
- * Take the full state if one is there that the ring continues and that is as new as hello said; otherwise ask for one.
- * All who wait share the next.
+ * Take the full state if there is one from which the ring continues and that is at least as new as hello said;
+ * otherwise ask for one. All subscribers that wait share the next one.
  */
 static void look_for_snapshot(struct feed_subscriber *s)
 {
@@ -112,7 +117,7 @@ static ssize_t send_line(struct feed_subscriber *s, char *out, size_t size)
 	return (ssize_t)len;
 }
 
-/* The file is sent: go on from the ring. False when that has moved on meanwhile. */
+/* The file has been sent: continue from the ring. False when the ring has moved past that revision meanwhile. */
 static bool leave_file(struct feed_subscriber *s)
 {
 	if (s->file_pos != s->snapshot->len || s->snapshot->revision < s->feed->floor_revision)
@@ -126,7 +131,7 @@ static bool leave_file(struct feed_subscriber *s)
 	return true;
 }
 
-/* From the ring; 0 at its end, -1 when it has left the subscriber behind. */
+/* Send from the ring; 0 at its end, -1 when it no longer holds the subscriber's position. */
 static ssize_t send_ring(struct feed_subscriber *s, char *out, size_t size)
 {
 	struct feed *feed = s->feed;
@@ -135,7 +140,7 @@ static ssize_t send_ring(struct feed_subscriber *s, char *out, size_t size)
 		return -1;
 	while (done < size && s->block < feed->first + feed->count) {
 		const struct feed_block *b = &feed->ring[s->block % FEED_BACKLOG_COMMITS];
-		if (b->revision <= s->since) { /* the full state was read from the store, which is ahead of the ring */
+		if (b->revision <= s->since) { /* the full state was read from the store, which was ahead of the ring */
 			s->block++;
 			continue;
 		}
@@ -151,7 +156,9 @@ static ssize_t send_ring(struct feed_subscriber *s, char *out, size_t size)
 	return (ssize_t)done;
 }
 
-/* What is in doubt, once the subscriber has all commits: the verdict that settles a doubt comes before its end. */
+/*
+ * Send the set of doubts, once the subscriber has all commits: the verdict that settles a doubt comes before its end.
+ */
 static ssize_t send_doubt(struct feed_subscriber *s, char *out, size_t size)
 {
 	struct feed *feed = s->feed;
@@ -173,14 +180,14 @@ static ssize_t send_doubt(struct feed_subscriber *s, char *out, size_t size)
 	return (ssize_t)len;
 }
 
-/* One step; feed->lock is held. 0: nothing to send now, or (in FEED_PHASE_FILE) the file is to be read. */
+/* Do one step; feed->lock is held. 0: nothing to send now, or (in FEED_PHASE_FILE) the file has to be read. */
 static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
 {
 	ssize_t len = 0;
 	if (s->era != s->feed->era || s->line.failed)
 		return -1;
 	if (s->phase == FEED_PHASE_HELLO && (s->feed->wants_rewind || is_ahead(s)))
-		return 0; /* it is cut when that is done */
+		return 0; /* the stream is cut when that is done */
 	if (s->phase == FEED_PHASE_HELLO)
 		say_hello(s);
 	if (s->line.failed)
@@ -190,13 +197,16 @@ static ssize_t pull_step(struct feed_subscriber *s, char *out, size_t size)
 	if (s->phase == FEED_PHASE_WAIT)
 		look_for_snapshot(s);
 	if (s->phase == FEED_PHASE_WAIT && s->feed->is_crowded && feed_now_ms() < s->feed->retry_ms)
-		return -1; /* when it comes again it is told why */
+		return -1; /* when it subscribes again, it is told why */
 	if (s->phase == FEED_PHASE_RING && s->doubt == NULL)
 		len = send_ring(s, out, size);
 	if (s->phase == FEED_PHASE_RING && len == 0)
 		len = send_doubt(s, out, size);
 	bool is_between_lines = s->block_pos == 0 && s->phase != FEED_PHASE_FILE;
-	/* the first one at once: it says that all of what hello named has been sent, which may have changed nothing */
+	/*
+	 * the first heartbeat is sent at once: it says that everything that hello named, which may be nothing, has been
+	 * sent
+	 */
 	bool is_first = s->phase == FEED_PHASE_RING && !s->is_caught_up;
 	if (len == 0 && is_between_lines && (is_first || feed_now_ms() - s->sent_ms >= FEED_HEARTBEAT_MS)) {
 		s->is_caught_up = s->phase == FEED_PHASE_RING;
@@ -212,8 +222,10 @@ static ssize_t subscriber_pull(struct api_stream_source *self, char *out, size_t
 	(void)pthread_mutex_lock(&s->feed->lock);
 	ssize_t len = pull_step(s, out, size);
 	if (len == 0 && s->phase == FEED_PHASE_FILE) {
-		/* A commit on its way to the others must not wait for this disk. The file and the place in it are this
-		 * subscriber's. */
+		/*
+		 * Reading this disk must not delay a commit to other subscribers. The file and the position in it
+		 * belong to this subscriber.
+		 */
 		(void)pthread_mutex_unlock(&s->feed->lock);
 		len = pread(s->snapshot->fd, out, size, s->file_pos);
 		(void)pthread_mutex_lock(&s->feed->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/control/followers.h"
 
-/* What the controller's model is made of, and what its overrides are. */
+/* The kinds that the controller's model consists of, and those of its overrides. */
 static const enum model_kind of_model[] = {MODEL_KIND_SITE,   MODEL_KIND_CHECK, MODEL_KIND_POOL,
 					   MODEL_KIND_POLICY, MODEL_KIND_AGENT, MODEL_KIND_SETTINGS};
 static const enum model_kind of_overrides[] = {MODEL_KIND_OVERRIDE, MODEL_KIND_MAINTENANCE};

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOOK_MS = 100 }; /* room that comes is taken at once: it may be gone again soon */
+enum { LOOK_MS = 100 }; /* often, so that room that becomes free is reserved at once, before others use it */
 
 static void explain(const struct store_health *h, const struct store_room *room, char out[HEALTH_TEXT_SIZE])
 {
@@ -31,11 +31,11 @@ void health_look(struct store *store, struct store_room *room)
 	struct store_health h;
 	store_keep_room(store, room);
 	store_health(store, &h);
-	if (h.write_err != VEER_OK) /* nobody else may write for long */
+	if (h.write_err != VEER_OK) /* other writes may not happen for a long time */
 		(void)store_probe(store);
 }
 
-/* The thread's. */
+/* Runs in health's own thread. */
 static void take_turn(void *ctx)
 {
 	struct health *health = ctx;
@@ -46,7 +46,7 @@ static void take_turn(void *ctx)
 	(void)pthread_mutex_unlock(&health->lock);
 }
 
-/* The loop's: never touches the disk. */
+/* Runs in the loop's thread; never touches the disk. */
 static void tell(void *ctx)
 {
 	struct health *health = ctx;
@@ -96,7 +96,7 @@ void health_read(struct health *health, struct health_view *out)
 	out->room = health->room;
 	(void)pthread_mutex_unlock(&health->lock);
 	explain(&out->store, &out->room, out->reason);
-	/* what is known of it is old, and whoever writes waits */
+	/* the last look is outdated, and writers wait */
 	if (ticker_busy_ms(&health->ticker) >= health->config.disk_ms)
 		(void)snprintf(out->reason, HEALTH_TEXT_SIZE, "the store's disk does not answer: writes wait for it");
 }

@@ -22,17 +22,17 @@ struct hub {
 	struct directory *directory;
 	struct feed *feed;
 	struct logger *log;
-	pthread_mutex_t watch_lock; /* guards the pointer, which hub_stop() reads too */
-	struct store_watch *watch;  /* NULL when the history was lost and cannot be read anew yet */
+	pthread_mutex_t watch_lock; /* guards the pointer `watch`, which hub_stop() reads too */
+	struct store_watch *watch;  /* NULL when the history was lost and cannot be read again yet */
 	int64_t revision;           /* the directory has everything up to here */
-	int64_t pending;            /* the revision whose changes are under way; 0: none */
+	int64_t pending;            /* the revision whose changes are being read; 0: none */
 	struct waiting *first, **last;
 	struct hub_history history;                             /* set before the thread starts */
 	struct hub_subscriber subscribers[HUB_SUBSCRIBERS_MAX]; /* likewise */
 	size_t subscriber_count;
-	int64_t watched_ms;           /* when it was looked at */
+	int64_t watched_ms;           /* when `history` was last attended to */
 	struct model_kinds in_batch;  /* the kinds that have changed in this batch … */
-	struct model_kinds in_commit; /* … and in the commit under way */
+	struct model_kinds in_commit; /* … and in the commit in progress */
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool is_stopping;
@@ -65,7 +65,7 @@ static enum veer_err read_store(struct hub *hub)
 	return err;
 }
 
-/* The commit under way is whole: out with it. */
+/* The commit in progress is complete: send it. */
 static void commit_pending(struct hub *hub)
 {
 	int64_t now_us = veer_clock_monotonic_ns(veer_clock_system()) / 1000;
@@ -104,7 +104,9 @@ static void tell_tick(struct hub *hub)
 			hub->subscribers[i].on_tick(hub->subscribers[i].ctx);
 }
 
-/* Name servers first: the directory, whose readers may hold it up, gets its changes when the batch is out. */
+/*
+ * Name servers are told first: the directory, which may have to wait for its readers, gets its changes after the batch.
+ */
 static bool take_change(void *ctx, const struct store_object *object)
 {
 	struct hub *hub = ctx;
@@ -128,7 +130,7 @@ static bool take_change(void *ctx, const struct store_object *object)
 	return true;
 }
 
-/* What waits goes into the directory, or (after a failed read, which will be repeated) nowhere. */
+/* Put the waiting changes into the directory, or discard them after a failed read, which will be repeated. */
 static void settle(struct hub *hub, bool is_good)
 {
 	while (hub->first != NULL) {
@@ -213,7 +215,7 @@ static void set_watch(struct hub *hub, struct store_watch *watch)
 	store_watch_close(&before);
 }
 
-/* The history does not reach back to where we are: read everything anew; name servers get a full state. */
+/* The history does not reach back to our revision: read everything again; name servers get a full state. */
 static enum veer_err start_anew(struct hub *hub)
 {
 	struct store_watch *watch = NULL;
@@ -230,7 +232,7 @@ static enum veer_err start_anew(struct hub *hub)
 	return VEER_OK;
 }
 
-/* Remember how far the store has got; and see whether it still is. */
+/* Record the revision that the store has reached, and check that the store has not gone back. */
 static void watch_over(struct hub *hub)
 {
 	int64_t now_ms = veer_clock_monotonic_ms(veer_clock_system());
@@ -261,7 +263,7 @@ static void *hub_main(void *ctx)
 		tell_tick(hub);
 		if (err == VEER_OK || err == VEER_ETIMEOUT || err == VEER_ECLOSED)
 			continue;
-		/* What a failed read has delivered comes again; applying it twice is harmless. */
+		/* Changes from a failed read are delivered again; applying them twice is harmless. */
 		log_error(hub->log, "the store cannot be followed", LOG_STR("why", veer_err_text(err)));
 		struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
 		(void)nanosleep(&pause, NULL);

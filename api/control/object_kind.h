@@ -40,17 +40,17 @@ enum object_writers {
 
 /* What does the safety rule (safety.h) say of a put? */
 enum object_safety {
-	OBJECT_SAFETY_NONE = 1, /* nothing: it decides nothing about answers */
+	OBJECT_SAFETY_NONE = 1, /* nothing, because the object does not decide what is answered */
 	OBJECT_SAFETY_POOL,     /* the pool as it is to be must leave each policy an endpoint */
-	OBJECT_SAFETY_SITE,     /* so must a site that is to be out */
-	OBJECT_SAFETY_GUARD,    /* it may be as it likes, but drains that were judged without it are judged again */
+	OBJECT_SAFETY_SITE,     /* the same for a site that is to be out */
+	OBJECT_SAFETY_GUARD,    /* it is not judged, but drains that were judged before it are judged again */
 };
 
 /* One row of the table. */
 struct object_kind {
 	enum object_writers writers;
 	enum object_safety safety;
-	const char *checks; /* the member that names checks, which the token must be allowed to change; "": none does */
+	const char *checks; /* the member that names checks; the token must be allowed to change these. "": no member */
 	const char *urgent; /* the member that may be changed when the disk is nearly full; "": none */
 	object_validate_fn *validate;
 	object_look_fn *look;             /* NULL: nothing takes long */

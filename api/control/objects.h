@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sites, checks, pools and policies: wishes to put or delete them. Each is validated by the model's reader, and so are
- * its references: nothing may name what is not there, and nothing may be deleted that something else names. What would
- * leave a policy without endpoints is refused (safety.h). What differs between kinds is in a table (object_kind.h).
+ * Sites, checks, pools and policies: wishes to put or delete them. Each is validated by the model's reader, and its
+ * references are checked: an object may only name objects that exist, and an object that another one names cannot be
+ * deleted. A change that would leave a policy without endpoints is refused (safety.h). What differs between kinds is in
+ * a table (object_kind.h).
  *
- * Threads: any that may block on the store.
+ * Threads: any thread that may block on the store.
  */
 #ifndef VEER_API_CONTROL_OBJECTS_H
 #define VEER_API_CONTROL_OBJECTS_H
@@ -14,17 +15,17 @@
 
 struct object_wish {
 	enum model_kind kind;
-	const json_t *object; /* as it is to be stored; NULL: deletion */
-	const char *name;     /* of a deletion; of a put it becomes the object's */
+	const json_t *object; /* the object to store; NULL: delete */
+	const char *name;     /* the object to delete; set by a put to the name of the object */
 	bool must_be_new;
-	const char
-		*force; /* the name of the pool that may be emptied, or of the site with which all may go; NULL: none */
-	const char *text;           /* becomes what is stored; the change's arena holds it */
-	struct policy_users *users; /* of a policy that is deleted, as seen before the gate */
+	const char *force; /* the name of the pool that may be emptied, or of the site whose endpoints may all go; NULL:
+			      none */
+	const char *text;  /* set to the stored text, which lives in the change's arena */
+	struct policy_users *users; /* for deleting a policy: its users as seen before the gate */
 };
 
 /*
- * The wish, for change(); `*w` must outlive that. Problems: CHANGE_INVALID, CHANGE_FORBIDDEN, CHANGE_IS_THERE,
+ * Make the wish, for change(), which `*w` must outlive. Problems: CHANGE_INVALID, CHANGE_FORBIDDEN, CHANGE_IS_THERE,
  * CHANGE_PRECONDITION, CHANGE_WOULD_EMPTY, CHANGE_MISSING, CHANGE_IN_USE.
  */
 struct change_wish object_wish(struct object_wish *w);

@@ -14,15 +14,15 @@ enum { WAIT_MS = 500, POOLS_MAX = OVERRIDES_AT_ONCE };
 static const char guard_key[] = "overrides";
 static const char election_key[] = "election";
 
-/* The transaction under way, read at one revision of the directory. */
+/* The transaction in progress, read at one revision of the directory. */
 struct draft {
 	const struct override_wish *wish;
 	struct directory *directory;
 	struct arena *arena;
 	struct veer_diag *diag;
-	struct store_op *ops; /* STORE_COMMIT_OPS_MAX */
+	struct store_op *ops; /* room for STORE_COMMIT_OPS_MAX */
 	size_t op_count;
-	char pools[POOLS_MAX][MODEL_NAME_MAX + 1]; /* looked at */
+	char pools[POOLS_MAX][MODEL_NAME_MAX + 1]; /* pools that were looked at */
 	size_t pool_count;
 	struct safety_loss *loss;
 	enum veer_err err;
@@ -46,7 +46,9 @@ static bool has_endpoint(const json_t *endpoints, const char *name)
 	return false;
 }
 
-/* Look at one pool: its wished endpoints must be there. It must be so when the wish is committed. */
+/*
+ * Check that the wished endpoints of one pool exist, and add the condition that the pool is unchanged at commit time.
+ */
 static bool look_at_pool(void *ctx, const struct directory_entry *entry)
 {
 	struct draft *d = ctx;
@@ -64,7 +66,7 @@ static bool look_at_pool(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* Look at the pool of one wished endpoint, once. */
+/* Check the pool of one wished endpoint, once for each pool. */
 static void look_at(struct draft *d, const char *endpoint)
 {
 	size_t len = strcspn(endpoint, "/");
@@ -83,7 +85,7 @@ static void look_at(struct draft *d, const char *endpoint)
 		d->err = veer_fail(d->diag, VEER_ENOTFOUND, "there is no endpoint \"%s\"", endpoint);
 }
 
-/* The safety rule, about the wish as a whole. The read lock is held. */
+/* Apply the safety rule to the wish as a whole. The read lock is held. */
 static void judge(struct draft *d)
 {
 	const struct override_wish *w = d->wish;
@@ -101,7 +103,7 @@ static bool take_guard(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* The guard as it is read: a condition. The read lock is held. */
+/* The guard at its present revision, as a condition. The read lock is held. */
 static struct store_op guard_now(struct directory *directory)
 {
 	struct store_op op = {.op = STORE_CHECK, .kind = MODEL_KIND_META, .key = guard_key, .expect = STORE_ABSENT};
@@ -157,7 +159,7 @@ static bool take_revision(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* Read, judge, and put the transaction together, all at one revision. */
+/* Read, judge, and compose the transaction, all at one revision. */
 static void make_draft(struct draft *d)
 {
 	const struct override_wish *w = d->wish;
@@ -215,7 +217,10 @@ enum veer_err overrides_put(struct store *store, struct directory *directory, co
 		err = overrides_draft(directory, wish, arena, ops, &count, loss, diag);
 		if (err == VEER_OK)
 			err = change_commit(store, ops, count, CHANGE_URGENT, revision);
-		/* What was read was old: read again when the directory has caught up. If it does not, give up. */
+		/*
+		 * What was read was outdated: read again when the directory has caught up. If it does not catch up,
+		 * give up.
+		 */
 		if (err == VEER_ECONFLICT && !directory_wait(directory, store_revision(store), WAIT_MS))
 			break;
 	}

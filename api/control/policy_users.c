@@ -9,13 +9,13 @@
 #include "base/json_peek.h"
 #include "zones/dns/rrset.h"
 
-enum { WATCH_MS = 1000 }; /* what is committed already comes at once */
+enum { WATCH_MS = 1000 }; /* changes that are committed already are returned at once */
 
 struct policy_users {
 	struct control *control;
 	struct arena *arena;
 	const char *name;
-	int64_t revision; /* up to which the keys are all there were */
+	int64_t revision; /* `keys` are complete up to this revision */
 	const char *keys[POLICY_USERS_MAX];
 	size_t count;
 	bool is_whole; /* false: there are, or may be, others that were not noted */
@@ -35,7 +35,7 @@ struct walk {
 	struct control *control;
 	struct veer_diag *diag;
 	const char *name; /* of the policy */
-	json_t *versions; /* of zones, by name: the version that is visible */
+	json_t *versions; /* by the name of the zone: its visible version */
 	enum veer_err err;
 };
 
@@ -48,7 +48,7 @@ static bool add_version(void *ctx, const struct directory_entry *entry)
 	return r->err == VEER_OK;
 }
 
-/* RRsets that an import is writing, or that are being removed, bind nothing. */
+/* RRsets that an import is writing, or that are being removed, do not count. */
 static bool is_visible(const struct walk *r, const char *key)
 {
 	char start[STORE_KEY_MAX + 1], *slash;
@@ -60,7 +60,7 @@ static bool is_visible(const struct walk *r, const char *key)
 	return strtoll(slash + 1, NULL, 10) == json_integer_value(json_object_get(r->versions, start));
 }
 
-/* The RRset in the way, by its name and type: zone and version in its key are ours. */
+/* Name the RRset that prevents the deletion by its name and type, because zone and version in its key are internal. */
 static enum veer_err fail_bound(const char *policy, const char *key_text, struct veer_diag *diag)
 {
 	struct rrset_key key;
@@ -98,7 +98,7 @@ static void find_bound(struct walk *r)
 
 /* --- all of them, without the gate -------------------------------------------------------------------------------- */
 
-/* Those of versions that are not visible too: they may become it. */
+/* Note a bound RRset, even of a version that is not visible, because that version may become visible. */
 static bool note(void *ctx, const struct store_object *object)
 {
 	struct policy_users *u = ctx;
@@ -140,7 +140,7 @@ static enum veer_err catch_up(struct policy_users *u)
 	return err == VEER_OK ? u->err : err;
 }
 
-/* The RRset as it is stored now is bound still, and of the version that is visible now: VEER_EBUSY. */
+/* If the RRset is still bound, and belongs to the version that is visible now: VEER_EBUSY. */
 static enum veer_err judge_key(const struct policy_users *u, const char *key, struct veer_diag *diag)
 {
 	char zone[STORE_KEY_MAX + 1];

@@ -3,7 +3,7 @@
 
 #include "zones/model/model.h"
 
-/* Name servers that do not know where clients are, for a policy that asks; an empty array when all do. */
+/* Add the name servers that do not know clients' locations, if the policy needs them; an empty array when all do. */
 static void add_location(struct control *control, json_t *warnings)
 {
 	json_t *servers = uplink_list(control->uplinks, veer_clock_monotonic_ms(control->clock));

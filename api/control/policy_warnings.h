@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What whoever writes a policy should know, though it is no error: the `warnings` of the reply.
+ * What the author of a policy should know although it is not an error: the `warnings` of the reply.
  *
  * Threads: any.
  */
@@ -11,7 +11,7 @@
 
 struct model_policy;
 
-/* An array of sentences, empty when there is nothing to say. The caller's. NULL when memory is out. */
+/* An array of sentences, empty when there are no warnings. Ownership: the caller's. NULL when memory is out. */
 json_t *policy_warnings(struct control *control, const struct model_policy *policy);
 
 #endif

@@ -16,7 +16,7 @@ enum { FILE_MAX = 64 << 20, ARENA_BYTES = 1 << 20 };
 static const enum model_kind kinds[] = {MODEL_KIND_AGENT, MODEL_KIND_NAMESERVER, MODEL_KIND_TOKEN};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* Beside the witness. */
+/* The file is beside the witness. */
 static void path_of(const struct control *control, char out[WITNESS_PATH_SIZE])
 {
 	const char *witness = control->witness.path, *slash = strrchr(witness, '/');
@@ -41,7 +41,7 @@ void revocations_note(struct control *control, enum model_kind kind, const char 
 		(void)close(fd);
 }
 
-/* The identity with its state, or nothing: who is not enrolled needs no word. */
+/* Revoke the identity; an identity that is not enrolled needs nothing. */
 static enum veer_err revoke_identity(struct control *control, const struct store_object *object)
 {
 	json_t *json = NULL;
@@ -92,7 +92,7 @@ static enum veer_err take_line(struct control *control, char *line, struct arena
 {
 	char *space = strchr(line, ' ');
 	if (space == NULL)
-		return VEER_OK; /* cut short by a crash */
+		return VEER_OK; /* the line was cut short by a crash */
 	*space = '\0';
 	for (size_t i = 0; i < KINDS; i++)
 		if (strcmp(line, model_kind_text(kinds[i])) == 0)

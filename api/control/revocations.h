@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was revoked, in a file beside the store: "revoked-NAME", a line each (docs/formats.md, section 10). A store that
- * is put back from before a revocation has the credential still; with the file it does not come to life again.
+ * Records revoked credentials in a file beside the store: "revoked-NAME", with a line for each (docs/formats.md,
+ * section 10). A store that is restored from before a revocation still has the credential; because of the file, it does
+ * not become valid again.
  *
  * Threads: any.
  */
@@ -10,9 +11,9 @@
 
 #include "api/control/control.h"
 
-/* An agent's or a name server's identity, or a token, was revoked: note it, durably. What stands in the way is said. */
+/* Note durably that an agent's or a name server's identity, or a token, was revoked. A failure is logged. */
 void revocations_note(struct control *control, enum model_kind kind, const char *id);
-/* Revoke in the store what was revoked before. Errors: those of a commit. Before anybody is served. */
+/* Revoke in the store what was revoked before. Call it before anybody is served. Errors: those of a commit. */
 VEER_MUST_CHECK enum veer_err revocations_apply(struct control *control);
 
 #endif

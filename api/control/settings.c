@@ -41,7 +41,7 @@ static json_t *now_json(const struct change_draft *draft)
 	return json_string(text);
 }
 
-/* Add the put of `object`, on the change's precondition; `*text` becomes what is stored. */
+/* Add the put of `object`, under the change's precondition; `*text` is set to what is stored. */
 static enum veer_err add_put(struct change_draft *draft, enum model_kind kind, const char *key, json_t *object,
 			     const char **text)
 {
@@ -56,7 +56,7 @@ static enum veer_err add_put(struct change_draft *draft, enum model_kind kind, c
 
 /* --- settings ----------------------------------------------------------------------------------------------------- */
 
-/* A freeze gets its owner, unless it is given, and the time since when. */
+/* Give a freeze its owner, unless it has one, and the time when it began. */
 static void dress_freeze(const struct change_draft *draft, json_t *object)
 {
 	json_t *freeze = json_object_get(object, "freeze");
@@ -107,7 +107,7 @@ static bool is_there(const struct change_draft *draft, enum model_kind kind, con
 	return directory_revision_of(draft->control->directory, kind, name) != 0;
 }
 
-/* What it names must be there; later it may go, and then means nothing. */
+/* The pools and sites that it names must exist now; later they may be deleted, and then have no effect. */
 static enum veer_err judge_scope(struct change_draft *draft, const struct model_maintenance *m)
 {
 	for (uint32_t i = 0; i < m->pool_count; i++)

@@ -10,7 +10,7 @@
 
 enum { ATTEMPTS = 5, NAMES_BYTES = 256 << 20, BATCH_BYTES = 64 << 20 };
 
-/* The zones' names; the store must not be called while it lists. */
+/* The zones' names, collected first because the store must not be called while it lists. */
 struct names {
 	struct arena *arena;
 	const char **items;
@@ -36,7 +36,7 @@ static bool add_name(void *ctx, const struct store_object *object)
 	return copy != NULL;
 }
 
-/* One commit's operations: new SOAs, each on condition that it is still what was read. */
+/* The operations of one commit: new SOAs, each on condition that the SOA that was read is unchanged. */
 struct batch {
 	struct store_op ops[STORE_COMMIT_OPS_MAX];
 	char *values[STORE_COMMIT_OPS_MAX]; /* owned */
@@ -50,8 +50,10 @@ static void batch_clear(struct batch *b)
 	b->count = 0;
 }
 
-/* Add the zone's SOA with the serial `step` higher, or, if `step` is 0, one more than `seen` where it is not above. A
- * zone that cannot be read has no serial to be raised. */
+/*
+ * Add the zone's SOA with its serial raised by `step` or, if `step` is 0, to one more than `seen` if it is not above
+ * that. A zone that cannot be read has no serial to raise.
+ */
 static enum veer_err batch_add(struct control *control, struct batch *b, struct arena *arena, const char *name,
 			       uint32_t step, uint32_t seen)
 {
@@ -83,7 +85,7 @@ static enum veer_err batch_add(struct control *control, struct batch *b, struct 
 	return VEER_OK;
 }
 
-/* Raise the serials of these zones (at most STORE_COMMIT_OPS_MAX) in one commit; who writes between is waited for. */
+/* Raise the serials of these zones (at most STORE_COMMIT_OPS_MAX) in one commit, and try again after other writers. */
 static enum veer_err raise(struct control *control, const char *const *names, size_t count, uint32_t step,
 			   uint32_t seen)
 {

@@ -24,7 +24,7 @@ static void store_uses(struct control *control)
 			struct store_op op = {
 				STORE_PUT,      MODEL_KIND_TOKEN, id, text, text != NULL ? strlen(text) : 0,
 				object.revision};
-			/* whoever changed or removed it meanwhile was right */
+			/* if the token was changed or removed meanwhile, that write has precedence */
 			if (text != NULL)
 				(void)change_commit(control->store, &op, 1, CHANGE_ORDINARY, &revision);
 			free(text);
@@ -41,7 +41,7 @@ static bool is_token(void *ctx, const char *id)
 	return directory_revision_of(control->directory, MODEL_KIND_TOKEN, id) != 0;
 }
 
-/* What has ended long ago, as much as goes into one commit. */
+/* Tokens that ended long ago, at most as many as fit into one commit. */
 struct ended {
 	struct arena *arena;
 	struct store_op ops[REMOVE_AT_ONCE];
@@ -63,7 +63,7 @@ static bool add_ended(void *ctx, const struct directory_entry *entry)
 	return key != NULL && e->count < REMOVE_AT_ONCE;
 }
 
-/* False: there is nothing more to be done now. */
+/* Remove some of them. False: there is nothing more to do now. */
 static bool remove_some(struct control *control, enum model_kind kind, struct arena *arena)
 {
 	int64_t revision, now_s = veer_clock_wall_ns(control->clock) / NS_PER_S;

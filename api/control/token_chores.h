@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is done for tokens beside any request: when they were used is stored, and those that ended a week ago are
- * removed; until then a list shows them. The same for the one-use tokens of enrolment.
+ * Work on tokens beside requests: storing when they were last used, and removing tokens that ended a week ago (until
+ * then they are listed). The same is done for the one-use tokens of enrolment.
  *
  * Threads: one at a time; blocks on the store.
  */
@@ -10,9 +10,9 @@
 
 #include "api/control/control.h"
 
-enum { TOKEN_KEPT_S = 7 * 86400 }; /* after its end */
+enum { TOKEN_KEPT_S = 7 * 86400 }; /* how long after its end */
 
-/* One turn; what does not succeed is due again with the next. */
+/* Do one turn; what fails is due again in the next. */
 void token_chores(struct control *control);
 
 #endif

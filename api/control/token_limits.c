@@ -5,7 +5,7 @@
 
 const char *const token_limit_names[TOKEN_LIMITS] = {"endpoints", "checks", "zones"};
 
-/* Does the text match the pattern, in which each * stands for any octets? Letters of either case are the same. */
+/* Does the text match the pattern, in which each * matches any octets? Case is ignored. */
 static bool matches(const char *pattern, const char *text)
 {
 	const char *star = NULL, *back = text;
@@ -63,7 +63,7 @@ enum veer_err token_judge_touch(struct directory *directory, const char *token, 
 	return veer_fail(diag, VEER_EAUTH, "the token is for other %s than \"%s\"", token_limit_names[limit], name);
 }
 
-/* Whether the token that asks has a list of this kind. */
+/* Whether the token that sent the request has a list of this kind. */
 struct list_of {
 	enum token_limit limit;
 	bool is_there;
@@ -96,7 +96,7 @@ enum veer_err token_judge_change(struct directory *directory, const char *token,
 
 enum veer_err token_judge_change_all(struct directory *directory, const char *token, struct veer_diag *diag)
 {
-	/* no name holds a blank: only the pattern of all matches it */
+	/* names have no blanks, so only a pattern that matches everything matches this */
 	static const char of_all[] = "all of them";
 	if (token_may_touch(directory, token, TOKEN_LIMIT_ENDPOINTS, of_all) &&
 	    token_may_touch(directory, token, TOKEN_LIMIT_CHECKS, of_all))

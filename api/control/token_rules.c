@@ -6,7 +6,7 @@
 #include "api/control/token_limits.h"
 
 struct found {
-	json_t *token; /* NULL: it is not there */
+	json_t *token; /* NULL: there is no such token */
 	int64_t revision;
 };
 
@@ -37,7 +37,7 @@ static bool has_scope(const json_t *token, const char *wanted)
 	return false;
 }
 
-/* A scope of the token that `asking` cannot give; NULL: it can give them all. */
+/* A scope of the token that `asking` may not give; NULL: it may give all of them. */
 static const char *scope_beyond(const json_t *asking, const json_t *token)
 {
 	size_t i;
@@ -59,7 +59,7 @@ static bool has_limits(const json_t *token)
 	return has;
 }
 
-/* Lists say nothing of what these open. */
+/* Does the token have a scope for things that lists do not limit? */
 static bool has_unbounded_scope(const json_t *token)
 {
 	return has_scope(token, "admin") || has_scope(token, "tokens") || has_scope(token, "agents") ||
@@ -92,7 +92,7 @@ enum veer_err token_rules_make(struct directory *directory, const char *asking, 
 				 "/scopes: admin, tokens, agents and feed:read cannot be limited to some objects");
 	if (asking == NULL)
 		return VEER_OK;
-	struct found found = find_token(directory, asking); /* one that is gone has no scopes, and gives none */
+	struct found found = find_token(directory, asking); /* a token that was deleted has no scopes, and gives none */
 	enum veer_err err = judge_against(found.token, token, diag);
 	json_decref(found.token);
 	return err;

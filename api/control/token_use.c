@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When tokens were used last. See token_use.h. */
+/* When tokens were last used. See token_use.h. */
 #include "api/control/token_use.h"
 
 #include <pthread.h>
@@ -12,14 +12,14 @@ enum { STORE_EVERY_S = 86400 };
 
 struct use {
 	int64_t last_s;
-	int64_t stored_s; /* when it was last named to be stored; 0: never */
+	int64_t stored_s; /* when token_use_next() last returned it; 0: never */
 	char id[TOKEN_USE_ID_SIZE];
 };
 
 struct token_uses {
 	pthread_mutex_t lock; /* guards the map */
 	struct strmap map;    /* id to struct use */
-	bool is_crowded;      /* one was forgotten for want of room */
+	bool is_crowded;      /* a token was forgotten for lack of room */
 	bool is_said;
 };
 
@@ -50,7 +50,7 @@ static void forget(struct token_uses *uses, struct use *use)
 	free(use);
 }
 
-/* There is room for one more afterwards. */
+/* Make room for one more. */
 static void forget_oldest(struct token_uses *uses)
 {
 	size_t at = 0;

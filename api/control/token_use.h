@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When each API token was used last: in memory for each use, in the store at most once a day for each token, so that it
- * is known after a restart which tokens nobody uses.
+ * When each API token was last used: kept in memory for each use, and stored at most once a day for each token, so that
+ * tokens that nobody uses are known also after a restart.
  *
  * Threads: any.
  */
@@ -18,19 +18,21 @@
 
 struct token_uses;
 
-/* NULL when memory is out. Caller frees. */
+/* Make a table. NULL when memory is out. Caller frees. */
 struct token_uses *token_uses_new(void);
 void token_uses_free(struct token_uses **uses);
 
-/* The token was used at `now_s` (wall clock). Never blocks for long. */
+/* Note that the token was used at `now_s` (wall clock). Never blocks for long. */
 void token_use_note(struct token_uses *uses, const char *id, int64_t now_s);
-/* A token whose use is to be stored, and when that was; each is named once a day. False: there is none. */
+/*
+ * A token whose use has to be stored, and the time of its last use; each is returned once a day. False: there is none.
+ */
 bool token_use_next(struct token_uses *uses, int64_t now_s, char id[TOKEN_USE_ID_SIZE], int64_t *last_s);
-/* Forget all tokens of which `is_there(ctx, id)` is false; called under this table's lock. */
+/* Forget all tokens for which `is_there(ctx, id)` is false; it is called under this table's lock. */
 void token_use_keep(struct token_uses *uses, bool (*is_there)(void *ctx, const char *id), void *ctx);
-/* Has one been forgotten because of the limit? Said once. */
+/* Has a token been forgotten because of the limit? Returns true once. */
 bool token_use_is_crowded(struct token_uses *uses);
-/* When it was used last since this program started; 0: it was not. */
+/* When the token was last used since this program started; 0: it was not. */
 int64_t token_use_last_s(struct token_uses *uses, const char *id);
 
 #endif

@@ -8,11 +8,11 @@
 
 enum { SERVER_ID_SIZE = 64 };
 
-/* One name server on one commit. */
+/* The acknowledgement of one commit by one name server. */
 struct ack {
 	char server[SERVER_ID_SIZE];
 	char name[SERVER_ID_SIZE];
-	int64_t revision; /* the one it told of: this commit's, or a later one that it went to directly */
+	int64_t revision; /* the acknowledged revision: this commit's, or a later one that it went to directly */
 	int64_t received_us;
 	int64_t applied_us;
 };
@@ -34,8 +34,8 @@ struct decided {
 
 struct trail {
 	pthread_mutex_t lock;                       /* guards the rest */
-	struct commit commits[TRAIL_REVISIONS_MAX]; /* a ring, revisions rising; number n stands at n modulo its size */
-	uint64_t commit_end;                        /* number of the next one */
+	struct commit commits[TRAIL_REVISIONS_MAX]; /* a ring, by revision; number n is at n modulo its size */
+	uint64_t commit_end;                        /* number of the next commit */
 	struct decided decided[TRAIL_TRANSITIONS_MAX];
 	uint64_t decided_end;
 };
@@ -69,7 +69,7 @@ static uint64_t first(const struct trail *trail)
 	return trail->commit_end > TRAIL_REVISIONS_MAX ? trail->commit_end - TRAIL_REVISIONS_MAX : 0;
 }
 
-/* The commit, if it is remembered. The lock is held. */
+/* Find the commit, if it is remembered. The lock is held. */
 static struct commit *find(struct trail *trail, int64_t revision)
 {
 	for (uint64_t n = trail->commit_end; n > first(trail); n--)
@@ -78,7 +78,7 @@ static struct commit *find(struct trail *trail, int64_t revision)
 	return NULL;
 }
 
-/* The commit, remembered from now on if it is newer than all others. NULL when it is older. */
+/* Find the commit, or remember it from now on if it is newer than all others. NULL when it is older. */
 static struct commit *find_or_add(struct trail *trail, int64_t revision)
 {
 	struct commit *commit = find(trail, revision);
@@ -121,7 +121,7 @@ static bool has_ack(const struct commit *commit, const char *server)
 	return false;
 }
 
-/* Without memory the acknowledgement is lost, which only people notice. */
+/* When memory is out, the acknowledgement is lost, which affects only what people see. */
 static void add_ack(struct commit *commit, const struct ack *ack)
 {
 	if (commit->ack_count == commit->ack_size) {
@@ -147,8 +147,10 @@ void trail_applied(struct trail *trail, const char *server, const char *name, in
 		if (commit->revision > revision)
 			continue;
 		if (has_ack(commit, ack.server))
-			break; /* it told of this one, and so of all before it */
-		/* One that was not connected when this was fed got to a later revision directly: that counts as well.
+			break; /* it has acknowledged this commit, and so all before it */
+		/*
+		 * A name server that was not connected when this was fed went to a later revision directly: that counts
+		 * as well.
 		 */
 		add_ack(commit, &ack);
 	}
@@ -160,7 +162,10 @@ static int64_t at_least(int64_t value, int64_t least)
 	return value > least ? value : least;
 }
 
-/* Name servers' times are back-dated by what they say, on a clock of their own: never before the feeding. */
+/*
+ * Name servers' times are computed from the ages that they report, by clocks of their own, so they are limited to after
+ * the feeding.
+ */
 static json_t *acks_json(const struct commit *commit, int64_t base_us, int64_t fed_us)
 {
 	json_t *servers = json_array();
@@ -198,7 +203,7 @@ void trail_merge(struct trail *trail, json_t *transition)
 		int64_t base_us = decided->base_us;
 		int64_t committed_us = at_least(commit->committed_us - base_us, commit_us);
 		int64_t fed_us = commit->fed_us - base_us;
-		/* The follower may see the commit before the committing thread does. */
+		/* The thread that feeds may see the commit before the committing thread does. */
 		if (commit->fed_us != 0 && fed_us < committed_us)
 			committed_us = at_least(fed_us, commit_us);
 		(void)json_object_set_new(steps, "committed_us", json_integer(committed_us));

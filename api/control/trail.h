@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What becomes of a transition after its commit: when it was fed, and when each name server had it and answered from
- * it. Kept in memory, for the newest of them, by the control plane that committed it; merged with what the store has
- * when somebody asks.
+ * The times of a transition after its commit: when it was fed, and when each name server had received it and answered
+ * from it. The control plane that committed it keeps them in memory, for the newest transitions only; on request they
+ * are merged with what the store has.
  *
  * Times are microseconds on this process's monotonic clock. Threads: all functions may be called from any thread.
  */
@@ -20,20 +20,23 @@
 
 struct trail;
 
-/* NULL when memory is out. Caller frees. */
+/* Make a trail. NULL when memory is out. Caller frees. */
 struct trail *trail_new(void);
 void trail_free(struct trail **trail);
 
-/* The transition `id`, whose first observation was at `base_us`, was committed as `revision`. */
+/* Note that the transition `id`, whose first observation was at `base_us`, was committed as `revision`. */
 void trail_committed(struct trail *trail, const char *id, int64_t base_us, int64_t revision, int64_t committed_us);
-/* The commit `revision` holds transitions and is about to be fed. */
+/* Note that the commit `revision`, which contains transitions, is about to be fed. */
 void trail_fed(struct trail *trail, int64_t revision, int64_t fed_us);
-/* The name server had received `revision` at `received_us`, and all its workers answered from it at `applied_us`. */
+/*
+ * Note that the name server had received `revision` at `received_us`, and that all its workers answered from it at
+ * `applied_us`.
+ */
 void trail_applied(struct trail *trail, const char *server, const char *name, int64_t revision, int64_t received_us,
 		   int64_t applied_us);
 /*
- * Add what is known to a stored transition: "committed_us" and "fed_us" in its "steps", and "nameservers", all from its
- * first observation on. Nothing when it is not remembered.
+ * Add the known times to a stored transition: "committed_us" and "fed_us" in its "steps", and "nameservers", all
+ * relative to its first observation. Does nothing when the transition is not remembered.
  */
 void trail_merge(struct trail *trail, json_t *transition);
 

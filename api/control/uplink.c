@@ -8,27 +8,27 @@
 
 enum {
 	MESSAGE_MAX = 16384,
-	NODES_MAX = 2048, /* JSON values in it: it is read by a network thread */
+	NODES_MAX = 2048, /* JSON values in a message; limited because a network thread reads it */
 	NAME_MAX_LEN = 255,
 	APPLIED_MAX = 256,
 	DEGRADED_MAX = 32,
-	SERIALS_MAX = 64,            /* that wait to be raised */
-	DIFFERENT_TWICE = 2,         /* messages in a row, before it is said */
-	FULL_STATE_PAUSE_MS = 60000, /* between two full states for the same reason */
+	SERIALS_MAX = 64,            /* serials that wait to be raised */
+	DIFFERENT_TWICE = 2,         /* different in this many messages in a row before it is acted on */
+	FULL_STATE_PAUSE_MS = 60000, /* pause between two full states for the same reason */
 };
 #define NUMBER_MAX (INT64_C(1) << 53)
 
 struct uplink_server {
 	char id[NAME_MAX_LEN + 1];
-	json_t *message; /* as it came, checked */
+	json_t *message; /* as it was received, and checked */
 	int64_t heard_ms;
-	bool is_adopting;      /* tell it, with the next message */
-	bool is_compared;      /* what it has was compared with the store */
-	unsigned differences;  /* in a row; 0: it has what the store has */
+	bool is_adopting;      /* tell it to adopt the store, in the reply to its next message */
+	bool is_compared;      /* its content was compared with the store */
+	unsigned differences;  /* in a row; 0: it has the same content as the store */
 	int64_t full_state_ms; /* when it was last told to start over; 0: never */
 };
 
-/* A zone's serial that a name server has seen, beyond the store's. */
+/* A zone's serial that a name server has seen, and that is above the store's. */
 struct seen_serial {
 	char zone[UPLINK_ZONE_SIZE];
 	uint32_t serial;
@@ -40,7 +40,7 @@ struct uplink_table {
 	size_t count;
 	struct seen_serial serials[SERIALS_MAX];
 	size_t serial_count;
-	struct trail *trail; /* set once, before the first message, as is what follows */
+	struct trail *trail; /* set once, before the first message, as are the next members */
 	struct logger *log;
 	uplink_digest_fn *digest_at;
 	void *digest_ctx;
@@ -66,7 +66,7 @@ void uplink_table_free(struct uplink_table **table)
 	*table = NULL;
 }
 
-/* Any counts by name; a newer server may know more names. */
+/* Check counts by name; any name is accepted, because a newer server may know more. */
 static void check_answers(struct json_cursor *c)
 {
 	const json_t *answers = veer_json_any(c, "answers");
@@ -81,7 +81,7 @@ static void check_answers(struct json_cursor *c)
 		veer_json_fail(c, "answers", VEER_EINVAL, "must hold counts");
 }
 
-/* Revisions with the ages of their receipt and application: [[revision, received, applied], …] */
+/* Check revisions with the ages of their receipt and application: [[revision, received, applied], …] */
 static void check_applied(struct json_cursor *c)
 {
 	const json_t *applied = veer_json_array(c, "applied", APPLIED_MAX, false);
@@ -99,7 +99,7 @@ static void check_applied(struct json_cursor *c)
 	}
 }
 
-/* Names of parts that do not work; a newer server may know more of them. */
+/* Check the names of parts that do not work; a newer server may know more of them. */
 static void check_degraded(struct json_cursor *c)
 {
 	const json_t *parts = veer_json_array(c, "degraded", DEGRADED_MAX, false);
@@ -119,7 +119,7 @@ static void check_digest(struct json_cursor *c)
 		veer_json_fail(c, "digest", VEER_EINVAL, "must have \"content\" and \"state\", 32 hex digits each");
 }
 
-/* [[zone, serial], …] */
+/* Check [[zone, serial], …]. */
 static void check_serials(struct json_cursor *c)
 {
 	const json_t *serials = veer_json_array(c, "serials", SERIALS_MAX, false);
@@ -167,8 +167,10 @@ static enum veer_err check(const json_t *message, struct veer_diag *diag)
 	return c.err; /* a newer server may send more */
 }
 
-/* The server's slot; the lock is held. When all are taken, the one that was not heard for longest gives way, if it is
- * gone. */
+/*
+ * Find the server's slot; the lock is held. When all are taken, the server that was silent for longest is replaced, if
+ * it is gone.
+ */
 static struct uplink_server *slot(struct uplink_table *table, const char *id, int64_t now_ms)
 {
 	struct uplink_server *oldest = &table->servers[0];
@@ -196,7 +198,9 @@ void uplink_table_compare(struct uplink_table *table, struct logger *log, uplink
 	table->digest_ctx = ctx;
 }
 
-/* Has the server what the store has? The (checked) message says where it is and what that adds up to. */
+/*
+ * Compare the server's content with the store's: the (checked) message has its revision and the digest of its content.
+ */
 static void compare(const struct uplink_table *table, struct uplink_server *server, const json_t *message)
 {
 	struct digest_pair expected, got;
@@ -215,7 +219,7 @@ static void compare(const struct uplink_table *table, struct uplink_server *serv
 		server->differences++;
 }
 
-/* What the server is to be told; the lock is held. */
+/* Decide what to tell the server; the lock is held. */
 static void answer_to(const struct uplink_table *table, struct uplink_server *server, int64_t now_ms,
 		      struct uplink_answer *out)
 {
@@ -232,7 +236,7 @@ static void answer_to(const struct uplink_table *table, struct uplink_server *se
 		  LOG_INT("revision", json_integer_value(json_object_get(server->message, "revision"))));
 }
 
-/* Pass on what the (checked) message acknowledges. */
+/* Pass the acknowledgements of the (checked) message to the trail. */
 static void tell_trail(struct uplink_table *table, const char *id, const json_t *message, int64_t now_us)
 {
 	const json_t *applied = json_object_get(message, "applied");
@@ -248,7 +252,7 @@ static void tell_trail(struct uplink_table *table, const char *id, const json_t 
 	}
 }
 
-/* The lock is held. What there is no room for comes again with the next message. */
+/* Keep the serials. The lock is held. Serials for which there is no room come again with the next message. */
 static void keep_serials(struct uplink_table *table, const json_t *message)
 {
 	size_t i;
@@ -315,7 +319,7 @@ enum veer_err uplink_take(struct uplink_table *table, const char *id, const char
 	return server != NULL ? VEER_OK : VEER_ELIMIT;
 }
 
-/* Is it called so, by its id or by its own name? */
+/* Does the text match its id or its own name? */
 static bool is_named(const struct uplink_server *server, const char *text)
 {
 	return strcmp(server->id, text) == 0 ||

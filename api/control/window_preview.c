@@ -11,7 +11,7 @@ struct preview {
 	struct directory *directory;
 	const struct model_maintenance *window;
 	struct arena *arena;
-	struct strmap drained; /* keys of the pools looked at so far */
+	struct strmap drained; /* endpoints of the pools looked at so far that would be drained */
 	json_t *blocked;
 	enum veer_err err;
 };
@@ -33,7 +33,7 @@ bool window_covers(const struct model_maintenance *window, const char *pool, con
 	       is_among(window->endpoints, window->endpoint_count, key);
 }
 
-/* Add what the window covers of the pool; how many that are. */
+/* Add the endpoints of the pool that the window covers; returns how many. */
 static size_t add_keys(struct preview *p, const struct model_pool *pool)
 {
 	size_t count = 0;

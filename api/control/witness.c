@@ -11,7 +11,7 @@
 
 enum { LINE_SIZE = 256 };
 
-/* One line of a fixed length, so that it can be written in its place. */
+/* Print one line of a fixed length, so that it can be overwritten in place. */
 static int print_line(const struct witness *w, char out[LINE_SIZE])
 {
 	return snprintf(out, LINE_SIZE,
@@ -71,7 +71,7 @@ void witness_close(struct witness *witness)
 	witness->fd = -1;
 }
 
-/* A log of the database without the database is a sign, too. */
+/* A write-ahead log without its database is a sign, too. */
 bool witness_misses_store(const struct witness *witness)
 {
 	char wal[WITNESS_PATH_SIZE + 8];
@@ -83,9 +83,9 @@ enum history_cause witness_judge(const struct witness *witness, struct store *st
 {
 	struct history_ancestry ancestry;
 	if (strcmp(witness->store_id, store_id(store)) != 0)
-		return HISTORY_START; /* nothing is remembered, or somebody has put another store here */
+		return HISTORY_START; /* there is no witness, or another store was put here */
 	store_ancestry(store, &ancestry);
-	/* a start that was killed may have begun a lineage that was not remembered yet: one that is newer is no sign */
+	/* a start that was killed may have begun a lineage that was not recorded: a newer lineage proves nothing */
 	bool is_known = history_find(&ancestry, witness->lineage) < ancestry.count;
 	return is_known && witness->revision <= store_revision(store) ? HISTORY_START : HISTORY_REWIND;
 }
@@ -114,5 +114,5 @@ void witness_advance(struct witness *witness, int64_t revision)
 	witness->revision = revision;
 	int len = print_line(witness, line);
 	if (pwrite(witness->fd, line, (size_t)len, 0) != len)
-		witness_close(witness); /* what is remembered is older, then; the next start writes it anew */
+		witness_close(witness); /* the witness is outdated then; the next start writes it anew */
 }

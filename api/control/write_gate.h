@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One writer at a time, the urgent ones first: what an administrator does in an emergency waits for the write that is
- * under way, not for all that wait behind it.
+ * Admits one writer at a time, urgent ones first: what an administrator does in an emergency waits only for the write
+ * in progress, not for the writes that are waiting.
  *
- * Threads: enter and leave may be called from any thread; enter blocks. Who enters leaves.
+ * Threads: enter and leave may be called from any thread; enter blocks. The thread that entered must leave.
  */
 #ifndef VEER_API_CONTROL_WRITE_GATE_H
 #define VEER_API_CONTROL_WRITE_GATE_H
@@ -18,13 +18,13 @@ struct write_gate {
 	unsigned urgent_waiting;
 };
 
-/* Open. In the caller's memory. */
+/* Initialize an open gate in the caller's memory. */
 void write_gate_init(struct write_gate *gate);
-/* When nobody is inside or waits. */
+/* Release the gate. Nobody may be inside or waiting. */
 void write_gate_deinit(struct write_gate *gate);
-/* Wait until nobody is inside; the urgent go before the others. */
+/* Wait until nobody is inside; urgent callers go before the others. */
 void write_gate_enter(struct write_gate *gate, bool is_urgent);
-/* Whoever entered. */
+/* Leave the gate. Called by the thread that entered. */
 void write_gate_leave(struct write_gate *gate);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "zones/model/rrset_object.h"
 
-enum { SOA_NUMBERS = 20 }; /* bytes of an SOA's five numbers, behind its names (RFC 1035 3.3.13) */
+enum { SOA_NUMBERS = 20 }; /* bytes of an SOA's five numbers, which follow its two names (RFC 1035 3.3.13) */
 
 enum veer_err zone_name_parse(const char *text, struct zone_ref *out, struct veer_diag *diag)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Zones and RRsets as the store keeps them, for whoever reads or changes them: finding a zone,
- * the keys of its RRsets, and its serial.
+ * Zones and RRsets as the store keeps them, for code that reads or changes them: finding a zone, the keys of its
+ * RRsets, and its serial.
  *
- * Every write of an RRset raises the SOA's serial in the same commit and is conditional on the SOA's revision: so all
- * writes within one zone are in one order, and what a write has read of its zone still holds when it is committed.
+ * Every write of an RRset raises the SOA's serial in the same commit and is conditional on the SOA's revision. So all
+ * writes within one zone are ordered, and what a write has read of its zone is still true when it is committed.
  *
  * Threads: all functions may be called from any worker thread; they block on the store.
  */
@@ -19,17 +19,17 @@ struct zone_ref {
 	uint8_t name[NAME_WIRE_MAX]; /* lower case */
 	size_t name_len;
 	char text[NAME_TEXT_SIZE]; /* absolute, as in keys */
-	int64_t version;           /* the RRsets' that are visible */
-	int64_t revision;          /* of the zone object; 0: the zone is not there */
+	int64_t version;           /* of the RRsets that are visible */
+	int64_t revision;          /* of the zone object; 0: the zone does not exist */
 };
 
-/* A zone's SOA as stored, decoded once: its serial is read from it, and set in it. */
+/* A zone's SOA as stored, decoded once, so that its serial can be read and set. */
 struct zone_soa {
-	int64_t revision; /* 0: of one that is not stored */
+	int64_t revision; /* 0: this SOA is not stored */
 	uint32_t serial;
 	uint8_t *wire; /* the RRset, in the arena */
 	size_t len;
-	size_t serial_at; /* where in the wire the serial is */
+	size_t serial_at; /* offset of the serial in `wire` */
 };
 
 /*
@@ -38,42 +38,55 @@ struct zone_soa {
  */
 VEER_MUST_CHECK enum veer_err zone_name_parse(const char *text, struct zone_ref *out, struct veer_diag *diag);
 
-/* The zone of that name as the store has it. Errors: those of zone_name_parse(), VEER_ENOTFOUND (name and text are
- * filled), VEER_ECORRUPT, VEER_EIO, VEER_ENOMEM. */
+/*
+ * Find the zone of that name in the store. Errors: those of zone_name_parse(), VEER_ENOTFOUND (name and text are
+ * filled), VEER_ECORRUPT, VEER_EIO, VEER_ENOMEM.
+ */
 VEER_MUST_CHECK enum veer_err zone_find(struct control *control, const char *text, struct arena *arena,
 					struct zone_ref *out);
 
-/* Log that what is stored under `key` cannot be read, and is left out. */
+/* Log that the object stored under `key` cannot be read, and is left out. */
 void zone_note_unreadable(struct control *control, const char *key, const char *why);
 
-/* The key of an RRset of the zone's visible version, into `out` of RRSET_KEY_SIZE bytes. `owner` is in lower case. */
+/*
+ * Write the key of an RRset of the zone's visible version into `out` of RRSET_KEY_SIZE bytes. `owner` is in lower case.
+ */
 void zone_rrset_key(const struct zone_ref *zone, const uint8_t *owner, uint16_t type, char *out);
 
-/* The key of an RRset whose owner and type are written as people do. False: there can be no such RRset in the zone. */
+/* The key of an RRset whose owner and type are written as people do. False: the zone cannot have such an RRset. */
 bool zone_rrset_place(const struct zone_ref *zone, const char *owner, const char *type, struct rrset_key *out);
 
-/* The prefix of all its RRsets' keys, "ZONE/VERSION/", into `out` of RRSET_KEY_SIZE bytes. Returns its length. */
+/*
+ * Write the prefix of the keys of all its RRsets, "ZONE/VERSION/", into `out` of RRSET_KEY_SIZE bytes. Returns its
+ * length.
+ */
 size_t zone_prefix(const struct zone_ref *zone, char *out);
 
-/* The visible SOA. Errors: VEER_ENOTFOUND, VEER_ECORRUPT (out->revision is known all the same), VEER_EIO, VEER_ENOMEM.
+/*
+ * Read the visible SOA. Errors: VEER_ENOTFOUND, VEER_ECORRUPT (out->revision is set nevertheless), VEER_EIO,
+ * VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err zone_soa_get(struct control *control, const struct zone_ref *zone, struct arena *arena,
 					   struct zone_soa *out);
 
-/* The SOA in a stored object's text; fills all but the revision. Errors: VEER_ECORRUPT, VEER_ENOMEM. */
+/*
+ * Decode the SOA in a stored object's text; fills everything except the revision. Errors: VEER_ECORRUPT, VEER_ENOMEM.
+ */
 VEER_MUST_CHECK enum veer_err zone_soa_decode(const struct zone_ref *zone, const char *value, size_t len,
 					      struct arena *arena, struct zone_soa *out);
 
-/* The stored object's text with another serial, which `soa` has then, too. The caller's (free). NULL without memory. */
+/*
+ * The stored object's text with another serial, which `soa` then has too. The caller frees it. NULL when memory is out.
+ */
 char *zone_soa_with_serial(struct zone_soa *soa, uint32_t serial);
 
-/* The serial that follows `old`: `wanted` where that is greater by RFC 1982 3.2, otherwise one more than `old`. */
+/* The serial that follows `old`: `wanted` if that is greater by RFC 1982 3.2, otherwise one more than `old`. */
 uint32_t zone_serial_next(uint32_t old, uint32_t wanted);
 
-/* RRsets in the visible version, by counting them. Errors: VEER_EIO. */
+/* Count the RRsets in the visible version. Errors: VEER_EIO. */
 VEER_MUST_CHECK enum veer_err zone_count(struct control *control, const struct zone_ref *zone, int64_t *count);
 
-/* The place in the SOA's RDATA of its serial: behind two names. 0 when the RDATA is too short. */
+/* The offset of the serial in the SOA's RDATA, where it follows two names. 0 when the RDATA is too short. */
 size_t zone_soa_serial_at(const uint8_t *rdata, size_t len);
 
 #endif

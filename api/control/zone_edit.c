@@ -7,15 +7,15 @@
 
 enum { TRIES = 16 };
 
-/* --- what is wished ----------------------------------------------------------------------------------------------- */
+/* --- what is wanted ----------------------------------------------------------------------------------------------- */
 
-/* The value as the API takes it, with name and type from the place where it does not say them itself. */
+/* The value as the API takes it, with name and type from the request where the value does not have them. */
 static json_t *full_value(const struct zone_edit_rrset *r)
 {
 	json_t *value = json_copy((json_t *)(uintptr_t)r->value);
 	if (!json_is_object(value))
 		return value;
-	(void)json_object_del(value, "revision"); /* as it was read: not part of the object */
+	(void)json_object_del(value, "revision"); /* added by a read; not part of the object */
 	if (r->owner != NULL && json_object_get(value, "name") == NULL)
 		(void)json_object_set_new(value, "name", json_string(r->owner));
 	if (r->owner != NULL && json_object_get(value, "type") == NULL)
@@ -56,7 +56,7 @@ static enum veer_err read_wish(struct change_draft *draft, const struct zone_ref
 	return zone_rrset_place(zone, r->owner, r->type, &r->key) ? VEER_OK : no_such_rrset(draft, r);
 }
 
-/* --- what is there ------------------------------------------------------------------------------------------------ */
+/* --- what exists -------------------------------------------------------------------------------------------------- */
 
 static enum veer_err find_zone(struct change_draft *draft, struct zone_edit *edit)
 {
@@ -76,7 +76,7 @@ static bool replaces_soa(const struct zone_edit *edit)
 	return false;
 }
 
-/* One that cannot be read can be replaced by a good one. */
+/* Read the SOA. One that cannot be read may be replaced by a good one. */
 static enum veer_err read_soa(struct change_draft *draft, struct zone_edit *edit)
 {
 	enum veer_err err = zone_soa_get(draft->control, &edit->ref, draft->arena, &edit->soa);
@@ -91,7 +91,7 @@ static enum veer_err read_soa(struct change_draft *draft, struct zone_edit *edit
 	return VEER_OK;
 }
 
-/* May it be changed, as it is there? */
+/* May the stored RRset be changed as wished? */
 static enum veer_err may_change(struct change_draft *draft, const struct zone_edit *edit,
 				const struct zone_edit_rrset *r)
 {
@@ -110,7 +110,7 @@ static enum veer_err may_change(struct change_draft *draft, const struct zone_ed
 	return VEER_OK;
 }
 
-/* Judge one RRset; `r->is_changed` says whether there is anything to do. */
+/* Judge one RRset; `r->is_changed` says whether anything has to be written. */
 static enum veer_err judge(struct change_draft *draft, const struct zone_edit *edit, struct zone_edit_rrset *r,
 			   const struct store_object *current)
 {
@@ -148,9 +148,9 @@ static enum veer_err read_and_judge(struct change_draft *draft, struct zone_edit
 	return err;
 }
 
-/* --- what is to be written ---------------------------------------------------------------------------------------- */
+/* --- what has to be written --------------------------------------------------------------------------------------- */
 
-/* The SOA, the stored one or the one of the edit, with a higher serial: `soa_text`. */
+/* Take the stored SOA, or that of the edit, and raise its serial: fills `soa_text`. */
 static enum veer_err raise_serial(struct change_draft *draft, struct zone_edit *edit)
 {
 	struct zone_soa soa = edit->soa;
@@ -189,7 +189,7 @@ static enum veer_err add_rrset(struct change_draft *draft, struct zone_edit_rrse
 
 static enum veer_err add_all(struct change_draft *draft, struct zone_edit *edit)
 {
-	bool makes_room = true; /* what makes room is not refused for want of it */
+	bool makes_room = true; /* an edit that makes room must not be refused for lack of it */
 	enum veer_err err = raise_serial(draft, edit);
 	if (err == VEER_OK)
 		err = change_add(draft, (struct store_op){.op = STORE_CHECK,
@@ -207,7 +207,7 @@ static enum veer_err add_all(struct change_draft *draft, struct zone_edit *edit)
 	return err;
 }
 
-/* Of a try that is over. */
+/* Release what a try has allocated. */
 static void forget(struct zone_edit *edit)
 {
 	for (size_t i = 0; i < edit->count; i++) {
@@ -236,11 +236,11 @@ static enum veer_err plan(void *wish, struct change_draft *draft)
 		is_changed = is_changed || edit->rrsets[i].is_changed;
 	if (err != VEER_OK || is_changed)
 		return err == VEER_OK ? add_all(draft, edit) : err;
-	draft->result->revision = edit->rrsets[0].before; /* nothing changes, the serial neither */
+	draft->result->revision = edit->rrsets[0].before; /* nothing changes, not even the serial */
 	return VEER_OK;
 }
 
-/* An SOA is stored with another serial than was wished. */
+/* Log when an SOA is stored with another serial than was wished. */
 static void done(void *wish, const struct change_draft *draft)
 {
 	struct zone_edit *edit = wish;
@@ -260,11 +260,11 @@ struct change_wish zone_edit_wish(struct zone_edit *edit, const char *zone, stru
 {
 	bool is_binding = false;
 	*edit = (struct zone_edit){.zone = zone, .rrsets = rrsets, .count = count};
-	if (zone_name_parse(zone, &edit->ref, NULL) == VEER_OK) /* otherwise no try gets far */
+	if (zone_name_parse(zone, &edit->ref, NULL) == VEER_OK) /* otherwise every try fails early */
 		memcpy(edit->turn, edit->ref.text, sizeof edit->turn);
 	for (size_t i = 0; i < count; i++)
 		is_binding = is_binding || json_object_get(rrsets[i].value, "policy") != NULL;
-	/* Who binds keeps others from deleting the policy between looking and committing. */
+	/* The gate keeps others from deleting the policy between judging the binding and committing it. */
 	return (struct change_wish){.plan = plan,
 				    .done = done,
 				    .wish = edit,

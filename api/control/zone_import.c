@@ -12,13 +12,13 @@
 #include "zones/model/rrset_object.h"
 
 enum {
-	SWITCH_TRIES = 8,  /* somebody may change the old version again and again */
-	FOLLOW_EVERY = 16, /* pieces between two waits for the directory: the feed's backlog is bounded */
+	SWITCH_TRIES = 8,  /* tries, because the old version may change again and again */
+	FOLLOW_EVERY = 16, /* pieces between two waits for the directory, because the feed's backlog is limited */
 	BOUND_ARENA_BYTES = 256 << 20,
 	SCRATCH_BYTES = 1 << 20,
 };
 
-/* One RRset of the old version that is bound to a policy. In the arena of the list. */
+/* One RRset of the old version that is bound to a policy. It lives in the arena of the list. */
 struct bound {
 	const uint8_t *owner;
 	const char *value; /* as stored */
@@ -26,12 +26,12 @@ struct bound {
 	uint16_t type;
 };
 
-/* The old version, as far as it matters: read at one revision. */
+/* The relevant parts of the old version, read at one revision. */
 struct old_zone {
 	struct arena *arena;
-	struct zone_ref zone; /* revision 0: there is none */
+	struct zone_ref zone; /* revision 0: the zone does not exist */
 	char soa_key[RRSET_KEY_SIZE];
-	int64_t soa_revision; /* 0: there is none */
+	int64_t soa_revision; /* 0: there is no SOA */
 	uint32_t serial;
 	bool has_serial;
 	struct bound *bound; /* sorted by owner */
@@ -51,16 +51,16 @@ struct importer {
 	struct control *control;
 	struct zone_import *import;
 	const struct change_precondition *precondition;
-	struct zone_ref zone; /* the new one: its version is the one written */
+	struct zone_ref zone; /* the new zone: its version is the one that is written */
 	struct zonefile *file;
 	struct old_zone old;
 	struct batch batch;
-	struct arena *arena; /* of the file's SOA, and of the switch */
-	struct zone_soa soa; /* the file's; its serial becomes the one that is written */
+	struct arena *arena; /* for the file's SOA, and for the switch */
+	struct zone_soa soa; /* of the file; its serial is set to the one that is written */
 	uint32_t file_serial;
 	int64_t done, total;
 	unsigned tries;    /* of the switch */
-	bool is_overtaken; /* the zone was deleted, made, or imported by another meanwhile */
+	bool is_overtaken; /* the zone was deleted, made, or imported by another request meanwhile */
 	struct veer_diag *diag;
 };
 
@@ -80,7 +80,7 @@ static bool add_bound(struct old_zone *old, const struct store_object *object)
 	json_t *json = NULL;
 	if (rrset_key_parse(object->key, strlen(object->key), &key, NULL) != VEER_OK ||
 	    veer_json_parse(object->value, object->value_len, STORE_VALUE_MAX, &json, NULL) != VEER_OK)
-		return true; /* unreadable: not carried over */
+		return true; /* unreadable: not copied */
 	const char *policy = json_string_value(json_object_get(json, "policy"));
 	if (old->count == old->size) {
 		size_t size = old->size > 0 ? 2 * old->size : 64;
@@ -102,7 +102,7 @@ static bool add_bound(struct old_zone *old, const struct store_object *object)
 	return policy == NULL || (b->owner != NULL && b->value != NULL && b->policy != NULL);
 }
 
-/* Does it name a policy? What cannot be read is for add_bound() to say. */
+/* Does it name a policy? True also for a value that cannot be read, which add_bound() then judges. */
 static bool may_be_bound(const struct store_object *object)
 {
 	char policy[MODEL_NAME_MAX + 1];
@@ -133,7 +133,7 @@ static int compare_bound(const void *a, const void *b)
 	return diff != 0 ? diff : (x->type > y->type) - (x->type < y->type);
 }
 
-/* What is visible now. A zone that is not there is an empty one. */
+/* Read the visible version. A zone that does not exist is treated as empty. */
 static enum veer_err old_zone_read(struct control *control, const struct zone_ref *name, struct old_zone *old)
 {
 	char prefix[RRSET_KEY_SIZE];
@@ -187,7 +187,7 @@ static enum veer_err flush(struct importer *m)
 	return err;
 }
 
-/* Takes `value` (NULL for a deletion). */
+/* Add an operation. Takes `value` (NULL for a deletion). */
 static enum veer_err add_op(struct importer *m, enum store_op_kind op, const uint8_t *owner, uint16_t type, char *value)
 {
 	char key[RRSET_KEY_SIZE];
@@ -212,15 +212,14 @@ static char *value_of(const struct rrset_view *rrset)
 	return text;
 }
 
-/* --- first pass: does it fit together?
- * -------------------------------------------------------------------------------- */
+/* --- first pass: does the file fit? -- */
 
-/* The file may not say anything of a name that a bound RRset stands in the way of. */
+/* The file must not have an RRset that cannot exist beside a bound RRset at the same name. */
 static enum veer_err check_against_bound(struct importer *m, const struct rrset_view *rrset)
 {
 	const struct old_zone *old = &m->old;
 	size_t low = 0, high = old->count;
-	while (low < high) { /* the first with this owner */
+	while (low < high) { /* find the first with this owner */
 		size_t middle = low + (high - low) / 2;
 		if (name_compare(old->bound[middle].owner, rrset->owner) < 0)
 			low = middle + 1;
@@ -311,13 +310,13 @@ static enum veer_err check_only(void *ctx, const struct rrset_view *rrset)
 	return check_against_bound(ctx, rrset);
 }
 
-/* The old version was changed meanwhile: take its bound RRsets as they are now, and a serial above its new one. */
+/* The old version was changed meanwhile: copy its present bound RRsets, and take a serial above its new one. */
 static enum veer_err catch_up(struct importer *m)
 {
 	struct old_zone now;
 	enum veer_err err = old_zone_read(m->control, &m->zone, &now);
 	if (err == VEER_OK && now.zone.revision != m->old.zone.revision)
-		err = VEER_ECONFLICT; /* deleted, made, or imported by another */
+		err = VEER_ECONFLICT; /* deleted, made, or imported by another request */
 	for (size_t i = 0; i < m->old.count && err == VEER_OK; i++)
 		err = add_op(m, STORE_DEL, m->old.bound[i].owner, m->old.bound[i].type, NULL);
 	if (err != VEER_OK) {
@@ -332,7 +331,7 @@ static enum veer_err catch_up(struct importer *m)
 	return err == VEER_OK ? write_bound(m) : err;
 }
 
-/* Show the new version, if nobody has changed the old one since it was read; otherwise catch up first. */
+/* Make the new version visible, if the old one is unchanged since it was read; otherwise catch up first. */
 static enum veer_err plan_switch(void *wish, struct change_draft *draft)
 {
 	struct importer *m = wish;
@@ -367,8 +366,8 @@ static bool is_refused(const struct importer *m, const struct change_result *res
 }
 
 /*
- * What is written becomes what is visible; writers of single RRsets wait meanwhile. So do those who delete a policy:
- * they look for visible RRsets that are bound to it, and which are visible must not change meanwhile.
+ * Make the written version visible; writers of single RRsets wait meanwhile. Deletions of policies wait too: they look
+ * for visible RRsets that are bound to the policy, so what is visible must not change meanwhile.
  */
 static enum veer_err switch_over(struct importer *m, const struct change_principal *principal,
 				 struct zone_import_result *out)

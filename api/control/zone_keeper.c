@@ -26,19 +26,19 @@ struct zone_keeper {
 	struct store *store;
 	struct logger *log;
 	pthread_mutex_t
-		versions_lock; /* held while a version number is given out, and while a piece is judged and removed */
+		versions_lock; /* held while a version number is assigned, and while a piece is judged and removed */
 	pthread_mutex_t lock;  /* guards what follows */
 	pthread_cond_t wanted;
 	bool is_wanted;
 	bool is_stopping;
 	struct zone_import imports[ZONE_IMPORTS_MAX];
-	char cleaning[NAME_TEXT_SIZE]; /* the zone whose leftovers are being removed; "" none */
-	int64_t cleaned;               /* RRsets of it so far */
+	char cleaning[NAME_TEXT_SIZE]; /* the zone whose leftovers are being removed; "": none */
+	int64_t cleaned;               /* RRsets of that zone that were removed so far */
 	pthread_t thread;
 	bool has_thread;
 };
 
-/* "ZONE/VERSION/" of RRsets. */
+/* The prefix "ZONE/VERSION/" of RRsets. */
 struct leftover {
 	char prefix[RRSET_KEY_SIZE];
 	char zone[NAME_TEXT_SIZE];
@@ -67,7 +67,7 @@ static bool take_first(void *ctx, const struct store_object *object)
 	(void)snprintf(l->prefix, sizeof l->prefix, "%s", object->key);
 	if (second == NULL || (size_t)(first - object->key) >= sizeof l->zone ||
 	    (size_t)(second - first) > sizeof digits)
-		return false; /* no key of ours: stepped over */
+		return false; /* a malformed key: it is skipped */
 	memcpy(digits, first + 1, (size_t)(second - first - 1));
 	digits[second - first - 1] = '\0';
 	(void)text_to_int(digits, 1, INT64_MAX, &l->version);
@@ -77,12 +77,12 @@ static bool take_first(void *ctx, const struct store_object *object)
 	return false;
 }
 
-/* The first version with RRsets behind `*l` among the keys that start with `within`; l->is_found says whether. */
+/* Find the first version with RRsets after `*l` among the keys that start with `within`; l->is_found says whether. */
 static enum veer_err next_version(struct zone_keeper *k, const char *within, struct leftover *l)
 {
 	char after[RRSET_KEY_SIZE + 2] = "";
 	if (l->is_found)
-		(void)snprintf(after, sizeof after, "%s\x7f", l->prefix); /* behind all keys with this prefix */
+		(void)snprintf(after, sizeof after, "%s\x7f", l->prefix); /* sorts after all keys with this prefix */
 	l->is_found = false;
 	return store_list(k->store, MODEL_KIND_RRSET, within, after, take_first, l, NULL);
 }
@@ -106,7 +106,7 @@ static enum veer_err visible_version(struct zone_keeper *k, const char *zone, in
 	return err == VEER_ENOTFOUND ? VEER_OK : err;
 }
 
-/* A number above all that have RRsets and above the visible one; versions_lock is held. */
+/* Find a number above all versions that have RRsets and above the visible one; versions_lock is held. */
 static enum veer_err free_version(struct zone_keeper *k, const char *zone, int64_t *out)
 {
 	char within[NAME_TEXT_SIZE + 1];
@@ -140,7 +140,10 @@ static bool is_being_imported(struct zone_keeper *k, const struct leftover *l)
 	return is;
 }
 
-/* Invisible for ever? First the imports, then the store: an import ends only after its version became visible. */
+/*
+ * Is it invisible for ever? Imports are checked before the store, because an import ends only after its version is
+ * visible.
+ */
 static enum veer_err is_garbage(struct zone_keeper *k, const struct leftover *l, bool *out)
 {
 	int64_t visible = 0;
@@ -152,7 +155,7 @@ static enum veer_err is_garbage(struct zone_keeper *k, const struct leftover *l,
 	return err;
 }
 
-/* Keys of one piece. */
+/* The keys of one piece. */
 struct piece {
 	struct store_op ops[STORE_COMMIT_OPS_MAX];
 	size_t count;
@@ -173,7 +176,7 @@ static bool add_deletion(void *ctx, const struct store_object *object)
 	return p->count < STORE_COMMIT_OPS_MAX;
 }
 
-/* Judge and remove one piece. `*removed` 0: nothing is left of it, or it is no garbage. */
+/* Judge and remove one piece. `*removed` 0: nothing is left of it, or it is not garbage. */
 static enum veer_err remove_piece(struct zone_keeper *k, const struct leftover *l, size_t *removed)
 {
 	struct piece *p = calloc(1, sizeof *p);
@@ -188,7 +191,7 @@ static enum veer_err remove_piece(struct zone_keeper *k, const struct leftover *
 		err = store_list(k->store, MODEL_KIND_RRSET, l->prefix, NULL, add_deletion, p, NULL);
 	if (err == VEER_OK && p->count > 0)
 		err = change_commit(k->store, p->ops, p->count, CHANGE_ORDINARY, &revision);
-	if (err == VEER_ESPACE) /* it makes room */
+	if (err == VEER_ESPACE) /* it makes room, so it may use the last room */
 		err = change_commit(k->store, p->ops, p->count, CHANGE_URGENT, &revision);
 	(void)pthread_mutex_unlock(&k->versions_lock);
 	if (err == VEER_OK)

@@ -9,7 +9,7 @@
 #include "zones/model/rrset_object.h"
 
 enum {
-	NEGATIVE_TTL_MAX = 60, /* s; what does not exist now may in a minute */
+	NEGATIVE_TTL_MAX = 60, /* s; a name that does not exist now may exist in a minute */
 	SOA_REFRESH_S = 3600,
 	SOA_RETRY_S = 600,
 	SOA_EXPIRE_S = 1209600, /* RFC 1912 2.2: two to four weeks */
@@ -18,7 +18,7 @@ enum {
 
 /* --- making ------------------------------------------------------------------------------------------------------- */
 
-/* Add the put of one RRset at the zone's own name, whose key goes into `key`. */
+/* Add the put of one RRset at the zone's apex; writes its key into `key`. */
 static enum veer_err add_rrset(struct change_draft *draft, struct zone_make *z, uint16_t type, uint32_t ttl,
 			       const struct rdata_span *records, size_t count, char *key)
 {
@@ -33,7 +33,7 @@ static enum veer_err add_rrset(struct change_draft *draft, struct zone_make *z, 
 	return change_add_json(draft, MODEL_KIND_RRSET, key, object, STORE_ABSENT);
 }
 
-/* The time is the first serial: a zone that is deleted and made again does not go back (RFC 1982). */
+/* The present time is the first serial, so that a zone that is deleted and made again does not go back (RFC 1982). */
 static enum veer_err add_soa(struct change_draft *draft, struct zone_make *z)
 {
 	uint8_t rdata[SOA_RDATA_MAX];
@@ -68,7 +68,7 @@ static enum veer_err plan_make(void *wish, struct change_draft *draft)
 	struct zone_make *z = wish;
 	enum veer_err err = change_may_touch(draft, TOKEN_LIMIT_ZONES, z->zone.text);
 	if (err == VEER_OK && draft->end != NULL)
-		err = VEER_ERANGE; /* one zone is made in a change */
+		err = VEER_ERANGE; /* only one zone can be made in a change */
 	if (err == VEER_OK)
 		err = zone_keeper_allot(draft->control->zones, &z->zone, &z->zone.version);
 	if (err != VEER_OK)

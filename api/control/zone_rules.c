@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an RRset may stand beside, and what it may be bound to. See zone_edit.h. */
+/* Rules for an RRset: what may exist beside it, and what it may be bound to. See zone_edit.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@ enum { PARSE_ARENA_BYTES = 4 << 20 };
 
 /* --- the policy it is bound to ------------------------------------------------------------------------------------ */
 
-/* Does a policy lead to an endpoint of the wanted kind? */
+/* Does a policy lead to an endpoint with an address of the wanted kind? */
 struct search {
 	struct directory *directory;
 	struct arena *arena;
@@ -47,7 +47,7 @@ static bool look_into_pool(void *ctx, const char *pool)
 	return !s->is_found;
 }
 
-/* The policy must be there and have something to answer with. */
+/* The policy must exist and have endpoints to answer with. */
 static enum veer_err judge_policy(struct change_draft *draft, struct zone_edit_rrset *r, const char *name)
 {
 	static const char *const words[] = {[MODEL_ADDRESS_IPV4] = "an IPv4 address",
@@ -73,15 +73,15 @@ static enum veer_err judge_policy(struct change_draft *draft, struct zone_edit_r
 
 /* --- what else is in the zone ------------------------------------------------------------------------------------- */
 
-/* Looks for an RRset that excludes the one being written. */
+/* Search for an RRset that cannot exist beside the one being written. */
 struct neighbours {
 	const struct zone_edit *edit;
 	const struct rrset_key *key;
-	uint16_t excluding;  /* type of one that excludes it; 0: none */
+	uint16_t excluding;  /* type of an RRset that excludes it; 0: none */
 	bool has_descendant; /* for a DNAME: something is below it */
 };
 
-/* Does the edit delete it? */
+/* Does the edit delete the RRset? */
 static bool is_deleted(const struct zone_edit *edit, const char *key_text)
 {
 	for (size_t i = 0; i < edit->count; i++)
@@ -112,7 +112,7 @@ static bool look_for_descendant(void *ctx, const struct store_object *object)
 	return !n->has_descendant;
 }
 
-/* The same among what the edit puts. */
+/* Search among the RRsets that the edit puts. */
 static void look_at_edit(struct neighbours *n)
 {
 	for (size_t i = 0; i < n->edit->count; i++) {
@@ -127,7 +127,7 @@ static void look_at_edit(struct neighbours *n)
 	}
 }
 
-/* RFC 1034 3.6.2: a CNAME stands alone. */
+/* RFC 1034 3.6.2: a CNAME must be alone at its name. */
 static enum veer_err judge_name(struct change_draft *draft, struct neighbours *n, const struct zone_edit_rrset *r)
 {
 	char prefix[RRSET_KEY_SIZE], type[RRSET_TYPE_TEXT_SIZE];
@@ -161,7 +161,7 @@ static enum veer_err judge_dname(struct change_draft *draft, struct neighbours *
 			     "/type: there are names below this one, where a DNAME stands nothing may be");
 }
 
-/* Is there, or will there be, a DNAME at this name? */
+/* Is there a DNAME at this name, or will the edit put one? */
 static enum veer_err find_dname(struct change_draft *draft, const struct zone_edit *edit, const uint8_t *owner,
 				bool *is)
 {
@@ -179,7 +179,7 @@ static enum veer_err find_dname(struct change_draft *draft, const struct zone_ed
 	return err == VEER_ENOTFOUND ? VEER_OK : err;
 }
 
-/* RFC 6672 2.4: nothing below a DNAME. */
+/* RFC 6672 2.4: nothing may exist below a DNAME. */
 static enum veer_err judge_above(struct change_draft *draft, const struct zone_edit *edit,
 				 const struct zone_edit_rrset *r)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is decided of a request by its head, before any of its body is read: where it goes, whose it is, whether that
- * one may do this, and whether it has something left of its shares.
+ * What is decided about a request by its head, before any of its body is read: the route, the principal, whether that
+ * principal may do this, and whether it has something left of its shares.
  */
 #include <stdlib.h>
 
@@ -10,7 +10,10 @@
 
 enum { REPLY_SHORT_BYTES = 65536 };
 
-/* The principal's or everybody's share is taken: 429 or 503, and the connection is closed. Always false. */
+/*
+ * Refuse because the principal's or everybody's share is used up: the reply is 429 or 503, and the connection is
+ * closed. Always false.
+ */
 bool api_refuse_share(struct api_exchange *exchange, enum api_share share, enum shares_answer answer)
 {
 	atomic_fetch_add(&exchange->server->refused_busy, answer == SHARES_ALL_FULL);
@@ -18,7 +21,7 @@ bool api_refuse_share(struct api_exchange *exchange, enum api_share share, enum 
 	return false;
 }
 
-/* A reply that does not end takes one of its principal's places for those. False: the reply is made. */
+/* A reply that does not end takes one of its principal's places for streams. False: the reply is made already. */
 bool api_admit_stream(struct api_exchange *exchange)
 {
 	enum shares_answer answer = shares_take(&exchange->server->shares, exchange->account, API_SHARE_STREAMS, 1);
@@ -43,7 +46,10 @@ bool api_admit_reply(struct api_exchange *exchange)
 	return true;
 }
 
-/* Whose request it is: from here on what it takes is taken from somebody's share. False: the reply is made. */
+/*
+ * Find whose request it is: from here on, what the request takes is taken from that account's share. False: the reply
+ * is made already.
+ */
 static bool find_account(struct api_exchange *x)
 {
 	const struct api_principal *who = &x->request.principal;
@@ -63,7 +69,10 @@ static bool find_account(struct api_exchange *x)
 	return api_refuse_share(x, API_SHARE_CONNECTIONS, answer);
 }
 
-/* Who sent what cannot be read, several times, waits: to read it costs more than to send it. */
+/*
+ * A client that has several times sent input that cannot be read must wait, because reading it costs more than sending
+ * it.
+ */
 static bool is_barred(struct api_exchange *x)
 {
 	if (x->route->class != API_CLASS_INLINE || x->route->body_limit_bytes == 0)
@@ -84,7 +93,7 @@ bool api_refuse_length(struct api_exchange *exchange)
 	return false;
 }
 
-/* How long the body may be, and is said to be. False: the reply is made. */
+/* Check how long the body may be and how long the head says that it is. False: the reply is made already. */
 static bool check_length(struct api_exchange *x)
 {
 	const char *length = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Content-Length");
@@ -101,7 +110,7 @@ static bool check_length(struct api_exchange *x)
 	return true;
 }
 
-/* What the head says, before any of the body is read. False: the reply is made. */
+/* Judge the head before any of the body is read. False: the reply is made already. */
 bool api_admit(struct api_exchange *exchange)
 {
 	if (exchange->query_dropped > 0) {

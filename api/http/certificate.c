@@ -55,7 +55,7 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* Note how the files are now; true: they have changed since the last time. */
+/* Remember the present state of the files; true: they have changed since the last time. */
 static bool look_at_files(struct certificate_watch *w)
 {
 	struct stat cert = {0}, key = {0};
@@ -119,7 +119,7 @@ static bool is_in_use(const struct certificate_watch *w, const struct certificat
 
 static void look(void *ctx);
 
-/* Often while a good one waits for its place. */
+/* Look often while a good pair waits to be shown. */
 static void look_later(struct certificate_watch *w)
 {
 	(void)loop_timer_set(w->loop, &w->timer, atomic_load(&w->is_waiting) ? LOOK_WAITING_MS : LOOK_MS, look, w);
@@ -160,7 +160,7 @@ void certificate_watch_reload(struct certificate_watch *watch)
 	certificate_pair_deinit(&pair);
 }
 
-/* Both files are written one after the other, so a pair that does not fit is tried again. */
+/* The two files are written one after the other, so a pair that does not match is tried again. */
 static void look(void *ctx)
 {
 	struct certificate_watch *w = ctx;
@@ -174,7 +174,7 @@ void certificate_watch_start(struct certificate_watch *watch, const struct certi
 {
 	if (watch->cert_path == NULL)
 		return;
-	/* without a pair the files are another at the first look */
+	/* without a pair, the first look finds the files changed */
 	if (pair != NULL) {
 		watch->cert_seen = pair->cert_file;
 		watch->key_seen = pair->key_file;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every open connection with an absolute deadline. The library's own timeout counts inactivity only, so a client that
- * trickles a byte now and then would stay for ever: a janitor shuts down the socket of who is over its time.
+ * Every open connection with an absolute deadline. The library's own timeout counts only inactivity, so a client that
+ * sends a byte now and then could stay for ever: a janitor thread shuts down the socket of each connection that is past
+ * its deadline.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ void api_connection_phase(struct api_server *server, struct api_connection *conn
 	(void)pthread_mutex_unlock(&server->connections_lock);
 }
 
-/* Who is at the other end: RFC-less, but the kernel knows (SO_PEERCRED, socket(7)). */
+/* Find out who is at the other end. No RFC defines it, but the kernel knows (SO_PEERCRED, socket(7)). */
 static void identify(struct api_connection *c, const struct api_listener *listener)
 {
 	(void)snprintf(c->from, sizeof c->from, "unknown");
@@ -77,7 +78,10 @@ static void identify(struct api_connection *c, const struct api_listener *listen
 	veer_addr_print(&addr, c->from);
 }
 
-/* Whose connections without a credential it counts among: an address, of IPv6 the network that a site has (/64). */
+/*
+ * The account that counts connections without a credential: that of the address; for IPv6, of the network that a site
+ * has (/64).
+ */
 static struct api_account *address_account(struct api_server *server, const struct api_connection *c)
 {
 	const struct api_principal nobody = {.role = API_ROLE_ANONYMOUS};
@@ -149,7 +153,7 @@ void api_connection_notify(void *ctx, struct MHD_Connection *connection, void **
 	}
 }
 
-/* The request line is there: from now on the headers have their own time. */
+/* The request line has arrived: from now on the headers have their own deadline. */
 void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
 {
 	struct api_listener *listener = ctx;
@@ -161,7 +165,7 @@ void *api_connection_uri(void *ctx, const char *uri, struct MHD_Connection *conn
 	return NULL;
 }
 
-/* Who only holds a place has less time when places get scarce, so that those with something to say find one. */
+/* A connection that is only idle has less time when places get scarce, so that clients with a request find a place. */
 static bool is_late(const struct api_connection *c, int64_t now, bool is_crowded)
 {
 	if (c->due_ms == 0)
@@ -192,7 +196,7 @@ static void end_stream(struct api_stream *stream)
 	api_stream_wake(stream);
 }
 
-/* End the streams of those who may no longer have them. */
+/* End the streams of principals that may no longer have them. */
 static void end_revoked_streams(struct api_server *server)
 {
 	(void)pthread_mutex_lock(&server->connections_lock);

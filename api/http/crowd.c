@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who has a connection. One that has shown no good credential is *silent*: of those an address has a share, and remote
- * and local ones each a part of all places; beyond that the oldest of them gives way to the newcomer. One that has is
- * its principal's, who has a share too. All of them together stay below what descriptors and the library allow, so that
- * the next agent is always accepted. The owner's connections to the Unix socket are not counted against anybody.
+ * Who may have a connection. A connection that has shown no good credential is *silent*: each address has a share of
+ * the silent ones, and remote and local silent ones each have a part of all places; when that is full, the oldest of
+ * them is closed for the new one. A connection with a good credential belongs to its principal, who has a share too.
+ * All of them together stay below what descriptors and the library allow, so that the next agent is always accepted.
+ * The owner's connections to the Unix socket are not counted in any share.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "api/http/connection.h"
 
 enum {
-	DESCRIPTORS_OWN = 192, /* the store's, snapshots', logs', and connections that are being closed */
+	DESCRIPTORS_OWN = 192, /* for the store, snapshots, logs, and connections that are being closed */
 	OF_ADDRESS_MIN = 16,
 	OWNERS_RESERVE = 64,
 };
@@ -39,7 +40,7 @@ static struct api_crowd *crowd_of(struct api_server *server, const struct api_co
 	return &server->crowds[c->is_local ? API_CROWD_LOCAL : API_CROWD_REMOTE];
 }
 
-/* Out of the list of silent ones, if it is in it. */
+/* Remove it from the list of silent ones, if it is there. */
 static void leave_crowd(struct api_server *server, struct api_connection *c)
 {
 	struct api_crowd *crowd = crowd_of(server, c);
@@ -52,7 +53,7 @@ static void leave_crowd(struct api_server *server, struct api_connection *c)
 	*(c->newer != NULL ? &c->newer->older : &crowd->newest) = c->older;
 }
 
-/* Its socket is shut down here and closed by the library; its place is free at once. */
+/* Shut down its socket, which the library then closes; its place is free at once. */
 static void push_out(struct api_server *server, struct api_connection *c)
 {
 	leave_crowd(server, c);
@@ -64,7 +65,7 @@ static void push_out(struct api_server *server, struct api_connection *c)
 	shares_note_refused(&server->shares, API_SHARE_SILENT);
 }
 
-/* The silent one that gives way: the oldest of that address, or of all (NULL), others before local ones. */
+/* Find the silent connection to close: the oldest of that address, or of all (NULL), remote ones before local ones. */
 static struct api_connection *find_oldest(struct api_server *server, const struct api_account *address)
 {
 	for (int i = 0; i < API_CROWDS; i++)
@@ -93,7 +94,7 @@ void api_crowd_enter(struct api_server *server, struct api_connection *connectio
 		victim = crowd->oldest;
 	else if (server->open_count + OWNERS_RESERVE >
 		 server->connections_max + (connection->is_local ? OWNERS_RESERVE / 2 : 0))
-		victim = find_oldest(server, NULL); /* c itself when nobody else is silent */
+		victim = find_oldest(server, NULL); /* c itself when no other is silent */
 	if (victim != NULL)
 		push_out(server, victim);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request through libmicrohttpd: headers, body, handler, reply. The library calls api_exchange_access() once when
- * the headers are there, for each piece of the body, at its end, and again after a suspended connection is resumed.
+ * the headers are complete, for each piece of the body, at its end, and again after a suspended connection is resumed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-/* A part of the query, decoded into the arena; NULL when it is malformed or memory is out. */
+/* Decode a part of the query into the arena; NULL when it is malformed or memory is out. */
 static const char *decode_query(struct api_exchange *x, const char *text)
 {
 	size_t len = strlen(text);
@@ -60,7 +60,7 @@ static void add_headers(struct MHD_Response *response, const struct api_reply *r
 	if (reply->location[0] != '\0')
 		(void)MHD_add_response_header(response, "Location", reply->location);
 	if (reply->status == 401) {
-		/* streams' clients do not collect bodies: the reason stands here too */
+		/* clients of streams do not read bodies of errors, so the reason is also in this header */
 		(void)snprintf(challenge, sizeof challenge,
 			       reply->challenge[0] != '\0' ? "Bearer error=\"invalid_token\", error_description=\"%s\""
 							   : "Bearer%s",
@@ -97,7 +97,7 @@ static struct MHD_Response *make_response(struct api_exchange *x)
 static enum MHD_Result send_reply(struct api_exchange *x)
 {
 	if (x->reply.source != NULL && !x->has_stream_share &&
-	    !api_admit_stream(x)) { /* a file that is sent, as a backup */
+	    !api_admit_stream(x)) { /* a file that is sent, such as a backup */
 		x->reply.source->close(x->reply.source);
 		x->reply.source = NULL;
 	}
@@ -185,10 +185,10 @@ void api_exchange_handle(struct api_exchange *exchange)
 		exchange->server->config.done(ctx, &exchange->request, &exchange->reply);
 }
 
-/* Hand it to the worker threads; their queue may be full. */
+/* Hand the exchange to the worker threads; their queue may be full. */
 static enum MHD_Result queue(struct api_exchange *x, enum api_lane lane)
 {
-	/* How long the handler takes is ours to answer for, not the client's. */
+	/* The time that the handler takes is our responsibility, so it does not count against the client. */
 	api_connection_phase(x->server, x->peer, API_PHASE_STREAM, 0);
 	MHD_suspend_connection(x->connection);
 	enum shares_answer answer = api_lane_push(x->server, x, lane);
@@ -200,7 +200,7 @@ static enum MHD_Result queue(struct api_exchange *x, enum api_lane lane)
 	return MHD_YES;
 }
 
-/* The body was not what was announced, or there was no room for it. False: the reply is made. */
+/* Check that the body was what the head announced and that there was room for it. False: the reply is made already. */
 static bool check_body(struct api_exchange *x)
 {
 	if (x->crowded_out != SHARES_TAKEN)
@@ -232,13 +232,13 @@ static enum MHD_Result run_handler(struct api_exchange *x)
 	return queue(x, lanes[x->route->class]);
 }
 
-/* The reply is made, or will be without it. */
+/* Is the rest of the body discarded, because the reply is made, or will be made without it? */
 static bool is_thrown_away(const struct api_exchange *x)
 {
 	return x->is_refused || x->crowded_out != SHARES_TAKEN || x->is_body_over || x->account == NULL;
 }
 
-/* What was announced has its share already; of a chunked body each piece takes its own. */
+/* An announced length has its share already; of a chunked body each piece takes its own. */
 static void take_body(struct api_exchange *x, const char *data, size_t len)
 {
 	size_t before = x->body.len;
@@ -271,7 +271,10 @@ enum MHD_Result api_exchange_access(void *ctx, struct MHD_Connection *connection
 	if (*upload_len > 0) {
 		take_body(x, upload, *upload_len);
 		*upload_len = 0;
-		/* The library takes no reply before the end of a body: one that goes on for long is cut off without. */
+		/*
+		 * The library sends no reply before the end of a body, so a body that goes on for long is cut without a
+		 * reply.
+		 */
 		return x->over_bytes <= OVER_BYTES_MAX ? MHD_YES : MHD_NO;
 	}
 	return x->is_done ? send_reply(x) : run_handler(x);

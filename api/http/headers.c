@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What libmicrohttpd takes and RFC 9112 does not: lengths and hosts that stand twice, names with blanks, folded lines,
- * bare CR and LF, NUL. Whoever stands before us (a proxy) may read such a request otherwise, and then two of them see
- * two different requests (RFC 9112 11.2). All of it is 400, and the connection is closed.
+ * What libmicrohttpd accepts and RFC 9112 does not: Content-Length or Host given twice, names with blanks, folded
+ * lines, bare CR and LF, NUL. A proxy in front of us may read such a request differently, so that the two of us see
+ * different requests (RFC 9112 11.2). The reply to all of these is 400, and the connection is closed.
  *
- * Names and values come by the library's iterator. What it has swallowed shows in where they lie: libmicrohttpd 0.9.75
- * cuts the head in place, so that method, target, version, names and values are consecutive in one buffer, each line
- * end two NULs (CR LF) or one (a bare LF), and a folded value lies elsewhere. The check of places is made for that
- * version only; others are said in the log at the start. Where the head ends is the library's word, so that what is
- * behind it cannot pass for a line end.
+ * Names and values come from the library's iterator. What it has dropped can be told from their places in memory:
+ * libmicrohttpd 0.9.75 cuts the head in place, so that method, target, version, names and values are consecutive in one
+ * buffer, each line end two NULs (CR LF) or one (a bare LF), and a folded value is elsewhere. Places are checked only
+ * with that version; with other versions, a line in the log says so at the start. The library says where the head ends,
+ * so that bytes after it cannot be taken for a line end.
  */
 #include <string.h>
 #include <strings.h>
@@ -17,12 +17,12 @@
 
 static const char version_checked[] = "0.9.75";
 
-/* One head, while it is walked through. */
+/* One head, while it is checked. */
 struct head {
-	const char *next; /* where the next name must begin, or the empty line; NULL: places are not checked */
+	const char *next; /* where the next name, or the empty line, must begin; NULL: places are not checked */
 	const char *coding;
 	unsigned lengths, hosts, codings;
-	const char *why; /* it is refused; static, NULL while it is good */
+	const char *why; /* why it is refused; static, NULL while it is good */
 };
 
 bool api_headers_are_placed(void)
@@ -30,7 +30,7 @@ bool api_headers_are_placed(void)
 	return strcmp(MHD_get_version(), version_checked) == 0;
 }
 
-/* A token's octet (RFC 9110 5.6.2). */
+/* Is it an octet of a token (RFC 9110 5.6.2)? */
 static bool is_token(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -84,7 +84,7 @@ static enum MHD_Result check_header(void *ctx, enum MHD_ValueKind kind, const ch
 	return head->why == NULL ? MHD_YES : MHD_NO;
 }
 
-/* "METHOD SP target SP HTTP/1.1" with single blanks, and nothing that ends a string before its time. */
+/* Check "METHOD SP target SP HTTP/1.1": single blanks, and no NUL within it. */
 static void check_request_line(struct head *head, const struct api_connection *peer, const char *method,
 			       const char *version)
 {
@@ -103,7 +103,7 @@ void api_headers_note_uri(struct api_connection *peer, const char *uri)
 		peer->is_uri_clean = peer->is_uri_clean && *p != ' ' && *p != '\t' && !is_control(*p);
 }
 
-/* How the body is framed (RFC 9112 6.3). */
+/* Check how the body is framed (RFC 9112 6.3). */
 static void check_framing(struct head *head, const char *version)
 {
 	if (head->lengths > 1)
@@ -118,7 +118,7 @@ static void check_framing(struct head *head, const char *version)
 		head->why = "Transfer-Encoding needs HTTP/1.1";
 }
 
-/* How long the head is, to the end of its empty line, as the library has read it. */
+/* The length of the head, to the end of its empty line, as the library has read it. */
 static size_t head_size(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =

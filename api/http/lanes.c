@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Worker threads for handlers that may block on the store or take long, so that the network threads never do. Each lane
- * has its own queue and threads: what an administrator does in an emergency waits for no bulk edit, export or report.
- * In a lane no principal has all threads or all places, and the last places are for those on this host, the very last
- * for the owner at the Unix socket.
+ * has its own queue and threads: what an administrator does in an emergency does not wait for a bulk edit, export or
+ * report. In a lane no principal can have all threads or all places. The last places are reserved for clients on this
+ * host, the very last for the owner at the Unix socket.
  */
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -14,10 +14,10 @@
 
 struct lane_rules {
 	unsigned workers;
-	unsigned places;         /* in the queue */
-	unsigned places_of_one;  /* of one principal */
-	unsigned workers_of_one; /* at once for one principal */
-	int nice;                /* of its threads: exports and garbage give way to verdicts */
+	unsigned places;         /* in the queue, of all principals */
+	unsigned places_of_one;  /* in the queue, of one principal */
+	unsigned workers_of_one; /* threads at once for one principal */
+	int nice;                /* nice value of its threads: exports and garbage have less CPU than verdicts */
 };
 
 static const struct lane_rules rules[API_LANES] = {
@@ -27,7 +27,7 @@ static const struct lane_rules rules[API_LANES] = {
 	[API_LANE_REPORTS] = {1, 64, 1, 1, 10},
 };
 
-/* How many of a lane's places this one may see taken and still take one. */
+/* How many of a lane's places may be taken when this request still gets one. */
 static unsigned places_for(const struct lane_rules *rule, const struct api_request *request)
 {
 	if (request->principal.role == API_ROLE_OWNER)
@@ -61,7 +61,7 @@ enum shares_answer api_lane_push(struct api_server *server, struct api_exchange 
 	return answer;
 }
 
-/* The one before the first that may run, NULL for the head; `*found` is NULL when there is none. */
+/* The exchange before the first that may run, NULL for the head; `*found` is NULL when there is none. */
 static struct api_exchange *find_first(struct api_lane_queue *lane, bool owners, struct api_exchange **found)
 {
 	struct api_exchange *before = NULL;
@@ -75,8 +75,8 @@ static struct api_exchange *find_first(struct api_lane_queue *lane, bool owners,
 }
 
 /*
- * Take one whose principal has a thread left out of the queue, the owner's first; NULL when there is none. pool_lock is
- * held.
+ * Take an exchange whose principal may have another thread out of the queue, the owner's first; NULL when there is
+ * none. pool_lock is held.
  */
 static struct api_exchange *take_next(struct api_lane_queue *lane)
 {
@@ -106,7 +106,7 @@ static struct api_exchange *pop(struct api_server *server, enum api_lane which)
 	return x;
 }
 
-/* Others of the same principal may be waiting for this. */
+/* Wake the others: more of the same principal may be waiting for this one to finish. */
 static void finish(struct api_server *server, struct api_exchange *x, enum api_lane which)
 {
 	(void)pthread_mutex_lock(&server->pool_lock);
@@ -120,7 +120,7 @@ static void *worker_main(void *ctx)
 	struct api_lane_queue *lane = ctx;
 	struct api_server *server = lane->server;
 	enum api_lane which = lane->which;
-	/* Threads have priorities of their own in Linux (setpriority(2), NOTES). */
+	/* In Linux each thread has a nice value of its own (setpriority(2), NOTES). */
 	if (rules[which].nice != 0)
 		(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), rules[which].nice);
 	for (struct api_exchange *x; (x = pop(server, which)) != NULL;) {

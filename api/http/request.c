@@ -95,7 +95,7 @@ void api_make_utf8(char *text)
 	}
 }
 
-/* Changes `detail` into valid UTF-8. */
+/* Make the reply a problem. Changes `detail` into valid UTF-8. */
 static void reply_problem(struct api_reply *reply, int status, const char *slug, char *detail, json_t *errors)
 {
 	char type[96];
@@ -109,7 +109,7 @@ static void reply_problem(struct api_reply *reply, int status, const char *slug,
 	reply->content_type = "application/problem+json";
 }
 
-/* What a quoted string of a header may hold (RFC 9110 5.6.4, without what would need a backslash). */
+/* Copy what a quoted string of a header may hold (RFC 9110 5.6.4, without characters that need a backslash). */
 static void note_challenge(struct api_reply *reply, const char *detail)
 {
 	size_t len = 0;
@@ -208,7 +208,7 @@ enum api_scope api_scope_from_text(const char *text)
 const char *api_scope_text(enum api_scope scope)
 {
 	for (size_t i = 0; i < sizeof scope_texts / sizeof scope_texts[0]; i++)
-		if ((scope_texts[i].scope & scope) != 0) /* of several that will do, the narrowest is named */
+		if ((scope_texts[i].scope & scope) != 0) /* if several scopes would do, name the narrowest */
 			return scope_texts[i].text;
 	return NULL;
 }

@@ -21,10 +21,10 @@
 #define API_ID_SIZE 64
 #define API_FROM_SIZE 64
 
-/* Who is asking, decided before the handler runs. */
+/* Who sent the request, decided before the handler runs. */
 enum api_role {
 	API_ROLE_ANONYMOUS,
-	API_ROLE_OWNER,      /* the Unix socket, as the server's own user or root */
+	API_ROLE_OWNER,      /* over the Unix socket, as the server's own user or root */
 	API_ROLE_TOKEN,      /* an API token with scopes */
 	API_ROLE_AGENT,      /* a probe agent's credential */
 	API_ROLE_NAMESERVER, /* a name server's credential */
@@ -41,13 +41,13 @@ enum api_scope {
 	API_SCOPE_AGENTS = 1 << 5,       /* "agents": enrol and revoke */
 	API_SCOPE_TOKENS = 1 << 6,       /* "tokens": make and remove tokens */
 	API_SCOPE_FEED = 1 << 7,         /* "feed:read" */
-	API_SCOPE_HEALTH_PUSH = 1 << 8,  /* "health:push": an application's own word on its endpoints */
+	API_SCOPE_HEALTH_PUSH = 1 << 8,  /* "health:push": an application's own report on its endpoints */
 };
 
 struct api_principal {
 	enum api_role role;
 	unsigned scopes;      /* enum api_scope bits */
-	char id[API_ID_SIZE]; /* of the token, agent or name server; "" otherwise */
+	char id[API_ID_SIZE]; /* of the token, agent or name server; "" for others */
 };
 
 struct api_pair {
@@ -62,7 +62,7 @@ struct api_request {
 	struct api_pair query[API_QUERY_MAX]; /* decoded */
 	size_t query_count;
 	struct arena *arena; /* scratch for this request */
-	const char *body;    /* NUL-terminated; "" without one */
+	const char *body;    /* NUL-terminated; "" if there is none */
 	size_t body_len;
 	const char *authorization; /* header or NULL */
 	const char *content_type;  /* header or NULL */
@@ -72,10 +72,10 @@ struct api_request {
 	bool is_owner;             /* over the Unix socket, as this server's own user or root */
 	bool is_feeder;            /* over the Unix socket, as the user that name servers run as (--feed-user) */
 	struct api_principal principal;
-	const char *why_refused; /* of credentials that are known and not good; static, NULL otherwise */
-	int arg;                 /* of the route */
-	const char *from;        /* where it came from, for people: an address, or "unix uid=0" */
-	bool is_in_worker;       /* the handler may block, and take long */
+	const char *why_refused; /* why credentials that are known are not good; static, NULL otherwise */
+	int arg;                 /* `arg` of the route */
+	const char *from;        /* where the request came from, for people: an address, or "unix uid=0" */
+	bool is_in_worker;       /* runs in a worker: the handler may block, and take long */
 };
 
 struct api_stream_source;
@@ -86,11 +86,12 @@ struct api_reply {
 	const char *content_type; /* default application/json; static storage */
 	char *body;               /* heap; taken over by the server */
 	size_t body_len;
-	char etag[32];       /* "" for none; without the quotes */
-	char location[256];  /* "" for none */
-	char challenge[256]; /* of a 401: why, for WWW-Authenticate (RFC 6750 3); printable ASCII */
-	int retry_after_s;   /* 0: not said, but a second with 503 */
-	bool wants_worker;   /* there is no reply yet: this is not for a network thread; call again by a worker */
+	char etag[32];       /* without the quotes; "": none */
+	char location[256];  /* "": none */
+	char challenge[256]; /* reason in a 401, for WWW-Authenticate (RFC 6750 3); printable ASCII */
+	int retry_after_s;   /* 0: not sent, except with 503, where it is 1 */
+	bool wants_worker;   /* there is no reply yet, because a network thread must not make it: call the handler again
+				in a worker */
 	struct api_stream_source *source; /* a reply that does not end: see stream.h; taken over by the server */
 };
 
@@ -99,31 +100,37 @@ typedef void api_handler_fn(void *ctx, struct api_request *request, struct api_r
 /* The value of a query parameter, or NULL. */
 const char *api_query(const struct api_request *request, const char *key);
 
-/* The body as JSON. On failure the reply is the problem already. Ownership: the caller's (json_decref). */
+/* Parse the body as JSON. On failure the reply is the problem already. Ownership: the caller's (json_decref). */
 VEER_MUST_CHECK enum veer_err api_body_json(const struct api_request *request, struct api_reply *reply, json_t **out);
 
 /* Reply with `value`; takes the reference. */
 void api_reply_json(struct api_reply *reply, int status, json_t *value);
 
-/* Reply with text that was allocated with malloc; takes it. NULL makes it a 500. `content_type` is static. */
+/*
+ * Reply with text that was allocated with malloc, and take it over. NULL makes the reply a 500. `content_type` is
+ * static.
+ */
 void api_reply_text(struct api_reply *reply, int status, const char *content_type, char *text, size_t len);
 
 /*
- * Reply with a problem (RFC 9457): `slug` ends the type "urn:veer:problem:…"; the detail says what is wrong and what to
- * do.
+ * Reply with a problem (RFC 9457): `slug` completes the type "urn:veer:problem:…"; the detail says what is wrong and
+ * what to do.
  */
 void api_problem(struct api_reply *reply, int status, const char *slug, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* What is quoted may be any bytes, or was cut within a character, and JSON takes neither: such bytes become "?". */
+/*
+ * Make text valid UTF-8, as JSON needs: bytes that are not become "?". Quoted text may be any bytes, or cut within a
+ * character.
+ */
 void api_make_utf8(char *text);
-/* 422 with the place: `diag` is "POINTER: what" as the JSON cursor and the model's readers write it. */
+/* Reply 422 with the place: `diag` is "POINTER: what" as the JSON cursor and the model's readers write it. */
 void api_problem_invalid(struct api_reply *reply, const struct veer_diag *diag);
-/* The problem that fits a failed store call or the like. */
+/* Reply with the problem that fits a failed call of the store or the like. */
 void api_problem_err(struct api_reply *reply, enum veer_err err);
 
-/* Scopes by name, for tokens. API_SCOPE_NONE when unknown. */
+/* The scope with this name, for tokens. API_SCOPE_NONE when unknown. */
 enum api_scope api_scope_from_text(const char *text);
-/* The name of one scope, or of one among several; NULL when it has none. Static storage. */
+/* The name of one scope, or of one of several; NULL when it has none. Static storage. */
 const char *api_scope_text(enum api_scope scope);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which handler a request goes to, and whether it may. */
+/* Which handler a request goes to, and whether its principal may call it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,13 +7,13 @@
 #include "api/http/uri.h"
 #include "base/text.h"
 
-/* Match one path as it was sent, its escapes valid, against one pattern; parameters are decoded into the arena. */
+/* Match one path, as it was sent and with valid escapes, against one pattern; parameters are decoded into the arena. */
 static bool match(struct api_request *request, const char *pattern, const char *path)
 {
 	size_t params = 0;
 	while (*pattern != '\0') {
 		if (*pattern != '{') {
-			bool is_raw = *path != '%'; /* an escaped slash separates nothing */
+			bool is_raw = *path != '%'; /* an escaped slash does not separate segments */
 			if (*path == '\0' || api_uri_octet(&path) != *pattern || (*pattern == '/' && !is_raw))
 				return false;
 			pattern++;
@@ -54,7 +54,7 @@ const struct api_route *api_route_find(struct api_server *server, struct api_exc
 	return NULL;
 }
 
-/* Does the route's list of parameters, which blanks separate, have this one? */
+/* Does the route's list of parameters, separated by blanks, contain this one? */
 static bool is_known(const char *list, const char *key)
 {
 	size_t len = strlen(key);
@@ -112,14 +112,14 @@ bool api_route_authorise(struct api_server *server, struct api_exchange *exchang
 	bool may = (route->roles >> who->role & 1) != 0;
 	if (may && who->role == API_ROLE_TOKEN)
 		may = (who->scopes & (route->scope | API_SCOPE_ADMIN)) != 0 ||
-		      (route->roles >> API_ROLE_ANONYMOUS & 1) != 0; /* what anybody may */
+		      (route->roles >> API_ROLE_ANONYMOUS & 1) != 0; /* anonymous callers are allowed */
 	if (may)
 		return true;
 	note_refused(server, exchange, who->role == API_ROLE_ANONYMOUS ? 401 : 403);
 	if (who->role == API_ROLE_ANONYMOUS) {
 		api_problem(&exchange->reply, 401, "credentials",
 			    "send \"Authorization: Bearer ID.SECRET\"; make a token with: veer token create");
-		exchange->reply.challenge[0] = '\0'; /* RFC 6750 3.1: no error where nothing was shown */
+		exchange->reply.challenge[0] = '\0'; /* RFC 6750 3.1: no error code when no credential was shown */
 	} else if (who->role == API_ROLE_TOKEN && api_scope_text(route->scope) != NULL)
 		api_problem(&exchange->reply, 403, "scope", "the token lacks the scope %s",
 			    api_scope_text(route->scope));

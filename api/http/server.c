@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting and stopping: listeners, threads, limits. */
+/* Starting and stopping the server: listeners, threads, limits. */
 #include "api/http/server.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ struct api_server *api_server_new(const struct api_server_config *config)
 	return server;
 }
 
-/* A stale socket file is one that nobody answers at; only then is it replaced. */
+/* A socket file is stale when no process listens on it; only then is it replaced. */
 static enum veer_err clear_stale_socket(const struct veer_listen *listen_at, const char *address,
 					struct veer_diag *diag)
 {
@@ -61,7 +61,7 @@ static enum veer_err clear_stale_socket(const struct veer_listen *listen_at, con
 	if (lstat(path, &st) != 0)
 		return VEER_OK;
 	if (!S_ISSOCK(st.st_mode))
-		return veer_fail(diag, VEER_EEXISTS, "listen %s: a file that is no socket is in the way", address);
+		return veer_fail(diag, VEER_EEXISTS, "listen %s: a file that is not a socket is in the way", address);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return veer_fail(diag, VEER_EIO, "listen %s: %s", address, strerror(errno));
@@ -73,7 +73,7 @@ static enum veer_err clear_stale_socket(const struct veer_listen *listen_at, con
 	return VEER_OK;
 }
 
-/* `is_open`: all may connect. Who may do what is judged by SO_PEERCRED and tokens. */
+/* `is_open`: every user may connect. SO_PEERCRED and tokens decide what each may do. */
 static enum veer_err open_socket(const struct veer_listen *listen_at, const char *address, bool is_open, int *out,
 				 struct veer_diag *diag)
 {
@@ -102,7 +102,7 @@ static enum veer_err open_socket(const struct veer_listen *listen_at, const char
 	return VEER_OK;
 }
 
-/* Paths and queries come to us as they were sent: a path is cut before it is decoded (uri.h). */
+/* Leave paths and queries as they were sent: a path is split before it is decoded (uri.h). */
 static size_t keep_escapes(void *ctx, struct MHD_Connection *connection, char *text)
 {
 	(void)ctx;
@@ -110,12 +110,12 @@ static size_t keep_escapes(void *ctx, struct MHD_Connection *connection, char *t
 	return strlen(text);
 }
 
-/* TLS 1.2 and 1.3, and only exchanges of keys that do not help whoever gets hold of the key later. */
+/* TLS 1.2 and 1.3, and only key exchanges with forward secrecy. */
 static char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-3DES-CBC:%SERVER_PRECEDENCE";
 
 struct MHD_Daemon *api_listener_start(struct api_server *server, struct api_listener *listener, int fd, bool is_tls)
 {
-	struct api_daemon *place = listener->daemons; /* there is always a free one: of before there are no more */
+	struct api_daemon *place = listener->daemons; /* one is always free, because the old ones are limited */
 	while (place->mhd != NULL)
 		place++;
 	place->listener = listener;
@@ -162,7 +162,7 @@ enum veer_err api_server_bind(const char *address, int *out, struct veer_diag *d
 	return err == VEER_OK ? open_socket(&at, address, false, out, diag) : err;
 }
 
-/* `bound` or, without it, a socket of our own begins to listen. */
+/* Begin to listen on `bound` or, without it, on a socket of our own. */
 static enum veer_err begin_listening(const struct veer_listen *listen_at, const char *address, bool is_open, int bound,
 				     bool listens, int *out, struct veer_diag *diag)
 {
@@ -206,7 +206,9 @@ enum veer_err api_server_listen(struct api_server *server, const char *address, 
 		listener->port = bound_port(fd);
 	bool is_tls = !listen_at.is_unix && (server->cert != NULL || server->config.wants_tls);
 	listener->fd = is_tls ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
-	/* without a certificate nobody is to wait for an answer: it is bound, and refuses connections */
+	/*
+	 * without a certificate no client should wait for a reply, so the socket is only bound and refuses connections
+	 */
 	if (is_tls && server->cert == NULL)
 		(void)close(fd);
 	else if ((listener->daemon = api_listener_start(server, listener, fd, is_tls)) == NULL) {
@@ -259,7 +261,7 @@ void api_server_free(struct api_server **server_ptr)
 	struct api_server *server = *server_ptr;
 	if (server == NULL)
 		return;
-	/* Nothing may stay suspended when the library stops: workers finish their queue, streams end. */
+	/* Nothing may be suspended when the library stops: workers finish their queue, streams end. */
 	api_server_drain(server);
 	api_connections_end_streams(server);
 	for (size_t i = 0; i < server->listener_count; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Another certificate while the server runs. The library reads it once, for all connections of one of its daemons; so
- * each address that speaks TLS gets a new daemon on the same socket, and the old one takes no more connections. It
- * stays until its last connection has ended: streams are not cut for a new certificate.
+ * Changing the certificate while the server runs. The library reads it once, for all connections of one of its daemons.
+ * So each address that speaks TLS gets a new daemon on the same socket, and the old one accepts no more connections. It
+ * stays until its last connection has ended, so that a new certificate does not cut streams.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #include "api/http/connection.h"
 
-/* Is it one that speaks TLS, or would if there were a certificate? */
+/* Does it speak TLS, or would it if there were a certificate? */
 static bool speaks_tls(const struct api_listener *l)
 {
 	return !l->is_unix;
@@ -32,7 +32,7 @@ static void stop_idle(struct api_listener *l)
 	l->retired_count = kept;
 }
 
-/* The address at which the daemon listens, one of the listener's. */
+/* The place of the daemon among the listener's. */
 static const struct api_daemon *place_of(const struct api_listener *l, const struct MHD_Daemon *daemon)
 {
 	const struct api_daemon *place = l->daemons;
@@ -41,13 +41,15 @@ static const struct api_daemon *place_of(const struct api_listener *l, const str
 	return place;
 }
 
-/* Is there an address where as many old ones as may be have connections? Wait, and in the end cut those of the oldest.
+/*
+ * Does an address have as many daemons with old certificates as allowed? Then wait, and in the end cut the connections
+ * of the oldest.
  */
 static bool is_crowded(struct api_server *server)
 {
 	size_t crowded = 0, old = 0;
 	int64_t now_ms = api_now_ms();
-	if (now_ms - server->crowded_seen_ms > API_CROWDED_MS) /* that one was given up */
+	if (now_ms - server->crowded_seen_ms > API_CROWDED_MS) /* the caller gave that certificate up */
 		server->crowded_since_ms = 0;
 	bool has_waited = server->crowded_since_ms != 0 && now_ms - server->crowded_since_ms >= API_CROWDED_MS;
 	for (size_t i = 0; i < server->listener_count; i++) {
@@ -69,7 +71,7 @@ static bool is_crowded(struct api_server *server)
 	return crowded > 0;
 }
 
-/* A daemon with the present certificate on the listener's socket. NULL: it does not start. */
+/* Start a daemon with the present certificate on the listener's socket. NULL: it does not start. */
 static struct MHD_Daemon *start_another(struct api_server *server, struct api_listener *l)
 {
 	int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
@@ -80,7 +82,7 @@ static struct MHD_Daemon *start_another(struct api_server *server, struct api_li
 	return fresh;
 }
 
-/* One for each address that speaks TLS, or for none. */
+/* Start one for each address that speaks TLS, or for none. */
 static bool start_all(struct api_server *server, struct MHD_Daemon *fresh[API_LISTENERS_MAX])
 {
 	bool ok = true;
@@ -133,7 +135,7 @@ enum api_certificate api_server_set_certificate(struct api_server *server, const
 	for (size_t i = 0; i < server->listener_count; i++)
 		if (fresh[i] != NULL)
 			replace(&server->listeners[i], fresh[i]);
-	/* the old daemons need nothing of it: the library has its own copy */
+	/* the old daemons do not need them: the library has its own copy */
 	forget(old_cert, old_key);
 	return API_CERTIFICATE_SHOWN;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accounts of principals, and what they have. See shares.h. */
+/* Accounts of principals, and what they have taken. See shares.h. */
 #include "api/http/shares.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-	STREAMS_ALL = 5000, /* half of them for agents and name servers, whatever tokens do */
+	STREAMS_ALL = 5000, /* half of them for agents and name servers, however many tokens have */
 	STREAMS_RESERVE = 64,
 	STREAMS_OF_NODE = 8,
 	CONNECTIONS_OF_ONE_MIN = 16,
@@ -33,7 +33,7 @@ void shares_init(struct shares *shares, size_t connections)
 		.all = streams,
 		.reserve = smaller(STREAMS_RESERVE, streams / 16),
 		.tokens = streams / 2,
-		.of_token = streams / 2 * 5 / 6, /* a fleet may share one, and leaves something to others */
+		.of_token = streams / 2 * 5 / 6, /* several agents may share one token, and the others keep a part */
 		.of_node = STREAMS_OF_NODE,
 	};
 	shares->rooms[API_SHARE_BODIES] = (struct shares_room){
@@ -121,7 +121,7 @@ struct api_account *shares_hold(struct shares *shares, struct api_account *accou
 	return account;
 }
 
-/* The lock is held. What somebody did wrong is not forgotten by closing the connection. */
+/* The lock is held. An account with bad inputs is remembered even when its connection is closed. */
 static void forget_if_unused(struct shares *shares, struct api_account *account)
 {
 	if (account->references > 0 || account->bad_ms[0] != 0)

@@ -22,7 +22,7 @@ void api_stream_wake(struct api_stream *stream)
 	(void)pthread_mutex_unlock(&stream->lock);
 }
 
-/* Take note that all news so far will be looked at now. False when the stream is to end. */
+/* Note that all news so far will be looked at now. False when the stream must end. */
 static bool begin_look(struct api_stream *stream)
 {
 	(void)pthread_mutex_lock(&stream->lock);
@@ -32,7 +32,7 @@ static bool begin_look(struct api_stream *stream)
 	return goes_on;
 }
 
-/* Park the connection unless there was news meanwhile. True when parked. */
+/* Park the connection unless news has arrived meanwhile. True when parked. */
 static bool park(struct api_stream *stream)
 {
 	(void)pthread_mutex_lock(&stream->lock);
@@ -95,7 +95,7 @@ struct MHD_Response *api_stream_response(struct api_exchange *exchange)
 		free(stream);
 		return NULL;
 	}
-	exchange->reply.source = NULL; /* free_content() closes it from now on, and gives its share back */
+	exchange->reply.source = NULL; /* from now on free_content() closes it, and gives its share back */
 	exchange->has_stream_share = false;
 	stream->account = shares_hold(&server->shares, exchange->account);
 	atomic_fetch_add(&server->stream_count, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Replies that do not end: the feed, an agent's assignments. The server pulls bytes when the socket takes them and
- * parks the connection when there are none; who has news wakes it.
+ * parks the connection when there are none; whoever has news wakes it.
  */
 #ifndef VEER_API_HTTP_STREAM_H
 #define VEER_API_HTTP_STREAM_H
@@ -14,16 +14,19 @@ struct api_stream;
 
 /*
  * Where the bytes come from. The server calls `open` once before the first `pull`, `pull` from its own threads (one at
- * a time a stream), and `close` exactly once at the end, whatever happened; `close` frees the source.
+ * a time for each stream), and `close` exactly once at the end, whatever happened; `close` frees the source.
  */
 struct api_stream_source {
 	void (*open)(struct api_stream_source *self, struct api_stream *stream);
-	/* Up to `size` bytes into `out`: how many; 0: nothing now, wake me; -1: end the stream. Must not block. */
+	/*
+	 * Write up to `size` bytes into `out` and return how many; 0: nothing now, wake me; -1: end the stream. Must
+	 * not block.
+	 */
 	ssize_t (*pull)(struct api_stream_source *self, char *out, size_t size);
 	void (*close)(struct api_stream_source *self);
 };
 
-/* From any thread, between open and close: there may be something to pull. Never calls the source. */
+/* May be called from any thread, between open and close: there may be something to pull. Never calls the source. */
 void api_stream_wake(struct api_stream *stream);
 
 #endif

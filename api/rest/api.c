@@ -35,7 +35,7 @@ struct page {
 	json_t *items;
 	enum model_kind kind;
 	int64_t limit;
-	char next[STORE_KEY_MAX + 1]; /* the last key shown, when there is more */
+	char next[STORE_KEY_MAX + 1]; /* the last key shown, when there are more */
 	char last[STORE_KEY_MAX + 1];
 };
 

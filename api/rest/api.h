@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all handlers of the REST API share: the parts of veer-api, and how a request becomes a change.
+ * What all handlers of the REST API share: the parts of veer-api, and how a request is turned into a change.
  *
- * Threads: handlers of class POOLED run in worker threads and may block on the store; INLINE and STREAM ones must not.
+ * Threads: handlers of class POOLED run in worker threads and may block on the store; those of class INLINE and STREAM
+ * must not.
  */
 #ifndef VEER_API_REST_API_H
 #define VEER_API_REST_API_H
@@ -34,7 +35,7 @@ struct api {
 	struct certificate_watch certificate;
 	struct loop *loop; /* the main thread's */
 	struct ticker token_chores;
-	atomic_bool is_rewound; /* the loop was stopped because the store has gone back: start anew */
+	atomic_bool is_rewound; /* the loop was stopped because the store has gone back: the service must start anew */
 	int64_t started_ms;
 	struct audit audit;
 };
@@ -44,19 +45,19 @@ const struct api_route *api_routes(size_t *count);
 
 /* auth.c: the server's hooks. `ctx` is the struct api. */
 bool api_authenticate(void *ctx, struct api_request *request);
-/* streams.c: what a body may be, by what its sender is: an agent's report by its assignments. */
+/* streams.c: how large a body may be for its sender: an agent's report is limited by its assignments. */
 size_t api_body_limit(void *ctx, const struct api_request *request, const struct api_route *route);
 /* audit.c: a line for each change, and for each credential that was not good. */
 void api_audit_done(void *ctx, const struct api_request *request, const struct api_reply *reply);
 /* audit.c: a request that was refused before any handler saw it. */
 void api_audit_refused(void *ctx, const struct api_request *request, int status);
 /*
- * changes.c: may whoever asks touch the object of this name (POOL/NAME, a check, an absolute zone name)? False: the
- * reply is 403. The other one makes no reply.
+ * changes.c: may the principal touch the object of this name (POOL/NAME, a check, an absolute zone name)? False: the
+ * reply is 403. api_may_touch_quietly() makes no reply.
  */
 bool api_may_touch(struct api *api, const struct api_request *request, struct api_reply *reply, enum token_limit limit,
 		   const char *name);
-/* May it change what concerns all of them? For a refusal before the body is read; change() asks again. */
+/* May the principal change what concerns all objects? Used to refuse before the body is read; change() checks again. */
 bool api_may_change_all(struct api *api, const struct api_request *request, struct api_reply *reply);
 /* As api_may_touch(), without a reply. */
 bool api_may_touch_quietly(struct api *api, const struct api_request *request, enum token_limit limit,
@@ -65,22 +66,23 @@ bool api_may_touch_quietly(struct api *api, const struct api_request *request, e
 bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope scope);
 
 /*
- * changes.c: make one wish of whoever asks so, on the conditions in the request's If-Match and If-None-Match; the other
- * one heeds none (what is made gets a new key). Errors: those of change(); api_problem_change() makes the reply.
+ * changes.c: make one wish in the name of the request's principal, on the conditions in If-Match and If-None-Match.
+ * api_change_always() ignores these conditions, because what it makes gets a new key. Errors: those of change();
+ * api_problem_change() makes the reply.
  */
 VEER_MUST_CHECK enum veer_err api_change(struct api *api, const struct api_request *request, struct change_wish wish,
 					 struct change_result *result);
-/* The same, without a precondition of the request. */
+/* The same, without the request's preconditions. */
 VEER_MUST_CHECK enum veer_err api_change_always(struct api *api, const struct api_request *request,
 						struct change_wish wish, struct change_result *result);
-/* Who asks, for what is changed; in the request's arena. */
+/* The principal of a request, for a change; in the request's arena. */
 struct change_principal api_principal(struct api *api, const struct api_request *request);
-/* What its If-Match and If-None-Match demand. */
+/* The preconditions in a request's If-Match and If-None-Match. */
 struct change_precondition api_precondition(const struct api_request *request);
-/* The problem that fits a change that failed. */
+/* Reply with the problem that fits a failed change. */
 void api_problem_change(struct api_reply *reply, enum veer_err err, const struct change_result *result);
 
-/* The page size asked for by ?limit=, API_PAGE_DEFAULT without. False: the reply is 400. */
+/* The page size that ?limit= asks for, or API_PAGE_DEFAULT. False: the reply is 400. */
 bool api_page_limit(const struct api_request *request, struct api_reply *reply, int64_t *limit);
 
 /* Reply with a stored object: its fields and "revision", with the revision as ETag. */
@@ -93,12 +95,12 @@ void api_hide_secret(enum model_kind kind, json_t *object);
 void api_list_directory(struct api *api, const struct api_request *request, struct api_reply *reply,
 			enum model_kind kind);
 
-/* 404: there is no object of that kind and key. */
+/* Reply 404: there is no object of that kind and key. */
 void api_problem_missing(struct api_reply *reply, enum model_kind kind, const char *key);
 
 /* Reply with the object as the directory has it, or 404. */
 void api_reply_stored(struct api *api, struct api_reply *reply, int status, enum model_kind kind, const char *key);
-/* Who is asking, for people: the token's name, or "local". In the request's arena. */
+/* Who sent the request, for people: the token's name, or "local". In the request's arena. */
 const char *api_principal_name(struct api *api, const struct api_request *request);
 
 /* "now" as RFC 3339, for what people read. */

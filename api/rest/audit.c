@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who changed what, and whose credential was not good. See audit.h. */
+/* Logs who changed what, and whose credential was not good. See audit.h. */
 #include "api/rest/audit.h"
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ static bool append_name(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* "token t-… deploy", "agent ag-… fra-1", "owner": with the name that people gave it. */
+/* "token t-… deploy", "agent ag-… fra-1", "owner": includes the name that people gave the principal. */
 static void print_who(struct api *api, const struct api_principal *who, char out[WHO_SIZE])
 {
 	static const struct {
@@ -49,7 +49,7 @@ static void print_who(struct api *api, const struct api_principal *who, char out
 	(void)directory_get(api->control.directory, roles[who->role].kind, who->id, append_name, out);
 }
 
-/* Is it PREFIX, something, SUFFIX? */
+/* Is the path PREFIX, something, SUFFIX? */
 static bool is_between(const char *path, const char *prefix, const char *suffix)
 {
 	size_t len = strlen(path), before = strlen(prefix), after = strlen(suffix);
@@ -80,7 +80,7 @@ void api_audit_done(void *ctx, const struct api_request *request, const struct a
 		   LOG_STR("object", reply->location[0] != '\0' ? reply->location : request->path));
 }
 
-/* Is there room for a line; and how many were left out before it? */
+/* Is there room for a line? If so, `*left_out` is how many lines were left out before it. */
 static bool may_write(struct audit *audit, int64_t now_ms, uint64_t *left_out)
 {
 	(void)pthread_mutex_lock(&audit->lock);
@@ -96,7 +96,7 @@ static bool may_write(struct audit *audit, int64_t now_ms, uint64_t *left_out)
 	return fits;
 }
 
-/* The id that was claimed, without its secret. */
+/* The id that the client claimed, without its secret. */
 static void print_claim(const struct api_request *request, char out[WHO_SIZE])
 {
 	static const char scheme[] = "Bearer ";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who asks: the Unix socket's owner, and the name server's user if it has one, by the kernel's word, others by
- * "Authorization: Bearer ID.SECRET". The store keeps SHA-256 of secrets (256 random bits need no slow hash); an unknown
- * id costs the same comparison as a known one.
+ * Authentication. The kernel identifies the Unix socket's owner and, if it has a user of its own, the name server; all
+ * others send "Authorization: Bearer ID.SECRET". The store keeps SHA-256 of secrets (256 random bits need no slow
+ * hash). An unknown id costs the same comparison as a known one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,13 +13,13 @@
 enum { SECRET_MAX = 128 };
 
 struct credential {
-	char hash[CRYPTO_SHA256_HEX_SIZE]; /* "" when there is none */
-	const char *why_not;               /* it was revoked, or has expired; NULL: it is good. Static */
+	char hash[CRYPTO_SHA256_HEX_SIZE]; /* "" when there is no such credential */
+	const char *why_not;               /* why it is not good (revoked, or expired); NULL: it is good. Static */
 	int64_t now_s;
 	unsigned scopes;
 };
 
-/* The scopes of a token as it is stored: enum api_scope, together. */
+/* The scopes of a stored token: bits of enum api_scope. */
 static unsigned scopes_of(const json_t *token)
 {
 	size_t i;
@@ -92,7 +92,7 @@ bool api_authenticate(void *ctx, struct api_request *request)
 	(void)directory_get(api->control.directory, kinds[kind].kind, id, read_credential, &credential);
 	if (!crypto_equal(hash, credential.hash, sizeof hash) || !is_formed)
 		return false;
-	if (credential.why_not != NULL) { /* only whoever knows the secret is told */
+	if (credential.why_not != NULL) { /* only a client that knows the secret is told why */
 		request->why_refused = credential.why_not;
 		return false;
 	}
@@ -113,7 +113,7 @@ bool api_revalidate(void *ctx, const struct api_principal *who, enum api_scope s
 	struct credential credential = {.now_s = veer_clock_wall_ns(api->control.clock) / 1000000000};
 	if (who->role == API_ROLE_ANONYMOUS || who->role == API_ROLE_OWNER)
 		return true;
-	if (who->role == API_ROLE_NAMESERVER && who->id[0] == '\0') /* by its user: nothing of that can be revoked */
+	if (who->role == API_ROLE_NAMESERVER && who->id[0] == '\0') /* known by its user, not revocable */
 		return true;
 	(void)directory_get(api->control.directory, kinds[who->role], who->id, read_credential, &credential);
 	bool is_good = credential.hash[0] != '\0' && credential.why_not == NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Backups: the whole store as one file, out by the API and in by a command. */
+/* Backups: the whole store as one file. The API sends it; a command restores it (api/store_tools.c). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "api/rest/api.h"
 #include "api/rest/handlers.h"
 
-/* A file without a name, sent from its beginning to its end. */
+/* A file that is already unlinked, sent from its beginning to its end. */
 struct backup_source {
 	struct api_stream_source source; /* must be first */
 	int fd;
@@ -39,7 +39,7 @@ static void backup_close(struct api_stream_source *self)
 	free(s);
 }
 
-/* The store in a new file beside it. The descriptor, or -1 with the error. */
+/* Copy the store into a new file in its directory. Returns the descriptor, or -1 with the error. */
 static int make_copy(struct api *api, enum veer_err *err)
 {
 	char path[WITNESS_PATH_SIZE + 16];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between requests and changes: who asks, under which conditions, and what is in the way. */
+/* Between requests and changes: principals, preconditions, and the problems of changes that failed. */
 #include <string.h>
 
 #include "api/rest/api.h"
@@ -34,7 +34,7 @@ bool api_may_change_all(struct api *api, const struct api_request *request, stru
 	return false;
 }
 
-/* The revision in an entity tag "rN" as we hand them out; CHANGE_EXISTS for `*`, CHANGE_NEVER for anything else. */
+/* The revision in an entity tag "rN" as the API sends them; CHANGE_EXISTS for `*`, CHANGE_NEVER for anything else. */
 static int64_t parse_tag(const char *text)
 {
 	int64_t revision;

@@ -22,13 +22,13 @@ static bool is_enrolled(const json_t *identity)
 	return state != NULL && strcmp(state, "enrolled") == 0;
 }
 
-/* What an enrolment token stands for, and what came with it. */
+/* What is known about an enrolment token, and what was sent with it. */
 struct enrolment {
 	json_t *object;
 	int64_t revision;
-	char hash[CRYPTO_SHA256_HEX_SIZE];       /* of the token: its key */
+	char hash[CRYPTO_SHA256_HEX_SIZE];       /* SHA-256 of the token, which is its key in the store */
 	char nonce_hash[CRYPTO_SHA256_HEX_SIZE]; /* "": none was sent */
-	char credential[SECRET_SIZE];            /* what is or was given for it; "": drawn anew */
+	char credential[SECRET_SIZE];            /* the credential that is or was given for the token; "": none yet */
 };
 
 static bool copy_object(void *ctx, const struct directory_entry *entry)
@@ -60,9 +60,9 @@ static bool is_nonce(const char *text)
 }
 
 /*
- * The credential for a token and a nonce is always the same, so that nothing but hashes has to be kept to give it
- * twice: base62 of SHA-256 of both. Both have 256 random bits, and only who enrols has the nonce. Without a nonce it is
- * drawn.
+ * The credential for a token and a nonce is always the same, base62 of SHA-256 of both, so that only hashes have to be
+ * kept to give it twice. Both have 256 random bits, and only the enrolling program has the nonce. Without a nonce the
+ * credential is random.
  */
 static bool make_credential(struct enrolment *enrolment, const char *token, const char *nonce)
 {
@@ -113,8 +113,8 @@ static bool copy_hash(void *ctx, const struct directory_entry *entry)
 }
 
 /*
- * The token was used. Whoever shows the nonce that it was used with has not had the reply, or has lost it: it is the
- * same again, while that identity is good.
+ * The token was used. A client that sends the nonce that it was used with has not received the reply, or has lost it:
+ * it gets the same reply again, as long as that identity is good.
  */
 static void answer_again(struct api *api, struct api_reply *reply, const struct enrolment *enrolment,
 			 enum model_kind kind)
@@ -135,7 +135,7 @@ static void answer_again(struct api *api, struct api_reply *reply, const struct 
 	reply_identity(reply, enrolment, id);
 }
 
-/* Is it there, for this kind, and not too old? */
+/* Does the token exist, is it for this kind, and is it not too old? */
 static bool is_good(const struct enrolment *enrolment, const char *kind, int64_t now_s)
 {
 	const char *is_for = field(enrolment->object, "kind");
@@ -143,7 +143,7 @@ static bool is_good(const struct enrolment *enrolment, const char *kind, int64_t
 	       now_s <= json_integer_value(json_object_get(enrolment->object, "expires_s"));
 }
 
-/* What is known of the token. False: memory is out. */
+/* Look up what is known about the token. False: memory is out. */
 static bool look_up(struct api *api, const char *token, const char *nonce, struct enrolment *enrolment)
 {
 	if (crypto_sha256_hex(token, strlen(token), enrolment->hash) != VEER_OK ||

@@ -8,7 +8,7 @@
 /* system.c */
 api_handler_fn handle_healthz, handle_metrics, handle_status;
 
-/* streams.c: name servers and agents, all without blocking. */
+/* streams.c: for name servers and agents; none of them blocks. */
 api_handler_fn handle_feed, handle_uplink, handle_assignments, handle_reports;
 
 /* backup.c */
@@ -23,7 +23,7 @@ api_handler_fn handle_enrol;
 api_handler_fn handle_identities_list, handle_identity_get, handle_identity_create, handle_identity_revoke;
 api_handler_fn handle_tokens_list, handle_token_create, handle_token_delete;
 
-/* objects.c: sites, checks, pools, policies; which of them is request->arg, an enum model_kind. */
+/* objects.c: sites, checks, pools, policies; request->arg is the enum model_kind. */
 api_handler_fn handle_objects_list, handle_object_get, handle_object_put, handle_object_create, handle_object_delete;
 
 /* override_api.c, settings.c: overrides; settings and maintenance windows. */
@@ -32,7 +32,7 @@ api_handler_fn handle_override_get, handle_override_put, handle_override_delete;
 api_handler_fn handle_settings_get, handle_settings_put;
 api_handler_fn handle_maintenance_list, handle_maintenance_get, handle_maintenance_put, handle_maintenance_delete;
 
-/* transitions.c: what happened, how an endpoint stands, and an application's own word on it. */
+/* transitions.c: what happened, the state of an endpoint, and an application's own report on it. */
 api_handler_fn handle_transitions_list, handle_transition_get, handle_endpoint_get, handle_push;
 
 /* zone_delegation.c: what the parent says about a zone. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Agents and name servers: who may talk to us.
- * An agent or name server is first announced by an administrator (a one-use enrolment token), then enrols itself
- * (enrolment.c).
+ * Agents and name servers: which of them may talk to the control plane. An agent or name server is first announced by
+ * an administrator (a one-use enrolment token), then enrols itself (enrolment.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +33,7 @@ static void announce(struct api *api, struct api_request *request, struct api_re
 					 "expires_at", expires));
 }
 
-/* The announcement of an agent or name server: makes an enrolment token. */
+/* Announce an agent or name server: makes an enrolment token. */
 void handle_identity_create(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;

@@ -18,7 +18,7 @@ bool mask_is_needed(struct directory *directory, const struct api_principal *who
 	return token_judge_change(directory, who->id, TOKEN_LIMIT_CHECKS, name, NULL) != VEER_OK;
 }
 
-/* Headers that say what the client takes, and open nothing. */
+/* Is it a header that says only what the client accepts, and that cannot contain a secret? */
 static bool is_harmless(const char *header)
 {
 	static const char *const names[] = {"accept",     "accept-charset", "accept-encoding", "accept-language",

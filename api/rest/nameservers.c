@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an administrator tells a name server by way of its uplink. */
+/* What an administrator tells a name server through its uplink. */
 #include "api/rest/api.h"
 #include "api/rest/handlers.h"
 

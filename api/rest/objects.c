@@ -23,7 +23,7 @@ static bool copy_text(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* A reply that holds checks, for whoever may not see what they send. */
+/* Hide what checks send in a reply to a principal that may not see it. */
 static void mask_reply(struct api *api, const struct api_request *request, struct api_reply *reply,
 		       enum model_kind kind)
 {
@@ -61,7 +61,7 @@ void handle_object_get(void *ctx, struct api_request *request, struct api_reply 
 	mask_reply(ctx, request, reply, kind);
 }
 
-/* The object as it is stored now, with what is to be said of it. */
+/* Reply with the object as it is stored now, and its warnings. */
 static void reply_committed(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
 			    const json_t *object, const char *text, int status, int64_t revision)
 {
@@ -107,7 +107,7 @@ static void put_object(struct api *api, struct api_request *request, struct api_
 	reply_committed(api, request, reply, kind, object, w.text, result.before == 0 ? 201 : 200, result.revision);
 }
 
-/* PUT (the name is in the path) and POST (it is in the body). */
+/* Handle PUT (the name is in the path) and POST (it is in the body). */
 static void write_object(struct api *api, struct api_request *request, struct api_reply *reply, enum model_kind kind,
 			 bool is_create)
 {
@@ -119,9 +119,9 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 	if (!is_create && json_is_object(object) && name == NULL)
 		(void)json_object_set_new(object, "name", json_string(request->params[0]));
 	if (json_is_object(object)) {
-		(void)json_object_del(object, "revision"); /* as it was read: not part of the object */
+		(void)json_object_del(object, "revision"); /* added by a read; not part of the object */
 		if (kind == MODEL_KIND_POLICY)
-			(void)json_object_del(object, "warnings"); /* the same, as a write was replied to */
+			(void)json_object_del(object, "warnings"); /* likewise, added by the reply to a write */
 	}
 	if (!is_create && name != NULL && strcmp(name, request->params[0]) != 0)
 		api_problem(reply, 422, "invalid", "/name: is \"%s\", but the path says \"%s\": names do not change",

@@ -19,7 +19,7 @@ static const char *time_text(const struct api_request *request, int64_t wall_ns)
 	return text;
 }
 
-/* When it ends: "expires_at" or "ttl_s", or NULL for never. */
+/* When the override ends: from "expires_at" or "ttl_s", or NULL for never. */
 static const char *read_expiry(struct api *api, const struct api_request *request, struct json_cursor *c)
 {
 	int64_t now_ns = veer_clock_wall_ns(api->control.clock), at_ns = 0;
@@ -58,7 +58,7 @@ static void read_force(struct json_cursor *c, const struct api_request *request,
 	wish->force_count = count;
 }
 
-/* What PUT and POST have in common. The wish points into the body and the request's arena. */
+/* Read what PUT and POST have in common. The wish points into the body and the request's arena. */
 static void read_wish(struct api *api, const struct api_request *request, struct json_cursor *c,
 		      struct override_wish *wish)
 {
@@ -84,7 +84,7 @@ static void reply_refused(struct api_reply *reply, enum veer_err err, const stru
 		api_problem_change(reply, err, result);
 }
 
-/* "POOL/NAME" of the path; "" when it is none. */
+/* "POOL/NAME" from the path; "" when the path cannot name an endpoint. */
 static const char *endpoint_of(const struct api_request *request)
 {
 	const char *key = arena_printf(request->arena, "%s/%s", request->params[0], request->params[1]);
@@ -136,7 +136,7 @@ static void put_override(struct api *api, struct api_request *request, struct ap
 void handle_override_put(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	const char *endpoint = endpoint_of(request);
-	if (endpoint[0] == '\0') /* whatever the token is for */
+	if (endpoint[0] == '\0') /* the same reply for every token */
 		api_problem(reply, 404, "not-found", "there is no endpoint \"%.200s/%.200s\"", request->params[0],
 			    request->params[1]);
 	else
@@ -164,7 +164,7 @@ static const char **read_endpoints(struct json_cursor *c, const struct api_reque
 	return names;
 }
 
-/* Several endpoints in one transaction: all, or none. */
+/* Override several endpoints in one transaction: all, or none. */
 void handle_overrides_create(void *ctx, struct api_request *request, struct api_reply *reply)
 {
 	struct api *api = ctx;

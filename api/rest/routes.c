@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every path of the API in one table: who may call it, how it runs, what it takes. */
+/* Every path of the API in one table: who may call it, how it runs, what it accepts. */
 #include "api/rest/api.h"
 #include "api/rest/handlers.h"
 #include "probes/verdict/report.h"
@@ -16,7 +16,7 @@ enum {
 	PUSH_MAX = 4096,
 };
 
-/* Either of them. */
+/* Either scope is enough. */
 #define PUSHERS ((enum api_scope)(API_SCOPE_HEALTH_PUSH | API_SCOPE_HEALTH_WRITE))
 
 /* The query parameters of lists. */

@@ -14,7 +14,10 @@ enum { PAGE_BYTES_MAX = 4 << 20 };
 
 /* --- reading -------------------------------------------------------------------------------------------------- */
 
-/* As the API shows it. Errors: VEER_ENOMEM; any other: what is stored cannot be read, and the diag says why. */
+/*
+ * The RRset as the API shows it. Errors: VEER_ENOMEM; any other: the stored value cannot be read, and the diag says
+ * why.
+ */
 static enum veer_err show(const char *key_text, const char *value, size_t len, int64_t revision, json_t **shown,
 			  struct veer_diag *diag)
 {
@@ -79,7 +82,7 @@ void handle_rrset_get(void *ctx, struct api_request *request, struct api_reply *
 		api_problem_err(reply, err);
 }
 
-/* A page under way. */
+/* A page that is being filled. */
 struct rrset_page {
 	struct api *api;
 	json_t *items;
@@ -92,7 +95,7 @@ struct rrset_page {
 	bool failed;
 };
 
-/* One that cannot be read is left out and named: it does not take the others along. */
+/* An RRset that cannot be read is left out and named, so that the others are still listed. */
 static void add_unreadable(struct rrset_page *page, const char *key, char *why)
 {
 	api_make_utf8(why);
@@ -178,7 +181,7 @@ static void say_location(struct api_reply *reply, const struct zone_edit *edit)
 	if (fits)
 		(void)snprintf(location + strlen(location), size - strlen(location), "/%s", type);
 	else
-		location[0] = '\0'; /* too long to be said */
+		location[0] = '\0'; /* too long for the header */
 }
 
 static void reply_written(struct api *api, struct api_reply *reply, const struct zone_edit *edit, int64_t revision)
@@ -191,7 +194,7 @@ static void reply_written(struct api *api, struct api_reply *reply, const struct
 	reply_rrset(api, reply, r->before == 0 ? 201 : 200, r->key_text, r->text, strlen(r->text), revision);
 }
 
-/* One RRset of the zone in the path; `body` NULL: deletion. */
+/* Write one RRset of the zone in the path; `body` NULL: delete it. */
 static void write_rrset(struct api *api, struct api_request *request, struct api_reply *reply, const json_t *body,
 			bool is_create)
 {
@@ -209,7 +212,7 @@ static void write_rrset(struct api *api, struct api_request *request, struct api
 	enum veer_err err = api_change(api, request, zone_edit_wish(edit, request->params[0], rrset, 1), result);
 	if (err == VEER_OK)
 		reply_written(api, reply, edit, result->revision);
-	else if (result->problem == CHANGE_MISSING && edit->ref.revision == 0) /* names of any length */
+	else if (result->problem == CHANGE_MISSING && edit->ref.revision == 0) /* the zone's name may have any length */
 		api_problem(reply, 404, "not-found", "there is no zone \"%s\"", request->params[0]);
 	else if (result->problem == CHANGE_MISSING)
 		no_such_rrset(reply, request);

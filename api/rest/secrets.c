@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets and ids that are given out. See secrets.h. */
+/* Secrets and ids that the API gives out. See secrets.h. */
 #include "api/rest/secrets.h"
 
 #include <stdio.h>

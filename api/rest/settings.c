@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The settings of all verdicts and maintenance windows over HTTP; their rules are in api/control/settings.c. */
+/* The settings of all verdicts, and maintenance windows, over HTTP; their rules are in api/control/settings.c. */
 #include "api/control/settings.h"
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ void handle_settings_put(void *ctx, struct api_request *request, struct api_repl
 	if (api_body_json(request, reply, &body) != VEER_OK)
 		return;
 	if (json_is_object(body))
-		(void)json_object_del(body, "revision"); /* as it was read: not part of the object */
+		(void)json_object_del(body, "revision"); /* added by a read; not part of the object */
 	struct settings_wish w = {.object = body};
 	enum veer_err err = api_change(ctx, request, settings_wish(&w), &result);
 	reply_put(reply, err, &result, w.text);
@@ -44,7 +44,7 @@ void handle_settings_put(void *ctx, struct api_request *request, struct api_repl
 
 /* --- maintenance windows ------------------------------------------------------------------------------------------ */
 
-/* Say beforehand, in the reply, which pools the window would not drain, and why. */
+/* List beforehand, in the reply, the pools that the window would not drain, and why. */
 static void say_not_drained(struct api *api, const struct api_request *request, struct api_reply *reply,
 			    const struct maintenance_wish *w)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of the whole, for people: /v1/status. */
+/* The state of the whole service, for people: /v1/status. */
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ static bool add_site(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* Address and site of each endpoint, by its key, from the pools. */
+/* Index address and site of each endpoint by its key, from the pools. */
 static bool index_pool(void *ctx, const struct directory_entry *entry)
 {
 	size_t i;
@@ -52,7 +52,7 @@ static void copy_field(json_t *to, const json_t *from, const char *key)
 		(void)json_object_set_new(to, key, json_deep_copy(value));
 }
 
-/* The time-outs of checks, by name, in ms. What cannot be read is left out. */
+/* Index the time-outs of checks by name, in ms. A check that cannot be read is left out. */
 static bool index_check(void *ctx, const struct directory_entry *entry)
 {
 	struct arena *arena = arena_new(CHECK_BYTES);
@@ -63,7 +63,10 @@ static bool index_check(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* Where successful probes of some agent take half of the check's time-out or more: the agent and both times. */
+/*
+ * Add "near_timeout" when successful probes of an agent take half of the check's time-out or more: the slowest agent
+ * and both times.
+ */
 static void dress_time(json_t *item, const json_t *timeouts)
 {
 	size_t i;
@@ -85,7 +88,7 @@ static void dress_time(json_t *item, const json_t *timeouts)
 		(void)json_object_set_new(item, "near_timeout", slowest);
 }
 
-/* The controller's endpoints, with what the model and the committed verdict add for people. */
+/* Add to the controller's endpoints what the model and the committed verdict say, for people. */
 static void dress_endpoints(json_t *endpoints, const json_t *pools, const json_t *verdicts, const json_t *timeouts)
 {
 	size_t i;
@@ -137,7 +140,7 @@ static bool add_copy(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* Which pools the window does not drain, because nothing would be left. */
+/* The pools that the window does not drain, because no endpoint would be left. */
 static json_t *blocked_pools(const json_t *blocked, const char *name)
 {
 	size_t i;
@@ -151,7 +154,7 @@ static json_t *blocked_pools(const json_t *blocked, const char *name)
 	return pools;
 }
 
-/* Each window, with whether it is on. Takes `windows`. */
+/* Each window, with whether it is active. Takes `windows`. */
 static json_t *maintenance_json(struct api *api, json_t *windows)
 {
 	size_t i;
@@ -176,7 +179,7 @@ static json_t *maintenance_json(struct api *api, json_t *windows)
 	return windows;
 }
 
-/* How many policies answer how, and those that do not answer normally. */
+/* How many policies answer in which way, and the policies that do not answer normally. */
 static json_t *policies_json(struct api *api)
 {
 	uint64_t counts[ANSWERS_STATES];
@@ -189,7 +192,7 @@ static json_t *policies_json(struct api *api)
 	return policies;
 }
 
-/* How zones compare with their parents, and those whose delegation is to be mended. */
+/* How zones compare with their parents, and the zones whose delegation has to be corrected. */
 static json_t *delegations_json(struct api *api)
 {
 	uint64_t counts[DELEGATION_STATES];
@@ -215,7 +218,10 @@ static bool has_id(const json_t *list, const char *id)
 	return false;
 }
 
-/* Who speaks, and who was enrolled and has not spoken since this program started. Takes `enrolled`. */
+/*
+ * The name servers that have a session, and those that were enrolled but have not connected since this program started.
+ * Takes `enrolled`.
+ */
 static json_t *nameservers_json(struct api *api, json_t *enrolled)
 {
 	size_t i;
@@ -248,7 +254,7 @@ void handle_status(void *ctx, struct api_request *request, struct api_reply *rep
 	json_t *sites = json_array(), *pools = json_object(), *verdicts = json_object(), *identities = json_object();
 	json_t *timeouts = json_object(), *servers = json_array();
 	json_t *status = json_object(), *overrides = json_array(), *windows = json_array();
-	/* The indexes share the entries' JSON instead of copying it: nobody may change it meanwhile. */
+	/* The indexes share the entries' JSON instead of copying it, so it must not change meanwhile. */
 	directory_read_begin(api->control.directory);
 	directory_list_locked(api->control.directory, MODEL_KIND_SITE, NULL, add_site, sites);
 	directory_list_locked(api->control.directory, MODEL_KIND_POOL, NULL, index_pool, pools);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What name servers and agents talk to. Run by the network threads: nothing here blocks. */
+/* The routes that name servers and agents use. They run in network threads: nothing here blocks. */
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +46,7 @@ void handle_feed(void *ctx, struct api_request *request, struct api_reply *reply
 		api_problem_err(reply, VEER_ENOMEM);
 }
 
-/* What a name server is to do, beside following the feed. */
+/* Tell a name server what to do, besides following the feed. */
 static void tell(struct api *api, const struct uplink_answer *answer, struct api_reply *reply)
 {
 	char lineage[HISTORY_ID_SIZE];
@@ -91,7 +91,10 @@ void handle_assignments(void *ctx, struct api_request *request, struct api_reply
 		api_problem_err(reply, VEER_ELIMIT);
 }
 
-/* Read it, by a network thread only if it is written as our agents do. False: the reply is made, or a worker's. */
+/*
+ * Read a report. A network thread reads only the form that our agents write. False: the reply is made, or a worker must
+ * make it.
+ */
 static bool read_report(const struct api_request *request, struct arena *arena, struct report *report,
 			struct api_reply *reply)
 {
@@ -119,7 +122,7 @@ void handle_reports(void *ctx, struct api_request *request, struct api_reply *re
 		api_problem_err(reply, VEER_ENOMEM);
 		return;
 	}
-	/* Before there are assignments no report can be for them. */
+	/* An agent without assignments cannot have a report for them. */
 	if (assignment_hub_items(api->control.assignments, request->principal.id, &items)) {
 		if (!read_report(request, arena, &report, reply)) {
 			arena_free(&arena);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state of the whole, for programs: /healthz and /metrics. */
+/* The state of the whole service, for programs: /healthz and /metrics. */
 #include <string.h>
 
 #include "api/control/delegations.h"
@@ -135,7 +135,7 @@ static void controller_metrics(struct api *api, struct buf *out)
 	      stats.is_acting);
 }
 
-/* What holds verdicts back, and whom the engine does not believe. */
+/* What holds verdicts back, and which agents the engine does not believe. */
 static void engine_metrics(struct api *api, struct buf *out)
 {
 	struct controller_counts counts;
@@ -162,7 +162,7 @@ static void engine_metrics(struct api *api, struct buf *out)
 	      (double)counts.agents_runner_lost);
 }
 
-/* Overrides by what they do. */
+/* How many overrides there are, by action. */
 struct override_count {
 	uint64_t up, down, drain;
 };
@@ -197,7 +197,7 @@ static void administrator_metrics(struct api *api, struct buf *out)
 	json_decref(blocked);
 }
 
-/* How policies answer: more than a verdict says. */
+/* How policies answer, which verdicts alone do not show. */
 static void answer_metrics(struct api *api, struct buf *out)
 {
 	static const char name[] = "veer_policies";

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * API tokens: made, listed, removed. A token has scopes, which name verbs; it may also have lists of endpoints, checks
- * and zones, and then touches no others. What a token may give is in api/control/token_rules.c.
+ * API tokens: making, listing, removing. A token has scopes, which name verbs; it may also have lists of endpoints,
+ * checks and zones, and then may touch no others. The rules on what one token may give to another are in
+ * api/control/token_rules.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ enum {
 
 /* --- making ------------------------------------------------------------------------------------------------ */
 
-/* The wanted scopes, each known. */
+/* The requested scopes; each must be known. */
 static json_t *read_scopes(struct json_cursor *c)
 {
 	const json_t *wanted = veer_json_array(c, "scopes", SCOPES_MAX, true);
@@ -49,7 +50,7 @@ static json_t *read_scopes(struct json_cursor *c)
 	return scopes;
 }
 
-/* The lists of patterns, into the token. */
+/* Read the lists of patterns into the token. */
 static void read_limits(struct json_cursor *c, json_t *token)
 {
 	for (size_t k = 0; k < TOKEN_LIMITS; k++) {
@@ -70,7 +71,7 @@ static void read_limits(struct json_cursor *c, json_t *token)
 	}
 }
 
-/* "expires_at" or "ttl_s"; neither: it does not end. */
+/* Read "expires_at" or "ttl_s"; with neither, the token does not expire. */
 static void read_expiry(struct api *api, struct json_cursor *c, json_t *token)
 {
 	char text[VEER_RFC3339_SIZE];
@@ -91,7 +92,7 @@ static void read_expiry(struct api *api, struct json_cursor *c, json_t *token)
 	(void)json_object_set_new(token, "expires_s", json_integer(at_ns / NS_PER_S));
 }
 
-/* All of a token but its id and its secret. */
+/* Read everything of a token except its id and its secret. */
 static enum veer_err read_token(struct api *api, const json_t *body, json_t *token, struct veer_diag *diag)
 {
 	struct json_cursor c;
@@ -150,7 +151,7 @@ void handle_token_create(void *ctx, struct api_request *request, struct api_repl
 
 /* --- listing and removing ---------------------------------------------------------------------------------- */
 
-/* Add to each token when it was used last, and whether it has ended. */
+/* Add to each token when it was last used, and whether it has expired. */
 static void add_uses(struct api *api, json_t *list)
 {
 	size_t i;

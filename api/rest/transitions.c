@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happened (transitions), how one endpoint stands and why, and an application's own word on it (push). */
+/*
+ * What happened (transitions), the state of one endpoint and its reasons, and an application's own report on it (push).
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +47,7 @@ static bool is_of_endpoint(const struct store_object *object, const char *wanted
 	       strcmp(endpoint, wanted) == 0;
 }
 
-/* What the store holds is not believed: an unreadable one is left out. */
+/* What the store holds is not trusted: an unreadable transition is left out. */
 static bool add_transition(void *ctx, const struct store_object *object)
 {
 	struct page *page = ctx;
@@ -135,7 +137,7 @@ static json_t *agent_of(json_t *agents, const char *id)
 	return NULL;
 }
 
-/* Each vote with its agent's name, and why the agent is not believed, if so. */
+/* Add to each vote its agent's name, and, if the agent is not believed, why. */
 static void dress_votes(struct api *api, json_t *votes, json_t *agents)
 {
 	size_t i;
@@ -156,7 +158,7 @@ static void dress_votes(struct api *api, json_t *votes, json_t *agents)
 	}
 }
 
-/* The endpoint within its pool. A new reference, or NULL. */
+/* Find the endpoint within its pool. A new reference, or NULL. */
 static json_t *model_of(struct api *api, const char *pool_name, const char *name)
 {
 	size_t i;
@@ -171,8 +173,9 @@ static json_t *model_of(struct api *api, const char *pool_name, const char *name
 	return found;
 }
 
-/* Where the engine does not know the endpoint (it has no model, or no room for it), the stored verdict is what name
- * servers go by. */
+/*
+ * When the engine does not know the endpoint (it has no model, or no room for it), name servers use the stored verdict.
+ */
 static bool is_eligible(const json_t *site, const json_t *override, const char *state, const json_t *verdict)
 {
 	static const enum model_override_action up = MODEL_OVERRIDE_UP, out = MODEL_OVERRIDE_DRAIN;
@@ -188,7 +191,7 @@ static bool is_eligible(const json_t *site, const json_t *override, const char *
 	return model_is_eligible(&standing);
 }
 
-/* The engine's view of the endpoint, with all that the model and the administrators add. Takes `model`. */
+/* The engine's view of the endpoint, with everything that the model and administrators add. Takes `model`. */
 static json_t *endpoint_json(struct api *api, const char *key, json_t *model)
 {
 	json_t *engine = controller_status(api->control.controller, key);
@@ -250,8 +253,8 @@ static void reply_push(struct api_reply *reply, enum veer_err err, const char *c
 }
 
 /*
- * The word of a push is not stored: after a restart only the check's time to live is known, and with `on_expiry: down`
- * a longer one of its own would be cut short, to a removal.
+ * The time to live of a push is not stored: after a restart only the check's is known, and with `on_expiry: down` a
+ * push with a longer one would end too early, which removes the endpoint.
  */
 static bool outlives_check(struct api *api, struct api_request *request, const struct controller_push *push)
 {
@@ -287,7 +290,7 @@ void handle_push(void *ctx, struct api_request *request, struct api_reply *reply
 		api_problem_invalid(reply, &diag);
 	else if (!api_may_touch(api, request, reply, TOKEN_LIMIT_CHECKS, request->params[0]) ||
 		 !api_may_touch(api, request, reply, TOKEN_LIMIT_ENDPOINTS, endpoint))
-		; /* the reply is made */
+		; /* the reply is made already */
 	else if (directory_revision_of(api->control.directory, MODEL_KIND_CHECK, request->params[0]) == 0)
 		api_problem(reply, 404, "not-found", "there is no check \"%s\"", request->params[0]);
 	else if (outlives_check(api, request, &push))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Delegations over REST: the last comparison of a zone with its parent, and a new one. */
+/* Delegations over REST: the last comparison of a zone with its parent, and starting a new one. */
 #include <string.h>
 
 #include "api/control/delegations.h"

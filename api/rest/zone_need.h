@@ -10,7 +10,10 @@
 #include "api/control/zone_data.h"
 #include "api/rest/api.h"
 
-/* The zone of the first parameter, which whoever asks may touch. False: the reply is a problem already. */
+/*
+ * Find the zone that the first parameter names, and check that the principal may touch it. False: the reply is a
+ * problem already.
+ */
 bool zone_need(struct api *api, struct api_request *request, struct api_reply *reply, struct zone_ref *out);
 
 #endif

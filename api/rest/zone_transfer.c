@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handlers of whole zone files: import (the work is in zone_import.c), its progress, export. */
+/* The handlers of whole zone files: import (the work is in api/control/zone_import.c), its progress, export. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 enum { ROWS_BYTES_MAX = 1 << 30, EXPORT_BYTES_MAX = 1 << 30 };
 
-/* "LABEL:LINE: what" of the reader as people say it: "line LINE: what"; the label is "line". */
+/* Turn the reader's "LABEL:LINE: what", where the label is "line", into "line LINE: what" for people. */
 static void reply_bad_file(struct api_reply *reply, struct veer_diag *diag)
 {
 	static const char label[] = ZONE_IMPORT_LABEL ":";
@@ -93,7 +93,7 @@ void handle_zone_import_state(void *ctx, struct api_request *request, struct api
 
 /* --- export ------------------------------------------------------------------------------------------------------- */
 
-/* Rows are copied at one revision, and turned into text after the store is free again. */
+/* Rows are copied at one revision, and turned into text after the store has been released. */
 struct exported {
 	struct buf rows; /* KEY NUL VALUE NUL … */
 };
@@ -107,7 +107,7 @@ static bool copy_row(void *ctx, const struct store_object *object)
 	return !e->rows.failed;
 }
 
-/* "; www A bound to policy web", the owner relative to the zone. */
+/* Print "; www A bound to policy web", with the owner relative to the zone. */
 static void print_bound(const struct zone_ref *zone, const struct rrset_key *key, const char *policy, struct buf *out)
 {
 	char owner[NAME_TEXT_SIZE], type[RRSET_TYPE_TEXT_SIZE];
@@ -122,7 +122,7 @@ static void print_bound(const struct zone_ref *zone, const struct rrset_key *key
 	buf_printf(out, " %s bound to policy %s\n", type, policy);
 }
 
-/* A comment for an RRset that cannot be read. */
+/* Print a comment for an RRset that cannot be read. */
 static void print_unreadable(struct api *api, const char *key, char *why, struct buf *out)
 {
 	api_make_utf8(why);
@@ -159,7 +159,7 @@ static enum veer_err print_row(struct api *api, const struct zone_ref *zone, con
 	return VEER_OK;
 }
 
-/* All rows; the SOA first, as people and some programs expect it. */
+/* Print all rows, the SOA first, because people and some programs expect it there. */
 static enum veer_err print_rows(struct api *api, const struct zone_ref *zone, const struct buf *rows, struct buf *out)
 {
 	char soa_key[RRSET_KEY_SIZE];

@@ -12,10 +12,11 @@
 
 enum {
 	SOA_TTL_DEFAULT = 300,
-	NS_TTL_DEFAULT = 86400, /* s; of the apex NS: when it ends while the parent cannot be asked, all names fail */
+	NS_TTL_DEFAULT = 86400, /* s; for the apex NS: when it expires in caches while the parent cannot be reached, all
+				   names fail */
 };
 
-/* A domain name in a field, absolute with or without its final dot. */
+/* Read a domain name from a field; it is absolute with or without its final dot. */
 static void read_name(struct json_cursor *c, const char *pointer, const char *text, uint8_t *out)
 {
 	static const uint8_t root[1] = {0};
@@ -102,7 +103,7 @@ static void make_zone(struct api *api, struct api_request *request, struct api_r
 		z->zone.revision = result.revision;
 		(void)snprintf(reply->location, sizeof reply->location, "/v1/zones/");
 		if (!api_uri_add_segment(z->zone.text, reply->location, sizeof reply->location))
-			reply->location[0] = '\0'; /* too long to be said */
+			reply->location[0] = '\0'; /* too long for the header */
 		reply_zone(api, request, reply, 201, &z->zone);
 	}
 }
@@ -136,7 +137,7 @@ void handle_zone_delete(void *ctx, struct api_request *request, struct api_reply
 	struct change_result result;
 	struct zone_unmake z = {.name = request->params[0]};
 	enum veer_err err = api_change(ctx, request, zone_unmake_wish(&z), &result);
-	if (err != VEER_OK && result.problem == CHANGE_MISSING) /* a name of any length */
+	if (err != VEER_OK && result.problem == CHANGE_MISSING) /* the name may have any length */
 		api_problem(reply, 404, "not-found", "there is no zone \"%s\"", z.name);
 	else if (err != VEER_OK)
 		api_problem_change(reply, err, &result);
@@ -188,7 +189,7 @@ void handle_zones_list(void *ctx, struct api_request *request, struct api_reply 
 		arena_reset(scratch);
 		if (zone_find(&api->control, names.items[i], scratch, &zone) != VEER_OK ||
 		    !api_may_touch_quietly(api, request, TOKEN_LIMIT_ZONES, zone.text))
-			continue; /* deleted meanwhile, or not for this token */
+			continue; /* deleted meanwhile, or the token may not touch it */
 		json_t *shown = show_zone(api, &zone, scratch);
 		failed = shown == NULL || json_array_append_new(items, shown) != 0;
 	}

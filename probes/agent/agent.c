@@ -23,20 +23,20 @@
 
 #define PATH_SIZE 4096
 #define TRIM_MS 10000
-#define CROWD 64 /* connections by TLS: what fewer have used is not worth the trouble */
+#define CROWD 64 /* connections by TLS: memory that fewer have used is not worth returning */
 
 struct agent {
 	struct loop *loop;
 	struct logger *log;
 	struct agent_events events;
 	char state_dir[PATH_SIZE - 32];
-	char token_file[PATH_SIZE]; /* "": none */
-	char region[64];            /* asserted; "" when not */
+	char token_file[PATH_SIZE]; /* "": there is none */
+	char region[64];            /* the region that the operator asserts; "": none */
 	int lock_fd;
 	struct identity identity;
 	struct link link;
-	struct http_client *http; /* for the control plane: its connections share nothing with those of probes */
-	struct list_disk *kept;   /* the assignments, for the next start */
+	struct http_client *http; /* for the control plane: it shares no connections with the probes */
+	struct list_disk *kept;   /* stores the assignments, for the next start */
 	struct check_env env;
 	struct references *references;
 	bool has_references;
@@ -46,7 +46,7 @@ struct agent {
 	struct enrol *enrol;
 	struct loop_timer begin;
 	struct loop_timer trim;
-	char reason[1024]; /* why it failed */
+	char reason[1024]; /* why the agent has failed */
 };
 
 static void take_list(struct agent *agent, const struct assignments *list, struct arena *arena, const char *source)
@@ -58,14 +58,14 @@ static void take_list(struct agent *agent, const struct assignments *list, struc
 		log_error(agent->log, "assignments refused", LOG_STR("reason", veer_err_text(VEER_ENOMEM)));
 		return;
 	}
-	/* Reading a long list takes several times its memory, for a moment: give that back. */
+	/* Reading a long list takes several times its memory for a moment: return that memory. */
 	(void)malloc_trim(0);
 	log_info(agent->log, "assignments in force", LOG_STR("from", source), LOG_INT("revision", revision),
 		 LOG_INT("items", items));
 	reporter_start(agent->reporter, report_ms);
 }
 
-/* Go on with the list of the last run until the stream brings another. */
+/* Use the list of the last run until the stream brings another. */
 static void load_list(struct agent *agent)
 {
 	struct arena *arena = NULL;
@@ -108,7 +108,7 @@ static void on_message(void *ctx, const struct assign_message *message, const ch
 	case ASSIGN_LINE_ASSIGNMENTS:
 		list_disk_save(agent->kept, line, len);
 		take_list(agent, &message->list, arena, "stream");
-		return; /* the prober has the arena */
+		return; /* the prober has taken the arena */
 	case ASSIGN_LINE_CONFIRM:
 		prober_confirm(agent->prober, message->check, message->endpoint);
 		break;
@@ -131,7 +131,7 @@ static void on_failing(void *ctx)
 	references_hurry(agent->references);
 }
 
-/* With references there is more than a guess. */
+/* With references the agent knows whether it is cut off, so no hint is needed. */
 static void on_outage(void *ctx, uint32_t failing)
 {
 	struct agent *agent = ctx;
@@ -148,7 +148,7 @@ static void on_runner_lost(void *ctx)
 		  "were given up: checks of kind exec are unknown (exec_lost) until this agent is restarted");
 }
 
-/* There is an identity: serve. */
+/* There is an identity: start serving. */
 static void run(struct agent *agent)
 {
 	identity_bearer(&agent->identity, agent->link.bearer);
@@ -157,7 +157,9 @@ static void run(struct agent *agent)
 	agent->events.enrolled(agent->events.ctx, agent->identity.id, agent->identity.region);
 }
 
-/* A token was refused. With an identity of before the work goes on, and that token is not tried again. */
+/*
+ * A token was refused. If there is an earlier identity, the agent goes on with that, and the token is not tried again.
+ */
 static void on_enrolment_refused(struct agent *agent, const char *reason)
 {
 	struct veer_diag diag = {""};
@@ -179,7 +181,7 @@ static void on_enrolled(void *ctx, const struct identity *identity, const char *
 	struct veer_diag diag = {""};
 	bool is_first = agent->identity.id[0] == '\0';
 	if (identity != NULL)
-		agent->identity = *identity; /* before the enrolment that it may belong to goes */
+		agent->identity = *identity; /* copied before the enrolment, to which it may belong, is freed */
 	else
 		on_enrolment_refused(agent, reason);
 	enrol_free(&agent->enrol);
@@ -204,7 +206,7 @@ static struct enrol *start_enrolment(struct agent *agent, const char *token)
 			   agent->region[0] != '\0' ? agent->region : NULL, agent->state_dir, on_enrolled, agent);
 }
 
-/* There is an identity. Another token in its file means that another is wanted. */
+/* There is an identity. If the token's file has another token, another identity is wanted. */
 static void enrol_again(void *ctx)
 {
 	struct agent *agent = ctx;
@@ -239,13 +241,16 @@ static enum veer_err read_settings(const struct agent_settings *settings, struct
 	return err;
 }
 
-/* One agent a directory: two with one identity would contradict each other. */
+/* Only one agent may use a directory: two with one identity would contradict each other. */
 static enum veer_err lock_state(struct agent *agent, struct veer_diag *diag)
 {
 	enum veer_err err = file_make_dirs(agent->state_dir, diag);
 	if (err != VEER_OK)
 		return err;
-	/* The directory itself: an agent that was enrolled starts also where nothing can be written any more. */
+	/*
+	 * The lock is on the directory itself, so that an enrolled agent can start even if nothing can be written any
+	 * more.
+	 */
 	agent->lock_fd = open(agent->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (agent->lock_fd < 0)
 		return veer_fail(diag, veer_err_from_errno(errno), "%.300s: %s", agent->state_dir,
@@ -264,7 +269,7 @@ static void on_crowded(void *ctx, uint32_t taken, uint32_t waiting)
 		 LOG_INT("waiting", waiting));
 }
 
-/* What a crowd of connections has used goes back to the system once it is over. */
+/* Return the memory that many connections have used to the system, once there are fewer. */
 static void on_trim(void *ctx)
 {
 	struct agent *agent = ctx;
@@ -272,7 +277,7 @@ static void on_trim(void *ctx)
 	if (places->peak > CROWD && places->peak > 2 * places->taken)
 		(void)malloc_trim(0);
 	places->peak = places->taken;
-	/* Its place in the heap exists already. */
+	/* The timer has been set before, so this needs no memory. */
 	(void)loop_timer_set(agent->loop, &agent->trim, TRIM_MS, on_trim, agent);
 }
 
@@ -360,7 +365,7 @@ enum veer_err agent_new(const struct agent_settings *settings, const struct agen
 	if (err == VEER_OK && settings->token_file != NULL && strlen(settings->token_file) >= sizeof agent->token_file)
 		err = veer_fail(diag, VEER_ERANGE, "the path of the token's file is too long");
 	if (err == VEER_OK && settings->region != NULL && !model_is_name(settings->region))
-		err = veer_fail(diag, VEER_EINVAL, "'%.80s' is no region: 1 to 63 of a-z 0-9 -", settings->region);
+		err = veer_fail(diag, VEER_EINVAL, "'%.80s' is not a region: 1 to 63 of a-z 0-9 -", settings->region);
 	if (err == VEER_OK) {
 		(void)snprintf(agent->state_dir, sizeof agent->state_dir, "%s", settings->state_dir);
 		(void)snprintf(agent->token_file, sizeof agent->token_file, "%s",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An agent: enrols once, follows its assignments, probes, reports. It goes on probing when no control plane answers,
- * and starts again from DIR/assignments.json when it restarts alone.
+ * An agent: enrols once, follows its assignments, probes, reports. It continues to probe when no control plane answers,
+ * and when it restarts without one it uses DIR/assignments.json.
  *
- * Threads: the loop's.
+ * Threads: the loop's thread.
  */
 #ifndef VEER_PROBES_AGENT_AGENT_H
 #define VEER_PROBES_AGENT_AGENT_H
@@ -15,26 +15,26 @@
 #include "base/log.h"
 #include "base/loop.h"
 
-/* What the command line and the configuration file say. Strings are borrowed for the call only. */
+/* The settings from the command line and the configuration file. Strings are borrowed for the call only. */
 struct agent_settings {
 	const char *api;        /* URL[,URL…] */
 	const char *api_ca;     /* PEM file for https:// URLs; NULL: the system's */
-	const char *token_file; /* NULL: an identity must be there */
+	const char *token_file; /* NULL: there must be an identity already */
 	const char *state_dir;
-	const char *region;            /* NULL: whatever enrolment says */
-	const char *allow_targets;     /* NULL: none of the special ones */
+	const char *region;            /* NULL: the region that enrolment assigns */
+	const char *allow_targets;     /* NULL: no special targets */
 	const char *deny_targets;      /* prefixes, or NULL */
-	int runner_fd;                 /* of the runner that was started for us (runner.h); -1: none */
-	pid_t runner;                  /* its number */
+	int runner_fd;                 /* socket of the runner that was started for this agent (runner.h); -1: none */
+	pid_t runner;                  /* its process id */
 	const char *allow_exec;        /* a directory of programs; NULL: none are run */
-	const char *const *references; /* texts (reference.h); `reference_count` of them */
+	const char *const *references; /* `reference_count` texts (reference.h) */
 	size_t reference_count;
 };
 
-/* What the owner is told. */
+/* Callbacks to the owner. */
 struct agent_events {
-	void (*enrolled)(void *ctx, const char *id, const char *region); /* from now on it serves. Called once */
-	void (*failed)(void *ctx, const char *reason);                   /* it cannot go on; called at most once */
+	void (*enrolled)(void *ctx, const char *id, const char *region); /* the agent serves from now on; called once */
+	void (*failed)(void *ctx, const char *reason); /* the agent cannot go on; called at most once */
 	void *ctx;
 };
 
@@ -48,12 +48,12 @@ struct agent;
 VEER_MUST_CHECK enum veer_err agent_new(const struct agent_settings *settings, const struct agent_events *events,
 					struct loop *loop, struct logger *log, struct agent **out,
 					struct veer_diag *diag);
-/* Ends everything that runs. `*agent_ptr` may be NULL. */
+/* End everything that runs, and free the agent. `*agent_ptr` may be NULL. */
 void agent_free(struct agent **agent_ptr);
 
 /*
  * Take over URLs, CA file, allowed targets, programs and references from new settings, and connect anew. On failure
- * nothing changes. Errors (diag): VEER_EINVAL; also when the directory or the region is another one: that needs a
+ * nothing changes. Errors (diag): VEER_EINVAL; also when the directory or the region differs, because that needs a
  * restart.
  */
 VEER_MUST_CHECK enum veer_err agent_reload(struct agent *agent, const struct agent_settings *settings,

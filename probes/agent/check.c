@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a probe: find the address, vet it, hand over to the kind, end at the deadline. */
+/* The phases of a probe: find the address, vet it, hand over to the code of the kind, end at the deadline. */
 #include "probes/agent/check.h"
 
 #include <signal.h>
@@ -20,7 +20,7 @@
 #define JOBS_WAITING 4096
 #define KEPT_CONNECTIONS 1024
 #define SESSIONS 1024
-#define TLS_CONNECTIONS 2048 /* under way at a time; one costs some 50 KiB */
+#define TLS_CONNECTIONS 2048 /* at the same time; each costs some 50 KiB */
 
 /* --- what all probes share ------------------------------------------------------------------------------------- */
 
@@ -46,7 +46,7 @@ enum veer_err check_env_open(struct check_env *env, struct loop *loop)
 		return VEER_ENOMEM;
 	}
 	*env->places = (struct places){.loop = loop, .max = TLS_CONNECTIONS};
-	/* What TLS writes to a connection that its other side has closed would raise it. */
+	/* TLS may write to a connection that the other side has closed, which would raise this signal. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	return VEER_OK;
 }
@@ -56,7 +56,7 @@ void check_env_close(struct check_env *env)
 	exec_pool_free(&env->exec);
 	resolver_free(&env->resolver);
 	http_kept_free(&env->kept);
-	jobs_free(&env->quick, false); /* a resolver may take its time */
+	jobs_free(&env->quick, false); /* without waiting for a resolver that may be slow */
 	jobs_free(&env->slow, false);
 	target_own_free(&env->own);
 	tls_context_free(&env->tls);
@@ -100,7 +100,7 @@ bool check_is_definite(enum probe_reason reason)
 	return !probe_reason_is_refusal(reason) && reason != PROBE_REASON_INTERNAL;
 }
 
-/* From how it ended to what that means for this check. */
+/* Turn how the probe ended into what that means for this check. */
 static void judge(struct check_probe *probe, struct check_outcome *outcome)
 {
 	const struct model_check *check = probe->check;
@@ -128,7 +128,7 @@ void probe_finish(struct check_probe *probe, enum probe_reason reason, const cha
 {
 	struct check_outcome outcome = {.reason = reason, .detail = detail, .timing = probe->timing};
 	outcome.timing.total_us = probe_now_us(probe);
-	/* Nothing of ours can end so late, but that we did not run. */
+	/* A probe can only end so late if this process did not run. */
 	if (!probe_reason_is_refusal(reason) &&
 	    outcome.timing.total_us / 1000 > (int64_t)probe->check->timeout_ms + CHECK_LATE_MS) {
 		outcome.reason = PROBE_REASON_INTERNAL;
@@ -159,7 +159,7 @@ void probe_finish_later(struct check_probe *probe, enum probe_reason reason, con
 	probe->early = reason;
 	if (detail != probe->detail)
 		(void)snprintf(probe->detail, sizeof probe->detail, "%s", detail);
-	/* The deadline's timer is set already, so that setting it anew needs no memory. */
+	/* The deadline's timer is set already, so setting it again needs no memory. */
 	(void)loop_timer_set(probe->env->loop, &probe->deadline, 0, on_later, probe);
 }
 
@@ -219,7 +219,7 @@ void probe_has_place(struct check_probe *probe)
 {
 	int64_t us = probe_now_us(probe) - probe->waits_us;
 	probe->started_ns += us * 1000;
-	/* Set already, so that it needs no memory. */
+	/* The timer is set already, so this needs no memory. */
 	(void)loop_timer_set_at(probe->env->loop, &probe->deadline, probe->deadline.due_ms + us / 1000, on_deadline,
 				probe);
 }
@@ -235,7 +235,7 @@ static void connect_to(struct check_probe *probe)
 		return;
 	case MODEL_CHECK_PUSH:
 	case MODEL_CHECK_CALCULATED:
-		break; /* never assigned to an agent */
+		break; /* such a check is never assigned to an agent */
 	case MODEL_CHECK_TCP:
 	case MODEL_CHECK_TLS:
 		probe_stream(probe);

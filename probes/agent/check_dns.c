@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DNS: one question over UDP, over TCP when the reply is truncated. */
+/* DNS checks: one question over UDP, and over TCP when the reply is truncated. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +13,16 @@
 #define UDP_REPLY_BYTES 4096
 #define TCP_REPLY_BYTES (2 + 65535)
 #define READS_A_TURN 16
-#define STRAYS_MAX 256 /* datagrams that are not ours; then somebody floods the port */
+#define STRAYS_MAX 256 /* datagrams that are not replies to us; after so many, somebody floods the port */
 
 struct dns_probe {
 	uint16_t id;
 	bool is_tcp;
 	unsigned strays;
-	uint8_t query[2 + DNS_QUERY_MAX]; /* behind its length, as TCP has it */
+	uint8_t query[2 + DNS_QUERY_MAX]; /* after its length, as TCP needs it */
 	size_t query_len;
 	size_t sent;
-	uint8_t *reply; /* TCP: TCP_REPLY_BYTES */
+	uint8_t *reply; /* for TCP: TCP_REPLY_BYTES */
 	size_t reply_len;
 };
 
@@ -48,7 +48,7 @@ static void fail_missing(struct check_probe *probe, const struct dns_seen *seen)
 				  seen->match_count, dns->answer_count));
 }
 
-/* A whole message. True: it was not ours, go on. */
+/* Handle a complete message. True: it was not a reply to us, wait for another. */
 static bool take_message(struct check_probe *probe, const uint8_t *data, size_t len)
 {
 	struct dns_probe *own = probe->own;
@@ -112,10 +112,10 @@ static void on_datagram(void *ctx, int fd, unsigned events)
 static void start_udp(struct check_probe *probe)
 {
 	struct dns_probe *own = probe->own;
-	/* The kernel draws a random source port for the connected socket. */
+	/* The kernel chooses a random source port for the connected socket. */
 	if (!probe_connect(probe, SOCK_DGRAM, 0))
 		return;
-	probe->is_connected = true; /* silence is no failed connection */
+	probe->is_connected = true; /* silence is not a failed connection */
 	if (send(probe->fd, own->query + 2, own->query_len - 2, MSG_NOSIGNAL) < 0) {
 		int error = errno;
 		probe_finish_later(probe, reason_of_errno(error), strerrordesc_np(error));

@@ -7,7 +7,7 @@
 
 #define REQUEST_MAX_BYTES ((size_t)64 * 1024 + MODEL_BODY_MAX)
 #define READ_BYTES 16384
-#define READS_A_TURN 8 /* a flood does not keep the others waiting */
+#define READS_A_TURN 8 /* so that a flood of bytes does not delay other probes */
 
 /* --- the end --------------------------------------------------------------------------------------------------- */
 
@@ -37,7 +37,7 @@ void http_exchange_fail(struct http_exchange *x, enum probe_reason reason, const
 	probe_finish(probe, reason, probe->detail);
 }
 
-/* Ask on another connection, if that was not done too often. */
+/* Send the request on another connection, unless that was done too often. */
 static void retry_or_fail(struct http_exchange *x, enum probe_reason reason, const char *why)
 {
 	if (x->tries >= HTTP_TRIES_MAX) {
@@ -65,7 +65,7 @@ void http_exchange_offer_http2(struct http_exchange *x)
 	retry_or_fail(x, PROBE_REASON_HTTP_PROTOCOL, "the server does not take HTTP/1.1");
 }
 
-/* The connection is over, and the reply not whole. */
+/* The connection has ended, and the reply is not complete. */
 static void fail_connection(struct http_exchange *x, int error)
 {
 	const char *why = error != 0     ? strerrordesc_np(error)
@@ -88,7 +88,7 @@ static void note_status(const struct check_probe *probe, const struct http_reply
 		   reply->status, reply->body_len, reply->is_cut ? " (the rest is not read)" : "");
 }
 
-/* Keep the connection where the check wants that and it is good for more; otherwise end it. Then tell. */
+/* Keep the connection if the check wants that and it can be used again; otherwise end it. Then report the reply. */
 static void finish(struct http_exchange *x, struct http_reply *reply)
 {
 	struct check_probe *probe = x->probe;
@@ -105,7 +105,9 @@ static void finish(struct http_exchange *x, struct http_reply *reply)
 	if (probe->place.of != NULL)
 		places_give(&probe->place);
 	loop_unwatch(loop, conn->wire.fd);
-	/* A reply of HTTP/2 is the connection's, and must stay until it was heard; a redirect may want this one again.
+	/*
+	 * A reply of HTTP/2 belongs to the connection, which must therefore stay until the reply was handled; a
+	 * redirect may need an HTTP/1 connection again at once.
 	 */
 	if (is_kept && conn->h2 == NULL) {
 		http_kept_put(kept, conn);
@@ -244,8 +246,8 @@ static void pending(struct http_exchange *x, const uint8_t **data, size_t *len)
 }
 
 /*
- * Send what there is. The events to wait for besides, 0 when all is sent; `has_said` when there was something. When
- * nobody listens any more, what was replied until then is still worth reading.
+ * Send what can be sent. Returns the events to wait for, 0 when everything was sent; `has_said`: there was something to
+ * send. When the other side does not read any more, what it has replied until then is still read.
  */
 static unsigned say(struct http_exchange *x, bool *has_said)
 {
@@ -294,7 +296,7 @@ void http_exchange_talk(struct http_exchange *x)
 			settle(x);
 			return;
 		}
-		if (has_said && i == 0 && !wire_has_more(&x->conn->wire)) { /* the reply takes its time */
+		if (has_said && i == 0 && !wire_has_more(&x->conn->wire)) { /* the reply is not expected at once */
 			(void)http_exchange_watch(x, events);
 			return;
 		}
@@ -313,7 +315,9 @@ void http_exchange_talk(struct http_exchange *x)
 			return;
 		}
 	}
-	/* What TLS has read already makes no socket readable; so come back as soon as it can be written. */
+	/*
+	 * Bytes that TLS has already read do not make the socket readable, so come back as soon as it can be written.
+	 */
 	(void)http_exchange_watch(x, LOOP_READ | LOOP_WRITE);
 }
 

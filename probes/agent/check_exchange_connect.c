@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connection of an exchange: a kept one or a new one, by TLS or in clear, and the protocol that is spoken on it. */
+/* The connection of an exchange: a kept one or a new one, with or without TLS, and the protocol that is used on it. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,13 +8,13 @@
 
 #include "probes/agent/check_exchange_impl.h"
 
-/* The protocols of ALPN, each with its length before it (RFC 7301 3.1). */
+/* The protocols for ALPN, each preceded by its length (RFC 7301 3.1). */
 static const char *protocols_of(enum model_http_version version)
 {
 	return version == MODEL_HTTP_1_1 || version == MODEL_HTTP_DEFAULT ? "\x08http/1.1" : "\x02h2\x08http/1.1";
 }
 
-/* True when it is done; otherwise it waits, or the probe has ended. */
+/* Continue the handshake. True when it is done; otherwise it waits, or the probe has ended. */
 static bool shake_hands(struct http_exchange *x)
 {
 	struct check_probe *probe = x->probe;
@@ -44,14 +44,14 @@ static bool shake_hands(struct http_exchange *x)
 	return http_exchange_ask(x, is_http2);
 }
 
-/* Whoever writes more than once must not wait each time until the other side has acknowledged what came before. */
+/* Send without delay: later writes must not wait until the other side has acknowledged the earlier ones. */
 static void send_at_once(int fd)
 {
 	const int yes = 1;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }
 
-/* True when the connection stands and the next stage has begun; otherwise the probe has ended, or will. */
+/* True when the connection is established and the next stage has begun; otherwise the probe has ended, or will end. */
 static bool on_connected(struct http_exchange *x)
 {
 	struct check_probe *probe = x->probe;
@@ -126,7 +126,10 @@ void http_exchange_connect(struct http_exchange *x)
 		connect_now(x);
 }
 
-/* Ask on a kept connection. It is watched only, for nothing may end before the start has returned. */
+/*
+ * Send the request on a kept connection. It is only watched here, because nothing may end before the start has
+ * returned.
+ */
 static void reuse(struct http_exchange *x, struct http_conn *conn)
 {
 	struct check_probe *probe = x->probe;

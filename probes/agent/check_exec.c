@@ -24,7 +24,7 @@ static void exec_free(struct check_probe *probe)
 	free(own);
 }
 
-/* The first line of what it said. */
+/* Describe the result with the first line of the program's output. */
 static void describe(struct check_probe *probe, const char *how, const struct exec_result *result)
 {
 	char line[100];
@@ -64,7 +64,7 @@ static void on_done(void *ctx, const struct exec_result *result)
 	probe_finish(probe, is_good ? PROBE_REASON_OK : PROBE_REASON_EXEC_FAILED, is_good ? "" : probe->detail);
 }
 
-/* The argument with the vetted address in each place where it is wanted. */
+/* The argument, with each placeholder replaced by the vetted address. */
 static char *expand(const char *argument, const char *address)
 {
 	struct buf out;
@@ -92,7 +92,7 @@ static enum veer_err start(struct check_probe *probe, struct exec_probe *own, co
 	return exec_start(probe->env->exec, argv, environment, on_done, probe, &own->run);
 }
 
-/* One that waited for its place for most of its time was not slow itself. */
+/* A program that waited for its place most of the time was not slow itself. */
 static void on_deadline(void *ctx)
 {
 	struct check_probe *probe = ctx;

@@ -8,12 +8,12 @@
 #include "probes/agent/check_exchange.h"
 #include "probes/agent/grpc_health.h"
 
-#define GRPC_DEADLINE_EXCEEDED 4 /* of grpc-status */
+#define GRPC_DEADLINE_EXCEEDED 4 /* a value of grpc-status */
 
-/* What a probe of gRPC owns. */
+/* The memory of a gRPC probe. */
 struct grpc_probe {
 	struct http_exchange exchange;
-	char timeout[24]; /* as the protocol has it */
+	char timeout[24]; /* as the protocol writes it */
 	size_t request_len;
 	uint8_t request[GRPC_REQUEST_MAX];
 };
@@ -25,7 +25,7 @@ static void grpc_free(struct check_probe *probe)
 	free(own);
 }
 
-/* grpc-status comes in the trailers, or in the header of a reply that has nothing else; -1 when it did not. */
+/* Read grpc-status from the trailers, or from the header of a reply without a body; -1 when it is missing. */
 static int64_t grpc_status(const struct http_reply *reply)
 {
 	int64_t status = -1;
@@ -33,7 +33,7 @@ static int64_t grpc_status(const struct http_reply *reply)
 	return text != NULL && text_to_int(text, 0, 1000, &status) ? status : -1;
 }
 
-/* The server was told the deadline too, and may say that it has passed before we say so ourselves. */
+/* The server was told the deadline too, and may report that it has passed before our own timer does. */
 static bool is_late(const struct check_probe *probe, int64_t status)
 {
 	return status == GRPC_DEADLINE_EXCEEDED && probe_now_us(probe) >= (int64_t)probe->check->timeout_ms * 1000;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP and HTTPS: one exchange, or several along redirects, judged by status and body. */
+/* HTTP and HTTPS checks: one exchange, or several when redirects are followed, judged by status and body. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static bool is_expected(const struct model_check_http *http, int status)
 static enum probe_reason judge_regex(struct check_probe *probe, const struct http_reply *reply)
 {
 	struct regex *regex = NULL;
-	/* It was compiled when the check was read; a few microseconds, against memory for each check. */
+	/* Compiled anew each time: it takes a few microseconds, while keeping it would take memory for each check. */
 	if (regex_new(probe->check->http.body_regex, &regex, NULL) != VEER_OK)
 		return PROBE_REASON_INTERNAL;
 	bool matches = regex_matches(regex, reply->body, reply->body_len);
@@ -74,13 +74,13 @@ static enum probe_reason judge(struct check_probe *probe, const struct http_repl
 
 /* --- one request ----------------------------------------------------------------------------------------------- */
 
-/* These say how long their body is even when it is empty (RFC 9110 8.6). */
+/* Does the method need a Content-Length even when the body is empty (RFC 9110 8.6)? */
 static bool says_length(const char *method)
 {
 	return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 }
 
-/* The check's own headers and host, where they belong. */
+/* Write the request, with the check's own headers and host where these belong. */
 static void describe(struct check_probe *probe, struct http_ask *ask)
 {
 	const struct model_check_http *http = &probe->check->http;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Redirects: each hop is found, vetted and asked like an endpoint. */
+/* Redirects: each hop is resolved, vetted and requested like an endpoint. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 static void fail(struct check_probe *probe, const char *why)
 {
-	/* It is the endpoint that leads there: its failure, whatever the reason. */
+	/* The endpoint has sent the redirect, so this is the endpoint's failure, whatever the reason. */
 	char text[sizeof probe->detail];
 	(void)snprintf(text, sizeof text, "redirects: %.160s", why);
 	probe_finish_later(probe, PROBE_REASON_HTTP_REDIRECT, text);
@@ -46,7 +46,7 @@ static void on_resolved(void *ctx, const struct resolve_result *result)
 	fail(probe, probe->detail);
 }
 
-/* Is `host` a name of the endpoint that is probed? Then its address is asked again, whoever the name leads to. */
+/* Is `host` a name of the probed endpoint? Then its own address is used again, even if the name leads elsewhere. */
 static bool is_endpoint_name(const struct check_probe *probe, const char *host)
 {
 	const char *own_host = probe->check->http.host;
@@ -58,7 +58,7 @@ static bool is_endpoint_name(const struct check_probe *probe, const char *host)
 	return len > 0 && strlen(host) == len && strncasecmp(host, own_host, len) == 0;
 }
 
-/* Find the address of the next hop, and vet it. */
+/* Resolve the address of the next hop, and vet it. */
 static void go_to(struct check_probe *probe, const char *host)
 {
 	struct http_probe *own = probe->own;
@@ -82,7 +82,10 @@ static void go_to(struct check_probe *probe, const char *host)
 		probe_finish_later(probe, PROBE_REASON_INTERNAL, veer_err_text(err));
 }
 
-/* What to ask there (RFC 9110 15.4): 303 always GET, 301 and 302 in place of POST as everybody does. */
+/*
+ * Choose the method of the next request (RFC 9110 15.4): GET after 303, and, as is common practice, for POST after 301
+ * and 302.
+ */
 static void choose_method(struct http_probe *own, int status)
 {
 	bool is_head = strcmp(own->method, "HEAD") == 0;
@@ -92,7 +95,7 @@ static void choose_method(struct http_probe *own, int status)
 	}
 }
 
-/* The path and query of an absolute URL, which begins with its host. */
+/* The path and query of an absolute URL, which begins after the host. */
 static const char *path_of(const char *url)
 {
 	const char *authority = strstr(url, "://") + 3;
@@ -120,7 +123,7 @@ static void follow(struct check_probe *probe, const char *location, int status)
 	free(own->url);
 	own->url = url;
 	own->path = path_of(url);
-	/* What the check says in its headers is for its endpoint, and may be secret. */
+	/* The check's headers are for its endpoint only, and may be secret. */
 	own->is_endpoint = own->is_endpoint && is_endpoint_name(probe, after.host) && after.port == before.port &&
 			   after.is_https == before.is_https;
 	aim->is_tls = after.is_https;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ICMP echo: by an unprivileged socket where the kernel grants one, else by a raw one. */
+/* ICMP echo: with an unprivileged socket if the kernel allows one, otherwise with a raw one. */
 #include <errno.h>
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
@@ -20,21 +20,21 @@ static void icmp_free(struct check_probe *probe)
 	free(probe->own);
 }
 
-/* A raw socket hears all of the host's ICMP: let the kernel drop what is no echo reply. */
+/* A raw socket receives all of the host's ICMP: make the kernel drop everything except echo replies. */
 static void set_filter(int fd, bool is_v6)
 {
 	const struct icmp_filter v4 = {.data = ~(1u << ICMP_ECHOREPLY)};
 	struct icmp6_filter v6;
 	ICMP6_FILTER_SETBLOCKALL(&v6);
 	ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &v6);
-	/* Without it only more is thrown away here. */
+	/* If this fails, more messages are dropped here instead. */
 	if (is_v6)
 		(void)setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &v6, sizeof v6);
 	else
 		(void)setsockopt(fd, SOL_RAW, ICMP_FILTER, &v4, sizeof v4);
 }
 
-/* A socket for echoes into probe->fd; false: the probe ends later. */
+/* Open a socket for echoes as probe->fd; false: the probe ends later. */
 static bool open_socket(struct check_probe *probe, struct icmp_echo *echo)
 {
 	int family = echo->is_v6 ? AF_INET6 : AF_INET;
@@ -69,7 +69,7 @@ static void on_reply(void *ctx, int fd, unsigned events)
 		int error = errno;
 		if (len < 0 && (error == EAGAIN || error == EINTR))
 			return;
-		if (len < 0) { /* unreachable, says somebody on the way */
+		if (len < 0) { /* a router or host on the way says that it is unreachable */
 			probe_finish(probe, reason_of_errno(error), strerrordesc_np(error));
 			return;
 		}
@@ -90,7 +90,9 @@ static void ask(struct check_probe *probe, const struct icmp_echo *echo)
 	int level = echo->is_v6 ? (int)IPPROTO_IPV6 : (int)IPPROTO_IP;
 	veer_listen_from_addr(&probe->target, 0, &to);
 	icmp_echo_write(echo, request);
-	/* Without it that a host is unreachable is not heard, and costs the time until the deadline. */
+	/*
+	 * Without this option, "host unreachable" would not be reported, and the probe would wait until its deadline.
+	 */
 	(void)setsockopt(probe->fd, level, echo->is_v6 ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on);
 	if (connect(probe->fd, (const struct sockaddr *)&to.storage, to.len) != 0 ||
 	    send(probe->fd, request, sizeof request, MSG_NOSIGNAL) < 0) {
@@ -108,7 +110,7 @@ void probe_icmp(struct check_probe *probe)
 	struct icmp_echo *echo = calloc(1, sizeof *echo);
 	probe->own = echo;
 	probe->free_own = icmp_free;
-	probe->is_connected = true; /* silence is no failed connection */
+	probe->is_connected = true; /* silence is not a failed connection */
 	if (echo == NULL || crypto_random(echo->token, sizeof echo->token) != VEER_OK) {
 		probe_finish_later(probe, PROBE_REASON_INTERNAL, "no random number");
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kinds with sockets of their own share. */
+/* Shared by the kinds that have sockets of their own. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -23,9 +23,9 @@ enum probe_reason reason_of_errno(long errnum)
 	case ENFILE:
 	case ENOMEM:
 	case ENOBUFS:
-	case EPERM:                           /* this host's packet filter, or its table of connections is full */
-	case EADDRNOTAVAIL:                   /* no port of ours is free */
-		return PROBE_REASON_INTERNAL; /* ours, not the endpoint's */
+	case EPERM:         /* this host's packet filter refuses, or its table of connections is full */
+	case EADDRNOTAVAIL: /* this host has no free port */
+		return PROBE_REASON_INTERNAL; /* this host's failure, not the endpoint's */
 	default:
 		return PROBE_REASON_CONNECT_FAILED;
 	}
@@ -57,7 +57,7 @@ bool probe_has_route(const struct check_probe *probe)
 {
 	struct veer_addr own;
 	struct veer_listen to;
-	/* What a name or a redirect leads to is the endpoint's doing: by that it must not become unknown. */
+	/* A name or a redirect is the endpoint's choice: a target without a route must then not make it unknown. */
 	if (veer_addr_parse(probe->address, &own) != VEER_OK || !veer_addr_equal(&own, &probe->target))
 		return true;
 	veer_listen_from_addr(&own, 9, &to);

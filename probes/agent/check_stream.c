@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCP and TLS: connect, shake hands, say something, and look for something in what comes back. */
+/* TCP and TLS checks: connect, perform the handshake, send bytes, and search the bytes that come back. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "probes/agent/check_impl.h"
 
-#define READS_A_TURN 16 /* a flood does not keep the others waiting */
+#define READS_A_TURN 16 /* so that a flood of bytes does not delay other probes */
 #define READ_BYTES 4096
 
-/* What a probe needs beyond a socket. */
+/* What a probe needs beside a socket. */
 struct stream {
 	struct wire wire;
 	struct tls_peer peer;
 	uint32_t sent;
-	uint8_t *reply; /* CHECK_BODY_MAX_BYTES; NULL until something is expected */
+	uint8_t *reply; /* CHECK_BODY_MAX_BYTES; NULL unless a reply is expected */
 	size_t reply_len;
 };
 
@@ -28,7 +28,7 @@ static void stream_free(struct check_probe *probe)
 	free(stream);
 }
 
-/* A mere connection ends without TIME_WAIT: of those a host has as many as ports, and a probe a second uses them up. */
+/* End a connection that sends nothing without TIME_WAIT: otherwise one probe a second could use up the host's ports. */
 static void end_connection(const struct check_probe *probe)
 {
 	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
@@ -47,7 +47,7 @@ static void fail_errno(struct check_probe *probe, int error)
 
 /* --- TLS ------------------------------------------------------------------------------------------------------- */
 
-/* Wait for what the wire waits for, if it does. */
+/* Wait for the event that the wire needs, if it needs one. */
 static bool waits(struct check_probe *probe, enum wire_state state)
 {
 	if (state != WIRE_WAIT_READ && state != WIRE_WAIT_WRITE)
@@ -56,7 +56,7 @@ static bool waits(struct check_probe *probe, enum wire_state state)
 	return true;
 }
 
-/* True when it is done; otherwise it waits or the probe has ended. */
+/* Continue the handshake. True when it is done; otherwise it waits or the probe has ended. */
 static bool shake_hands(struct check_probe *probe)
 {
 	struct stream *stream = probe->own;
@@ -75,7 +75,7 @@ static bool shake_hands(struct check_probe *probe)
 	return reason == PROBE_REASON_OK;
 }
 
-/* Make the connection's TLS. False: the probe ends later. */
+/* Prepare TLS for the connection. False: the probe ends later. */
 static bool prepare_tls(struct check_probe *probe, struct stream *stream)
 {
 	struct x509_store_st *store = NULL;
@@ -87,7 +87,7 @@ static bool prepare_tls(struct check_probe *probe, struct stream *stream)
 
 /* --- saying and hearing ---------------------------------------------------------------------------------------- */
 
-/* True when all is said. */
+/* Send. True when everything was sent. */
 static bool say(struct check_probe *probe)
 {
 	struct stream *stream = probe->own;
@@ -108,7 +108,7 @@ static bool say(struct check_probe *probe)
 
 static bool holds_expected(const struct stream *stream, const struct model_bytes *expect, size_t from)
 {
-	/* It may have begun in what was there before. */
+	/* The match may begin in bytes that were received before. */
 	size_t back = from < expect->len ? from : expect->len;
 	return memmem(stream->reply + from - back, stream->reply_len - from + back, expect->data, expect->len) != NULL;
 }
@@ -121,7 +121,7 @@ static void fail_reply(struct check_probe *probe, const char *why)
 	probe_finish(probe, PROBE_REASON_REPLY, probe_detail(probe, "%s: \"%s\"", why, beginning));
 }
 
-/* One read. True: try again. */
+/* Read once. True: try again. */
 static bool hear_once(struct check_probe *probe)
 {
 	struct stream *stream = probe->own;
@@ -171,7 +171,9 @@ static void hear(struct check_probe *probe)
 		if (!hear_once(probe))
 			return;
 	}
-	/* What TLS has read already makes no socket readable; so come back as soon as it can be written. */
+	/*
+	 * Bytes that TLS has already read do not make the socket readable, so come back as soon as it can be written.
+	 */
 	(void)probe_watch(probe, LOOP_READ | LOOP_WRITE, on_ready);
 }
 
@@ -208,7 +210,7 @@ static void on_ready(void *ctx, int fd, unsigned events)
 		hear(probe);
 }
 
-/* Connect; `stream` is NULL when nothing is said. */
+/* Connect; `stream` is NULL when nothing is sent. */
 static void begin(struct check_probe *probe)
 {
 	struct stream *stream = probe->own;

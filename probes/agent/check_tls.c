@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS of probes: whom to trust. Certificates: which name they must have, what is wrong with them, how long they last.
+/*
+ * TLS for probes: which certificates are trusted, which name they must have, what is wrong with them, how long they
+ * last.
  */
 #include <stdio.h>
 #include <string.h>
@@ -43,13 +45,13 @@ void probe_tls_name(const struct check_probe *probe, char *out)
 		len = (size_t)(colon - name);
 	}
 	if (len > 1 && name[len - 1] == '.')
-		len--; /* certificates and virtual hosts know names without the final dot */
+		len--; /* certificates and virtual hosts have names without the final dot */
 	(void)snprintf(out, NAME_SIZE, "%.*s", (int)len, name);
 }
 
 bool probe_verifies(const struct check_probe *probe)
 {
-	/* A check by HTTP that a redirect has led to TLS says nothing of certificates: as by default. */
+	/* A check by HTTP that was redirected to TLS has no settings for certificates, so the default applies. */
 	return !probe->check->tls.is_used || probe->check->tls.verify;
 }
 
@@ -64,7 +66,7 @@ bool probe_trust(struct check_probe *probe, bool is_tls, struct x509_store_st **
 	return false;
 }
 
-/* All on which it depends with whom a session is, and whether it may be used. */
+/* The key contains everything that decides with whom a session was made, and whether it may be used again. */
 static void set_sessions(const struct check_probe *probe, uint16_t port, const char *name, struct tls_peer *peer)
 {
 	char address[VEER_ADDR_TEXT_SIZE];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UDP: send one datagram; the first that comes back decides. The socket is connected: only the target is heard, and
- * that it is unreachable is heard too. */
+/*
+ * UDP checks: send one datagram; the first reply decides. The socket is connected, so it receives only from the target,
+ * and also learns that the target is unreachable.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,7 +47,7 @@ void probe_udp(struct check_probe *probe)
 	const struct model_bytes *bytes = &probe->check->exchange.send;
 	if (!probe_connect(probe, SOCK_DGRAM, 0))
 		return;
-	probe->is_connected = true; /* silence is no failed connection */
+	probe->is_connected = true; /* silence is not a failed connection */
 	if (send(probe->fd, bytes->data, bytes->len, MSG_NOSIGNAL) < 0) {
 		int error = errno;
 		probe_finish_later(probe, reason_of_errno(error), strerrordesc_np(error));

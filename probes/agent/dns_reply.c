@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "zones/dns/rdata.h"
 
-/* RDATA with names, uncompressed: SOA has two and 20 octets, NAPTR three strings and one. */
+/* RDATA with uncompressed names: an SOA has two names and 20 octets, a NAPTR three strings and one name. */
 #define RDATA_COPY_MAX 1536
 
 size_t dns_query_write(const struct model_check_dns *dns, uint16_t id, uint8_t out[DNS_QUERY_MAX])
@@ -20,7 +20,7 @@ size_t dns_query_write(const struct model_check_dns *dns, uint16_t id, uint8_t o
 	return byte_writer_len(&w);
 }
 
-/* Read a name as canonical form has it, in lower case; its length, or 0 when it is malformed. */
+/* Read a name in canonical form, in lower case; returns its length, or 0 when it is malformed. */
 static size_t read_name(struct byte_reader *r, uint8_t out[NAME_WIRE_MAX])
 {
 	size_t len = dns_name_read(r, out);
@@ -28,7 +28,7 @@ static size_t read_name(struct byte_reader *r, uint8_t out[NAME_WIRE_MAX])
 	return len;
 }
 
-/* The record's RDATA as canonical form has it; `*len` its length. NULL when it is malformed for its type. */
+/* The record's RDATA in canonical form; `*len` is its length. NULL when it is malformed for its type. */
 static const uint8_t *canonical_rdata(const struct byte_reader *message, uint16_t type, const uint8_t *rdata,
 				      size_t rdlen, uint8_t *copy, size_t *len)
 {
@@ -39,7 +39,7 @@ static const uint8_t *canonical_rdata(const struct byte_reader *message, uint16_
 	*len = rdlen;
 	if (layout.names == 0)
 		return rdata;
-	/* Within the record, but names may point before it. */
+	/* Read only within the record, although names may point before it. */
 	r.pos = rdata;
 	r.end = rdata + rdlen;
 	byte_writer_init(&w, copy, RDATA_COPY_MAX);
@@ -63,7 +63,7 @@ static const uint8_t *canonical_rdata(const struct byte_reader *message, uint16_
 	return copy;
 }
 
-/* Mark the expected records that this one is. */
+/* Mark the expected records that are equal to this one. */
 static void match_record(const struct model_check_dns *dns, const uint8_t *rdata, size_t len, bool *matched)
 {
 	for (uint32_t i = 0; i < dns->answer_count; i++)
@@ -96,7 +96,7 @@ static bool read_answers(const struct model_check_dns *dns, struct byte_reader *
 	return true;
 }
 
-/* Is the question the one that was asked, in any case of its letters (RFC 5452 9.1)? */
+/* Is the question the one that was sent, in any case of its letters (RFC 5452 9.1)? */
 static bool is_our_question(const struct model_check_dns *dns, struct byte_reader *r)
 {
 	uint8_t name[NAME_WIRE_MAX];
@@ -117,7 +117,7 @@ enum dns_verdict dns_reply_judge(const struct model_check_dns *dns, uint16_t id,
 	if (r.failed || header.id != id || (header.flags & DNS_FLAG_QR) == 0)
 		return DNS_OTHER;
 	seen->rcode = header.flags & DNS_RCODE_MASK;
-	/* An error may come without the question: then the id is all there is to go by. */
+	/* An error may come without the question: then only the id can be checked. */
 	bool has_no_question = header.questions == 0 && seen->rcode != 0 && byte_reader_left(&r) == 0;
 	if (!has_no_question && (header.questions != 1 || !is_our_question(dns, &r)))
 		return DNS_OTHER;

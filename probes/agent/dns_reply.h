@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One DNS question and what a server makes of it (RFC 1035 4, RFC 5452 9.1), as bytes.
+ * One DNS question and the judgement of its reply (RFC 1035 4, RFC 5452 9.1), as bytes.
  *
  * Threads: pure functions. Replies are hostile: names are decompressed with pointers that only go back, nothing is
  * allocated, and the work is linear in the length.
@@ -17,26 +17,26 @@
 
 #define DNS_QUERY_MAX (DNS_HEADER_LEN + NAME_WIRE_MAX + 4)
 
-/* The query, recursion desired, without EDNS, into `out`; its length. */
+/* Write the query, with recursion desired and without EDNS, into `out`; returns its length. */
 size_t dns_query_write(const struct model_check_dns *dns, uint16_t id, uint8_t out[DNS_QUERY_MAX]);
 
 enum dns_verdict {
 	DNS_OTHER,     /* not a reply to this query: another id or question. Wait for the right one */
-	DNS_BROKEN,    /* one to this query, but malformed */
+	DNS_BROKEN,    /* a reply to this query, but malformed */
 	DNS_TRUNCATED, /* ask again over TCP */
 	DNS_RCODE,     /* another rcode than expected */
 	DNS_MISSING,   /* the expected records are not among the answers */
 	DNS_GOOD,
 };
 
-/* What was seen on the way; zeros as far as it was not reached. */
+/* What was found in the reply; zero where reading did not get so far. */
 struct dns_seen {
 	uint16_t rcode;
-	uint32_t record_count; /* of the type that was asked for, in the answer section */
-	uint32_t match_count;  /* of the expected records, those that came */
+	uint32_t record_count; /* records of the requested type in the answer section */
+	uint32_t match_count;  /* how many of the expected records were there */
 };
 
-/* Judge a message of `len` bytes. Over TCP the truncation bit means nothing. */
+/* Judge a message of `len` bytes. Over TCP the truncation bit is ignored. */
 enum dns_verdict dns_reply_judge(const struct model_check_dns *dns, uint16_t id, bool is_tcp, const uint8_t *data,
 				 size_t len, struct dns_seen *seen);
 

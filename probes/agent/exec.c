@@ -14,21 +14,21 @@
 #include <unistd.h>
 
 #define READS_A_TURN 16
-#define FAREWELL_MS 1000 /* for the runner to end */
+#define FAREWELL_MS 1000 /* time for the runner to end */
 
 enum { MESSAGE_BYTES = sizeof(struct runner_request) + RUNNER_STRINGS_BYTES };
 
 static const char lost_text[] = "the process that runs programs has ended: restart the agent";
 
 enum run_state {
-	RUN_WAITS, /* for a place */
+	RUN_WAITS, /* waits for a place */
 	RUN_RUNS,  /* the runner has been asked to start it */
 };
 
 struct exec_run {
 	struct exec_pool *pool;
 	struct exec_run *next;  /* in the pool's list, oldest first */
-	struct exec_run **link; /* what points here */
+	struct exec_run **link; /* the pointer that points here */
 	enum run_state state;
 	exec_done_fn *done; /* NULL: cancelled */
 	void *ctx;
@@ -37,9 +37,9 @@ struct exec_run {
 	size_t strings_len;
 	int64_t began_ms;
 	int output_fd;   /* our end of its output, or -1 */
-	size_t written;  /* by it, so far */
+	size_t written;  /* how many bytes the program has written so far */
 	bool needs_kill; /* the runner has not been told yet */
-	bool is_failing; /* it ends in the next turn of the loop */
+	bool is_failing; /* it will be ended in the next turn of the loop */
 	struct exec_result result;
 	char error[RUNNER_TEXT_SIZE];
 	char output[EXEC_OUTPUT_KEPT];
@@ -49,12 +49,12 @@ struct exec_pool {
 	struct loop *loop;
 	char *dir; /* without final slashes; NULL: nothing is allowed */
 	struct exec_run *runs;
-	struct exec_run **last; /* where the next one goes */
-	uint32_t running;       /* that have a place */
+	struct exec_run **last; /* where the next one is appended */
+	uint32_t running;       /* how many have a place */
 	uint32_t next_id;
 	int runner_fd; /* -1: there is none */
-	pid_t runner;  /* its number */
-	bool is_given; /* the runner was, and cannot be made again */
+	pid_t runner;  /* its process id */
+	bool is_given; /* the runner was given by exec_pool_use(), and cannot be started again */
 	bool is_lost;  /* the runner has ended */
 	void (*on_lost)(void *ctx);
 	void *lost_ctx;
@@ -66,7 +66,7 @@ static void on_reply(void *ctx, int fd, unsigned events);
 
 /* --- orders to the runner -------------------------------------------------------------------------------------- */
 
-/* Never waits for the runner. False: it takes nothing now, or has gone. */
+/* Send an order, without ever waiting for the runner. False: the runner does not take it now, or has ended. */
 static bool tell(struct exec_pool *pool, const struct runner_request *request, const char *strings, size_t len,
 		 int descriptor)
 {
@@ -92,7 +92,7 @@ static bool tell(struct exec_pool *pool, const struct runner_request *request, c
 	return sent >= 0;
 }
 
-/* Kill all that is left of it. Its end is heard of by the runner's word. */
+/* Kill everything that is left of the run. The runner reports its end. */
 static void kill_run(struct exec_run *run)
 {
 	const struct runner_request order = {.kind = RUNNER_KILL, .id = run->request.id};
@@ -124,7 +124,7 @@ static void run_free(struct exec_run *run)
 	free(run);
 }
 
-/* It is over: tell its owner, and give its place to the next. */
+/* The run is over: tell its owner, and give its place to the next. */
 static void end(struct exec_run *run)
 {
 	struct exec_pool *pool = run->pool;
@@ -140,7 +140,7 @@ static void end(struct exec_run *run)
 	start_waiting(pool);
 }
 
-/* Take what it wrote. False: it wrote too much, or nothing more comes. */
+/* Read what it wrote. False: it wrote too much, or nothing more comes. */
 static bool read_output(struct exec_run *run)
 {
 	char bytes[4096];
@@ -179,16 +179,16 @@ static void on_not_started(void *ctx)
 	end(ctx);
 }
 
-/* In a turn of its own: nobody is called back before exec_start() returns. */
+/* Fail in a later turn of the loop, because no callback may come before exec_start() returns. */
 static void fail_soon(struct exec_run *run, const char *what, int error)
 {
 	refuse(run, VEER_EIO, what, error);
 	run->is_failing = true;
 	if (loop_post(run->pool->loop, on_not_started, run) != VEER_OK)
-		run->done = NULL; /* memory is out: its owner has a deadline */
+		run->done = NULL; /* memory is out: the owner still has a deadline */
 }
 
-/* Ask for it to be started. It has a place from here on, also if that fails. */
+/* Ask the runner to start it. It has a place from here on, even if starting fails. */
 static void begin(struct exec_run *run)
 {
 	struct exec_pool *pool = run->pool;
@@ -223,7 +223,7 @@ static void start_waiting(struct exec_pool *pool)
 	}
 }
 
-/* --- the runner's word ----------------------------------------------------------------------------------------- */
+/* --- replies of the runner ------------------------------------------------------------------------------------- */
 
 static struct exec_run *find(struct exec_pool *pool, uint32_t id)
 {
@@ -250,7 +250,7 @@ static void hear(struct exec_pool *pool, struct runner_reply *reply)
 	end(run);
 }
 
-/* It has ended, or speaks nonsense: nothing can be run any more, and what ran was killed. */
+/* The runner has ended, or sends nonsense: no program can be run any more, and those that ran were killed. */
 static void lose(struct exec_pool *pool)
 {
 	pool->is_lost = true;
@@ -381,7 +381,7 @@ enum veer_err exec_pool_use(struct exec_pool *pool, int fd, pid_t runner, void (
 	return VEER_OK;
 }
 
-/* It ends when its socket is closed. */
+/* End the runner by closing its socket. */
 static void dismiss(struct exec_pool *pool)
 {
 	if (pool->runner_fd < 0)
@@ -397,7 +397,9 @@ static void dismiss(struct exec_pool *pool)
 	(void)waitpid(pool->runner, NULL, WNOHANG);
 }
 
-/* The runner that was given reads the configuration itself; one of our own is made anew, and what it ran is killed. */
+/*
+ * A given runner reads the configuration itself; one of our own is started again, and what the old one ran is killed.
+ */
 static enum veer_err point_runner(struct exec_pool *pool, const char *dir, struct veer_diag *diag)
 {
 	const struct runner_request order = {.kind = RUNNER_RELOAD};
@@ -425,9 +427,9 @@ enum veer_err exec_dir_check(const char *dir, char out[RUNNER_DIR_SIZE], struct 
 	struct stat st;
 	size_t len = strlen(dir);
 	if (dir[0] != '/')
-		return veer_fail(diag, VEER_EINVAL, "'%.200s' is no absolute path", dir);
+		return veer_fail(diag, VEER_EINVAL, "'%.200s' is not an absolute path", dir);
 	if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
-		return veer_fail(diag, VEER_ENOTFOUND, "'%.200s' is no directory", dir);
+		return veer_fail(diag, VEER_ENOTFOUND, "'%.200s' is not a directory", dir);
 	while (len > 1 && dir[len - 1] == '/')
 		len--;
 	if (len >= RUNNER_DIR_SIZE)

@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 
-/* Protocol buffers' wire types. */
+/* Wire types of protocol buffers. */
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_LEN = 2, WIRE_32 = 5 };
 
 enum { FIELD_SERVICE = 1, FIELD_STATUS = 1 };
@@ -22,7 +22,7 @@ size_t grpc_health_write(const char *service, uint8_t out[GRPC_REQUEST_MAX])
 	struct byte_writer w;
 	size_t len = strnlen(service, GRPC_SERVICE_MAX);
 	byte_writer_init(&w, out, GRPC_REQUEST_MAX);
-	byte_write_u8(&w, 0); /* not compressed */
+	byte_write_u8(&w, 0); /* flag: not compressed */
 	byte_write_u32(&w, len == 0 ? 0 : (uint32_t)(len + (len < 0x80 ? 2 : 3)));
 	if (len > 0) {
 		byte_write_u8(&w, FIELD_SERVICE << 3 | WIRE_LEN);
@@ -41,7 +41,7 @@ static uint64_t read_varint(struct byte_reader *r)
 		if (r->failed || (byte & 0x80) == 0)
 			return value;
 	}
-	r->failed = true; /* more than ten bytes */
+	r->failed = true; /* a number of more than ten bytes */
 	return 0;
 }
 

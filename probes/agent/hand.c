@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `veer-probe check`: one after the other, each with a report on standard output. */
+/* `veer-probe check`: runs checks one after the other, each with a report on standard output. */
 #include "probes/agent/hand.h"
 
 #include <signal.h>
@@ -37,7 +37,7 @@ struct hand {
 	bool has_passed;
 };
 
-/* Where the check comes from, and how long it may take. */
+/* The options that say where the check comes from, and how long it may take. */
 static void add_check(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
@@ -57,7 +57,7 @@ static void add_check(struct args_table *t, struct options *o)
 	args_table_add(t, options, sizeof options / sizeof options[0]);
 }
 
-/* What is trusted, and what is allowed. */
+/* The options that say what is trusted, and what is allowed. */
 static void add_limits(struct args_table *t, struct options *o)
 {
 	const struct args_option options[] = {
@@ -108,7 +108,7 @@ static struct args_spec spec_for(struct options *o, struct args_table *t)
 static void print_step(const char *step, const char *text)
 {
 	(void)printf("  %-12s ", step);
-	/* What came from outside does not drive the terminal. */
+	/* Replace control characters, because text from outside must not control the terminal. */
 	for (; *text != '\0'; text++)
 		(void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
 	(void)putchar('\n');
@@ -184,7 +184,7 @@ static bool run(struct hand *hand, const struct model_check *check, const char *
 	return hand->has_passed;
 }
 
-/* The fields of the check object that options stand for. NULL when memory is out. */
+/* The fields of the check object that the options set. NULL when memory is out. */
 static json_t *fields_of(const struct options *o)
 {
 	json_t *fields = json_object();
@@ -226,7 +226,7 @@ static enum veer_err read_one(const struct hand *hand, const char *target, struc
 	return err;
 }
 
-/* All are read before the first is run. */
+/* All targets are read before the first one is probed. */
 static int run_all(struct hand *hand, const struct args_list *targets, struct arena *arena, struct veer_diag *diag)
 {
 	struct model_check *checks = arena_calloc(arena, targets->count, sizeof *checks);

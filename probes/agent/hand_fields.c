@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* A field is called as its key is, with hyphens; one header is given at a time. */
+/* An option has the name of its field's key, with hyphens; headers are given one at a time. */
 static void name_option(struct hand_field *h)
 {
 	size_t len = strlen(h->field->key);
@@ -15,7 +15,7 @@ static void name_option(struct hand_field *h)
 		h->name[len - 1] = '\0';
 }
 
-/* Only these types can be given on the command line. */
+/* Fields of these types only can be given on the command line. */
 static struct args_option option_of(struct hand_field *h)
 {
 	const struct model_check_field *f = h->field;

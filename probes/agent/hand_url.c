@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a URL that a person types to a check object, which is then read like any other. */
+/* Turns a URL that a person types into a check object, which is then read like any other. */
 #include "probes/agent/hand.h"
 
 #include <ctype.h>
@@ -16,7 +16,7 @@ struct url {
 	char scheme[16];
 	char host[256];
 	int64_t port;         /* 0: none */
-	char path[PART_MAX];  /* with its slash; "" when there is none */
+	char path[PART_MAX];  /* with its slash; "": there is none */
 	char query[PART_MAX]; /* without "?" */
 };
 
@@ -74,7 +74,7 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* %XX and + undone, in place. */
+/* Decode %XX and + in place. */
 static void unescape(char *text)
 {
 	char *out = text;
@@ -91,7 +91,7 @@ static void unescape(char *text)
 	*out = '\0';
 }
 
-/* A parameter of the query that is a field of the check. */
+/* The field of the check that a parameter of the query sets. */
 static const char *field_of(const char *scheme, const char *name)
 {
 	static const struct {
@@ -124,7 +124,7 @@ static enum veer_err put_parameter(json_t *object, const char *scheme, char *tex
 		json = json_pack("[o]", json);
 	return json_object_set_new(object, field, json) == 0
 		       ? VEER_OK
-		       : veer_fail(diag, VEER_EINVAL, "'%.40s' is no text", value);
+		       : veer_fail(diag, VEER_EINVAL, "'%.40s' is not a text", value);
 }
 
 static enum veer_err put_query(json_t *object, struct url *url, struct veer_diag *diag)
@@ -140,7 +140,10 @@ static enum veer_err put_query(json_t *object, struct url *url, struct veer_diag
 	return err;
 }
 
-/* A field with a value of its own reference; NULL values are errors that show when the object is read. */
+/*
+ * Set a field; takes the value's reference. A NULL value leaves the field out, which is an error when the object is
+ * read.
+ */
 static void put(json_t *object, const char *key, json_t *value)
 {
 	(void)json_object_set_new(object, key, value);
@@ -156,7 +159,7 @@ static void put_http(json_t *object, const struct url *url)
 		    url->port != 0 ? json_sprintf("%s:%d", url->host, (int)url->port) : json_string(url->host));
 }
 
-/* The object; NULL when memory is out or the URL is none (diag). */
+/* Make the object; NULL when memory is out or the URL is invalid (diag). */
 static json_t *make_object(struct url *url, struct veer_diag *diag)
 {
 	json_t *object = json_pack("{s:s}", "name", "by-hand");
@@ -189,7 +192,7 @@ enum veer_err hand_url_parse(const char *text, const json_t *more, struct arena 
 	struct veer_addr literal;
 	struct veer_diag inner = {""};
 	if (!split(text, &url))
-		return veer_fail(diag, VEER_EINVAL, "'%.200s' is no URL", text);
+		return veer_fail(diag, VEER_EINVAL, "'%.200s' is not a URL", text);
 	json_t *object = make_object(&url, &inner);
 	if (object == NULL)
 		return veer_fail(diag, VEER_EINVAL, "%.200s: %.200s", text, inner.text);

@@ -39,7 +39,7 @@ static bool is_blank(char c)
 
 /*
  * "HTTP/1.1 200 OK" (RFC 9112 4); the reason may be missing, with or without its space. The version is case-sensitive
- * (RFC 9112 2.3), and another major one is another protocol.
+ * (RFC 9112 2.3), and another major version is another protocol.
  */
 static void take_status_line(struct http1_reader *r)
 {
@@ -60,8 +60,8 @@ static void take_status_line(struct http1_reader *r)
 }
 
 /*
- * The value of the header, without the white space around it, when the line is that header; NULL otherwise. White space
- * before the colon is no part of a name (RFC 9112 5.1): some take it away, some see another header.
+ * The value of the header, without the white space around it, if the line is that header; otherwise NULL. White space
+ * before the colon is not part of a name (RFC 9112 5.1): some implementations remove it, others see another header.
  */
 static const char *value_of(struct http1_reader *r, const char *name)
 {
@@ -72,7 +72,7 @@ static const char *value_of(struct http1_reader *r, const char *name)
 	return r->line.data[colon] == ':' ? r->line.data + colon + 1 + strspn(r->line.data + colon + 1, " \t") : NULL;
 }
 
-/* The same of one that says where the body ends: nothing of it may be unclear. */
+/* The same for a header that says where the body ends: it must not be ambiguous. */
 static const char *framing_of(struct http1_reader *r, const char *name)
 {
 	const char *value = value_of(r, name);
@@ -87,7 +87,7 @@ static const char *framing_of(struct http1_reader *r, const char *name)
 	return NULL;
 }
 
-/* "close", "keep-alive" or both among others (RFC 9110 7.6.1). */
+/* Look for "close" and "keep-alive" among other options (RFC 9110 7.6.1). */
 static void take_connection(struct http1_reader *r, const char *text)
 {
 	static const char separators[] = " \t,";
@@ -99,7 +99,7 @@ static void take_connection(struct http1_reader *r, const char *text)
 	}
 }
 
-/* "5", or "5, 5" as some proxies join it (RFC 9110 8.6): always the same number. */
+/* Read "5", or "5, 5" as some proxies join it (RFC 9110 8.6): the numbers must be equal. */
 static void take_length(struct http1_reader *r, const char *text)
 {
 	do {
@@ -110,7 +110,7 @@ static void take_length(struct http1_reader *r, const char *text)
 			length = length * 10 + (uint64_t)(*text - '0');
 		text += strspn(text, " \t");
 		if (!is_number || (*text != ',' && *text != '\0') || (r->has_length && length != r->left)) {
-			fail(r, "the Content-Length is no number, or there are several");
+			fail(r, "the Content-Length is not a number, or there are several");
 			return;
 		}
 		r->has_length = true;
@@ -118,7 +118,7 @@ static void take_length(struct http1_reader *r, const char *text)
 	} while (*text++ == ',');
 }
 
-/* One coding, perhaps among empty elements of the list ("chunked,"), which say nothing (RFC 9110 5.6.1). */
+/* Read one coding; empty elements of the list ("chunked,") are ignored (RFC 9110 5.6.1). */
 static void take_coding(struct http1_reader *r, const char *text)
 {
 	text += strspn(text, " \t,");
@@ -131,7 +131,7 @@ static void take_coding(struct http1_reader *r, const char *text)
 		fail(r, "the transfer coding is another one than chunked");
 }
 
-/* A line without a colon is none of these, and passed over, as browsers do: it changes nothing of the reply. */
+/* Handle a header line. A line without a colon is ignored, as by browsers: it does not change the reply. */
 static void take_header(struct http1_reader *r)
 {
 	const char *value;
@@ -150,11 +150,11 @@ static void take_header(struct http1_reader *r)
 	}
 }
 
-/* The head is whole: where does the body end? (RFC 9112 6.3) */
+/* The head is complete: find out where the body ends (RFC 9112 6.3). */
 static void end_head(struct http1_reader *r)
 {
 	if (r->status < 200 && r->status != 101) {
-		r->stage = HTTP1_STATUS_LINE; /* an interim reply, the real one follows */
+		r->stage = HTTP1_STATUS_LINE; /* this was an interim reply, the real one follows */
 		return;
 	}
 	if (r->is_bodiless || r->status == 101 || r->status == 204 || r->status == 304) {
@@ -179,20 +179,20 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Hexadecimal, then perhaps an extension, which is passed over (RFC 9112 7.1). */
+/* Read a hexadecimal size, and ignore an extension after it (RFC 9112 7.1). */
 static void take_chunk_size(struct http1_reader *r)
 {
 	const char *text = r->line.data;
 	size_t len = r->line.len;
 	size_t at = 0;
 	r->left = 0;
-	while (at < len && text[at] == '0') /* any number of them says nothing */
+	while (at < len && text[at] == '0') /* leading zeros do not count */
 		at++;
 	for (size_t first = at; at < len && at - first < 15 && hex_digit(text[at]) >= 0; at++)
 		r->left = r->left * 16 + (uint64_t)hex_digit(text[at]);
 	char after = at < len ? text[at] : ';';
 	if (at == 0 || (after != ';' && after != ' ' && after != '\t'))
-		fail(r, "the size of a chunk is no number");
+		fail(r, "the size of a chunk is not a number");
 	else
 		r->stage = r->left > 0 ? HTTP1_BODY : HTTP1_TRAILERS;
 }
@@ -203,7 +203,7 @@ static void next_line(struct http1_reader *r)
 	r->line_len = 0;
 }
 
-/* The line is whole, without its end. */
+/* Handle a complete line, without its line end. */
 static void take_line(struct http1_reader *r)
 {
 	switch (r->stage) {
@@ -236,7 +236,10 @@ static void take_line(struct http1_reader *r)
 	next_line(r);
 }
 
-/* A line goes on in the next one, which begins with white space: that and its end are one blank (RFC 9112 5.2). */
+/*
+ * If the next line begins with white space, it continues this one: white space and line end become a blank (RFC 9112
+ * 5.2).
+ */
 static void go_on_or_take(struct http1_reader *r, char next)
 {
 	r->is_held = false;
@@ -246,7 +249,7 @@ static void go_on_or_take(struct http1_reader *r, char next)
 	next_line(r);
 }
 
-/* Take the CR before the line end away, if there is one; of a line that is not kept whole there is. */
+/* Remove a CR before the line end; of a line that was not kept completely, the last byte is assumed to be one. */
 static void end_line(struct http1_reader *r)
 {
 	bool is_whole = r->line_len == r->line.len;
@@ -257,7 +260,7 @@ static void end_line(struct http1_reader *r)
 	take_line(r);
 }
 
-/* Bytes up to the end of the line, which may come later. Returns how many. */
+/* Read bytes up to the end of the line, which may come later. Returns how many. */
 static size_t read_line(struct http1_reader *r, const char *data, size_t len)
 {
 	const char *end = memchr(data, '\n', len);
@@ -268,7 +271,10 @@ static size_t read_line(struct http1_reader *r, const char *data, size_t len)
 	r->line_len += text;
 	if (r->line.failed)
 		fail(r, "there is no memory for a line");
-	/* Lines between chunks count by what they bring: a body of single bytes has more of them than of these. */
+	/*
+	 * Lines between chunks do not count as head: a body in chunks of one byte has more bytes of such lines than of
+	 * content.
+	 */
 	if (r->stage == HTTP1_CHUNK_SIZE || r->stage == HTTP1_CHUNK_END) {
 		if (r->line_len > HTTP1_LINE_MAX)
 			fail(r, "a line between chunks is too long");

@@ -11,9 +11,9 @@
 #include <nghttp2/nghttp2.h>
 
 #define FIELD_MAX_BYTES 4096
-#define ACKS_MAX 100    /* replies of ours that wait to be sent; more is a flood */
+#define ACKS_MAX 100    /* replies of ours that wait to be sent; more mean a flood */
 #define SETTINGS_MAX 64 /* entries of one frame */
-#define OWN_OVERHEAD 4  /* ": " and the line end: fields count as they would in HTTP/1 */
+#define OWN_OVERHEAD 4  /* ": " and the line end, so that fields count as they would in HTTP/1 */
 #define PSEUDO_COUNT 4
 
 struct http2 {
@@ -21,16 +21,16 @@ struct http2 {
 	struct http2_reply reply;
 	int32_t stream;   /* of the latest request; 0 before the first */
 	bool is_open;     /* that stream is not closed on both sides yet */
-	bool has_head;    /* its final head has come: what follows are trailers */
+	bool has_head;    /* its final head has come: a further head is trailers */
 	bool is_draining; /* the server takes no new requests */
-	bool has_begun;   /* something has come on the connection */
+	bool has_begun;   /* some bytes have come on the connection */
 	bool is_over;     /* it cannot be used any more */
-	int head_status;  /* of the head that is being read */
+	int head_status;  /* status of the head that is being read */
 	size_t head_bytes;
 	size_t empty_frames;
 	size_t bytes;
 	size_t pieces;      /* CONTINUATION frames of the head that is being read */
-	const uint8_t *out; /* nghttp2's, to be sent */
+	const uint8_t *out; /* what has to be sent; owned by nghttp2 */
 	size_t out_len;
 	const uint8_t *body; /* of the request */
 	size_t body_len;
@@ -51,7 +51,7 @@ static void fail_code(struct http2 *h, enum http2_state state, const char *what,
 	fail(h, state, text);
 }
 
-/* The connection is of no use any more, whatever the reply is. */
+/* Give up the connection, whatever the reply is. */
 static int give_up(struct http2 *h, const char *error)
 {
 	h->is_over = true;
@@ -142,12 +142,12 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 		return give_up(h, "there is no memory for the body");
 	if (len > room) {
 		h->reply.state = HTTP2_CUT;
-		h->is_over = true; /* the rest is not waited for */
+		h->is_over = true; /* the rest is not read */
 	}
 	return 0;
 }
 
-/* A frame is whole: a head, or the end of the reply. */
+/* Handle a complete frame: a head, or the end of the reply. */
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
 	struct http2 *h = ctx;
@@ -162,7 +162,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 		h->reply.status = h->head_status;
 	}
 	if (is_headers && h->empty_frames > 0)
-		h->empty_frames--; /* its size is counted elsewhere */
+		h->empty_frames--; /* its size is counted by head_bytes */
 	bool is_end =
 		(is_headers || frame->hd.type == NGHTTP2_DATA) && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 	if (is_end && h->has_head)
@@ -231,7 +231,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *out,
 	return (ssize_t)len;
 }
 
-/* What speaks of the connection is not for HTTP/2 (RFC 9113 8.2.2). */
+/* Is it a field about the connection, which HTTP/2 does not allow (RFC 9113 8.2.2)? */
 static bool is_of_connection(const char *name, size_t len, const char *value)
 {
 	static const char *const names[] = {"connection",        "keep-alive", "proxy-connection",
@@ -250,7 +250,10 @@ static nghttp2_nv field(const char *name, size_t name_len, const char *value, si
 			    .valuelen = value_len};
 }
 
-/* Pseudo-headers first, names in lower case; nghttp2 copies all. `names` holds the latter. */
+/*
+ * List the fields: pseudo-headers first, names in lower case; nghttp2 copies everything. `names` holds the lower-case
+ * names.
+ */
 static size_t list_fields(const struct http_ask *ask, char *names, const char *length,
 			  nghttp2_nv fields[HTTP_ASK_HEADERS_MAX + PSEUDO_COUNT + 1])
 {
@@ -315,7 +318,7 @@ void http2_pending(struct http2 *connection, const uint8_t **data, size_t *len)
 	}
 	*data = connection->out;
 	*len = connection->out_len;
-	/* It has ended the connection for an error, and said so. */
+	/* nghttp2 has ended the connection because of an error, and has queued its message about that. */
 	if (connection->out_len == 0 && connection->reply.state == HTTP2_MORE && connection->is_open &&
 	    nghttp2_session_want_read(connection->session) == 0)
 		(void)give_up(connection, "the server breaks the rules of HTTP/2");
@@ -383,7 +386,7 @@ static nghttp2_session *session_new(struct http2 *h)
 		nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
 		nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
 		nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-		/* It counts one as often as it comes in parts; we count frames. */
+		/* nghttp2 counts a frame once for each part in which it arrives; we count frames. */
 		nghttp2_option_set_max_continuations(option, 10 * HTTP2_HEAD_PIECES_MAX);
 		nghttp2_option_set_max_outbound_ack(option, ACKS_MAX);
 		nghttp2_option_set_max_settings(option, SETTINGS_MAX);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One HTTP request, the same for both versions of the protocol: what is asked, and the headers that go with it.
+ * One HTTP request, the same for both versions of the protocol: what is requested, and the headers.
  *
  * Threads: pure functions on the caller's memory.
  */
@@ -18,35 +18,36 @@
 /* All texts are borrowed until the request is written. */
 struct http_ask {
 	const char *method;
-	const char *path; /* up to its end or a '#'; "" stands for "/" */
+	const char *path; /* up to its end or a '#'; "" means "/" */
 	bool is_tls;
-	char authority[HTTP_AUTHORITY_SIZE]; /* for whom it is: Host, :authority */
+	char authority[HTTP_AUTHORITY_SIZE]; /* the server's name, for Host or :authority */
 	struct {
 		const char *name;
 		size_t name_len;
-		const char *value; /* NUL-terminated; it may be empty, and is sent so */
+		const char *value; /* NUL-terminated; may be empty, and is then sent empty */
 	} headers[HTTP_ASK_HEADERS_MAX];
 	size_t header_count;
-	const void *body; /* borrowed until all of it is sent */
+	const void *body; /* borrowed until it was sent completely */
 	size_t body_len;
-	bool has_length; /* say how long the body is, even of none (RFC 9110 8.6) */
+	bool has_length; /* send the length of the body, even if there is no body (RFC 9110 8.6) */
 };
 
-/* Add a header; one too many is left out. */
+/* Add a header; when there are too many, it is left out. */
 void http_ask_put(struct http_ask *ask, const char *name, const char *value);
-/* The same from a line, "Name: value". */
+/* Add a header from a line, "Name: value". */
 void http_ask_put_line(struct http_ask *ask, const char *line);
-/* Is the header there? In any case of letters. */
+/* Is there such a header? Case is ignored. */
 bool http_ask_has(const struct http_ask *ask, const char *name);
 
-/* "host", or "host:port" where the scheme does not say the port; an IPv6 address in brackets. */
+/* Set "host", or "host:port" if the port is not the scheme's default; an IPv6 address in brackets. */
 void http_ask_set_authority(struct http_ask *ask, const char *host, unsigned port);
 
 /*
- * The request in HTTP/1.1 (RFC 9112 3). A header "Transfer-Encoding: chunked" has the body sent so, in one chunk.
+ * Write the request in HTTP/1.1 (RFC 9112 3). With a header "Transfer-Encoding: chunked", the body is sent as one
+ * chunk.
  */
 void http_ask_write(const struct http_ask *ask, struct buf *out);
-/* How many bytes of `path` there are to ask for. */
+/* The length of the part of `path` that is requested. */
 size_t http_ask_path_len(const struct http_ask *ask);
 
 #endif

@@ -10,11 +10,11 @@
 #define IDLE_MS 120000
 #define READ_BYTES 16384
 #define READS_MAX 64
-#define FLUSHES_MAX 64 /* of what a kept connection has to say: acknowledgements */
+#define FLUSHES_MAX 64 /* writes for what a kept connection has to send: acknowledgements */
 
 struct http_kept {
 	struct loop *loop;
-	struct http_conn *first; /* the one used last */
+	struct http_conn *first; /* the most recently used one */
 	struct http_conn *last;
 	uint32_t count;
 	uint32_t max;
@@ -49,7 +49,7 @@ void http_conn_free(struct http_conn **conn_ptr, struct loop *loop)
 	free(conn);
 }
 
-/* --- those that are kept --------------------------------------------------------------------------------------- */
+/* --- kept connections ------------------------------------------------------------------------------------------ */
 
 static void list_remove(struct http_conn *conn)
 {
@@ -79,7 +79,7 @@ static void on_old(void *ctx)
 	end(ctx);
 }
 
-/* Send what HTTP/2 answers by itself. False: that cannot be done at once, and is not waited for. */
+/* Send what HTTP/2 replies by itself. False: it cannot be sent without waiting. */
 static bool flush(struct http_conn *conn)
 {
 	for (int i = 0; i < FLUSHES_MAX; i++) {
@@ -97,13 +97,13 @@ static bool flush(struct http_conn *conn)
 }
 
 /*
- * Can a request still go over it? What the server says unasked is the end of HTTP/1: the next reply would be another
- * one's. Of TLS it may be a ticket, which is not for us to see.
+ * Can the connection take another request? With HTTP/1, any bytes that the server sends unasked make it unusable,
+ * because they would be taken for the next reply. With TLS they may be a session ticket, which is not visible here.
  */
 static bool is_usable(struct http_conn *conn)
 {
 	char data[READ_BYTES];
-	/* Until nothing is left: what TLS has read makes no socket readable. */
+	/* Read until nothing is left, because bytes that TLS has already read do not make the socket readable. */
 	for (int i = 0; i < READS_MAX; i++) {
 		size_t got = 0;
 		enum wire_state state = wire_read(&conn->wire, data, sizeof data, &got);
@@ -157,7 +157,7 @@ struct http_conn *http_kept_take(struct http_kept *kept, const struct http_aim *
 	for (struct http_conn *conn = kept->first; conn != NULL;) {
 		struct http_conn *next = conn->next;
 		if (is_same(&conn->aim, aim)) {
-			/* What has come since the loop looked counts as well. */
+			/* Bytes that have come since the loop last looked count, too. */
 			if (is_usable(conn)) {
 				list_remove(conn);
 				loop_timer_cancel(kept->loop, &conn->timer);

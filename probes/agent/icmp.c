@@ -7,7 +7,7 @@
 
 enum { V4_REPLY = 0, V4_REQUEST = 8, V6_REQUEST = 128, V6_REPLY = 129, PROTOCOL_ICMP = 1 };
 
-/* The Internet checksum (RFC 1071); `len` is even. */
+/* Compute the Internet checksum (RFC 1071); `len` must be even. */
 static uint16_t checksum(const uint8_t *data, size_t len)
 {
 	uint32_t sum = 0;
@@ -32,7 +32,7 @@ void icmp_echo_write(const struct icmp_echo *echo, uint8_t out[ICMP_ECHO_BYTES])
 		byte_write_u16_at(&w, 2, checksum(out, ICMP_ECHO_BYTES));
 }
 
-/* Step over the IPv4 header (RFC 791 3.1) that a raw socket hands out too. */
+/* Skip the IPv4 header (RFC 791 3.1), which a raw socket delivers too. */
 static void skip_ip(struct byte_reader *r)
 {
 	uint8_t first = byte_read_u8(r);
@@ -52,7 +52,7 @@ bool icmp_echo_is_reply(const struct icmp_echo *echo, const uint8_t *data, size_
 		skip_ip(&r);
 	uint8_t type = byte_read_u8(&r);
 	uint8_t code = byte_read_u8(&r);
-	(void)byte_read_u16(&r); /* the kernel has looked at the checksum */
+	(void)byte_read_u16(&r); /* the kernel has checked the checksum */
 	uint16_t id = byte_read_u16(&r);
 	uint16_t sequence = byte_read_u16(&r);
 	const uint8_t *token = byte_read_span(&r, ICMP_TOKEN_BYTES);

@@ -2,7 +2,7 @@
 /*
  * ICMP echo messages (RFC 792, RFC 4443 4), as bytes.
  *
- * Threads: pure functions. Replies are hostile: everything is bounded.
+ * Threads: pure functions. Replies may be hostile: everything is limited.
  */
 #ifndef VEER_PROBES_AGENT_ICMP_H
 #define VEER_PROBES_AGENT_ICMP_H
@@ -14,19 +14,19 @@
 #define ICMP_TOKEN_BYTES 16
 #define ICMP_ECHO_BYTES (8 + ICMP_TOKEN_BYTES)
 
-/* What makes one echo ours. */
+/* What identifies one of our echoes. */
 struct icmp_echo {
 	bool is_v6;
-	bool is_raw; /* a raw socket: an IPv4 reply comes with its IP header, and `id` is ours to choose and check */
-	uint16_t id; /* of an unprivileged socket the kernel's, not looked at */
+	bool is_raw; /* the socket is raw: an IPv4 reply comes with its IP header, and we choose and check `id` */
+	uint16_t id; /* with an unprivileged socket the kernel chooses it, and it is not checked */
 	uint16_t sequence;
-	uint8_t token[ICMP_TOKEN_BYTES]; /* random: nobody else can know it */
+	uint8_t token[ICMP_TOKEN_BYTES]; /* random, so that nobody else can know it */
 };
 
-/* The request; ICMP_ECHO_BYTES bytes into `out`. The checksum of ICMPv6 is the kernel's. */
+/* Write the request, ICMP_ECHO_BYTES bytes, into `out`. The kernel computes the checksum of ICMPv6. */
 void icmp_echo_write(const struct icmp_echo *echo, uint8_t out[ICMP_ECHO_BYTES]);
 
-/* Is that the reply to it? Type, code, id, sequence and the whole token must be right. */
+/* Is that the reply to this echo? Type, code, id, sequence and the whole token must be right. */
 bool icmp_echo_is_reply(const struct icmp_echo *echo, const uint8_t *data, size_t len);
 
 #endif

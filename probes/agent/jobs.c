@@ -14,7 +14,7 @@ struct job {
 
 struct job_list {
 	struct job *first;
-	struct job **last; /* where the next one goes */
+	struct job **last; /* where the next one is appended */
 };
 
 struct jobs {
@@ -23,16 +23,16 @@ struct jobs {
 	uint32_t waiting_max;
 	pthread_t *threads;
 	uint32_t thread_count;
-	pthread_mutex_t lock; /* guards all below */
+	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t wake;
 	struct job_list waiting;
-	struct job_list finished; /* whose `done` is still to be called */
+	struct job_list finished; /* finished jobs whose `done` was not called yet */
 	uint32_t waiting_count;
 	uint32_t idle_count; /* threads that wait for work */
 	bool is_posted;      /* the loop has been told to look at `finished` */
 	bool is_stopping;
-	bool is_abandoned;   /* stopping, and nobody waits for the threads */
-	uint32_t references; /* the owner, and each thread: the last one frees */
+	bool is_abandoned;   /* stopping, without waiting for the threads */
+	uint32_t references; /* of the owner and each thread: the last one frees */
 };
 
 static void list_add(struct job_list *list, struct job *job)
@@ -80,7 +80,7 @@ static void run_done(struct job *job)
 	free(job);
 }
 
-/* In the loop: call what has finished. A `done` may add jobs. */
+/* Called in the loop: call `done` of the finished jobs. It may add jobs. */
 static void on_finished(void *ctx)
 {
 	struct jobs *jobs = ctx;
@@ -98,7 +98,7 @@ static void on_finished(void *ctx)
 	}
 }
 
-/* Give back one reference, with the lock held; it is released. */
+/* Drop one reference; the lock is held, and released here. */
 static void release(struct jobs *jobs)
 {
 	bool is_last = --jobs->references == 0;
@@ -111,7 +111,7 @@ static void release(struct jobs *jobs)
 	free(jobs);
 }
 
-/* A job was worked on; the lock is held. */
+/* Hand back a job that was worked on; the lock is held. */
 static void deliver(struct jobs *jobs, struct job *job)
 {
 	if (jobs->is_stopping && jobs->is_abandoned) {
@@ -119,7 +119,7 @@ static void deliver(struct jobs *jobs, struct job *job)
 		return;
 	}
 	list_add(&jobs->finished, job);
-	/* When the loop's queue is full a later job's post finds this one too. */
+	/* If the loop's queue is full, the post for a later job delivers this one, too. */
 	if (!jobs->is_posted && !jobs->is_stopping)
 		jobs->is_posted = loop_post(jobs->loop, on_finished, jobs) == VEER_OK;
 }
@@ -167,7 +167,7 @@ void jobs_free(struct jobs **jobs_ptr, bool wait)
 	release(jobs);
 }
 
-/* The lock is held. */
+/* Start another thread if one is needed. The lock is held. */
 static enum veer_err need_thread(struct jobs *jobs)
 {
 	if (jobs->idle_count > jobs->waiting_count || jobs->thread_count == jobs->threads_max)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Work that blocks (resolving names, writing files), done by a few threads beside the loop, so that no probe waits
- * for it.
+ * Work that blocks (resolving names, writing files), done by a few threads so that the loop, and with it the probes,
+ * never waits for it.
  *
  * Threads: everything is called from the loop's thread; `work` runs in a thread of the pool, `done` in the loop's
  * again.
@@ -18,14 +18,14 @@
 struct jobs;
 
 /*
- * A pool of at most `threads` threads, started as they are needed, with at most `waiting` jobs queued. `loop` is
- * borrowed. NULL when memory is out. Signals must be blocked already where they are not wanted.
+ * Make a pool of at most `threads` threads, which are started when they are needed, with at most `waiting` jobs queued.
+ * `loop` is borrowed. NULL when memory is out. Signals that the threads should not get must be blocked already.
  */
 struct jobs *jobs_new(struct loop *loop, uint32_t threads, uint32_t waiting);
 /*
- * End the pool; the loop must not run any more. Each job that was accepted still gets its `done`, from here, whether it
- * was worked on or not, so that it can free its memory. With `wait` all of them are worked on first; without,
- * those that run are left alone, and such a job's `done` is called later, in the pool's thread.
+ * End the pool; the loop must not run any more. For each accepted job, `done` is still called from here, whether it was
+ * worked on or not, so that it can free its memory. With `wait`, all jobs are worked on first; without, running jobs
+ * are not waited for, and their `done` is called later, in the pool's thread.
  */
 void jobs_free(struct jobs **jobs_ptr, bool wait);
 

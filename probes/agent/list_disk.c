@@ -11,7 +11,7 @@
 enum { PATH_SIZE = 4096 };
 #define LIST_ARENA_BYTES ((size_t)256 * 1024 * 1024)
 
-/* A list on its way to the disk. */
+/* A list that is being written, or will be. */
 struct saving {
 	struct list_disk *disk;
 	char *text;
@@ -22,9 +22,9 @@ struct saving {
 
 struct list_disk {
 	struct logger *log;
-	struct jobs *jobs;     /* NULL: nothing more is begun */
-	struct saving *saving; /* being written, or NULL */
-	struct saving *next;   /* to be written after it, or NULL */
+	struct jobs *jobs;     /* NULL: no new write is begun */
+	struct saving *saving; /* the list that is being written, or NULL */
+	struct saving *next;   /* the list to write after it, or NULL */
 	char path[PATH_SIZE];
 };
 
@@ -36,7 +36,7 @@ static void saving_free(struct saving *saving)
 	free(saving);
 }
 
-/* In the thread. The path does not change. */
+/* Runs in the thread. The path does not change. */
 static void saving_work(void *ctx)
 {
 	struct saving *saving = ctx;
@@ -91,7 +91,7 @@ void list_disk_free(struct list_disk **disk_ptr)
 	if (disk == NULL)
 		return;
 	struct jobs *jobs = disk->jobs;
-	disk->jobs = NULL; /* nothing more is begun */
+	disk->jobs = NULL; /* no new write is begun */
 	jobs_free(&jobs, true);
 	free(disk);
 	*disk_ptr = NULL;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent's assignments on disk, so that it goes on with them when it starts without a control plane. They are
- * written by a thread, for the disk may be slow; of several that wait only the newest is written.
+ * The agent's assignments on disk, so that it can use them when it starts without a control plane. A thread writes
+ * them, because the disk may be slow; of several lists that wait, only the newest is written.
  *
- * Threads: the loop's.
+ * Threads: the loop's thread.
  */
 #ifndef VEER_PROBES_AGENT_LIST_DISK_H
 #define VEER_PROBES_AGENT_LIST_DISK_H
@@ -18,17 +18,17 @@
 
 struct list_disk;
 
-/* The file assignments.json in `state_dir`. Borrows loop and log. NULL when memory is out. Caller frees. */
+/* Use the file assignments.json in `state_dir`. Borrows loop and log. NULL when memory is out. Caller frees. */
 struct list_disk *list_disk_new(struct loop *loop, struct logger *log, const char *state_dir);
-/* What is being written is finished, what waits is not begun. `*disk_ptr` may be NULL. */
+/* Finish the write in progress, and drop the list that waits. `*disk_ptr` may be NULL. */
 void list_disk_free(struct list_disk **disk_ptr);
 
-/* Keep the line (`len` bytes, copied) in place of the one before. What goes wrong is logged. */
+/* Keep the line (`len` bytes, copied) in place of the previous one. Failures are logged. */
 void list_disk_save(struct list_disk *disk, const char *line, size_t len);
 
 /*
- * Read the list that was kept, in the caller's thread. True: `*list` lives in `*arena`, which is the caller's. False:
- * there is none, or (logged) none that can be read.
+ * Read the list that was kept, in the caller's thread. True: `*list` lives in `*arena`, which the caller owns. False:
+ * there is none, or (logged) it cannot be read.
  */
 bool list_disk_load(const struct list_disk *disk, struct arena **arena, struct assignments *list);
 

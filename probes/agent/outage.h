@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does it look as if the agent itself were cut off? For agents without reference targets, as a hint to people: all that
- * it probes has begun to fail within one interval, and that is enough to be no one site's doing.
+ * Does it look as if the agent itself were cut off? Used by agents without reference targets, as a hint to people:
+ * everything that the agent probes has begun to fail within one interval, and that is too much to be caused by one
+ * site.
  *
  * Threads: pure functions on the caller's memory.
  */
@@ -14,17 +15,17 @@
 #define OUTAGE_ENDPOINTS_MIN 4
 #define OUTAGE_ADDRESSES_MIN 2
 
-/* Zeroed, with `now_ms` set, is the beginning. Texts are borrowed until the end. */
+/* Begin with this struct zeroed and `now_ms` set. Texts are borrowed until the end. */
 struct outage {
 	int64_t now_ms;
-	bool is_partial; /* something does not fail, or has failed for long */
+	bool is_partial; /* some item does not fail, or has failed for a long time */
 	uint32_t endpoint_count;
-	uint32_t address_count; /* both: different ones, counted up to what is needed */
+	uint32_t address_count; /* both count different ones, up to the number that is needed */
 	const char *endpoints[OUTAGE_ENDPOINTS_MIN];
 	const char *addresses[OUTAGE_ADDRESSES_MIN];
 };
 
-/* One thing that is probed, every `interval_ms`, and fails since `failing_ms` (the same clock as now_ms). */
+/* One item that is probed every `interval_ms`; if it fails, it does so since `failing_ms` (the clock of now_ms). */
 struct outage_item {
 	const char *endpoint;
 	const char *address;
@@ -33,9 +34,9 @@ struct outage_item {
 	int64_t interval_ms;
 };
 
-/* One of the things that are probed; in any order. */
+/* Add one of the probed items; the order does not matter. */
 void outage_add(struct outage *outage, const struct outage_item *item);
-/* After all of them were added. */
+/* Judge, after all items were added. */
 bool outage_is_likely(const struct outage *outage);
 
 #endif

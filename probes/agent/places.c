@@ -37,7 +37,7 @@ static void hold(struct places *places, struct place *place)
 		places->peak = places->taken;
 }
 
-/* From the loop, so that who gives a place back is not called into. */
+/* Called from the loop, so that `granted` is not called within places_give(). */
 static void serve(void *ctx)
 {
 	struct places *places = ctx;
@@ -94,7 +94,7 @@ void places_give(struct place *place)
 	assert(places->taken > 0 && places->queues[place->class].taken > 0);
 	places->taken--;
 	places->queues[place->class].taken--;
-	/* Without memory for the timer the next one that gives its place back sets it. */
+	/* If there is no memory for the timer, the next place that is given back sets it. */
 	if (places->waiting > 0 && places->timer.heap_index == 0)
 		(void)loop_timer_set(places->loop, &places->timer, 0, serve, places);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many may do at a time what costs memory: whoever wants to takes a place, or waits for one, first come first
- * served. Those of whom it is known that they hold their places for long have a quarter less of them: they must not
- * hold up the others.
+ * Limits how many may do at the same time something that costs memory: each takes a place, or waits for one, first come
+ * first served. Those that are known to hold their places for long may use only three quarters of the places, so that
+ * they do not hold up the others.
  *
- * Threads: the loop's.
+ * Threads: the loop's thread.
  */
 #ifndef VEER_PROBES_AGENT_PLACES_H
 #define VEER_PROBES_AGENT_PLACES_H
@@ -16,32 +16,32 @@
 
 struct place;
 
-/* Those that wait, in two queues. */
+/* The two queues of those that wait. */
 enum place_class { PLACE_ORDINARY, PLACE_SLOW, PLACE_CLASS_COUNT };
 
 struct place_queue {
 	struct place *first;
 	struct place *last;
-	uint32_t taken; /* places that are held by such */
+	uint32_t taken; /* places that are held by this class */
 };
 
-/* In the caller's memory: zero it, set the first part. */
+/* In the caller's memory: zero it, and set the first group of members. */
 struct places {
 	struct loop *loop; /* borrowed */
 	uint32_t max;
-	/* Told that somebody has to wait, at most once a minute; NULL: nobody asks. */
+	/* Called when a place has to be waited for, at most once a minute; NULL: not called. */
 	void (*crowded)(void *ctx, uint32_t taken, uint32_t waiting);
 	void *crowded_ctx;
 
 	uint32_t taken;
-	uint32_t peak; /* the most that were taken since the owner has set it to 0 */
+	uint32_t peak; /* the highest `taken` since the owner last reset it */
 	uint32_t waiting;
 	struct place_queue queues[PLACE_CLASS_COUNT];
 	struct loop_timer timer;
-	int64_t told_ms; /* when it was said last; 0: never */
+	int64_t told_ms; /* when `crowded` was last called; 0: never */
 };
 
-/* One place, held, waited for, or neither. Zero it. Its owner gives it back before freeing it. */
+/* One place, held, waited for, or neither. Zero it. Its owner must give it back before freeing it. */
 struct place {
 	struct places *of;
 	enum place_class class;
@@ -59,9 +59,9 @@ struct place {
  */
 bool places_take(struct places *places, struct place *place, enum place_class class, void (*granted)(void *ctx),
 		 void *ctx);
-/* Give it back, or do not wait any more; fine when it is neither held nor waited for. */
+/* Give the place back, or stop waiting; does nothing when it is neither held nor waited for. */
 void places_give(struct place *place);
-/* Nobody holds or waits any more. */
+/* Release everything. No place may be held or waited for any more. */
 void places_deinit(struct places *places);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list in force: what is in it, and what an item keeps when the next one comes. */
+/* The list in force: its items, and what an item keeps when the next list comes. */
 #include "probes/agent/prober.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ void prober_work_release(struct prober_work **work_ptr)
 	*work_ptr = NULL;
 	if (work == NULL || --work->references > 0)
 		return;
-	struct arena *arena = work->arena; /* the work lives in it */
+	struct arena *arena = work->arena; /* copied, because the work lives in it */
 	arena_free(&arena);
 }
 
@@ -55,7 +55,7 @@ static struct prober_work *work_new(const struct assignments *list, struct arena
 	return work;
 }
 
-/* What the list says of the item at `place`. */
+/* Set what the list says about the item at `place`. */
 static void item_describe(struct prober_item *item, const struct prober_work *work, uint32_t place)
 {
 	const struct assign_item *assigned = &work->list.items[place];
@@ -69,7 +69,7 @@ static void item_describe(struct prober_item *item, const struct prober_work *wo
 	}
 }
 
-/* The place of the same thing in the list before, or INDEX_NONE. */
+/* The place of the same item in the previous list, or INDEX_NONE. */
 static uint32_t place_before(const struct prober *prober, const struct prober_item *item, struct arena *arena)
 {
 	if (prober->work == NULL || item->check == NULL)
@@ -82,7 +82,7 @@ static uint32_t place_before(const struct prober *prober, const struct prober_it
 	return place;
 }
 
-/* Move what was seen, and the probes that run, from the old item to the new one. */
+/* Move the observations and the running probes from the old item to the new one. */
 static void item_inherit(struct prober_item *item, struct prober_item *old)
 {
 	item->streak = old->streak;
@@ -135,7 +135,7 @@ static void items_free(struct prober *prober)
 	prober->item_count = 0;
 }
 
-/* Each probe is a descriptor; what the agent needs to be heard is not theirs. */
+/* Each probe needs a descriptor; some are reserved for the agent's own connections. */
 static uint64_t descriptors_for_probes(void)
 {
 	struct rlimit limit;

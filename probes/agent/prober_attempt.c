@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The probes of an item that run, and what they say when they end. */
+/* The running probes of an item, and what is done when they end. */
 #include <stdlib.h>
 
 #include "probes/agent/outage.h"
 #include "probes/agent/prober_impl.h"
 
-#define ATTEMPTS_MAX 32 /* probes of one item at a time: timeouts may be longer than intervals */
+#define ATTEMPTS_MAX 32 /* probes of one item at the same time, because timeouts may be longer than intervals */
 
-/* A probe that runs. */
+/* A running probe. */
 struct prober_attempt {
 	struct prober_item *item;
 	struct prober_work *work;
 	struct check_probe *probe;
 	struct prober_attempt *next;
-	struct prober_attempt **link; /* what points here */
-	uint64_t number;              /* the item's probes, in the order of their start */
+	struct prober_attempt **link; /* the pointer that points here */
+	uint64_t number;              /* counts the item's probes in the order of their start */
 };
 
 static void attempt_remove(struct prober_attempt *attempt)
@@ -46,7 +46,7 @@ static void log_probe(const struct prober_item *item, const struct check_outcome
 		  LOG_INT("total_us", outcome->timing.total_us));
 }
 
-/* All of them fail, and not one by one? */
+/* Do all items fail, and did they all begin within one interval? */
 static bool is_outage(const struct prober *prober)
 {
 	struct outage outage = {.now_ms = loop_now_ms(prober->env->loop)};
@@ -64,7 +64,7 @@ static bool is_outage(const struct prober *prober)
 	return outage_is_likely(&outage);
 }
 
-/* Keep count of those that fail. */
+/* Keep count of the failing items. */
 static void note_failing(struct prober_item *item)
 {
 	struct prober *prober = item->prober;
@@ -89,12 +89,15 @@ static void on_probe(void *ctx, const struct check_outcome *outcome)
 	struct prober_item *item = attempt->item;
 	struct prober *prober = item->prober;
 	log_probe(item, outcome);
-	/* One that was started before another has ended tells of the past. */
+	/* A probe that was started before another one that has already ended is outdated. */
 	bool is_old = attempt->number < item->ended;
 	const struct streak_probe probe = {
 		.reason = outcome->reason, .is_success = outcome->is_success, .rtt_us = outcome->rtt_us};
 	if (!is_old) {
-		/* What says nothing makes nothing older that does, and that may have waited for a place. */
+		/*
+		 * An `internal` result says nothing, so it does not make earlier probes outdated, which may have waited
+		 * for a place.
+		 */
 		if (outcome->reason != PROBE_REASON_INTERNAL)
 			item->ended = attempt->number;
 		bool is_news = streak_add(&item->streak, item->check->fall, item->check->rise, &probe,
@@ -112,10 +115,10 @@ void prober_probe_now(struct prober_item *item)
 {
 	struct prober *prober = item->prober;
 	if (item->attempt_count >= ATTEMPTS_MAX || prober->attempt_count >= prober->attempt_max)
-		return; /* as below */
+		return; /* missed, as below */
 	struct prober_attempt *attempt = calloc(1, sizeof *attempt);
 	if (attempt == NULL)
-		return; /* this one is missed; the state grows old, which the control plane sees */
+		return; /* this probe is missed; the state's age grows, which the control plane sees */
 	*attempt = (struct prober_attempt){.item = item, .work = prober->work, .number = ++item->started};
 	attempt->work->references++;
 	attempt->next = item->attempts;

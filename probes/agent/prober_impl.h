@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of prober.h share: prober.c (the list), prober_attempt.c (probes that run, and what they say), and
- * prober_schedule.c (when).
+ * Shared by the files of prober.h: prober.c (the list), prober_attempt.c (running probes and their results), and
+ * prober_schedule.c (when to probe).
  */
 #ifndef VEER_PROBES_AGENT_PROBER_IMPL_H
 #define VEER_PROBES_AGENT_PROBER_IMPL_H
@@ -14,7 +14,7 @@
 
 /* A list in force, kept until the last probe that borrows from it has ended. */
 struct prober_work {
-	struct arena *arena; /* in which the work lives too */
+	struct arena *arena; /* the work itself lives in it, too */
 	struct assignments list;
 	struct strmap map; /* "CHECK ENDPOINT" to the place in the list */
 	uint32_t references;
@@ -22,19 +22,19 @@ struct prober_work {
 
 struct prober_attempt;
 
-/* One endpoint by one check. */
+/* One endpoint with one check. */
 struct prober_item {
 	struct prober *prober;
 	const struct assign_item *assigned; /* in the work in force */
-	const struct model_check *check;    /* NULL: cannot be carried out */
+	const struct model_check *check;    /* NULL: this agent cannot carry it out */
 	uint64_t fingerprint;
-	uint64_t place; /* a hash of its name */
+	uint64_t place; /* a hash of its name, from which its offset is computed */
 	struct streak streak;
 	struct loop_timer timer;
 	struct loop_timer confirm_timer;
-	struct prober_attempt *attempts; /* probes that run, the latest first */
+	struct prober_attempt *attempts; /* running probes, the latest first */
 	uint32_t attempt_count;
-	uint32_t confirm_left; /* tries still to be started */
+	uint32_t confirm_left; /* probes of a confirm that are still to be started */
 	uint32_t first_left;   /* quick probes left for the first round */
 	uint64_t started;      /* number of the last probe started */
 	uint64_t ended;        /* number of the latest probe that ended */
@@ -51,29 +51,33 @@ struct prober {
 	uint32_t item_count;
 	uint32_t pace_count;    /* items of the list in force, or coming into force */
 	uint32_t probed_count;  /* items that can be probed */
-	uint32_t failing_count; /* of those, that fail */
-	uint64_t attempt_count; /* probes that run */
+	uint32_t failing_count; /* how many of those fail */
+	uint64_t attempt_count; /* running probes */
 	uint64_t attempt_max;
 };
 
-/* prober.c: drop one reference, and the work with the last. `*work_ptr` may be NULL. */
+/* prober.c: drop one reference, and free the work with the last one. `*work_ptr` may be NULL. */
 void prober_work_release(struct prober_work **work_ptr);
 
 /* prober_attempt.c */
-/* Start a probe of an item that has a check. One too many at a time, or one without memory, is missed. */
+/* Start a probe of an item that has a check. It is skipped when too many are running or memory is out. */
 void prober_probe_now(struct prober_item *item);
-/* End the probes that run, without a word. */
+/* Cancel the running probes without reporting them. */
 void prober_attempts_cancel(struct prober_item *item);
-/* Hand the probes that run to another item, which has none. */
+/* Move the running probes to another item, which has none. */
 void prober_attempts_move(struct prober_item *to, struct prober_item *from);
 
 /* prober_schedule.c */
-/* Set the timers of an item that has a check. Where `old` (NULL: it is new) has the same timing, its next probe stays.
+/*
+ * Set the timers of an item that has a check. If `old` (NULL: it is new) has the same timing, its next probe stays due.
  */
 void prober_schedule_begin(struct prober_item *item, const struct prober_item *old);
-/* `fall` probes beyond the schedule, 100 ms apart, the first now; nothing while such are under way. */
+/*
+ * Start `fall` probes beside the schedule, 100 ms apart, the first one now; do nothing while such probes are being
+ * started.
+ */
 void prober_schedule_confirm(struct prober_item *item);
-/* Set no timer any more: the item is about to be freed. */
+/* Cancel all timers, because the item is about to be freed. */
 void prober_schedule_cancel(struct prober_item *item);
 
 #endif

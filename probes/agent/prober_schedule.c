@@ -3,8 +3,8 @@
 #include "probes/agent/prober_impl.h"
 
 #define CONFIRM_SPACING_MS 100
-#define FIRST_ROUND_MS 1000   /* an unknown item is looked at so often, when its interval is longer */
-#define FIRST_ROUND_RATE 1000 /* such looks a second, of all items: with many the round takes longer */
+#define FIRST_ROUND_MS 1000   /* how often an unknown item is probed when its interval is longer */
+#define FIRST_ROUND_RATE 1000 /* such probes a second, of all items: with many the round takes longer */
 
 static void schedule(struct prober_item *item);
 
@@ -15,7 +15,7 @@ static void on_due(void *ctx)
 	prober_probe_now(item);
 }
 
-/* From now to the item's place in the interval, at least 1 ms. */
+/* The time from now to the item's offset in the interval, at least 1 ms. */
 static int64_t until_place_ms(const struct prober_item *item)
 {
 	int64_t interval_ms = item->check->interval_ms;
@@ -25,14 +25,14 @@ static int64_t until_place_ms(const struct prober_item *item)
 	return left_ms > 0 ? left_ms : left_ms + interval_ms;
 }
 
-/* How often an unknown item is looked at: a round of them must not be more work than the agent can do. */
+/* How often an unknown item is probed: a round of all items must not be more work than the agent can do. */
 static int64_t first_round_ms(const struct prober_item *item)
 {
 	int64_t all_ms = (int64_t)item->prober->pace_count * 1000 / FIRST_ROUND_RATE;
 	return all_ms > FIRST_ROUND_MS ? all_ms : FIRST_ROUND_MS;
 }
 
-/* The next probe: a whole interval after the last on the monotonic clock, or, in the first round, soon. */
+/* Schedule the next probe: one interval after the last on the monotonic clock, or, in the first round, sooner. */
 static void schedule(struct prober_item *item)
 {
 	struct loop *loop = item->prober->env->loop;
@@ -46,12 +46,12 @@ static void schedule(struct prober_item *item)
 		item->first_left = 0;
 		due_ms = now_ms + until_place_ms(item);
 	} else if (due_ms <= now_ms) {
-		due_ms = now_ms + until_place_ms(item); /* we were held up for longer than an interval */
+		due_ms = now_ms + until_place_ms(item); /* this process was held up for longer than an interval */
 	}
 	(void)loop_timer_set_at(loop, &item->timer, due_ms, on_due, item);
 }
 
-/* A new item, or one whose timing may have changed. */
+/* Schedule a new item, or one whose timing may have changed. */
 static void schedule_first(struct prober_item *item)
 {
 	int64_t after_ms = until_place_ms(item);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define ROUND_MS 1000
-#define AGAIN_MS 100 /* after a round in which nobody answered */
-#define HURRY_MS 250 /* between rounds that were asked for */
+#define AGAIN_MS 100 /* pause after a round in which none answered */
+#define HURRY_MS 250 /* between rounds that were requested */
 #define TIMEOUT_MS 500
 #define ROUNDS_TO_BLIND 2
 
@@ -15,8 +15,8 @@ struct reference {
 	struct references *all;
 	struct reference_address address;
 	struct model_check check;
-	struct check_probe *probe; /* while it runs */
-	uint32_t failed;           /* rounds in a row */
+	struct check_probe *probe; /* set while it runs */
+	uint32_t failed;           /* rounds in a row that it has failed */
 };
 
 struct references {
@@ -26,7 +26,7 @@ struct references {
 	void *ctx;
 	struct reference *items;
 	size_t count;
-	size_t running; /* of the present round */
+	size_t running; /* probes of the present round that are running */
 	struct loop_timer timer;
 	int64_t round_ms; /* when the last round began */
 	bool is_blind;
@@ -56,7 +56,7 @@ static void become(struct references *references, bool is_blind, const char *tex
 	references->changed(references->ctx);
 }
 
-/* How many rounds all of them have failed in a row. */
+/* How many rounds in a row all references have failed. */
 static uint32_t failed_rounds(const struct references *references)
 {
 	uint32_t least = UINT32_MAX;
@@ -112,7 +112,7 @@ static void round_begin(void *ctx)
 			references->running++;
 	}
 	if (references->running == 0 && references->count > 0)
-		round_plan(references); /* no memory: that is our trouble */
+		round_plan(references); /* memory is out, which says nothing about the references */
 }
 
 void references_hurry(struct references *references)

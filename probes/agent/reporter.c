@@ -7,15 +7,15 @@
 #include "base/crypto.h"
 
 #define REPORT_PATH "/v1/agents/self/reports"
-#define UNDERWAY_MAX 4 /* reports on their way to one control plane; more would only queue behind a stuck one */
+#define UNDERWAY_MAX 4 /* reports in progress to one control plane; more would only queue behind one that hangs */
 #define TIMEOUT_MS 3000
 
-/* One control plane as the reporter sees it. */
+/* The reporter's data about one control plane. */
 struct receiver {
 	struct reporter *reporter;
 	uint32_t url;
 	uint32_t underway;
-	int last_status; /* of its last answer, 0 for none, -1 before the first: for logging changes only */
+	int last_status; /* of its last reply, 0 for none, -1 before the first: only changes are logged */
 };
 
 struct reporter {
@@ -26,7 +26,7 @@ struct reporter {
 	const struct references *references;
 	struct loop_timer timer;
 	struct receiver receivers[LINK_URLS_MAX];
-	struct observation *items; /* scratch */
+	struct observation *items; /* scratch memory */
 	uint32_t item_size;
 	uint32_t report_ms;
 	uint64_t boot;
@@ -150,8 +150,10 @@ void reporter_changed(struct reporter *reporter)
 {
 	if (reporter->report_ms == 0)
 		return;
-	/* At once when the last report is old enough; else as soon as it is, so that a storm of changes is a few
-	 * reports. */
+	/*
+	 * Send at once when the last report is old enough, otherwise as soon as it is, so that many changes make few
+	 * reports.
+	 */
 	int64_t now_ms = loop_now_ms(reporter->loop);
 	int64_t due_ms = reporter->sent_ms + REPORTER_COALESCE_MS;
 	if (due_ms < now_ms)

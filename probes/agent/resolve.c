@@ -9,49 +9,49 @@
 
 #define NAME_MAX_BYTES 255
 #define BUCKETS 1024
-#define NOTE_SETS 16384 /* of names remembered: together as many as an agent can have endpoints */
-#define NOTES_IN_SET 4  /* the one asked longest ago makes room */
+#define NOTE_SETS 16384 /* of remembered names: together as many as an agent can have endpoints */
+#define NOTES_IN_SET 4  /* the least recently used one is replaced */
 
-/* One name on its way through a pool. */
+/* One lookup of a name in a pool. */
 struct lookup {
 	struct lookup *next;       /* in its bucket */
-	struct resolver *resolver; /* NULL: nobody can find it any more, and nobody waits */
-	struct resolve *first;     /* who waits */
+	struct resolver *resolver; /* NULL: the lookup cannot be joined any more, and nobody waits for it */
+	struct resolve *first;     /* the requests that wait for it */
 	uint64_t hash;
 	int64_t started_ms;
 	resolve_ask_fn *ask;
-	bool is_unproven; /* counted as such while it can be found */
-	int status;       /* of getaddrinfo(); the thread's, like the result, until it has finished */
-	bool was_asked;   /* the resolver; the thread's too */
+	bool is_unproven; /* counted in unproven_count while it can be found */
+	int status;       /* of getaddrinfo(); used only by the thread, like the result, until it has finished */
+	bool was_asked;   /* the resolver was asked; used only by the thread, too */
 	struct resolve_result result;
-	atomic_bool is_cancelled; /* told to the thread, so that nobody asks for what nobody wants */
-	atomic_bool has_begun;    /* told by the thread */
+	atomic_bool is_cancelled; /* tells the thread that nobody needs the answer any more */
+	atomic_bool has_begun;    /* set by the thread */
 	char name[NAME_MAX_BYTES + 1];
 };
 
-/* One who waits. */
+/* A request that waits for a lookup. */
 struct resolve {
 	struct lookup *lookup;
 	struct resolve *next;
-	struct resolve **link; /* what points here */
+	struct resolve **link; /* the pointer that points here */
 	int64_t started_ms;
-	int64_t since_ms; /* an answer to another name from here on shows that the resolver answers */
+	int64_t since_ms; /* an answer to another name after this time shows that the resolver works */
 	resolve_done_fn *done;
 	void *ctx;
 };
 
-/* What is remembered of a name. */
+/* What is remembered about a name. */
 struct note {
-	uint64_t hash; /* 0: nothing here */
+	uint64_t hash; /* 0: this note is empty */
 	int64_t used_ms;
-	int64_t tried_ms;  /* when the last attempt began, while none is answered */
-	int64_t before_ms; /* and the one before; of the first, the same */
-	bool is_failing;   /* the last one was not answered */
+	int64_t tried_ms;  /* when the last attempt began, while none has been answered */
+	int64_t before_ms; /* when the attempt before that began; after only one, the same */
+	bool is_failing;   /* the last attempt was not answered */
 	bool is_slow;
-	bool is_quick; /* neither: not known */
+	bool is_quick; /* neither slow nor quick: unknown */
 };
 
-/* When a name was answered last. */
+/* When a name was last answered. */
 struct answered {
 	uint64_t hash; /* 0: never */
 	int64_t at_ms;
@@ -62,10 +62,10 @@ struct resolver {
 	resolve_ask_fn *ask;
 	struct jobs *quick;
 	struct jobs *slow;
-	struct lookup *buckets[BUCKETS]; /* those that run, each name once */
+	struct lookup *buckets[BUCKETS]; /* running lookups, one for each name */
 	uint32_t unproven_count;
 	struct answered last;  /* the name that was answered last */
-	struct answered other; /* and the last one that is not this */
+	struct answered other; /* the most recently answered other name */
 	struct note notes[NOTE_SETS][NOTES_IN_SET];
 };
 
@@ -79,7 +79,7 @@ static void collect(struct resolve_result *result, const struct addrinfo *list)
 	}
 }
 
-/* "localhost." is never asked of anybody: always loopback, IPv4 first, whatever the host's files say (RFC 6761 6.3). */
+/* "localhost." is never looked up: it is always loopback, IPv4 first, whatever the host's files say (RFC 6761 6.3). */
 static bool is_localhost(struct lookup *lookup)
 {
 	if (strcasecmp(lookup->name, "localhost.") != 0)
@@ -101,7 +101,7 @@ static void work(void *ctx)
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
 	struct addrinfo *list = NULL;
 	lookup->result.error = "";
-	/* Relaxed: both are hints, and nothing else is read because of them. */
+	/* Relaxed order is enough: both are hints, and no other data depends on them. */
 	if (atomic_load_explicit(&lookup->is_cancelled, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&lookup->has_begun, true, memory_order_relaxed);
@@ -121,7 +121,7 @@ static void work(void *ctx)
 
 /* --- in the loop ----------------------------------------------------------------------------------------------- */
 
-/* Forget a lookup: nobody joins it any more. */
+/* Detach a lookup, so that no request can join it any more. */
 static void detach(struct lookup *lookup)
 {
 	if (lookup->resolver == NULL)
@@ -139,7 +139,7 @@ static bool has_begun(const struct lookup *lookup)
 	return atomic_load_explicit(&lookup->has_begun, memory_order_relaxed);
 }
 
-/* What is known of the name, or NULL. */
+/* The note about the name, or NULL. */
 static struct note *note_find(struct resolver *resolver, uint64_t hash)
 {
 	struct note *set = resolver->notes[hash % NOTE_SETS];
@@ -149,7 +149,7 @@ static struct note *note_find(struct resolver *resolver, uint64_t hash)
 	return NULL;
 }
 
-/* The same, or a place for it. */
+/* The note about the name, or a new one. */
 static struct note *note_get(struct resolver *resolver, uint64_t hash)
 {
 	struct note *note = note_find(resolver, hash), *set = resolver->notes[hash % NOTE_SETS];
@@ -164,7 +164,7 @@ static struct note *note_get(struct resolver *resolver, uint64_t hash)
 	return note;
 }
 
-/* Remember whether the name is a slow one. Only what a thread has begun tells. */
+/* Remember whether the name is slow. That is known only when a thread has begun the lookup. */
 static void note_speed(const struct lookup *lookup, bool has_ended)
 {
 	struct resolver *resolver = lookup->resolver;
@@ -178,7 +178,7 @@ static void note_speed(const struct lookup *lookup, bool has_ended)
 	note->is_quick = !is_slow;
 }
 
-/* --- whose failure --------------------------------------------------------------------------------------------- */
+/* --- who has failed -------------------------------------------------------------------------------------------- */
 
 static bool is_other_answered(const struct resolver *resolver, uint64_t hash, int64_t since_ms)
 {
@@ -204,7 +204,7 @@ static void note_failure(struct resolver *resolver, uint64_t hash, int64_t start
 	note->is_failing = true;
 }
 
-/* An attempt begins: since when must another name have been answered, if this one is not? */
+/* Begin an attempt. Returns since when another name must have been answered, so that a failure counts as the name's. */
 static int64_t attempt(struct resolver *resolver, uint64_t hash)
 {
 	int64_t now = loop_now_ms(resolver->loop);
@@ -218,7 +218,7 @@ static int64_t attempt(struct resolver *resolver, uint64_t hash)
 	return note->before_ms;
 }
 
-/* Nobody answered, who should have answered for it: but who? */
+/* Did no server answer? Then it is not known whether the name's servers or this host's resolver have failed. */
 static bool is_unanswered(const struct lookup *lookup)
 {
 	return lookup->status == EAI_AGAIN || lookup->status == EAI_FAIL;
@@ -229,7 +229,7 @@ static bool is_own_failure(const struct lookup *lookup)
 	return lookup->status == EAI_SYSTEM || lookup->status == EAI_MEMORY;
 }
 
-/* Take note of how it ended. */
+/* Remember how the lookup ended. */
 static void note_end(const struct lookup *lookup)
 {
 	struct resolver *resolver = lookup->resolver;
@@ -241,7 +241,7 @@ static void note_end(const struct lookup *lookup)
 		note_answer(resolver, lookup->hash);
 }
 
-/* What it means for one who waited. */
+/* The result for one of the requests that waited. */
 static struct resolve_result result_for(const struct resolver *resolver, const struct resolve *resolve)
 {
 	struct resolve_result result = resolve->lookup->result;
@@ -274,7 +274,7 @@ static void unlink_resolve(struct resolve *resolve)
 static void finished(void *ctx)
 {
 	struct lookup *lookup = ctx;
-	struct resolver *resolver = lookup->resolver; /* there as long as somebody waits */
+	struct resolver *resolver = lookup->resolver; /* not NULL while a request waits */
 	note_speed(lookup, true);
 	note_end(lookup);
 	detach(lookup);
@@ -362,7 +362,7 @@ void resolve_cancel(struct resolve *resolve)
 	unlink_resolve(resolve);
 	free(resolve);
 	note_speed(lookup, false);
-	/* One that a thread is busy with stays to be joined: a second thread would only hang beside it. */
+	/* A lookup that a thread has begun can still be joined, because a second thread would only hang, too. */
 	if (lookup->first != NULL || has_begun(lookup))
 		return;
 	atomic_store_explicit(&lookup->is_cancelled, true, memory_order_relaxed);

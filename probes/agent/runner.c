@@ -33,7 +33,7 @@ struct runner {
 	char message[MESSAGE_BYTES + 1];
 };
 
-/* A message as it came: what it asks for, and the descriptor. */
+/* A received message: the order, and the descriptor. */
 struct order {
 	struct runner_request request;
 	char *argv[RUNNER_ARGUMENTS_MAX + 1];
@@ -43,7 +43,10 @@ struct order {
 
 /* --- replies --------------------------------------------------------------------------------------------------- */
 
-/* Never waits: an agent that takes no replies asks for no more than there are places, and for those there is room. */
+/*
+ * Send without waiting: an agent that does not read replies cannot have more runs than places, and the socket has room
+ * for the replies to these.
+ */
 static void reply(const struct runner_reply *message)
 {
 	ssize_t sent;
@@ -62,7 +65,7 @@ static void reply_refused(uint32_t id, enum veer_err err, const char *program, c
 
 /* --- in the process that becomes the program ------------------------------------------------------------------- */
 
-/* Is it a file below the directory, whatever symbolic links it is reached by? The kernel says so. */
+/* Is it a file below the directory, whatever symbolic links lead to it? The kernel decides. */
 static bool is_allowed(const struct runner *r, uint32_t id, const char *program)
 {
 	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
@@ -82,7 +85,7 @@ static bool is_allowed(const struct runner *r, uint32_t id, const char *program)
 	else if (fd < 0)
 		reply_refused(id, VEER_EIO, program, "cannot be opened", error);
 	else if (!is_file)
-		reply_refused(id, VEER_EAUTH, program, "is no program", 0);
+		reply_refused(id, VEER_EAUTH, program, "is not a program", 0);
 	return is_file;
 }
 
@@ -91,12 +94,15 @@ static void reset_signals(void)
 	const struct sigaction standard = {.sa_handler = SIG_DFL};
 	sigset_t none;
 	for (int i = 1; i < NSIG; i++)
-		(void)sigaction(i, &standard, NULL); /* some cannot be changed, and are as they should be */
+		(void)sigaction(i, &standard, NULL); /* some cannot be changed, and need not be */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Nothing is open in it but its output, and the socket until it runs. A file system that hangs holds up only this. */
+/*
+ * Become the program. Nothing is open in it except its output, and the socket until it runs. A file system that hangs
+ * holds up only this process.
+ */
 static void become(const struct runner *r, const struct order *order)
 {
 	const char *program = order->argv[0];
@@ -134,7 +140,7 @@ static void start_program(struct runner *r, const struct order *order)
 	if (pid == 0)
 		become(r, order);
 	if (pid > 0) {
-		(void)setpgid(pid, pid); /* whichever of us is first */
+		(void)setpgid(pid, pid); /* done in both processes, whichever is first */
 		*slot = (struct slot){.pid = pid, .id = order->request.id};
 		return;
 	}
@@ -143,7 +149,7 @@ static void start_program(struct runner *r, const struct order *order)
 	reply(&ended);
 }
 
-/* Point to `count` strings; false when they do not end in the message. */
+/* Set pointers to `count` strings; false when they do not end within the message. */
 static bool take_strings(char **at, const char *end, char **out, uint32_t count)
 {
 	if (count > RUNNER_ARGUMENTS_MAX)
@@ -181,7 +187,7 @@ static void obey(struct runner *r, struct order *order, char *strings, const cha
 		break;
 	case RUNNER_KILL:
 		slot = find_slot(r, false, request->id);
-		if (slot != NULL) /* it is not reaped yet, so that its number is still its own */
+		if (slot != NULL) /* it is not reaped yet, so its number is still its own */
 			(void)kill(-slot->pid, SIGKILL);
 		break;
 	case RUNNER_RELOAD:
@@ -193,7 +199,7 @@ static void obey(struct runner *r, struct order *order, char *strings, const cha
 	}
 }
 
-/* False: the agent has gone. */
+/* Take one order. False: the agent has ended. */
 static bool take_order(struct runner *r)
 {
 	struct order order = {.output = -1};
@@ -218,7 +224,7 @@ static bool take_order(struct runner *r)
 
 /* --- ends ------------------------------------------------------------------------------------------------------ */
 
-/* Kill what it left behind before it is reaped, while its number is its own. */
+/* Before a program is reaped, while its number is its own, kill what it left behind. */
 static void reap_all(struct runner *r)
 {
 	struct signalfd_siginfo drained[8];
@@ -250,7 +256,7 @@ static void kill_all(const struct runner *r)
 static bool open_children(struct runner *r)
 {
 	sigset_t set;
-	(void)sigfillset(&set); /* it ends when the agent does, and not before */
+	(void)sigfillset(&set); /* all signals are blocked: the runner ends when the agent does, and not before */
 	if (sigprocmask(SIG_SETMASK, &set, NULL) != 0)
 		return false;
 	(void)sigemptyset(&set);
@@ -259,7 +265,7 @@ static bool open_children(struct runner *r)
 	return r->children_fd >= 0;
 }
 
-/* The forked process. Nothing of the agent stays open in it but standard error. */
+/* Runs in the forked process. Nothing of the agent stays open in it except standard error. */
 static void run(const struct runner_config *config, int fd)
 {
 	static const struct privilege_user nobody_else = {.is_set = false};
@@ -291,7 +297,7 @@ static void run(const struct runner_config *config, int fd)
 
 /* --- in the agent ---------------------------------------------------------------------------------------------- */
 
-/* It says once whether it can work. */
+/* Read the runner's only message about whether it can work. */
 static enum veer_err hear(int fd, struct veer_diag *diag)
 {
 	struct runner_reply hello;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The process that runs programs for an agent, and the only one that may. It is forked before the agent gives up its
- * privileges and before there are threads, has a user of its own if one is named, and is asked over a socket. It trusts
- * the agent in nothing: which directory programs may be in it knows by itself, sizes and numbers are checked.
+ * privileges and before there are threads, has a user of its own if one is named, and gets its orders over a socket. It
+ * does not trust the agent: it knows the directory of programs itself, and checks sizes and numbers.
  *
- * It ends, and kills all that runs, when the agent does. A program is killed with its whole process group when it ends,
- * when the agent says so, and when the runner ends.
+ * When the agent ends, the runner kills everything that runs, and ends. A program's whole process group is killed when
+ * the program ends, when the agent orders it, and when the runner ends.
  *
  * Messages are packets of a SOCK_SEQPACKET socket, both ends of which are this program: structs in host order.
  *   START (with the descriptor for its output; argc + envc strings follow, each with its NUL), KILL, RELOAD ->
@@ -23,7 +23,7 @@
 
 enum {
 	RUNNER_RUNNING_MAX = 64,
-	RUNNER_ARGUMENTS_MAX = 64, /* of a program, and of its environment */
+	RUNNER_ARGUMENTS_MAX = 64, /* of a program, and also of its environment */
 	RUNNER_STRINGS_BYTES = 65536,
 	RUNNER_TEXT_SIZE = 160,
 	RUNNER_DIR_SIZE = 4096,
@@ -41,7 +41,7 @@ enum runner_kind {
 
 struct runner_request {
 	uint32_t kind;
-	uint32_t id; /* of the agent's choice */
+	uint32_t id; /* chosen by the agent */
 	uint32_t argc;
 	uint32_t envc;
 };
@@ -55,19 +55,20 @@ struct runner_reply {
 };
 
 struct runner_config {
-	const char *dir; /* where programs may be; without final slashes; "": nowhere */
+	const char *dir; /* where programs may be; without final slashes; "": none are allowed */
 	/*
-	 * In the runner, when the agent reads its configuration again: write where they may be from now on. False: as
-	 * before. NULL: RELOAD does nothing.
+	 * Called in the runner when the agent reads its configuration again: write the directory that is allowed from
+	 * now on. False: it stays. NULL: RELOAD does nothing.
 	 */
 	bool (*reload)(void *ctx, char dir[RUNNER_DIR_SIZE]);
 	void *ctx;
-	const struct privilege_user *user; /* who it is to be; NULL: who we are, with all rights that we have */
+	const struct privilege_user *user; /* the user to run as; NULL: the present user, with all its rights */
 };
 
 /*
- * Fork it. `*fd` is our end of its socket, non-blocking, and the caller's; closing it ends the runner. `*pid` is its
- * number. The configuration is borrowed for the call. Errors (diag): VEER_EIO, and as privilege_drop().
+ * Fork the runner. `*fd` is our end of its socket, non-blocking, and owned by the caller; closing it ends the runner.
+ * `*pid` is its process id. The configuration is borrowed for the call. Errors (diag): VEER_EIO, and as
+ * privilege_drop().
  */
 VEER_MUST_CHECK enum veer_err runner_start(const struct runner_config *config, int *fd, pid_t *pid,
 					   struct veer_diag *diag);

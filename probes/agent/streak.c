@@ -27,7 +27,10 @@ bool streak_add(struct streak *streak, uint32_t fall, uint32_t rise, const struc
 	streak->was_ok = is_ok;
 	streak->count = is_turn ? 1 : streak->count + (streak->count < UINT32_MAX);
 	streak->state = state_after(streak, fall, rise);
-	/* A success confirms up, a failure down and failing; the opposite confirms only what it changes. */
+	/*
+	 * A success confirms the state up, a failure the states down and failing; otherwise only a change of state is
+	 * confirmed.
+	 */
 	if (streak->state != before || is_ok == (streak->state == OBSERVATION_UP))
 		streak->confirmed_ms = now_ms;
 	return is_turn || streak->state != before;

@@ -21,12 +21,12 @@ struct stream {
 	struct http_request *request; /* NULL between tries */
 	struct loop_timer retry;
 	struct backoff backoff;
-	struct buf line; /* what has come of the present line */
-	uint32_t url;    /* the one in use, or to be tried next */
+	struct buf line; /* the present line, as far as it has come */
+	uint32_t url;    /* index of the URL in use, or to try next */
 	bool is_connected;
-	bool was_complaining; /* the failure in progress is in the log already, */
-	int complained_of;    /* with this status */
-	char broken[128];     /* why we ended the connection ourselves, or "" */
+	bool was_complaining; /* the failure in progress was logged already, … */
+	int complained_of;    /* … with this status */
+	char broken[128];     /* why we ended the connection ourselves; "": we did not */
 };
 
 static void connect_now(void *ctx);
@@ -109,7 +109,7 @@ static bool on_data(void *ctx, const void *data, size_t len)
 		if (line_len > 0 && !take_line(stream, stream->line.data, line_len))
 			return false;
 		if (stream->request != request)
-			return false; /* the receiver has started anew */
+			return false; /* the receiver has restarted the stream */
 		buf_consume(&stream->line, line_len + 1);
 	}
 }

@@ -22,7 +22,7 @@ static bool set_name(SSL *ssl, const char *name)
 	return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
 }
 
-/* OpenSSL's function is one of the few that return 0 for success. */
+/* Sets the ALPN protocols; OpenSSL's function is one of the few that return 0 for success. */
 static bool set_protocols(SSL *ssl, const char *protocols)
 {
 	return protocols == NULL ||
@@ -49,8 +49,8 @@ bool wire_start_tls(struct wire *wire, SSL_CTX *context, const struct wire_tls *
 }
 
 /*
- * Buffers may be freed while a record is read in part, but not by a library that has a fault there (CVE-2024-4741,
- * mended in 3.0.14, 3.1.6, 3.2.2 and 3.3.1): then they are kept.
+ * May buffers be freed while a record has been read in part? Not with a library that has a bug there (CVE-2024-4741,
+ * fixed in 3.0.14, 3.1.6, 3.2.2 and 3.3.1): then they are kept.
  */
 static bool can_free_buffers(void)
 {
@@ -60,13 +60,15 @@ static bool can_free_buffers(void)
 	       OPENSSL_version_patch() >= mended[minor];
 }
 
-/* What a call of OpenSSL that did not succeed means. */
+/* The state after a call of OpenSSL that did not succeed. */
 static enum wire_state state_of(struct wire *wire, int rc, int error)
 {
 	switch (SSL_get_error(wire->ssl, rc)) {
 	case SSL_ERROR_WANT_READ:
-		/* Nothing of a record has come: who waits needs no buffers. (SSL_MODE_RELEASE_BUFFERS frees and
-		 * allocates them anew for each record.) */
+		/*
+		 * Nothing of a record has come, so a waiting connection needs no buffers. (SSL_MODE_RELEASE_BUFFERS
+		 * would free and allocate them anew for each record.)
+		 */
 		if (can_free_buffers())
 			(void)SSL_free_buffers(wire->ssl);
 		return WIRE_WAIT_READ;
@@ -84,8 +86,8 @@ static enum wire_state state_of(struct wire *wire, int rc, int error)
 }
 
 /*
- * What is written while this holds goes out when it ends, or with the end of the connection, in one segment: the end of
- * the handshake with the request, the goodbye with the FIN.
+ * While this is set, written bytes are held back. They are sent in one segment when it is cleared or the connection
+ * ends: the end of the handshake with the request, the close_notify alert with the FIN.
  */
 static void hold_back(struct wire *wire, bool is_held)
 {
@@ -99,7 +101,7 @@ static void hold_back(struct wire *wire, bool is_held)
 enum wire_state wire_shake_hands(struct wire *wire)
 {
 	ERR_clear_error();
-	/* But for the first flight: that one is waited for. */
+	/* The first flight is not held back, because the other side waits for it. */
 	hold_back(wire, wire->has_begun);
 	wire->has_begun = true;
 	errno = 0;

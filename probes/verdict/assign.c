@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the model to the plan of who probes what. The lines that travel are in assign_line.c. */
+/* From the model to the plan of who probes what. The lines that are sent to agents are in assign_line.c. */
 #include "probes/verdict/assign.h"
 
 #include <stdlib.h>
@@ -15,15 +15,15 @@ struct candidate {
 	uint32_t agent;
 };
 
-/* What is built up in assign_plan_make(). */
+/* The state while assign_plan_make() builds a plan. */
 struct maker {
 	const struct assign_input *input;
 	struct arena *arena;
 	const struct model_pool **pools; /* by name */
-	struct candidate *candidates;    /* scratch: one an agent */
+	struct candidate *candidates;    /* scratch memory: one for each agent */
 	struct strmap check_map;
 	struct strmap site_map;
-	uint8_t *levels; /* one a check: 0, or one more than its highest part; LEVEL_UNSOUND */
+	uint8_t *levels; /* one for each check: 0, or one more than its highest part; LEVEL_UNSOUND */
 	uint32_t endpoint_count;
 	uint64_t item_count;
 };
@@ -43,7 +43,10 @@ static int by_pool(const void *a, const void *b)
 	return strcmp((*(const struct model_pool *const *)a)->name, (*(const struct model_pool *const *)b)->name);
 }
 
-/* Higher is chosen first. The last steps spread the bits (as in splitmix64): FNV alone is too even in its top bits. */
+/*
+ * The agents with the highest scores are chosen. The last steps spread the bits (as in splitmix64), because the top
+ * bits of FNV alone are too regular.
+ */
 static uint64_t rendezvous_score(const char *check, const char *agent)
 {
 	uint64_t x = index_hash(index_hash(INDEX_HASH_SEED, check), agent);
@@ -68,7 +71,7 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The agents of one check, as rising indices. */
+/* Choose the agents of one check, as rising indices. */
 static enum veer_err choose_agents(struct maker *m, const struct verdict_config *config, struct verdict_check *check)
 {
 	struct candidate *candidates = m->candidates;
@@ -117,7 +120,10 @@ static enum verdict_source source_of(const struct model_check *check)
 	return check->kind == MODEL_CHECK_PUSH ? VERDICT_SOURCE_PUSH : VERDICT_SOURCE_CALCULATED;
 }
 
-/* Work out the levels of calculated checks: after so many rounds, whatever still rises is in a loop or too deep. */
+/*
+ * Compute the levels of calculated checks. A level that still rises after so many rounds shows a loop, or too many
+ * levels.
+ */
 static void find_levels(const struct strmap *map, const struct model_check *const *checks, uint32_t count,
 			uint8_t *levels)
 {
@@ -155,7 +161,7 @@ const struct model_check *assign_unsound_check(const struct model_check *checks,
 	return NULL;
 }
 
-/* The parts of a calculated check as indices. */
+/* Find the parts of a calculated check, as indices. */
 static enum veer_err resolve_parts(struct maker *m, const struct model_check *from, uint8_t level,
 				   struct verdict_check *check)
 {
@@ -240,14 +246,14 @@ static enum veer_err sort_pools(struct maker *m)
 	return VEER_OK;
 }
 
-/* What every endpoint of a pool is checked by: first what the pool lists, then what is only part of that. */
+/* The checks of every endpoint of a pool: first those that the pool lists, then those that are only parts of these. */
 struct watch {
 	uint32_t *checks;
 	uint32_t count;
 	uint32_t part_count;
 };
 
-/* Add a check unless it is not there, is there already, or there is no room. */
+/* Add a check, unless it does not exist, is there already, or there is no room. */
 static void watch_add(struct watch *watch, uint32_t check)
 {
 	bool is_known = check == INDEX_NONE || watch->count == VERDICT_ITEMS_MAX;
@@ -266,7 +272,7 @@ static enum veer_err pool_checks(struct maker *m, const struct model_pool *pool,
 	for (uint32_t i = 0; i < pool->check_count; i++)
 		watch_add(out, strmap_get_number(&m->check_map, pool->checks[i]));
 	uint32_t listed = out->count;
-	for (uint32_t i = 0; i < out->count; i++) { /* the list grows meanwhile */
+	for (uint32_t i = 0; i < out->count; i++) { /* the list grows in the loop */
 		const struct verdict_check *check = &checks[out->checks[i]];
 		for (uint32_t k = 0; k < check->of_count; k++)
 			watch_add(out, check->of[k]);
@@ -353,7 +359,7 @@ static uint32_t agent_index(const struct verdict_config *config, const char *id)
 	return found == NULL || found->is_revoked ? INDEX_NONE : (uint32_t)(found - config->agents);
 }
 
-/* Copy the checks that the agent is assigned to; `places` says where each went, or INDEX_NONE. */
+/* Copy the checks that the agent is assigned to; `places` says where each was copied to, or INDEX_NONE. */
 static void own_checks(const struct assign_plan *plan, uint32_t agent, struct model_check *checks, uint32_t *places,
 		       struct assignments *out)
 {

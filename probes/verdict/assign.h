@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who probes what, and when in the interval: from the model's checks, pools and agents to the verdict engine's
- * configuration and to each agent's line of assignments (docs/formats.md, section 5). One maker for both, so that the
- * order of a report's items cannot be understood differently on the two sides.
+ * configuration and to each agent's line of assignments (docs/formats.md, section 5). Both come from the same function,
+ * so that both sides agree on the order of a report's items.
  *
- * Which agents: every enrolled agent probes every check, up to MODEL_AGENTS_MAX; of more, those with the highest
- * rendezvous hash of (check, agent), so that an agent that comes or goes moves only its own share.
+ * Which agents: every enrolled agent probes every check, up to MODEL_AGENTS_MAX agents. If there are more, those with
+ * the highest rendezvous hash of (check, agent) do, so that adding or removing an agent moves only its own share.
  *
  * The parts of a calculated check are items of every endpoint whose pool lists it, whether the pool lists them or not.
- * A part that is not there is unknown for good; so is one that has no room among VERDICT_ITEMS_MAX, and so are all
- * parts of a check that is calculated in a loop or nested too deep: these the API refuses, but a store may hold them.
+ * A part that does not exist is always unknown. So is a part that does not fit into VERDICT_ITEMS_MAX, and so are all
+ * parts of a check that is calculated in a loop or nested too deep: the API refuses these, but a store may contain
+ * them.
  * Threads: pure functions.
  */
 #ifndef VEER_PROBES_VERDICT_ASSIGN_H
@@ -28,13 +29,13 @@
 
 struct assign_agent {
 	const char *id;
-	const char *region; /* NULL: none */
+	const char *region; /* NULL: it has no region */
 	bool is_revoked;
 };
 
-/* Everything is borrowed while the plan lives. Checks that a pool names but that are not there are left out. */
+/* Everything is borrowed while the plan lives. Checks that a pool names but that do not exist are left out. */
 struct assign_input {
-	int64_t revision;   /* the store's, at which any of this last changed */
+	int64_t revision;   /* the store's revision at which any of this last changed */
 	uint32_t report_ms; /* 0: VERDICT_REPORT_MS */
 	const struct model_check *checks;
 	uint32_t check_count;
@@ -53,31 +54,31 @@ struct assign_plan {
 };
 
 /*
- * Work out who probes what. Lives in `arena`, as does everything that the plan points at but for the input's strings.
- * Agents, checks and pools are taken in the order of their names, whatever the order of the input.
+ * Make the plan of who probes what. It lives in `arena`, with everything that it points to except the input's strings.
+ * Agents, checks and pools are used in the order of their names, whatever the order of the input.
  * Errors: VEER_ENOMEM; VEER_ELIMIT when there are more than REPORT_ITEMS_MAX items.
  */
 VEER_MUST_CHECK enum veer_err assign_plan_make(const struct assign_input *input, struct arena *arena,
 					       struct assign_plan **out, struct veer_diag *diag);
 
-/* A number that changes when what the check probes changes (port, path, …), and not when only its judgement does. */
+/* A number that changes when what the check probes changes (port, path, …), but not when only its judgement changes. */
 uint64_t assign_check_fingerprint(const struct model_check *check);
 
 /*
  * The first check, in the order of `checks`, that is calculated in a loop or nested deeper than VERDICT_NESTING_MAX;
- * NULL when there is none, or memory is out. Scratch in `arena`.
+ * NULL when there is none, or memory is out. Uses `arena` for scratch memory.
  */
 const struct model_check *assign_unsound_check(const struct model_check *checks, uint32_t count, struct arena *arena);
 
-/* One thing for one agent to probe. */
+/* One item for one agent to probe. */
 struct assign_item {
-	uint32_t check;       /* index into assignments.checks; ASSIGN_CHECK_UNSUPPORTED after reading: see there */
+	uint32_t check; /* index into assignments.checks; ASSIGN_CHECK_UNSUPPORTED after reading, as explained there */
 	const char *endpoint; /* POOL/NAME */
 	const char *address;  /* literal or absolute host name */
-	uint32_t phase_ms;    /* where in the check's interval */
+	uint32_t phase_ms;    /* offset in the check's interval */
 };
 
-/* One agent's whole list. */
+/* The whole list of one agent. */
 struct assignments {
 	int64_t revision;
 	uint32_t report_ms;
@@ -88,19 +89,20 @@ struct assignments {
 };
 
 /*
- * The list of the agent with this id (empty when the plan does not know it, or it is revoked). Lives in `arena`.
+ * Make the list of the agent with this id (empty when the plan does not know it, or it is revoked). It lives in
+ * `arena`.
  * Errors: VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err assign_for_agent(const struct assign_plan *plan, const char *agent, struct arena *arena,
 					       struct assignments *out);
 
 /*
- * The "assignments" line, with its newline, of a list without unsupported items. Ownership: the caller frees `*out`
- * with free(). Errors: VEER_ENOMEM.
+ * Write the "assignments" line, with its newline, of a list without unsupported items. Ownership: the caller frees
+ * `*out` with free(). Errors: VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err assignments_write(const struct assignments *list, char **out, size_t *len);
 
-/* What a line of the stream is. */
+/* The kinds of lines in the stream. */
 enum assign_line {
 	ASSIGN_LINE_HELLO,
 	ASSIGN_LINE_ASSIGNMENTS,
@@ -109,7 +111,7 @@ enum assign_line {
 	ASSIGN_LINE_OTHER
 };
 
-/* One line, read. Which fields mean something depends on `kind`. */
+/* One line that was read. `kind` decides which other members are set. */
 struct assign_message {
 	enum assign_line kind;   /* OTHER: a type that this version does not know; ignore it */
 	const char *store_id;    /* HELLO */
@@ -121,18 +123,18 @@ struct assign_message {
 };
 
 /*
- * Read one line of the stream (without need of its newline). Lives in `arena`. Unknown fields are ignored; a line
- * that is no JSON object, or whose known fields are wrong, is refused whole. But a check of a kind or with a value
- * that this version cannot carry out only makes its items ASSIGN_CHECK_UNSUPPORTED: they are reported as unknown, and
- * the others go on. Errors: VEER_EINVAL, VEER_ERANGE, VEER_EUNSUPPORTED
- * (a hello with another format), VEER_ENOMEM.
+ * Read one line of the stream (with or without its newline). The message lives in `arena`. Unknown fields are ignored;
+ * a line that is not a JSON object, or whose known fields are wrong, is refused as a whole. But if this version cannot
+ * carry out a check because of its kind or a value, only the check's items become ASSIGN_CHECK_UNSUPPORTED: they are
+ * reported as unknown, and the other items are probed. Errors: VEER_EINVAL, VEER_ERANGE, VEER_EUNSUPPORTED (a hello
+ * with another format), VEER_ENOMEM.
  */
 VEER_MUST_CHECK enum veer_err assign_line_parse(const char *text, size_t len, struct arena *arena,
 						struct assign_message *out, struct veer_diag *diag);
 
 /*
- * The other lines, each with its newline. Ownership: the caller frees with free(). NULL when memory is out. The
- * heartbeat says nothing else.
+ * Write the other lines, each with its newline. Ownership: the caller frees with free(). NULL when memory is out. The
+ * heartbeat has no other content.
  */
 char *assign_hello_write(const char *store_id, const char *agent, const char *region);
 char *assign_confirm_write(const char *check, const char *endpoint);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A check as JSON again, by the table of fields: which of them are left out where they have their default is said
- * there.
+/*
+ * Turns a check back into JSON, by the table of fields, which also says which fields are left out when they have their
+ * default.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "zones/dns/rrset.h"
 #include "zones/model/check_field.h"
 
-/* A builder of one object with a sticky error; takes over each value. */
+/* Add a value, which is taken, to the object; a failure is remembered in `*failed`. */
 static void put(json_t *object, const char *key, json_t *value, bool *failed)
 {
 	if (json_object_set_new(object, key, value) != 0)
@@ -43,7 +44,7 @@ static json_t *ranges_json(const struct model_check_http *http, bool *failed)
 	return array;
 }
 
-/* Text where it can be, else {"base64": "…"}. */
+/* Bytes as text if possible, otherwise as {"base64": "…"}. */
 static json_t *bytes_json(const struct model_bytes *bytes)
 {
 	json_t *text = memchr(bytes->data, '\0', bytes->len) == NULL

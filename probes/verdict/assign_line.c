@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lines of the stream of assignments, both ways. */
+/* Writing and reading the lines of the stream of assignments. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +21,10 @@
 
 /* --- writing --------------------------------------------------------------------------------------------------- */
 
-/* Ten thousand items a line and a line an agent, whenever a pool changes: written by hand, because it is ten times
- * faster. */
+/*
+ * Written without a JSON library, which is ten times faster: a line has up to ten thousand items, and whenever a pool
+ * changes, each agent gets a line.
+ */
 static void write_text(struct buf *out, const char *text)
 {
 	buf_putc(out, '"');
@@ -60,7 +62,7 @@ static char *checks_text(const struct assignments *list)
 	return text;
 }
 
-/* The value as a line; takes it over. NULL when memory is out. */
+/* The value as a line; takes the value. NULL when memory is out. */
 static char *take_line(json_t *value, bool failed)
 {
 	char *text = failed || value == NULL ? NULL : veer_json_dump(value);
@@ -120,8 +122,8 @@ char *assign_confirm_write(const char *check, const char *endpoint)
 struct reader {
 	struct arena *arena;
 	struct json_cursor c;
-	struct strmap check_map; /* names to places in the line's array */
-	uint32_t *places;        /* from those to assignments.checks, or ASSIGN_CHECK_UNSUPPORTED */
+	struct strmap check_map; /* from names to places in the line's array */
+	uint32_t *places;        /* from those places to indices into assignments.checks, or ASSIGN_CHECK_UNSUPPORTED */
 };
 
 static const char *read_str(struct reader *r, struct json_cursor *c, const char *key, size_t max_len)
@@ -133,7 +135,7 @@ static const char *read_str(struct reader *r, struct json_cursor *c, const char 
 	return copy != NULL ? copy : "";
 }
 
-/* A newer sender may say more than this version knows; the model's reader takes no unknown field. */
+/* Copy the known fields: a newer sender may send more, but the model's reader refuses unknown fields. */
 static json_t *known_fields(const json_t *check)
 {
 	json_t *copy = json_object();
@@ -149,7 +151,7 @@ static json_t *known_fields(const json_t *check)
 	return copy;
 }
 
-/* One check: its name always, its content when this version can carry it out. */
+/* Read one check: always its name, and its content if this version can carry it out. */
 static void read_check(struct reader *r, const json_t *value, uint32_t place, struct model_check *checks,
 		       uint32_t *count)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fingerprint of what a check probes, by the table of fields: their values, each at its place. */
+/* The fingerprint of what a check probes, from the table of fields: the hash of their values, each at its place. */
 #include <assert.h>
 #include <string.h>
 
@@ -81,7 +81,7 @@ static uint64_t add_field(uint64_t hash, const struct model_check_field *f, cons
 		return add_answers(hash, &check->dns);
 	case MODEL_FIELD_COMMAND:
 		return add_texts(hash, check->exec.argv);
-	case MODEL_FIELD_NAME: /* of no place: these change nothing of what is probed */
+	case MODEL_FIELD_NAME: /* these have no place, because they do not change what is probed */
 	case MODEL_FIELD_QUORUM:
 	case MODEL_FIELD_PARTS:
 	case MODEL_FIELD_NEED:
@@ -90,7 +90,10 @@ static uint64_t add_field(uint64_t hash, const struct model_check_field *f, cons
 	return hash;
 }
 
-/* Fields that came later are a part of it only where they are used: other checks keep theirs. */
+/*
+ * Fields that were added later are part of the hash only where they are set, so that other checks keep their
+ * fingerprints.
+ */
 static bool is_left_out(const struct model_check_field *f, const struct model_check *check)
 {
 	bool is_later = f->place == MODEL_PLACE_RESUME || f->place > MODEL_PLACE_COMMAND;
@@ -107,7 +110,7 @@ uint64_t assign_check_fingerprint(const struct model_check *check)
 		by_place[fields[i].place] = &fields[i];
 	for (int place = MODEL_PLACE_NONE + 1; place < MODEL_PLACE_COUNT; place++) {
 		const struct model_check_field *f = by_place[place];
-		assert(f != NULL); /* each place is one field's */
+		assert(f != NULL); /* each place belongs to one field */
 		if ((f->hashed_kinds >> check->kind & 1) != 0 && !is_left_out(f, check))
 			hash = add_field(hash, f, check);
 	}

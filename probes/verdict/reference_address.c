@@ -9,7 +9,7 @@
 #include "base/addr.h"
 #include "base/text.h"
 
-/* A literal, or letters, digits, hyphens, underscores and dots: made absolute. */
+/* Read a host: a literal, or a name of letters, digits, hyphens, underscores and dots, which is made absolute. */
 static bool read_host(const char *text, size_t len, char out[REFERENCE_HOST_SIZE])
 {
 	struct veer_addr addr;

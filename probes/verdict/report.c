@@ -9,7 +9,7 @@
 #include "probes/verdict/report_scan.h"
 
 #define ITEM_FIELDS 4
-#define NODES_MAX ((ITEM_FIELDS + 1) * REPORT_ITEMS_MAX + 64) /* an array an item, and what is around them */
+#define NODES_MAX ((ITEM_FIELDS + 1) * REPORT_ITEMS_MAX + 64) /* an array for each item, and the values around them */
 
 static const char *const reasons[PROBE_REASON_COUNT] = {
 	[PROBE_REASON_NONE] = "none",
@@ -96,7 +96,7 @@ static char *put_text(char *at, const char *text)
 
 static char *put_number(char *at, uint32_t value)
 {
-	char digits[10]; /* of UINT32_MAX */
+	char digits[10]; /* enough for UINT32_MAX */
 	size_t count = 0;
 	do
 		digits[count++] = (char)('0' + value % 10);
@@ -106,10 +106,10 @@ static char *put_number(char *at, uint32_t value)
 	return at;
 }
 
-/* By hand: with 10,000 items a second, printf was a fifth of what the whole agent costs. */
+/* Written without printf, which took a fifth of the whole agent's CPU with 10,000 items a second. */
 static void put_item(struct buf *buf, const struct observation *item, bool is_first)
 {
-	char text[96]; /* our own names, of at most 16 bytes, and two numbers of at most 10 digits */
+	char text[96]; /* two names of ours, of at most 16 bytes, and two numbers of at most 10 digits */
 	char *at = put_text(text, is_first ? "[\"" : ",[\"");
 	at = put_text(at, observation_state_text(item->state));
 	at = put_text(at, "\",\"");

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Where we are; once something is not as expected, nothing is any more. */
+/* The position in the text. After the first unexpected byte, is_good is false and nothing more is accepted. */
 struct scan {
 	const char *p;
 	const char *end;
@@ -19,7 +19,7 @@ static bool take(struct scan *s, const char *text)
 	return s->is_good;
 }
 
-/* A number as JSON writes it, without sign, fraction and exponent. */
+/* Take a number as JSON writes it, without sign, fraction and exponent. */
 static uint64_t take_number(struct scan *s, uint64_t most)
 {
 	const char *first = s->p;
@@ -59,7 +59,7 @@ static enum observation_state take_state(struct scan *s)
 	}
 }
 
-/* A reason with the quote behind it. Items that follow each other often have the same one: `likely` is tried first. */
+/* Take a reason with the quote after it. Successive items often have the same reason, so `likely` is tried first. */
 static enum probe_reason take_reason(struct scan *s, enum probe_reason likely)
 {
 	size_t left = (size_t)(s->end - s->p);
@@ -89,7 +89,7 @@ static void take_item(struct scan *s, enum probe_reason likely, struct observati
 	(void)take(s, "]");
 }
 
-/* Each item begins with a bracket; at most so many are there. */
+/* Each item begins with a bracket, so there are at most this many. */
 static uint32_t count_items(const struct scan *s)
 {
 	uint32_t count = 0;

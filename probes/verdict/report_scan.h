@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The short way to read a report: reports come every second from every agent with thousands of items, and nearly all of
- * them are, byte for byte, what report_write() makes.
+ * A fast way to read a report. Every agent sends a report with thousands of items every second, and nearly all reports
+ * have exactly the form that report_write() makes.
  *
  * Threads: pure functions.
  */
@@ -17,15 +17,17 @@
 
 #define REPORT_FORMAT 1
 #define REPORT_SAFE_INTEGER_MAX 9007199254740991 /* 2^53 - 1 */
-#define REPORT_ITEM_BYTES 36 /* an item is made so long; those with the longest numbers and reasons are longer */
+#define REPORT_ITEM_BYTES 36 /* normal length of an item; items with the longest numbers and reasons are longer */
 
 /*
- * Read a report that is written exactly as report_write() does it, but for the number of spaces at its end. False:
- * it is not (or memory is out), which says nothing about whether it is right; `*out` is untouched. Input is hostile.
+ * Read a report that is written exactly as report_write() does it, except for the number of spaces at its end. False:
+ * it is not (or memory is out), which does not mean that it is invalid; `*out` is untouched. Input may be hostile.
  */
 bool report_scan(const char *text, size_t len, struct arena *arena, struct report *out);
 
-/* Read any report, as report_parse() says, by way of its JSON. What report_scan() reads is read the same. */
+/*
+ * Read any report, as described at report_parse(), by parsing its JSON. The result is equal to that of report_scan().
+ */
 VEER_MUST_CHECK enum veer_err report_parse_json(const char *text, size_t len, struct arena *arena, struct report *out,
 						struct veer_diag *diag);
 

@@ -27,7 +27,7 @@ static unsigned class_of(const char *word, size_t len)
 	return 0;
 }
 
-/* Words separated by commas; `classes` NULL: prefixes alone. */
+/* Read words separated by commas; if `classes` is NULL, only prefixes are allowed. */
 static enum veer_err parse(const char *text, unsigned *classes, struct target_prefixes *prefixes,
 			   struct veer_diag *diag)
 {
@@ -64,7 +64,7 @@ enum veer_err target_rules_parse(const char *allow, const char *deny, struct tar
 	return err;
 }
 
-/* With `is_alone` only by a prefix that is this address and no other. */
+/* Is the address in one of the prefixes? With `is_alone`, only a prefix that is exactly this address counts. */
 static bool lies_in(const struct veer_addr *addr, const struct target_prefixes *prefixes, bool is_alone)
 {
 	for (uint32_t i = 0; i < prefixes->count; i++) {
@@ -76,12 +76,14 @@ static bool lies_in(const struct veer_addr *addr, const struct target_prefixes *
 	return false;
 }
 
-/* What has to be allowed for addresses of this kind; 0: nothing. False: nothing helps. */
+/*
+ * Find which classes have to be allowed for addresses of this kind; 0: none. False: such addresses are never allowed.
+ */
 static bool find_needed(const struct veer_addr *addr, unsigned *needed)
 {
 	switch (veer_addr_classify(addr)) {
 	case VEER_ADDR_GLOBAL:
-	case VEER_ADDR_DOCUMENTATION: /* lead nowhere, harm nobody, and examples use them */
+	case VEER_ADDR_DOCUMENTATION: /* these addresses lead nowhere, and examples use them */
 	case VEER_ADDR_BENCHMARK:
 		*needed = 0;
 		return true;
@@ -115,7 +117,7 @@ bool target_is_allowed(const struct veer_addr *addr, const struct target_rules *
 	unsigned needed;
 	if (!find_needed(addr, &needed) || lies_in(addr, &rules->denied, false))
 		return false;
-	/* a prefix around loopback itself means it; one around the agent's network does not mean the agent's host */
+	/* a prefix within loopback is meant for this host; one that contains the agent's network is not */
 	bool has_other_kind = needed != TARGET_LOOPBACK;
 	if (is_own)
 		needed = TARGET_LOOPBACK;
@@ -169,7 +171,7 @@ static bool read_one(const struct ifaddrs *at, struct veer_prefix *out)
 	return true;
 }
 
-/* What cannot be read leaves those of before. */
+/* Read the interfaces' addresses; when that fails, the previous ones stay. */
 static void read_own(struct target_own *own)
 {
 	struct ifaddrs *list = NULL;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verdict engine's inputs: what agents and pushes say, what the store has. Proposals are in verdict_propose.c. */
+/*
+ * The verdict engine's inputs: the reports of agents, pushes, and the stored verdicts. Proposals are in
+ * verdict_propose.c.
+ */
 #include "probes/verdict/verdict.h"
 
 #include <stdlib.h>
@@ -60,7 +63,7 @@ static struct agent_state *agent_find(const struct verdict_engine *engine, const
 	return index == INDEX_NONE ? NULL : &engine->table->agents[index];
 }
 
-/* The source of a push that votes was heard before this engine began, so its silence counts from here on. */
+/* The source of a push that votes was heard before this engine started, so its time to live starts now. */
 static void item_await(const struct table *table, struct item_state *item, int64_t now_ms)
 {
 	const struct check_state *check = &table->checks[item->check];
@@ -85,7 +88,7 @@ enum veer_err verdict_seed(struct verdict_engine *engine, const char *key, enum 
 		endpoint->penalty = endpoint->penalty > 0 ? endpoint->penalty : VERDICT_PENALTY_STEP;
 		endpoint_set_doubt(engine, endpoint, false);
 	}
-	/* Which item took it down is not known: then each must be seen up before the endpoint returns. */
+	/* It is not known which item took the endpoint down, so each must be seen up before the endpoint returns. */
 	for (uint32_t i = endpoint->item_first; i < endpoint->item_first + endpoint->item_count; i++) {
 		struct item_state *item = &engine->table->items[i];
 		if (item->state == MODEL_STATE_UNKNOWN && state == MODEL_STATE_UP)
@@ -99,7 +102,10 @@ enum veer_err verdict_seed(struct verdict_engine *engine, const char *key, enum 
 
 /* --- reports --------------------------------------------------------------------------------------------------- */
 
-/* Is (boot, seq) new? When it is, `*slot` is where the present boot retires to (NULL when it goes on). */
+/*
+ * Is (boot, seq) new? If it is of a new boot, `*slot` is where the present boot is moved to; for the present boot it is
+ * NULL.
+ */
 static enum veer_err boot_check(struct agent_state *agent, const struct report *report, int64_t now_ms,
 				struct old_boot **slot)
 {
@@ -165,8 +171,10 @@ static void view_set(struct view *view, enum observation_state state, int64_t co
 	view->confirmed_ms = confirmed_ms;
 }
 
-/* A success took `rtt_us`: an eighth of it goes into the mean. The first one is the mean; what is longer than 6.5 s
- * is 6.5 s. */
+/*
+ * Add the time of a success to the smoothed mean, with a weight of one eighth. The first one is the mean; times over
+ * 6.5 s count as 6.5 s.
+ */
 static void view_time(struct view *view, uint32_t rtt_us)
 {
 	uint32_t rtt = rtt_us / 100 < UINT16_MAX ? rtt_us / 100 : UINT16_MAX;

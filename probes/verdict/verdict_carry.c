@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one configuration takes over from the one before. */
+/* What one configuration takes over from the previous one. */
 #include <string.h>
 
 #include "probes/verdict/verdict_impl.h"
@@ -14,20 +14,20 @@ static void carry_agents(struct table *to, const struct table *from)
 		struct agent_state copy = from->agents[old];
 		copy.id = agent->id;
 		copy.region = agent->region;
-		copy.is_revoked = agent->is_revoked || copy.is_revoked; /* for good: ids do not come back */
+		copy.is_revoked = agent->is_revoked || copy.is_revoked; /* for ever: ids are not used again */
 		copy.item_count = agent->item_count;
 		*agent = copy;
 	}
 }
 
-/* The check of that name before; NULL without one. */
+/* The previous check of that name; NULL: there is none. */
 static const struct check_state *old_check_of(const struct check_state *check, const struct table *from)
 {
 	uint32_t index = strmap_get_number(&from->check_map, check->name);
 	return index == INDEX_NONE ? NULL : &from->checks[index];
 }
 
-/* Where the agent stands among those of the old check, or INDEX_NONE. */
+/* The rank of the agent among those of the old check, or INDEX_NONE. */
 static uint32_t old_rank(const struct table *to, uint32_t agent, const struct table *from,
 			 const struct check_state *old_check)
 {
@@ -66,7 +66,7 @@ static void carry_views(struct table *to, const struct item_state *item, const s
 	}
 }
 
-/* The item of the old endpoint that is the same thing to probe; NULL without one. */
+/* The item of the old endpoint that probes the same; NULL: there is none. */
 static const struct item_state *old_item(const struct table *to, const struct item_state *item,
 					 const struct table *from, const struct endpoint_state *endpoint)
 {
@@ -109,7 +109,7 @@ static void carry_endpoints(struct table *to, const struct table *from)
 		if (old->fingerprint == endpoint->fingerprint)
 			carry_items(to, endpoint, from, old);
 		if (endpoint->voting_count == 0)
-			continue; /* nobody watches it any more: unknown, not stuck in its last verdict */
+			continue; /* no check watches it any more: it is unknown, without its last verdict */
 		endpoint->committed = old->committed;
 		endpoint->flight_to = old->flight_to;
 		endpoint->removed_ms = old->removed_ms;

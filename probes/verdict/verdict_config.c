@@ -27,7 +27,7 @@ static enum veer_err table_agents(struct table *t, const struct verdict_config *
 	return VEER_OK;
 }
 
-/* At least 1, at most what there is. */
+/* Limit a number to at least 1 and at most `most`. */
 static uint32_t within(uint32_t wanted, uint32_t most)
 {
 	uint32_t number = wanted < most ? wanted : most;
@@ -52,12 +52,12 @@ static void check_times(struct check_state *out, const struct verdict_check *che
 	int64_t period_ms = check->interval_ms > report_ms ? check->interval_ms : report_ms;
 	uint32_t round = check->fall > check->rise ? check->fall : check->rise;
 	out->silence_ms = 3 * period_ms;
-	/* While it changes its mind an agent repeats the old state, unconfirmed for up to one round of probes. */
+	/* An agent whose state is changing repeats the old one, unconfirmed for up to one round of probes. */
 	out->stale_ms = out->silence_ms + (int64_t)round * check->interval_ms + check->timeout_ms;
 	out->settle_ms = 2 * out->stale_ms > VERDICT_SETTLE_MS ? 2 * out->stale_ms : VERDICT_SETTLE_MS;
 }
 
-/* Number the regions of the check's agents, in their order. */
+/* Number the regions of the check's agents, in the order of the agents. */
 static enum veer_err check_regions(struct table *t, struct check_state *check)
 {
 	uint64_t *bits = arena_calloc(t->arena, check->agent_count + 1, sizeof *bits);
@@ -112,7 +112,10 @@ static enum veer_err check_init(struct table *t, struct check_state *check, cons
 	return check_regions(t, check);
 }
 
-/* Each calculated check one above its highest part. What still rises at the end is in a loop or too deep. */
+/*
+ * Set the level of each calculated check to one above its highest part. A level that still rises at the end shows a
+ * loop, or too many levels.
+ */
 static enum veer_err check_levels(struct table *t, struct veer_diag *diag)
 {
 	for (uint32_t pass = 0; pass <= VERDICT_NESTING_MAX; pass++) {
@@ -174,7 +177,7 @@ static void item_init(struct table *t, uint32_t index, uint32_t check, uint32_t 
 		t->agents[t->checks[check].agents[i]].item_count++;
 }
 
-/* Where the parts of the calculated item are within its endpoint. */
+/* Find the indices of the calculated item's parts within its endpoint. */
 static void item_parts(struct table *t, const struct endpoint_state *endpoint, struct item_state *item)
 {
 	const struct check_state *check = &t->checks[item->check];
@@ -196,7 +199,7 @@ static void mark_parts(struct table *t, const struct endpoint_state *endpoint, c
 	}
 }
 
-/* Voting items are evidence, and so are the parts of what is evidence, from above to below. */
+/* Mark voting items as evidence, and also the parts of items that are evidence, from the highest level down. */
 static void mark_evidence(struct table *t, const struct endpoint_state *endpoint)
 {
 	for (uint32_t level = endpoint->level; level > 0; level--) {
@@ -259,7 +262,7 @@ static enum veer_err table_size_items(struct table *t, const struct verdict_conf
 		       : VEER_OK;
 }
 
-/* The names that occur, numbered. */
+/* The names that occur, with their numbers. */
 struct numbering {
 	struct strmap map;
 	const char **names;
@@ -273,7 +276,7 @@ static enum veer_err numbering_init(struct table *t, struct numbering *numbering
 	return numbering->names == NULL ? VEER_ENOMEM : strmap_init_fixed(&numbering->map, t->arena, most);
 }
 
-/* The name's number, a new one when it is the first there. */
+/* The name's number; a name that occurs for the first time gets a new one. */
 static enum veer_err number_of(struct table *t, struct numbering *numbering, const char *name, uint32_t *out)
 {
 	*out = strmap_get_number(&numbering->map, name);

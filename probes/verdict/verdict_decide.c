@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules: when an item and an endpoint change, how long a removal holds, what the brake lets through. */
+/* The rules: when the state of an item or an endpoint changes, how long a removal holds, and what the brake allows. */
 #include "probes/verdict/verdict_impl.h"
 
 #define PENALTY_MAX 5000 /* 16 times the hold */
-#define PENALTY_LEAST 10 /* less is forgotten */
+#define PENALTY_LEAST 10 /* a smaller penalty is forgotten */
 #define PENALTY_HALVES_HOLDS 30
 #define PENALTY_HALVES_MIN_MS 60000
 #define PENALTY_HOLD_MAX_MS 3600000
@@ -71,13 +71,15 @@ void brake_update(struct verdict_engine *engine, int64_t now_ms)
 	engine->brake = brake;
 }
 
-/* May the endpoint be removed now? One failure domain, or a share of all, whichever is more (S9). */
+/*
+ * May the endpoint be removed now? Allowed are one failure domain, or a share of all endpoints, whichever is more (S9).
+ */
 static bool brake_lets(const struct verdict_engine *engine, const struct endpoint_state *endpoint, int64_t now_ms)
 {
 	const struct brake *brake = &engine->brake;
 	if (!brake->is_engaged)
 		return true;
-	/* One that was removed and came back within the window is counted already. */
+	/* An endpoint that was removed and has returned within the window is counted already. */
 	uint32_t others = brake->count - (endpoint_in_window(endpoint, now_ms) && brake->count > 0 ? 1 : 0);
 	if (others + 1 <= brake->limit)
 		return true;
@@ -87,7 +89,7 @@ static bool brake_lets(const struct verdict_engine *engine, const struct endpoin
 /* --- the hold ------------------------------------------------------------------------------------------------------
  */
 
-/* What is left of a penalty: it halves at each end of `half_ms`, and falls evenly in between. */
+/* What is left of a penalty: it is halved after each `half_ms`, with a linear fall in between. */
 static uint32_t penalty_after(uint32_t penalty, int64_t elapsed_ms, int64_t half_ms)
 {
 	int64_t halves = elapsed_ms / half_ms;
@@ -132,7 +134,7 @@ static int64_t hold_left_ms(const struct endpoint_state *endpoint, int64_t now_m
 /* --- what is due ---------------------------------------------------------------------------------------------------
  */
 
-/* The first voting item that a quorum sees down now; INDEX_NONE without one. */
+/* The first voting item that a quorum now sees down; INDEX_NONE: there is none. */
 static uint32_t item_down(const struct table *table, const struct endpoint_state *endpoint, const struct judged *judged)
 {
 	for (uint32_t i = 0; i < endpoint->item_count; i++) {
@@ -143,7 +145,7 @@ static uint32_t item_down(const struct table *table, const struct endpoint_state
 	return INDEX_NONE;
 }
 
-/* The voting item to name for a return, when all voting items are up; INDEX_NONE when they are not. */
+/* The voting item to name as the reason for a return, if all voting items are up; INDEX_NONE if they are not. */
 static uint32_t item_up(const struct table *table, const struct endpoint_state *endpoint, const struct judged *judged)
 {
 	uint32_t found = INDEX_NONE;
@@ -161,7 +163,7 @@ static uint32_t item_up(const struct table *table, const struct endpoint_state *
 	return found;
 }
 
-/* What is due by votes alone. */
+/* Decide what is due by the votes alone. */
 static void decide_due(const struct table *table, const struct endpoint_state *endpoint, const struct judged *judged,
 		       struct decision *out)
 {
@@ -177,7 +179,7 @@ static void decide_due(const struct table *table, const struct endpoint_state *e
 		out->to = MODEL_STATE_UP;
 }
 
-/* Why no vote is due: too few speak, or they are in too few regions, or nothing has changed. */
+/* Explain why nothing is due by votes: too few fresh views, too few regions, or nothing has changed. */
 static enum verdict_wait wait_of_views(const struct table *table, const struct endpoint_state *endpoint,
 				       const struct judged *judged)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What views and items are worth now: who is heard, who agrees, what follows for calculated items. */
+/*
+ * The present values of views and items: which views count, whether they agree, and what follows for calculated items.
+ */
 #include "probes/verdict/verdict_impl.h"
 
 bool agent_is_silent(const struct agent_state *agent, int64_t silence_ms, int64_t now_ms)
@@ -53,8 +55,8 @@ static void count_all(struct judged *judged, const struct judged *more)
 }
 
 /*
- * Down goes first: with a quorum of at most half of the agents both sides can have it, and q honest agents that see
- * an endpoint dead must suffice, whatever the others say.
+ * Down is judged first: with a quorum of at most half of the agents both sides can have a quorum, and q honest agents
+ * that see an endpoint dead must suffice, whatever the others report.
  */
 static void conclude(const struct check_state *check, struct judged *judged)
 {
@@ -112,7 +114,7 @@ static void judge_push(const struct table *table, const struct check_state *chec
 	conclude(check, out);
 }
 
-/* `all` are the endpoint's items, those of lower levels judged. */
+/* Judge a calculated item. `all` are the endpoint's items; those of lower levels are judged already. */
 static void judge_calculated(const struct table *table, const struct check_state *check, const struct item_state *item,
 			     const struct judged *all, struct judged *out)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verdict engine's outputs: proposals with the answers to them, doubt, and wishes for a second look. */
+/* The verdict engine's outputs: proposals and the results of their commits, doubt, and requests for second looks. */
 #include "probes/verdict/verdict_impl.h"
 
 /* --- proposals and commits ------------------------------------------------------------------------------------- */
@@ -14,7 +14,7 @@ void verdict_tick(struct verdict_engine *engine, int64_t now_ms)
 	engine->cursor = 0;
 }
 
-/* How many must agree; of the parts of a calculated check, so many down leave too few. */
+/* How many must agree. For a calculated check that goes down: how many parts must be down so that too few are left. */
 static uint32_t quorum_for(const struct check_state *check, enum model_state to)
 {
 	bool is_calculated = check->source == VERDICT_SOURCE_CALCULATED;
@@ -105,7 +105,9 @@ void endpoint_set_doubt(struct verdict_engine *engine, struct endpoint_state *en
 		engine->doubt_count++;
 }
 
-/* The next of `count`, round and round from where the last call found something: so telling of all looks at each once.
+/*
+ * The next index below `count`, continuing in a circle from where the last call found something, so that reporting
+ * everything looks at each only once.
  */
 static uint32_t step(uint32_t *cursor, uint32_t count)
 {

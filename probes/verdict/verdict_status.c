@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Showing how the verdict engine stands, for `veer status` and the API. Changes nothing. */
+/* Shows the state of the verdict engine, for `veer status` and the API. Changes nothing. */
 #include "probes/verdict/verdict_impl.h"
 
 const char *verdict_wait_text(enum verdict_wait wait)
@@ -61,13 +61,13 @@ uint32_t verdict_agent_count(const struct verdict_engine *engine)
 	return engine->table == NULL ? 0 : engine->table->agent_count;
 }
 
-/* Time as the engine knows it, without moving it. */
+/* The present time for the engine, without setting its clock. */
 static int64_t now_of(const struct verdict_engine *engine, int64_t now_ms)
 {
 	return now_ms > engine->now_ms ? now_ms : engine->now_ms;
 }
 
-/* Fill in the voting check whose fresh views fall shortest of (or exceed least) its quorum. */
+/* Fill in the voting check whose number of fresh views is lowest relative to its quorum. */
 static void status_scarcest(const struct table *t, const struct endpoint_state *endpoint, const struct judged *judged,
 			    struct verdict_endpoint_status *out)
 {
@@ -132,7 +132,7 @@ static void status_trust(const struct table *t, uint32_t agent, struct verdict_a
 	}
 }
 
-/* Do the trusted alone suffice for the item, so that a suspect's view does not count? */
+/* Do the trusted agents alone suffice for the item, so that a suspect's view does not count? */
 static bool suffices_without(const struct table *t, const struct item_state *item, int64_t now_ms)
 {
 	struct judged judged[VERDICT_ITEMS_MAX];
@@ -158,7 +158,7 @@ static uint32_t counted_views(const struct table *t, uint32_t agent, int64_t now
 	return count;
 }
 
-/* For how long the agent need not be heard before its views on some check do not count. */
+/* For how long the agent may be silent before its views on some check no longer count. */
 static int64_t agent_silence_ms(const struct table *t, uint32_t agent)
 {
 	int64_t shortest_ms = INT64_MAX;

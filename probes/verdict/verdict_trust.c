@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Suspect agents: who is contradicted, on how much, for how long. The reasoning is in verdict.h. */
+/* Suspect agents: which agents are contradicted, on how many items, and for how long. The reasoning is in verdict.h. */
 #include "probes/verdict/verdict_impl.h"
 
-/* Seconds for view.against_s, never 0. Differences are taken modulo 2^32. */
+/* The time in seconds for view.against_s, never 0. Differences are computed modulo 2^32. */
 static uint32_t clock_s(int64_t now_ms)
 {
 	uint32_t now_s = (uint32_t)(now_ms / 1000);
@@ -21,7 +21,7 @@ void trust_begin(struct table *table)
 	}
 }
 
-/* Do q trusted agents of R regions say up, with fewer than q agents left, whatever those say? */
+/* Do q trusted agents from R regions report up, while fewer than q agents are left, whatever these report? */
 static bool is_up_beyond_doubt(const struct check_state *check, const struct judged *judged)
 {
 	return !judged->counts_suspects && judged->up >= check->quorum &&

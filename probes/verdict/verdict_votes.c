@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Evidence: who says what of an endpoint, why some of it does not count, and what those behind a decision say. */
+/*
+ * Evidence: the votes on an endpoint, why some of them do not count, and the summary of those that support a decision.
+ */
 #include "probes/verdict/verdict_impl.h"
 
 static uint32_t age_of(int64_t then_ms, int64_t now_ms)
@@ -103,10 +105,10 @@ uint32_t endpoint_votes(const struct table *table, const struct endpoint_state *
 	return count;
 }
 
-/* --- what stands behind a decision ---------------------------------------------------------------------------------
+/* --- the votes that support a decision -----------------------------------------------------------------------------
  */
 
-/* Mark the item and all its parts, theirs included; `is_behind` is by number within the endpoint. */
+/* Mark the item and all its parts, and theirs; `is_behind` is indexed by the number within the endpoint. */
 static void mark_behind(const struct table *table, const struct endpoint_state *endpoint, uint32_t number,
 			bool *is_behind)
 {
@@ -134,7 +136,7 @@ static bool agrees(const struct verdict_vote *vote, enum model_state to)
 				      : vote->state == OBSERVATION_UP || vote->state == OBSERVATION_FAILING;
 }
 
-/* The reason that most give; the first in order among equals. */
+/* The reason that most votes give; among equals the first one in order. */
 static enum probe_reason common_reason(const uint32_t *counts)
 {
 	enum probe_reason best = PROBE_REASON_NONE;
@@ -146,8 +148,9 @@ static enum probe_reason common_reason(const uint32_t *counts)
 }
 
 /*
- * How long ago the episode began: from the latest of the votes back, as long as the next is no further than `gap_ms`.
- * One that has said the same for ever (a liar, an agent that is cut off) is not the beginning of this.
+ * How long ago the episode began: going back from the latest vote, as long as the next one is no further than `gap_ms`.
+ * A vote that has been the same for much longer (of a liar, or an agent that is cut off) is not the beginning of this
+ * episode.
  */
 static int64_t first_ago_ms(uint32_t *ages, uint32_t count, int64_t gap_ms)
 {
@@ -164,16 +167,18 @@ static int64_t first_ago_ms(uint32_t *ages, uint32_t count, int64_t gap_ms)
 	return count > 0 ? ages[last] : 0;
 }
 
-/* What is gathered from the votes behind a decision. */
+/* What is collected from the votes behind a decision. */
 struct behind {
 	uint32_t reasons[PROBE_REASON_COUNT];
 	uint32_t age_count;
-	uint32_t latest_ms; /* how old the youngest vote is that agrees */
+	uint32_t latest_ms; /* the age of the youngest vote that agrees */
 	int64_t gap_ms;
 };
 
-/* Take in one vote. A first failure is part of the episode, too, though it is no vote for down: unless it is younger
- * than all that are, and then `is_first_pass` must be over. */
+/*
+ * Count one vote. A first failure is part of the episode, too, although it is not a vote for down, unless it is younger
+ * than all votes that are; therefore it is counted in the second pass.
+ */
 static void gather(const struct table *table, const struct verdict_vote *vote, enum model_state to,
 		   int64_t removed_ago_ms, bool is_first_pass, struct behind *behind)
 {

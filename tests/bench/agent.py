@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One agent with 10,000 endpoints of a real control plane: what its probes cost, and how far from their place in the interval they start.
+"""What the probes of one agent with 10,000 endpoints of a real control plane cost, and how far from their scheduled
+time within the interval they start.
 
-The agent goes before others on its core, so that what is measured is its own lateness, not that of a machine that others use as well.
+The agent has priority over other processes on its core, so that only its own lateness is measured, not that of a
+machine which other processes use as well.
 """
 import http.client
 import os
@@ -14,13 +16,13 @@ from servers import CLIENT_CORE, SERVER_CORE, cpu_us, end, rss_kb
 from veer_util import Api
 
 ENDPOINTS = 10000
-POOL = 1000  # endpoints of one
+POOL = 1000  # endpoints per pool
 AGENT_CORE, OTHER_CORE = str(SERVER_CORE), str(CLIENT_CORE)
 HASH_SEED, HASH_PRIME = 0xcbf29ce484222325, 0x100000001b3
 
 
 def place_hash(*texts):
-    """FNV-1a over the texts and their ends, as the agent has it (base/index.h)."""
+    """FNV-1a over the texts and their final bytes, as the agent computes it (base/index.h)."""
     value = HASH_SEED
     for text in texts:
         for byte in text.encode() + b"\xff":
@@ -33,7 +35,8 @@ def endpoint(number):
 
 
 class Target:
-    """probe_target on the other core, before everything else there: how late it notes a connection must not count as the agent's lateness."""
+    """probe_target on the other core, with priority over everything else there: a late note of a connection must not
+    count as lateness of the agent."""
 
     def __init__(self, build, *what):
         self.process = subprocess.Popen(["taskset", "-c", OTHER_CORE, "nice", "-n", "-15", os.path.join(build, "tests/probe_target"), *what],
@@ -41,7 +44,7 @@ class Target:
         self.port = int(self.process.stdout.readline())
 
     def seen(self):
-        """(endpoint, microseconds of the wall clock) of each connection; it ends."""
+        """Stop the target and return (endpoint, wall-clock time in microseconds) of each connection."""
         self.process.stdin.close()
         lines = self.process.stdout.read().splitlines()
         self.process.wait()
@@ -49,7 +52,7 @@ class Target:
 
 
 class Rig:
-    """veer-api with so many endpoints under `check`, one agent that probes them; both of a build."""
+    """veer-api with that many endpoints under `check`, and one agent that probes them, both from one build."""
 
     def __init__(self, build, directory, check, endpoints=ENDPOINTS):
         self.build, self.dir, self.endpoints = build, directory, endpoints
@@ -94,12 +97,12 @@ class Rig:
         return counts
 
     def settle(self):
-        """Until every endpoint is up, and the quick first round is over."""
+        """Wait until every endpoint is up and the quick first round is over."""
         wait(lambda: time.sleep(0.5) or self.states() == {"up": self.endpoints}, "the endpoints do not come up")
         time.sleep(3)
 
     def measure(self, seconds):
-        """CPU of one core in percent, and the times of the wall clock between which it was measured."""
+        """Return the CPU in percent of one core, and the wall-clock times between which it was measured."""
         begun, before = time.time(), cpu_us(self.pid)
         time.sleep(seconds)
         used, ended = cpu_us(self.pid) - before, time.time()
@@ -112,7 +115,7 @@ class Rig:
 
 
 def lateness_ms(seen, begun, ended, interval_ms):
-    """Of each start, how long after its place; a start too early counts as late by as much."""
+    """How long after its scheduled time each probe started. A start that is too early counts as equally late."""
     place = [(place_hash("c", endpoint(i)) >> 16) % interval_ms for i in range(ENDPOINTS)]
     late = []
     for number, at_us in seen:
@@ -123,7 +126,7 @@ def lateness_ms(seen, begun, ended, interval_ms):
 
 
 def run(args, directory, check, seconds, what=None):
-    """(CPU in percent, MiB, lateness of each start in ms, starts a second) of ENDPOINTS checks."""
+    """Return (CPU in percent, MiB, lateness of each start in ms, starts per second) of ENDPOINTS checks."""
     target = Target(args.build, *(what or (check["kind"],)))
     rig = None
     try:
@@ -145,7 +148,8 @@ def run(args, directory, check, seconds, what=None):
 
 
 def make_certificates(directory):
-    """An authority and a certificate of it for www.example.test, with keys of P-256: the paths of authority, certificate and key."""
+    """Make an authority and its certificate for www.example.test, with P-256 keys. Return the paths of authority,
+    certificate and key."""
     ca, ca_key, cert, key, request = (os.path.join(directory, name) for name in ("ca.pem", "ca.key", "cert.pem", "key.pem", "request.pem"))
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     for argv in (["req", "-x509", *curve, "-subj", "/CN=Bench CA", "-days", "9", "-keyout", ca_key, "-out", ca],

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What answering, loading, starting and changing cost, beside other servers in the same run and in turns.
+"""What answering, loading, starting and changing cost, compared with other servers in the same run.
 
     bench.py [--only peers,policy,scale,zonefile,restart,change,agent,https]
 
-Reported are medians over the rounds. Absolute figures of a shared machine drift; ratios of the same run do not, and the bars are ratios
-where they can be. The last line counts the bars that were met.
+All servers are measured in turns. The results are medians over the rounds. Absolute figures drift on a shared machine,
+but ratios within one run do not, so the bars are ratios where that is possible. The last line counts the bars that were
+met.
 """
 import argparse
 import os
@@ -21,7 +22,7 @@ import zonefile
 
 
 class Bars:
-    """What has to be reached, and whether it was."""
+    """The bars that must be reached, and whether each was."""
 
     def __init__(self):
         self.met = self.missed = 0
@@ -45,7 +46,7 @@ def show(name, rounds):
 
 
 def in_turns(names, rounds):
-    """Each name once a round, each round beginning with another one."""
+    """Measure each name once per round, and begin each round with another name."""
     for i in range(rounds):
         yield from names[i % len(names):] + names[:i % len(names)]
 
@@ -123,14 +124,14 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     ap.add_argument("--build", default=os.path.join(ROOT, "build"))
     ap.add_argument("--peers", default=os.path.join(ROOT, "build/peers/root"))
-    ap.add_argument("--names", type=int, default=100000, help="in the zone that all servers answer")
+    ap.add_argument("--names", type=int, default=100000, help="names in the zone that all servers answer")
     ap.add_argument("--rounds", type=int, default=5)
-    ap.add_argument("--seconds", type=int, default=3, help="of load a round")
-    ap.add_argument("--large", type=int, default=1000000, help="names of the large zone")
-    ap.add_argument("--changes", type=int, default=10000, help="records changed under load")
+    ap.add_argument("--seconds", type=int, default=3, help="seconds of load per round")
+    ap.add_argument("--large", type=int, default=1000000, help="names in the large zone")
+    ap.add_argument("--changes", type=int, default=10000, help="records that are changed under load")
     ap.add_argument("--https-rounds", type=int, default=3)
     ap.add_argument("--https-seconds", type=int, default=20)
-    ap.add_argument("--before", help="a build to compare https with")
+    ap.add_argument("--before", help="another build to compare the https scenario with")
     ap.add_argument("--only", default=",".join(SCENARIOS))
     args = ap.parse_args()
     args.before = args.before and os.path.abspath(args.before)

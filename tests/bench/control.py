@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A name server behind a real control plane: what a start alone and a change cost it, with a large zone and under load."""
+"""A name server behind a real control plane: what a start alone costs it, and what a change costs it with a large zone
+and under load."""
 import http.client
 import json
 import os
@@ -12,13 +13,14 @@ import time
 from servers import CLIENT_CORE, ORIGIN, SERVER_CORE, ask, checked_load, cpu_us, end, free_port, result, rss_kb, write_zone
 
 RESTARTS = 5
-QUIET_CHANGES = 2000  # for the CPU of a change: nobody asks meanwhile
+QUIET_CHANGES = 2000  # for the CPU of a change, measured without queries
 CHANGING = 1000       # names whose address changes
 WAIT_S = 180
 
 
 class Plane:
-    """veer-api with a store of its own in DIRECTORY, and name servers fed by it. A context manager: at its end nothing is left running."""
+    """veer-api with its own store in DIRECTORY, and name servers fed by it. A context manager: at its end it leaves no
+    process running."""
 
     def __init__(self, build, directory):
         self.build, self.dir = build, directory
@@ -53,7 +55,7 @@ class Plane:
         return connection
 
     def call(self, method, path, body=None, connection=None):
-        """(status, body); on a connection of its own, or on one that stays open."""
+        """Return (status, body), over a new connection or over one that stays open."""
         own = connection or self.connect()
         try:
             own.request(method, path, body=json.dumps(body) if body is not None else None, headers={"Content-Type": "application/json"})
@@ -75,7 +77,8 @@ class Plane:
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def bind_policies(self, kinds, names):
-        """For each prefix: names that a policy of this kind answers, from two pools that nobody watches."""
+        """For each prefix, bind names to a policy of this kind, which answers them from two pools that no check
+        watches."""
         self.put("/v1/sites/one", {"name": "one", "region": "eu"})
         for pool, address in (("a", "10.0.0.1"), ("b", "10.0.0.2")):
             self.put(f"/v1/pools/{pool}", {"name": pool, "checks": [], "endpoints": [{"name": "one", "address": address, "site": "one"}]})
@@ -89,7 +92,7 @@ class Plane:
         connection.close()
 
     def name_server(self, name, saves=True, port=None, cores=str(SERVER_CORE)):
-        """A name server with the plan's directory NAME: (process, port), answering."""
+        """Start a name server with the plan's directory NAME and wait until it answers. Return (process, port)."""
         port = port or free_port()
         state = ["--state", os.path.join(self.dir, name)] if saves else []
         process = self.start(cores, [os.path.join(self.build, "veer-dnsd"), "--listen", f"127.0.0.1@{port}", "--workers", "1", "--feed",
@@ -98,7 +101,7 @@ class Plane:
         return process, port
 
     def saved(self, name):
-        """Until the whole plan is on disk."""
+        """Wait until the whole plan is on disk."""
         base = os.path.join(self.dir, name, "plan.base")
         wait(lambda: os.path.exists(base) and not os.path.exists(base + ".new"), "the plan is not saved")
 
@@ -148,7 +151,8 @@ def change(plane, connection, number, generation):
 
 
 def change_and_see(plane, port, changes):
-    """Change records one by one; for each, milliseconds from the commit's acknowledgement to the first answer with it."""
+    """Change records one by one. Return for each the milliseconds from the acknowledgement of the commit to the first
+    answer with the change."""
     connection = plane.connect()
     delays = []
     for i in range(changes):
@@ -163,18 +167,19 @@ def change_and_see(plane, port, changes):
 
 
 def cost_of_a_change(plane, process):
-    """Microseconds of the name server's CPU, with nobody asking."""
+    """Return the CPU time of the name server per change in microseconds, without queries."""
     connection = plane.connect()
     before = cpu_us(process.pid)
     for i in range(QUIET_CHANGES):
         change(plane, connection, i % CHANGING, 200 + i // CHANGING)
-    time.sleep(0.5)  # the last ones arrive
+    time.sleep(0.5)  # until the last changes have arrived
     connection.close()
     return (cpu_us(process.pid) - before) / QUIET_CHANGES
 
 
 def change_in(args, directory, names, changes):
-    """A zone of `names`: what the load saw, the delays of the changes, and the CPU of a change."""
+    """Change a zone of `names` under load. Return the results of the load, the delays of the changes, and the CPU of a
+    change."""
     os.mkdir(directory)
     zone = os.path.join(directory, "zone")
     write_large_zone(zone, names)

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""How long from the moment a site dies to the first answer without it, and from its recovery to the first answer with it again.
+"""How long it takes from the moment a site dies to the first answer without it, and from its recovery to the first
+answer with it again.
 
     detect.py [--times N] [--kinds closed,status,stopped,expired,blackhole]
 
-Real programs and sockets in network namespaces: 3 agents, 100 endpoints, interval 1 s, timeout 500 ms, fall 2, rise 2, hold 2 s, without the brake
-(which would hold up what dies here in a few minutes). Five kinds of death at once, each on the 20 endpoints of a pool of its own, one after the other. The
-clock runs from before the deed, and stops when an answer has come; between answers are about 3 ms. The last line is `N passed, N failed`.
+Real programs and sockets in network namespaces: 3 agents, 100 endpoints, interval 1 s, timeout 500 ms, fall 2, rise 2,
+hold 2 s, without the brake (which would delay the many removals within the few minutes of this test). Five kinds of
+death are tested at the same time, each on its own pool of 20 endpoints, one endpoint after the other. The clock starts
+before the failure is caused, and stops when the awaited answer has come; answers come about every 3 ms. The last line
+is `N passed, N failed`.
 """
 import argparse
 import concurrent.futures
@@ -26,13 +29,13 @@ EACH = 20
 INTERVAL_S, TIMEOUT_S, HOLD_S, RISE = 1.0, 0.5, 2.0, 2
 PROBING = {"interval_ms": 1000, "timeout_ms": 500, "fall": 2, "rise": RISE, "hold_s": 2}
 BACK_S = HOLD_S + RISE * INTERVAL_S + TIMEOUT_S + 1
-# Bars of the 99th percentile where there is one for the kind; else what invariant L1 says with a second look
+# The limit of the 99th percentile where the kind has one; otherwise the limit of invariant L1 with a second look.
 KINDS = {"closed": ("closed port", 1.5), "status": ("HTTP 500", 1.5), "stopped": ("SIGSTOP", 2.5), "expired": ("TLS expired", 1.5),
          "blackhole": ("black hole", 2.5)}
 
 
 class Deaths:
-    """The pools' servers and what is done to them."""
+    """The servers of the pools, and how they are made to fail."""
 
     def __init__(self, directory, net, world):
         os.mkdir(os.path.join(directory, "pki"))
@@ -49,7 +52,7 @@ class Deaths:
                 address = f"10.2.{j}.{10 + n}"
                 self.endpoints.append((kind, f"{kind}-{n}", address, f"s{j}-{n % 4}"))
                 sites = world.sites[kind]
-                if kind == "stopped":  # a process for each
+                if kind == "stopped":  # one process for each endpoint
                     sites = world.sites[address] = Sites(prefix)
                 more = {"cert": self.good[0], "key": self.good[1]} if kind == "expired" else {}
                 sites.tell("open", address, 80, kind="https" if kind == "expired" else "http", **more)
@@ -87,7 +90,7 @@ class Deaths:
 
 
 def until(asker, pool, address, is_there, limit=20):
-    """When the first answer has come that does (not) hold the address."""
+    """Return the time of the first answer that has, or does not have, the address."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         answer = asker.ask(pool)
@@ -98,7 +101,7 @@ def until(asker, pool, address, is_there, limit=20):
 
 
 def die_in_turn(deaths, port, kind, times):
-    """[(to the first answer without it, to the first answer with it again, the endpoint)]"""
+    """Return [(seconds to the first answer without it, seconds to the first answer with it again, the endpoint)]."""
     asker, rng, took = Asker(port), random.Random(kind), []
     mine = [(e[1], e[2]) for e in deaths.endpoints if e[0] == kind]
     for n in range(times):
@@ -120,7 +123,7 @@ def quantile(values, q):
 
 
 def lay_out(world, took):
-    """The slowest removal, step by step."""
+    """Print each step of the slowest removal."""
     seconds, _, endpoint = max(took)
     removals = [t for t in world.api.get(f"/v1/transitions?endpoint={endpoint}&limit=100").json["items"] if t["to"] == "down"]
     print(f"The slowest: {endpoint}, {seconds:.3f} s. Its last removal:")
@@ -133,7 +136,7 @@ def lay_out(world, took):
 
 
 def show_why(world, deaths, port):
-    """One more death, as an administrator sees it."""
+    """Cause one more death, and print what an administrator sees of it."""
     kind, name, address, _ = deaths.endpoints[-1]
     deaths.kill(kind, address)
     until(Asker(port), kind, address, False)

@@ -4,8 +4,8 @@
     region p0, p1, …   10.1.I.2, behind the router's 10.1.I.1
     site   s0, s1, …   10.2.J.10 and up, behind the router's 10.2.J.1
 
-inside() starts the calling script again in namespaces of its own (network, mounts, processes): the router is the namespace that the script is
-in, and everything ends with it, on whatever way it ends. Needs root and nftables.
+inside() starts the calling script again in new namespaces (network, mounts, processes). The router is the namespace of
+the script, and all processes end with the script, however it ends. Needs root and nftables.
 """
 import os
 import shutil
@@ -25,7 +25,7 @@ def run(*argv, text=None):
 
 
 def why_not():
-    """Why namespaces cannot be made here; None when they can."""
+    """Why namespaces cannot be made here; None when they can be made."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     missing = [name for name in ("unshare", "nsenter", "ip", "nft") if shutil.which(name) is None]
@@ -40,7 +40,8 @@ def why_not():
 
 
 def inside():
-    """Goes on in namespaces of its own; does not return outside of them. Without the means, says why and exits 77."""
+    """Continue in new namespaces; does not return outside of them. Without the necessary rights or tools, print the
+    reason and exit with 77."""
     if os.environ.get(MARK) == "1":
         run("mount", "-t", "tmpfs", "none", "/run")
         run("ip", "link", "set", "lo", "up")
@@ -78,7 +79,7 @@ class Net:
         return ["nsenter", f"--net=/run/netns/{name}", "--", *argv]
 
     def lose(self, percent):
-        """Each packet from and to a region is lost with this probability, each way for itself."""
+        """Drop each packet from and to a region with this probability, independently in each direction."""
         rule = f"numgen random mod 100 < {percent} counter drop"
         run("nft", "-f", "-", text="table inet loss {\n chain c {\n  type filter hook prerouting priority -300;\n"
             f"  iifname \"p*\" {rule}\n }}\n}}\n")
@@ -96,14 +97,15 @@ class Net:
         return total
 
     def cut(self, region):
-        """The agent's link goes down: it reaches nothing, the control plane included."""
+        """Take the agent's link down, so that the agent reaches nothing, not even the control plane."""
         run("ip", "link", "set", f"p{region}", "down")
 
     def heal(self, region):
         run("ip", "link", "set", f"p{region}", "up")
 
     def lie(self, region, how, addresses):
-        """From now on this agent sees these addresses dead: `how` is blackhole, reset or redirect (to a closed port)."""
+        """From now on make these addresses look dead to this agent: `how` is blackhole, reset or redirect (to a closed
+        port)."""
         match = f"iifname \"p{region}\" ip daddr {{ {', '.join(addresses)} }}"
         chain, action = {"blackhole": ("filter hook forward priority 0", "drop"),
                          "reset": ("filter hook forward priority 0", "meta l4proto tcp reject with tcp reset"),
@@ -116,7 +118,7 @@ class Net:
 
     @staticmethod
     def blackhole(address):
-        """For everybody."""
+        """Drop the packets for these addresses from all agents."""
         run("nft", "-f", "-", text="table ip dead {\n set dead { type ipv4_addr; }\n chain c {\n  type filter hook forward priority 1;\n"
             "  ip daddr @dead drop\n }\n}\n" f"add element ip dead dead {{ {address} }}\n")
 

@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Servers to be probed, in one process. Standard input takes a JSON object a line, standard output says `ok` to each.
+"""Servers for checks to probe, in one process. Standard input takes one JSON object per line, and standard output
+answers each with `ok`.
 
     {"op": "open", "address": "10.2.0.10", "port": 80, "kind": "http", "delay_ms": [20, 150]}
     {"op": "close", …}    the port is closed
     {"op": "status", …, "status": 500}
     {"op": "open", …, "kind": "https", "cert": FILE, "key": FILE};  {"op": "cert", …, "cert": FILE, "key": FILE}
 
-With `delay_ms` a relay stands before the server: all bytes wait so long in it, each chunk another time, in order.
+With `delay_ms` a relay before the server delays all bytes: each chunk by a random time within the two limits, in order.
 """
 import asyncio
 import json
@@ -18,7 +19,7 @@ import sys
 
 
 class Place:
-    """What answers at one address and port."""
+    """The server at one address and port."""
 
     def __init__(self, order):
         self.order = order

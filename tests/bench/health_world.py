@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole service for measurements of health: a control plane, a name server, an agent a region, sites with servers. Real programs."""
+"""The whole service, with real programs, for measurements of health: a control plane, a name server, one agent per
+region, and sites with servers."""
 import json
 import os
 import socket
@@ -19,7 +20,7 @@ REGIONS = ("eu", "us", "ap")
 
 
 def certificate(directory, name, *subject_alt):
-    """NAME.pem and NAME.key in the directory, self-signed."""
+    """Write NAME.pem and NAME.key, a self-signed certificate, into the directory."""
     cert, key = (os.path.join(directory, f"{name}.{kind}") for kind in ("pem", "key"))
     argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
             "-subj", "/CN=test", "-addext", f"subjectAltName={','.join(subject_alt)}", "-days", "30"]
@@ -27,7 +28,7 @@ def certificate(directory, name, *subject_alt):
 
 
 class Sites:
-    """One process of servers. Ends with us: its standard input is closed then."""
+    """One process with servers. It ends with this process, because its standard input is closed then."""
 
     def __init__(self, prefix=()):
         self.process = subprocess.Popen([*prefix, sys.executable, os.path.join(HERE, "health_sites.py")], stdin=subprocess.PIPE,
@@ -45,7 +46,7 @@ class Sites:
 
 
 class Agent(Program):
-    """A veer-probe, in a namespace of its own if `prefix` leads there."""
+    """A veer-probe, started in a namespace of its own if the command `prefix` enters one."""
 
     def __init__(self, api, directory, name, region, url, *extra, prefix=()):
         made = api.post("/v1/agents", {"name": name, "region": region})
@@ -59,7 +60,8 @@ class Agent(Program):
 
 
 class World:
-    """`endpoints`: (pool, name, address, site); `checks`: pool to check object. Each pool has a policy and a name of its own."""
+    """`endpoints` is a list of (pool, name, address, site); `checks` maps a pool to its check object. Each pool has its
+    own policy and name."""
 
     def __init__(self, directory, listen="127.0.0.1:0", api_args=(), settings=None):
         self.directory = directory
@@ -94,7 +96,7 @@ class World:
         return self.started(NameServer(self.directory, "ns1", f"unix:{self.api.unix}"))
 
     def states(self):
-        """Of all endpoints; nothing when the control plane has no time to say it."""
+        """The states of all endpoints; empty when the control plane is too busy to answer."""
         reply = self.api.get("/v1/status", timeout=120)
         return {e["endpoint"]: e["state"] for e in reply.json["endpoints"]} if reply.status == 200 else {}
 
@@ -123,7 +125,7 @@ class Asker:
         self.ident = 0
 
     def ask(self, label):
-        """(the addresses, the TTL); None when no reply came."""
+        """Return (the addresses, the TTL); None when no reply came."""
         self.ident = (self.ident + 1) % 65536
         name = b"".join(bytes([len(part)]) + part.encode() for part in f"{label}.{ZONE}".split("."))
         head = struct.pack("!6H", self.ident, 0, 1, 0, 0, 0)
@@ -138,7 +140,7 @@ class Asker:
         count = struct.unpack("!H", reply[6:8])[0]
         at = 12 + len(name) + 4
         found, ttl = set(), None
-        for _ in range(count):  # each owner is a pointer to the question
+        for _ in range(count):  # each owner name is a pointer to the question
             ttl, length = struct.unpack("!IH", reply[at + 6:at + 12])
             found.add(socket.inet_ntoa(reply[at + 12:at + 12 + length]))
             at += 12 + length

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a check by HTTPS costs an agent: full handshakes with P-256, beside blackbox_exporter, a client of OpenSSL alone, and an earlier build.
+"""What a check by HTTPS costs an agent, with full handshakes with P-256. It is compared with blackbox_exporter, with a
+client that is only OpenSSL, and with an earlier build.
 
-CPU is the process's own, of a steady state. Memory an endpoint is what 1,000 of them, whose servers take 0.2 s to answer, add to an agent that has none, a
-quarter of a minute after they came up, and at the peak. All in one run, in turns.
+CPU is that of the process itself in a steady state. Memory per endpoint is the memory that 1,000 endpoints, whose
+servers take 0.2 s to answer, add to an agent that has none, both a quarter of a minute after they came up and at the
+peak. Everything is measured in one run, in turns.
 """
 import http.client
 import os
@@ -24,7 +26,7 @@ BLACKBOX = "prometheus-blackbox-exporter"
 
 
 class Blackbox:
-    """blackbox_exporter, asked for one probe after the other by four threads."""
+    """blackbox_exporter; four threads ask it for one probe after the other."""
 
     def __init__(self, directory, ca):
         config = os.path.join(directory, "blackbox.yml")
@@ -50,7 +52,7 @@ class Blackbox:
         connection.close()
 
     def all(self, target_port):
-        """One probe of each endpoint; microseconds of CPU a probe."""
+        """Probe each endpoint once. Return the microseconds of CPU per probe."""
         before = cpu_us(self.process.pid)
         threads = [threading.Thread(target=self.some, args=(target_port, range(i, ENDPOINTS, 4))) for i in range(4)]
         for thread in threads:
@@ -73,7 +75,7 @@ class Blackbox:
 
 
 def floor_us(build, *argv):
-    """CPU a check of tls_floor."""
+    """The CPU per check of tls_floor."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(["taskset", "-c", AGENT_CORE, "nice", "-n", "-15", os.path.join(build, "tests/tls_floor"), *argv], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -81,7 +83,7 @@ def floor_us(build, *argv):
 
 
 class Agent:
-    """An agent of a build with so many endpoints, which has settled."""
+    """An agent of a build with that many endpoints, after it has settled."""
 
     def __init__(self, build, directory, check, endpoints):
         os.mkdir(directory)
@@ -92,7 +94,7 @@ class Agent:
             time.sleep(3)
 
     def cost(self, seconds):
-        """Microseconds of CPU a check."""
+        """Return the microseconds of CPU per check."""
         percent, _, _ = self.rig.measure(seconds)
         return percent * 10000 / (ENDPOINTS * 1000 / INTERVAL_MS)
 
@@ -100,7 +102,7 @@ class Agent:
         return rss_kb(self.rig.pid)
 
     def peak(self):
-        """KiB, since it started."""
+        """The peak in KiB since the start of the process."""
         with open(f"/proc/{self.rig.pid}/status", encoding="ascii") as f:
             return int(next(line for line in f if line.startswith("VmHWM")).split()[1])
 
@@ -124,7 +126,7 @@ MEMORY_S = 15
 
 
 def memory_of_agent(build, directory, check, endpoints):
-    """KiB in the end, and at the peak."""
+    """Return the KiB at the end, and at the peak."""
     agent = Agent(build, directory, check, endpoints)
     try:
         time.sleep(MEMORY_S if endpoints else 0)
@@ -134,13 +136,13 @@ def memory_of_agent(build, directory, check, endpoints):
 
 
 def memory_of(build, directory, check):
-    """KiB an endpoint: in the end, and at the peak."""
+    """Return the KiB per endpoint, at the end and at the peak."""
     loaded, empty = memory_of_agent(build, directory, check, ENDPOINTS), memory_of_agent(build, directory, check, 0)
     return [(a - b) / ENDPOINTS for a, b in zip(loaded, empty)]
 
 
 def costs(args, directory, check, slow, plain, ca):
-    """By who: microseconds of CPU a check and KiB an endpoint, of each round."""
+    """For each program: microseconds of CPU per check and KiB per endpoint, of each round."""
     builds = {"veer": args.build, **({"before": args.before} if args.before else {})}
     cpu = {name: [] for name in [*builds, *(["blackbox"] if shutil.which(BLACKBOX) else []), PLAIN, BARE, ARITHMETIC]}
     memory = {name: [] for name in builds}
@@ -167,7 +169,7 @@ def costs(args, directory, check, slow, plain, ca):
 
 
 def ratio(of, to):
-    """Of the rounds' ratios, the one in the middle."""
+    """The median of the ratios of the rounds."""
     return statistics.median(a / b for a, b in zip(of, to))
 
 

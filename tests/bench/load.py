@@ -4,10 +4,12 @@
 
     load.py [--agents N] [--endpoints N] [--seconds N] [--rounds N]
 
-A real veer-api with a subscriber to its feed and one to each agent's assignments. Agents report each second, as tests/tools/report_load.c does. Steady
-states alone are measured: from well to failing all transitions are committed first, and the history is long enough that none is deleted meanwhile. CPU is
-the process's, from the kernel; bytes are those of all reports, of all streams, and those written to the store. A tick is a report of each
-agent: a second, but longer where the machine is too busy. The last line is `N passed, N failed`.
+A real veer-api with a subscriber to its feed and one to each agent's assignments. tests/tools/report_load.c plays the
+agents and reports each second. Only steady states are measured: after the change from well to failing, all transitions
+are committed before the measurement begins, and the history is long enough that none is deleted meanwhile. The CPU time
+is that of the process, from the kernel. The bytes are those of all reports, of all streams, and those written to the
+store. A tick is one report of each agent: it takes a second, or longer where the machine is too busy. The last line is
+`N passed, N failed`.
 """
 import argparse
 import json
@@ -26,7 +28,7 @@ POOL = 1000
 
 
 class Stream:
-    """A subscriber that counts what comes."""
+    """A subscriber that counts the bytes that it receives."""
 
     def __init__(self, api, path, token):
         self.stream = api.subscribe(path, token=token, timeout=3600)
@@ -58,7 +60,7 @@ class Plane:
         self.streams = [Stream(self.api, "/v1/agents/self/assignments", bearer) for bearer in self.bearers]
         feed = self.api.make_token("feed:read")
         self.streams.append(Stream(self.api, "/v1/feed", feed))
-        time.sleep(2)  # the last agent's assignments
+        time.sleep(2)  # until the last agent has its assignments
 
     def revision(self):
         revisions = {s.revision for s in self.streams[:-1]}
@@ -87,7 +89,7 @@ class Plane:
         return said
 
     def settle(self, state):
-        """Reports until every verdict is committed and nothing moves."""
+        """Report until every verdict is committed and nothing changes any more."""
         began = time.monotonic()
         while True:
             self.report(state, 3)
@@ -123,7 +125,7 @@ def main():
     ap.add_argument("--seconds", type=int, default=10)
     ap.add_argument("--rounds", type=int, default=3)
     args = ap.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nothing is left running then, either
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no process is left running after SIGTERM either
     found = {"up": [], "down": []}
     with tempfile.TemporaryDirectory(prefix="veer-load-") as directory:
         plane = Plane(directory, args.agents, args.endpoints)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers to be measured: each started alone on one core, answering one zone on a port of the loopback; and how their cost is read.
+"""The servers that are measured, and how their cost is read. Each is started alone on one core, and answers one zone on
+a port of the loopback.
 
-dnsperf is pinned to the other core. Peers are Debian's packages, unpacked below one directory (tests/tools/fetch-peers).
+dnsperf is pinned to the other core. The other servers are Debian's packages, unpacked below one directory
+(tests/tools/fetch-peers).
 """
 import json
 import os
@@ -18,11 +20,12 @@ sys.path.insert(0, os.path.join(ROOT, "tests/functional"))
 ORIGIN = "bench.example."
 SERVER_CORE, CLIENT_CORE = 0, 1
 QUERIES = 200000
-STEP = 7919  # prime: the queries visit the names in no order of theirs
+STEP = 7919  # a prime, so that the queries do not visit the names in the order of the zone
 
 
 def free_port():
-    """Below those that the kernel gives to clients: one that asks before the server is there must not sit on its port."""
+    """A port below those that the kernel gives to clients. Otherwise a client that asks before the server has started
+    could occupy the server's port."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
         end_of_range = int(f.read().split()[0])
     while True:
@@ -49,7 +52,7 @@ def tree(pid):
 
 
 def cpu_us(pid):
-    """Time on a CPU so far, of all its threads and children."""
+    """CPU time so far of the process with all its threads and children, in microseconds."""
     total = 0
     for p in tree(pid):
         for task in os.listdir(f"/proc/{p}/task"):
@@ -67,12 +70,12 @@ def rss_kb(pid):
 
 
 def address_of(number):
-    """What hN is answered with."""
+    """The address in the answer for hN."""
     return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
 def write_zone(path, names, others=()):
-    """A zone of h0, h1, …; each with an address of its own."""
+    """Write a zone of h0, h1, …, each with an address of its own."""
     with open(path, "w", encoding="ascii") as f:
         f.write(f"$TTL 300\n@ IN SOA ns1.{ORIGIN} hostmaster.{ORIGIN} 1 3600 600 86400 60\n@ IN NS ns1.{ORIGIN}\nns1 IN A 192.0.2.53\n")
         f.writelines(f"h{i} IN A {address_of(i)}\n" for i in range(names))
@@ -85,7 +88,7 @@ def write_queries(path, names, prefix="h"):
 
 
 def ask(port, name="h1", timeout=0.2):
-    """The reply to one question for an address; None when there is none in time."""
+    """Return the reply to one question for an address; None when no reply comes in time."""
     labels = f"{name}.{ORIGIN}".rstrip(".").split(".")
     query = b"\0\1\0\0\0\1\0\0\0\0\0\0" + b"".join(bytes([len(x)]) + x.encode() for x in labels) + b"\0\0\1\0\1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -99,7 +102,7 @@ def ask(port, name="h1", timeout=0.2):
 
 
 class Servers:
-    """Starts each server on `zone`, a file. `directory` is theirs to write into."""
+    """Starts each server on `zone`, a file. The servers write into `directory`."""
 
     def __init__(self, build, peers, directory, zone):
         self.build, self.dir, self.zone = build, directory, zone
@@ -183,7 +186,7 @@ zone:
         return self.start([os.path.join(self.build, "tests/echo_floor"), str(port), str(self.reply_bytes)])
 
     def wait(self, name, process, port, seconds=120):
-        """Until it answers."""
+        """Wait until the server answers."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if process.poll() is not None:
@@ -193,7 +196,7 @@ zone:
         raise RuntimeError(f"{name} does not answer")
 
     def run(self, name):
-        """Started and answering: (process, port)."""
+        """Start a server and wait until it answers. Return (process, port)."""
         port = free_port()
         process = getattr(self, name)(port)
         try:
@@ -204,7 +207,7 @@ zone:
         return process, port
 
     def load(self, pid, port, queries, seconds):
-        """dnsperf's queries as fast as they are answered; what each cost the server."""
+        """Send dnsperf's queries as fast as they are answered. Return what each query cost the server."""
         time.sleep(0.3)
         before = cpu_us(pid)
         out = subprocess.run(["taskset", "-c", str(CLIENT_CORE), os.path.join(self.peers, "bin/dnsperf"), "-s", "127.0.0.1", "-p", str(port),
@@ -223,7 +226,8 @@ def end(process):
 
 
 def checked_load(build, port, names, changing, seconds, core=CLIENT_CORE):
-    """Queries whose answers are all looked at (tests/tools/query_load.c); a process to be ended or waited for with result()."""
+    """Send queries and check every answer (tests/tools/query_load.c). Return the process, which the caller ends, or
+    waits for with result()."""
     return subprocess.Popen(["taskset", "-c", str(core), os.path.join(build, "tests/query_load"), str(port), ORIGIN, str(names), str(changing),
                              "200", str(seconds)], stdout=subprocess.PIPE, text=True)
 

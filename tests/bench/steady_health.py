@@ -1,16 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""No false alarm: agents that probe over bad paths, one of them cut off or lying at a time, and sites that are well all the time.
+"""Look for false alarms: agents probe over bad paths, one agent at a time is cut off or lying, and all sites are well
+all the time.
 
     steady_health.py [MINUTES] [--seconds N] [--seed N]
 
-Real programs in network namespaces of their own. Paths between agents and everything else lose 2 % of packets in each direction, half of the
-endpoints stand behind a relay that delays, and episodes follow each other at random: an agent's link is down; an agent sees all endpoints, or half of
-them, dead (packets dropped, connections reset, or redirected to a closed port); a liar while another is cut off, who does not come back before the
-lie is over. Two agents that see falsehoods at once are a quorum, and nothing to be measured.
+Real programs in network namespaces of their own. Paths between agents and everything else lose 2 % of packets in each
+direction, half of the endpoints are behind a relay that delays, and episodes follow each other at random: an agent's
+link is down; an agent sees all endpoints, or half of them, dead (packets dropped, connections reset, or redirected to a
+closed port); or one agent lies while another is cut off, and the second does not come back before the lie is over. Two
+agents with false views at the same time would be a quorum, so no episode has two.
 
-Every transition is a false alarm, and so is every answer without an endpoint. In the end a site really dies and comes back, to show that an alarm
-would have been seen. The last line is `N passed, N failed`.
+Every transition is a false alarm, and so is every answer without an endpoint. At the end a site really dies and comes
+back, which shows that an alarm would have been seen. The last line is `N passed, N failed`.
 """
 import argparse
 import os
@@ -26,14 +28,14 @@ from health_world import Agent, Asker, REGIONS, Sites, World, certificate
 from veer_util import wait_until
 
 SITES = 4
-EACH = 5  # endpoints at a site
+EACH = 5  # endpoints per site
 PORT = 80
-# What a check has by default, and one that asks more often; a SYN that was lost is sent again after a second.
+# A check with the default times, and one with a shorter interval. A lost SYN is sent again after a second.
 CHECKS = {"web": {"kind": "http", "port": PORT}, "tcp": {"kind": "tcp", "port": PORT, "interval_ms": 1000, "timeout_ms": 2000}}
 
 
 class Watch:
-    """Asks the name server all the time, and looks at transitions, votes and agents."""
+    """Asks the name server all the time, and watches transitions, votes and agents."""
 
     def __init__(self, world, port, expected):
         self.world, self.expected = world, expected
@@ -59,7 +61,7 @@ class Watch:
                     self.wrong.append((time.time(), pool, sorted(addresses ^ answer[0])))
 
     def look_on(self):
-        """How often agents said what, so that it is known whether there was any trouble at all."""
+        """Count how often agents reported each observation, to know whether there was any trouble at all."""
         keys = sorted(self.world.states())
         while not self.over.wait(0.5):
             for key in (keys[0], keys[-1]):
@@ -74,8 +76,8 @@ class Watch:
 
 
 class Witness:
-    """Probes each endpoint from the router, where nothing is lost and nobody lies, and notes when a site itself was slow, and when we ourselves
-    did not get to run. It explains a false alarm, and excuses none."""
+    """Probes each endpoint from the router, where no packet is lost and no agent lies, and notes when a site itself was
+    slow, and when this process did not get to run. The notes explain a false alarm but do not excuse it."""
 
     def __init__(self, expected):
         self.places = sorted((address, pool) for pool, addresses in expected.items() for address in addresses)
@@ -117,7 +119,7 @@ class Witness:
 
 
 class Episodes:
-    """What goes wrong, one thing after the other."""
+    """Causes troubles, one after the other."""
 
     def __init__(self, net, rng, addresses, is_short):
         self.net, self.rng, self.addresses, self.is_short = net, rng, addresses, is_short
@@ -157,7 +159,7 @@ class Episodes:
         self.net.cut(agent)
         self.wait(5, 30)
         self.net.truth(liar)
-        time.sleep(15)  # the liar has seen the truth twice
+        time.sleep(15)  # until the lying agent has seen the truth twice
         self.net.heal(agent)
 
     def play(self, until):
@@ -168,11 +170,11 @@ class Episodes:
             kind()
             self.counts[kind.__name__] = self.counts.get(kind.__name__, 0) + 1
             number += 1
-            time.sleep(5 if self.is_short else 14)  # whoever was cut off has probed twice again
+            time.sleep(5 if self.is_short else 14)  # until the agent that was cut off has probed twice again
 
 
 def build(directory, net):
-    """The service and the sites. (world, port of the name server, addresses by pool)"""
+    """Set up the service and the sites. Return (world, port of the name server, addresses by pool)."""
     certificate(directory, "api", *(f"IP:10.1.{i}.1" for i in range(len(REGIONS))))
     options = ["--tls-cert", f"{directory}/api.pem", "--tls-key", f"{directory}/api.key"]
     world = World(directory, listen="0.0.0.0:8053", api_args=options)
@@ -194,7 +196,7 @@ def build(directory, net):
 
 
 def really_dies(world, port, expected):
-    """One site's servers end: its endpoints must leave the answers, and nothing else."""
+    """End the servers of one site: its endpoints, and no others, must leave the answers."""
     asker = Asker(port)
     dead = {f"10.2.0.{10 + n}" for n in range(EACH)}
     before = time.monotonic()

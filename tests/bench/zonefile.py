@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loading a large zone file: how long until it is answered, how much CPU and memory, beside Knot and beside ldns' parser alone."""
+"""Loading a large zone file: how long it takes until the zone is answered, and how much CPU and memory, beside Knot and
+beside ldns' parser alone."""
 import json
 import os
 import statistics

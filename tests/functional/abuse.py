@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""veer-dnsd under abuse, beside normal clients: slow and half-open connections, floods of random names and of broken packets.
+"""veer-dnsd under abuse while it serves normal clients: slow and half-open connections, floods of random names and of
+broken packets.
 
-All over loopback, where 127.0.0.0/8 gives as many client networks as wanted, with the limit of replies switched on for it. The normal client
-sends at a steady rate from a network of its own, waits two seconds for each reply and does not ask again, so that what counts as answered is
-what a resolver would get at its first try. Floods and clients share the machine's cores with the server: the floods that are judged are bounded
-(--rate, said in the report) well below what one core answers. Above, the kernel drops datagrams of everybody alike at the full receive buffer;
---ramp shows where.
+Everything runs over loopback, where 127.0.0.0/8 gives as many client networks as wanted, and for which the limit of
+replies is switched on. The normal client sends at a steady rate from a network of its own, waits two seconds for each
+reply and does not ask again, so a query counts as answered only when a resolver would have got the reply at its first
+try. Floods and clients share the machine's cores with the server. The rate of the floods that are judged (--rate,
+printed in the report) is therefore well below what one core answers. At higher rates the receive buffer is full and the
+kernel drops the datagrams of all clients alike; --ramp shows from which rate on.
 
-`make abuse` runs everything; tests/functional/test_abuse.py a small version of it.
+`make abuse` runs everything; tests/functional/test_abuse.py runs a small version of it.
 """
 import argparse
 import collections
@@ -48,14 +50,14 @@ def query(ident, name, rdtype=1):
 
 
 def is_answer(reply):
-    """NOERROR, not truncated, one record."""
+    """Is the reply NOERROR, not truncated, with one record?"""
     return len(reply) > 12 and reply[2] & 0x82 == 0x80 and reply[3] & 15 == 0 and reply[6:8] == b"\0\1"
 
 
 # --- normal clients -----------------------------------------------------------------------------------------
 
 def normal_udp(port, rate, seconds, result):
-    """Sends at `rate` and puts (sent, answered, latencies) into `result`."""
+    """Send at `rate` and put (sent, answered, latencies) into `result`."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     s.bind((NORMAL, 0))
@@ -85,7 +87,7 @@ def normal_udp(port, rate, seconds, result):
 
 
 def ask_tcp(port, ident):
-    """One query on a connection of its own; the time it took, or None."""
+    """Send one query on a connection of its own. Return how long the reply took, or None."""
     start = time.monotonic()
     packet = query(ident, f"h{ident % NAMES}.{ORIGIN}")
     try:
@@ -129,7 +131,7 @@ def normal(port, udp_rate, tcp_rate, seconds, pipe):
 # --- attackers ----------------------------------------------------------------------------------------------
 
 class Crowd:
-    """`count` connections that waste the server's: whichever it closes is opened again."""
+    """`count` connections that waste those of the server. A connection that the server closes is opened again."""
     KINDS = ("silent", "length", "trickle", "deaf", "gone")
 
     def __init__(self, port, count, connects_s):
@@ -162,15 +164,15 @@ class Crowd:
         self.ends += 1
 
     def vanish(self, fd):
-        """The other end does not learn of this one's end: a host that lost power."""
+        """End the connection without a sign to the other end, like a host that lost power."""
         try:
             self.open[fd][0].setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
         except OSError:
-            return  # not allowed here: it stays silent
+            return  # not permitted here, so the connection only stays silent
         self.leave(fd)
 
     def act(self, fd):
-        """Connected: do what this one does."""
+        """Do on a new connection what an attacker of this kind does."""
         s, kind, sent, _ = self.open[fd]
         self.poll.modify(fd, select.EPOLLRDHUP)
         try:
@@ -224,7 +226,7 @@ def flood(port, kind, rate, seconds, prefixes):
 # --- the server ---------------------------------------------------------------------------------------------
 
 class Server(Dnsd):
-    """veer-dnsd that limits loopback too."""
+    """veer-dnsd that limits clients on loopback too."""
 
     def __init__(self, directory, *args):
         path = os.path.join(directory, "zone")
@@ -253,17 +255,18 @@ class Server(Dnsd):
 
 
 def changed(before, after):
-    """What the counters that tell of abuse rose by."""
+    """How much the counters of abuse rose."""
     wanted = re.compile(r"veer_dns_(dropped|rrl|kernel_drops|tcp_closed|tcp_accepted|tcp_postponed)_total")
     rises = {k: after[k] - before.get(k, 0) for k in after if wanted.match(k)}
     return {re.sub(r'veer_dns_|_total|"', "", k): int(v) for k, v in rises.items() if v}
 
 
 class Phase:
-    """One attack beside normal clients, and what came of it."""
+    """One attack beside normal clients, and its results."""
 
     def __init__(self, name, connections=0, floods=(), is_judged=True, bound_kb=None):
-        """`bound_kb`: memory may grow by so much; without it, hardly at all in the second half."""
+        """`bound_kb`: memory may grow by this much. Without it, memory may hardly grow in the second half of the
+        attack."""
         self.name, self.connections, self.floods, self.is_judged, self.bound_kb = name, connections, floods, is_judged, bound_kb
 
     def run(self, server, seconds, udp_rate=1000, tcp_rate=20, connects_s=1000):
@@ -299,7 +302,8 @@ class Phase:
         return result[1] / result[0]
 
     def grown_kb(self):
-        """In the second half of the attack: what is still to be touched for the first time is so in the first."""
+        """The growth in the second half of the attack. Memory that is used for the first time is used in the first
+        half."""
         return self.rss[2] - self.rss[1]
 
     def report(self):
@@ -347,10 +351,10 @@ def phases(rate, connections, ramp):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--rate", type=int, default=30000, help="packets a second of the floods that are judged")
+    ap.add_argument("--rate", type=int, default=30000, help="packets per second of the floods that are judged")
     ap.add_argument("--connections", type=int, default=5000)
-    ap.add_argument("--seconds", type=float, default=20, help="of each phase")
-    ap.add_argument("--ramp", default="60000,120000,240000,1000000", help="rates that are only reported")
+    ap.add_argument("--seconds", type=float, default=20, help="seconds per phase")
+    ap.add_argument("--ramp", default="60000,120000,240000,1000000", help="further rates, whose results are only reported")
     args = ap.parse_args()
     passed, failed = [], []
 
@@ -368,7 +372,8 @@ def main():
                 judge(server, phase)
         room = 2 * args.connections
         with Server(directory, "--tcp-max", str(room)) as server:
-            # each place has a buffer that is touched when it is first taken; who does not read has a reply besides
+            # each place has a buffer, which is first touched when the place is first taken; a client that does not read
+            # also holds a reply
             bound_kb = room * 5 + args.connections // len(Crowd.KINDS) * 64
             judge(server, Phase("the same connections where there is room for all of them", connections=args.connections, bound_kb=bound_kb))
     print("\n".join(failed) or f"all of it: at least {100 * BAR} % answered, RSS flat")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attacks on a control plane, each from a process of its own that gets half a core, and what is measured beside them.
+"""Attacks on a control plane, each from a process of its own that gets half a core, and the measurements that are made
+meanwhile.
 
-All of it over loopback, bounded in number, and over when the block that started it ends.
+All attacks run over loopback, are bounded in number, and end with the block that started them.
 """
 import contextlib
 import http.client
@@ -18,7 +19,8 @@ TURN_S = 0.02  # the attackers run for one turn and are stopped for the next
 
 
 def hammer(port, make_request, connections):
-    """So many connections, each asking again as soon as it is answered; refused ones begin anew."""
+    """Keep this many connections, each of which sends the next request as soon as it gets a reply. Refused connections
+    are opened again."""
     def ask():
         while True:
             try:
@@ -41,7 +43,7 @@ def bearer(token, **more):
 
 
 def flood_reports(port, token, body):
-    """By bare sockets: what an attacker pays for a request is little."""
+    """Send reports over bare sockets, because a request costs an attacker little."""
     request = (f"POST /v1/agents/self/reports HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
                f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
 
@@ -77,13 +79,13 @@ def flood_edits(port, token, zone):
 
 
 def flood_pools(port, token):
-    """Writes that exclude those of overrides."""
+    """Write pools; these writes exclude writes of overrides."""
     body = json.dumps({"endpoints": [{"name": "x", "address": "192.0.2.77", "site": "a"}]})
     hammer(port, lambda: ("PUT", f"/v1/pools/junk{time.monotonic_ns() % 20}", body, bearer(token)), 16)
 
 
 def hold_silent(port, count, sources):
-    """Connections that say nothing; those that are closed are opened again."""
+    """Hold connections that send nothing; connections that are closed are opened again."""
     held = []
     while True:
         while len(held) < count:
@@ -115,7 +117,7 @@ def hold_silent(port, count, sources):
 
 
 def hold_streams(port, count, token):
-    """Feeds by one token, each read; refused ones are asked for again."""
+    """Hold feeds of one token and read each; refused ones are requested again."""
     request = f"GET /v1/feed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     held = {}
     poll = select.epoll()
@@ -138,7 +140,7 @@ def hold_streams(port, count, token):
 
 @contextlib.contextmanager
 def attack(function, *args):
-    """Run it in a process that is stopped for every second turn."""
+    """Run the attack in a process that is stopped in every second turn."""
     process = multiprocessing.get_context("fork").Process(target=function, args=args, daemon=True)
     process.start()
     is_over = threading.Event()
@@ -160,7 +162,8 @@ def attack(function, *args):
 
 
 def failovers(rig, server, count):
-    """Seconds from when the agents see an endpoint fail until no answer has it, for so many deaths of web/a."""
+    """For this many deaths of web/a, the seconds from the time at which the agents see it fail to the time at which no
+    answer contains it."""
     took = []
     for _ in range(count):
         deadline = time.monotonic() + 30
@@ -178,7 +181,7 @@ def failovers(rig, server, count):
 
 
 def drains(rig, count):
-    """Seconds of so many drains and releases of web/c by the administrator at the Unix socket."""
+    """The seconds of this many drains and releases of web/c by the administrator at the Unix socket."""
     took = []
     for i in range(count):
         start = time.monotonic()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real servers to probe: nginx with all kinds of certificates, gRPC, Knot, and hostile ones. All on loopback, on ports of the kernel's choice."""
+"""Real servers to probe: nginx with all kinds of certificates, gRPC, Knot, and hostile ones. All listen on loopback, on
+ports that the kernel chooses."""
 import concurrent.futures
 import datetime
 import os
@@ -128,7 +129,7 @@ class Nginx:
 
 
 class Health(grpc.GenericRpcHandler):
-    """grpc.health.v1.Health, by its bytes."""
+    """grpc.health.v1.Health, written with raw bytes."""
 
     statuses = {b"": 1, b"shop": 1, b"cellar": 2, b"odd": 77}
 
@@ -186,12 +187,12 @@ class Knot:
 
 
 class Hostile:
-    """A TCP server that does `behave(connection, first bytes)` to each connection, in a thread of its own."""
+    """A TCP server that calls `behave(connection, first bytes)` for each connection in its own thread."""
 
     def __init__(self, behave, reads=True):
         self.behave, self.reads = behave, reads
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        # what is sent is to say what was read: without this the kernel alone would take megabytes
+        # the number of bytes sent must show how many were read: without this the kernel alone would buffer megabytes
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         self.port = self.listener.getsockname()[1]
         self.sent = 0

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two turns of the functional tests: what a system user cannot do is skipped in the first, and done by root in the second.
+"""The functional tests run in two turns. The first runs as a system user and skips tests that need root; the second
+runs those as root.
 
-VEER_SKIPPED_FILE in the environment names the file that the first turn writes; VEER_ONLY_FILE the one that the second reads.
-A test that hangs fails after TEST_DEADLINE_S, and those behind it still run.
+VEER_SKIPPED_FILE in the environment names the file of skipped tests that the first turn writes; VEER_ONLY_FILE names
+the same file for the second turn. A test that hangs fails after TEST_DEADLINE_S, and the tests after it still run.
 """
 import os
 import signal

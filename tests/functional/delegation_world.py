@@ -24,7 +24,7 @@ DELEGATED = "gslb 3600 NS ns1.gslb\ngslb 3600 NS ns.other.\nns1.gslb 3600 A 192.
 
 
 class World:
-    """veer-dnsd on 127.0.0.1 serves example. and is the resolver; veer-api has a zone below."""
+    """veer-dnsd on 127.0.0.1 serves example. and is the resolver; veer-api has a zone below it."""
 
     def __init__(self, directory, servers=("s1",), delegation=DELEGATED):
         self.directory = directory
@@ -110,7 +110,7 @@ def case_differs(directory):
         assert status.returncode == 1 and "DELEGATION of gslb.example. differs: " in status.stdout, status
         items = world.api.get("/v1/status").json["delegations"]["items"]
         assert [(i["zone"], i["state"], i["parent"]) for i in items] == [(ZONE, "differs", "example.")], items
-        # each change of a zone's state is one line
+        # each change of a zone's state logs one line
         assert len(re.findall(r"level=warning.*event=delegation zone=gslb.example. state=differs was=unchecked", world.api.said())) == 1
         world.change_parent(DELEGATED)
         world.compare("ok")
@@ -118,7 +118,7 @@ def case_differs(directory):
         assert len(re.findall("event=delegation ", world.api.said())) == 2, world.api.said()
         assert "state=ok was=differs" in world.api.said()
         assert cli(world.api, "status", "--check").returncode == 0
-        # asking is no change
+        # a question is not a change
         assert "path=/v1/zones/gslb.example./delegation" not in world.api.said()
         world.api.stop()
     finally:
@@ -126,7 +126,7 @@ def case_differs(directory):
 
 
 def case_missing(directory):
-    for delegation in ("", "gslb 60 TXT x\n", "*.gslb 60 TXT x\n"):  # no such name, no data, an empty non-terminal
+    for delegation in ("", "gslb 60 TXT x\n", "*.gslb 60 TXT x\n"):  # NXDOMAIN, NODATA, an empty non-terminal
         os.makedirs(os.path.join(directory, str(len(delegation))))
         world = World(os.path.join(directory, str(len(delegation))), delegation=delegation)
         try:
@@ -143,7 +143,7 @@ def case_missing(directory):
 
 
 def case_unreachable(directory):
-    """The parent's only server is silent: known within the time that is given, and no fault that is shown."""
+    """The parent's only server is silent: the state is known within the given time, and no fault is shown."""
     world = World(directory, servers=("quiet",))
     silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     silent.bind((SERVERS["quiet"], 53))
@@ -159,16 +159,16 @@ def case_unreachable(directory):
         started = time.monotonic()
         threading.Thread(target=lambda: world.api.post(f"{PATH}/delegation", None), daemon=True).start()
         silent.settimeout(5 * SLOW)
-        for _ in range(5):  # two comparisons before had two tries each
+        for _ in range(5):  # the two comparisons before had two tries each
             silent.recv(512)
-        world.api.stop(seconds=1)  # in the middle of it
+        world.api.stop(seconds=1)  # in the middle of a comparison
     finally:
         world.close()
         silent.close()
 
 
 def case_others_silent(directory):
-    """Silent servers before the good one take none of its time."""
+    """Silent servers before the good one do not use up its time."""
     names = ("a", "b", "c", "d", "e", "f", "s1")
     SERVERS.update({name: f"127.0.1.{i}" for i, name in enumerate(names[:-1], 1)})
     world = World(directory, servers=names)
@@ -225,7 +225,8 @@ def case_disagree(directory):
 
 
 def case_by_itself(directory):
-    """Nobody asks: a new zone is compared soon, and again when its NS has changed; a zone that is deleted is forgotten."""
+    """Without any request, a new zone is compared soon, and again when its NS RRset has changed; a deleted zone is
+    forgotten."""
     world = World(directory)
 
     def state():
@@ -242,7 +243,7 @@ def case_by_itself(directory):
         assert world.api.delete(PATH).status == 204
         wait_until(lambda: world.api.metric("veer_zones_delegation") == 0, 10)
         assert world.api.get(f"{PATH}/delegation").status == 404
-        # also what there was before the start
+        # zones that existed before the start are compared too
         world.make_zone()
         world.api.stop()
         world.api.start()
@@ -253,7 +254,7 @@ def case_by_itself(directory):
 
 
 def case_large(directory):
-    """A referral that does not fit into a datagram is asked for by TCP."""
+    """A referral that does not fit into a datagram is fetched over TCP."""
     names = [f"a-rather-long-name-of-a-name-server-{i:02}.gslb" for i in range(30)]
     delegation = "".join(f"gslb 3600 NS {n}\n{n} 3600 A 192.0.2.{i}\n{n} 3600 AAAA 2001:db8::{i:x}\n" for i, n in enumerate(names))
     world = World(directory, delegation=delegation)
@@ -266,7 +267,7 @@ def case_large(directory):
             world.api.put(f"{PATH}/rrsets/{n}.example./A", {"ttl": 300, "records": [f"192.0.2.{i}"]})
             world.api.put(f"{PATH}/rrsets/{n}.example./AAAA", {"ttl": 300, "records": [f"2001:db8::{i:x}"]})
         world.compare("ok")
-        # the case of names makes no difference, and addresses of policies none
+        # the case of names makes no difference, and neither do addresses of policies
         assert world.api.put("/v1/sites/x", {"region": "eu"}).status == 201
         assert world.api.put("/v1/pools/p", {"endpoints": [{"name": "e", "address": "192.0.2.99", "site": "x"}]}).status == 201
         assert world.api.put("/v1/policies/p", {"tree": "p"}).status == 201
@@ -278,7 +279,7 @@ def case_large(directory):
 
 
 def case_same_server(directory):
-    """The parent's server serves the zone, too: it is compared, and said."""
+    """The parent's server also serves the zone: it is compared, and the result says so."""
     world = World(directory)
     path = os.path.join(directory, "child")
     with open(path, "w", encoding="utf-8") as f:
@@ -297,7 +298,7 @@ def case_same_server(directory):
 
 
 def lie(server, heard):
-    """Each question is answered five times: with another id, to another question, cut short, as garbage, and rightly."""
+    """Answer each question five times: with another id, to another question, cut short, as garbage, and correctly."""
     while True:
         try:
             data, client = server.recvfrom(4096)
@@ -317,13 +318,14 @@ def lie(server, heard):
         server.sendto(other.to_wire(), client)
         server.sendto(wire[:-3], client)
         server.sendto(wire[:30] + b"\xc0\x1e" * 200, client)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:  # the right one, from another port
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:  # the correct reply, but from another port
             elsewhere.sendto(wire, client)
         server.sendto(right.to_wire(), client)
 
 
 def case_forged(directory):
-    """What is no reply to the question, from the address that was asked, is passed over; ports and ids differ each time."""
+    """A message from the server's address that is not a reply to the question is ignored; ports and ids differ each
+    time."""
     world = World(directory, servers=("liar",))
     server, heard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), []
     server.bind((SERVERS["liar"], 53))
@@ -341,12 +343,12 @@ def case_forged(directory):
 
 
 def case_many(directory):
-    """300 zones: compared one after the other, while writes and the shutdown take what they take."""
+    """300 zones are compared one after the other; meanwhile writes and the shutdown are not delayed."""
     count, wanted = 300, int(os.environ.get("VEER_DELEGATIONS", "80"))
     world = World(directory, servers=("s1", "quiet"), delegation="".join(f"z{i} 3600 NS ns.other.\n" for i in range(300)))
     silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        # at first the second server is refused, so that a comparison takes no time
+        # at first the second server refuses, so that a comparison takes no time
         for i in range(count):
             made = world.api.post("/v1/zones", {"name": f"z{i}.example.", "nameservers": ["ns.other.", "ns2.other."]})
             assert made.status == 201, made
@@ -362,7 +364,7 @@ def case_many(directory):
         times.sort()
         print(f"{wanted} zones in {took:.1f} s, {len(times)} writes: median {times[len(times) // 2] * 1e3:.1f} ms, "
               f"p99 {times[len(times) * 99 // 100] * 1e3:.1f} ms, longest {times[-1] * 1e3:.1f} ms")
-        assert took > wanted * 0.09  # no faster than ten a second
+        assert took > wanted * 0.09  # at most ten comparisons per second
         assert times[len(times) * 95 // 100] < 0.1 * SLOW, times[-20:]
         status = cli(world.api, "status", check=False).stdout
         assert status.count("DELEGATION of ") == 20 and re.search(r"and \d+ more zones whose delegation", status), status

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The same zones in veer-dnsd, Knot and NSD, the same questions to all: every difference is found and judged.
+"""Loads the same zones into veer-dnsd, Knot and NSD, asks all of them the same questions, and judges every difference.
 
 Run the whole:  make differential
-In pieces:      /usr/bin/python3 tests/functional/differential.py --first 1 --zones 25 --questions 600    (then --first 26, ...)
+In pieces:      /usr/bin/python3 tests/functional/differential.py --first 1 --zones 25 --questions 600
+                (then --first 26, ...)
 
-A difference is *explained* when one of EXPLAINED below says why, with the RFC's text; when Knot and NSD differ from each other, agreeing with
-one of them is enough.
+A difference is *explained* when one of EXPLAINED below gives the reason with the RFC's text. When Knot and NSD differ
+from each other, it is enough that veer-dnsd agrees with one of them.
 """
 import argparse
 import os
@@ -155,25 +156,27 @@ def ask(server, query, tcp):
 CHAIN_MAX = 12  # ANSWER_CHAIN_MAX of dnsd/packet/lookup.h
 
 # --- why a difference is right ------------------------------------------------------------------------------
-# Each takes (question name, type, veer, knot, nsd) and says whether it explains that veer differs from both.
+# Each function takes (question name, type, veer, knot, nsd) and returns whether it explains that veer differs from
+# both.
 
 def truncated_differently(name, rtype, veer, knot, nsd):
-    """RFC 2181 9: "TC should be set only when an RRSet is required as a part of the response, but could not be included in its
-    entirety"; what is sent beside is up to the server. All agree on TC."""
+    """RFC 2181 9: "TC should be set only when an RRSet is required as a part of the response, but could not be included
+    in its entirety"; the server may choose what else it sends. All three servers agree on TC."""
     return veer.tc and knot.tc and nsd.tc and veer.rcode == knot.rcode
 
 
 def loop_length(name, rtype, veer, knot, nsd):
-    """RFC 1034 3.6.2: "CNAME chains should be followed and CNAME loops signalled as an error"; how many links of a loop an authoritative
-    server shows is not said. All show the beginning of the same loop."""
+    """RFC 1034 3.6.2: "CNAME chains should be followed and CNAME loops signalled as an error"; the RFC does not define
+    how many links of a loop an authoritative server shows. All three show the beginning of the same loop."""
     return name.lower().startswith("loop") and veer.rcode == 0 and all(rr[1] == "CNAME" for rr in veer.answer | knot.answer)
 
 
 def chain_length(name, rtype, veer, knot, nsd):
-    """RFC 1034 4.3.2 step 3a: "change QNAME to the canonical name in the CNAME RR, and go back to step 1": Knot stops after some links,
-    NSD goes to the end and adds the apex NS, which RFC 1034 does not ask for with an answer, or the SOA. Ours is NSD's answer without it, but
-    for chains of more than 12: they end there, longer than Knot's. RFC 1034 5.3.3: "Bound the amount of work (packets sent, parallel
-    processes started) so that a request can't get into an infinite loop"; a resolver goes on from the last alias."""
+    """RFC 1034 4.3.2 step 3a: "change QNAME to the canonical name in the CNAME RR, and go back to step 1": Knot stops
+    after some links, NSD goes to the end and adds the SOA or the apex NS, which RFC 1034 does not require with an
+    answer. Ours is NSD's answer without that addition. A chain of more than 12 links ends after 12 in ours, which is
+    longer than Knot's. RFC 1034 5.3.3: "Bound the amount of work (packets sent, parallel processes started) so that a
+    request can't get into an infinite loop"; a resolver continues from the last alias."""
     followed = [sum(rr[1] == "CNAME" for rr in r.answer) for r in (knot, veer, nsd)]
     if followed[0] < followed[1] < followed[2] and followed[1] >= CHAIN_MAX:
         return veer.answer < nsd.answer and veer.aa and veer.rcode == 0 and not veer.authority
@@ -182,56 +185,63 @@ def chain_length(name, rtype, veer, knot, nsd):
 
 
 def fits_by_compression(name, rtype, veer, knot, nsd):
-    """RFC 1035 4.1.4: "an entire domain name or a list of labels at the end of a domain name is replaced with a pointer to a prior occurance of
-    the same name": the CNAME that a DNAME made points into the DNAME before it, so that what peers leave out or truncate fits. All that they
-    send is in ours, but that Knot expands the owner of a DNAME at "*", too (dname_at_wildcard), or does not leave the parent (nearest_zone)."""
+    """RFC 1035 4.1.4: "an entire domain name or a list of labels at the end of a domain name is replaced with a pointer
+    to a prior occurance of the same name": the CNAME that is made of a DNAME points into the DNAME before it, so
+    records fit that peers leave out or truncate. Our reply contains everything that they send, with two exceptions:
+    Knot also expands the owner of a DNAME at "*" (dname_at_wildcard), or stays in the parent (nearest_zone)."""
     return nsd.tc and not veer.tc and veer.rcode in (knot.rcode, nsd.rcode) and any(rr[1] == "DNAME" for rr in veer.answer) and \
         veer.answer >= nsd.answer and veer.authority >= nsd.authority and (veer.authority >= knot.authority or stays_in_parent(veer, knot))
 
 
 def stays_in_parent(veer, knot):
-    """Knot refers to a child zone that it serves itself, or denies the name for the parent, where ours has the child's SOA: see nearest_zone()."""
+    """Knot refers to a child zone that it serves itself, or gives the parent's denial of the name, where ours has the
+    child's SOA: see nearest_zone()."""
     ours, = {rr[0] for rr in veer.authority if rr[1] == "SOA"} or {None}
     theirs = {(rr[0], rr[1]) for rr in knot.authority}
     return ours is not None and (theirs == {(ours, "NS")} or any(rtype == "SOA" and ours.endswith("." + zone) for zone, rtype in theirs))
 
 
 def unexpanded(knot, veer):
-    """Knot's answer with a DNAME that ours has at "*" at that place: see dname_at_wildcard()."""
+    """Change Knot's answer so that the DNAME's owner is "*", as in ours: see dname_at_wildcard()."""
     wild = [rr for rr in veer.answer if rr[1] == "DNAME" and rr[0].startswith("*.")]
     return frozenset(next((w for w in wild if rr[1:] == w[1:] and rr[0].endswith(w[0][1:])), rr) if rr[1] == "DNAME" else rr for rr in knot.answer)
 
 
 def dname_at_wildcard(name, rtype, veer, knot, nsd):
-    """RFC 6672 3.3: "The interaction between the expansion of the wildcard and the redirection of the DNAME is non-deterministic". Knot gives
-    such a DNAME the question's name; NSD and ours leave it at "*". But for that ours is Knot's reply."""
+    """RFC 6672 3.3: "The interaction between the expansion of the wildcard and the redirection of the DNAME is
+    non-deterministic". Knot gives such a DNAME the question's name; NSD and ours leave it at "*". Otherwise our reply
+    is the same as Knot's."""
     return veer.core() == (knot.rcode, knot.aa, knot.tc, knot.edns, unexpanded(knot, veer), knot.authority)
 
 
 def no_transfers(name, rtype, veer, knot, nsd):
-    """RFC 5936 2.2.1: NotAuth when the server "is not authoritative" for the zone asked for, Refused when it will not hand it out. Knot and NSD
-    look at access lists, protocol and class first, each in its own order; nobody sends a record."""
+    """RFC 5936 2.2.1: NotAuth when the server "is not authoritative" for the zone asked for, Refused when it does not
+    allow the transfer. Knot and NSD check access lists, protocol and class first, each in its own order. No server
+    sends a record."""
     return rtype in ("AXFR", "IXFR") and veer.rcode in (5, 9) and not veer.answer | veer.authority | veer.additional
 
 
 def any_is_one_rrset(name, rtype, veer, knot, nsd):
-    """RFC 8482 4.1: "A DNS responder that receives an ANY query MAY decide to provide a single RRset ... the RRsets to be returned are chosen by
-    the responder". It is the RRset that peers answer with when asked for that type: see asked_again()."""
+    """RFC 8482 4.1: "A DNS responder that receives an ANY query MAY decide to provide a single RRset ... the RRsets to
+    be returned are chosen by the responder". Our RRset equals that of the peers when they are asked for its type: see
+    asked_again()."""
     return rtype == "ANY" and veer.again
 
 
 def nearest_zone(name, rtype, veer, knot, nsd):
-    """RFC 1034 4.3.2 step 2: "Search the available zones for the zone which is the nearest ancestor to QNAME", again after an alias: when parent
-    and child are served here, the child says whether the alias's target exists. Knot stays in the zone where it is, or in the parent, but
-    denies the target as ours does when it is asked for that itself: see asked_directly(). NSD goes to the child as ours does, but takes whatever the
-    parent has below the cut for a name that exists: its SOA is the child's, with NOERROR."""
+    """RFC 1034 4.3.2 step 2: "Search the available zones for the zone which is the nearest ancestor to QNAME", again
+    after an alias: when both parent and child are served here, the child decides whether the alias's target exists.
+    Knot stays in the zone of the alias, or in the parent, but when it is asked directly for the target, it denies the
+    target as ours does: see asked_directly(). NSD goes to the child as ours does, but treats each name that the parent
+    has below the cut as a name that exists: its reply has the child's SOA with NOERROR."""
     return veer.rcode == 3 and veer.direct and veer.answer == nsd.answer and veer.authority == nsd.authority
 
 
 def glue_is_needed(name, rtype, veer, knot, nsd):
-    """RFC 9471, abstract: "If message size constraints prevent the inclusion of all glue records for in-domain name servers, the server must set
-    the TC (Truncated) flag". NSD leaves such glue out and says nothing; Knot may have room for it, where the question's own name ends
-    as the servers' do. Ours refers to the same servers, with less glue, and TC."""
+    """RFC 9471, abstract: "If message size constraints prevent the inclusion of all glue records for in-domain name
+    servers, the server must set the TC (Truncated) flag". NSD leaves such glue out and does not set TC. Knot may have
+    room for it where the name in the question has the same ending as those of the servers. Ours refers to the same
+    servers, with less glue, and sets TC."""
     return veer.tc and not veer.aa and not veer.answer and veer.rcode == knot.rcode == nsd.rcode == 0 and \
         veer.authority == knot.authority == nsd.authority and veer.additional < (knot.additional | nsd.additional)
 
@@ -241,11 +251,12 @@ EXPLAINED = [truncated_differently, loop_length, chain_length, fits_by_compressi
 
 
 def compare(name, rtype, veer, knot, nsd):
-    """None when veer agrees with a peer; else the name of the explanation, or "" when there is none."""
+    """None when veer agrees with a peer; otherwise the name of the explanation, or "" when there is none."""
     if veer.full() in (knot.full(), nsd.full()):
         return None
     if veer.core() in (knot.core(), nsd.core()):
-        # Additional records are optional (RFC 1034 4.3.2 step 6), but each of ours must be known to a peer or be real glue.
+        # Additional records are optional (RFC 1034 4.3.2 step 6), but each of ours must be in a peer's reply or be real
+        # glue.
         if veer.additional <= (knot.additional | nsd.additional) and not (knot.additional & nsd.additional) - veer.additional:
             return None
     for rule in EXPLAINED:
@@ -255,7 +266,7 @@ def compare(name, rtype, veer, knot, nsd):
 
 
 def asked_again(servers, query, tcp, veer):
-    """ANY: does our choice agree with a peer when all are asked for its type?"""
+    """For ANY: does our choice agree with a peer's answer when all servers are asked for its type?"""
     types = {rr[1] for rr in veer.answer} - {"CNAME", "DNAME"} or {rr[1] for rr in veer.answer}
     if len(types) != 1:
         return False
@@ -266,7 +277,7 @@ def asked_again(servers, query, tcp, veer):
 
 
 def asked_directly(servers, query, tcp, veer):
-    """After an alias: does Knot deny its target as ours does, when that is what it is asked for?"""
+    """After an alias: does Knot deny the target as ours does when it is asked directly for the target?"""
     aliases = {rr[0]: rr[3] for rr in veer.answer if rr[1] == "CNAME"}
     ends = set(aliases.values()) - set(aliases)
     if len(ends) != 1 or veer.rcode != 3:
@@ -278,7 +289,7 @@ def asked_directly(servers, query, tcp, veer):
 
 
 def run(build, peers, seeds, questions, verbose=True):
-    """-> (questions asked, {explanation: count}, [unexplained])"""
+    """Return (questions asked, {explanation: count}, [unexplained])."""
     lib = os.path.join(peers, "usr/lib/x86_64-linux-gnu")
     env = dict(os.environ, LD_LIBRARY_PATH=lib)
     counts, unexplained, asked = {}, [], 0
@@ -326,7 +337,7 @@ def main():
     ap.add_argument("--build", default=os.path.join(ROOT, "build"))
     ap.add_argument("--peers", default=os.path.join(ROOT, "build/peers/root"))
     ap.add_argument("--zones", type=int, default=20)
-    ap.add_argument("--handwritten", action="store_true", help="the zones of tests/wire instead of generated ones")
+    ap.add_argument("--handwritten", action="store_true", help="use the zones of tests/wire instead of generated ones")
     ap.add_argument("--first", type=int, default=1)
     ap.add_argument("--questions", type=int, default=200)
     ap.add_argument("--show", type=int, default=10)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running veer-dnsd, and a control plane that says what a test wants."""
+"""A running veer-dnsd, and a fake control plane that sends what a test wants."""
 import json
 import os
 import re
@@ -29,7 +29,7 @@ def wait_for(condition, seconds=5, what="condition"):
 
 
 def descriptors_of(pid):
-    """How many it has open. Its memory is hidden, and so is this."""
+    """How many descriptors the process has open. /proc hides them from this user, as it hides the process's memory."""
     try:
         return len(os.listdir(f"/proc/{pid}/fd"))
     except PermissionError:
@@ -37,7 +37,7 @@ def descriptors_of(pid):
 
 
 class Dnsd:
-    """veer-dnsd with `args`, listening on ports of the kernel's choice."""
+    """veer-dnsd with `args`, listening on ports that the kernel chooses."""
 
     def __init__(self, *args, listen=("127.0.0.1@0",)):
         argv = [os.path.join(BUILD, "veer-dnsd")]
@@ -84,7 +84,7 @@ class Dnsd:
         self.reader.join()
 
     def stop(self):
-        """SIGTERM; the exit code."""
+        """Send SIGTERM and return the exit code."""
         self.process.terminate()
         code = self.process.wait(timeout=10 * SLOW)
         self.reader.join()
@@ -101,7 +101,7 @@ class Dnsd:
 
 
 class FeedServer:
-    """GET /v1/feed and POST /v1/uplink on a Unix socket. Each stream begins with what `first` returns for its path."""
+    """Serves GET /v1/feed and POST /v1/uplink on a Unix socket. Each stream begins with what `first` returns for its path."""
 
     def __init__(self, path, first):
         self.path = path
@@ -157,7 +157,7 @@ class FeedServer:
             try:
                 client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
             except OSError:
-                return  # it did not wait for the answer
+                return  # the client did not wait for the answer
 
     @staticmethod
     def _chunk(client, text):

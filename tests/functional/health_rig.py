@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A control plane with agents that say what a test wants, and real name servers that answer from it."""
+"""A control plane with agents that report what a test wants, and real name servers that answer from it."""
 import socket
 import subprocess
 import os
@@ -16,7 +16,8 @@ ZONE = "gslb.example."
 
 
 def free_udp_port(address="127.0.0.1"):
-    """A port that nobody has, over UDP and TCP. Another may take it meanwhile; then the program that wants it fails."""
+    """A port that is free over UDP and TCP. Another program may take it meanwhile; then the program that wants it
+    fails."""
     for _ in range(100):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
             udp.bind((address, 0))
@@ -29,7 +30,8 @@ def free_udp_port(address="127.0.0.1"):
 
 
 class Agent:
-    """An enrolled agent: reads its assignments, and reports `says` (u, d, f, ? by endpoint; else u) every 200 ms."""
+    """An enrolled agent. It reads its assignments and reports `says` (u, d, f or ? for each endpoint; u for all others)
+    every 200 ms."""
 
     def __init__(self, api, name, region="eu"):
         self.api = api
@@ -41,7 +43,7 @@ class Agent:
         self.assignments = None
         self.confirms = []
         self.seq = 0
-        self.refused = None  # the status of the last report that was not taken
+        self.refused = None  # the status of the last report that was refused
         self.stream_ended = threading.Event()
         self.stopping = threading.Event()
         self.wake = threading.Event()
@@ -117,7 +119,7 @@ class NameServer(Program):
                                      "--state", os.path.join(str(directory), name), *extra], name=name + ".log")
 
     def ask(self, label, rdtype="A"):
-        """(addresses, TTL)"""
+        """Return (addresses, TTL)."""
         reply = dns.query.udp(dns.message.make_query(f"{label}.{ZONE}", rdtype), "127.0.0.1", port=self.port,
                               timeout=3 * SLOW)
         found = [r for r in reply.answer if r.rdtype == dns.rdatatype.from_text(rdtype)]
@@ -138,7 +140,8 @@ def cli(api, *args, check=True):
 
 
 class Rig:
-    """Pools `web` (a, b, c at the sites a, b, c) and `alt` (one endpoint, d), three agents, name servers on demand."""
+    """Pools `web` (a, b, c at the sites a, b, c) and `alt` (one endpoint, d), three agents, and name servers as a test
+    asks for them."""
 
     def __init__(self, directory, *api_args, agents=3, check=None):
         self.directory = str(directory)
@@ -166,7 +169,7 @@ class Rig:
         return self
 
     def name_server(self, name="ns1"):
-        """One over the Unix socket, as the first one of a host."""
+        """Start a name server that uses the Unix socket, like the first one of a host."""
         server = NameServer(self.directory, name, f"unix:{self.api.unix}").start()
         self.servers.append(server)
         return server

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real servers of HTTP/1.1 and HTTP/2 that say as much as they are asked for, in clear and by TLS: node, and before it nginx, Apache and HAProxy;
-nghttpd from files. Each has `ways`: (name, fields of a check), and says how many bytes of header it can add. And a process of many probes.
+"""Real servers of HTTP/1.1 and HTTP/2 whose replies are as large as a request asks for, in clear and by TLS: node, also
+behind nginx, Apache and HAProxy as proxies; and nghttpd, which serves files. Each has `ways`: (name, fields of a
+check), and states how many bytes of header it can add. Also a process that makes many probes.
 
     tests/functional/http_peers.py --probes 30000     each body size from 1 to 140 KB and each header size up to 12 KB, in small steps: 0 may fail
 
-It adds up over runs in build/http2/, by server: an interrupted run goes on.
+The results add up over runs in build/http2/, by server: an interrupted run continues.
 """
 import argparse
 import json
@@ -35,7 +36,7 @@ http2.createServer(say).listen(ports[2], '127.0.0.1');
 http2.createSecureServer(tls, say).listen(ports[3], '127.0.0.1');
 """
 
-BODY_READ = 65536  # of a reply; what comes after it is not looked at
+BODY_READ = 65536  # bytes of a reply that are read; a check ignores the rest
 
 
 def program(*parts):
@@ -101,7 +102,7 @@ class Node(Peer):
 
 
 class Nginx(Peer):
-    """TLS of both versions at one port; so is HTTP/2 in clear alone."""
+    """One port serves both versions over TLS; in clear, HTTP/2 has a port of its own."""
 
     def __init__(self, directory, pki, behind):
         super().__init__(directory, pki)
@@ -191,7 +192,7 @@ backend node
 
 
 class Nghttpd(Peer):
-    """HTTP/2 alone, in clear or by TLS: two processes. It adds no headers."""
+    """Only HTTP/2, in clear or by TLS, with one process for each. It adds no headers."""
 
     max_header = 0
 
@@ -202,7 +203,7 @@ class Nghttpd(Peer):
         self.argv = ["sh", "-c", f"{both} --no-tls {h2c} & first=$!; trap 'kill $first $second' TERM; "
                      f"{both} {h2} '{pki.path('good.key')}' '{pki.path('good.pem')}' & second=$!; wait; wait"]
         self.ways = self.four_ways()[2:]
-        # Without a word of the check's it is HTTP/2 too: the server speaks nothing else.
+        # A check that does not ask for HTTP/2 uses it too, because the server speaks nothing else.
         self.ways.append(("default TLS", {**self.tls(h2, "2"), "http_version": "default"}))
         os.makedirs(os.path.join(directory, "files"), exist_ok=True)
 
@@ -222,7 +223,7 @@ BEHIND = {"nginx": Nginx, "apache": Apache, "haproxy": Haproxy}
 
 
 class Peers:
-    """All servers that can be had here, by name; `missing` names the others."""
+    """All servers that are available here, by name; `missing` has the names of the others."""
 
     def __init__(self, directory, pki):
         self.running, self.missing = {}, []
@@ -241,13 +242,13 @@ class Peers:
 
 
 class Probes:
-    """A process that carries out checks, and keeps connections between them."""
+    """A process that makes probes and keeps connections between them."""
 
     def __init__(self):
         self.process = subprocess.Popen([os.path.join(BUILD, "tests/probe_many")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, check, count=1, address="127.0.0.1"):
-        """(passed, failed, how the first of these ended)."""
+        """Return (passed, failed, how the first failed probe ended)."""
         body = {"name": "c", "interval_ms": 60000, "timeout_ms": 5000 * SLOW, **check}
         self.process.stdin.write(f"{count} {address} {json.dumps(body)}\n")
         self.process.stdin.flush()
@@ -268,13 +269,14 @@ def check_of(peer, fields, is_kept, body, header):
 
 
 def sizes(number, total):
-    """The `number`th of `total` pairs: bodies of 1 byte to 140 KB and headers of none to 12 KB, both in small steps, in an order of their own."""
+    """The `number`th of `total` pairs: bodies of 1 byte to 140 KB and headers of none to 12 KB, both in small steps, in
+    a mixed order."""
     rng = random.Random(number)
     return 1 + (number * 140 * 1024 // total + rng.randrange(32)), 12288 * (number * 7919 % total) // total
 
 
 def play(peer, probes, first, count, total, failures):
-    """Probes number `first` and on of `total` of one server, each way, fresh and kept."""
+    """Make the probes from number `first` on, of `total`, of one server: each way, on new and on kept connections."""
     for number in range(first, first + count):
         body, header = sizes(number, total)
         for way, fields in peer.ways:
@@ -302,7 +304,7 @@ def main():
         peers, probes = Peers(directory, Pki(pki_dir)), Probes()
         try:
             ways = sum(2 * len(peer.ways) for peer in peers.running.values())
-            total = -(-args.probes // ways)  # pairs of sizes of each server
+            total = -(-args.probes // ways)  # pairs of sizes for each server
             for name, peer in peers.running.items():
                 for first in range(progress.get(name, 0), total, 20):
                     play(peer, probes, first, min(20, total - first), total, failures)

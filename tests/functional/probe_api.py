@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small control plane for one agent, as docs/formats.md describes it (sections 4 to 6), and sites to be probed."""
+"""A small control plane for one agent, as docs/formats.md describes it (sections 4 to 6), and sites to probe."""
 import http.server
 import json
 import queue
@@ -31,7 +31,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         super().process_request(request, client_address)
 
     def close_all(self):
-        """As when the process dies: the connections that stand go with it."""
+        """Close all connections, as the death of the process would."""
         self.shutdown()
         self.server_close()
         for connection in self.connections:
@@ -42,13 +42,13 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class FakeApi:
-    """One control plane. `reports` are in the order of their arrival, with the time they came."""
+    """One control plane. `reports` are in the order of their arrival, each with its time of arrival."""
 
     def __init__(self, port=0, region="eu"):
         self.region = region
         self.token_used = False
         self.enrolments = 0
-        self.conflicts = 0  # so many enrolments find that somebody else enrolled at once
+        self.conflicts = 0  # this many enrolments get the answer that another one takes place at the same time
         self.assignments = None
         self.streams = []
         self.reports = []
@@ -161,7 +161,7 @@ class FakeApi:
         self.streams = []
 
     def wait(self, what, timeout=10.0):
-        """Wait until what(report) holds for a report that comes from now on; the time it came and the report."""
+        """Wait for a new report for which what(report) holds. Return its time of arrival and the report."""
         end = time.monotonic() + timeout
         with self.changed:
             seen = len(self.reports)
@@ -184,7 +184,7 @@ class FakeApi:
 
 
 class Site:
-    """Something to probe. `status` is what it answers; `hits` are the times it was asked."""
+    """A server to probe. `status` is the status of its replies; `hits` are the times of the requests."""
 
     def __init__(self, port=0, address="127.0.0.1"):
         self.status = 200

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One RDATA of every type that ldns reads, as text and as octets: peers that do not read a type's text get the octets (RFC 3597 5).
+"""One RDATA of every type that ldns reads, as text and as octets. Peers that cannot read the text of a type get the
+octets (RFC 3597 5).
 
-`{t}` and `{u}` stand for names. Types that a signed zone is made of are here as data like any other, but for NSEC3,
-which peers keep apart. WKS is not: what its text means depends on the services that a machine knows.
+`{t}` and `{u}` stand for names. The types that make up a signed zone are included and treated as ordinary data, except
+NSEC3, which peers keep in a separate tree. WKS is left out, because the meaning of its text depends on the services
+that a machine knows.
 """
 import types
 
@@ -70,14 +72,14 @@ SAMPLES = {
     "DLV": ("12345 13 2 " + DIGEST, "3039 0d 02 " + DIGEST),
 }
 
-# Those that dnspython of Debian 12 has no name for.
+# Types for which dnspython of Debian 12 has no name.
 NUMBERS = {"MD": 3, "MF": 4, "MB": 7, "MG": 8, "MR": 9, "MINFO": 14, "SIG": 24, "KEY": 25, "EID": 31, "NIMLOC": 32, "KX": 36, "SINK": 40, "TALINK": 58,
            "ZONEMD": 63, "NID": 104, "L32": 105, "L64": 106, "LP": 107, "DLV": 32769}
 
 
 @dns.immutable.immutable
 class Minfo(dns.rdata.Rdata):
-    """Two names, which may be compressed (RFC 1035 3.3.7)."""
+    """RDATA of two names, which may be compressed (RFC 1035 3.3.7)."""
 
     __slots__ = ["names"]
 
@@ -98,7 +100,8 @@ class Minfo(dns.rdata.Rdata):
 
 
 def teach_dnspython():
-    """The types of RFC 1035 whose names may be compressed must be known to who reads messages."""
+    """Teach dnspython the types of RFC 1035 whose names may be compressed, because it cannot read messages without
+    them."""
     for rtype in ("MD", "MF", "MB", "MG", "MR"):
         known = type(rtype, (dns.rdtypes.nsbase.NSBase,), {})
         dns.rdata.register_type(types.SimpleNamespace(**{rtype: known}), NUMBERS[rtype], rtype)

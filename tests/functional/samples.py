@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the programs keep between two starts, frozen: samples.py DIR writes the state of this build there.
+"""Frozen samples of what the programs keep between two starts: samples.py DIR writes the state of this build into DIR.
 
-The store: a site that is out, a pool with an endpoint that is down and one that is drained, a policy, a maintenance window, settings, a
-token, an agent and a name server, a zone of many types and one that is bound to a policy. A name server's state of it, with a base and a
-journal. An agent's identity and assignments, of a control plane that is not there any more.
+The store: a site that is out, a pool with an endpoint that is down and one that is drained, a policy, a maintenance
+window, settings, a token, an agent and a name server, a zone of many types and one that is bound to a policy. The state
+of a name server that followed this store, with a base and a journal. The identity and assignments of an agent whose
+control plane no longer exists.
 """
 import os
 import shutil
@@ -33,7 +34,7 @@ odd 300 TYPE65280 \\# 3 abcdef
 
 def fill(rig):
     api = rig.api
-    for pool, names in (("web", "abc"), ("alt", "d")):  # the agent probes them: on loopback
+    for pool, names in (("web", "abc"), ("alt", "d")):  # the agent probes these endpoints, so they are on loopback
         endpoints = [{"name": n, "address": f"127.0.1.{ord(n)}", "site": n} for n in names]
         assert api.put(f"/v1/pools/{pool}", {"checks": ["web"], "endpoints": endpoints}).status == 200
     rig.say("u", "web/a", "web/b", "web/c", "alt/d")
@@ -53,7 +54,7 @@ def fill(rig):
 
 
 def agent_of(rig, place):
-    """The state of a real agent that has been given something to do."""
+    """The state of a real agent that has been given assignments."""
     made = rig.api.post("/v1/agents", {"name": "real", "region": "eu"})
     token = os.path.join(rig.directory, "real.token")
     with open(token, "w", encoding="ascii") as f:
@@ -84,7 +85,7 @@ def main():
             wait_until(lambda: server.addresses("www") == ["127.0.1.98"], 20, server.said)
             agent_of(rig, os.path.join(out, "agent"))
             rig.servers.clear()
-            server.kill()  # a stop would leave no journal
+            server.kill()  # after an ordinary stop there would be no journal
             copy_store(rig.api.store, os.path.join(out, "veer.db"))
         finally:
             rig.stop()

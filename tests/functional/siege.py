@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Everything at once: clients ask two name servers, people write, endpoints die and come back, and meanwhile parts are killed and stopped,
-disks fill, stores are restored and lost, name servers are replaced, and the control plane is attacked. What is right is judged from outside.
+"""Everything at once: clients ask two name servers, administrators write, endpoints die and come back, and meanwhile
+parts are killed and stopped, disks fill, stores are restored and lost, name servers are replaced, and the control plane
+is attacked. The results are judged from outside.
 
     siege.py [--seconds 1200] [--seed 1] [--from STEP] [--only NAME,...] [--without NAME,...] [--progress FILE]
 
-The faults follow from the seed and the number of the step alone. An interrupted run goes on where it was: FILE holds its figures.
-The bars: no answer that is wrong, no query that no server answers, no acknowledged write that is lost (but what `veer restore` says is),
-failover at most max(2 x its quiet time, that + 0.5 s) at the 99th percentile, and drains within 0.2 s at the 95th.
+The faults depend only on the seed and the number of the step. An interrupted run continues where it stopped: FILE holds
+its figures. The bars: no wrong answer, no query that no server answers, no lost write that was acknowledged (except
+those that `veer restore` reports as lost), failover at most max(2 x its quiet time, that + 0.5 s) at the 99th
+percentile, and drains within 0.2 s at the 95th.
 """
 import argparse
 import contextlib
@@ -47,7 +49,8 @@ class Siege:
     # --- one step --------------------------------------------------------------------------------------------------
 
     def draw(self):
-        """Each round has every fault once, in an order of its own; what happens beside it, and the attack, are drawn by themselves."""
+        """Draw the fault of a step. Each round has every fault once, in a new order; other events at the same time, and
+        the attack, are drawn independently."""
         round_number, place = divmod(self.step, len(self.faults))
         deck = self.faults[:]
         random.Random(f"{self.seed}/round {round_number}").shuffle(deck)
@@ -90,7 +93,7 @@ class Siege:
         self.step += 1
 
     def check(self, ended):
-        """Soon after a fault the API and each name server have each name as it was acknowledged last."""
+        """Soon after a fault, the API and each name server must have the acknowledged value of each name."""
         with peace(self.world):
             for writer in self.writers:
                 while writer.unknown is not None and time.monotonic() < ended + 10 * SLOW:
@@ -110,7 +113,7 @@ class Siege:
         return self.elapsed + time.monotonic() - self.began
 
     def play(self):
-        """True when all bars hold."""
+        """Play the siege; true when all bars hold."""
         with tempfile.TemporaryDirectory(prefix="veer-siege-") as directory:
             self.world = world = World(directory)
             self.load()
@@ -160,7 +163,7 @@ class Siege:
     # --- what came of it -------------------------------------------------------------------------------------------
 
     def bars(self):
-        """(what, does it hold)"""
+        """Return (the bar, whether it holds)."""
         figures = self.world.figures
         for kind, text in NOTHING_WRONG.items():
             yield f"{figures.wrongs(kind)} {text}", figures.wrongs(kind) == 0
@@ -196,7 +199,7 @@ class Siege:
 
 
 def end_once(*_):
-    """By the way that ends the parts, which nobody interrupts."""
+    """Handle the signal that ends the siege: end all parts, and ignore further signals meanwhile."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(1)
 
@@ -205,8 +208,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--from", type=int, default=0, dest="first", metavar="STEP", help="begin with this step, to see one again")
-    parser.add_argument("--only", default="", help="of the faults: " + ", ".join(FAULTS))
+    parser.add_argument("--from", type=int, default=0, dest="first", metavar="STEP", help="begin with this step, for example to repeat it")
+    parser.add_argument("--only", default="", help="only these of the faults: " + ", ".join(FAULTS))
     parser.add_argument("--without", default="")
     parser.add_argument("--without-attacks", action="store_true")
     parser.add_argument("--progress", metavar="FILE")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a siege does to its world: each fault is drawn from a random source of its own, says in one line what it does, and mends it again."""
+"""The faults of a siege. Each fault is drawn from its own random source, describes itself in one line, and repairs its
+damage at the end."""
 import contextlib
 import json
 import os
@@ -26,14 +27,14 @@ PARTS = (".db", ".db-wal", ".db-shm")
 
 
 def many_files(function, *args):
-    """In the attacker's process: descriptors for all that it is to hold."""
+    """Runs in the attacker's process: allow it as many descriptors as it will hold."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     function(*args)
 
 
 def flood_streams(port, token, count):
-    """So many feeds by one token, each read; those that end or are refused are opened again."""
+    """Hold this many feeds of one token and read each; those that end or are refused are opened again."""
     request = f"GET /v1/feed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
 
     def follow():
@@ -52,7 +53,7 @@ def flood_streams(port, token, count):
 
 
 def attack_named(world, name):
-    """What `attacks.attack` runs."""
+    """The attack that `attacks.attack` runs, by its name."""
     port = world.api.port
     sources = [f"127.0.7.{i}" for i in range(1, 9)]
     return {
@@ -72,7 +73,8 @@ ATTACKS = ["a stolen agent posts 4 MB that are no report", f"one token opens {ST
 
 
 def some_time(rng):
-    """Seconds that a part is stopped: mostly shorter than any deadline of others, sometimes longer than most."""
+    """For how many seconds a part is stopped: mostly shorter than any deadline of others, sometimes longer than
+    most."""
     return 8 + 4 * rng.random() if rng.random() < 0.15 else 0.5 + 2.5 * rng.random()
 
 
@@ -183,7 +185,7 @@ def full_disk_of_control(world, rng):
 
 @contextlib.contextmanager
 def peace(world):
-    """Nobody writes and nobody dies; what became of each write is known as far as it can be."""
+    """Stop all writes and deaths, and find out as far as possible what became of each write."""
     with contextlib.ExitStack() as stack:
         for lock in [world.health] + world.writers:
             stack.enter_context(lock)
@@ -222,7 +224,8 @@ def restore(world, rng):
 
 
 def judge_restore(world, begin, end, said):
-    """Each name has what it had when the backup was taken, and each that has not what was acknowledged last was named as lost."""
+    """Each name must have the value that it had when the backup was taken, and each name with another value than the
+    last acknowledged one must be reported as lost."""
     counts = re.search(r"(\d+) are lost and (\d+) are older; (\d+) that had been deleted are back", said)
     if counts is None:
         world.figures.fault("lost", f"veer restore does not say what is lost: {said}")
@@ -263,7 +266,7 @@ def lost_store(world, rng):
 
 
 def live_with_another_store(world, seconds):
-    """ns1 sees it, and says so; to ns2 it is a control plane that does not know it."""
+    """ns1 sees the new store and reports it; for ns2 this is a control plane that does not know ns2."""
     refused = subprocess.run(world.api.argv, capture_output=True, text=True, timeout=60 * SLOW, check=False)
     if refused.returncode != 2 or "--create" not in refused.stderr:
         world.figures.fault("store", f"a lost store: {refused.returncode} {refused.stderr}")
@@ -293,7 +296,7 @@ def find_store(world, aside):
         world.figures.fault("store", f"the quarantine lasts {took:.2f} s after the store was found")
 
 
-# what may happen to a name server while something else happens to the control plane
+# what may happen to a name server while the control plane has another fault
 BESIDE = ["kill_server", "stop_server", "replace_servers", "full_disk_of_a_server"]
 WITH_BESIDE = ["kill_control", "stop_control", "small_disk_of_control", "full_disk_of_control", "restore", "silent_agent"]
 FAULTS = {function.__name__: function for function in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes on during a siege all the time: clients that ask, people who write, and endpoints that die and come back."""
+"""The load during the whole siege: clients that ask, administrators who write, and endpoints that die and come back."""
 import contextlib
 import http.client
 import itertools
@@ -14,13 +14,14 @@ from siege_oracle import BOUND_S, CONTROL, DISK
 from siege_world import ADDRESSES, BULK, BULK_NAMES
 from veer_util import SLOW
 
-GIVE_UP_S = 6 * SLOW  # of a client, over all its tries
+GIVE_UP_S = 6 * SLOW  # how long a client tries, in all
 SWITCH_GIVE_UP_S = 15 * SLOW
 DOWN_OR_GONE = (OSError, http.client.HTTPException)
 
 
 class Worker(threading.Thread):
-    """Does its turn again and again until it is told to end. An error that nobody foresaw is the siege's own: it is said, never hidden."""
+    """Repeats its turn until it is told to end. An unexpected error counts as an error of the siege itself: it is
+    reported and never hidden."""
 
     def __init__(self, world, seed):
         super().__init__(daemon=True)
@@ -41,7 +42,8 @@ class Worker(threading.Thread):
 
 
 class Client(Worker):
-    """Asks as a resolver does: one server, and when it says nothing another, and again. Each answer is judged."""
+    """Asks as a resolver does: it asks one server, then another when that does not reply, and so on. Each answer is
+    judged."""
 
     PAUSE_S = 0.02
 
@@ -63,7 +65,7 @@ class Client(Worker):
         self.over.wait(self.random.random() * 2 * self.PAUSE_S)
 
     def ask(self, server, label):
-        """Is there an answer?"""
+        """Ask; true when an answer came."""
         epoch, sent = server.epoch, time.monotonic()
         try:
             got = server.look_up(label, tcp=self.random.random() < 0.05, zone=BULK if label[0] == "h" else ZONE)
@@ -97,12 +99,12 @@ class Client(Worker):
 
 
 class Writer(Worker):
-    """Writes its own names, one after the other, and remembers what was acknowledged."""
+    """Writes its own names, one after the other, and remembers the acknowledged values."""
 
     def __init__(self, world, number, seed):
         super().__init__(world, seed)
         self.number, self.labels = number, world.labels[number]
-        self.unknown = None  # (label, write) that nobody answered
+        self.unknown = None  # (label, write) of a write whose reply never came
 
     def turn(self):
         with self.world.writers[self.number]:
@@ -118,7 +120,7 @@ class Writer(Worker):
         count = self.world.ledger.count
         value = None if delete else f"10.{count >> 16 & 255}.{count >> 8 & 255}.{count & 255}"
         if not delete:
-            value = f"{10 + self.number}.{value[3:]}"  # no two writers make the same
+            value = f"{10 + self.number}.{value[3:]}"  # so that no two writers write the same value
         write = self.world.ledger.send(label, value)
         path = f"/v1/zones/{ZONE}/rrsets/{label}/A"
         try:
@@ -142,7 +144,7 @@ class Writer(Worker):
             self.world.figures.fault("write", f"{label}: {reply}")
 
     def settle(self):
-        """After a reply that never came: what has become of it?"""
+        """Find out what became of a write whose reply never came."""
         label, write = self.unknown
         try:
             value = self.world.read(label)
@@ -154,7 +156,8 @@ class Writer(Worker):
 
 
 class Health(Worker):
-    """One endpoint after the other dies, and comes back; each death is timed at each name server. Some are drained instead."""
+    """Lets one endpoint after the other die and come back, and times each death at each name server. Some endpoints are
+    drained instead."""
 
     phase = "quiet"
 
@@ -206,7 +209,7 @@ class Health(Worker):
 
     @contextlib.contextmanager
     def while_it_runs(self):
-        """A request that may fail while the control plane was put out of order, and then only."""
+        """Send a request that may fail only while the siege has put the control plane out of order."""
         began = time.monotonic()
         try:
             yield (asked := [])
@@ -216,7 +219,8 @@ class Health(Worker):
                 self.world.figures.fault("drain", f"{e!r} although the control plane runs")
 
     def watch(self, key, began, what, phase, is_in):
-        """Until each name server answers so; one that was out, or could not be told, is timed from when it could."""
+        """Wait until each name server gives the expected answer. For a server that was out of order, or could not be
+        told, the time counts from its recovery."""
         address, pending = ADDRESSES[key], list(self.world.servers)
         while pending and not self.over.is_set():
             for server in pending[:]:
@@ -231,7 +235,7 @@ class Health(Worker):
                 since = self.world.outages.counted_from(began, sent, CONTROL, server.name)
                 if (address in got) == is_in:
                     pending.remove(server)
-                    # who was out has so long to hear of the others again
+                    # a server that was out of order has this long to reconnect to the others
                     out = self.world.outages.touched(began - BOUND_S, now, CONTROL, server.name)
                     self.world.figures.measure(f"{what}, {'after an outage' if out else phase}", now - (since or now))
                 elif since is not None and now - since > SWITCH_GIVE_UP_S:

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must be true during a siege, judged from outside: what was written and acknowledged, which endpoints are dead, and which parts are
-out of order because the siege put them so. Everything here may be used by any thread; times are those of time.monotonic()."""
+"""What must hold during a siege, judged from outside: which values were written and acknowledged, which endpoints are
+dead, and which parts the siege has put out of order. Any thread may use everything here; times are those of
+time.monotonic()."""
 import threading
 import time
 
 from veer_util import SLOW
 
-BOUND_S = 2 * SLOW  # after so long every name server has what the control plane has
+BOUND_S = 2 * SLOW  # after this time every name server has the data of the control plane
 CONTROL = "control"
 DISK = "disk of the control plane"
 
 
 class Outages:
-    """When each part was killed or stopped by the siege: what it cannot know then is not asked of it."""
+    """When the siege killed or stopped each part, which therefore cannot be expected to know what happened
+    meanwhile."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -27,7 +29,8 @@ class Outages:
             self.spans[part][-1][1] = time.monotonic()
 
     def counted_from(self, since, at, *parts):
-        """From when something that is so `since` must be known to these parts; None while one of them is out at `at`."""
+        """The time from which these parts must know something that holds `since` then; None while one of them is out of
+        order at `at`."""
         with self.lock:
             for begin, end in (span for part in parts for span in self.spans.get(part, ())):
                 if begin <= at and (end is None or end >= at):
@@ -37,13 +40,14 @@ class Outages:
         return since
 
     def touched(self, since, until, *parts):
-        """Was one of them out at any time of this?"""
+        """Was one of these parts out of order at any time in this interval?"""
         with self.lock:
             return any(begin <= until and (end is None or end >= since) for part in parts for begin, end in self.spans.get(part, ()))
 
 
 class Write:
-    """A value (None: deleted) on its way: sent, then acknowledged, refused, or nobody knows yet; replaced by the next one acknowledged."""
+    """The write of a value (None: deleted). It is sent, and then acknowledged, refused, or of unknown result; the next
+    acknowledged write replaces it."""
 
     def __init__(self, number, value, sent):
         self.number, self.value, self.sent = number, value, sent
@@ -81,12 +85,13 @@ class Ledger:
             write.refused = time.monotonic()
 
     def last(self, name, at=None):
-        """The last write that was acknowledged (by that time)."""
+        """The last acknowledged write (up to that time)."""
         with self.lock:
             return next(w for w in reversed(self.writes[name]) if w.acknowledged is not None and (at is None or w.acknowledged <= at))
 
     def settle(self, name, write, value):
-        """What a read says of a write whose reply never came. False: it says something else altogether."""
+        """Use a value that was read to decide what became of a write whose reply never came. False when the value fits
+        neither result."""
         if value == write.value:
             self.acknowledge(name, write)
             return True
@@ -94,23 +99,23 @@ class Ledger:
         return value == self.last(name).value
 
     def held_between(self, name, begin, end):
-        """The values that a copy taken then may have."""
+        """The values that a copy made in that interval may have."""
         with self.lock:
             return {w.value for w in self.writes[name]
                     if w.refused is None and w.sent <= end and (w.replaced is None or w.replaced >= begin)}
 
     def restored(self, name, value):
-        """A restore made this the value."""
+        """A restore set this value."""
         self.acknowledge(name, self.send(name, value))
 
     def going_back(self, is_going_back):
-        """While a restore takes place, answers may be older than ones that were seen."""
+        """While a restore takes place, answers may be older than answers that were seen before."""
         with self.lock:
             self.is_going_back = is_going_back
             self.newest_seen.clear()
 
     def judge(self, server, epoch, name, value, sent, received):
-        """None, or why no name server may have answered so to a query of this time."""
+        """None, or the reason why no name server may have given this answer to a query of that time."""
         with self.lock:
             write = next((w for w in reversed(self.writes[name]) if w.value == value and w.sent <= received
                           and (w.refused is None or w.refused >= sent)), None)
@@ -131,7 +136,7 @@ class Ledger:
 
 
 class Deaths:
-    """Which endpoints are dead, since when."""
+    """Which endpoints are dead, and since when."""
 
     def __init__(self, outages):
         self.outages = outages
@@ -181,7 +186,7 @@ class Figures:
             self.took.setdefault(phase, []).append(seconds)
 
     def fault(self, kind, text):
-        """Something is not as it must be."""
+        """Record that something is wrong."""
         with self.lock:
             self.wrong.append((kind, text))
             count = sum(k == kind for k, _ in self.wrong)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is besieged: one control plane with agents that say what the siege wants, and two name servers, each on disks of their own where
-this user may mount some. All of it on loopback; programs are ended by their pid."""
+"""The world of a siege: one control plane with agents that report what the siege wants, and two name servers, each with
+its own disks where this user may mount some. Everything runs on loopback; programs are ended by their pid."""
 import http.client
 import os
 import re
@@ -30,7 +30,7 @@ DISK_MB = 48
 
 
 class Agent(health_rig.Agent):
-    """One that can fall silent."""
+    """An agent that can fall silent."""
 
     is_silent = False
 
@@ -42,7 +42,7 @@ class Agent(health_rig.Agent):
 
 
 class NameServer(health_rig.NameServer):
-    """`epoch` counts its lives that began with the plan on disk; each process has a log of its own."""
+    """`epoch` counts the lives of the server that began with the plan on disk; each process has its own log."""
 
     def __init__(self, directory, state, name, feed, *extra):
         super().__init__(directory, name, feed, "--metrics", "127.0.0.1:0", *extra)
@@ -55,7 +55,7 @@ class NameServer(health_rig.NameServer):
         return super().start(ready, seconds)
 
     def replace(self):
-        """Another takes its place."""
+        """Replace the process by another one."""
         old, argv = self.process, self.argv
         self.argv = argv + ["--replace"]
         try:
@@ -72,7 +72,7 @@ class NameServer(health_rig.NameServer):
         return next((why for why, on in re.findall(r'veer_store_quarantined\{why="(\w+)"\} (\d)', text) if on == "1"), None)
 
     def look_up(self, label, timeout=0.3 * SLOW, tcp=False, zone=ZONE):
-        """The A records, None for a name that is not there; anything else than an authoritative answer is an error."""
+        """The A records, or None for a name that does not exist; anything but an authoritative answer is an error."""
         query = dns.message.make_query(f"{label}.{zone}", "A")
         reply = (dns.query.tcp if tcp else dns.query.udp)(query, "127.0.0.1", port=self.port, timeout=timeout)
         if reply.rcode() == dns.rcode.NXDOMAIN and reply.flags & dns.flags.AA:
@@ -88,8 +88,9 @@ class World:
         self.figures, self.outages = Figures(), Outages()
         self.deaths = Deaths(self.outages)
         self.labels = [[f"w{i}-{k}" for k in range(NAMES_EACH)] for i in range(WRITERS)]
-        self.writers = [threading.Lock() for _ in range(WRITERS)]  # held over one write; who holds all has peace
-        self.health = threading.Lock()                             # held over one death and recovery
+        # each is held during one write; a thread that holds all of them stops all writes
+        self.writers = [threading.Lock() for _ in range(WRITERS)]
+        self.health = threading.Lock()                             # held during one death and recovery
         self.servers = []
         self.stolen, self.tokens = None, {}
         self.agents = []
@@ -101,7 +102,7 @@ class World:
     def start(self):
         self.start_api()
         self._make_model()
-        # a majority is left when one falls silent while another, whose credential is stolen, is shut out
+        # a majority is left when one agent is silent while another, whose credential was stolen, is revoked
         self.agents = [Agent(self.api, f"a{i}", ("eu", "us", "ap")[i % 3]) for i in range(5)]
         self.stolen = self.agents[-1].bearer
         self.tokens = {scope: self.api.make_token(scope) for scope in ("feed:read", "zones:read")}
@@ -165,7 +166,7 @@ class World:
         self.outages.end(CONTROL)
 
     def pause(self, program, part, seconds):
-        """SIGSTOP, and on."""
+        """Stop the process with SIGSTOP, then let it continue."""
         self.outages.begin(part)
         os.kill(program.process.pid, signal.SIGSTOP)
         try:
@@ -184,7 +185,7 @@ class World:
             agent.say(state, *endpoints)
 
     def read(self, label):
-        """The record by the API, None where there is none; raises OSError while nobody answers."""
+        """The record according to the API, None when it does not exist; raises OSError while no server answers."""
         reply = self.api.get(f"/v1/zones/{ZONE}/rrsets/{label}/A", timeout=60)
         if reply.status == 404:
             return None
@@ -193,7 +194,8 @@ class World:
         return reply.json["records"][0]
 
     def difference(self):
-        """The first name that does not have what was acknowledged last; None when all have. Needs the writers' locks."""
+        """The first name that does not have the last acknowledged value; None when all have it. Needs the writers'
+        locks."""
         for label in self.ledger.writes:
             wanted = self.ledger.last(label).value
             try:
@@ -208,7 +210,7 @@ class World:
         return None
 
     def check_programs(self):
-        """None has ended by itself, none has spoken of a fault in its memory."""
+        """No program has ended by itself, and none has reported a memory error."""
         for program in [self.api] + self.servers:
             if program.process.poll() is not None:
                 self.figures.fault("program", f"{program.argv[0]} ended with {program.process.returncode}: {program.said()[-1500:]}")

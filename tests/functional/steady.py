@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client that asks at a steady rate, over UDP and TCP, and knows each answer: nothing may be lost, nothing wrong."""
+"""A client that asks at a steady rate over UDP and TCP and knows each answer: no reply may be lost, and none may be
+wrong."""
 import itertools
 import random
 import select
@@ -30,7 +31,7 @@ def query(ident, number):
 
 
 def is_right(reply, number):
-    """One answer: the address that belongs to the name."""
+    """Is it the address that belongs to the name?"""
     flags, _, answers = struct.unpack("!3H", reply[2:8])
     at = reply.find(b"\xc0\x0c\x00\x01\x00\x01", 12)
     authoritative = flags & 0x860f == 0x8400  # QR and AA, not TC, NOERROR
@@ -38,8 +39,8 @@ def is_right(reply, number):
 
 
 class Steady:
-    """Asks `rate` queries a second over UDP, from `sockets` ports, and over as many TCP connections as `streams`; each
-    connection lives for `stream_queries` queries. `names` is how many there are."""
+    """Sends `rate` queries per second over UDP from `sockets` ports, and over `streams` TCP connections, each of which
+    lives for `stream_queries` queries. `names` is the number of names."""
 
     def __init__(self, address, port, names, rate=1000, sockets=16, streams=8, stream_queries=200, seed=1):
         self.server = (address, port)
@@ -120,7 +121,7 @@ class Steady:
                 time.sleep(0.01)
 
     def _stream(self, rng):
-        """One connection, a query every few milliseconds, sometimes two at once."""
+        """One connection, with a query every few milliseconds, sometimes two at once."""
         with socket.create_connection(self.server, timeout=10) as s:
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             reader = s.makefile("rb")

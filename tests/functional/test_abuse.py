@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Abuse beside normal clients, in small; `make abuse` is the whole of it."""
+"""A small version of the test of abuse beside normal clients; `make abuse` runs it in full."""
 import os
 
 import pytest
@@ -8,7 +8,7 @@ import abuse
 from dnsd_util import BUILD, SLOW
 
 SECONDS = 2
-# what a sanitizer's build answers at least; the others by abuse.BAR
+# the least that a build with sanitizers must answer; other builds must meet abuse.BAR
 SLOW_BAR = 0.98
 
 PHASES = [abuse.Phase("connections", connections=400),

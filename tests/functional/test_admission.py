@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is let in: the limit of replies over UDP, the limits of connections, and what is told about both."""
+"""Admission: the limit of replies over UDP, the limits of connections, and what is logged and counted about both."""
 import os
 import re
 import resource
@@ -39,14 +39,15 @@ def start(tmp_path):
 
 def udp_from(address, server):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)  # what comes while we do not read must not be lost here
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)  # no reply is lost while we do not read
     s.bind((address, 0))
     s.connect(("127.0.0.1", server.port))
     return s
 
 
 def ask_many(s, packets, wait_s=0.2 * SLOW):
-    """Send them all, reading meanwhile, and until nothing comes any more; (whole answers, truncated ones, the last truncated one)."""
+    """Send all queries, reading meanwhile and until no more replies come. Return (complete answers, truncated ones, the
+    last truncated one)."""
     whole = truncated = 0
     last = None
     for i, packet in enumerate(packets):
@@ -75,7 +76,7 @@ def test_a_prefix_over_its_limit_gets_truncated_replies_or_none(start):
         message = dns.message.from_wire(last)
         assert message.flags & dns.flags.TC and not message.answer and len(message.question) == 1
         assert len(last) == len(names(1)[0]) or len(last) <= len(names(400)[-1])
-        assert ask_many(neighbour, names(40))[0] <= 10 * SLOW  # of the same /24
+        assert ask_many(neighbour, names(40))[0] <= 10 * SLOW  # a client in the same /24
         assert ask_many(other, names(15))[0] == 15
     reply = dns.query.tcp(dns.message.make_query(f"h1.{ORIGIN}.", "A"), "127.0.0.1", port=d.port, source=FLOODER, timeout=3 * SLOW)
     assert len(reply.answer) == 1
@@ -103,7 +104,7 @@ def test_with_a_cookie_nobody_is_limited(start):
 
 
 def test_all_workers_share_one_limit(start):
-    """Many source ports are spread over the workers; the prefix has one rate all the same."""
+    """Many source ports are spread over the workers, but the prefix still has one rate."""
     d = start("--rrl-rate", "10", "--rrl-slip", "0")
     sockets = [udp_from(FLOODER, d) for _ in range(40)]
     began = time.monotonic()
@@ -139,7 +140,7 @@ def test_bad_limits_are_said(tmp_path, args, reason):
 
 
 def test_a_configuration_file_sets_the_limits(tmp_path, start):
-    start().stop()  # writes the zone
+    start().stop()  # only to write the zone
     config = tmp_path / "dnsd.yaml"
     config.write_text(f"listen: 127.0.0.1@0\nzone: {ORIGIN}={tmp_path}/zone\nworkers: 1\nrrl_rate: 5\nrrl_slip: 1\nrrl_exempt: [\"127.0.6.0/24\"]\n"
                       "tcp_max: 8\ntcp_max_prefix: 2\n")
@@ -185,7 +186,7 @@ def read_reply(s):
 
 
 def test_connections_are_limited_in_total_and_by_prefix(start):
-    d = start("--tcp-max", "16", "--tcp-max-prefix", "8")  # 8 a worker, of them 4 for a prefix
+    d = start("--tcp-max", "16", "--tcp-max-prefix", "8")  # 8 per worker, of which 4 for one prefix
     crowd = [connect(d, FLOODER) for _ in range(60)]
     wait_for(lambda: d.metrics()["veer_dns_tcp_accepted_total"] == 60, what="60 accepted")
     m = d.metrics()
@@ -197,7 +198,7 @@ def test_connections_are_limited_in_total_and_by_prefix(start):
     m = d.metrics()
     assert m["veer_dns_tcp_connections"] <= 16
     assert m['veer_dns_tcp_closed_total{reason="full"}'] >= 40
-    with connect(d) as s:  # who comes last finds room
+    with connect(d) as s:  # the newest client still gets a connection
         s.sendall(framed(names(1)[0]))
         assert is_answer(read_reply(s))
     for s in crowd + others:
@@ -231,7 +232,7 @@ def test_slow_and_vanished_clients_are_closed_in_time(start):
     began = time.monotonic()
     length.sendall(b"\0\x1d")
     try:
-        gone.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)  # its end is not told
+        gone.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)  # the server does not learn of the end
     except OSError:
         pass
     gone.close()
@@ -271,7 +272,7 @@ def test_without_descriptors_udp_is_answered_and_nothing_spins(start):
         assert is_answer(read_reply(s))
     metrics = d.metrics()
     wait_for(lambda: descriptors() == used, what="both connections are closed at the other end, too")
-    _, hard = resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (used, hard_limit(d)))  # room for none
+    _, hard = resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (used, hard_limit(d)))  # no room for connections
     waiting = [connect(d) for _ in range(40)]
     for s in waiting:
         s.sendall(framed(names(1)[0]))

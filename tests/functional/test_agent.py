@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real agents that are cut off, behind a real control plane or several: references, dead control planes, and a start alone."""
+"""Real agents that are cut off, with one real control plane or several: references, dead control planes, and a start
+without one."""
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from veer_util import Api, Program, SLOW, wait_until
 
 
 class Listener:
-    """Takes TCP connections and drops them, on a port that stays its own: it can go away and come back."""
+    """Accepts TCP connections and drops them. Its port stays reserved, so it can go away and come back."""
 
     def __init__(self):
         self.port = 0
@@ -109,7 +110,7 @@ def test_a_blind_agent_moves_no_verdict(tmp_path, listeners):
 
         wait_until(lambda: verdict()["state"] == "up", 10, status)
         assert [a["state"] for a in status()["agents"]] == ["reporting"], status()["agents"]
-        # One of two references is enough to see.
+        # To see, an agent needs only one of two references.
         references[0].close()
         time.sleep(1.5)
         assert status()["agents"][0]["state"] == "reporting"
@@ -118,9 +119,9 @@ def test_a_blind_agent_moves_no_verdict(tmp_path, listeners):
         assert api.metric("veer_agents_not_counted") == 1
         assert "blind: no reference can be reached" in agent.said()
         site.close()
-        time.sleep(2.5)  # it says down by now, and nobody counts it
+        time.sleep(2.5)  # by now the agent reports down, but its report does not count
         assert verdict()["state"] == "up" and verdict()["wait"] == "no_quorum", verdict()
-        # It sees again, and is believed: the site is down indeed.
+        # The agent sees again and is believed: the site really is down.
         references[0].open()
         wait_until(lambda: status()["agents"][0]["state"] == "reporting", 5, status)
         wait_until(lambda: verdict()["state"] == "down", 5, status)
@@ -141,7 +142,7 @@ def test_blindness_takes_two_rounds_of_all_and_ends_with_one_answer(fake, listen
     for reference in references:
         reference.close()
     time.sleep(1.5)
-    assert not any(r["blind"] for _, r in fake.api.reports)  # it still hears an echo
+    assert not any(r["blind"] for _, r in fake.api.reports)  # the agent still gets an echo reply
     agent.kill()
     agent = fake.agent(*reference_args(*references))
     agent.wait_for("ready")
@@ -149,7 +150,7 @@ def test_blindness_takes_two_rounds_of_all_and_ends_with_one_answer(fake, listen
     references[1].open()
     seen = fake.api.wait(lambda r: not r["blind"])[0]
     assert seen - closed_all < 1.5 * SLOW
-    # The moment a probe fails the references are looked at, not a second later.
+    # The references are checked at the moment a probe fails, not a second later.
     references[1].close()
     fake.site.close()
     fake.api.wait(lambda r: r["blind"], timeout=2 * SLOW)
@@ -226,7 +227,7 @@ def test_a_bad_reference_is_refused(tmp_path, text):
 def test_a_control_plane_that_hangs_delays_no_report_to_another(fake):
     hung = socket.socket()
     hung.bind(("127.0.0.1", 0))
-    hung.listen(1)  # never accepted: the first connections are taken by the kernel, and nothing is answered
+    hung.listen(1)  # never accepted by the program: the kernel accepts the first connections, but nobody replies
     fake.assign()
     fake.agent().wait_for("ready")
     fake.api.wait(lambda r: states(r) == ["u"])
@@ -262,7 +263,7 @@ def test_a_restart_while_all_control_planes_are_away(fake):
         agent = fake.agent(url=urls)
         agent.wait_for("from=disk")
         fake.site.close()
-        agent.wait_for("state=d", 5 * SLOW)  # it has found out alone that the site is down
+        agent.wait_for("state=d", 5 * SLOW)  # the agent has found out alone that the site is down
         other = FakeApi(other.port)
         fake.assign(other)
         assert states(other.wait(lambda r: states(r) != ["?"], timeout=15)[1]) == ["d"]
@@ -288,7 +289,8 @@ finally:
 
 
 def test_an_agent_that_lost_its_routes_is_blind(tmp_path):
-    """Its control plane may be next to it. It cannot resolve any name then, and must not be believed that those are down."""
+    """Its control plane may be on the same host. Then the agent cannot resolve any name, and must not be believed that
+    those endpoints are down."""
     run = subprocess.run(["unshare", "-n", sys.executable, "-c", CUT_OFF, str(tmp_path)], capture_output=True, text=True,
                          timeout=60 * SLOW, check=False, env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.abspath(__file__))})
     if "unshare" in run.stderr and "not permitted" in run.stderr:

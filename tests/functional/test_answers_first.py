@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What answers do not need never stops answers: a name server, and `veer run`, with things missing or broken around them."""
+"""Nothing that answers do not need may stop them: a name server, and `veer run`, with things missing or broken around
+them."""
 import os
 import re
 import signal
@@ -24,7 +25,7 @@ ZONE = "$TTL 60\n@ SOA ns1 admin 1 3600 600 86400 60\n@ NS ns1\nns1 A 192.0.2.53
 
 @pytest.fixture
 def saved(tmp_path):
-    """A state directory with a good plan, whose control plane has gone."""
+    """A state directory with a good plan, whose control plane no longer exists."""
     control = FeedServer(str(tmp_path / "api.sock"), lambda path: feed_lines())
     state = str(tmp_path / "state")
     with Dnsd("--feed", f"unix:{control.path}", "--state", state) as d:
@@ -120,7 +121,7 @@ def test_a_damaged_plan_is_answered_from_the_copy_before(saved, tmp_path):
 
 
 def test_without_identity_and_token_a_saved_plan_is_served(saved):
-    """As after the loss of identity.json: only the feed cannot be followed."""
+    """As after the loss of identity.json: the only failure is that the feed cannot be followed."""
     with Dnsd("--feed", "https://127.0.0.1:1", "--state", saved) as d:
         d.ready()
         assert d.ask("www.gslb.example.") == ANSWER
@@ -147,7 +148,7 @@ def test_a_state_directory_that_comes_back_is_used_again(tmp_path):
             d.wait_log("level=error.*part=state")
             state.unlink()
             d.wait_log("a part works again.*part=state", 15)
-            assert (state / "lock").exists()  # the plan follows with the next full state, half a minute later
+            assert (state / "lock").exists()  # the plan is there after the next full state, half a minute later
             assert d.stop() == 0
         api.stop()
     finally:
@@ -182,7 +183,7 @@ def ask(port, name, rdtype="A"):
 
 
 class Asking:
-    """Asks every few milliseconds; counts what is not answered."""
+    """Asks every few milliseconds and counts the queries that get no answer."""
 
     def __init__(self, port, name, want):
         self.asked, self.lost = 0, []

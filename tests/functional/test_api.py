@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Sites, checks, pools and policies over REST: life of each kind, preconditions, pages, bad input, what is in use."""
+"""Sites, checks, pools and policies over REST: the life of each kind, preconditions, pages, bad input, objects that are
+in use."""
 import json
 import subprocess
 
@@ -35,7 +36,7 @@ def model(api):
 def remove_all(api):
     for kind in ("policies", "pools", "checks", "sites"):
         names = [item["name"] for item in api.get(f"/v1/{kind}?limit=1000").json["items"]]
-        while names:  # calculated checks hold their parts
+        while names:  # a calculated check must be deleted before its parts
             left = [name for name in names if api.delete(f"/v1/{kind}/{name}").status != 204]
             assert len(left) < len(names), left
             names = left
@@ -66,7 +67,7 @@ def test_each_kind_is_created_read_replaced_listed_deleted(api, kind, obj):
     got = api.get(f"/v1/{kind}/{name}")
     assert got.status == 200 and got.json == made.json and got.etag == made.etag
     assert [i["name"] for i in api.get(f"/v1/{kind}").json["items"]] == [name]
-    changed = api.put(f"/v1/{kind}/{name}", made.json)  # as it was read, with "revision"
+    changed = api.put(f"/v1/{kind}/{name}", made.json)  # the body as it was read, with "revision"
     assert changed.status == 200 and changed.json["revision"] > revision, changed
     assert api.delete(f"/v1/{kind}/{name}").status == 204
     assert api.get(f"/v1/{kind}/{name}").status == 404
@@ -216,7 +217,7 @@ def test_bad_input_is_refused_by_name_and_changes_nothing(api, what, path, body,
     if status == 422 and named.startswith("/"):
         assert reply.json["errors"][0]["pointer"].startswith(named), reply
     assert {kind: api.get(f"/v1/{kind}").json for kind, _ in MODEL} == before
-    # The same body for an object that is there: it stays as it was.
+    # The same body is refused for an object that exists, which stays as it was.
     kind = path.split("/")[0]
     name = dict(MODEL)[kind]["name"]
     if what != "bad name":
@@ -256,7 +257,7 @@ def test_a_policy_bound_to_an_rrset_cannot_be_deleted(model):
     assert model.put("/v1/zones/use.example/rrsets/www/A", {"policy": "www"}).status == 201
     assert_problem(model.delete("/v1/policies/www"), 409, "www.use.example.")
     assert model.delete("/v1/zones/use.example.").status == 204
-    assert model.delete("/v1/policies/www").status == 204  # what no zone shows binds nothing
+    assert model.delete("/v1/policies/www").status == 204  # no RRset is bound to the policy
 
 
 def test_sizes_are_limited(api):
@@ -317,7 +318,7 @@ def test_start_is_refused_with_status_2_and_a_reason(api, what, options, named):
 
 
 def test_a_pool_has_room_for_64_checks_and_parts(model):
-    """Parts beyond that would be unknown for ever, and nobody would be told."""
+    """Further parts would stay unknown for ever, and nobody would notice."""
     for i in range(65):
         assert model.put(f"/v1/checks/part{i}", {"kind": "push", "ttl_s": 30}).status == 201
     for i in range(4):

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The API's certificate: read again when it changes, its end is known, and what is too old is not spoken."""
+"""The API's certificate: it is read again when it changes, its expiry is reported, and old versions of TLS and old
+ciphers are refused."""
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ from veer_util import Api, SLOW, wait_until
 
 
 def make(directory, name, days=90, kind="ec"):
-    """A pair of its own: its certificate and its key."""
+    """Make a pair: a certificate and its key."""
     cert, key = str(directory / f"{name}.pem"), str(directory / f"{name}.key")
     curve = ["-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else []
     subprocess.run(["openssl", "req", "-x509", "-newkey", kind, *curve, "-nodes", "-keyout", key, "-out", cert, "-days", str(days),
@@ -40,7 +41,7 @@ def tls(tmp_path):
 
 
 def shown(port, **limits):
-    """The name in the certificate that is shown, or the error."""
+    """The name in the certificate that the server presents, or the error."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for name, value in limits.items():
@@ -96,7 +97,8 @@ def test_the_same_pair_is_not_taken_twice_and_a_full_house_takes_the_new_one_lat
 
 
 def test_a_new_certificate_waits_in_sight_and_not_for_ever_for_streams_with_old_ones(tls, tmp_path):
-    """A stream does not end by itself: with certificates of a day, the ninth would never be shown."""
+    """A stream does not end by itself: with certificates that are valid for a day, the ninth would otherwise never be
+    presented."""
     use(make(tmp_path, "first"), tls)
     tls.start()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

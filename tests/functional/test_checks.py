@@ -90,7 +90,7 @@ def knot(tmp_path_factory):
 
 @pytest.fixture
 def serve():
-    """Servers that end with the test."""
+    """Start servers that end with the test."""
     running = []
 
     def start(behave, udp=False, **kw):
@@ -282,7 +282,7 @@ def say_and_wait(data):
 
 
 @pytest.mark.parametrize("behave, reason", [
-    (chunks_for_ever, None),  # 64 KiB are enough to judge
+    (chunks_for_ever, None),  # the check reads only the first 64 KiB
     (headers_for_ever, "http_protocol"), (trailers_for_ever, "http_protocol"), (one_header_for_ever, "http_protocol"),
     (continues_for_ever, "http_protocol"), (trickle, "timeout"),
     (say(b"SSH-2.0-OpenSSH_9.2\r\n"), "http_protocol"), (say(b"\x00\xff" * 500), "http_protocol"), (say(b""), "reset"),
@@ -378,7 +378,8 @@ def test_udp_sends_and_expects(check, serve):
 
 
 def test_an_agent_without_a_route_to_an_address_cannot_tell():
-    """A host without IPv6 knows nothing of IPv6 endpoints; and one whose link is down of none. What a name leads to is its owner's affair."""
+    """A host without IPv6 cannot judge IPv6 endpoints, and a host whose link is down cannot judge any. Whoever owns a
+    name decides to which addresses it leads."""
     urls = "http://192.0.2.1 https://192.0.2.1 tcp://192.0.2.1:80 'tcp://[2001:db8::1]:80' 'http://[2001:db8::1]' dns://192.0.2.1/example.com icmp://192.0.2.1"
     done = in_namespace(f"ip link set lo up; {PROBE} check {urls} || test $? = 1")
     assert done.stdout.count("UNKNOWN, internal: this host has no route there") == 7, done
@@ -387,7 +388,7 @@ def test_an_agent_without_a_route_to_an_address_cannot_tell():
 
 
 def test_what_the_own_packet_filter_stops_tells_nothing():
-    """So does a full table of connections: the packet never left."""
+    """The same holds for a full table of connections: the packet was never sent."""
     done = in_namespace("ip link set lo up; ip link add d0 type veth peer name d1; ip link set d1 up; ip addr add 192.0.2.1/24 dev d0; ip link set d0 up; "
                         "nft add table ip t; nft add chain ip t o '{ type filter hook output priority 0; policy drop; }'; "
                         f"{PROBE} check 'udp://192.0.2.9:5?send=x' dns://192.0.2.9/example.com icmp://192.0.2.9 || test $? = 1")
@@ -469,11 +470,11 @@ def test_dns_replies_that_are_not_ours_are_not_heard(check, serve):
 
 
 @pytest.mark.parametrize("rest", [
-    b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\xc0\0",                    # RDATA cut
+    b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\xc0\0",                    # RDATA cut short
     b"\xc0\xff\0\1\0\1\0\0\0\1\0\4\xc0\0\2\1",                # a pointer forward
     b"\xc0\x22\0\1\0\1\0\0\0\1\0\4\xc0\0\2\1",                # a pointer to itself
-    b"\x3fxx\0\1\0\1\0\0\0\1\0\4\xc0\0\2\1",                  # a label beyond the end
-    b"\x80xx\0\1\0\1\0\0\0\1\0\4\xc0\0\2\1",                  # a label of no kind
+    b"\x3fxx\0\1\0\1\0\0\0\1\0\4\xc0\0\2\1",                  # a label that ends beyond the message
+    b"\x80xx\0\1\0\1\0\0\0\1\0\4\xc0\0\2\1",                  # a label of an undefined kind
     b"",
 ])
 def test_dns_broken_replies(check, serve, rest):
@@ -553,9 +554,9 @@ def test_exec_has_arguments_without_a_shell_and_a_small_environment(check, progr
     names = {line.split("=")[0] for line in lines if re.match(r"[A-Z_]+=", line)}
     assert names <= {"PATH", "LANG", "PWD", "VEER_ADDRESS", "VEER_CHECK", "VEER_TIMEOUT_MS", "SHLVL", "_", "OLDPWD"}
     assert "VEER_ADDRESS=127.0.0.1" in lines and "/" in lines
-    assert [line for line in lines if re.fullmatch(r"\d", line)] == ["0", "1", "2", "3"]  # 3 is ls's own
+    assert [line for line in lines if re.fullmatch(r"\d", line)] == ["0", "1", "2", "3"]  # 3 belongs to ls itself
     numbers = [line.strip() for line in lines if re.fullmatch(r" *\d{2,}", line)]
-    assert numbers[-1] == numbers[-2]  # a process group of its own
+    assert numbers[-1] == numbers[-2]  # the process has its own process group
 
 
 def is_alive(pid_file):
@@ -634,7 +635,7 @@ def test_the_hand_run_knows_its_urls(serve, grpc_server):
     fails(probe("--insecure", f"grpcs://127.0.0.1:{grpc_server.tls_port}/cellar"), "grpc_status")
     both = probe(f"tcp://127.0.0.1:{closed_port()}", f"grpc://127.0.0.1:{grpc_server.port}")
     assert both.code == 1 and both.text.count("result ") == 2
-    unknown = probe("http://does-not-exist.invalid/")  # a host without a resolver cannot tell
+    unknown = probe("http://does-not-exist.invalid/")  # a host without a resolver cannot judge the name
     assert (unknown.verdict, unknown.reason) in (("FAIL", "dns_failed"), ("UNKNOWN", "internal")) and unknown.code, unknown
 
 
@@ -648,7 +649,7 @@ def test_bad_arguments_are_told(args):
 
 
 def test_the_help_names_every_field_of_a_check():
-    """And options that are fields of a check say what that field's row says."""
+    """For options that are fields of a check, the help has the same text as the table of fields."""
     shown = subprocess.run([PROBE, "check", "--help"], capture_output=True, text=True, check=True).stdout
     options, fields = shown.split("Fields of a check object")
     for key in ("kind", "port", "body_regex", "tls_resume", "cert_fail_days", "expect_answers", "command", "on_expiry", "need"):

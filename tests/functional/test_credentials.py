@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Credentials: what a token may touch, how long it is good, how credentials are ended and replaced, and who sees them."""
+"""Credentials: what a token may change, how long it is valid, how credentials are revoked and replaced, and who can see
+them."""
 import json
 import os
 import socket
@@ -63,7 +64,7 @@ def test_a_token_for_some_endpoints_drains_those_and_changes_nothing_else(api):
     assert_problem(api.put("/v1/maintenance/m", {}, token=mine), 403, "limited")
     assert_problem(api.put("/v1/sites/s", {"region": "us"}, token=mine), 403, "limited")
     assert_problem(api.delete("/v1/pools/mail", token=mine), 403, "mail")
-    for bad in ("web/A", "web/a_b", "W/a"):  # no name at all: the same for everybody
+    for bad in ("web/A", "web/a_b", "W/a"):  # not a valid name: the answer is the same for all clients
         for who in (mine, None):
             assert_problem(api.put(f"/v1/overrides/{bad}", drain, token=who), 404, f'there is no endpoint "{bad}"')
     for endpoint in ("web/a", "mail/b"):
@@ -109,7 +110,7 @@ def test_a_limited_token_names_no_other_check_and_sees_the_secrets_of_its_own_on
         assert_problem(api.post("/v1/pools", {**pool, "name": "own2", "checks": ["secretchk"]}, token=who), 403, why)
     assert_problem(api.put("/v1/checks/mine", {"kind": "calculated", "of": ["secretchk"]}, token=both), 403, "secretchk")
     assert_problem(api.put("/v1/checks/calc", {"kind": "calculated", "of": ["other", "secretchk"]}, token=both), 403, "secretchk")
-    # What is there already stays, and what is the token's own may be named.
+    # An endpoint that exists stays, and one that the token owns may be named.
     assert api.put("/v1/checks/calc", {"kind": "calculated", "of": ["other", "mine"]}, token=both).status == 200
     assert api.put("/v1/pools/own", {**pool, "checks": ["other", "calc", "mine"]}, token=both).status == 200
     assert api.put("/v1/pools/own", {**pool, "checks": ["other"]}, token=ends).status == 200
@@ -236,7 +237,7 @@ def test_a_token_does_not_stay_among_the_arguments(api, tmp_path):
     listener = socket.create_server(("127.0.0.1", 0))
     argv = [os.path.join(BUILD, "veer"), "status", "--api", f"http://127.0.0.1:{listener.getsockname()[1]}", "--token", "t-secret12.vrt_secret"]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        connection, _ = listener.accept()  # it has read its arguments by now
+        connection, _ = listener.accept()  # by now the command has read its arguments
         with open(f"/proc/{process.pid}/cmdline", "rb") as f:
             assert b"secret" not in f.read()
         assert b"Bearer t-secret12.vrt_secret" in connection.recv(65536)
@@ -329,7 +330,8 @@ def test_a_token_that_is_refused_leaves_the_identity_of_before(api, tmp_path, pl
 
 
 class Deaf:
-    """Between a program and the control plane: hands requests on, and loses the replies to the first `lose` enrolments."""
+    """A proxy between a program and the control plane. It forwards requests, and loses the replies to the first `lose`
+    enrolments."""
 
     def __init__(self, port, lose):
         self.target, self.lose, self.lost = port, lose, 0
@@ -384,7 +386,7 @@ def test_an_enrolment_whose_reply_is_lost_needs_no_other_token(api, tmp_path, pl
     program = make(between, tmp_path).start(ready=False)
     try:
         wait_until(lambda: between.lost >= 1, 10, program.said)
-        program.kill()  # what it has in memory is lost, too
+        program.kill()  # so that its memory is lost too
         program.start()
         wait_until(lambda: (tmp_path / "state" / "identity.json").exists(), 15, program.said)
         assert between.lost == 3

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What parents say about zones, compared with what the zones say. What needs servers on port 53 is in delegation_world.py."""
+"""The parents' delegations of zones, compared with the zones. Tests that need servers on port 53 are in
+delegation_world.py."""
 import concurrent.futures
 import os
 import socket
@@ -18,7 +19,7 @@ from health_rig import cli
 from veer_util import BUILD, SLOW, Api, Program, wait_until
 
 PATH = delegation_world.PATH
-LONG = ["by_itself", "many", "others_silent"]  # these first
+LONG = ["by_itself", "many", "others_silent"]  # these start first
 CASES = LONG + sorted({name[len("case_"):] for name in vars(delegation_world) if name.startswith("case_")} - set(LONG))
 
 
@@ -29,7 +30,7 @@ def run_case(case, directory):
 
 @pytest.fixture(scope="module")
 def runs(request, tmp_path_factory):
-    """The cases that are to run, several at once: each has a network of its own, and mostly waits."""
+    """Run the selected cases, several at once: each has its own network and mostly waits."""
     cases = [item.callspec.params["case"] for item in request.session.items if getattr(item, "originalname", "") == "test_with_a_parent"]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         yield {case: pool.submit(run_case, case, tmp_path_factory.mktemp(case)) for case in cases}
@@ -46,7 +47,7 @@ def test_with_a_parent(runs, case):
 
 
 class Resolver:
-    """A resolver on a port of the kernel's choice, that replies as `answer` says: bytes, or None for silence."""
+    """A resolver on a port that the kernel chooses. Its replies are those of `answer`: bytes, or None for silence."""
 
     def __init__(self, answer):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -76,7 +77,7 @@ class Resolver:
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts veer-api with resolvers, and with a zone."""
+    """Start veer-api with resolvers and a zone."""
     started = []
 
     def with_resolvers(*resolvers):
@@ -116,7 +117,8 @@ def test_who_may_ask(start):
 
 
 def test_resolvers_that_do_not_answer(start):
-    """Known in seconds; nobody is shown a fault; one at a time; the shutdown does not wait for it."""
+    """The failure is known within seconds, no zone is shown a fault, only one zone is compared at a time, and the
+    shutdown does not wait."""
     resolver = Resolver(lambda query: None)
     api = start(resolver)
     replies = []
@@ -146,7 +148,7 @@ def test_resolvers_that_do_not_answer(start):
 
 
 def test_a_resolver_that_waits_itself_is_not_silent(start):
-    """The servers of one zone's parent are dead, so that the resolver has no answer in time: other zones are not held up."""
+    """The servers of one zone's parent are dead, so the resolver has no answer in time. Other zones are not delayed."""
     def answer(query):
         name = query.question[0].name.to_text()
         return None if name == "example." else response(query, rcode="REFUSED")
@@ -180,7 +182,8 @@ def response(query, *rrsets, rcode="NOERROR"):
 
 
 def test_the_next_resolver_is_asked(start):
-    """A silent one, one that fails, one that knows: each name upwards is asked of it, then addresses of the servers."""
+    """One resolver is silent, one fails, one knows the answer: it is asked for each name upwards, then for the
+    addresses of the servers."""
     def know(query):
         name, kind = query.question[0].name.to_text(), query.question[0].rdtype
         if name == "example.":
@@ -194,7 +197,7 @@ def test_the_next_resolver_is_asked(start):
     assert reply["state"] == "unreachable" and reply["parent"] == ".", reply
     assert sorted((s["name"], s["result"]) for s in reply["servers"]) == [("a.root.", "no address"), ("b.root.", "no address")], reply
     assert knowing.asked[:2] == [("example.", 2), (".", 2)] and len(knowing.asked) == 6, knowing.asked
-    assert silent.asked == failing.asked == [("example.", 2)]  # and no more, for the third knows
+    assert silent.asked == failing.asked == [("example.", 2)]  # only once, because the third resolver knows the answer
     for resolver in (silent, failing, knowing):
         resolver.socket.close()
     api.stop()

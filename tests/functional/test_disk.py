@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A full disk: user writes are refused, verdicts and answers go on, and all is made good when there is room again."""
+"""A full disk: user writes are refused, verdicts and answers continue, and everything is written when there is room
+again."""
 import json
 import os
 import signal
@@ -30,7 +31,7 @@ def disk(tmp_path):
 
 
 def fill(disk, leave=0):
-    """Take all room but `leave` bytes."""
+    """Use up all room except `leave` bytes."""
     with open(os.path.join(disk, "filler"), "wb", buffering=0) as f:
         try:
             while True:
@@ -57,7 +58,7 @@ def make_model(api):
 
 
 def take_the_rest(disk):
-    """Not a byte is left to others."""
+    """Use up the room to the last byte."""
     with open(os.path.join(disk, "filler"), "ab", buffering=0) as f:
         try:
             while True:
@@ -67,7 +68,7 @@ def take_the_rest(disk):
 
 
 class Agent:
-    """Says what it is told to."""
+    """An agent that reports what it is told to."""
 
     def __init__(self, api):
         self.api = api
@@ -86,7 +87,7 @@ class Agent:
 
 
 def verdicts(feed, key, state):
-    """Read the feed until it says so."""
+    """Read the feed until it has this verdict."""
     while True:
         line = feed.line()
         assert line is not None
@@ -106,16 +107,17 @@ def test_verdicts_go_on_when_user_writes_are_refused(disk, tmp_path):
         fill(disk, leave=512 << 10)
         refused = api.put("/v1/sites/iad", {"region": "us"})
         assert refused.status == 507 and "disk" in refused.json["detail"], refused
-        # Whether a site is in the answers is an administrator's word, and nothing else that is said of it.
+        # On a full disk, only the administrators' decision whether a site is in the answers is accepted, and no other
+        # change of a site.
         for state in ("out", "in"):
-            assert api.put("/v1/sites/iad", {"region": "us", "state": state}).status == 507  # is not there yet
+            assert api.put("/v1/sites/iad", {"region": "us", "state": state}).status == 507  # a new site
             assert api.put("/v1/sites/fra", {"region": "us", "state": state}).status == 507
             word = api.put("/v1/sites/fra?force=fra", {"region": "eu", "state": state})
             assert word.status == 200, word
             assert api.get("/v1/sites/fra").json["state"] == state
         agent.say("du")
         verdicts(feed, "web/a", "down")
-        # Not a byte left but what was kept for this.
+        # Only the room that is reserved for this is left.
         take_the_rest(disk)
         for _ in range(5):
             agent.say("ud")
@@ -161,13 +163,13 @@ def test_answers_change_and_the_plan_is_made_good_later(disk, tmp_path):
         wait_until(lambda: answer(port, "www.t.example.") == ["192.0.2.1"], 10)
         wait_until(lambda: os.path.exists(f"{disk}/plan.base"), 10)
         fill(disk)
-        # More than the journal's last page has room for.
+        # More than the last page of the journal has room for.
         for i in range(40):
             assert api.put(f"/v1/zones/t.example./rrsets/t{i}/TXT", {"ttl": 5, "records": ['"' + "x" * 200 + '"']}).status in (200, 201)
         set_address("192.0.2.2")
         wait_until(lambda: answer(port, "www.t.example.") == ["192.0.2.2"], 10)
         wait_until(lambda: "the plan cannot be written" in dnsd.said(), 10)
-        # A restart now finds what was whole last, which is old but never half.
+        # A restart now finds the last complete plan, which is old but consistent.
         api.kill()
         dnsd.kill()
         dnsd.start()
@@ -175,7 +177,7 @@ def test_answers_change_and_the_plan_is_made_good_later(disk, tmp_path):
         api.start()
         wait_until(lambda: answer(port, "www.t.example.") == ["192.0.2.2"], 20)
         empty(disk)
-        api.kill()  # the name server comes back and asks for a full state
+        api.kill()  # the name server reconnects and asks for a full state
         api.start()
         wait_until(lambda: b"\xc0\x00\x02\x02" in open(f"{disk}/plan.base", "rb").read(), 40)
         api.kill()
@@ -228,7 +230,7 @@ def test_a_full_disk_has_no_full_state_read_again(disk, tmp_path):
         control.cut()
         wait_until(lambda: len(control.requests) > 1, 10, "another stream")
         assert "since=13" in control.requests[1], control.requests
-        # with room, half a minute after it fell behind
+        # half a minute after it fell behind, once there is room
         empty(disk)
         wait_until(lambda: len(control.requests) > 2, 40, "the full state")
         assert "since=" not in control.requests[2], control.requests
@@ -264,7 +266,7 @@ def test_an_identity_that_the_disk_did_not_take_is_kept_later(disk, tmp_path):
 def test_with_room_again_the_plan_on_disk_is_made_good(disk, tmp_path):
     api = Api(tmp_path).start()
     assert api.post("/v1/zones", {"name": "e.test.", "nameservers": ["ns1.e.test."]}).status == 201
-    api.subscribe().until("commit")  # a full state that grows old
+    api.subscribe().until("commit")  # a subscriber whose full state is not read and grows old
     args = ["--feed", f"unix:{api.unix}", "--state", f"{disk}/ns"]
 
     def put(address, size=0):
@@ -290,7 +292,7 @@ def test_with_room_again_the_plan_on_disk_is_made_good(disk, tmp_path):
         assert "refused" not in d.log(), d.log()
         d.kill()
     api.stop()
-    with Dnsd(*args) as d:  # alone
+    with Dnsd(*args) as d:  # without a control plane
         d.ready()
         assert d.ask("www.e.test.") == ["192.0.2.3"]
 
@@ -338,7 +340,7 @@ def test_an_administrator_is_heard_on_a_full_disk_also_after_a_start(disk, tmp_p
 
 @pytest.fixture
 def freezer(tmp_path):
-    """A file system that can be frozen: as a disk that does not answer, but for a while."""
+    """A file system that can be frozen, so that it behaves like a disk that does not respond for a while."""
     image, path = tmp_path / "image", tmp_path / "frozen"
     path.mkdir()
     with open(image, "wb") as f:

@@ -107,7 +107,7 @@ def test_the_glue_of_many_name_servers_is_whole_or_the_reply_is_truncated(tmp_pa
             truncated = bool(reply.flags & dns.flags.TC)
             assert truncated == (not tcp)
             assert truncated or sum(map(len, reply.additional)) == 2 * count
-        # RFC 9471 3: as many as fit, and never fewer without a word
+        # RFC 9471 3: as many addresses as fit, and TC when some are left out
     lines = [line for line in lines if "AAAA" not in line]
     (tmp_path / "many").write_text("\n".join(lines) + "\n")
     with Dnsd("--zone", f"example={tmp_path}/many").ready() as server:
@@ -163,7 +163,7 @@ def test_edns_options_are_served_when_asked_for(zone):
     with Dnsd("--zone", f"example={zone}") as d:
         d.ready()
         assert 3 not in ask_with(d, (3, b""))
-        assert len(cookie_of(d, b"12345678")) == 24  # of a random secret
+        assert len(cookie_of(d, b"12345678")) == 24  # made with a random secret
 
 
 def cookie_of(server, sent):
@@ -182,7 +182,7 @@ def test_cookie_secrets_rotate_without_a_restart(zone, tmp_path):
         secrets.write_text(new + "\n" + old + "\n")
         d.hangup()
         wait_for(lambda: cookie_of(d, first) != first, what="the new secret")
-        assert probe_cookie(d, first) == dns.rcode.NOERROR  # made with the one before
+        assert probe_cookie(d, first) == dns.rcode.NOERROR  # made with the secret before
         second = cookie_of(d, first)
         secrets.write_text(new + "\n")
         d.hangup()
@@ -195,7 +195,7 @@ def test_cookie_secrets_rotate_without_a_restart(zone, tmp_path):
 
 
 def probe_cookie(server, cookie):
-    """A query without a question says whether a cookie is good (RFC 7873 5.4)."""
+    """A query without a question tells whether a cookie is valid (RFC 7873 5.4)."""
     query = dns.message.Message()
     query.use_edns(0, options=[dns.edns.GenericOption(10, cookie)])
     return dns.query.udp(query, server.address, port=server.port, timeout=3 * SLOW).rcode()
@@ -265,7 +265,7 @@ def test_all_listen_addresses_answer_from_their_own(zone):
         d.ready()
         for address, port in (("127.0.0.1", d.port), ("127.0.0.9", d.port), ("::1", d.addresses[1][1])):
             d.address, d.port = address, port
-            assert d.ask("www.example.") == ["192.0.2.1"]  # dnspython checks where the reply comes from
+            assert d.ask("www.example.") == ["192.0.2.1"]  # dnspython checks the source address of the reply
 
 
 def test_reload_keeps_a_zone_whose_file_is_broken(server, zone):
@@ -312,7 +312,7 @@ def test_a_second_server_on_the_same_address_does_not_start(server, zone):
 
 
 def port_free_everywhere():
-    """A port that nobody uses on any address, neither for UDP nor for TCP."""
+    """A port that is free on all addresses, for UDP and for TCP."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as t:
             u.bind(("0.0.0.0", 0))
@@ -342,7 +342,7 @@ def test_a_worker_that_cannot_wait_goes_on_answering(zone):
         d.ready()
         pid = d.process.pid
         limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, limits[1]))  # poll(2) of more than that is EINVAL
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, limits[1]))  # poll(2) of more descriptors fails with EINVAL
         for _ in range(20):
             assert d.ask("www.example.") == ["192.0.2.1"]
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
@@ -440,11 +440,12 @@ def test_the_feed_is_served_and_acknowledged(tmp_path, control):
 def test_the_client_subnet_decides_and_its_scope_is_told(tmp_path, control):
     with Dnsd("--feed", f"unix:{control.path}", "--geoip", CITY) as d:
         d.ready()
-        # at revision 11 fra is in, too, but the next one takes it out
+        # at revision 11 fra is in the answers, too, but the next revision takes it out
         wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.2"], what="revision 12")
         control.push(*verdict("fra/fra", "up", 13))
         wait_for(lambda: d.ask("www.gslb.example.") == ["192.0.2.1"], what="revision 13")
-        # 81.2.69.142 is in GB, 89.160.20.112 in SE, 216.160.83.56 in US: DE has a rule of its own, NA a weighted one
+        # 81.2.69.142 is in GB, 89.160.20.112 in SE, 216.160.83.56 in US: DE and US have a rule of their own, NA a
+        # weighted one
         reply = d.ask("geo.gslb.example.", raw=True, **ecs("81.2.69.142", 24))
         assert echoed(reply)[0][:2] == ("81.2.69.0", 24) and echoed(reply)[0][2] > 0
         seen = set()
@@ -452,7 +453,7 @@ def test_the_client_subnet_decides_and_its_scope_is_told(tmp_path, control):
             seen.update(d.ask("geo.gslb.example.", **ecs("216.160.83.56", 32)))
         assert seen == {"192.0.2.1", "192.0.2.2"}
         assert {a for _ in range(20) for a in d.ask("geo.gslb.example.", **ecs("89.160.20.112", 24))} == {"192.0.2.1"}
-        # without a match node the answer holds for all
+        # without a match node the answer is valid for all clients
         assert echoed(d.ask("www.gslb.example.", raw=True, **ecs("216.160.83.56", 32))) == [("216.160.83.56", 32, 0)]
         assert d.ask("ns1.gslb.example.", raw=True, **ecs("2001:db8::", 56)).options[0].scopelen == 0
 
@@ -487,7 +488,7 @@ def test_a_name_server_that_starts_alone_serves_the_saved_plan(tmp_path, control
         d.ready()
         assert d.ask("www.gslb.example.") == ["192.0.2.1"]
         assert time.monotonic() - start < 1 * SLOW
-        # the control plane comes back: only what is new is asked for
+        # when the control plane comes back, the server asks only for newer changes
         again = FeedServer(control.path, lambda path: feed_lines().split("\n")[0].replace('"revision":11', '"revision":14') + "\n")
         wait_for(lambda: again.requests, 10, "a new stream")
         assert "since=13" in again.requests[0] and "lineage=5d0c8be1" in again.requests[0]
@@ -500,7 +501,7 @@ def test_a_name_server_that_starts_alone_serves_the_saved_plan(tmp_path, control
 def test_a_saved_plan_is_served_whatever_becomes_of_the_identity(tmp_path, control):
     state, token = tmp_path / "state", tmp_path / "token"
     token.write_text("of-one-use\n")
-    # without a plan there is nothing to do but to say so
+    # without a plan the server can only report that
     with Dnsd("--feed", f"unix:{control.path}", "--state", str(state), "--token-file", str(token)) as d:
         assert d.process.wait(10 * SLOW) == 2
         assert "enrolment was refused" in d.wait_log("refused").string

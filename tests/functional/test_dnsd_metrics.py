@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""veer-dnsd's GET /metrics: what it says, and that nobody can make it wait."""
+"""veer-dnsd's GET /metrics: what it reports, and that no client can delay it."""
 import http.client
 import os
 import re
@@ -119,7 +119,7 @@ def test_idle_connections_neither_stay_nor_delay_queries(server):
     idle = [socket.create_connection(("127.0.0.1", server.metrics_port)) for _ in range(40)]
     idle[0].sendall(b"GET /metr")
     assert server.ask("ns1.example.") == ["192.0.2.53"]
-    for s in idle:  # those beyond the limit at once, the others at their deadline
+    for s in idle:  # connections beyond the limit end at once, the others at their deadline
         s.settimeout(10 * SLOW)
         assert s.recv(1) == b""
     assert get(server)[0] == 200

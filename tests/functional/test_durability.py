@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What was acknowledged survives kill -9; what was not is there whole or not at all; revisions never go back."""
+"""A write that was acknowledged survives kill -9; one that was not is stored completely or not at all; revisions never
+go back."""
 import http.client
 import json
 import random
@@ -15,7 +16,7 @@ SEED = 20261122
 
 
 class Writer(threading.Thread):
-    """Writes pools, RRsets and deletions, one after the other, until the server is gone; remembers what it was told."""
+    """Writes pools, RRsets and deletions, one after the other, until the server is gone, and remembers the replies."""
 
     def __init__(self, api, number, seed, known):
         super().__init__()
@@ -23,7 +24,7 @@ class Writer(threading.Thread):
         self.acknowledged = 0
         self.highest = 0
         self.wrong = None
-        self.pending = None  # (path, value or None) that was sent and not answered
+        self.pending = None  # (path, value or None) of a request without a reply
 
     def next_write(self):
         i = self.rng.randrange(8)
@@ -58,13 +59,13 @@ class Writer(threading.Thread):
                 self.acknowledged += 1
                 self.pending = None
         except (OSError, http.client.HTTPException, ValueError):
-            pass  # killed
+            pass  # the server was killed
         finally:
             connection.close()
 
 
 def listed(connection):
-    """Everything that the writers may have made."""
+    """Everything that the writers may have written."""
     found = {}
     for path, key in (("/v1/pools?limit=1000", lambda i: f"/v1/pools/{i['name']}"),
                       ("/v1/zones/d.example./rrsets?limit=1000", lambda i: f"/v1/zones/d.example./rrsets/{i['name'].split('.')[0]}/{i['type']}")):
@@ -101,7 +102,7 @@ def test_acknowledged_writes_survive_kill_9(tmp_path):
         highest = revision
         found = listed(connection)
         for n, w in enumerate(writers):
-            if w.pending is not None:  # whole or absent; whichever it is stays
+            if w.pending is not None:  # complete or absent, and from then on it must not change
                 path, value = w.pending
                 now = found.get(path)
                 assert now in (value, known[n].get(path)), f"round {round_}: {path} is neither old nor new: {now}"

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The feed as name servers see it, thousands of them, and clients that are slow on purpose."""
+"""The feed as name servers see it: thousands of subscribers, and clients that are slow on purpose."""
 import base64
 import itertools
 import re
@@ -32,7 +32,7 @@ def is_revision(value):
 
 
 def check_line(line):
-    """Docs/formats.md, section 2: exactly these fields."""
+    """docs/formats.md, section 2: exactly these fields."""
     kind = line["type"]
     fields = {"hello": {"type", "format", "store_id", "revision", "lineage", "digest", "ancestry"}, "reset": {"type"}, "put": {"type", "kind", "key", "revision", "object"},
               "del": {"type", "kind", "key", "revision"}, "commit": {"type", "revision"}, "heartbeat": {"type", "revision"}, "doubt": {"type", "endpoints"}}
@@ -48,12 +48,12 @@ def check_line(line):
 
 
 def follow(api):
-    """A subscriber that has everything: one commit, as new as hello said."""
+    """A subscriber that already has everything gets one commit, with the revision that hello announced."""
     newest = api.get("/v1/status").json["feed_revision"]
     stream = api.subscribe()
     lines = stream.until("commit")
     assert lines[-1]["revision"] >= lines[0]["revision"] >= newest
-    assert stream.until("doubt")[-1] == {"type": "doubt", "endpoints": []}  # what is in doubt, to who has everything
+    assert stream.until("doubt")[-1] == {"type": "doubt", "endpoints": []}  # after all other data
     return stream
 
 
@@ -160,7 +160,7 @@ def test_a_heartbeat_comes_each_second(api):
 # --- many -----------------------------------------------------------------------------------------------------------------
 
 class Crowd:
-    """Many subscribers in one thread: raw sockets, whose bytes are searched for commit lines."""
+    """Many subscribers in one thread: raw sockets whose bytes are searched for commit lines."""
 
     def __init__(self, api, count, token):
         self.poll = select.epoll()
@@ -175,7 +175,7 @@ class Crowd:
             self.poll.register(s.fileno(), select.EPOLLIN)
 
     def wait_for(self, text, seconds):
-        """When each of them has received `text`, in seconds from now."""
+        """How many seconds from now each of them needed to receive `text`."""
         start, missing, times = time.monotonic(), set(self.socks), []
         while missing and time.monotonic() - start < seconds:
             for fd, _ in self.poll.poll(0.1):
@@ -249,7 +249,7 @@ def read_all(s):
 
 
 def trickle_until_cut(s, pieces, seconds):
-    """Send a piece now and then; how long until the server cuts."""
+    """Send a piece now and then. Return how long it takes until the server ends the connection."""
     start = time.monotonic()
     s.settimeout(0.2)
     for piece in pieces:

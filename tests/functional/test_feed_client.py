@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""veer-dnsd on a feed that somebody else makes up."""
+"""veer-dnsd on a feed that the test makes up."""
 import os
 import socket
 import threading
@@ -14,7 +14,7 @@ ZONE = '{"type":"put","kind":"zone","key":"a.","revision":1,"object":{"name":"a.
 
 
 class Feed:
-    """Answers each GET /v1/feed with the same lines, then closes; each POST with 204."""
+    """Answers each GET /v1/feed with the same lines and closes it; answers each POST with 204."""
 
     def __init__(self, path, lines):
         self.lines = lines

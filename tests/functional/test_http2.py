@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kept connections, servers that drain, and switched protocols: no healthy server may be taken for dead. By a process that keeps connections, as agents do."""
+"""Kept connections, servers that drain, and switched protocols: no healthy server may be taken for dead. The probes are
+made by a process that keeps connections, as agents do."""
 import os
 import shutil
 import socket
@@ -101,7 +102,7 @@ http2.createSecureServer(tls, (req, res) => res.end('young')).listen(+young, '12
 
 @pytest.mark.parametrize("is_kept", [False, True])
 def test_the_server_may_choose_the_version(probes, pki, is_kept):
-    """One wants HTTP/1.1 for what it is asked, another one knows nothing but HTTP/2."""
+    """One server requires HTTP/1.1 for this request, another speaks only HTTP/2."""
     if shutil.which("node") is None:
         pytest.skip("node is not here")
     old, young = free_port(), free_port()
@@ -134,7 +135,7 @@ HEAD = frame(1, 4, 1, b"\x88")
     (b"", frame(4, 0, 0, b"\0\3\0\0\0\1" * 60) * 10)],
     ids=["ping", "settings", "empty data", "padding", "continuation", "interim", "unknown", "window", "priority", "long settings"])
 def test_floods_end_soon(probes, first, again):
-    """Whatever a server says without end: some hundred kilobytes of it are read at most, and then it has failed."""
+    """When a server sends without end, at most some hundred kilobytes are read, and then the check has failed."""
     def behave(server, connection, _):
         server.send(connection, frame(4, 0, 0) + first)
         while not server.is_over:
@@ -168,7 +169,7 @@ def test_a_trickle_ends_at_the_deadline(probes):
 @pytest.mark.parametrize("options", [(), (("grpc.max_connection_age_ms", 20), ("grpc.max_connection_age_grace_ms", 1000)),
                                      (("grpc.keepalive_time_ms", 10), ("grpc.http2.min_recv_ping_interval_without_data_ms", 10))])
 def test_grpc_is_kept_and_drained(probes, pki, tls, options):
-    """A real server, which sends GOAWAY when a connection is 20 ms old, or pings every 10 ms."""
+    """A real server sends GOAWAY when a connection is 20 ms old, or pings every 10 ms."""
     server = GrpcServer(pki, options)
     check = {"kind": "grpc", "port": server.tls_port if tls else server.port}
     if tls:
@@ -192,7 +193,7 @@ def test_sessions_are_resumed_where_the_check_says_so(probes, pki, tmp_path):
         assert probes.run({**check, "tls_resume": True, "body_contains": "reused=."}) == (1, 0, "")
         for version in ("1.1", "2", "1.1"):
             assert probes.run({**check, "tls_resume": True, "http_version": version, "body_contains": "reused=r"}) == (1, 0, "")
-        # Another name, another trust, and no trust at all are other sessions.
+        # Checks with another name, with other authorities, or without verification have separate sessions.
         assert probes.run({**check, "tls_resume": True, "host": "other.example.test"})[2].startswith("tls_name")
         assert probes.run({**check, "tls_resume": True, "ca_pem": pki.text("self.pem")})[2].startswith("tls_untrusted")
         assert probes.run({**check, "tls_resume": True, "tls_verify": False, "body_contains": "reused=."}) == (1, 0, "")
@@ -204,7 +205,7 @@ def test_sessions_are_resumed_where_the_check_says_so(probes, pki, tmp_path):
 # --- HTTP/1.1 -----------------------------------------------------------------------------------------------------------------------
 
 def serves(count, reply):
-    """Answers `count` requests of each connection, then ends it without a word."""
+    """Answers `count` requests of each connection, then closes it without notice."""
     def behave(server, connection, request):
         for _ in range(count):
             if not request:
@@ -238,7 +239,7 @@ def test_only_what_is_good_for_more_is_kept(probes):
 
 
 class Switcher:
-    """A WebSocket server by TLS: 101, and then it waits."""
+    """A WebSocket server over TLS: it answers 101, and then waits."""
 
     def __init__(self, pki):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -273,7 +274,7 @@ def test_switched_protocols_end_the_exchange_by_tls_too(probes, pki, fields):
 
 
 def test_what_probes_find_in_the_environment_is_not_used():
-    """No proxy, however it is named."""
+    """No proxy from the environment is used, whatever the variable is called."""
     server = Hostile(serves(1, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
     old = {name: os.environ.get(name) for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY")}
     os.environ.update({name: "http://127.0.0.1:9" for name in old})

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A healthy server is up whatever it says, and however much: replies of many sizes from real servers; a sample of what make http2 plays."""
+"""A healthy server is up whatever the content and size of its replies: replies of many sizes from real servers, a
+sample of those of make http2."""
 import pytest
 
 from check_servers import Pki
 from http_peers import Peers, Probes, play
 
-TOTAL = 12  # pairs of sizes of each server
+TOTAL = 12  # pairs of sizes for each server
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heads that RFC 9112 does not allow, byte for byte: 400 and the end of the connection, whatever a library makes of them."""
+"""Request heads that RFC 9112 does not allow, byte for byte: the answer is 400 and the connection ends, even where a
+library would accept the head."""
 import socket
 import ssl
 import subprocess
@@ -92,7 +93,7 @@ def tls_api(tmp_path_factory):
 
 @pytest.fixture(params=["whole", "in pieces", "over TLS"])
 def say(request):
-    """Sends bytes; returns the status of the reply and whether the server closes then."""
+    """Send bytes. Return the status of the reply, and whether the server closes the connection then."""
     api = request.getfixturevalue("tls_api" if request.param == "over TLS" else "api")
 
     def speak(text):
@@ -101,7 +102,7 @@ def say(request):
                 for piece in [text[i:i + 1] for i in range(len(text))] if request.param == "in pieces" else [text]:
                     s.sendall(piece)
             except OSError:
-                pass  # refused before all was sent
+                pass  # the server refused the request before all was sent
             reply = s.recv(65536)
             return int(reply.split()[1]), b"Connection: close" in reply
     return speak
@@ -120,7 +121,7 @@ def connect(api, is_tls=False):
 def test_it_is_refused(say, name):
     status, is_closed = say(REFUSED[name])
     assert status == 400
-    assert is_closed or name == "escaped NUL"  # the head is whole, only the path means nothing
+    assert is_closed or name == "escaped NUL"  # this head is valid, and only its path has no meaning
 
 
 @pytest.mark.parametrize("coding", UNKNOWN)

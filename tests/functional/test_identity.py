@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Which history name servers follow: stores that are put back, lost, copied and rolled back beneath a running program."""
+"""Which history name servers follow: stores that are put back, lost, copied, and rolled back under a running
+program."""
 import base64
 import os
 import re
@@ -24,7 +25,7 @@ ZONE = "e.test."
 
 
 def copy_store(source, target):
-    """One consistent file, as an administrator's `sqlite3 .backup` makes it."""
+    """Make one consistent file, as an administrator's `sqlite3 .backup` does."""
     if os.path.exists(target):
         os.unlink(target)
     with sqlite3.connect(source) as a, sqlite3.connect(target) as b:
@@ -60,7 +61,7 @@ def status_of(api, name=None):
 
 
 def in_sync(api):
-    """The name server has what the store has, by its own sum."""
+    """Does the name server have the data of the store, according to its own checksum?"""
     status = api.get("/v1/status").json
     server = status["nameservers"][0] if status["nameservers"] else {}
     return (server.get("content") == "same" and server["revision"] >= status["feed_revision"] and server["heard_ms_ago"] < 1000
@@ -101,16 +102,16 @@ def test_a_store_put_back_from_a_copy_is_what_is_served_within_two_seconds(tmp_p
     api.start()
     wait_until(lambda: server.ask("www.e.test.") == ["192.0.2.1"], 2, server.log)
     assert server.ask("gone.e.test.") == []
-    # what comes now passes the revisions of before, and nothing is missing
+    # the next changes pass the earlier revisions, and nothing is missing
     put_a(api, "www", "192.0.2.55")
     for i in range(8):
         put_a(api, f"x{i}", "192.0.2.7")
     wait_until(lambda: server.ask("x7.e.test.") == ["192.0.2.7"] and server.ask("www.e.test.") == ["192.0.2.55"], 2)
     wait_until(lambda: in_sync(api), 2, lambda: api.get("/v1/status").json)
-    # for secondaries and caches the zone has gone on
+    # for secondaries and caches the serial of the zone has only grown
     assert 65536 <= serial_of(server) - serial < 3 * 65536
     assert "the store has gone back" in api.said()
-    # and the name server's own disk has it, too
+    # the disk of the name server has it too
     api.stop()
     server.stop()
     with Dnsd("--feed", f"unix:{api.unix}", "--state", str(tmp_path / "ns")) as d:
@@ -142,7 +143,7 @@ def test_a_lost_store_is_not_made_anew_without_a_word(tmp_path, api, server):
     assert not os.path.exists(api.store)
     api.argv.append("--create")
     api.start()
-    # the name server does not believe an empty store
+    # the name server does not accept an empty store
     server.wait_log("is quarantined")
     assert server.ask("www.e.test.") == ["192.0.2.1"]
     shown = wait_until(lambda: (status_of(api) or {}).get("quarantine"), 5)
@@ -205,7 +206,7 @@ def test_a_zone_is_not_lost_by_a_copy_that_was_put_back(tmp_path, api, server):
     api.start()
     server.wait_log("it lacks the zone new.test.")
     assert server.ask("new.test.", "SOA")
-    # deleted on purpose, it goes
+    # a zone that is deleted on purpose goes away
     assert api.post("/v1/zones", {"name": "new.test.", "nameservers": ["ns1.new.test."]}).status == 201
     wait_until(lambda: in_sync(api), 8, server.log)
     assert api.delete("/v1/zones/new.test.").status == 204
@@ -267,7 +268,7 @@ def test_of_two_living_copies_one_is_quarantined(tmp_path, api):
 # --- full states over a slow link ----------------------------------------------------------------------------------------
 
 class SlowLink:
-    """A Unix socket that leads to another one, with so many bytes a second on the way back."""
+    """A Unix socket that forwards to another one, with this many bytes per second on the way back."""
 
     def __init__(self, path, target, rate):
         self.target, self.rate, self.chunk = target, rate, max(rate // 50, 1)
@@ -311,7 +312,7 @@ class SlowLink:
 
 
 def first_answer(port, name, seconds):
-    """What the first reply to `name` at the port says, whenever it comes: addresses."""
+    """The addresses in the first reply to `name` at the port, however long it takes."""
     deadline = time.monotonic() + seconds * SLOW
     while time.monotonic() < deadline:
         try:
@@ -344,7 +345,7 @@ def test_a_name_server_whose_plan_is_gone_serves_again(tmp_path, api, server, lo
     assert api.put("/v1/sites/a", {"region": "eu"}).status == 201
     put_a(api, "www", "192.0.2.1")
     wait_until(lambda: server.ask("www.e.test.") == ["192.0.2.1"], 5)
-    # another newcomer: from here on a full state is at hand, and grows old
+    # another new subscriber: from now on a full state is kept, and grows old
     api.subscribe().until("commit")
     put_a(api, "www", "192.0.2.2")
     wait_until(lambda: server.ask("www.e.test.") == ["192.0.2.2"], 5)
@@ -369,12 +370,12 @@ def test_a_name_server_whose_plan_is_gone_serves_again(tmp_path, api, server, lo
 def test_a_new_name_server_is_ready_with_what_hello_named(tmp_path, api):
     make_zone(api)
     put_a(api, "www", "192.0.2.1")
-    api.subscribe().until("commit")  # a full state that grows old
+    api.subscribe().until("commit")  # a subscriber whose full state grows old
     fill(api, 600, 250)
     put_a(api, "late", "192.0.2.9")
     put_a(api, "www", "192.0.2.2")
     port = free_port()
-    link = SlowLink(tmp_path / "link", api.unix, 100_000)  # the rest takes seconds
+    link = SlowLink(tmp_path / "link", api.unix, 100_000)  # the rest of the state takes seconds
     with Dnsd("--feed", f"unix:{tmp_path}/link", "--state", str(tmp_path / "ns"), listen=(f"127.0.0.1@{port}",)) as d:
         assert first_answer(port, "late.e.test.", 30) == (["192.0.2.9"], 0)
         d.ready()
@@ -440,13 +441,13 @@ def test_a_backup_is_taken_while_the_service_runs_and_put_back(tmp_path, api, se
     assert done.returncode == 0, done.stderr
     assert "lost" in done.stdout and "zone new.test.: lost" in done.stdout, done.stdout
     api.start()
-    # the backup's word: the zone that it does not have goes, without a question
+    # the backup is authoritative: a zone that it does not have is removed without a question
     wait_until(lambda: server.ask("www.e.test.") == ["192.0.2.1"], 2, server.log)
     wait_until(lambda: server.ask("new.test.", "SOA", raw=True).rcode() == 5, 2)
     assert server.ask("late.e.test.") == [] and serial_of(server) - serial >= 65536 - 1000
     wait_until(lambda: in_sync(api), 3)
     assert api.get("/v1/status").json["store_id"] != before
-    # and nobody who was shut out is let in again
+    # and no revoked credential is valid again
     assert api.get("/v1/sites", token=token, tcp=True).status == 401
     assert api.get("/v1/agents/" + agent.split(".")[0]).json["state"] == "revoked"
     kept = [name for name in os.listdir(api.directory) if name.startswith("veer.db.before-")]
@@ -468,7 +469,7 @@ def test_a_lost_store_comes_back_from_a_backup(tmp_path, api, server):
 # --- what is served is what the store has ---------------------------------------------------------------------------------
 
 class Forger(SlowLink):
-    """A link that changes octets on their way, without anybody's noticing."""
+    """A link that changes octets on their way, so that neither side notices."""
 
     def __init__(self, path, target):
         self.changes = []
@@ -488,7 +489,7 @@ class Forger(SlowLink):
 
 
 def wire_of(name, last):
-    """The record 192.0.2.LAST as it stands in the feed."""
+    """The record 192.0.2.LAST in the encoding of the feed."""
     return base64.b64encode(bytes([len(name)]) + name.encode() + b"\1e\4test\0" + struct.pack("!HHIH", 1, 1, 60, 4)
                             + bytes([192, 0, 2, last]))
 
@@ -508,7 +509,7 @@ def test_a_name_server_with_another_content_is_found_and_mended(tmp_path, api):
         assert "another content than the store" in api.said()
         wait_until(lambda: in_sync(api), 5)
         d.wait_log("what is served is not what the control plane has")
-        for i in range(50):  # the sums go on
+        for i in range(50):  # the checksums continue to match
             put_a(api, f"w{i % 7}", f"10.0.0.{i}")
         assert api.delete(f"/v1/zones/{ZONE}/rrsets/w1/A").status == 204
         assert api.delete(f"/v1/zones/{ZONE}").status == 204
@@ -519,7 +520,7 @@ def test_a_name_server_with_another_content_is_found_and_mended(tmp_path, api):
 def test_a_serial_that_was_served_is_never_fallen_short_of(tmp_path, api, server):
     copy_store(api.store, tmp_path / "copy")
     wait_until(lambda: server.ask(ZONE, "SOA"), 5)
-    high = serial_of(server) + 10_000_000  # a zone file's, say
+    high = serial_of(server) + 10_000_000  # for example that of a zone file
     text = f"$ORIGIN {ZONE}\n@ 300 SOA ns1 h {high} 2 3 4 5\n@ 300 NS ns1\n"
     assert api.call("PUT", f"/v1/zones/{ZONE}/import", text, headers={"Content-Type": "text/dns"}).status == 200
     wait_until(lambda: serial_of(server) == high, 5)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""make lint finds what it is there for, in a tree of a few files with one fault planted."""
+"""make lint finds each kind of fault that it looks for, in a tree of a few files with one fault planted."""
 import os
 import shutil
 import subprocess

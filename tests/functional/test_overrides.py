@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""An administrator's word over the verdicts, with real programs: overrides, freeze, maintenance windows, the safety rule."""
+"""Administrators' decisions take precedence over verdicts, with real programs: overrides, freeze, maintenance windows,
+the safety rule."""
 import datetime
 import threading
 import time
@@ -23,7 +24,7 @@ def rig(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def clean(rig):
-    """Each test begins with everything up and nothing said."""
+    """Each test begins with everything up and without overrides."""
     yield
     rig.say("u", "web/a", "web/b", "web/c", "alt/d")
     rig.api.put("/v1/settings", {})
@@ -88,18 +89,18 @@ def test_what_is_wrong_is_refused(rig):
 
 
 def test_the_last_of_a_policy_stays_unless_the_pool_is_named(rig):
-    assert rig.override("alt/d", "drain").status == 201  # the policy has the pool "web" still
+    assert rig.override("alt/d", "drain").status == 201  # the policy still has the pool "web"
     assert rig.override("web/a", "drain").status == 201
     assert rig.override("web/b", "down").status == 201
     refused = rig.override("web/c", "drain")
     assert refused.status == 409 and refused.json["type"].endswith("would-empty"), refused
     assert '"force": "web"' in refused.json["detail"]
     assert rig.override("web/c", "drain", force="alt").status == 409
-    assert rig.override("web/a", "drain", reason="another reason").status == 200  # nothing is emptied by that
+    assert rig.override("web/a", "drain", reason="another reason").status == 200  # this override empties nothing
     assert rig.override("web/c", "drain", force="web").status == 201
     assert rig.api.delete("/v1/overrides/alt/d").status == 204
     answers(rig, ["192.0.2.4"])
-    # One transaction for several: all or none.
+    # Several overrides in one request are one transaction: all or none.
     for name in "abc":
         rig.api.delete(f"/v1/overrides/web/{name}")
     assert rig.override("alt/d", "drain").status == 201
@@ -107,7 +108,7 @@ def test_the_last_of_a_policy_stays_unless_the_pool_is_named(rig):
     assert rig.api.post("/v1/overrides", body).status == 409
     assert [o["endpoint"] for o in rig.api.get("/v1/overrides").json["items"]] == ["alt/d"]
     assert rig.api.post("/v1/overrides", {**body, "endpoints": ["web/a", "web/b"]}).status == 201
-    # The pool changes under the overrides: c must not go.
+    # The pool changes while overrides exist: c must not be removed.
     left = [{"name": name, "address": f"192.0.2.{i + 1}", "site": name} for i, name in enumerate("ab")]
     pool = {"checks": ["web"], "endpoints": left}
     assert rig.api.put("/v1/pools/web", pool).json["type"].endswith("would-empty")
@@ -150,7 +151,7 @@ def test_it_survives_kill_9_of_both(rig):
     rig.api.kill()
     assert server.addresses("www") == ALL[1:]
     server.kill()
-    server.start()  # alone, from its disk
+    server.start()  # without the control plane, from its disk
     assert server.addresses("www") == ALL[1:]
     rig.api.start()
     assert rig.api.get("/v1/overrides/web/a").json["action"] == "drain"
@@ -174,7 +175,7 @@ def test_freeze_holds_a_dying_endpoint_in(rig):
     text = cli(rig.api, "why", "web/a").stdout
     assert "everything is frozen" in text and "looking" in text, text
     assert "FROZEN by me" in cli(rig.api, "status").stdout
-    assert rig.override("web/b", "drain").status == 201  # the administrator's word still counts
+    assert rig.override("web/b", "drain").status == 201  # overrides still count
     answers(rig, [ALL[0], ALL[2]])
     assert rig.api.put("/v1/settings", {"freeze": {"on": False}}).status == 200
     answers(rig, ALL[2:])
@@ -203,9 +204,9 @@ def test_a_maintenance_window_drains_and_gives_back(rig):
     answers(rig, ALL[1:])
     override = rig.api.get("/v1/overrides/web/a").json
     assert override["source"] == "maintenance/kernel" and override["action"] == "drain", override
-    assert rig.api.delete("/v1/overrides/web/a").status == 409  # it is the window's
+    assert rig.api.delete("/v1/overrides/web/a").status == 409  # it belongs to the maintenance window
     assert [w["state"] for w in rig.status()["maintenance"]] == ["on"]
-    assert rig.override("web/a", "up").status == 200  # but an administrator may say otherwise
+    assert rig.override("web/a", "up").status == 200  # but an administrator may override the window
     answers(rig, ALL)
     assert rig.api.delete("/v1/overrides/web/a").status == 204
     answers(rig, ALL[1:])
@@ -229,15 +230,15 @@ def test_what_is_left_at_a_site_that_is_out_is_nothing(tmp_path):
         assert api.put("/v1/sites/a", {"region": "eu", "state": "out"}).status == 200
         refused = api.put("/v1/overrides/p/b", drain)
         assert refused.status == 409 and refused.json["type"].endswith("would-empty"), refused
-        assert api.put("/v1/overrides/p/a", drain).status == 201  # takes nothing away
+        assert api.put("/v1/overrides/p/a", drain).status == 201  # this override removes nothing from the answers
         assert api.put("/v1/overrides/p/b", {**drain, "force": "p"}).status == 201
         assert api.delete("/v1/overrides/p/a").status == api.delete("/v1/overrides/p/b").status == 204
-        # A pool whose sites are all out is none that an override empties: it counts what will be left.
+        # When all sites of a pool are out already, no override empties it: only the endpoints that would be left count.
         assert api.put("/v1/sites/b", {"region": "eu", "state": "out"}).status == 200
         assert api.put("/v1/overrides/p/b", drain).status == 201
         assert api.put("/v1/overrides/p/a", drain).status == 409
         assert api.put("/v1/pools/p", pool).status == 200
-        # The pool changes: c would be the only one left that counts.
+        # The pool changes: c would be the only endpoint left that counts.
         assert api.put("/v1/sites/b", {"region": "eu"}).status == 200
         assert api.put("/v1/pools/p", pool).json["type"].endswith("would-empty")
         pool["endpoints"].append({"name": "c", "address": "192.0.2.3", "site": "c"})
@@ -310,7 +311,7 @@ def test_the_commands(rig):
 
 
 def test_freezing_keeps_what_another_sets_meanwhile(rig):
-    """`veer freeze` reads the settings and writes them: a change in between must not be undone."""
+    """`veer freeze` reads the settings and writes them: a change made in between must not be undone."""
     lost = []
     done = threading.Event()
 
@@ -349,7 +350,8 @@ def test_an_endpoint_that_goes_takes_its_override_along(rig):
 
 
 def test_what_somebody_says_while_a_window_begins_stands(tmp_path):
-    """A window over many pools takes a moment: an override that is put meanwhile is not replaced by its drain."""
+    """A window over many pools takes a moment to begin: an override that is set meanwhile must not be replaced by the
+    window's drain."""
     api = Api(tmp_path).start()
     try:
         count = 120

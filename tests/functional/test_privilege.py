@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the programs give up: users, capabilities, system calls, core dumps; and that all goes on working without them."""
+"""What the programs give up: users, capabilities, system calls, core dumps; and that they work without them."""
 import os
 import pwd
 import re
@@ -26,7 +26,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 @pytest.fixture
 def place():
-    """A directory that other users can go through, which pytest's are not."""
+    """A directory that other users can traverse, which pytest's directories are not."""
     path = tempfile.mkdtemp(prefix="veer-privilege-")
     os.chmod(path, 0o755)
     yield path
@@ -35,7 +35,7 @@ def place():
 
 @pytest.fixture
 def run():
-    """Starts programs; whatever happens, none is left."""
+    """Start programs; none is left at the end, whatever happens."""
     started = []
 
     def start(kind, *args, **more):
@@ -64,7 +64,7 @@ def threads_of(pid):
 
 
 def is_confined(pid, user, capabilities):
-    """Every thread of it; not only the first."""
+    """Is every thread of the process confined, not only the first?"""
     for status in threads_of(pid):
         assert status["Uid"].split() == [str(user.pw_uid)] * 4
         assert status["Gid"].split() == [str(user.pw_gid)] * 4
@@ -76,7 +76,7 @@ def is_confined(pid, user, capabilities):
 
 
 def has_no_core(pid):
-    """Its memory is root's to look into, and no core is dumped."""
+    """Only root can read its memory, and it dumps no core."""
     if IS_SANITIZED:
         return
     assert os.stat(f"/proc/{pid}/mem").st_uid == 0
@@ -110,7 +110,7 @@ def test_a_name_server_is_replaced_after_it_gave_up_root(run, zone, place):
     os.chown(state, NOBODY.pw_uid, NOBODY.pw_gid)
     args = ("--zone", zone, "--user", "nobody", "--control", f"{state}/socket")
     old = run(Dnsd, *args, "--workers", "1", listen=("127.53.0.2@53",)).ready()
-    # with more workers and another address the new one binds port 53 by itself
+    # with more workers and another address the new process binds port 53 itself
     new = run(Dnsd, *args, "--workers", "3", "--replace", listen=("127.53.0.2@53", "127.53.0.3@53")).ready()
     assert old.process.wait(timeout=10 * SLOW) == 0, old.log()
     assert len(new.addresses) == 2 and new.ask("a.example") == ["192.0.2.1"]
@@ -120,7 +120,7 @@ def test_a_name_server_is_replaced_after_it_gave_up_root(run, zone, place):
 
 @needs_root
 def test_capabilities_of_a_service_manager_are_limited_too(run, zone, place):
-    """As from a unit file: another user already, with more in its ambient set than is needed."""
+    """As from a unit file: the process starts as another user, with more in its ambient set than it needs."""
     program = shutil.copy(os.path.join(BUILD, "veer-dnsd"), place)
     log = os.path.join(place, "log")
     with open(log, "w", encoding="utf-8") as f:
@@ -198,7 +198,7 @@ def test_a_key_that_only_root_reads_is_read_before(run, place):
     api.log_path = os.path.join(place, "log")
     api.start()
     assert api.get("/healthz").status == 200
-    # the next reload would not find it: that is said now
+    # the next reload would not find the file: that is reported now
     (line,) = cannot_read(api.said())
     assert f"file={key} " in line and "user=nobody" in line and "option=tls-key" in line
     api.stop()
@@ -242,7 +242,7 @@ class Agent(Program):
                                  "--allow-targets", "loopback", *extra])
 
     def runner(self):
-        """The process that runs programs; its only child."""
+        """The process that runs programs; it is the only child."""
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
             children = [int(pid) for pid in f.read().split()]
         assert len(children) == 1
@@ -339,7 +339,7 @@ def test_a_runner_that_has_ended_is_counted_and_shown_by_the_control_plane(run, 
 
 
 def test_the_runner_knows_the_directory_by_itself(run, fake, place):
-    """With SIGHUP it reads the configuration again; no word of the agent's moves it."""
+    """With SIGHUP it reads the configuration again; the agent cannot change the directory."""
     directories = [os.path.join(place, name) for name in ("one", "two")]
     for directory in directories:
         os.mkdir(directory)
@@ -410,7 +410,7 @@ def test_a_unit_exposes_little(name, most):
 # --- veer run ----------------------------------------------------------------------------------------------------------------------
 
 def children_of(pid):
-    """The programs by name."""
+    """The child processes by program name."""
     found = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -447,7 +447,7 @@ def test_each_program_of_veer_run_has_its_own_user(run, place):
     assert stat.S_IMODE(os.stat(state).st_mode) == 0o711
     owners = {name: os.stat(os.path.join(state, name)).st_uid for name in ("veer.db", "dnsd", "probe-p", "probe-p/identity.json")}
     assert owners == {"veer.db": NOBODY.pw_uid, "dnsd": OTHER.pw_uid, "probe-p": bin_user.pw_uid, "probe-p/identity.json": bin_user.pw_uid}
-    # the name server follows the feed by its user's word, and the control plane hears of it
+    # the name server is accepted by its user and follows the feed, and the control plane gets its reports
     api = Api(state)
     assert api.post("/v1/zones", {"name": "e.test.", "nameservers": ["ns.e.test."]}).status == 201
 
@@ -459,13 +459,13 @@ def test_each_program_of_veer_run_has_its_own_user(run, place):
             return reply[3] & 15 == 0 and reply[7] == 1
     wait_until(answers, 10, service.said)
     wait_until(lambda: api.get("/v1/status").json["nameservers"], 10)
-    # anybody else is nobody in particular, and the name server's user may do nothing but that
+    # any other user has no access, and the name server's user may do only that
     as_other = ["setpriv", "--reuid", "mail", "--regid", "mail", "--clear-groups", "/usr/bin/python3", "-c", ASK, f"{state}/api.sock"]
     as_feeder = [OTHER.pw_name if word == "mail" else word for word in as_other]
     for who, path, code in ((as_other, "healthz", "200"), (as_other, "v1/zones", "401"), (as_feeder, "v1/zones", "403"),
                             (as_feeder, "v1/status", "403")):
         assert subprocess.run([*who, f"/{path}"], capture_output=True, text=True, timeout=20).stdout == code, (who, path)
-    # the supervisor's death is still heard of, though the kernel forgets that with a change of user
+    # the programs still notice the supervisor's death, although the kernel clears the death signal on a change of user
     service.kill()
     wait_until(lambda: not any(os.path.exists(f"/proc/{programs[name]}") for name in ("veer-api", "veer-probe")), 10)
     assert answers()

@@ -53,7 +53,7 @@ class Agent:
 
 @pytest.fixture
 def world(tmp_path):
-    """An api, a site and a list of agents that are ended with the test."""
+    """An API, a site and a list of agents, which end with the test."""
 
     class World:
         api = FakeApi()
@@ -102,7 +102,7 @@ def test_enrols_once_probes_and_reports(world):
                         "api": world.api.url}
     assert stat.S_IMODE(os.stat(os.path.join(agent.state, "identity.json")).st_mode) == 0o600
     assert agent.stop() == 0
-    # It has an identity now: no second enrolment, and the token is not needed.
+    # Now the agent has an identity: it does not enrol again, and does not need the token.
     agent = world.agent()
     agent.wait_for("ready")
     _, again = world.api.wait(lambda r: states(r) == ["u", "d"])
@@ -144,7 +144,7 @@ def test_confirm_looks_at_once_and_its_tries_overlap(world):
     world.api.assign(1, [world.check(interval_ms=60000, fall=3)], [world.item()])
     world.agent().wait_for("ready")
     world.api.wait(lambda r: states(r) == ["u"])
-    time.sleep(3.5)  # the quick first round is over: the interval is a minute now
+    time.sleep(3.5)  # the quick first round is over: now the interval is a minute
     world.site.status = 503
     before = len(world.site.hits)
     start = time.monotonic()
@@ -208,7 +208,7 @@ def test_starts_alone_from_a_directory_that_cannot_be_written(world, tmp_path):
         world.api.assign(4, [world.check()], [world.item(), world.item("p/b", "127.0.0.2")])
         agent = world.agent()
         agent.wait_for("ready")
-        world.api.wait(lambda r: states(r) == ["u", "d"])  # works on, and says that nothing is kept
+        world.api.wait(lambda r: states(r) == ["u", "d"])  # it works on, and reports that nothing is on disk
         agent.wait_for("assignments not kept")
         assert agent.stop() == 0
     finally:
@@ -231,7 +231,7 @@ def test_an_agent_that_was_stopped_blames_nobody(world):
         world.api.wait(lambda r: states(r) == ["u"] * 20)
         time.sleep(0.5)
     assert all(states(report) == ["u"] * 20 for _, report in world.api.reports[start:])
-    # and it is awake: what fails now is seen to fail
+    # the agent can see, so an endpoint that fails now is reported down
     world.site.status = 500
     world.api.wait(lambda r: states(r) == ["d"] * 20)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real agents of two regions: calculated checks, and a quorum that wants both regions. Real programs and a site whose reply changes."""
+"""Real agents of two regions: calculated checks, and a quorum that requires both regions. Real programs and a site
+whose reply changes."""
 import pytest
 
 from probe_api import Site
@@ -9,7 +10,7 @@ PROBED = {"interval_ms": 300, "timeout_ms": 250, "fall": 2, "rise": 2, "hold_s":
 
 
 class World:
-    """veer-api, an agent in eu and one in us, and a site."""
+    """veer-api, one agent in eu, one in us, and a site."""
 
     def __init__(self, directory):
         self.dir, self.site = directory, Site()
@@ -59,7 +60,7 @@ def test_calculated_checks_of_what_agents_see(world):
     world.pool("any", "any")
     world.pool("all", "all")
     world.becomes("up", "any", "all")
-    world.site.status = 500  # the port still takes connections
+    world.site.status = 500  # the port still accepts connections
     world.becomes("down", "all")
     assert world.endpoint("any")["state"] == "up"
     world.site.status = 200
@@ -69,7 +70,7 @@ def test_calculated_checks_of_what_agents_see(world):
 
 
 def test_a_quorum_of_regions_wants_both(world):
-    """One voice would be enough, but it takes two regions: an agent alone decides nothing, both together do."""
+    """The quorum is one vote, but from two regions: an agent alone decides nothing, both together do."""
     world.put("checks/wide", {"kind": "http", "port": world.site.port, "quorum": 1, "regions": 2, **PROBED})
     world.put("checks/narrow", {"kind": "http", "port": world.site.port, "quorum": 1, **PROBED})
     world.pool("wide", "wide")

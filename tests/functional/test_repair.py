@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A store that is damaged: it is noticed and said, looked through, and what can be read of it is taken over."""
+"""A damaged store: the damage is noticed and reported, the store is checked, and all readable data is taken over."""
 import os
 import shutil
 import sqlite3
@@ -29,7 +29,7 @@ def store(api):
 
 
 def make(api, count=SITES):
-    """Many sites, written past the API, in many pages."""
+    """Write many sites past the API, so that they fill many pages."""
     api.start()
     assert api.put("/v1/sites/first", {"region": "eu"}).status == 201
     api.stop()
@@ -95,11 +95,11 @@ def test_a_file_that_is_no_store_is_neither_repaired_nor_touched(api, tmp_path):
 
 
 def test_damage_while_it_runs_is_said(api):
-    make(api, 20000)  # more than the caches hold
+    make(api, 20000)  # more than fits into the caches
     api.start()
     assert api.get("/healthz").status == 200
     spoil(api, b'"s00300"')
-    api.put("/v1/sites/s00300", {"region": "us"})  # reads the page, or meets it later
+    api.put("/v1/sites/s00300", {"region": "us"})  # this reads the damaged page now, or meets it later
     for i in range(290, 310):
         api.put(f"/v1/sites/s{i:05}", {"region": "us"})
     wait_until(lambda: api.get("/healthz").status == 503, 10)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""veer-dnsd --replace: one process takes the place of another, and no query is lost; neither of them may spoil that."""
+"""veer-dnsd --replace: one process replaces another and no query is lost, even when one of the two fails or
+misbehaves."""
 import base64
 import json
 import os
@@ -36,7 +37,7 @@ def small(tmp_path):
 
 @pytest.fixture
 def run():
-    """Starts servers; whatever happens, none is left."""
+    """Start servers; none is left at the end, whatever happens."""
     started = []
 
     def start(*args, **kw):
@@ -57,7 +58,7 @@ def ended(server, code=0, seconds=20):
 
 
 class Asker:
-    """Speaks on the control socket itself, to be a successor that misbehaves."""
+    """Speaks the protocol of the control socket itself, as a successor that misbehaves."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -98,7 +99,8 @@ def test_ten_times_over_and_no_query_is_lost(zone, tmp_path, run):
 
 
 class Store:
-    """What a control plane has: one zone of numbered names, and the record `count.example.`, which counts its changes."""
+    """The data of a control plane: one zone of numbered names, and the record `count.example.`, which counts its
+    changes."""
 
     def __init__(self, path, names):
         self.revision = 5
@@ -133,7 +135,7 @@ class Store:
         return json.dumps(hello) + "\n" + ("" if start else self.state) + rest
 
     def change(self):
-        # under the lock of the feed: a stream that begins now has it once
+        # under the lock of the feed, so that a stream that begins now gets the change exactly once
         with self.feed.lock:
             self.revision += 1
             text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in self.changed(self.revision))
@@ -153,7 +155,7 @@ def count_of(server):
 
 
 class Counting:
-    """Makes changes all the time, and looks whether answers ever go back."""
+    """Makes changes all the time, and checks that answers never go back."""
 
     def __init__(self, store, server):
         self.store, self.server = store, server
@@ -205,7 +207,7 @@ def test_the_feed_goes_on_and_answers_never_go_back(tmp_path, run):
     server.ready()
     wait_for(lambda: count_of(server) == store.revision, what="the newest revision")
     assert server.stop() == 0
-    # what the ten have written, each in its turn, is whole
+    # the state that the ten servers have written, one after the other, is complete
     requests = len([r for r in store.feed.requests if "since" not in r])
     assert requests == 1, store.feed.requests
     store.feed.close()
@@ -220,12 +222,12 @@ def test_the_feed_goes_on_and_answers_never_go_back(tmp_path, run):
 def test_without_a_running_server_it_just_starts(tmp_path, run, small):
     server = run("--zone", small, "--control", f"{tmp_path}/control", "--replace").ready()
     assert "no server to replace" in server.log()
-    server.kill()  # its socket stays there, and is in nobody's way
+    server.kill()  # its socket stays in the file system, and disturbs no one
     server = run("--zone", small, "--control", f"{tmp_path}/control", "--replace").ready()
     assert server.ask("n0000001.example.") == ["10.0.0.1"]
     server.kill()
     server = run("--zone", small, "--control", f"{tmp_path}/control").ready()
-    # a second one by mistake changes nothing
+    # a second start by mistake changes nothing
     second = run("--zone", small, "--control", f"{tmp_path}/control", listen=(f"127.0.0.1@{server.port}",))
     ended(second, 2)
     assert "--replace takes its place" in second.log()
@@ -276,11 +278,12 @@ def test_more_and_fewer_workers_and_other_addresses(tmp_path, run, small):
         replace("6", f"127.0.0.1@{port}", "127.0.0.2@0")
         replace("2", "127.0.0.2@0", f"127.0.0.1@{port}")
     client.check()
-    # an address that is dropped is closed with what waits there; the service goes on at those that cover it
+    # the socket of a dropped address is closed with the queries that wait in it; the other addresses that cover it
+    # continue to serve
     replace("3", f"0.0.0.0@{port}")
     replace("1", f"127.0.0.1@{port}")
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
-        s.bind(dropped)  # nobody has it any more
+        s.bind(dropped)  # no process has the address any more
 
 
 def test_metrics_and_cookies_go_on(tmp_path, run, small):
@@ -315,7 +318,7 @@ def test_a_connection_outlives_its_server(tmp_path, run, small):
             ended(server)
             server = successor
             assert exchange(number)
-        # half of a query keeps the old one for its last seconds, no longer
+        # an incomplete query keeps the old process only for its last seconds, not longer
         s.sendall(b"\0")
         time.sleep(0.1)
         start = time.monotonic()
@@ -336,7 +339,7 @@ def test_a_successor_that_dies_leaves_the_server_as_it_was(tmp_path, run, store,
         assert reply["type"] == "sockets" and len(asker.fds) == reply["total"] > 0
     if step in ("loading", "ready"):
         assert asker.ask("load")["type"] == "left"
-        store.change()  # followed, but not on disk
+        store.change()  # followed, but not yet on disk
         wait_for(lambda: count_of(server) == store.revision, what="the change")
     if step == "ready":
         assert asker.ask("ready", store_id="a" * 32, revision=store.revision - 1)["type"] == "wait"
@@ -362,7 +365,7 @@ def test_a_successor_that_dies_leaves_the_server_as_it_was(tmp_path, run, store,
     if step in ("loading", "ready"):
         server.wait_log("kept on disk again")
     server.stop()
-    if step != "loading":  # there it waits for the next full state, half a minute
+    if step != "loading":  # in that step it waits for the next full state, for half a minute
         store.feed.close()
         server = run("--feed", f"unix:{store.feed.path}", "--state", f"{tmp_path}/state").ready()
         assert count_of(server) == store.revision
@@ -378,7 +381,7 @@ def test_a_successor_that_is_ahead_gets_leave_when_the_feed_brings_us_there(tmp_
     for _ in range(changes):
         time.sleep(0.02)
         store.change()
-    # within the limit of half a second, or at its end: with sanitizers one cannot tell
+    # within the limit of half a second, or at its end: with sanitizers the difference cannot be seen
     assert asker.answer()["type"] == "go"
     assert server.process.poll() is None, server.log()
     assert count_of(server) == store.revision
@@ -391,7 +394,7 @@ def test_a_successor_that_is_ahead_gets_leave_when_the_feed_brings_us_there(tmp_
 def test_a_successor_that_dies_while_it_serves_gives_the_place_back(tmp_path, run, store):
     server = run("--feed", f"unix:{store.feed.path}", "--state", f"{tmp_path}/state").ready()
     stuck = socket.create_connection((server.address, server.port))
-    stuck.sendall(b"\0")  # keeps it draining
+    stuck.sendall(b"\0")  # so that it stays in the drain
     time.sleep(0.1)
     asker = Asker(tmp_path / "state/control.sock")
     asker.ask("take", role="dns")
@@ -427,7 +430,8 @@ def test_a_successor_that_ends_as_it_should_takes_the_service_with_it(tmp_path, 
 
 
 def test_a_server_that_dies_at_any_time_is_replaced_all_the_same(tmp_path, run, store):
-    """kill -9 of the old one, at moments spread over the whole of it: the new one serves, with the newest plan."""
+    """The old process is killed with kill -9 at moments spread over the whole replacement: the new one serves, with the
+    newest plan."""
     args = ["--feed", f"unix:{store.feed.path}", "--state", f"{tmp_path}/state", "--workers", "2"]
     server = run(*args).ready()
     port = server.port
@@ -450,7 +454,7 @@ def test_successors_that_die_at_any_time_lose_no_query(tmp_path, run, store):
         time.sleep(i * 0.004)
         successor.kill()
         time.sleep(0.05)
-        if server.process.poll() is not None:  # it was fast enough, and then died like anybody
+        if server.process.poll() is not None:  # the successor had taken over before it was killed
             server = run(*args, listen=(f"127.0.0.1@{server.port}",)).ready()
         for number in range(20):
             assert server.ask(f"n{number:07d}.example.") == [f"10.0.0.{number}"]

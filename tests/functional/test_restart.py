@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A name server that starts again: what it saved may be older than the death of a site."""
+"""A name server that starts again: its saved plan may be older than the death of a site."""
 import json
 import socket
 import threading
@@ -39,7 +39,7 @@ def lines(*objects):
 
 
 def first_answer(d):
-    """From the first moment that it answers at all."""
+    """The first answer from the moment at which it answers at all."""
     reply = wait_for(lambda: d.ready().ask("www.gslb.example.", raw=True), 5, "an answer")
     return sorted(r.to_text() for rrset in reply.answer for r in rrset), reply.answer[0].ttl
 
@@ -66,7 +66,7 @@ def test_nothing_new_delays_nothing(saved, tmp_path):
 
 
 class Silent:
-    """Accepts, and says nothing."""
+    """A server that accepts connections and sends nothing."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -111,13 +111,13 @@ def test_a_control_plane_that_is_not_there_is_not_waited_for(saved, tmp_path):
 
 
 def test_a_feed_that_dribbles_is_waited_for_a_second(saved, tmp_path):
-    """Hello says 13, and what leads there never comes."""
+    """Hello announces 13, but the changes that lead to it never come."""
     control = FeedServer(str(tmp_path / "api.sock"), lambda path: hello(13))
     begun = time.monotonic()
     with Dnsd("--feed", f"unix:{control.path}", "--state", saved) as d:
         assert first_answer(d) == (BEFORE, 1)
         assert 0.8 < time.monotonic() - begun < 1.5 * SLOW
-        # once it is there, the full TTL is back
+        # once the changes have come, the full TTL is back
         control.push(*verdict("fra/fra", "up", 13))
         wait_for(lambda: first_answer(d) == (AFTER, 5), what="revision 13")
         assert d.stop() == 0

@@ -47,7 +47,7 @@ def is_alive(pid):
 
 
 class Run(Program):
-    """veer run on a configuration of its own."""
+    """veer run with its own configuration."""
     leaves_name_server = False
 
     def __init__(self, directory, probes=1, dnsd=True):
@@ -74,7 +74,7 @@ class Run(Program):
         return {m[0]: int(m[1]) for m in re.findall(r"event=started child=(\S+) pid=(\d+)", self.said())}
 
     def kill(self):
-        """As a crash; the name server, which outlives that, is ended as well."""
+        """Kill it as a crash would; the name server, which survives that, is ended as well."""
         super().kill()
         pid = self.children().get("veer-dnsd") if os.path.exists(self.log_path) else None
         if pid and is_alive(pid) and not self.leaves_name_server:
@@ -160,7 +160,7 @@ def test_a_table_says_what_its_program_takes():
         assert {"user", "group", "log-level"} <= set(described(program))
 
 
-# What each program decides with veer run, or is told by it.
+# Options that veer run sets itself, or that it passes to each program.
 DECIDED = {"veer-api": {"store", "feed-user", "open-socket"}, "veer-dnsd": {"zone", "feed", "state", "token-file", "ca-file", "control"},
            "veer-probe": {"api", "token-file", "state", "ca-file"}}
 ODD = {"user": "nobody", "group": "nogroup", "resolver": ["192.0.2.1"], "listen": ["127.0.0.1@5300"], "reference": ["192.0.2.1:443"],
@@ -169,7 +169,7 @@ ODD = {"user": "nobody", "group": "nogroup", "resolver": ["192.0.2.1"], "listen"
 
 
 def value_of(program, row):
-    """One that is fine, for a file."""
+    """A valid value for a configuration file."""
     name = row["name"]
     if program == "veer-api" and name == "listen":
         return ["127.0.0.1:8053"]
@@ -219,7 +219,7 @@ def test_options_of_the_file_reach_the_name_server(tmp_path):
         r.kill()
 
 
-# What is missing is the trouble of the child that needs it; only a check refuses it (test_answers_first.py).
+# A missing file is an error only of the child that needs it; only --check refuses it (test_answers_first.py).
 MISSING_FILES = [
     ("state: /STATE\napi:\n  tls_cert: /does/not/exist\n  tls_key: /dev/null\n", 3, "/does/not/exist"),
     ("state: /STATE\ndnsd:\n  listen: [\"127.0.0.1@53\"]\n  geoip: [\"/no/such.mmdb\"]\n", 4, "/no/such.mmdb"),
@@ -256,7 +256,7 @@ def test_it_serves_and_ends_all_of_it(tmp_path):
     r.stop(30)
     assert not any(is_alive(pid) for pid in children.values())
     assert not os.path.exists(f"{r.state}/notify.sock")
-    # And again, with what was kept: nobody is enrolled a second time.
+    # Start again with the saved state: no program enrols a second time.
     r = Run(tmp_path).start(seconds=30)
     assert "enrol-p0" not in r.children()
     r.stop(30)
@@ -269,7 +269,7 @@ def test_a_child_that_dies_is_started_again_with_growing_pauses(run):
         wait_until(lambda: run.children()["veer-probe-p0"] != pid, 10)
     pauses = [int(p) for p in re.findall(r"child=veer-probe-p0 .*signal=9 pause_ms=(\d+)", run.said())]
     assert pauses == [100, 200, 400]
-    # The control plane too: its agent and its name server find it again.
+    # The control plane restarts too: its agent and its name server find it again.
     pid = run.children()["veer-api"]
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: run.children()["veer-api"] != pid, 10)
@@ -292,7 +292,7 @@ def test_a_second_one_in_the_same_directory_is_refused(run):
     second = veer("run", run.config)
     assert second.returncode == 2 and "another veer run" in second.stderr
     pid = run.children()["veer-probe-p0"]
-    os.kill(pid, signal.SIGKILL)  # the first still hears its children
+    os.kill(pid, signal.SIGKILL)  # the first program still learns of the end of its children
     wait_until(lambda: run.children()["veer-probe-p0"] != pid, 10)
     wait_until(lambda: run.said().count("event=ready child=veer-probe-p0") >= 2, 10, run.said)
 
@@ -323,7 +323,7 @@ def test_a_program_that_is_not_there_is_said(tmp_path):
 
 
 def programs_with(directory, name, text):
-    """A copy of the programs, in which one is a script; None: it is missing."""
+    """A copy of the programs in which one is replaced by a script, or is missing (None)."""
     place = directory / "bin"
     place.mkdir()
     for program in ("veer", "veer-api", "veer-dnsd", "veer-probe"):
@@ -346,7 +346,7 @@ def test_a_section_that_is_not_checked_may_hold_anything_but_breaks_nothing(tmp_
 
 @pytest.mark.parametrize("script", ["#!/bin/sh\nexec sleep 300 >&-\n", "#!/bin/sh\nexec sleep 300\n"], ids=["closed", "open"])
 def test_a_program_that_hangs_does_not_keep_the_others(tmp_path, script):
-    """Neither with its standard output open nor with it closed."""
+    """Its standard output is open in one case and closed in the other."""
     place = programs_with(tmp_path, "veer-probe", script)
     r = Run(tmp_path, probes=1)
     r.argv[0] = str(place / "veer")
@@ -415,7 +415,7 @@ def test_tokens_and_agents_are_made(run, tmp_path):
     r = veer("token", "create", "--name", "ci", "--scope", "health:read", "--api", run.api)
     assert r.returncode == 0 and re.fullmatch(r"t-\w+\.vrt_\w{43}\n", r.stdout), r
     token = r.stdout.strip()
-    # Over the socket with a token, the token counts, not the owner.
+    # Over the socket with a token, the rights are those of the token, not of the owner.
     assert veer("status", "--api", run.api, env={"VEER_TOKEN": token}).returncode == 0
     r = veer("token", "create", "--name", "x", "--api", run.api, "--token", token)
     assert r.returncode == 1 and "tokens" in r.stderr, r.stderr

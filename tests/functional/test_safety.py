@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The safety rule on the layout of the README: a pool of one endpoint for each site, and policies that choose among pools."""
+"""The safety rule with the layout of the README: a pool of one endpoint for each site, and policies that choose among
+pools."""
 import datetime
 import threading
 
@@ -84,7 +85,7 @@ def test_the_last_site_that_is_in_stays_in(api):
 
 
 def test_a_drain_that_did_not_know_of_a_site_is_judged_again(api):
-    """A site and a drain at once: of the last two sites one stays."""
+    """A site and a drain change at the same time: one of the last two sites must stay."""
     assert api.put("/v1/overrides/fra/fra", DRAIN).status == 201
     for _ in range(5):
         replies = {}
@@ -120,7 +121,8 @@ def test_a_window_for_all_sites_says_beforehand_what_it_will_not_do(api):
 
 
 def test_the_last_site_that_works_is_not_drained(tmp_path):
-    """Whatever is down already is no choice: what works now and would not afterwards is what counts."""
+    """An endpoint that is already down is not a choice: the rule counts endpoints that work now and would not be
+    answered afterwards."""
     rig = Rig(tmp_path).all_up()
     try:
         rig.say("d", "web/a", "web/b", "alt/d")

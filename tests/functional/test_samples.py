@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What earlier versions have left on disk is read: the frozen samples of tests/data/vX.Y.Z, made by samples.py of that version."""
+"""State that earlier versions left on disk can be read: the frozen samples of tests/data/vX.Y.Z, made by samples.py of
+that version."""
 import glob
 import os
 import shutil
@@ -20,7 +21,7 @@ VERSIONS = [os.path.basename(path) for path in SAMPLES]
 
 @pytest.fixture(params=SAMPLES, ids=VERSIONS)
 def sample(request, tmp_path):
-    """A copy, for the programs write to it."""
+    """A copy, because the programs write to it."""
     path = tmp_path / "sample"
     shutil.copytree(request.param, path)
     return path
@@ -31,7 +32,7 @@ def test_there_is_a_sample():
 
 
 def answers_of(ask):
-    """What every version must answer from the sample: {(name, type): records as text}."""
+    """The answers that every version must give from the sample: {(name, type): records as text}."""
     return {
         ("www.gslb.example.", "A"): ["127.0.1.98"],  # a is down, c is out
         ("ns1.sample.example.", "A"): ["192.0.2.53"], ("ns1.sample.example.", "AAAA"): ["2001:db8::53"],
@@ -58,7 +59,7 @@ def test_a_name_server_answers_from_a_saved_plan_alone(sample, tmp_path):
 
 @pytest.mark.parametrize("part", ["plan.base", "plan.journal"])
 def test_each_part_of_a_saved_plan_is_there(sample, part):
-    """So that the sample is of both."""
+    """The sample must contain both parts."""
     assert (sample / "nameserver" / part).stat().st_size > 64
 
 
@@ -80,7 +81,7 @@ def test_a_store_is_served_and_fed(sample, tmp_path):
         assert len(api.get("/v1/transitions").json["items"]) >= 1
         assert b"Mixed.Case" in api.get("/v1/zones/sample.example./export").body
         port = free_udp_port()
-        # it has served this store's history before: it follows it
+        # it has followed this store's history before, so it follows it
         with Dnsd("--feed", f"unix:{api.unix}", "--state", str(sample / "nameserver"), listen=(f"127.0.0.1@{port}",)) as d:
             d.ready()
             assert api.put("/v1/zones/sample.example./rrsets/new/A", {"ttl": 60, "records": ["192.0.2.7"]}).status == 201

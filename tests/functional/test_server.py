@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTTP server under crowds, and its end under load."""
+"""The HTTP server with many clients, and its end under load."""
 import http.client
 import resource
 import socket
@@ -46,7 +46,7 @@ def test_it_ends_cleanly_while_streams_begin(tmp_path):
 
 
 def test_a_stop_finishes_writes_as_fast_as_ever(tmp_path):
-    """Each used to wait for what had been stopped before it."""
+    """Each write used to wait for a part that had already been stopped."""
     api = Api(tmp_path).start()
     assert api.put("/v1/sites/a", {"region": "eu"}).status == 201
     pool = {"endpoints": [{"name": "x", "address": "192.0.2.77", "site": "a"}]}
@@ -93,7 +93,7 @@ def test_those_who_say_nothing_give_way_to_those_who_do(api):
         wait_until(lambda: api.metric("veer_api_cut_total") > 400, 10)
         assert time.monotonic() - start < 10 * SLOW  # the ordinary deadline is 15 s
         wait_until(lambda: api.metric("veer_api_connections") < 4096, 10)
-        feed.until("heartbeat")  # who is served is left alone
+        feed.until("heartbeat")  # a client that is being served is not disturbed
         assert api.get("/healthz", tcp=True).status == 200
     finally:
         for s in held:
@@ -110,7 +110,8 @@ def test_one_agent_cannot_take_the_places_of_others(api):
 
 
 def test_an_enrolment_of_garbage_is_no_token(api):
-    """What no program of ours wrote must not end the server: here by the API's own means, as near as they come."""
+    """Data that none of our programs wrote must not end the server. This test uses only the API, so it comes only near
+    that case."""
     made = api.post("/v1/agents", {"name": "a", "region": "eu"})
     for body in ({}, {"token": made.json["token"]}, {"token": made.json["token"], "kind": "agent", "x": 1},
                  {"token": made.json["token"], "kind": "nobody"}, {"token": 7, "kind": "agent"}, []):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No principal takes what all share: while one attacks, endpoints that fail are taken out, and administrators get in."""
+"""No client can take the resources that all clients share: while one attacks, endpoints that fail are taken out, and
+administrators get in."""
 import json
 import os
 import re
@@ -36,7 +37,8 @@ def zone_text(names):
 
 
 def hold(rig, function, *args, needs=None):
-    """The bars: failover at most twice as long as in quiet times or half a second longer, and 95 of 100 drains within 0.2 s."""
+    """Check the bars: failover takes at most twice as long as in quiet times or half a second longer, and 95 of 100
+    drains take at most 0.2 s."""
     quiet = max(attacks.failovers(rig, rig.server, QUIET))
     under, drained = [], []
     with attack(function, *args):
@@ -83,13 +85,13 @@ def test_a_report_is_as_long_as_its_assignments(tmp_path):
     api = Api(tmp_path).start()
     _, bearer = api.enrol()
     path = "/v1/agents/self/reports"
-    wait_until(lambda: api.post(path, {}, token=bearer).status != 409, 5)  # assigned: nothing
+    wait_until(lambda: api.post(path, {}, token=bearer).status != 409, 5)  # until the assignments are empty
     with socket.create_connection(("127.0.0.1", api.port)) as s:  # refused before any of the body is sent
         s.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bearer}\r\nContent-Length: 4000\r\n\r\n".encode())
         s.settimeout(5)
         head = s.recv(4096).decode()
     assert head.startswith("HTTP/1.1 413") and "Connection: close" in head, head
-    with socket.create_connection(("127.0.0.1", api.port)) as s:  # without a length: cut off soon behind the bound
+    with socket.create_connection(("127.0.0.1", api.port)) as s:  # without a length: it is cut off soon after the bound
         s.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bearer}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         s.settimeout(5)
         sent = 0
@@ -113,7 +115,7 @@ def test_three_bodies_that_cannot_be_read_close_the_door_for_a_while(tmp_path):
     reply = api.post(path, "[]", token=bearer)
     assert reply.status == 429 and reply.json["type"].endswith(":share") and "agent ag-" in reply.json["detail"], reply
     assert 1 <= int(reply.headers["Retry-After"]) <= 10
-    assert api.post(path, "[]", token=other).status in (400, 422)  # only that one
+    assert api.post(path, "[]", token=other).status in (400, 422)  # only this one is allowed
     assert api.subscribe("/v1/agents/self/assignments", bearer).status == 200
     api.stop()
 
@@ -143,7 +145,7 @@ def test_one_token_cannot_take_all_streams(rig):
     for s in others:
         s.close()
     wait_until(lambda: rig.api.metric("veer_api_streams") < 10, 20)
-    again = rig.api.subscribe(token=token)  # given back
+    again = rig.api.subscribe(token=token)  # the place was given back
     assert again.status == 200
     again.close()
 
@@ -151,7 +153,7 @@ def test_one_token_cannot_take_all_streams(rig):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root sees the descriptors of a program that shows itself to nobody")
 @pytest.mark.parametrize("sources", [1, 200])
 def test_silent_connections_keep_nobody_out(tmp_path, monkeypatch, sources):
-    """More than the descriptors that the control plane has, from one address or from many."""
+    """The connections are more than the control plane has descriptors, and come from one address or from many."""
     popen = subprocess.Popen
 
     def with_few_descriptors(argv, **kw):

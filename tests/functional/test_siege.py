@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A short siege, and what its judges say of lies; the whole of it: make siege."""
+"""A short siege, and tests of its judges with wrong answers; make siege runs it in full."""
 import time
 
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of the whole: what policies answer now, not only what is believed of endpoints; summary, filters, exit codes."""
+"""The status of the whole: what policies answer now, not only the states of endpoints; summary, filters, exit codes."""
 import json
 import re
 
@@ -29,7 +29,7 @@ def test_a_policy_that_fails_open_is_shown_counted_and_logged(rig):
     assert "alt/d is eligible, but in no policy's answers now" in cli(rig.api, "why", "alt/d").stdout
     rig.say("d", "web/a", "web/b", "web/c")
     wait_until(lambda: rig.verdict("web/c") == "down", 10)
-    # www goes on with the pool alt; "last" has nothing else
+    # www continues with the pool alt; "last" has no other pool
     wait_until(lambda: policies(rig)["fail_open"] == 1, 5, lambda: policies(rig))
     item = policies(rig)["items"][0]
     assert item["policy"] == "last" and item["state"] == "fail_open", item
@@ -53,7 +53,7 @@ def test_a_policy_that_fails_open_is_shown_counted_and_logged(rig):
 
 
 def server_set(rig, server, label):
-    """What a name server hands out, as endpoints."""
+    """The endpoints in a name server's answer."""
     names = {"192.0.2.1": "web/a", "192.0.2.2": "web/b", "192.0.2.3": "web/c", "192.0.2.4": "alt/d"}
     return [names[address] for address in server.addresses(label)]
 
@@ -101,7 +101,7 @@ def test_of_very_many_only_those_to_look_at_are_listed(rig):
 
 
 def test_measured_times_are_shown_and_a_near_timeout_is_said(rig):
-    rig.agents[1].rtt_us = 400000  # of 500 ms
+    rig.agents[1].rtt_us = 400000  # the timeout is 500 ms
     wait_until(lambda: all(e.get("near_timeout") for e in rig.status()["endpoints"]), 20, rig.status)
     near = rig.status()["endpoints"][0]["near_timeout"]
     assert near["agent"] == rig.agents[1].id and near["timeout_ms"] == 500 and near["check"] == "web"
@@ -129,7 +129,7 @@ def test_name_servers_and_agents_that_were_not_heard_are_shown(rig):
 
 
 def test_an_agent_is_silent_as_soon_as_its_views_do_not_count(rig):
-    """Not after a time of its own: after three report periods here, and with a slower check after three of its intervals."""
+    """The time is not fixed: it is three report periods here, and with a slower check three of its intervals."""
     agent = rig.agents[2]
 
     def seen(limit_ms):

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The story of the demonstration with the real programs: a site fails, the answers move, everything is killed in turn."""
+"""The story of the demonstration with the real programs: a site fails, the answers move, and every program is killed in
+turn."""
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ ADDRESS = {"fra": "127.0.1.1", "iad": "127.0.1.2", "sin": "127.0.1.3"}
 
 
 def free_port(kind, addresses):
-    """A port that is free on all the addresses, for programs that take one port number."""
+    """A port that is free on all addresses, for programs that have one port option."""
     for _ in range(100):
         socks = []
         try:
@@ -54,7 +55,7 @@ def wait_until(condition, seconds, what):
 
 
 class Demo:
-    """`veer demo run` from a copy of the programs, on ports of its own."""
+    """`veer demo run` from a copy of the programs, on its own ports."""
 
     def __init__(self, directory):
         self.bin = os.path.join(directory, "build")
@@ -84,12 +85,12 @@ class Demo:
             return f.read()
 
     def is_saved(self):
-        """Whether the newest revision of the feed is on the name server's disk (it is served before that)."""
+        """Is the newest revision of the feed on the name server's disk? (It is served before that.)"""
         with open(os.path.join(self.bin, "demo", "state", "dnsd", "highest"), encoding="utf-8") as f:
             return int(f.read().split()[1]) >= max(n["revision"] for n in self.status()["nameservers"])
 
     def complaints(self):
-        """What sanitizers wrote into the programs' logs."""
+        """The errors that sanitizers wrote into the programs' logs."""
         found = []
         logs = os.path.join(self.bin, "demo", "log")
         for name in os.listdir(logs):
@@ -227,7 +228,7 @@ def test_a_name_server_that_starts_alone_serves_the_saved_plan(demo):
     moves_to(demo, [ADDRESS["iad"]], 10, "no failover")
     wait_until(demo.is_saved, 10, "the plan is not on disk")
     api, dnsd = demo.only_child("veer-api"), demo.only_child("veer-dnsd")
-    os.kill(api, signal.SIGSTOP)  # so that its supervisor does not bring it back, and nobody answers the feed
+    os.kill(api, signal.SIGSTOP)  # so that its supervisor does not restart it, and the feed gets no answer
     try:
         os.kill(dnsd, signal.SIGKILL)
         begin = time.monotonic()

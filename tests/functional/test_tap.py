@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The query log and dnstap: what they say, and that nobody who reads them, or does not, holds answers up."""
+"""The query log and dnstap: their contents, and that answers are not delayed, whether the output is read or not."""
 import json
 import os
 import re
@@ -50,7 +50,7 @@ def lines(path):
 
 
 def flood(server, count):
-    """Queries whose replies are read in between; the count of replies."""
+    """Send queries and read replies meanwhile. Return the number of replies."""
     packet = dns.message.make_query("ns1.example.", "A").to_wire()
     replies = 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -83,7 +83,7 @@ def test_every_query_is_a_line(tmp_path, start):
     assert os.stat(log).st_mode & 0o777 == 0o640
     assert metric(server, "veer_query_log_lines_total") == 3
     assert metric(server, 'veer_tap_lost_total{at="ring"}') == 0
-    # moved away, it is begun anew
+    # when the file is moved away, a new one is begun
     os.rename(log, tmp_path / "queries.1")
     server.hangup()
     wait_for(log.exists, what="a new file")
@@ -205,7 +205,7 @@ def frames(data):
 
 
 class Collector:
-    """fstrm_capture."""
+    """A running fstrm_capture."""
 
     def __init__(self, directory, number=0):
         self.path = directory / "tap.sock"
@@ -217,7 +217,7 @@ class Collector:
         wait_for(self.path.exists, what="the collector")
 
     def messages(self):
-        """What came, when it has stopped: pairs of a Dnstap and its Message."""
+        """The messages that it received, after it has stopped: pairs of a Dnstap and its Message."""
         return [(fields(f), fields(fields(f)[14])) for f in frames(self.out.read_bytes())]
 
     def stop(self):

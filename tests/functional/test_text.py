@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What is written is what is served: records in JSON, names in paths, query parameters, what is stored and cannot be read."""
+"""Data is served as it was written: records in JSON, names in paths, query parameters, and stored records that cannot
+be read."""
 import base64
 import os
 import re
@@ -121,8 +122,8 @@ def test_one_rrset_that_cannot_be_read_breaks_no_list_and_no_export(tmp_path):
         assert put(api, zone, name, "A", "192.0.2.1").status == 201
     version = api.get(zone).json["version"]
     api.stop()
-    wire = b"\1b\1z\7example\0\0\x10\0\1\0\0\0\x3c\0\2\5A"  # TXT, cut within its string
-    text = b"\1d\1Z\7example\0\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"  # of an older store, but for the case
+    wire = b"\1b\1z\7example\0\0\x10\0\1\0\0\0\x3c\0\2\5A"  # TXT, cut short within its string
+    text = b"\1d\1Z\7example\0\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"  # from an older store, and correct except for the case
     with sqlite3.connect(api.store) as db:
         table = next(n for n, in db.execute("select name from sqlite_master where type='table'") if "key" in [c[1] for c in db.execute(f"pragma table_info({n})")]
                      and "value" in [c[1] for c in db.execute(f"pragma table_info({n})")] and n != "meta")
@@ -175,7 +176,8 @@ def test_every_route_reads_each_segment_whole(api):
         for name in ODD_NAMES:
             asked = re.sub(r"\{[^}]*\}", lambda m: urllib.parse.quote(name, safe=""), path)
             reply = api.call(method, asked, body={} if method in ("PUT", "POST") else None)
-            # it is this route's answer, not "there is nothing at" or "not possible here", and it names what it was asked for
+            # the answer comes from this route, not "there is nothing at" or "not possible here", and it names the
+            # object of the request
             assert reply.status in (200, 204, 404, 409, 422) and "there is nothing at" not in (reply.json or {}).get("detail", ""), (method, asked, reply)
             if reply.status == 404 and method == "GET":
                 assert name[:20] in reply.json["detail"], (asked, reply)
@@ -261,7 +263,7 @@ def test_location_rules_without_a_database_are_said_everywhere(api):
     made = api.put("/v1/policies/geo", body)
     assert made.status == 201 and "--geoip" in made.json["warnings"][0]
     assert "warnings" not in api.get("/v1/policies/geo").json
-    again = api.put("/v1/policies/geo", made.json)  # what was replied is taken back
+    again = api.put("/v1/policies/geo", made.json)  # a PUT accepts the body of the reply
     assert again.status == 200
     server = Dnsd("--feed", f"unix:{api.unix}")
     try:

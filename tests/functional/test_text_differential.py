@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A sample of text_differential.py: `make differential-text` runs the whole."""
+"""A sample of text_differential.py: `make differential-text` runs all of it."""
 import os
 
 import pytest

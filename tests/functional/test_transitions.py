@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What happened and how long each step took; doubt that shortens TTLs; pushes; agents that are revoked. Real programs."""
+"""What happened and how long each step took; doubts that shorten TTLs; pushes; agents that are revoked. Real
+programs."""
 import socket
 import statistics
 import threading
@@ -32,7 +33,7 @@ def clean(rig):
 
 
 def newest(rig, key, to):
-    """The newest transition of the endpoint, once it leads to this and both name servers have acknowledged it."""
+    """The newest transition of the endpoint, once it leads to this state and both name servers have acknowledged it."""
     def is_there():
         found = rig.transitions(f"?endpoint={key}&limit=1")
         return found and found[0]["to"] == to and len(found[0].get("nameservers", [])) == 2 and found[0]
@@ -40,7 +41,7 @@ def newest(rig, key, to):
 
 
 def test_a_failover_is_laid_out_step_by_step(rig):
-    rig.agents[0].say("f", "web/a")  # a first failure: the others are asked for a second look
+    rig.agents[0].say("f", "web/a")  # a first failure: the other agents are asked for a second look
     wait_until(lambda: any(key == "web/a" for _, key in rig.agents[1].confirms), 5)
     rig.say("d", "web/a")
     t = newest(rig, "web/a", "down")
@@ -124,7 +125,7 @@ def test_doubt_shortens_ttls_until_it_is_settled(rig):
     wait_until(lambda: server.ttl("www") == 6, 5)
     assert rig.api.metric("veer_endpoints_in_doubt") == 1
     assert "In doubt" in cli(rig.api, "why", "web/b").stdout
-    # From the first doubt to the answer without the endpoint, no answer with it has the long TTL again (S19).
+    # From the first doubt to the answer without the endpoint, no answer that contains it has the long TTL again (S19).
     seen, stop = [], threading.Event()
 
     def watch():
@@ -151,10 +152,10 @@ def test_a_new_subscriber_is_told_what_is_in_doubt_and_a_lone_server_is_not(rig)
     server.start()
     wait_until(lambda: server.ttl("www") == 6, 10)
     rig.api.kill()
-    assert server.ask("www") == (ALL, 6)  # the feed is lost: it stays as it is
+    assert server.ask("www") == (ALL, 6)  # the feed is lost: the doubt stays
     server.kill()
     server.start()
-    assert server.ask("www") == (ALL, 6)  # it starts alone: what was saved is in doubt for a while
+    assert server.ask("www") == (ALL, 6)  # it starts without a control plane: for a while the saved state is in doubt
     rig.api.start()
     rig.agents[0].say("u", "web/c")
     rig.all_up()
@@ -194,13 +195,14 @@ def test_a_push_is_the_application_own_word(rig):
     assert push({"endpoint": "pushed/x", "state": "up", "ttl_s": 86401}).status == 422
     assert push({"endpoint": "pushed/x", "state": "up"}, bearer=rig.api.make_token("health:read")).status == 403
     assert push({"endpoint": "pushed/x", "state": "up"}, bearer=rig.api.make_token("health:write")).status == 204
-    assert rig.api.put("/v1/sites/z", {"region": "eu"}, token=token).status == 403  # and nothing else is its business
+    assert rig.api.put("/v1/sites/z", {"region": "eu"}, token=token).status == 403  # and the token has no other rights
     assert rig.api.metric("veer_pushes_total") >= 3
     assert rig.api.delete("/v1/pools/pushed").status == 204 and rig.api.delete("/v1/checks/app").status == 204
 
 
 def test_silence_after_a_restart_is_down_only_for_who_was_heard(tmp_path):
-    """A push that was heard before a restart and never after it is down; one that was never heard is a newcomer, and takes nothing down."""
+    """A push that was heard before a restart, but not after it, expires as down. A push that was never heard is new,
+    and takes nothing down."""
     api = Api(tmp_path).start()
     try:
         for pool in ("heard", "late"):
@@ -231,7 +233,7 @@ def test_silence_after_a_restart_is_down_only_for_who_was_heard(tmp_path):
 
 
 def start_pushed(tmp_path):
-    """veer-api with an endpoint p/x whose application spoke once, and must again within 2 s."""
+    """veer-api with an endpoint p/x whose application pushed once and must push again within 2 s."""
     api = Api(tmp_path).start()
     assert api.put("/v1/sites/s", {"region": "eu"}).status == 201
     assert api.put("/v1/checks/app", {"kind": "push", "ttl_s": 2, "on_expiry": "down"}).status == 201
@@ -243,7 +245,7 @@ def start_pushed(tmp_path):
 
 
 def test_a_push_that_goes_down_on_expiry_holds_no_longer_than_its_check_says(tmp_path):
-    """After a restart only the check's time is known: a longer one of the push would be cut short to a removal."""
+    """After a restart only the TTL of the check is known: a push with a longer TTL would be removed too soon."""
     api, _ = start_pushed(tmp_path)
     try:
         def push(ttl_s):
@@ -252,7 +254,7 @@ def test_a_push_that_goes_down_on_expiry_holds_no_longer_than_its_check_says(tmp
         assert push(1).status == push(2).status == 204
         refused = push(3)
         assert refused.status == 422 and "expiry" in refused.json["detail"], refused
-        assert api.put("/v1/checks/app", {"kind": "push", "ttl_s": 2}).status == 200  # silence is unknown: nothing to fear
+        assert api.put("/v1/checks/app", {"kind": "push", "ttl_s": 2}).status == 200  # now expiry means unknown
         assert push(3600).status == 204
     finally:
         api.stop()
@@ -291,7 +293,8 @@ def test_a_revoked_agent_counts_for_nothing_within_5_s(rig):
 
 
 def test_real_agents_and_a_real_site(tmp_path):
-    """Three veer-probe, a listener that closes: from the first refused connection to the answers of two name servers."""
+    """Three veer-probe and a listener that closes: from the first refused connection to the answers of two name
+    servers."""
     port = free_udp_port("127.0.2.1")
     listeners = {}
     for n, name in enumerate("abcd"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The units of deploy/systemd under a real systemd, which is booted for that in namespaces of its own."""
+"""The units of deploy/systemd under a real systemd, which is booted in its own namespaces."""
 import json
 import os
 import shutil
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists(SYSTEMD)
 
 
 class Booted:
-    """A systemd of our own; its cgroup holds all of its processes."""
+    """A systemd for the test; its cgroup holds all of its processes."""
 
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="veer-units-")
@@ -74,13 +74,13 @@ class Booted:
         return self.do("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded")
 
     def _first(self):
-        """The pid, outside, of the systemd within."""
+        """The pid, in our namespace, of the systemd inside."""
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
             children = f.read().split()
         return children[0] if children else None
 
     def do(self, *argv, check=True, text=None):
-        """Run something within; with `text` as its standard input."""
+        """Run a command inside, with `text` as its standard input."""
         done = subprocess.run(["nsenter", "-t", self._first(), "-m", "-p", "-n", "-u", "-i", "-C", "-r", "-w",
                                "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", f"VEER_API={API}", *argv],
                               capture_output=True, text=True, input=text, timeout=60 * SLOW, check=False)
@@ -124,7 +124,7 @@ def host():
         for name, text in CONFIGURATION.items():
             booted.do("mkdir", "-p", "/etc/veer")
             booted.put(f"/etc/veer/{name}.yaml", text)
-        for unit in ("veer-api", "veer-dnsd", "veer-probe"):  # as in the unit, but the test does not wait for 10 s
+        for unit in ("veer-api", "veer-dnsd", "veer-probe"):  # like the unit, but the test does not wait for 10 s
             booted.do("mkdir", "-p", f"/etc/systemd/system/{unit}.service.d")
             booted.put(f"/etc/systemd/system/{unit}.service.d/watchdog.conf", f"[Service]\nWatchdogSec={2 * SLOW}\n")
         booted.do("systemctl", "daemon-reload")
@@ -177,7 +177,7 @@ def test_a_reload_of_an_agent_keeps_its_process(host):
 
 
 @pytest.mark.parametrize("unit", ["veer-api", "veer-dnsd", "veer-probe"])
-@pytest.mark.parametrize("sign", ["KILL", "STOP"])  # the second is noticed by the watchdog
+@pytest.mark.parametrize("sign", ["KILL", "STOP"])  # the watchdog notices the second
 def test_what_dies_or_hangs_is_started_again(host, unit, sign):
     before = pid_of(host, unit)
     host.do("systemctl", "kill", "-s", sign, "--kill-whom=main", unit)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Zones, RRsets, zone files in and out, over REST."""
+"""Zones, RRsets, and import and export of zone files, over REST."""
 import random
 import threading
 import time
@@ -26,7 +26,7 @@ def api(tmp_path_factory):
 
 @pytest.fixture
 def zone(api):
-    """A fresh zone's path."""
+    """The path of a new zone."""
     api.delete("/v1/zones/z.example.")
     made = api.post("/v1/zones", {"name": "z.example.", "nameservers": ["ns1.z.example.", "ns2.other.test"]})
     assert made.status == 201, made
@@ -38,7 +38,7 @@ def serial(api, path):
 
 
 def records(api, path):
-    """All RRsets as a dictionary, the serial aside."""
+    """All RRsets as a dictionary, without the serial."""
     found, after = {}, None
     while True:
         page = api.get(f"{path}/rrsets?limit=1000" + (f"&after={after}" if after else "")).json
@@ -122,7 +122,7 @@ def test_types_are_taken_and_given_back(api, zone, name, kind, data):
     assert again.status == 200 and again.json == made.json
 
 
-BAD_RRSETS = [  # what is there, what is put, where the error is
+BAD_RRSETS = [  # what exists, what is put, the place of the error
     ([], "www/A", {"ttl": 60, "records": ["192.0.2.1", "192.0.2.x"]}, "/records/1"),
     ([], "www/A", {"ttl": 60, "records": []}, "/records"),
     ([], "www/A", {"records": ["192.0.2.1"]}, "/ttl"),
@@ -173,7 +173,7 @@ def test_the_apex_keeps_soa_and_ns(api, zone):
         assert_problem(api.delete(f"{zone}/rrsets/@/{kind}"), 409, "SOA")
     at = serial(api, zone)
     put = api.put(zone + "/rrsets/@/SOA", {"ttl": 60, "records": ["ns1 me 5 3600 600 86400 60"]})
-    assert put.status == 200 and serial(api, zone) == at + 1  # a lower serial is raised
+    assert put.status == 200 and serial(api, zone) == at + 1  # a serial that is too low is raised
     ahead = (at + 1000) % 2 ** 32
     assert api.put(zone + "/rrsets/@/SOA", {"ttl": 60, "records": [f"ns1 me {ahead} 3600 600 86400 60"]}).status == 200
     assert serial(api, zone) == ahead
@@ -184,7 +184,7 @@ def test_bound_rrsets_are_shown_with_their_policy(api, zone):
     for kind, policy, name in (("A", "v4", "w"), ("AAAA", "v6", "w"), ("CNAME", "host", "c")):
         made = api.put(f"{zone}/rrsets/{name}/{kind}", {"policy": policy})
         assert made.status == 201 and made.json["policy"] == policy and "ttl" not in made.json, made
-    assert api.put(zone + "/rrsets/w/A", {"ttl": 5, "records": ["192.0.2.9"]}).status == 200  # and back to static
+    assert api.put(zone + "/rrsets/w/A", {"ttl": 5, "records": ["192.0.2.9"]}).status == 200  # static again
     assert api.get(zone + "/rrsets/w/A").json["records"] == ["192.0.2.9"]
 
 
@@ -232,7 +232,7 @@ def test_an_import_replaces_static_rrsets_and_keeps_bound_ones(api, zone):
     found = records(api, zone)
     assert set(found) == {("z.example.", "SOA"), ("z.example.", "NS"), ("ns1.z.example.", "A"), ("new.z.example.", "A"),
                           ("any.z.example.", "AAAA"), ("any.z.example.", "A")}
-    assert found["any.z.example.", "A"] == "v4" and serial(api, zone) == at + 1  # 7 is behind: raised
+    assert found["any.z.example.", "A"] == "v4" and serial(api, zone) == at + 1  # 7 is too low, so it is raised
     assert api.get(zone).json["revision"] == reply.json["revision"]
     wait_until(lambda: api.get(zone + "/import").json["state"] == "idle", 10)
 
@@ -311,7 +311,7 @@ def test_a_big_zone_goes_in_and_out_unchanged_while_others_work(api, zone):
 
 
 def start_import(api, path, text):
-    """An import in a thread, once it is writing; its reply comes in the dictionary."""
+    """Start an import in a thread and wait until it writes; the reply is put into the dictionary."""
     outcome = {}
     worker = threading.Thread(target=lambda: outcome.update(reply=api.put(path + "/import", text, timeout=300)))
     worker.start()
@@ -325,7 +325,7 @@ def test_what_is_bound_during_an_import_is_carried_over_too(api, zone):
     worker, outcome = start_import(api, zone, big_zone(BIG // 4, 3))
     assert api.put(zone + "/rrsets/comes/A", {"policy": "v4"}).status == 201
     assert api.delete(zone + "/rrsets/goes/A").status == 204
-    assert api.put(zone + "/rrsets/static/A", {"ttl": 60, "records": ["192.0.2.1"]}).status == 201  # before the switch: replaced
+    assert api.put(zone + "/rrsets/static/A", {"ttl": 60, "records": ["192.0.2.1"]}).status == 201  # the import replaces it
     at, before = serial(api, zone), api.get(zone).json["version"]
     worker.join()
     assert outcome["reply"].status == 200 and outcome["reply"].json["rrsets"] == BIG // 4 + 4, outcome
@@ -389,7 +389,7 @@ def test_an_import_killed_in_the_middle_leaves_the_old_version_whole(tmp_path):
             worker.join()
             api.start()
             assert records(api, path) == before and serial(api, path) == at
-        # The orphans are removed by themselves; until then they are of no version that anybody sees.
+        # The orphans are removed by themselves; until then they belong to no version that is visible.
         wait_until(lambda: "removed RRsets" in api.said(), 60)
         reply = api.put(path + "/import", text, timeout=300)
         assert reply.status == 200 and reply.json["rrsets"] == BIG // 2 + 2

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Seeded lines of zone files: every type that BIND reads and every optional field, in all the ways of writing them, and then spoilt."""
+"""Seeded lines of zone files: every type that BIND reads and every optional field, in all the ways of writing them; and
+the same lines damaged."""
 import base64
 import random
 
@@ -84,7 +85,7 @@ def base64s(rng, low=1, high=60):
 
 
 def characters(rng, high=20):
-    """Characters of a string, as they are written in quotation marks."""
+    """The characters of a string as they are written in quotation marks."""
     out = []
     for _ in range(rng.randrange(high + 1)):
         kind = rng.random()
@@ -184,7 +185,7 @@ def prefixes(rng):
 
 
 def item(rng):
-    """An identifier of a list, twice escaped."""
+    """An identifier in a list, escaped twice."""
     return "".join(rng.choice(["h", "2", "3", "-", ".", "\\\\,", "\\\\\\\\", "\\001", "\\;", "\\255"]) for _ in range(rng.randrange(1, 6)))
 
 
@@ -200,7 +201,7 @@ def parameter(rng, key):
     }.get(key)
     if key == "no-default-alpn":
         return key
-    if value is None:  # keyNNNNN
+    if value is None:  # written as keyNNNNN
         return key + rng.choice(["", "=" + '"' + characters(rng) + '"', "=" + "".join(rng.choice(["a", "\\000", "=", "\\\"", "1"]) for _ in range(5))])
     return f"{key}={quote}{value()}{quote}"
 
@@ -348,7 +349,7 @@ TYPES = sorted(MAKERS)
 
 
 def generic(rng, rdata):
-    """The generic form (RFC 3597 5) of octets, right or with one octet less, more or other than before."""
+    """The generic form (RFC 3597 5) of octets, either correct, or with one octet removed, added or changed."""
     data = bytearray(rdata)
     kind = rng.random()
     if kind < 0.15 and data:
@@ -361,7 +362,8 @@ def generic(rng, rdata):
 
 
 def spoil(rng, text):
-    """One character less, more or other. Quotation marks and parentheses stay in pairs: what they hold together is not what is asked here."""
+    """Remove, add or change one character. Quotation marks and parentheses stay in pairs, because they are not what is
+    tested here."""
     at = rng.randrange(len(text) + 1)
     kind = rng.random()
     if kind < 0.35 and at < len(text) and text[at] not in '"()\\':
@@ -374,7 +376,7 @@ def spoil(rng, text):
 
 
 def is_closed(text):
-    """Does what quotation marks and parentheses hold together end with the text?"""
+    """Are all quotation marks and parentheses closed at the end of the text?"""
     depth, quoted, escaped = 0, False, False
     for c in text:
         if escaped or c == "\\":
@@ -389,7 +391,7 @@ def is_closed(text):
 
 
 def dress(rng, text):
-    """The same in other words: more blanks, parentheses, a comment."""
+    """The same in another layout: more blanks, parentheses, a comment."""
     kind = rng.random()
     if kind < 0.7:
         return text
@@ -401,7 +403,7 @@ def dress(rng, text):
 
 
 def line(rng):
-    """(type, RDATA, all of the line behind its owner)."""
+    """Return (type, RDATA, the whole line after its owner)."""
     rtype = rng.choice(TYPES)
     text = MAKERS[rtype](rng)
     if rng.random() < 0.12:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the functional tests share: programs started and stopped by pid, HTTP with nothing but the standard library."""
+"""Shared by the functional tests: programs that are started and stopped by pid, and HTTP with only the standard
+library."""
 import http.client
 import json
 import os
@@ -11,7 +12,7 @@ import time
 
 BUILD = os.path.abspath(os.environ.get("VEER_BUILD", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build")))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# Sanitizers make everything slower; deadlines and amounts follow.
+# Sanitizers make everything slower, so deadlines and amounts depend on them.
 SLOW = 4 if any(word in os.path.basename(os.path.abspath(BUILD)) for word in ("thread", "address")) else 1
 
 
@@ -22,7 +23,7 @@ def source(path):
 
 
 def wait_until(condition, seconds, what="the condition"):
-    """The condition's first true value; fails after `seconds` (longer under sanitizers)."""
+    """Return the condition's first true value; fail after `seconds` (longer under sanitizers)."""
     deadline = time.monotonic() + seconds * SLOW
     while True:
         value = condition()
@@ -44,7 +45,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def read_whole(response, seconds):
-    """The body; fails when it has not ended in so many seconds, as that of a stream never does."""
+    """Return the body; fail when it has not ended after this many seconds, as that of a stream never does."""
     deadline, parts = time.monotonic() + seconds, []
     while part := response.read1(1 << 20):
         parts.append(part)
@@ -66,7 +67,7 @@ class Reply:
 
 
 class Program:
-    """A program of ours in a directory of its own: log in DIR/log, ready when it says so."""
+    """One of our programs in its own directory: its log is DIR/log, and it is ready when it logs that."""
 
     def __init__(self, directory, argv, name="log", env=None):
         self.directory = str(directory)
@@ -95,14 +96,14 @@ class Program:
         return re.search(rf"\b{name}=(\S+)", line).group(1)
 
     def kill(self):
-        """As a crash: kill -9."""
+        """End it as a crash would: kill -9."""
         if self.process and self.process.poll() is None:
             os.kill(self.process.pid, signal.SIGKILL)
         if self.process:
             self.process.wait()
 
     def stop(self, seconds=20):
-        """As an operator: SIGTERM, and it must end cleanly."""
+        """End it as an operator would: SIGTERM, after which it must end cleanly."""
         if self.process is None or self.process.poll() is not None:
             return
         os.kill(self.process.pid, signal.SIGTERM)
@@ -115,14 +116,14 @@ class Program:
 
 
 class Api(Program):
-    """veer-api on a port from the kernel and a Unix socket in its directory."""
+    """veer-api on a port that the kernel chooses, and on a Unix socket in its directory."""
 
     def __init__(self, directory, *extra, listen="127.0.0.1:0"):
         self.unix = os.path.join(str(directory), "api.sock")
         self.store = os.path.join(str(directory), "veer.db")
         self.port = None
         if "--resolver" not in extra:
-            extra += ("--resolver", "none")  # tests ask nobody outside
+            extra += ("--resolver", "none")  # tests ask no server outside
         super().__init__(directory, ["veer-api", "--listen", listen, "--listen", f"unix:{self.unix}", "--store",
                                      f"sqlite:{self.store}", *extra])
 
@@ -137,7 +138,7 @@ class Api(Program):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout) if tcp else UnixConnection(self.unix, timeout)
 
     def call(self, method, path, body=None, token=None, tcp=False, headers=None, timeout=30):
-        """One request on a connection of its own; `body` is text, bytes or something for JSON."""
+        """Send one request on a connection of its own; `body` is text, bytes or a value for JSON."""
         headers = dict(headers or {})
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -149,7 +150,7 @@ class Api(Program):
             try:
                 connection.request(method, path, body=body.encode() if isinstance(body, str) else body, headers=headers)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # refused before all of the body was sent: the reply says why
+                pass  # it refused the request before the whole body was sent: the reply gives the reason
             return Reply(connection.getresponse(), 2 * timeout * SLOW)
         finally:
             connection.close()
@@ -172,7 +173,7 @@ class Api(Program):
         return reply.json["token"]
 
     def enrol(self, kind="agent", name="a1", region="eu"):
-        """An identity: its id and what to send as a bearer token."""
+        """Enrol a new identity. Return its id and its bearer token."""
         announcement = {"name": name, "region": region} if kind == "agent" else {"name": name}
         made = self.post(f"/v1/{kind}s", announcement)
         assert made.status == 201, made
@@ -189,7 +190,7 @@ class Api(Program):
 
 
 class Stream:
-    """A reply that does not end, line by line as JSON."""
+    """A reply that does not end, read line by line as JSON."""
 
     def __init__(self, api, path, token=None, timeout=20, tcp=False):
         self.connection = api.connect(tcp or token is not None, timeout)
@@ -203,7 +204,7 @@ class Stream:
         return json.loads(text) if text else None
 
     def until(self, kind):
-        """All lines up to and with the next of this type."""
+        """Return all lines up to and including the next of this type."""
         lines = []
         while not lines or lines[-1]["type"] != kind:
             line = self.line()
@@ -212,7 +213,7 @@ class Stream:
         return lines
 
     def is_ended(self):
-        """Read what still comes; true when it ends."""
+        """Read the rest; true when the reply ends."""
         try:
             while self.response.readline():
                 pass

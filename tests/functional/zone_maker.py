@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Seeded zones, alone and as families of parents and children, with all the corners of the lookup in them, and the questions that find those corners."""
+"""Seeded zones, alone and as families of parents and children, which contain all special cases of the lookup, and
+questions that reach those cases."""
 import glob
 import os
 import random
@@ -16,20 +17,20 @@ META = ["AXFR", "IXFR", "MAILA", "MAILB", "TKEY", "TSIG", "TYPE128", "TYPE254"]
 
 
 def wire_len(name):
-    """Octets of an absolute name in text."""
+    """The number of octets of an absolute name in text."""
     return len(re.sub(r"\\\\(\d\d\d|.)", "x", name)) + 1 if name != "." else 1
 
 
 def below(labels, name):
-    """`name` with more labels before it, if that is still a name (RFC 1035 2.3.4)."""
+    """Add labels before `name`, if the result is still a valid name (RFC 1035 2.3.4)."""
     return labels + name if wire_len(labels + name) <= 255 else name
 
 
 class Zone:
-    """Text of one zone, and its owner names."""
+    """The text of one zone, and its owner names."""
 
     def __init__(self, seed, origin=None, elsewhere=(), children=()):
-        """`elsewhere`: names in other zones to point to. `children`: origins of zones below that are served, too."""
+        """`elsewhere`: names in other zones to point to. `children`: origins of child zones that are also served."""
         self.rng = random.Random(str(seed) + (origin or ""))
         self.origin = origin or f"z{seed}.test."
         self.elsewhere = list(elsewhere)
@@ -65,7 +66,7 @@ class Zone:
         return ".".join(self.rng.choice(LABELS) for _ in range(depth)) + "." + self.origin
 
     def target(self):
-        """Somewhere to point to: in the zone, not there, a wildcard's child, or outside."""
+        """A name to point to: in the zone, not existing, below a wildcard, or outside."""
         rng = self.rng
         kind = rng.random()
         if self.elsewhere and rng.random() < 0.4:
@@ -112,7 +113,7 @@ class Zone:
                 self.add(owner, rtype, rdata)
 
     def unusual(self, owner):
-        """Some of all the types that there are."""
+        """Some records of all existing types."""
         rng = self.rng
         for rtype in rng.sample(sorted(rdata_samples.SAMPLES), rng.randrange(1, 6)):
             target, other = self.target(), self.target()
@@ -126,7 +127,8 @@ class Zone:
         return any(owner.endswith("." + d) for d in self.dnames)
 
     def make_dnames(self, taken):
-        """RFC 6672: redirections within the zone, to a name that is long, to each other, to elsewhere; nothing below them."""
+        """RFC 6672: redirections within the zone, to a long name, to each other, and to other zones; nothing below
+        them."""
         rng = self.rng
         long = ".".join(["l" * 63, "m" * 63, "n" * 63]) + "."
         for i in range(rng.choice([0, 0, 1, 2, 4])):
@@ -142,13 +144,13 @@ class Zone:
                 self.add(owner, "A", self.address())
 
     def make_children(self, taken):
-        """Delegations to zones that are served here, too, and (not for all of them) data that they hide."""
+        """Delegations to zones that are also served here, and (for some of them) data that they hide."""
         rng = self.rng
         for child in self.children:
             taken.add(child)
             self.cuts.add(child)
             if rng.random() < 0.25:
-                self.static("www." + child)  # no delegation: the child's zone hides it all the same
+                self.static("www." + child)  # not a delegation: the child's zone hides this record all the same
                 continue
             for server in rng.sample(["ns1." + child, "ns1." + self.origin, "ns9." + child, "ns.example.net."], rng.choice([1, 2])):
                 self.add(child, "NS", server)
@@ -217,14 +219,14 @@ class Zone:
             self.add("chain12." + self.origin, "A", "192.0.2.99")
 
     def text(self):
-        """The zone file; for_peers(): where a peer may not know how a type is written, its octets."""
+        """The zone file. for_peers() gives the same zone with octets where a peer may not know the text of a type."""
         return "\n".join(self.lines) + "\n"
 
     def for_peers(self):
         return "\n".join(self.peer_lines) + "\n"
 
     def asked(self, owner):
-        """A name to ask for: `owner`, or something near it."""
+        """A name to ask for: `owner`, or a name near it."""
         rng = self.rng
         kind = rng.random()
         if kind < 0.15:
@@ -268,8 +270,8 @@ class Zone:
 class Handwritten(Zone):
     """A zone file of tests/wire, with its own names to ask for."""
 
-    # An RRset of several TTLs (RFC 2181 5.2 leaves open which one counts), and what Knot refuses: data below
-    # a DNAME, PX, a number for the class.
+    # Without an RRset of several TTLs (RFC 2181 5.2 leaves open which one counts), and without what Knot refuses: data
+    # below a DNAME, PX, a class given as a number.
     LEFT_OUT = re.compile(r"(ttl|hidden\.dname|px|unknown) ")
     LINE = re.compile(r"(\S+)(?: \d+)?(?: CLASS1)? ([A-Z]\S*) ")
 
@@ -295,7 +297,8 @@ def handwritten():
 
 
 def family(seed):
-    """Zones of one server: a parent, a child of it, a child of that, and one from elsewhere; they point at each other."""
+    """The zones of one server: a parent, its child, that one's child, and an unrelated zone; they point at each
+    other."""
     parent, child, grandchild, other = f"z{seed}.test.", f"child.z{seed}.test.", f"g.deep.child.z{seed}.test.", f"o{seed}.example."
     common = ["ns1." + parent, "www." + parent, "ns1." + child, "a." + child, "nowhere." + child, "ns1." + other, other, child]
     zones = [Zone(seed, grandchild, common)]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one entry of every fuzz target: what libFuzzer and replay.c call. */
+/* The one entry point of every fuzz target, which libFuzzer and replay.c call. */
 #ifndef VEER_TESTS_FUZZ_H
 #define VEER_TESTS_FUZZ_H
 

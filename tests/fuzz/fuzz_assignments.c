@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A line that is accepted is within all limits; a list of assignments, written and read again, is the same text. */
+/*
+ * A line that is accepted is within all limits. A list of assignments that is written and read again gives the same
+ * text.
+ */
 #include <stdlib.h>
 #include <string.h>
 

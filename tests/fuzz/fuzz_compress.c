@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Zones made of the input's octets, their names made to share their ends: what is asked for comes back as it was put
- * in, whatever the compression does (RFC 1035 4.1.4, RFC 3597 4). Goes through zones/plan/ready.c and
- * dnsd/packet/encode.c, over TCP and, for each size that a client may take, over UDP.
+ * Makes zones of the input's octets, with names that share their ends. Each RRset that is asked for must come back as
+ * it was put in, however names are compressed (RFC 1035 4.1.4, RFC 3597 4). Tests zones/plan/ready.c and
+ * dnsd/packet/encode.c over TCP and, for each size that a client may accept, over UDP.
  *
- * An RRset at a wildcard is also asked for by a name that the wildcard stands for.
+ * An RRset at a wildcard is also asked for by a name that the wildcard covers.
  *
- * Oracle: all of served.h (whole records, pointers backwards, sizes, ldns reads it). Each record of a reply is one that
- * was put in, under its owner; an RRset is there whole or not at all; the RRset asked for is there over TCP, and over
- * UDP unless TC says so. What types compress their names is said here anew.
+ * Oracle: everything in served.h (complete records, pointers backwards, sizes, ldns reads it). Each record of a reply
+ * was put in, under its owner. Each RRset is complete or absent. The RRset of the question is present over TCP, and
+ * over UDP unless TC is set. Which types may compress their names is defined here a second time.
  */
 #include <ldns/ldns.h>
 #include <stdlib.h>
@@ -21,14 +21,14 @@
 #define NAMES_MAX 24
 #define RECORDS_MAX 600
 
-/* The input, eaten from the front; zeros when it is gone. */
+/* The input, consumed from the front; zeros once it is used up. */
 struct input {
 	const uint8_t *at;
 	size_t left;
 };
 
 struct put_rrset {
-	uint8_t *wire; /* canonical */
+	uint8_t *wire; /* in canonical form */
 	size_t len;
 	struct rrset_view view;
 };
@@ -36,7 +36,7 @@ struct put_rrset {
 struct zone {
 	uint8_t apex[NAME_WIRE_MAX];
 	unsigned name_count;
-	uint8_t names[NAMES_MAX][NAME_WIRE_MAX]; /* made so far: the ends of later ones */
+	uint8_t names[NAMES_MAX][NAME_WIRE_MAX]; /* the names made so far, whose ends later names use */
 	unsigned rrset_count;
 	struct put_rrset rrsets[RRSETS_MAX + 2];
 };
@@ -55,7 +55,7 @@ static void eat_bytes(struct input *in, uint8_t *out, size_t len)
 		out[i] = (uint8_t)eat(in);
 }
 
-/* A few labels, then the end of a name that is there already; case and octets as they come. */
+/* Make a name of a few labels and the end of an existing name; case and octets are those of the input. */
 static void make_name(struct zone *z, struct input *in, bool is_in_zone, uint8_t *out)
 {
 	static const char *const common[] = {"a", "b", "www", "*", "ns", "mail", "x-y", "_tcp"};
@@ -95,7 +95,10 @@ static void make_name(struct zone *z, struct input *in, bool is_in_zone, uint8_t
 		memcpy(z->names[z->name_count++], out, name_len(out));
 }
 
-/* Each second record has its names in capitals: case is kept where it is written out, and makes no difference. */
+/*
+ * Every second record has its names in capitals: the zone keeps their case where a name is written out, and otherwise
+ * ignores it.
+ */
 static void raise_name(uint8_t *name)
 {
 	for (; *name != 0; name += *name + 1U)
@@ -104,13 +107,13 @@ static void raise_name(uint8_t *name)
 				name[i] = (uint8_t)(name[i] - 'a' + 'A');
 }
 
-/* RDATA of a type: what is fixed, strings, names, and what may follow. */
+/* Make RDATA of a type: its fixed part, strings, names, and what may follow. */
 static size_t make_rdata(struct zone *z, struct input *in, uint16_t type, unsigned number, uint8_t *out)
 {
 	struct rdata_layout layout = rdata_layout(type);
 	size_t len = layout.fixed;
 	eat_bytes(in, out, len);
-	if (len >= 2) { /* records differ */
+	if (len >= 2) { /* so that records differ */
 		out[0] = (uint8_t)(number >> 8);
 		out[1] = (uint8_t)number;
 	}
@@ -130,14 +133,14 @@ static size_t make_rdata(struct zone *z, struct input *in, uint16_t type, unsign
 	if (type == RRTYPE_A || type == RRTYPE_AAAA)
 		tail = type == RRTYPE_A ? 4 : 16;
 	if (type == RRTYPE_SVCB || type == RRTYPE_HTTPS)
-		tail = 0; /* parameters are read elsewhere */
+		tail = 0; /* other targets test the parameters of SVCB and HTTPS */
 	eat_bytes(in, out + len, tail);
 	if (tail >= 4) {
 		out[len] = (uint8_t)(number >> 8);
 		out[len + 1] = (uint8_t)number;
 	}
 	len += tail;
-	if (type == RRTYPE_TXT) { /* whole strings */
+	if (type == RRTYPE_TXT) { /* only complete strings */
 		out[0] = (uint8_t)(len > 256 ? 255 : len > 0 ? len - 1 : 0);
 		len = len > 256 ? 256 : len > 0 ? len : 1;
 	}
@@ -151,7 +154,7 @@ static void put(struct served *s, struct zone *z, const uint8_t *owner, uint16_t
 	if (rrset_compose(owner, type, ttl, records, count, &p->wire, &p->len, NULL) != VEER_OK)
 		return;
 	fuzz_check(rrset_check(p->wire, p->len, &p->view, NULL) == VEER_OK);
-	for (unsigned i = 0; i < z->rrset_count; i++) /* the first of an owner and type counts */
+	for (unsigned i = 0; i < z->rrset_count; i++) /* the first RRset of an owner and type counts */
 		if (z->rrsets[i].view.type == type && name_equal(z->rrsets[i].view.owner, p->view.owner)) {
 			free(p->wire);
 			return;
@@ -179,7 +182,8 @@ static void make_rrset(struct served *s, struct zone *z, struct input *in)
 	unsigned count = eat(in), repeat = 1, made = 0;
 	size_t used = 0;
 	make_name(z, in, true, owner);
-	if (count >= 0x80) { /* the same few again and again, but for their number: beyond the reach of pointers */
+	/* many records that differ only in their number, so that the reply grows beyond the reach of pointers */
+	if (count >= 0x80) {
 		repeat = (count & 0x7f) * 5;
 		count = 3;
 	}
@@ -217,7 +221,7 @@ static void make_zone(struct served *s, struct zone *z, struct input *in)
 	served_commit(s);
 }
 
-/* Is there something at or above `owner` that takes it away from the zone: a cut, or a DNAME strictly above? */
+/* Does a cut at or above `owner`, or a DNAME strictly above it, hide it? */
 static bool is_hidden(const struct zone *z, const uint8_t *owner)
 {
 	for (unsigned i = 0; i < z->rrset_count; i++) {
@@ -232,7 +236,7 @@ static bool is_hidden(const struct zone *z, const uint8_t *owner)
 	return false;
 }
 
-/* RFC 3597 4: the types of RFC 1035, and no others, may be compressed; all of our names are. */
+/* RFC 3597 4: only the types of RFC 1035 may be compressed, and all of their names are compressed here. */
 static bool may_compress(uint16_t type)
 {
 	static const uint16_t types[] = {RRTYPE_NS,  RRTYPE_CNAME, RRTYPE_SOA, RRTYPE_MB,
@@ -243,7 +247,7 @@ static bool may_compress(uint16_t type)
 	return false;
 }
 
-/* The RDATA of a record in full, in lower case where that means the same. Returns its length. */
+/* Write the RDATA of a record in full, in lower case where case has no meaning. Returns its length. */
 static size_t expand(const uint8_t *reply, size_t len, const struct fuzz_record *record, uint8_t *out)
 {
 	size_t at = record->rdata_at, end = at + record->rdata_len, out_len = 0;
@@ -266,7 +270,9 @@ static size_t expand(const uint8_t *reply, size_t len, const struct fuzz_record 
 	return out_len + (end - at);
 }
 
-/* Is what was put in what a reply has, whose names are in lower case where that means the same? */
+/*
+ * Is the RDATA that was put in the same as that of the reply, whose names are in lower case where case has no meaning?
+ */
 static bool is_same(uint16_t type, const struct rdata_span *put_in, const uint8_t *rdata, size_t len)
 {
 	static uint8_t copy[RRSET_WIRE_MAX];
@@ -279,7 +285,7 @@ static bool is_same(uint16_t type, const struct rdata_span *put_in, const uint8_
 	return memcmp(copy, rdata, len) == 0;
 }
 
-/* Is this RDATA in the RRset? `*pos` is where it most likely stands: behind the one before it. */
+/* Is this RDATA in the RRset? `*pos` is the place to look first: after the one that was found before. */
 static bool has(const struct rrset_view *view, size_t *pos, const uint8_t *rdata, size_t len)
 {
 	struct rdata_span span;
@@ -299,7 +305,7 @@ static const struct rrset_view *find(const struct zone *z, const uint8_t *owner,
 	return NULL;
 }
 
-/* What a name that is not in the zone is answered with: the wildcard at its closest encloser (RFC 4592 3.3.1). */
+/* The wildcard that answers for a name that is not in the zone: the one at its closest encloser (RFC 4592 3.3.1). */
 static const struct rrset_view *find_wildcard(const struct zone *z, const uint8_t *owner, uint16_t type)
 {
 	uint8_t source[NAME_WIRE_MAX + 2] = {1, '*'};
@@ -315,7 +321,7 @@ static const struct rrset_view *find_wildcard(const struct zone *z, const uint8_
 	return NULL;
 }
 
-/* A CNAME that a DNAME of the zone made (RFC 6672 3.1): the question's labels, then the DNAME's target. */
+/* Is this a CNAME that a DNAME of the zone made (RFC 6672 3.1): the question's labels, then the DNAME's target? */
 static bool is_made(const struct zone *z, const struct fuzz_record *record, const uint8_t *rdata)
 {
 	for (unsigned i = 0; i < z->rrset_count; i++) {
@@ -332,7 +338,7 @@ static bool is_made(const struct zone *z, const struct fuzz_record *record, cons
 	return false;
 }
 
-/* Each record was put in; each RRset is whole. */
+/* Check that each record was put in and that each RRset is complete. */
 static void check_records(const struct zone *z, const uint8_t *reply, size_t len)
 {
 	static uint8_t rdata[65536 + 512];
@@ -352,7 +358,9 @@ static void check_records(const struct zone *z, const uint8_t *reply, size_t len
 				view = find_wildcard(z, record.owner, record.type);
 			if (open_left == 0)
 				pos = 0;
-			/* what a DNAME hides may by chance be what it makes, with another TTL */
+			/*
+			 * a CNAME that a DNAME hides may by chance equal one that the DNAME makes, but with another TTL
+			 */
 			if (record.type == RRTYPE_CNAME && is_hidden(z, record.owner) && is_made(z, &record, rdata))
 				continue;
 			if (view == NULL || !has(view, &pos, rdata, rdata_len)) {
@@ -370,7 +378,7 @@ static void check_records(const struct zone *z, const uint8_t *reply, size_t len
 	fuzz_check(open_left == 0);
 }
 
-/* The query for an RRset; for one at a wildcard also (`is_below`) by a name that the wildcard stands for. */
+/* Make the query for an RRset; for one at a wildcard with `is_below` by a name that the wildcard covers. */
 static size_t make_query(const struct rrset_view *view, bool is_below, struct input *in, uint16_t udp_size,
 			 uint8_t *out)
 {
@@ -395,7 +403,7 @@ static size_t make_query(const struct rrset_view *view, bool is_below, struct in
 	return 12 + view->owner_len + 4 + sizeof opt;
 }
 
-/* What is asked of a wildcard by a name below it has the wildcard's RDATA, whatever that names. */
+/* A name below a wildcard must get the wildcard's RDATA, whatever names that contains. */
 static void ask_below(struct served *s, const struct zone *z, const struct rrset_view *view, struct input *in,
 		      bool is_tcp)
 {

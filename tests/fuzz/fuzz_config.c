@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was accepted becomes JSON, and that JSON, being YAML too, is read back as the same value; what the schema
- * accepts is within the schema's limits; options set from it as well; errors name the file and a line of it.
+ * A configuration that is accepted becomes JSON. JSON is also YAML, so that text must be read back as the same value. A
+ * configuration that the schema accepts is within the schema's limits, and so are the options set from it. Errors name
+ * the file and one of its lines.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,12 +21,15 @@ static void check(bool ok)
 		abort();
 }
 
-/* "f:LINE: " with a line that the text has (one more when the error is at its end), or no place for a limit on all. */
+/*
+ * Check the place in an error: "f:LINE: " with a line that the text has (one more when the error is at its end), or no
+ * place when a limit on the whole text was exceeded.
+ */
 static void check_place(const struct veer_diag *diag, const uint8_t *data, size_t size)
 {
 	unsigned long lines = 2;
 	char *end = NULL;
-	for (size_t i = 0; i < size; i++) /* YAML knows more line ends than one: each may be as short as a byte */
+	for (size_t i = 0; i < size; i++) /* YAML knows several line ends, of which the shortest is one byte */
 		lines += data[i] == '\n' || data[i] == '\r' || data[i] == 0x85 || data[i] == 0xa8 || data[i] == 0xa9;
 	check(strncmp(diag->text, "f:", 2) == 0);
 	if (diag->text[2] == ' ')
@@ -34,7 +38,7 @@ static void check_place(const struct veer_diag *diag, const uint8_t *data, size_
 	check(line >= 1 && line <= lines && strncmp(end, ": ", 2) == 0 && end[2] != '\0');
 }
 
-/* JSON is written with escapes that YAML does not know only where a string has them: "\/" never, so all are known. */
+/* JSON has escapes that YAML does not know, such as "\/", but they are never written, so YAML can read the text. */
 static void check_json_is_yaml(const struct config *config)
 {
 	json_t *value = NULL;
@@ -45,10 +49,12 @@ static void check_json_is_yaml(const struct config *config)
 		return;
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17));
 	check(text != NULL);
-	/* Surrogate pairs are how JSON escapes what is beyond 16 bits; YAML has \U for that, and refuses them. */
+	/* JSON escapes characters beyond 16 bits as surrogate pairs. YAML has \U for them and refuses the pairs. */
 	bool has_pair = strstr(text, "\\uD8") != NULL || strstr(text, "\\uD9") != NULL ||
 			strstr(text, "\\uDA") != NULL || strstr(text, "\\uDB") != NULL;
-	/* A ':' needs a blank behind it in YAML unless the key is quoted; it is. Long keys are no simple keys. */
+	/*
+	 * In YAML a ':' needs a blank after it unless the key is quoted, as it is here. Long keys are not simple keys.
+	 */
 	enum veer_err err = config_parse("second", text, strlen(text), &second, &diag);
 	if (err == VEER_OK) {
 		check(config_to_json(second, &open_schema, &again, &diag) == VEER_OK);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What administrators write: an override, a maintenance window or settings that are accepted are within their limits, a
- * window is on exactly between its start and its end, and a time that is read is written and read again the same.
+ * Tests the input of administrators. An override, a maintenance window or settings that are accepted are within their
+ * limits. A window is on exactly between its start and its end. A time that is read is written and read again as the
+ * same time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static void check_override(const json_t *object, struct arena *arena)
 	check(strlen(o.owner) <= 256 && strlen(o.reason) <= 256 && strlen(o.source) <= 128);
 }
 
-/* Is it on at `now`, said without arithmetic: by walking from window to window. */
+/* Is the window on at `now`? Found without arithmetic, by stepping from window to window. */
 static bool is_on(const struct model_maintenance *m, int64_t now_ns)
 {
 	for (int64_t start = m->starts_ns; start <= now_ns; start += WEEK_NS) {
@@ -90,11 +91,11 @@ static void check_time(const uint8_t *data, size_t size)
 	if (!veer_rfc3339_parse(text, &ns))
 		return;
 	check(ns >= -INT64_C(86400000000000));
-	ns -= ns % 1000000; /* is written in milliseconds */
+	ns -= ns % 1000000; /* times are written in milliseconds */
 	if (ns < 0)
 		return;
 	veer_rfc3339(ns, again);
-	if (strncmp(again, "2200", 4) != 0) /* an offset may lead just beyond */
+	if (strncmp(again, "2200", 4) != 0) /* an offset may lead just beyond the last year */
 		check(veer_rfc3339_parse(again, &same) && same == ns);
 }
 

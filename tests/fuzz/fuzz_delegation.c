@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A reply of a parent's server, read and judged: the same bytes say the same, what is kept are valid names and
- * addresses within the bounds, another id is nobody's, and the verdict is JSON. The first two octets are the flags, the
- * next three the counts of records, the rest follows the question.
+ * Reads and judges a reply of a parent's server. The same bytes give the same result, only valid names and addresses
+ * within the bounds are kept, a reply with another id is not ours, and the verdict is JSON. The first two octets are
+ * the flags, the next three the counts of records, and the rest follows the question.
  */
 #include <stdbool.h>
 #include <stdlib.h>

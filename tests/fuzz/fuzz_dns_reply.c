@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A DNS reply, judged: the same message gives the same verdict, cut short it never becomes good, and what is good is a
- * reply to the question. The first byte chooses the check: its lowest bits the type, then whether all answers are
- * wanted, then TCP.
+ * Judges a DNS reply. The same message gives the same verdict, a message that is cut short never becomes good, and a
+ * good message is a reply to the question. The first byte chooses the check: its lowest bits the type, then whether all
+ * answers are required, then TCP.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static void check_query(const struct model_check_dns *dns, uint16_t id)
 	struct dns_seen seen;
 	size_t len = dns_query_write(dns, id, query);
 	check(len == 12 + sizeof name + 4);
-	/* Our own question is no reply; turned into one it is an empty one. */
+	/* Our own question is not a reply. With QR set it is an empty reply. */
 	check(dns_reply_judge(dns, id, true, query, len, &seen) == DNS_OTHER);
 	query[2] |= 0x80;
 	check(dns_reply_judge(dns, id, true, query, len, &seen) == DNS_MISSING);
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (verdict == DNS_TRUNCATED)
 		check(!is_tcp);
 	check(dns_reply_judge(&dns, (uint16_t)~id, is_tcp, message, len, &again) == DNS_OTHER);
-	/* Cut within the header or the question it is nobody's. */
+	/* A message that ends within the header or the question is not accepted as ours. */
 	check(dns_reply_judge(&dns, id, is_tcp, message, len < 12 ? len : 11, &again) == DNS_OTHER);
 	return 0;
 }

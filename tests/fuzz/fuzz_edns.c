@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Options of EDNS in any order and length. What must come of them is worked out here once more, straight from the
- * RFCs' text and without the parser under test: which RCODE, which options come back, with what in them.
+ * EDNS options in any order and of any length. The expected result is computed here a second time, directly from the
+ * text of the RFCs and without the parser under test: the RCODE, the options of the reply, and their contents.
  *
  * Input: octet 0: bit 0 TCP, 1 IPv6, 2 NSID configured, 3 cookies configured, 4 a question, 5 a second OPT, 6 other
  * records around. Then the OPT: size (2), version choice, flags (2), fudge of RDLENGTH; then options: a choice of code,
@@ -22,7 +22,7 @@ static const uint8_t question[] = "\3www\7example\0\0\1\0\1";
 #define QUESTION_LEN (sizeof question - 1)
 static const uint8_t key[16] = "0123456789abcdef";
 
-/* The input, eaten from the front; zeros when it is gone. */
+/* The input, consumed from the front; zeros once it is used up. */
 struct input {
 	const uint8_t *at;
 	size_t left;
@@ -36,7 +36,7 @@ static unsigned eat(struct input *in)
 	return *in->at++;
 }
 
-/* A query, and what the RFCs say about it. */
+/* A query, and the result that the RFCs demand for it. */
 struct scene {
 	bool is_tcp, has_nsid, has_cookies, has_question, has_second;
 	struct client client;
@@ -48,10 +48,10 @@ struct scene {
 	size_t packet_len;
 	/* expected */
 	unsigned rcode;
-	bool is_malformed;  /* some option is */
-	const uint8_t *ecs; /* what the reply's must be but for SCOPE; NULL: none */
+	bool is_malformed;  /* some option is malformed */
+	const uint8_t *ecs; /* the option that the reply must have, except for its SCOPE; NULL: none */
 	size_t ecs_len;
-	const uint8_t *cookie; /* the first one that has a length that there is */
+	const uint8_t *cookie; /* the first cookie with a valid length */
 	size_t cookie_len;
 	bool wants_nsid, wants_keepalive;
 };
@@ -82,7 +82,7 @@ static void server_cookie(const uint8_t *client_cookie, const uint8_t head[8], c
 		hash[i] = (uint8_t)value;
 }
 
-/* A cookie as a server with our secret would have made it, `age_s` ago. */
+/* Make a cookie as a server with our secret would have made it `age_s` ago. */
 static size_t make_cookie(const struct scene *s, struct input *in, int age_s, uint8_t *out)
 {
 	uint32_t time = NOW_S - (uint32_t)age_s;
@@ -107,7 +107,7 @@ static void make_option(struct scene *s, struct input *in)
 	if (choice >= 0xe0) {
 		code = 10;
 		len = make_cookie(s, in, ages[(choice & 0x1f) % (sizeof ages / sizeof ages[0])], data);
-	} else if (choice >= 0xc0) { /* a client subnet that is nearly right */
+	} else if (choice >= 0xc0) { /* an almost valid client subnet */
 		unsigned family = eat(in) & 3, prefix = eat(in);
 		put_u16(data, family);
 		data[2] = (uint8_t)prefix;
@@ -133,7 +133,7 @@ static void make_option(struct scene *s, struct input *in)
 	s->options_len += 4 + len;
 }
 
-/* RFC 7871 6 and 7.1.2: is the option as it must be in a query? `*is_known`: its family is one that we know. */
+/* RFC 7871 6 and 7.1.2: is the option valid in a query? `*is_known`: its family is one that we know. */
 static bool ecs_is_right(const uint8_t *data, size_t len, bool *is_known)
 {
 	*is_known = false;
@@ -143,7 +143,7 @@ static bool ecs_is_right(const uint8_t *data, size_t len, bool *is_known)
 	if (data[3] != 0) /* "SCOPE PREFIX-LENGTH ... In queries, it MUST be set to 0" */
 		return false;
 	if (family == 0 && prefix != 0)
-		return true; /* not one of ours */
+		return true; /* an unknown family is not checked */
 	if (family > 2)
 		return true;
 	*is_known = true;
@@ -179,7 +179,7 @@ static void judge_option(struct scene *s, unsigned code, const uint8_t *data, si
 	}
 }
 
-/* Read the options from first to last; what is malformed ends it. */
+/* Read the options from first to last, up to the first malformed one. */
 static void judge_options(struct scene *s, size_t rdlength)
 {
 	for (size_t at = 0; at < rdlength && !s->is_malformed;) {
@@ -193,7 +193,7 @@ static void judge_options(struct scene *s, size_t rdlength)
 	}
 }
 
-/* The cookie is one that this server would take: RFC 9018 4.3: not over an hour old, not over 5 minutes ahead. */
+/* Would this server accept the cookie? RFC 9018 4.3: not over an hour old, not over 5 minutes ahead. */
 static bool cookie_is_good(const struct scene *s)
 {
 	uint8_t hash[8];
@@ -211,7 +211,7 @@ static void judge(struct scene *s, size_t rdlength)
 		judge_options(s, rdlength);
 	if (s->is_malformed || s->has_second) { /* RFC 6891 6.1.1: "more than one OPT RR ... FORMERR" */
 		s->rcode = DNS_FORMERR;
-	} else if (!s->has_question) { /* RFC 7873 5.4; without a cookie there is nothing to answer */
+	} else if (!s->has_question) { /* RFC 7873 5.4; without a cookie the query is an error */
 		s->rcode = s->cookie == NULL ? DNS_FORMERR : DNS_NOERROR;
 		if (s->cookie != NULL && s->cookie_len > 8 && s->has_cookies && !cookie_is_good(s))
 			s->rcode = DNS_BADCOOKIE;
@@ -276,7 +276,7 @@ static void make_scene(struct scene *s, struct input *in)
 	unsigned fudge = eat(in);
 	while (in->left > 0)
 		make_option(s, in);
-	/* RDATA that ends within an option */
+	/* end the RDATA within an option */
 	size_t rdlength = fudge < 0x20 && fudge < s->options_len ? s->options_len - fudge : s->options_len;
 	make_packet(s, (flags & 64) != 0, rdlength);
 	judge(s, rdlength);
@@ -290,7 +290,7 @@ static const uint8_t *find_option(const uint8_t *options, size_t len, unsigned c
 		size_t option_len = u16_at(options + at + 2);
 		fuzz_check(at + 4 + option_len <= len);
 		if (u16_at(options + at) == code) {
-			fuzz_check(found == NULL); /* each once */
+			fuzz_check(found == NULL); /* each option at most once */
 			found = options + at + 4;
 			*out_len = option_len;
 		}
@@ -308,7 +308,7 @@ static void check_cookie(const struct scene *s, const uint8_t *cookie, size_t le
 	fuzz_check(memcmp(hash, cookie + 16, 8) == 0);
 	uint32_t age_s = NOW_S - ((uint32_t)u16_at(cookie + 12) << 16 | u16_at(cookie + 14));
 	fuzz_check(age_s <=
-		   1800); /* RFC 9018 4.3: one that is older than half an hour is renewed; none from the future */
+		   1800); /* RFC 9018 4.3: a cookie over half an hour old is renewed; no cookie is from the future */
 }
 
 static void check_options(const struct scene *s, const uint8_t *options, size_t len)
@@ -316,7 +316,7 @@ static void check_options(const struct scene *s, const uint8_t *options, size_t 
 	size_t option_len = 0;
 	bool is_read = !s->is_malformed && s->version == 0 && !s->has_second;
 	const uint8_t *found = find_option(options, len, 8, &option_len);
-	if (s->has_second) /* which of two counts is not said */
+	if (s->has_second) /* it is not defined which of two OPT records counts */
 		return;
 	/* RFC 7871 7.2.1: FAMILY, SOURCE PREFIX-LENGTH and ADDRESS are those of the query; this zone has no policies */
 	fuzz_check((found != NULL) == (is_read && s->ecs != NULL));
@@ -325,7 +325,7 @@ static void check_options(const struct scene *s, const uint8_t *options, size_t 
 	fuzz_check((found != NULL) == (is_read && s->cookie != NULL && s->has_cookies));
 	if (found != NULL)
 		check_cookie(s, found, option_len);
-	found = find_option(options, len, 3, &option_len); /* RFC 5001 2.1: only who asks is told */
+	found = find_option(options, len, 3, &option_len); /* RFC 5001 2.1: only a client that asks for NSID gets it */
 	fuzz_check((found != NULL) == (is_read && s->wants_nsid && s->has_nsid));
 	fuzz_check(found == NULL || (option_len == 64 && found[63] == 63));
 	found = find_option(options, len, 11, &option_len); /* RFC 7828 3.3.2: over TCP only */
@@ -334,7 +334,7 @@ static void check_options(const struct scene *s, const uint8_t *options, size_t 
 	for (size_t at = 0; at < len; at += 4 + u16_at(options + at + 2)) {
 		unsigned code = u16_at(options + at);
 		fuzz_check(code == 3 || code == 8 || code == 10 ||
-			   code == 11); /* nothing to explain in these replies */
+			   code == 11); /* there is no extended error in these replies */
 	}
 }
 
@@ -347,7 +347,7 @@ static void check(struct served *served, const struct scene *s, size_t reply_len
 	size_t at = fuzz_records_at(reply, reply_len);
 	for (unsigned i = fuzz_count(reply, 0) + fuzz_count(reply, 1) + fuzz_count(reply, 2); i > 0; i--)
 		fuzz_record_read(reply, reply_len, &at, &record);
-	fuzz_check(record.type == RRTYPE_OPT); /* RFC 6891 6.1.1: whoever has one gets one; here it comes last */
+	fuzz_check(record.type == RRTYPE_OPT); /* RFC 6891 6.1.1: a query with OPT gets one; here it comes last */
 	fuzz_check(((record.ttl >> 24) << 4 | (reply[3] & 0xf)) == s->rcode);
 	fuzz_check((record.ttl >> 16 & 0xff) == 0); /* our version */
 	fuzz_check((record.ttl & 0xffff) ==
@@ -372,7 +372,7 @@ static struct served *make(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct served *served; /* made once */
+	static struct served *served; /* made once per process */
 	static struct scene scene;
 	struct input in = {data, size};
 	if (served == NULL)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Feed bytes: what the sink hears must not depend on how the stream was cut, and no commit may come before a hello. */
+/*
+ * Feed bytes: the calls to the sink must not depend on how the stream was cut, and no commit may come before a hello.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
-/* A running checksum of everything heard. */
+/* A running checksum of all calls. */
 struct heard {
 	struct crc32c tables;
 	uint32_t crc;
@@ -66,7 +68,7 @@ static enum veer_err on_change(void *ctx, const struct feed_change *change, stru
 	(void)diag;
 	if (!h->has_hello || strlen(change->key) != change->key_len || !model_kind_is_fed(change->kind))
 		abort();
-	json_t *value = NULL; /* what goes to disk must say what was parsed */
+	json_t *value = NULL; /* the text for the disk must mean the same as the parsed value */
 	if (change->object != NULL && (veer_json_parse((const char *)change->value, change->value_len,
 						       FEED_READER_LINE_MAX, &value, NULL) != VEER_OK ||
 				       !json_equal(value, change->object)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A HealthCheckResponse: read or refused, and read again the same when fields that nobody knows stand behind it. The
- * same bytes without their NULs as a service: the request is framed right.
+ * A HealthCheckResponse is read or refused. When it is read, it is read the same with unknown fields appended. The same
+ * bytes without their NULs are used as the name of a service, whose request must be framed right.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(err == VEER_OK || (err == VEER_EINVAL && status == 99));
 	if (err != VEER_OK || size > 4096)
 		return 0;
-	/* An unknown field, 15: "x", behind it. */
+	/* Append an unknown field, 15: "x". */
 	uint8_t longer[4096 + 3];
 	uint64_t again = 99;
 	uint32_t framed = (uint32_t)(size - 5 + 3);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A reply of HTTP/1: however it is split, the same is read; what is read is within its bounds, and a reply that is
- * whole is so again when it is written anew with its length, and when other bytes follow.
+ * A reply of HTTP/1. However it is split, the same is read, and whatever is read is within its bounds. A complete reply
+ * is read the same when it is written anew with its length and when other bytes follow it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static void check_same(const struct http1_reader *a, const struct http1_reader *
 	check(a->body.len == b->body.len && memcmp(a->body.data, b->body.data, a->body.len) == 0);
 }
 
-/* In pieces whose sizes come from the data themselves. */
+/* Read in pieces whose sizes come from the data. */
 static void read_in_pieces(const uint8_t *data, size_t size, bool is_to_head, struct http1_reader *out)
 {
 	http1_init(out, is_to_head, BODY_MAX);
@@ -45,7 +45,7 @@ static void read_in_pieces(const uint8_t *data, size_t size, bool is_to_head, st
 	}
 }
 
-/* Its status and body, framed by a length, with more behind: the same again. */
+/* Its status and body, framed by a length and followed by other bytes, must be read the same. */
 static void read_again(const struct http1_reader *r)
 {
 	static char text[BODY_MAX + 128];

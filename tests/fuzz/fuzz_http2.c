@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a server says over HTTP/2, to two requests on one connection: however it is split, a reply that is whole is the
- * same; what is kept and what we say are within their bounds; and in the end each reply has a state.
+ * The server's side of a connection of HTTP/2 with two requests. However the bytes are split, a complete reply is the
+ * same, all that is kept and sent is within its bounds, and at the end each reply has a state.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static void check(bool ok)
 		abort();
 }
 
-/* Two requests; the second is made once the first has its reply. */
+/* Two requests; the second is made when the reply to the first is complete. */
 struct talk {
 	struct http2 *h2;
 	size_t said;
@@ -97,7 +97,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct talk whole = play(data, size, false);
 	struct talk pieces = play(data, size, true);
-	/* What comes with the end of the first reply may belong to the second only when that was asked for before. */
+	/*
+	 * Bytes that come together with the end of the first reply may belong to the second reply only when the second
+	 * request was sent before.
+	 */
 	if (whole.first == HTTP2_DONE && pieces.first == HTTP2_DONE)
 		check(whole.first_status == pieces.first_status);
 	http2_free(&whole.h2);

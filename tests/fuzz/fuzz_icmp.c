@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An ICMP message: it is the reply to our echo only if it carries our token where it belongs. The first byte says which
- * family and kind of socket; bit 2: our own reply is put in front of what follows.
+ * An ICMP message is accepted as the reply to our echo only if it contains our token at the right place. The first byte
+ * chooses family and kind of socket; bit 2: our own reply is put before the rest of the input.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static void check(bool ok)
 
 #define HEADER_BYTES 20
 
-/* Our request as the other side would send it back. */
+/* Make the reply that the other side would send to our request. */
 static size_t make_reply(const struct icmp_echo *echo, uint8_t *out)
 {
 	size_t at = echo->is_raw && !echo->is_v6 ? HEADER_BYTES : 0;
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(!icmp_echo_is_reply(&echo, reply, cut));
 	if (icmp_echo_is_reply(&echo, data + 1, size - 1))
 		check(memmem(data + 1, size - 1, echo.token, ICMP_TOKEN_BYTES) != NULL);
-	/* One changed byte of the token, the sequence or the type, and it is another's. */
+	/* With one changed byte in the token, the sequence or the type the reply is not ours. */
 	reply[len - 1 - data[0] % ICMP_TOKEN_BYTES] ^= 1;
 	check(!icmp_echo_is_reply(&echo, reply, len));
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was accepted is written and read back as the same value, in the same text; the cursor says yes to an object only
- * when every key was asked for; errors have a text, and touch nothing.
+ * JSON that is accepted is written and read back as the same value, and written again as the same text. The cursor
+ * accepts an object only when every key was asked for. Errors have a text and change nothing.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any packet gets at most one reply, of which all is true that served.h says. Beside that: asked again the same is
- * answered; letter case changes nothing but the echo; what is said over UDP without TC is what is said over TCP; in a
- * batch with another query, however far its memory was fetched, the same is answered; beyond its limit it gets TC and
- * nothing else; and a packet that is an error gets no records.
+ * Any packet gets at most one reply, for which everything in served.h holds. Also: the same packet gets the same reply
+ * again. Letter case changes only the echoed question. A reply over UDP without TC has the same content as one over
+ * TCP. In a batch with another query the reply is the same, however far its memory was fetched. A query above the rate
+ * limit gets TC and nothing else. A packet that is an error gets no records.
  *
- * The first octet chooses the transport, the client's family, whether there are cookies, and how many steps are taken
- * in a batch; the rest is the packet.
+ * The first octet chooses the transport, the client's family, whether cookies are enabled, and how many steps are taken
+ * in a batch. The rest is the packet.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -61,20 +61,22 @@ static struct served *make(void)
 
 static struct served *the_server(void)
 {
-	static struct served *served; /* made once: a process answers millions of packets */
+	static struct served *served; /* made once, because one process answers millions of packets */
 	if (served == NULL)
 		served = make();
 	return served;
 }
 
-/* Octets from the question's name to behind its class; 0 when there is no whole question. */
+/* The offset after the class of the question; 0 when there is no complete question. */
 static size_t question_end(const uint8_t *packet, size_t len)
 {
 	size_t name = len > 12 ? name_check(packet + 12, len - 12) : 0;
 	return name > 0 && 12 + name + 4 <= len ? 12 + name + 4 : 0;
 }
 
-/* The same packet with every letter of the question's name in the other case: the same RCODE and as many records. */
+/*
+ * The same packet with every letter of the question's name in the other case gets the same RCODE and as many records.
+ */
 static void check_case(struct served *s, const uint8_t *packet, size_t len, const struct client *client, bool is_tcp)
 {
 	uint8_t head[12], *other = malloc(len + 1);
@@ -93,7 +95,7 @@ static void check_case(struct served *s, const uint8_t *packet, size_t len, cons
 	free(other);
 }
 
-/* What UDP says without TC is what TCP says, but for additional records, of which there may be fewer. */
+/* A UDP reply without TC equals the TCP reply, except that it may have fewer additional records. */
 static void check_transports(struct served *s, const uint8_t *packet, size_t len, const struct client *client,
 			     const uint8_t *udp, size_t udp_len)
 {
@@ -112,7 +114,7 @@ static void check_transports(struct served *s, const uint8_t *packet, size_t len
 	fuzz_check(at <= tcp_len && memcmp(udp + 12, s->out + 12, at - 12) == 0);
 }
 
-/* As one of a batch, the other one's steps and end between its own: `reply` again. */
+/* In a batch, with the steps and the end of another query between its own, the packet gets `reply` again. */
 static void check_batch(struct served *s, const uint8_t *packet, size_t len, const struct client *client,
 			unsigned steps, const uint8_t *reply, size_t reply_len)
 {
@@ -133,10 +135,13 @@ static void check_batch(struct served *s, const uint8_t *packet, size_t len, con
 	fuzz_check(memcmp(s->out, reply, reply_len) == 0);
 }
 
-/* Beyond the limit of its prefix: a reply without records that says TC, of use to nobody but who asked. */
+/*
+ * Above the rate limit of its prefix: the reply has no records and has TC set, so only a client with a real address can
+ * use it.
+ */
 static void check_limit(struct served *s, const uint8_t *packet, size_t len, const struct client *client)
 {
-	static struct limit *limit; /* in which no time passes */
+	static struct limit *limit; /* its clock does not advance */
 	if (limit == NULL)
 		fuzz_check(limit_new(&(struct limit_config){.rate = 1, .slip = 1}, 0, &limit) == VEER_OK);
 	while (limit_take(limit, prefix_of(client), 0))

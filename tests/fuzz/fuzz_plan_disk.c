@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A saved plan is refused, or it is equal to what was saved: all of the base, and the journal's commits up to some
+ * A saved plan is refused, or what is loaded equals what was saved: the whole base and the journal's commits up to some
  * point, nothing else and nothing twice.
  *
- * Octet 0 chooses. 0: a plan of the input's objects is saved by our format's description, loaded, and must be equal.
- * 1: the same, and then the input damages the files: they are refused, or loaded up to a commit. A change that the
- * checksums cannot see would have to be found by chance. 2: the files are the input's octets, with right checksums put
- * in, so that what lies behind them is reached: loaded twice, they are the same. 3: as 2, as they are.
+ * Octet 0 chooses. 0: a plan of the input's objects is saved by our format's description, loaded, and must be equal. 1:
+ * the same, and then the input damages the files: they are refused, or loaded up to a commit. (The input could only by
+ * chance contain a change that the checksums do not detect.) 2: the files are the input's octets with correct checksums
+ * put in, so that the code after the checksums is reached: two loads give the same. 3: as 2, but without changed
+ * checksums.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,13 +25,13 @@
 #define STORE_ID "0123456789abcdef0123456789abcdef"
 #define LINEAGE "fedcba9876543210fedcba9876543210"
 
-/* The input, eaten from the front; zeros when it is gone. */
+/* The input, consumed from the front; zeros once it is used up. */
 struct input {
 	const uint8_t *at;
 	size_t left;
 };
 
-/* What a load delivered, as one checksum a commit. */
+/* The result of a load, as one checksum per commit. */
 struct loaded {
 	struct crc32c tables;
 	uint32_t crc; /* of all objects so far, in order */
@@ -78,7 +79,7 @@ static enum veer_err on_object(void *ctx, const struct feed_change *change, stru
 	return VEER_OK;
 }
 
-/* What a commit says of itself goes into the sum as well. */
+/* The checksum includes what a commit says about itself. */
 static void note_position(struct loaded *l, const struct history_position *at)
 {
 	uint8_t sums[2 * DIGEST_BYTES];
@@ -88,7 +89,7 @@ static void note_position(struct loaded *l, const struct history_position *at)
 	l->crc = crc32c_update(&l->tables, l->crc, sums, sizeof sums);
 }
 
-/* Where the plan is at a revision. */
+/* The position of the plan at a revision. */
 static struct history_position position(int64_t revision)
 {
 	struct history_position at = {
@@ -129,7 +130,7 @@ static enum veer_err load(const char *dir, struct loaded *l)
 
 /* --- files by the format's description (docs/formats.md 7) ------------------------------------------------- */
 
-/* One object of the input: kind, key, value. */
+/* Make one object of the input: kind, key, value. */
 static struct feed_change make_change(struct input *in, char *key)
 {
 	size_t key_len = 1 + (eat(in) & 31), value_len = eat(in);
@@ -184,7 +185,7 @@ static void make_commit(struct input *in, struct loaded *l, int64_t revision, st
 		buf_append(out, change.value, change.value_len);
 		note(l, &change);
 	}
-	size_t len = out->len - start; /* without the length itself, with the checksum */
+	size_t len = out->len - start; /* without the length itself, but with the checksum */
 	for (int i = 0; i < 4; i++)
 		out->data[start + (size_t)i] = (char)(len >> (8 * i));
 	plan_disk_put_u32(out, crc32c_update(&l->tables, 0, out->data + start + 4, len - 4));
@@ -214,17 +215,17 @@ static void damage_once(struct input *in, struct buf *file)
 	unsigned kind = eat(in);
 	len = len < file->len - at ? len : file->len - at;
 	switch (kind & 3) {
-	case 0: /* cut off */
+	case 0: /* the end is cut off */
 		file->len = at;
 		break;
-	case 1: /* another octet */
+	case 1: /* one octet is changed */
 		if (at < file->len)
 			file->data[at] = (char)(file->data[at] ^ (int)(1U << (kind >> 2 & 7)));
 		break;
-	case 2: /* a block that never reached the disk */
+	case 2: /* a block was never written to the disk */
 		memset(file->data + at, 0, len);
 		break;
-	case 3: /* old content behind the end */
+	case 3: /* old content follows the end */
 		for (size_t i = 0; i < len; i++) {
 			char c = file->data[at + i];
 			buf_append(file, &c, 1);
@@ -242,7 +243,7 @@ static void put_crc(const struct crc32c *tables, uint8_t *data, size_t from, siz
 		data[at + (size_t)i] = (uint8_t)(crc >> (8 * i));
 }
 
-/* Walk the records (or commits) of a file and make each checksum right. */
+/* Go through the records (or commits) of a file and correct each checksum. */
 static void mend(const struct crc32c *tables, uint8_t *data, size_t len)
 {
 	size_t at = len > 8 && data[8] == 1 ? PLAN_DISK_HEADER_V1 : PLAN_DISK_HEADER;
@@ -295,7 +296,7 @@ static void remove_dir(const char *dir)
 	fuzz_check(rmdir(dir) == 0);
 }
 
-/* What was loaded is what was saved, up to some commit. */
+/* What was loaded must equal what was saved up to some commit. */
 static void check_loaded(const struct loaded *saved, const struct loaded *loaded, bool is_damaged)
 {
 	fuzz_check(loaded->count >= 1 && loaded->count <= saved->count);
@@ -329,7 +330,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (err == VEER_OK) {
 		if (mode < 2)
 			check_loaded(&saved, &first, mode == 1);
-		/* loading leaves what it took to be good, and cuts off the rest: again it is the same */
+		/* a load keeps the part that it found valid and cuts off the rest, so a second load gives the same */
 		fuzz_check(load(dir, &second) == VEER_OK && second.crc == first.crc && second.count == first.count &&
 			   second.revision == first.revision);
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A report that is accepted is within all limits, and written and read again it is the same; the short way reads what
- * JSON reads. */
+/*
+ * A report that is accepted is within all limits, and is the same after it is written and read again. The fast reader
+ * gives the same result as the JSON reader.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stream of messages over TCP, cut anywhere, read at any pace: the replies are those that the messages have when each
- * is asked alone, one for each, in order, framed by their length (RFC 1035 4.2.2, RFC 7766 8), up to the first that
- * ends the connection. Goes through the real table of connections, over a Unix stream: TCP's own timers would only make
- * it slow. The connection may go over to another table in the middle, as when a binary is upgraded.
+ * A stream of messages over TCP, cut anywhere and read at any pace. The replies must be the same as when each message
+ * is asked alone: one for each, in order, framed by their length (RFC 1035 4.2.2, RFC 7766 8), up to the first message
+ * that ends the connection. Tests the real table of connections over a Unix stream, because TCP's own timers would only
+ * make the test slow. The connection may be handed over to another table in the middle, as in an upgrade of the binary.
  *
- * Input: octet 0: bit 0: the messages are framed here (one octet of length before each in the input), else the stream
- * is taken as it is; bit 1: the client reads only at the end; bit 2: after each piece the connection is handed over, if
- * nothing of it is under way. Octet 1: how many cuts follow; each cut: how many octets
- * to send before the server looks. The rest is the stream.
+ * Input: octet 0: bit 0: this target frames the messages (in the input one octet of length precedes each), else the
+ * stream is used as it is; bit 1: the client reads only at the end; bit 2: after each piece the connection is handed
+ * over, if no message is under way on it. Octet 1: how many cuts follow; each cut: how many octets to send before the
+ * server reads. The rest is the stream.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,33 +26,33 @@
 
 #define STREAM_MAX 8192
 #define REPLIES_MAX ((size_t)4 << 20)
-#define SMALL_BUFFER 4096 /* of the sockets: replies get stuck soon */
-#define PATIENCE_MS 2000  /* a reply that takes longer does not come */
+#define SMALL_BUFFER 4096 /* of the sockets, so small that replies soon fill them */
+#define PATIENCE_MS 2000  /* a reply that takes longer counts as missing */
 #define NOW_MS 1000000
-#define TAGS 1024 /* of one table's connections on the epoll */
+#define TAGS 1024 /* the epoll tags of the connections of one table */
 
 static const char zone_text[] =
 	"$TTL 300\n@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.1\nwww A 192.0.2.2\nwww A 192.0.2.3\n"
 	"alias CNAME www\nsub NS ns.sub\nns.sub A 192.0.2.5\n*.w TXT \"x\"\nd DNAME www\n";
 
 struct streams {
-	struct served *served;       /* whom the server's replies come from */
-	struct served *alone;        /* whom the expected replies come from */
-	struct tcp_table *tables[2]; /* on one epoll */
-	int channel[2];              /* between them */
+	struct served *served;       /* the server whose replies are tested */
+	struct served *alone;        /* the server that gives the expected replies */
+	struct tcp_table *tables[2]; /* both on one epoll */
+	int channel[2];              /* between the tables */
 	struct sockaddr_un address;
 	socklen_t address_len;
 	int epoll_fd;
 	int listen_fd;
 	uint8_t expected[REPLIES_MAX];
 	size_t expected_len;
-	bool is_closed; /* some message ended the connection */
+	bool is_closed; /* one of the messages ended the connection */
 	uint8_t got[REPLIES_MAX];
 	size_t got_len;
-	bool is_ended; /* the client saw the end */
+	bool is_ended; /* the client has seen the end */
 };
 
-/* A zone with an answer that is larger than the sockets' buffers together. */
+/* Make a zone with an answer that is larger than the sockets' buffers together. */
 static struct served *make_served(void)
 {
 	struct served *s = served_new();
@@ -91,14 +91,14 @@ static struct streams *make(void)
 	fuzz_check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, t->channel) == 0);
 	fuzz_check(t->epoll_fd >= 0 && t->listen_fd >= 0);
 	fuzz_check(setsockopt(t->listen_fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0);
-	/* no more than the family: the kernel chooses an abstract name (unix(7)) */
+	/* with only the family the kernel chooses an abstract name (unix(7)) */
 	fuzz_check(bind(t->listen_fd, (const struct sockaddr *)&t->address, sizeof t->address.sun_family) == 0);
 	fuzz_check(listen(t->listen_fd, 8) == 0);
 	fuzz_check(getsockname(t->listen_fd, (struct sockaddr *)&t->address, &t->address_len) == 0);
 	return t;
 }
 
-/* What the client must get: each message asked alone. */
+/* Compute what the client must get by asking each message alone. */
 static void expect(struct streams *t, const uint8_t *stream, size_t len)
 {
 	static const struct client client = {.is_ipv6 = false};
@@ -129,7 +129,7 @@ static unsigned count(const struct streams *t)
 	return tcp_count(t->tables[0]) + tcp_count(t->tables[1]);
 }
 
-/* Give the connection to the other table, if it can go now. */
+/* Hand the connection over to the other table, if that is possible now. */
 static void hand_over(struct streams *t)
 {
 	unsigned from = tcp_count(t->tables[0]) > 0 ? 0 : 1, before = count(t);
@@ -138,7 +138,7 @@ static void hand_over(struct streams *t)
 	fuzz_check(count(t) == before);
 }
 
-/* Let the server work off what epoll says. */
+/* Let the server handle all events of epoll. */
 static bool serve(struct streams *t)
 {
 	struct epoll_event events[4];
@@ -148,7 +148,7 @@ static bool serve(struct streams *t)
 	return n > 0;
 }
 
-/* Read what is there. */
+/* Read whatever has arrived. */
 static bool take(struct streams *t, int fd)
 {
 	bool any = false;
@@ -175,20 +175,21 @@ static int open_client(struct streams *t)
 	return fd;
 }
 
-/* Send all of it, the server looking whenever the kernel has no more room. */
+/* Send all of it; the server runs whenever the kernel has no more room. */
 static void send_all(struct streams *t, int fd, const uint8_t *data, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
-			return; /* the server has closed the connection: whether it may is checked at the end */
+			return; /* the server has closed the connection; finish() checks whether it may */
 		if (n > 0) {
 			data += n;
 			len -= (size_t)n;
 			continue;
 		}
 		bool worked = serve(t);
-		worked = take(t, fd) || worked; /* also who does not like to read must, when nobody can go on */
+		/* a client that reads only at the end must read now too, because otherwise neither side can continue */
+		worked = take(t, fd) || worked;
 		if (!worked) {
 			struct pollfd p = {.fd = fd, .events = POLLOUT | POLLIN};
 			fuzz_check(poll(&p, 1, PATIENCE_MS) > 0 || count(t) == 0);
@@ -196,7 +197,7 @@ static void send_all(struct streams *t, int fd, const uint8_t *data, size_t len)
 	}
 }
 
-/* Read until everything expected is there and, if it must, the connection has ended. */
+/* Read until all expected replies have come and, if it must end, the connection has ended. */
 static void finish(struct streams *t, int fd)
 {
 	while (t->got_len < t->expected_len || (t->is_closed && !t->is_ended)) {
@@ -216,7 +217,7 @@ static void finish(struct streams *t, int fd)
 	fuzz_check(count(t) == (t->is_closed ? 0U : 1U));
 }
 
-/* Whatever the client leaves behind, its deadline ends it. */
+/* Whatever state the client leaves the connection in, its deadline ends it. */
 static void leave(struct streams *t, int fd)
 {
 	for (unsigned i = 0; i < 2; i++)
@@ -225,7 +226,7 @@ static void leave(struct streams *t, int fd)
 	(void)close(fd);
 }
 
-/* The stream: as it is, or each message with its length in two octets for one. */
+/* Make the stream: as it is, or each message with its length in two octets instead of one. */
 static size_t make_stream(const uint8_t *data, size_t size, bool is_framed, uint8_t *out)
 {
 	size_t len = 0;
@@ -250,7 +251,7 @@ static size_t make_stream(const uint8_t *data, size_t size, bool is_framed, uint
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct streams *t; /* made once */
+	static struct streams *t; /* made once per process */
 	static uint8_t stream[STREAM_MAX];
 	if (size < 2 || size < 2U + data[1] || size > STREAM_MAX)
 		return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes as events for the verdict engine. Two engines get the same and must say the same; every proposal must carry a
- * quorum of votes that agree, come one at a time, and never lead back to unknown. (tests/sim judges more sharply, on
- * histories that are less wild.)
+ * Bytes as events for the verdict engine. Two engines get the same events and must give the same output. Every proposal
+ * must contain a quorum of votes that agree, there is only one at a time, and none leads back to unknown. (tests/sim
+ * makes stricter checks, on more regular histories.)
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 #define AGENTS 3
 #define ENDPOINTS 9
-#define PROBED 2 /* and one push, and one calculated of all three */
+#define PROBED 2 /* beside these one push, and one check calculated of all three */
 #define CHECKS 4
 #define ITEMS (ENDPOINTS * PROBED)
 
@@ -215,7 +215,7 @@ static void drain_suspicions(struct world *w)
 	check(count == 0);
 }
 
-/* What was told must be what is shown, and each change be told once. */
+/* The doubts that were reported must be those that are shown, and each change must be reported once. */
 static void drain_doubts(struct world *w)
 {
 	struct verdict_doubt doubt;

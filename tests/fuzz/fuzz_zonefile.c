@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any text is a zone or an error that names its line. What is a zone can be written and read again, to the same RRsets,
- * and each of them is canonical.
+ * Any text is a zone, or gives an error that names its line. A zone can be written and read again with the same RRsets,
+ * each of which is canonical.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static void check(bool ok)
 		abort();
 }
 
-/* All RRsets as their wire forms, one after the other. */
+/* Collect the wire forms of all RRsets, one after the other. */
 static enum veer_err collect(void *ctx, const struct rrset_view *rrset)
 {
 	struct rrset_view again;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a fuzz target over every file of a corpus directory, without a fuzzer. Fails when there is none. */
+/* Runs a fuzz target on every file of a corpus directory, without a fuzzer. Fails when the directory has no file. */
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static int replay_file(const char *dir, const char *name)
 		(void)fprintf(stderr, "%s\n", diag.text);
 		return 1;
 	}
-	(void)fprintf(stderr, "%s\n", path); /* the last one named is the one that crashed */
+	(void)fprintf(stderr, "%s\n", path); /* the last path that is printed is that of a crash */
 	(void)LLVMFuzzerTestOneInput((const uint8_t *)data, len);
 	free(data);
 	return 0;

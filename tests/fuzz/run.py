@@ -1,15 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the fuzz targets of `make fuzz` in slices, one after the other, and adds up what they did.
+"""Runs the fuzz targets of `make fuzz` in slices, one after the other, and adds up the results.
 
     make fuzz-run                        each of the packet path's targets until it has had 900 s of CPU
     make fuzz-run SECONDS=60             until it has had 60 s
     tests/fuzz/run.py --slices 1         one slice of each that is not done yet, then stop
     tests/fuzz/run.py --only packet,edns
 
-It may be stopped at any time (what the slice at hand did is then not counted): CPU time, executions and crashes are kept in build/fuzz/progress.json after each slice, what a target has
-learnt in build/fuzz/corpus/, inputs that made it fail in build/fuzz/crashes/. The seeds in tests/fuzz/corpus/ are read, never written.
-The last line is 'N passed, N failed': a target failed when it has a crash or could not run.
+It may be stopped at any time; the unfinished slice is then not counted. CPU time, executions and crashes are written to
+build/fuzz/progress.json after each slice. The inputs that a target has found are kept in build/fuzz/corpus/, and inputs
+that made it fail in build/fuzz/crashes/. The seeds in tests/fuzz/corpus/ are read, never written. The last line is 'N
+passed, N failed'; a target has failed when it had a crash or could not run.
 """
 import argparse
 import json
@@ -29,7 +30,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid):
-    """User and system time of a process that is running."""
+    """User and system time of a running process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as f:
             fields = f.read().rsplit(")", 1)[1].split()
@@ -39,7 +40,7 @@ def cpu_seconds(pid):
 
 
 class Progress:
-    """What all runs so far came to."""
+    """The results of all runs so far."""
 
     def __init__(self, path):
         self.path = path
@@ -55,7 +56,7 @@ class Progress:
         return self.targets.setdefault(name, {"cpu_s": 0.0, "executions": 0, "slices": 0, "crashes": [], "coverage": 0, "error": ""})
 
     def save(self, name):
-        """Keep one target's numbers; others may be another run's."""
+        """Write the numbers of one target; another run may write those of other targets."""
         self.targets = {**self.load(), name: self.of(name)}
         with open(self.path + ".new", "w", encoding="ascii") as f:
             json.dump(self.targets, f, indent=1, sort_keys=True)
@@ -63,7 +64,7 @@ class Progress:
 
 
 def work(p, seconds):
-    """Let a process run until it ends or has used its CPU time: (exit status, resources used)."""
+    """Let a process run until it ends or has used its CPU time. Return (exit status, resources used)."""
     stopped = False
     while True:
         pid, status, usage = os.wait4(p.pid, 0 if stopped else os.WNOHANG)
@@ -71,14 +72,14 @@ def work(p, seconds):
             p.returncode = os.waitstatus_to_exitcode(status)
             return p.returncode, usage
         if cpu_seconds(p.pid) >= seconds:
-            p.send_signal(signal.SIGUSR1)  # libFuzzer ends after the input at hand, and says what it did
+            p.send_signal(signal.SIGUSR1)  # libFuzzer ends after the present input and prints its results
             stopped = True
         else:
             time.sleep(0.1)
 
 
 def run_slice(build, name, seconds, state):
-    """Let one target work for `seconds` of CPU."""
+    """Run one target for `seconds` of CPU."""
     corpus, crashes = os.path.join(build, "corpus", name), os.path.join(build, "crashes", name)
     seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", "fuzz_" + name)
     os.makedirs(corpus, exist_ok=True)
@@ -119,8 +120,8 @@ def main():
     ap.add_argument("--build", default=os.path.join(ROOT, "build", "fuzz"))
     ap.add_argument("--seconds", type=float, default=900, help="CPU time of each target, over all runs")
     ap.add_argument("--slice", type=float, default=60, help="CPU time of one slice")
-    ap.add_argument("--slices", type=int, default=0, help="stop after so many slices of each target; 0: go on to the end")
-    ap.add_argument("--only", default=",".join(TARGETS), help="targets, comma between")
+    ap.add_argument("--slices", type=int, default=0, help="stop after this many slices of each target; 0: continue to the end")
+    ap.add_argument("--only", default=",".join(TARGETS), help="targets, separated by commas")
     args = ap.parse_args()
     names = args.only.split(",")
     progress = Progress(os.path.join(args.build, "progress.json"))

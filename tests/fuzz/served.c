@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A plan to ask, and what is true of all replies. See served.h. */
+/* A plan to ask, and what must hold for all replies. See served.h. */
 #include "tests/fuzz/served.h"
 
 #include <ldns/ldns.h>
@@ -8,7 +8,7 @@
 
 #include "zones/dns/zonefile.h"
 
-#define COMPARED_MAX 24 /* records of which each is compared with each */
+#define COMPARED_MAX 24 /* so many records are compared with each other */
 
 void fuzz_check(bool ok)
 {
@@ -105,7 +105,7 @@ size_t fuzz_name(const uint8_t *message, size_t len, size_t *at, uint8_t *out)
 			if (!jumped)
 				*at = pos + 2;
 			jumped = true;
-			fuzz_check(to < before && to >= 12); /* a prior occurrence (RFC 1035 4.1.4) */
+			fuzz_check(to < before && to >= 12); /* RFC 1035 4.1.4: a pointer leads to a prior occurrence */
 			pos = before = to;
 			continue;
 		}
@@ -162,7 +162,7 @@ static void check_question(const uint8_t *query, size_t query_len, const uint8_t
 		fuzz_check(fuzz_count(reply, 0) == 0 && fuzz_count(reply, 1) == 0);
 }
 
-/* All records lie whole in the message, and nothing follows them. */
+/* All records are complete in the message, and nothing follows them. */
 static void check_records(const uint8_t *reply, size_t len)
 {
 	size_t at = fuzz_records_at(reply, len);
@@ -181,7 +181,7 @@ static void check_records(const uint8_t *reply, size_t len)
 	fuzz_check(at == len);
 }
 
-/* RFC 2181 5: a record stands once in a message, and the records of an RRset in a section have one TTL. */
+/* RFC 2181 5: a message has a record only once, and the records of an RRset in a section have one TTL. */
 static void check_rrsets(const ldns_pkt *pkt)
 {
 	ldns_rr_list *all = ldns_pkt_all_noquestion(pkt);
@@ -195,10 +195,10 @@ static void check_rrsets(const ldns_pkt *pkt)
 			fuzz_check(ldns_rr_compare(a, b) != 0);
 			fuzz_check(ldns_rr_ttl(a) == ldns_rr_ttl(b));
 		}
-	ldns_rr_list_deep_free(all); /* they are copies */
+	ldns_rr_list_deep_free(all); /* the list holds copies */
 }
 
-/* Behind the name at `at`, without following pointers; past `len` when it is cut short. */
+/* The offset after the name at `at`, without following pointers; beyond `len` when the name is cut short. */
 static size_t behind_name(const uint8_t *message, size_t len, size_t at)
 {
 	while (at < len && message[at] != 0) {
@@ -210,8 +210,8 @@ static size_t behind_name(const uint8_t *message, size_t len, size_t at)
 }
 
 /*
- * How long a reply over UDP may be: what the first OPT of the query says, within our bounds; 512 octets without. What
- * is not a whole message gets no more than an error.
+ * How long a reply over UDP may be: the size in the query's first OPT, within our bounds, or 512 octets without OPT. A
+ * query that is not a complete message gets at most an error.
  */
 static size_t udp_limit(const uint8_t *query, size_t len)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Agents that see, lie, die and are cut off, a network that loses, doubles and delays, and applications that push. */
+/*
+ * Agents that see, lie, die and are cut off; a network that loses, duplicates and delays; and applications that push.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -40,7 +42,7 @@ static enum observation_state look(struct sim *sim, uint32_t a, uint32_t c, uint
 
 static void observe(struct sim *sim, uint32_t a, uint32_t c, uint32_t e, struct observation *item)
 {
-	/* Draws of its own for each item: what one agent sees does not depend on how much it sees. */
+	/* Each item has its own draws: what an agent sees of one item does not depend on how many others it sees. */
 	uint64_t random = sim->random;
 	sim->random = sim_mix(sim->event_random ^ sim_mix(a * 1000 + c * 100 + e + 7) ^ sim->agents[a].seq);
 	item->state = look(sim, a, c, e);
@@ -86,7 +88,7 @@ static void spoil(struct sim *sim, struct sim_message *message)
 			message->items[i].age_ms = UINT32_MAX;
 		break;
 	}
-	message->sent_ms = SIM_NEVER; /* nobody's honest word */
+	message->sent_ms = SIM_NEVER; /* not the report of an honest agent */
 }
 
 /* --- the network ----------------------------------------------------------------------------------------------------
@@ -97,7 +99,7 @@ static void arrive(struct sim *sim, struct sim_message *message)
 	message->report.items = message->items;
 	int64_t told_ms = sim_told_ms(sim);
 	enum veer_err err = verdict_report(sim->engine, world_agent_id(message->agent), &message->report, told_ms);
-	/* The oracle's clock is the engine's: the age is bounded before it is used. */
+	/* The oracle uses the engine's clock: the age is bounded before it is used. */
 	for (uint32_t i = 0; i < message->report.item_count; i++) {
 		if (message->items[i].age_ms > REPORT_AGE_MS_MAX)
 			message->items[i].age_ms = REPORT_AGE_MS_MAX;
@@ -174,7 +176,7 @@ void agents_deliver(struct sim *sim)
 /* --- what befalls agents --------------------------------------------------------------------------------------------
  */
 
-/* Some begin to lie, all in the same way; or all become honest. */
+/* Some agents begin to lie, all in the same way; or all become honest. */
 static void conspire(struct sim *sim)
 {
 	enum sim_lie lie = (enum sim_lie)sim_draw(sim, SIM_LIE_RANDOM + 1);
@@ -185,7 +187,7 @@ static void conspire(struct sim *sim)
 		sim->agents[a].lie = SIM_HONEST;
 }
 
-/* A region loses sight of a site, or of all; or everything is connected again. */
+/* A region loses the connection to one site or to all; or everything is connected again. */
 static void cut(struct sim *sim)
 {
 	uint32_t region = sim_draw(sim, SIM_REGIONS);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Overrides, and what a name server would answer: the real compiler of policies on the engine's verdicts. Overrides are
- * not the engine's: no verdict may follow them, and every answer must [S1, S10, S11].
+ * Overrides, and the answers of a name server: the real policy compiler works on the engine's verdicts. The engine does
+ * not know overrides: no verdict may depend on them, and every answer must [S1, S10, S11].
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +16,7 @@
 void answers_override(struct sim *sim)
 {
 	uint32_t e = sim_draw(sim, SIM_ENDPOINTS);
-	if (sim_chance(sim,
-		       4)) { /* the wall clock jumps, and overrides end too soon or too late: nothing else follows */
+	if (sim_chance(sim, 4)) { /* the wall clock jumps; only the end of overrides may depend on it */
 		sim->wall_ms += (int64_t)sim_draw(sim, 2000000) - 1000000;
 		return;
 	}
@@ -28,7 +27,7 @@ void answers_override(struct sim *sim)
 struct situation {
 	struct model_endpoint endpoints[SIM_ENDPOINTS];
 	uint8_t flags[SIM_ENDPOINTS];
-	uint32_t numbers[SIM_ENDPOINTS]; /* which endpoint it is */
+	uint32_t numbers[SIM_ENDPOINTS]; /* the number of each endpoint */
 	struct model_pool model;
 	struct policy_pool pool;
 	uint32_t eligible;
@@ -64,7 +63,7 @@ static const struct policy_pool *find_pool(void *ctx, const char *name)
 	return strcmp(name, "p") == 0 ? &s->pool : NULL;
 }
 
-/* Is the endpoint's address among the answer's? Each record is owner (the root), fixed fields, four bytes. */
+/* Is the endpoint's address in the answer? Each record is owner (the root), fixed fields, four bytes. */
 static bool is_answered(const struct ready_rrset *rr, const struct model_endpoint *endpoint)
 {
 	enum { RECORD = 1 + 10 + 4 };
@@ -87,7 +86,7 @@ static void judge(struct sim *sim, const struct situation *s, const struct polic
 	for (uint32_t i = 0; i < s->model.endpoint_count; i++) {
 		bool is_out = (s->flags[i] & POLICY_ENDPOINT_OUT) != 0;
 		bool is_down = (s->flags[i] & POLICY_ENDPOINT_DOWN) != 0;
-		bool should = is_normal ? !is_out && !is_down : s->not_out == 0 || !is_out; /* as if all were up */
+		bool should = is_normal ? !is_out && !is_down : s->not_out == 0 || !is_out; /* else as if all were up */
 		if (is_answered(outcome->rr, &s->endpoints[i]) != should)
 			sim_fail(sim, "%s: %s is%s answered", is_normal ? "S11" : "S10",
 				 world_endpoint_key(s->numbers[i]), should ? " not" : "");

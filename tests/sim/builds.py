@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict engine in other builds than the product's:
+"""Checks the verdict engine in builds that differ from the product's:
 
 - the same histories give the same log, byte for byte, from gcc -O2 and from clang -O0, or gcc -O0 where there is no
   clang (S17);
@@ -8,7 +8,7 @@
 
   builds.py [--build build] [--histories 60]
 
-Ends with "N passed, N failed".
+The output ends with "N passed, N failed".
 """
 import argparse
 import glob
@@ -27,7 +27,7 @@ def sources(*patterns):
 
 
 def compile_and_run(place, build, compiler, code, name, arguments):
-    """The program's (status, output)."""
+    """Return the program's (status, output)."""
     libs = subprocess.run(["pkg-config", "--libs", "ldns", "jansson", "yaml-0.1", "libcurl", "libcrypto"],
                           capture_output=True, text=True, check=True).stdout.split()
     archives = [os.path.join(build, "obj", f"lib{lib}.a") for lib in ("verdict", "zones", "base")]
@@ -47,7 +47,7 @@ def compilers():
 
 
 def check_digests(place, build, histories):
-    """Problems, as texts."""
+    """Compare the builds. Return the problems as texts."""
     digests = {}
     engine = sources("probes/verdict/verdict*.c", "base/index.c", "base/strmap.c", "tests/sim/*.c")
     for name, compiler in compilers().items():
@@ -76,7 +76,7 @@ def check_work(place, build):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default="build", help="where the libraries are")
+    parser.add_argument("--build", default="build", help="directory of the libraries")
     parser.add_argument("--histories", type=int, default=60)
     args = parser.parse_args()
     build = os.path.join(ROOT, args.build)

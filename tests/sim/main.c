@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command: play histories by seed, say how many, and of a failure the smallest form that was found.
+ * The command plays histories by seed. It prints how many were played, and for a failure the smallest form that it
+ * found.
  *
  *   sim [--histories N] [--events N] [--from SEED] [--stop-after N] [--quick 1] [--progress FILE]
  *   sim --replay FILE…          histories that failed once, one a line
  *
- * With --progress, the file says how many histories from --from on have been played; what is there already is not
- * played again, and several processes may share the work.
+ * With --progress, the file records which histories from --from on have been played. These are not played again, and
+ * several processes may share the work.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,17 +19,17 @@
 
 #include "tests/sim/sim.h"
 
-#define REPEAT_EVERY 16 /* one history in so many is played twice, to see that it is the same again [S17] */
-#define CHANGE_EVERY 16 /* and one with an agent changed [S8] */
+#define REPEAT_EVERY 16 /* one in 16 histories is played twice, and both runs must be the same [S17] */
+#define CHANGE_EVERY 16 /* one in 16 is also played with one agent changed [S8] */
 #define CHUNK 1000
 #define LINE_MAX_BYTES 16384
 
 struct options {
 	uint64_t histories;
 	uint64_t from;
-	uint64_t stop_after; /* failures */
+	uint64_t stop_after; /* stop after this many failures */
 	uint32_t events;
-	bool is_quick; /* a failure is only said, not shrunk */
+	bool is_quick; /* a failure is only printed, not shrunk */
 	const char *progress;
 };
 
@@ -44,7 +45,7 @@ struct run {
 	uint64_t digest;
 };
 
-/* Everything that the seed is to be played for. */
+/* Play the seed for every property that is checked with it. */
 static bool play_all(void *ctx, const struct sim_history *history)
 {
 	struct run *run = ctx;
@@ -103,8 +104,8 @@ static double now_s(void)
 }
 
 /*
- * The file of progress has a byte a chunk: '#' once it is played, 'F' when something in it failed. Who plays a chunk
- * holds the lock of its byte, which ends with the process.
+ * The progress file has one byte per chunk: '#' once the chunk is played, 'F' when something in it failed. The process
+ * that plays a chunk holds the lock of its byte; the lock ends with the process.
  */
 static bool claim(int fd, off_t chunk)
 {
@@ -114,7 +115,7 @@ static bool claim(int fd, off_t chunk)
 		return false;
 	if (fcntl(fd, F_SETLK, &lock) != 0)
 		return false;
-	/* It may have been finished between the look and the lock. */
+	/* Another process may have finished the chunk before we got the lock. */
 	return pread(fd, &mark, 1, chunk) != 1 || (mark != '#' && mark != 'F');
 }
 

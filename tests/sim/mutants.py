@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Proves the simulation: each patch in tests/sim/mutants is a bug in the verdict engine that it must find.
+"""Tests the simulation: each patch in tests/sim/mutants is a bug in the verdict engine that the simulation must find.
 
   mutants.py --build build [--histories 100000] [--jobs 2] [--only 3 [--only 17 …]]
 
 A copy of the engine's sources is patched, built and linked with the simulation; the run stops at the first history that
-fails. Ends with "N passed, N failed": passed are the bugs that were found.
+fails. The output ends with "N passed, N failed"; a bug that was found counts as passed.
 """
 import argparse
 import concurrent.futures
@@ -26,11 +26,11 @@ RUN_DEADLINE_S = 1200
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default="build", help="where the simulation's objects and the libraries are")
+    parser.add_argument("--build", default="build", help="directory of the simulation's objects and of the libraries")
     parser.add_argument("--histories", type=int, default=100000)
     parser.add_argument("--events", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", type=int, action="append", help="the number of a mutant")
+    parser.add_argument("--only", type=int, action="append", help="the number of a mutant to test; may be repeated")
     return parser.parse_args()
 
 
@@ -50,7 +50,7 @@ def copy_engine(place, patch):
 
 
 def link(place, build):
-    """The mutant's objects come first, so that the archive's are not taken."""
+    """Link with the mutant's objects first, so that the linker does not take those of the archive."""
     sources = sorted(glob.glob(os.path.join(place, "probes", "verdict", "*.c")))
     libs = call(["pkg-config", "--libs", "ldns", "jansson", "yaml-0.1", "libcurl", "libcrypto"]).split()
     objects = sorted(glob.glob(os.path.join(build, "obj", "tests", "sim", "*.o")))
@@ -62,7 +62,7 @@ def link(place, build):
 
 
 def run(patch, args):
-    """(name, histories until it was found or None, what was said)"""
+    """Return (name, histories until the bug was found or None, the output)."""
     name = os.path.splitext(os.path.basename(patch))[0]
     place = os.path.join(ROOT, "build", "mutants", name)
     build = os.path.join(ROOT, args.build)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens, as the oracle keeps it: written from the invariants and not from the engine. */
+/* The oracle's own record of what happens. It is written from the invariants, not from the engine. */
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static bool has_item(const struct sim_config *config, uint32_t c, uint32_t e)
 	return config->endpoints[e].items[c] != SIM_ITEM_NONE;
 }
 
-/* Is it the same thing that is looked at, before and after? */
+/* Does the item mean the same before and after? */
 static bool stays(const struct sim_config *before, const struct sim_config *after, uint32_t c, uint32_t e)
 {
 	return has_item(before, c, e) && has_item(after, c, e) &&
@@ -78,7 +78,7 @@ void oracle_configure(struct sim *sim, const struct sim_config *before)
 			forget_endpoint(&sim->endpoints[e]);
 		if (!after->endpoints[e].is_in || !before->endpoints[e].is_in)
 			sim->endpoints[e].is_told_doubted = false;
-		sim->is_pivotal[e] = true; /* what a new configuration makes of old differences is not followed */
+		sim->is_pivotal[e] = true; /* the effect of a new configuration on old differences is not modelled */
 	}
 	sim->has_values = false;
 }
@@ -133,7 +133,7 @@ static uint32_t report_size(const struct sim *sim, uint32_t a)
 	return count;
 }
 
-/* Does the agent speak the truth of this moment, as far as there is one? */
+/* Does the agent report the present truth, as far as it is defined? */
 static bool is_honest(const struct sim *sim, const struct sim_message *message)
 {
 	const bool *is_cut = sim->is_cut[sim->config.region[message->agent]];
@@ -201,16 +201,16 @@ static void restart_endpoint(struct sim *sim, uint32_t e, bool knows_age)
 	bool is_down = endpoint->committed == MODEL_STATE_DOWN;
 	const struct sim_check *push = &sim->config.checks[SIM_PUSH];
 	if (!is_down)
-		endpoint->removed_ms = endpoint->hold_from_ms = SIM_NEVER; /* the store tells nothing of what is over */
+		endpoint->removed_ms = endpoint->hold_from_ms = SIM_NEVER; /* the store does not keep past times */
 	else if (!knows_age || endpoint->removed_ms == SIM_NEVER)
 		endpoint->hold_from_ms = sim->now_ms;
 	else
 		endpoint->hold_from_ms = endpoint->removed_ms;
 	endpoint->penalty = is_down ? 1 : 0;
-	endpoint->accused = is_down ? UINT32_MAX : 0; /* nobody remembers which */
+	endpoint->accused = is_down ? UINT32_MAX : 0; /* after a restart it is not known which checks accused it */
 	endpoint->is_told_doubted = false;
 	sim->pushes[e] = (struct oracle_push){.expires_ms = SIM_NEVER};
-	/* Only what had to be up for that verdict is known to have been heard [S20]. */
+	/* Only the checks that had to be up for that verdict are known to have been heard [S20]. */
 	if (endpoint->committed == MODEL_STATE_UP && oracle_is_current(sim, e) &&
 	    oracle_is_voting(&sim->config, SIM_PUSH, e) && push->is_down_on_expiry)
 		sim->pushes[e].expires_ms = sim->now_ms + push->ttl_ms;

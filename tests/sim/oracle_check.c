@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The judgement of what the engine proposes and shows. Names in brackets are the invariants'. */
+/* Judges what the engine proposes and shows. The names in brackets are those of the invariants. */
 #include <math.h>
 #include <string.h>
 
@@ -39,8 +39,10 @@ double oracle_hold_ms(const struct sim *sim, uint32_t e)
 	return oracle_hold_s(sim, e) * 1e3 * pow(2, floor(excess)) * (1 + excess - floor(excess));
 }
 
-/* How much of the hold is over: under 0.98 it must hold, above 1.02 it must not (the penalty is counted in thousandths,
- * and what is below a hundredth is forgotten). */
+/*
+ * Which part of the hold has passed. Below 0.98 the hold must last, above 1.02 it must be over (the penalty is counted
+ * in thousandths, and a penalty below a hundredth is forgotten).
+ */
 static double held(const struct sim *sim, uint32_t e)
 {
 	double hold_ms = oracle_hold_ms(sim, e);
@@ -56,8 +58,8 @@ static double held(const struct sim *sim, uint32_t e)
 struct scope {
 	uint32_t endpoints;
 	uint32_t sites;
-	uint32_t removed; /* in the window, in flight included */
-	uint32_t domains; /* of those removed */
+	uint32_t removed; /* in the window, those in flight included */
+	uint32_t domains; /* domains of the removed ones, counted up to 2 */
 	const char *domain;
 	uint32_t limit;
 };
@@ -96,7 +98,7 @@ static bool is_braked(const struct sim *sim, const struct scope *scope)
 	return !sim->config.is_brake_off && scope->endpoints >= 8 && scope->sites >= 4;
 }
 
-/* With the new removal already in flight. */
+/* Check the brake with the new removal already in flight. */
 static void check_brake(struct sim *sim, const char *key)
 {
 	struct scope scope = scope_of(sim);
@@ -113,7 +115,7 @@ static bool agrees(const struct verdict_vote *vote, enum model_state to)
 				      : vote->state == OBSERVATION_UP || vote->state == OBSERVATION_FAILING;
 }
 
-/* [S6]: the evidence holds q agents in R regions that say so; and no fewer than q liars brought it about [S7]. */
+/* [S6]: the evidence contains q agents in R regions that agree; and a wrong verdict needs at least q liars [S7]. */
 static void check_votes(struct sim *sim, const struct verdict_transition *t, uint32_t c, uint32_t e)
 {
 	const struct oracle_value *value = oracle_value_of(sim, c, e);
@@ -156,7 +158,7 @@ static void check_backing(struct sim *sim, const struct verdict_transition *t, u
 		sim_fail(sim, "S6: %s needs %u parts of %s, not %u", t->endpoint, value->quorum, t->check, t->quorum);
 }
 
-/* [S5] for a return: all voting checks could be decided now, and none is against it. */
+/* [S5] for a return: all voting checks can be decided now, and none is against it. */
 static void check_return(struct sim *sim, const struct verdict_transition *t, uint32_t e)
 {
 	const struct oracle_endpoint *endpoint = &sim->endpoints[e];
@@ -180,7 +182,7 @@ static void check_return(struct sim *sim, const struct verdict_transition *t, ui
 			 oracle_hold_ms(sim, e));
 }
 
-/* Whether the agent's view is an observation of this episode: one that agrees, or a first failure before the latest. */
+/* Is the agent's view an observation of this episode: one that agrees, or a first failure before the latest? */
 static bool is_of_episode(const struct sim *sim, const struct verdict_transition *t, uint32_t c, uint32_t e, uint32_t a,
 			  int64_t latest_ms)
 {
@@ -192,7 +194,7 @@ static bool is_of_episode(const struct sim *sim, const struct verdict_transition
 	       (state == OBSERVATION_FAILING && latest_ms != SIM_NEVER && sim->views[a][c][e].turned_ms <= latest_ms);
 }
 
-/* When the episode began: from the votes that agree, the latest first, over gaps that are not too long. */
+/* Check when the episode began: go back from the latest agreeing vote as long as the gaps are not too long. */
 static void check_first(struct sim *sim, const struct verdict_transition *t, uint32_t c, uint32_t e)
 {
 	bool is_counted[SIM_AGENTS] = {false};
@@ -259,8 +261,10 @@ void oracle_proposal(struct sim *sim, const struct verdict_transition *t)
 
 /* --- progress -------------------------------------------------------------------------------------------------- */
 
-/* [L1] as far as the engine is concerned: a quorum saw it down at the tick and does so now. [S7]: if it is a quorum of
- * agents that never were bad, it counts whoever is suspect. */
+/*
+ * [L1] as far as it concerns the engine: a quorum saw it down at the tick and still does. [S7]: with a quorum of agents
+ * that were never bad, the item is down whether or not they are suspect.
+ */
 static bool must_be_down(struct sim *sim, uint32_t e)
 {
 	for (uint32_t c = 0; c < SIM_CHECKS; c++) {
@@ -276,7 +280,7 @@ static bool must_be_down(struct sim *sim, uint32_t e)
 	return false;
 }
 
-/* [L2]: a quorum sees it up on all checks; the hold apart. */
+/* [L2]: a quorum sees it up on all checks. The hold is checked elsewhere. */
 static bool is_all_up(struct sim *sim, uint32_t e)
 {
 	for (uint32_t c = 0; c < SIM_CHECKS; c++) {
@@ -297,7 +301,7 @@ static bool lacks_quorum(struct sim *sim, uint32_t e)
 	return lacks;
 }
 
-/* Something is due, and is not proposed: that must be because of what `wait` says [L5]. */
+/* Something is due but is not proposed: the reason must be the one in `wait` [L5]. */
 static void check_wait(struct sim *sim, uint32_t e, const struct verdict_endpoint_status *status,
 		       const struct scope *scope)
 {
@@ -333,7 +337,9 @@ static void check_wait(struct sim *sim, uint32_t e, const struct verdict_endpoin
 				     : "");
 }
 
-/* May it be removed without a breach of [S9]? One that was removed and came back within the window is counted already.
+/*
+ * Can it be removed without a breach of [S9]? An endpoint that was removed and came back within the window is counted
+ * already.
  */
 static bool has_room(const struct sim *sim, uint32_t e, const struct scope *scope)
 {
@@ -342,12 +348,13 @@ static bool has_room(const struct sim *sim, uint32_t e, const struct scope *scop
 	       (scope->domains == 1 && strcmp(scope->domain, world_domain(&sim->config, e)) == 0);
 }
 
-/* The brake holds only what it must [L5]. */
+/* The brake may hold only what it must hold [L5]. */
 static void check_brake_status(struct sim *sim, const struct scope *scope)
 {
 	struct verdict_brake_status brake;
 	verdict_brake_at(sim->engine, sim->now_ms, &brake);
-	bool counts_more = false; /* a failed commit was counted while it was in flight, one that came back still is */
+	/* a failed commit was counted while it was in flight, and an endpoint that came back is still counted */
+	bool counts_more = false;
 	for (uint32_t e = 0; e < SIM_ENDPOINTS; e++)
 		counts_more = counts_more || sim->endpoints[e].has_failed_commit;
 	if (brake.is_engaged != is_braked(sim, scope) || brake.endpoints != scope->endpoints ||

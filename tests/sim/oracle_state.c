@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the engine shows at any time must be what the oracle has: verdicts, views, agents. */
+/* What the engine shows must at any time equal the oracle's state: verdicts, views, agents. */
 #include <string.h>
 
 #include "tests/sim/sim.h"
@@ -86,7 +86,7 @@ static void check_agent(struct sim *sim, uint32_t index, uint32_t a)
 			 status.is_revoked ? "" : " not");
 }
 
-/* Each time one endpoint and one agent in full, and the verdicts of all. */
+/* Each call checks one endpoint and one agent in full, and the verdicts of all endpoints. */
 void oracle_check_state(struct sim *sim)
 {
 	uint32_t index = 0;

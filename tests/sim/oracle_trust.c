@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is suspect, from the definition; and that it is nobody honest while the liars are fewer than a quorum [S7]. */
+/*
+ * Which agents are suspect, by the definition; and that no honest agent is, as long as the liars are fewer than a
+ * quorum [S7].
+ */
 #include "tests/sim/sim.h"
 
 #define RELEASE_MS 30000
-#define LEAST 4 /* endpoints */
+#define LEAST 4 /* endpoints needed for a suspicion */
 
 struct tally {
 	uint32_t compared;
@@ -11,7 +14,7 @@ struct tally {
 	uint32_t settled;
 };
 
-/* Do the trusted alone say up, with fewer than a quorum left that could say otherwise? */
+/* Do the trusted agents alone say up, while fewer than a quorum of the others could say otherwise? */
 static bool is_beyond_doubt(struct sim *sim, uint32_t c, uint32_t e)
 {
 	const struct oracle_value *value = oracle_value_of(sim, c, e);
@@ -37,7 +40,10 @@ static void compare(struct sim *sim, uint32_t a, uint32_t c, uint32_t e, struct 
 	tally->settled += (sim->now_ms / 1000 - view->against_s) * 1000 > oracle_settle_ms(&sim->config, c);
 }
 
-/* As many bad ones as a quorum may do as they like; so may honest ones that look at an endpoint while it flaps. */
+/*
+ * Where as many agents are bad as a quorum, they can bring about any verdict, and so can honest agents that probe an
+ * endpoint while it flaps.
+ */
 static void find_taint(struct sim *sim, uint32_t c)
 {
 	uint32_t flapping = 0;

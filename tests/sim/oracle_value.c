@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What views and items are worth, in the oracle's eyes. */
+/* What views and items count as, according to the oracle. */
 #include <string.h>
 
 #include "tests/sim/sim.h"
@@ -85,7 +85,7 @@ enum observation_state oracle_push_of(const struct sim *sim, uint32_t e, enum ve
 						  : OBSERVATION_DOWN;
 }
 
-/* N, q and R: by configuration alone. */
+/* N, q and R: they depend only on the configuration. */
 static void set_rules(const struct sim *sim, uint32_t c, uint32_t e, struct oracle_value *value)
 {
 	const struct sim_check *check = &sim->config.checks[c];
@@ -135,7 +135,10 @@ static void decide(struct oracle_value *value)
 		value->value = MODEL_STATE_DOWN;
 }
 
-/* Trusted views first; all of them where the trusted do not suffice. `other` is seen as `as`, if it is an agent. */
+/*
+ * Add the views of trusted agents first, and those of all agents where the trusted ones do not suffice. The agent
+ * `other`, if there is one, counts as if it saw `as`.
+ */
 static void add_views(const struct sim *sim, uint32_t c, uint32_t e, uint32_t other, enum observation_state as,
 		      struct oracle_value *value)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The smallest form of a failing history: fewer faults, a shorter one, then events left out, chunks before single ones.
+/*
+ * Find the smallest form of a failing history: first fewer faults, then a shorter history, then without some events, in
+ * chunks before single events.
  */
 #include <assert.h>
 #include <string.h>
@@ -33,7 +35,7 @@ static void fewer_faults(struct shrinker *s)
 
 static void fewer_events(struct shrinker *s)
 {
-	uint32_t low = 0; /* passes */
+	uint32_t low = 0; /* passes with this length */
 	uint32_t high = s->history->events;
 	while (high - low > 1) {
 		s->history->events = low + (high - low) / 2;
@@ -45,7 +47,7 @@ static void fewer_events(struct shrinker *s)
 	s->history->events = high;
 }
 
-/* Try to leave out [from, to). True when it still fails. */
+/* Try the history without [from, to). True when it still fails. */
 static bool leave_out(struct shrinker *s, uint32_t from, uint32_t to)
 {
 	static_assert(sizeof(bool) == 1, "marks are bytes");
@@ -81,5 +83,5 @@ void sim_shrink(sim_play_fn *play, void *ctx, struct sim_history *history, bool 
 	fewer_faults(&s);
 	while (history->events > 1 && is_left_out[history->events - 1])
 		history->events--;
-	(void)play(ctx, history); /* leaves the failure's text with the player */
+	(void)play(ctx, history); /* the player keeps the text of the failure */
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Histories: one event after another, each drawn from the seed and its own number. */
+/* Histories: one event after another, each drawn from the seed and the number of the event. */
 #include "tests/sim/sim.h"
 
 #include <stdarg.h>
@@ -40,9 +40,9 @@ uint32_t sim_faults_of(uint64_t seed)
 	uint32_t some = (uint32_t)sim_mix(seed ^ 0x5eed) & all & ~(1u << SIM_STEADY);
 	if (seed % 16 == 0)
 		return 1u << SIM_STEADY | (some & (1u << SIM_LIE | 1u << SIM_CUT | 1u << SIM_COMMIT_SLOW));
-	if (seed % 4 == 1) /* few faults, most of them honest: what is seldom decided otherwise */
+	if (seed % 4 == 1) /* few faults, and most agents honest: for cases that are otherwise rare */
 		return some & (uint32_t)sim_mix(seed ^ 0xfe3);
-	if (seed % 16 == 2) /* time for holds, penalties and suspicion */
+	if (seed % 16 == 2) /* enough time for holds, penalties and suspicion */
 		return some | 1u << SIM_STEADY;
 	return seed % 16 == 3 ? all & ~(1u << SIM_STEADY) : some;
 }
@@ -90,7 +90,7 @@ int64_t sim_told_ms(struct sim *sim)
 {
 	if (!sim_has(sim, SIM_CLOCK_BACK) || !sim_chance(sim, 4))
 		return sim->now_ms;
-	/* The engine knows the present, and is then told the past. */
+	/* The engine first gets the present time, and then earlier ones. */
 	verdict_commit_failed(sim->engine, "nobody", sim->now_ms);
 	return sim->now_ms - sim_draw(sim, 1000000);
 }
@@ -162,7 +162,7 @@ static void tick(struct sim *sim)
 		oracle_check_progress(sim);
 }
 
-/* An answer that took its time; perhaps the endpoint has been taken out, and put in again, meanwhile. */
+/* A late answer of the store; meanwhile the endpoint may have been removed from the configuration and added again. */
 static void late_answer(struct sim *sim)
 {
 	uint32_t e = sim_draw(sim, SIM_ENDPOINTS);
@@ -207,7 +207,7 @@ static void restart(struct sim *sim)
 	bool knows_age = sim_chance(sim, 2);
 	for (uint32_t e = 0; e < SIM_ENDPOINTS; e++) {
 		if (sim->endpoints[e].flight != MODEL_STATE_UNKNOWN)
-			oracle_commit(sim, e, sim_draw_for(sim, e, 2) == 0); /* nobody was told */
+			oracle_commit(sim, e, sim_draw_for(sim, e, 2) == 0); /* the engine was not told */
 		sim->endpoints[e].has_failed_commit = false;
 		sim->endpoints[e].orphan = MODEL_STATE_UNKNOWN;
 	}
@@ -244,7 +244,7 @@ static void flip_truth(struct sim *sim)
 {
 	uint32_t e = sim_draw(sim, SIM_ENDPOINTS);
 	uint32_t c = sim_draw(sim, SIM_PUSH + 1);
-	if (sim_chance(sim, 8)) { /* a whole site, or everything */
+	if (sim_chance(sim, 8)) { /* a whole site, or everything, changes */
 		bool is_dead = sim_chance(sim, 2);
 		uint32_t site = sim->config.endpoints[e].site;
 		bool is_all = sim_chance(sim, 4);
@@ -263,7 +263,7 @@ static void freeze(struct sim *sim)
 	world_configure(sim);
 }
 
-/* One step of a quiet world: time passes, all report, the engine decides. */
+/* One step without trouble: time passes, all agents report, the engine decides. */
 static void quiet_step(struct sim *sim)
 {
 	pass_time(sim);

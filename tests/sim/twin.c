@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Histories played twice: the same again [S17], and with the reports of one agent changed [S8]. */
+/* Play histories twice: with the same events [S17], and with the reports of one agent changed [S8]. */
 #include <string.h>
 
 #include "tests/sim/sim.h"
@@ -13,7 +13,7 @@ bool twin_repeat(struct sim *sim, const struct sim_history *history, uint64_t ha
 	return sim->failure[0] == '\0';
 }
 
-/* Where the agent may make a difference now, the two may part for good. */
+/* Where the agent's reports may make a difference now, the two histories may differ from now on. */
 static void find_pivots(struct sim *sim)
 {
 	bool is_any = false;
@@ -25,12 +25,12 @@ static void find_pivots(struct sim *sim)
 		}
 		is_any = is_any || sim->is_pivotal[e];
 	}
-	/* What one endpoint uses of the brake is lost to the others. */
+	/* The room of the brake that one endpoint uses is not available to the others. */
 	for (uint32_t e = 0; e < SIM_ENDPOINTS && is_any && !sim->config.is_brake_off; e++)
 		sim->is_pivotal[e] = true;
 }
 
-/* Others become suspect by what the agent says as well. */
+/* Whether others become suspect depends on this agent's reports as well. */
 static bool has_suspects(const struct sim *sim)
 {
 	for (uint32_t i = 0; i < SIM_PROBED * SIM_AGENTS; i++) {
@@ -64,7 +64,7 @@ bool twin_change(struct sim *sim, struct sim *other, const struct sim_history *h
 			continue;
 		sim_event(sim, i);
 		sim_event(other, i);
-		sim->twin_agent = agent; /* after the event: it sees what it sees */
+		sim->twin_agent = agent; /* only after the event, in which this agent reports what it sees */
 		find_pivots(sim);
 		find_pivots(other);
 		sim->twin_agent = SIM_AGENTS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration that a history plays with, and how it changes. */
+/* The configuration with which a history is played, and how it changes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -94,7 +94,10 @@ static void draw_endpoint(struct sim *sim, struct sim_endpoint *endpoint)
 	endpoint->site = sim_draw(sim, sim_chance(sim, 2) ? 3 : SIM_ENDPOINTS);
 }
 
-/* Which items the endpoints have: the listed checks, then parts of calculated ones as they are found. */
+/*
+ * The items of the endpoints: the listed checks, then the parts of calculated checks in the order in which they are
+ * found.
+ */
 static void derive(struct sim_config *config)
 {
 	for (uint32_t e = 0; e < SIM_ENDPOINTS; e++) {
@@ -147,7 +150,7 @@ void world_init(struct sim *sim)
 
 /* --- what the engine gets ----------------------------------------------------------------------------------------- */
 
-/* The present configuration as the engine takes it. */
+/* The present configuration in the form that the engine takes. */
 struct built {
 	struct verdict_config config;
 	struct verdict_agent agents[SIM_AGENTS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor of the benchmark: receives batches of datagrams by recvmmsg(2) and sends each back, padded to a fixed size
- * with QR set, by sendmmsg(2). What a name server costs beyond this is its own.
+ * The minimum cost in the benchmark: receives batches of datagrams by recvmmsg(2) and sends each back, padded to a
+ * fixed size with QR set, by sendmmsg(2). Whatever a name server costs more than this is its own cost.
  *
  *   echo_floor PORT REPLY_BYTES
  */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a change costs on its way from the feed to the plan: plays a feed into a replica that keeps its plan on disk, as
- * veer-dnsd does. Counted by callgrind, which is told to look at play() only:
+ * Measures what a change costs on its way from the feed to the plan. It plays a feed into a replica that keeps its plan
+ * on disk, as veer-dnsd does. callgrind counts the instructions of play() only:
  *
  *     valgrind --tool=callgrind --toggle-collect='play*' build/tests/feed_cost KIND COUNT DIR
  *
  * KIND: verdict, pool, policy, site, override, zone or rrset; each of COUNT commits changes one object of that kind.
- * DIR: an empty directory for the plan. The instructions of COUNT commits, less those of none, are what is compared.
+ * DIR: an empty directory for the plan. Compare the instructions of COUNT commits minus those of none.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +75,7 @@ static void add_rrset(struct buf *out, long round)
 	add_wire(out, (const uint8_t *)"\3txt\7example\3com", (uint8_t)(1 + round % 2));
 }
 
-/* An RRset of one address, of a name of its own. */
+/* Add an RRset of one address with a name of its own. */
 static void add_address(struct buf *out, int64_t i, int k)
 {
 	char label[16];
@@ -112,7 +112,7 @@ static void add_object(struct buf *out, const char *kind, long round)
 			   round % 60);
 }
 
-/* COUNT policies, each with a pool, a verdict and an RRset, and nine RRsets of addresses. */
+/* Add COUNT policies, each with a pool, a verdict and an RRset, and nine RRsets of addresses. */
 static void add_load(struct buf *out, int64_t count)
 {
 	for (int64_t i = 0; i < count; i++) {
@@ -170,7 +170,7 @@ static void add_commit(struct buf *out, long revision)
 	buf_printf(out, "{\"type\":\"commit\",\"revision\":%ld}\n", revision);
 }
 
-/* A full state in which everything is used: a policy with its pools, to which an RRset is bound. */
+/* Add a full state in which everything is used: a policy with its pools, to which an RRset is bound. */
 static void add_state(struct buf *out, int64_t loaded)
 {
 	static const char *const kinds[] = {"site", "pool", "policy", "zone", "rrset", "verdict"};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A flood of queries over loopback, at a steady rate, from as many /24 as wanted; replies are not read.
+ * Sends a flood of queries over loopback at a steady rate from PREFIXES /24 networks. It does not read the replies.
  *
  *   flood PORT KIND RATE SECONDS PREFIXES ORIGIN
  *
@@ -73,7 +73,7 @@ static size_t with_option(struct flood *f, uint8_t *out, uint8_t code, uint8_t o
 	return len + fill(f, out + len, option_len);
 }
 
-/* A client subnet that looks right, but for its bits. */
+/* A client subnet option that is valid except for bits beyond the prefix. */
 static size_t with_subnet(struct flood *f, uint8_t *out)
 {
 	uint8_t octets = (uint8_t)(next(f) % 5);
@@ -91,19 +91,19 @@ static size_t malformed(struct flood *f, uint8_t *out)
 	switch (next(f) % 7) {
 	case 0: /* noise */
 		return fill(f, out, next(f) % PACKET_MAX);
-	case 1: /* cut */
+	case 1: /* cut short */
 		return next(f) % question(f, out);
-	case 2: /* one octet is another */
+	case 2: /* one octet is changed */
 		len = question(f, out);
 		out[next(f) % len] = (uint8_t)next(f);
 		return len;
-	case 3: /* the header lies */
+	case 3: /* a wrong header */
 		len = question(f, out);
 		(void)fill(f, out + 2, 10);
 		return len;
 	case 4:
 		return with_subnet(f, out);
-	case 5: /* a cookie that nobody made */
+	case 5: /* a cookie that no server made */
 		return with_option(f, out, 10, (uint8_t)(8 + next(f) % 33));
 	default: /* any option */
 		return with_option(f, out, (uint8_t)next(f), (uint8_t)(next(f) % 64));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor of loading a zone file: ldns reads each record and forgets it. One line of JSON: records, CPU seconds.
+ * The minimum cost of loading a zone file: ldns reads each record and discards it. Prints one line of JSON: records,
+ * CPU seconds.
  *
  *   ldns_floor FILE
  */

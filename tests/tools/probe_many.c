@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Many probes by one process, as an agent makes them: connections that checks keep are kept between them.
+ * Makes many probes in one process, as an agent does: connections that a check keeps are kept between its probes.
  *
  *   probe_many <LINES
  *
- * A line is "COUNT ADDRESS CHECK", the last as JSON: COUNT probes, one after the other. Of each line it says how many
- * passed, how many did not, and how the first of those ended: "9 1 timeout: not done after 500 ms, ...".
+ * A line is "COUNT ADDRESS CHECK", with the check as JSON, and asks for COUNT probes, one after the other. For each
+ * line it prints how many passed, how many did not, and how the first of the latter ended: "9 1 timeout: not done after
+ * 500 ms, ...".
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ struct run {
 	uint32_t left;
 	uint32_t good;
 	uint32_t bad;
-	char first[256]; /* how the first bad one ended */
+	char first[256]; /* how the first failed probe ended */
 };
 
 static void begin(struct run *run);
@@ -55,7 +56,7 @@ static void begin(struct run *run)
 		exit(1);
 }
 
-/* One line; false when it cannot be read. */
+/* Play one line; false when it cannot be read. */
 static bool play(struct run *run, char *line)
 {
 	struct veer_diag diag = {""};

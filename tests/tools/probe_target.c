@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Something cheap to be probed, on all addresses of the loopback at once: takes connections and notes when each came
- * and to which address. Ends at the end of its standard input, and writes what it noted: "ADDRESS MICROSECONDS" a line
- * (the last two octets as a number; wall clock).
+ * A cheap target for probes on all addresses of the loopback at once. It accepts connections and notes when each came
+ * and to which address. At the end of its standard input it writes its notes, one line "ADDRESS MICROSECONDS" for each
+ * (the last two octets as a number; wall clock), and ends.
  *
  *   probe_target tcp|http|silent|https CERT.pem KEY.pem [DELAY_MS]
  *
- * `silent` takes connections and says nothing. What is asked by https is answered once a connection, DELAY_MS after it
- * was asked.
+ * `silent` accepts connections and sends nothing. `https` answers one request per connection, DELAY_MS after the
+ * request came.
  *
  * Its first line is the port.
  */
@@ -59,7 +59,7 @@ static int open_listener(void)
 	return fd;
 }
 
-/* What is done with a connection. */
+/* What the target does with a connection. */
 enum kind { KIND_TCP, KIND_HTTP, KIND_SILENT, KIND_HTTPS };
 
 struct target {
@@ -68,18 +68,18 @@ struct target {
 	int epoll_fd;
 	SSL_CTX *tls;
 	int64_t delay_us;
-	struct connection *waiting; /* to be answered, the first first */
+	struct connection *waiting; /* connections that wait for their answer, the oldest first */
 	struct connection *last;
 	struct seen *seen;
 	size_t count;
 };
 
-/* An accepted connection: its own address in epoll's data. */
+/* An accepted connection. The data of its epoll event is its address. */
 struct connection {
 	int fd;
 	SSL *ssl;
 	int64_t due_us;
-	struct connection *next; /* waits longer */
+	struct connection *next; /* the next one, which has to wait longer */
 };
 
 static void end(struct connection *connection)
@@ -89,7 +89,7 @@ static void end(struct connection *connection)
 	free(connection);
 }
 
-/* Those of a mere connect are closed at once. */
+/* Begin a connection. In the kind that only accepts, close it at once. */
 static void begin(struct target *target, int fd)
 {
 	struct connection *connection = calloc(1, sizeof *connection);
@@ -108,7 +108,7 @@ static void begin(struct target *target, int fd)
 		end(connection);
 }
 
-/* All that wait. */
+/* Accept all connections that wait. */
 static void take(struct target *target)
 {
 	for (;;) {
@@ -131,7 +131,7 @@ static void reply_tls(struct connection *connection)
 	end(connection);
 }
 
-/* Not looked at any more until its time has come. */
+/* Do not look at the connection any more until its time has come. */
 static void put_off(struct target *target, struct connection *connection)
 {
 	(void)epoll_ctl(target->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
@@ -143,7 +143,7 @@ static void put_off(struct target *target, struct connection *connection)
 	target->last = connection;
 }
 
-/* Answer those whose time has come. Milliseconds until the next one's, -1: nobody waits. */
+/* Answer the connections whose time has come. Returns the milliseconds until the next one's, or -1 when none waits. */
 static int answer_due(struct target *target)
 {
 	while (target->waiting != NULL) {
@@ -171,7 +171,7 @@ static void answer_tls(struct target *target, struct connection *connection)
 		reply_tls(connection);
 }
 
-/* A request fits into one segment on the loopback. */
+/* Answer a request, which fits into one segment on the loopback. */
 static void answer(struct target *target, struct connection *connection)
 {
 	char request[4096];

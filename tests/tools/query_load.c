@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A load that looks at every answer: keeps a window of queries under way at a name server on the loopback and checks
- * each reply. For changes under load: hN.ORIGIN must be answered with 10.x.y.z made of N, cN.ORIGIN (which somebody
- * changes meanwhile) with an address of 192.0.2.0/24 or 198.51.100.0/24.
+ * A load of queries whose answers are all checked. It keeps a window of queries under way at a name server on the
+ * loopback. It is meant for changes under load: the answer for hN.ORIGIN must be 10.x.y.z made of N, that for cN.ORIGIN
+ * (which another process changes meanwhile) an address of 192.0.2.0/24 or 198.51.100.0/24.
  *
  *   query_load PORT ORIGIN H_NAMES C_NAMES WINDOW SECONDS
  *
- * One line of JSON at the end (also on SIGTERM): sent, answered, lost (no reply within LOST_MS), wrong.
+ * It prints one line of JSON at the end (also on SIGTERM): sent, answered, lost (no reply within LOST_MS), wrong.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -64,7 +64,7 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* The question for a slot as bytes: name, type A, class IN. */
+/* Write the question for a slot: name, type A, class IN. */
 static size_t question(const struct load *l, const struct slot *s, uint8_t *out)
 {
 	int len = snprintf((char *)out + 1, NAME_LABEL_MAX, "%c%" PRIu32, s->is_changing ? 'c' : 'h', s->number);
@@ -80,7 +80,7 @@ static size_t make(struct load *l, uint8_t *packet, int64_t at_ms)
 {
 	uint16_t id = l->next_id++;
 	struct slot *s = &l->slots[id];
-	if (s->is_used) { /* all ids later, still nothing */
+	if (s->is_used) { /* all other ids were used since, and still no reply */
 		l->lost++;
 		l->under_way--;
 	}
@@ -119,7 +119,7 @@ static bool is_right(const struct load *l, const struct slot *s, const uint8_t *
 {
 	uint8_t expected[PACKET];
 	size_t question_len = question(l, s, expected);
-	size_t at = HEADER + question_len + 12; /* the address, behind pointer, type, class, TTL and length */
+	size_t at = HEADER + question_len + 12; /* the address, after pointer, type, class, TTL and length */
 	if (len < at + 4 || (reply[2] & 0x86) != 0x84 || (reply[3] & 0xf) != 0 || reply[7] != 1 ||
 	    memcmp(reply + HEADER, expected, question_len) != 0)
 		return false;
@@ -143,7 +143,7 @@ static void receive_some(struct load *l)
 	for (int i = 0; i < count; i++) {
 		struct slot *s = &l->slots[packets[i][0] << 8 | packets[i][1]];
 		if (messages[i].msg_len < HEADER || !s->is_used) {
-			l->wrong++; /* nobody asked, or twice answered */
+			l->wrong++; /* a reply without a query, or a second reply */
 			continue;
 		}
 		s->is_used = false;
@@ -154,7 +154,7 @@ static void receive_some(struct load *l)
 	}
 }
 
-/* Give up on what is too old. */
+/* Give up on queries that are too old. */
 static void expire(struct load *l)
 {
 	int64_t at_ms = now_ms();
@@ -193,7 +193,7 @@ int main(int argc, char *argv[])
 				 .sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10)),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct sigaction action = {.sa_handler = on_signal};
-	int buffer = 4 << 20; /* a whole window of replies fits while this process waits for its core */
+	int buffer = 4 << 20; /* the replies of a whole window fit while this process waits for its core */
 	l.names = (uint32_t)strtoul(argv[3], NULL, 10);
 	l.changing = (uint32_t)strtoul(argv[4], NULL, 10);
 	l.window = (unsigned)strtoul(argv[5], NULL, 10);

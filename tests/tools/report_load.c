@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Agents that report as the real ones do, once a second each, evenly spread, each over its own connection to a control
- * plane on the loopback. What they say is either that all of their items are well or that all fail.
+ * plane on the loopback. They report either that all of their items are well or that all fail.
  *
  *   report_load PORT ITEMS REVISION SECONDS up|down < BEARERS     (one bearer token a line)
  *
- * One line of JSON at the end: reports sent, bytes of requests and of replies, refused (not answered 204), and the time
- * in microseconds from a request to its reply: mean and longest.
+ * Prints one line of JSON at the end: reports sent, bytes of requests and of replies, refused (not answered 204), and
+ * the time in microseconds from a request to its reply: mean and longest.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,7 +78,7 @@ static bool send_all(int fd, const char *data, size_t len)
 	return true;
 }
 
-/* The reply's head; a 204 has nothing else, and all others end the run. */
+/* Read the head of the reply. A 204 has nothing else, and any other reply ends the run. */
 static bool take_reply(struct load *l, int fd)
 {
 	char reply[REPLY + 1];
@@ -112,7 +112,7 @@ static struct observation observation_of(const struct load *l)
 	return (struct observation){OBSERVATION_DOWN, PROBE_REASON_CONNECT_TIMEOUT, age, DOWN_RTT_US};
 }
 
-/* The next report of this agent, sent and answered. */
+/* Send the next report of this agent and read the reply. */
 static bool report_once(struct load *l, struct sender *s, struct observation *items)
 {
 	struct report report = {.assignment_revision = l->revision,
@@ -168,14 +168,13 @@ int main(int argc, char **argv)
 	}
 	while (l.count < AGENTS_MAX && fgets(l.senders[l.count].bearer, LINE, stdin) != NULL) {
 		l.senders[l.count].bearer[strcspn(l.senders[l.count].bearer, "\n")] = '\0';
-		l.senders[l.count].seq = (uint64_t)now_us(); /* above those of the run before */
+		l.senders[l.count].seq = (uint64_t)now_us(); /* above the numbers of the run before */
 		l.count++;
 	}
 	l.items = (uint32_t)strtoul(argv[2], NULL, 10);
 	l.revision = strtoll(argv[3], NULL, 10);
 	l.is_down = strcmp(argv[5], "down") == 0;
-	l.boot = (uint64_t)
-		getppid(); /* one agent for all runs of a measurement: an agent may start 16 times in 10 minutes */
+	l.boot = (uint64_t)getppid(); /* the same agent in all runs: an agent may start only 16 times in 10 minutes */
 	bool good = l.count > 0 && run(&l, (uint16_t)strtoul(argv[1], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
 	(void)printf("{\"reports\": %" PRIu64 ", \"sent\": %" PRIu64 ", \"received\": %" PRIu64
 		     ", \"refused\": %" PRIu64 ", \"mean_us\": %" PRIu64 ", \"longest_us\": %" PRIu64 "}\n",

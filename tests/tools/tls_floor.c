@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a check by HTTPS costs with OpenSSL as it comes: connect, shake hands, verify, ask, read, close, one after the
- * other, each as simply as can be.
+ * Measures what a check by HTTPS costs with plain OpenSSL: connect, shake hands, verify, send a request, read, close,
+ * one check after the other, each step in its simplest form.
  *
  *   tls_floor PORT COUNT NAME CA.pem
  *
- * Or the arithmetic of COUNT handshakes alone, that of P-256: a key, a secret, a verification.
+ * Or only the arithmetic of COUNT handshakes with P-256: a key, a secret, a verification.
  *
  *   tls_floor COUNT
  */
-#define OPENSSL_SUPPRESS_DEPRECATED /* EC_KEY: the arithmetic, with as little around it as can be */
+#define OPENSSL_SUPPRESS_DEPRECATED /* EC_KEY: the arithmetic with as little code around it as possible */
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

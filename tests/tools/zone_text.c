@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What zones/ makes of records' texts: reads lines "OWNER TYPE RDATA" from standard input, each as the only record of a
- * zone besides SOA and NS, and writes for each the hex digits of its RDATA, or "! " and why it is refused. What was
- * read is printed and read again: "? " and the text says that something else came of it. For
- * tests/functional/text_differential.py.
+ * Shows how zones/ reads the texts of records. It reads lines "OWNER TYPE RDATA" from standard input, each as the only
+ * record of a zone besides SOA and NS, and writes for each the hex digits of its RDATA, or "! " and the reason for the
+ * refusal. It also prints the RDATA as text and reads that again; when the result differs, it writes "? " and the text.
+ * Used by tests/functional/text_differential.py.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 
 static const uint8_t origin[] = "\1z\7example";
 
-/* RDATA of the first record below the apex. */
+/* The RDATA of the first record below the apex. */
 struct found {
 	uint8_t *rdata;
 	size_t len;

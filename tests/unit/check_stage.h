@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For unit tests of probes: the bench, with a resolver whose few threads are busy soon. */
+/* For unit tests of probes: the bench, with a resolver that has only a few threads, so that they are soon all busy. */
 #ifndef VEER_TESTS_CHECK_STAGE_H
 #define VEER_TESTS_CHECK_STAGE_H
 
@@ -7,8 +7,8 @@
 #include "tests/unit/check_bench.h"
 
 struct check_stage {
-	struct check_bench bench;      /* first: most tests need no more */
-	struct resolver *own_resolver; /* of the environment, while ours is in its place: few threads are busy soon */
+	struct check_bench bench;      /* the first member: most tests need only this */
+	struct resolver *own_resolver; /* the environment's, while ours, with only a few threads, replaces it */
 	struct jobs *few;
 };
 
@@ -16,10 +16,10 @@ struct check_stage {
 
 /* For cmocka: `*state` is a stage. */
 int check_stage_setup(void **state);
-/* A file of the bench's directory. */
+/* The path of a file in the bench's directory. */
 void check_stage_path_in(const struct check_bench *b, const char *name, char out[128]);
 int check_stage_teardown(void **state);
-/* Stands for a resolver that hangs. */
+/* Work that takes as long as with a resolver that hangs. */
 void check_stage_slow_work(void *ctx);
 void check_stage_slow_done(void *ctx);
 

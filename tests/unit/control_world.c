@@ -16,7 +16,10 @@
 #include "api/control/zone_keeper.h"
 #include "zones/store/backend.h"
 
-/* The backend of the world's store, which notes how urgent a commit is. A backend has no place for a test's state. */
+/*
+ * The backend of the world's store. It notes how urgent a commit is. It is static because a backend has no place for
+ * the state of a test.
+ */
 static struct {
 	const struct store_backend *real;
 	struct store_backend noting;

@@ -16,7 +16,7 @@
 
 #include "api/control/followers.h"
 
-/* The system's clock, but for a wall clock that somebody sets. */
+/* The system's clock, except that a test can set the wall clock. */
 static int64_t test_monotonic_ns(void *ctx)
 {
 	(void)ctx;

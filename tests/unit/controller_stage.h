@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For unit tests of the controller: one with a real store, directory and hub in this process, a wall clock that can be
- * set, and reports that are made up. Each call fails the test on an error, and each wait after WAIT_MS.
+ * For unit tests of the controller: a controller with a real store, directory and hub in this process, a wall clock
+ * that a test can set, and reports that the test makes up. Each call fails the test on an error, and each wait fails it
+ * after WAIT_MS.
  */
 #ifndef VEER_TESTS_CONTROLLER_STAGE_H
 #define VEER_TESTS_CONTROLLER_STAGE_H
@@ -15,7 +16,7 @@ enum { WAIT_MS = 10000, AGENTS_MAX = 80, ITEMS_MAX = 256 };
 
 struct stage {
 	struct veer_clock clock;
-	atomic_int_fast64_t ahead_s; /* of the true wall clock */
+	atomic_int_fast64_t ahead_s; /* how far the controller's wall clock is ahead of the true one */
 	char dir[64];
 	struct logger *log;
 	struct store *store;
@@ -35,46 +36,46 @@ struct stage {
 /* For cmocka: `*state` is a stage with an empty store. */
 int stage_setup(void **state);
 int stage_teardown(void **state);
-/* Start directory, hub and controller; end them, as at the end of a process. */
+/* Start directory, hub and controller; end them as at the end of a process. */
 void stage_start(struct stage *f);
 void stage_stop(struct stage *f);
 
-/* Write one object past everybody, as the API or a vandal would. NULL deletes it. */
+/* Write one object directly into the store, as the API or a vandal would. NULL deletes it. */
 int64_t stage_put(struct stage *f, enum model_kind kind, const char *key, const char *value);
-/* Agents ag-000 and so on. */
+/* Add agents ag-000 and so on. */
 void stage_put_agents(struct stage *f, int count);
-/* One pool of `count` endpoints e0…, watched by the check "tcp". */
+/* Add one pool of `count` endpoints e0…, which the check "tcp" watches. */
 void stage_put_pool(struct stage *f, const char *name, int count);
-/* The site "fra", the check "tcp", the pool "web", and agents. */
+/* Add the site "fra", the check "tcp", the pool "web", and agents. */
 void stage_put_model(struct stage *f, int agents, int endpoints);
 
-/* The controller's status; the caller's. */
+/* The controller's status; the caller owns it. */
 json_t *stage_status_of(struct stage *f);
-/* A number in it. */
+/* A number in the controller's status. */
 int64_t stage_number_of(struct stage *f, const char *key);
 
-/* One report of agent `agent` with a letter an item. */
+/* Send one report of agent `agent`, with one letter per item. */
 enum veer_err stage_report(struct stage *f, int agent, int64_t revision, const char *letters);
-/* All agents below `agents` say the same; again when the assignments changed meanwhile. */
+/* All agents below `agents` report the same, again when the assignments changed meanwhile. */
 void stage_report_all(struct stage *f, int agents, const char *letters);
 /*
- * As agents do, report again and again: a report from before a change of the assignments says nothing of what is new.
+ * Report again and again, as agents do: a report from before a change of the assignments does not contain what is new.
  */
 void stage_report_until_down(struct stage *f, int agents, const char *letters, const char *key);
-/* Three agents say the same, until the verdict of `key` is `state`. */
+/* Three agents report the same until the verdict of `key` is `state`. */
 void stage_report_until(struct stage *f, const char *letters, const char *key, const char *state);
 
 void stage_pause_ms(int ms);
-/* The object in the directory if its `field` is `text` (NULL: if it is there); NULL if not. The caller's. */
+/* The object in the directory if its `field` is `text` (NULL: if it exists), otherwise NULL. The caller owns it. */
 json_t *stage_look(struct stage *f, enum model_kind kind, const char *key, const char *field, const char *text);
-/* The object once its `field` is `text` (NULL: once it is there). The caller's. */
+/* Wait until the object's `field` is `text` (NULL: until it exists). The caller owns it. */
 json_t *stage_wait_object(struct stage *f, enum model_kind kind, const char *key, const char *field, const char *text);
 /* Does the directory have it? */
 bool stage_is_there(struct stage *f, enum model_kind kind, const char *key);
-/* Until the directory has it no more, or so many of a kind. */
+/* Wait until the directory no longer has the object, or has this many of a kind. */
 void stage_wait_gone(struct stage *f, enum model_kind kind, const char *key);
 void stage_wait_count(struct stage *f, enum model_kind kind, size_t count);
-/* How many transitions the store keeps; until there are so many. */
+/* How many transitions the store keeps; wait until it keeps that many. */
 size_t stage_history_size(struct stage *f);
 void stage_wait_history(struct stage *f, size_t count);
 

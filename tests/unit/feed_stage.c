@@ -104,7 +104,7 @@ static enum veer_err on_commit(void *ctx, int64_t revision, struct veer_diag *di
 static enum veer_err on_doubt(void *ctx, const char *const *endpoints, size_t count, struct veer_diag *diag)
 {
 	(void)diag;
-	for (size_t i = 0; i < count; i++) /* that nothing is in doubt is said to everybody, and noted here by nobody */
+	for (size_t i = 0; i < count; i++) /* an empty list goes to every subscriber, and is not noted */
 		(void)note(ctx, "?%s ", endpoints[i]);
 	return VEER_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For unit tests of the feed's sending half: a feed on a real store, and subscribers that read what is sent by the
- * receiving half. Each call fails the test on an error, and each wait after WAIT_MS.
+ * For unit tests of the feed's sending half: a feed on a real store, and subscribers that read it with the receiving
+ * half. Each call fails the test on an error, and each wait fails it after WAIT_MS.
  */
 #ifndef VEER_TESTS_FEED_STAGE_H
 #define VEER_TESTS_FEED_STAGE_H
@@ -20,7 +20,7 @@ struct feed_stage {
 	struct feed *feed;
 };
 
-/* What a name server hears: "hello reset +key -key commit:N " and so on. */
+/* What a name server receives: "hello reset +key -key commit:N " and so on. */
 struct heard {
 	char text[HEARD_MAX];
 	size_t len;
@@ -37,20 +37,20 @@ struct subscriber {
 /* For cmocka: `*state` is a stage with an empty store and no feed yet. */
 int feed_stage_setup(void **state);
 int feed_stage_teardown(void **state);
-/* Write one object into the store; NULL deletes it. The revision. */
+/* Write one object into the store; NULL deletes it. Returns the revision. */
 int64_t feed_stage_put(struct feed_stage *f, enum model_kind kind, const char *key, const char *value);
 /* Tell the feed of one commit. */
 void feed_stage_tell(struct feed_stage *f, int64_t revision, const char *key, const char *value);
 /* The present lineage of the store. */
 const char *feed_stage_lineage(struct feed_stage *f);
-/* Subscribe as one that has got as far as `since` of a lineage. */
+/* Subscribe as a name server that has got as far as `since` of a lineage. */
 void feed_stage_subscribe(struct feed_stage *f, struct subscriber *s, const char *lineage_text, int64_t since);
-/* Go away. */
+/* End the subscription. */
 void feed_stage_unsubscribe(struct subscriber *s);
 /* One pull of at most `size` bytes. */
 ssize_t feed_stage_pull(struct subscriber *s, size_t size);
 void feed_stage_pause_ms(int ms);
-/* Pull until what was heard ends with `end`. */
+/* Pull until the text of `heard` ends with `end`. */
 void feed_stage_hear(struct subscriber *s, const char *end);
 
 #endif

@@ -24,7 +24,7 @@ static const struct http_reply_case replies[] = {
 	 11, "ok"},
 	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: ,\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
 	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked,x\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 200, 11, ""},
-	/* chunked goes before a length (RFC 9112 6.3) */
+	/* chunked takes precedence over a length (RFC 9112 6.3) */
 	{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: Chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n",
 	 HTTP1_DONE, HTTP1_DONE, 200, 11, "0123456789"},
 	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", HTTP1_MORE, HTTP1_MORE, 200, 11,
@@ -35,9 +35,9 @@ static const struct http_reply_case replies[] = {
 	 HTTP1_DONE, HTTP1_DONE, 200, 11, "ok"},
 	{"HTTP/1.1 200 OK\r\nConten", HTTP1_MORE, HTTP1_MORE, 200, 11, ""},
 	{"", HTTP1_MORE, HTTP1_MORE, 0, 0, ""},
-	/* a line without a colon is passed over */
+	/* a line without a colon is ignored */
 	{"HTTP/1.1 200 OK\r\nwhat is this\r\nContent-Length: 1\r\n\r\nx", HTTP1_DONE, HTTP1_DONE, 200, 11, "x"},
-	/* a folded line is one (RFC 9112 5.2), unless it follows the status line (2.2) */
+	/* a folded line is part of the line before (RFC 9112 5.2), unless it follows the status line (2.2) */
 	{"HTTP/1.1 200 OK\r\nContent-Length:\r\n 2\r\n\r\nok", HTTP1_DONE, HTTP1_DONE, 200, 11, "ok"},
 	{"HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n\tchunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", HTTP1_DONE, HTTP1_DONE, 200,
 	 11, "ok"},
@@ -47,7 +47,7 @@ static const struct http_reply_case replies[] = {
 	{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x05hello",
 	 HTTP1_DONE, HTTP1_DONE, 101, 11, ""},
 	{"HTTP/1.1 200 OK\r\nX:\r\nContent-Length: 0\r\n\r\n", HTTP1_DONE, HTTP1_DONE, 200, 11, ""},
-	/* what is no HTTP/1 */
+	/* text that is not HTTP/1 */
 	{"HTTP/2 200 OK\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 0, 0, ""},
 	{"HTTP/1.1 20 OK\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 0, 0, ""},
 	{"HTTP/1.1 2000 OK\r\n\r\n", HTTP1_BAD, HTTP1_BAD, 0, 0, ""},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Raw replies of HTTP/1, good and bad, for tests of whoever reads them. */
+/* Raw replies of HTTP/1, good and bad, for tests of all code that reads them. */
 #ifndef VEER_TESTS_HTTP_REPLIES_H
 #define VEER_TESTS_HTTP_REPLIES_H
 
@@ -7,7 +7,7 @@
 
 #include "probes/agent/http1.h"
 
-/* A reply, what is to be read from it, and how it ends. */
+/* A reply, the content that must be read from it, and how it ends. */
 struct http_reply_case {
 	const char *text;
 	enum http1_state fed;   /* after all bytes */

@@ -6,10 +6,10 @@
 #include "base/http.h"
 #include "tests/unit/tiny_http.h"
 
-/* What a finished request left behind: copies, as the result dies with its callback. */
+/* The result of a finished request: copies, because the result is freed after its callback. */
 struct http_outcome {
 	struct loop *loop;
-	unsigned *waiting; /* how many are not done; the loop stops at 0 */
+	unsigned *waiting; /* how many requests are not done; the loop stops at 0 */
 	int done;
 	struct http_result result;
 	char body[70000];
@@ -17,8 +17,8 @@ struct http_outcome {
 	char other[64];
 	char error[300];
 	size_t streamed;
-	size_t stop_after;           /* on_data says stop when so much came; 0: never */
-	struct http_request *victim; /* cancelled by this one's on_done or on_data */
+	size_t stop_after;           /* on_data returns stop after this many bytes; 0: never */
+	struct http_request *victim; /* the request that on_done or on_data of this one cancels */
 	bool cancels_in_data;
 };
 
@@ -33,12 +33,12 @@ struct http_stage {
 /* For cmocka: `*state` is a stage. */
 int http_stage_setup(void **state);
 int http_stage_teardown(void **state);
-/* Notes what came of the request in the struct http_outcome that is `ctx`; the loop stops with the last one. */
+/* Note the result of the request in `ctx`, a struct http_outcome; the loop stops with the last request. */
 void http_stage_on_done(void *ctx, const struct http_result *result);
-/* Start a request. What it leaves behind is the caller's. */
+/* Start a request. The caller owns the outcome. */
 struct http_outcome *http_stage_start(struct http_stage *f, const struct http_spec *spec, http_data_fn *data,
 				      struct http_request **request);
-/* Start one and run the loop until all are done. */
+/* Start one request and run the loop until all are done. */
 struct http_outcome *http_stage_get(struct http_stage *f, const struct http_spec *spec, http_data_fn *data);
 
 #endif

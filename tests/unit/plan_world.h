@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For unit tests of plans: a builder, what it has published, and objects for it. Each call fails the test on an error.
+/*
+ * For unit tests of plans: a builder, the plan that it has published, and objects for it. Each call fails the test on
+ * an error.
  */
 #ifndef VEER_TESTS_PLAN_WORLD_H
 #define VEER_TESTS_PLAN_WORLD_H
@@ -8,8 +10,8 @@
 
 struct world {
 	struct plan_builder *builder;
-	const struct plan *plan;    /* of the last commit; NULL before the first */
-	struct retire_list retired; /* what nobody needs who has left the plans before */
+	const struct plan *plan;    /* the plan of the last commit; NULL before the first */
+	struct retire_list retired; /* memory that is free once all readers have left the earlier plans */
 	int64_t revision;
 };
 
@@ -17,15 +19,15 @@ struct world {
 int world_setup(void **state);
 int world_teardown(void **state);
 
-/* An object as its JSON. */
+/* Put an object given as its JSON. */
 void world_put(struct world *w, enum model_kind kind, const char *key, const char *value);
 void world_del(struct world *w, enum model_kind kind, const char *key);
 /* The JSON of a verdict of POOL/NAME. */
 void world_put_verdict(struct world *w, const char *endpoint, const char *state);
-/* A static RRset from one record's text; `key_text` as in the store, "ZONE/VERSION/OWNER/TYPE". */
+/* Put a static RRset from the text of one record; `key_text` as in the store, "ZONE/VERSION/OWNER/TYPE". */
 void world_put_record(struct world *w, const char *key_text, uint32_t ttl, const char *text);
 
-/* Publish a plan; the one before can still be read, until world_release() or the teardown. */
+/* Publish a plan. The plan before can still be read until world_release() or the teardown. */
 void world_commit(struct world *w);
 void world_release(struct world *w);
 

@@ -28,24 +28,24 @@ struct policies {
 
 /* Two letters as one number; 0 for NULL. */
 uint16_t policies_code(const char *text);
-/* Text as JSON; the caller's. */
+/* Parse text as JSON; the caller owns it. */
 json_t *policies_json(const char *text);
 /* For cmocka: `*state` has no pools. */
 int policies_setup(void **state);
 int policies_teardown(void **state);
-/* A pool by its name, as policy_compile() asks for it; `ctx` is a struct policies. */
+/* Find a pool by its name for policy_compile(); `ctx` is a struct policies. */
 const struct policy_pool *policies_find_pool(void *ctx, const char *name);
-/* A pool as its JSON. */
+/* Add a pool given as its JSON. */
 void policies_add_pool(struct policies *w, const char *text);
 /* Set the flags of one endpoint, or of all (NULL). */
 void policies_flag(struct policies *w, const char *pool, const char *endpoint, uint8_t flags);
 /* Compile the policy for a type. */
 void policies_compile(struct policies *w, uint16_t type);
-/* The policy as its JSON. */
+/* Set the policy, given as its JSON. */
 void policies_set(struct policies *w, const char *text);
-/* The answer as text: "A 192.0.2.1 192.0.2.2", "CNAME a.example.", "nodata", "servfail". Until the next call. */
+/* The answer as text: "A 192.0.2.1 192.0.2.2", "CNAME a.example.", "nodata", "servfail". Valid until the next call. */
 const char *policies_answer(struct policies *w, const char *country, enum continent continent, uint64_t random);
-/* The pools fra, iad and sin. */
+/* Add the pools fra, iad and sin. */
 void policies_add_three_pools(struct policies *w);
 
 #endif

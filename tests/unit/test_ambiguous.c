@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commits of which a backend cannot say whether they happened: the store reads, and never sends them again. */
+/*
+ * Commits of which a backend cannot tell whether they happened: the store reads the result, and never sends them again.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +15,7 @@
 
 #include "zones/store/backend.h"
 
-/* What becomes of the next commit. */
+/* What happens to the next commit. */
 enum fate { GOES_WELL, ANSWER_IS_LOST, NEVER_ARRIVES, IS_OVERTAKEN };
 
 struct fixture {
@@ -21,13 +23,13 @@ struct fixture {
 	struct store *store;
 	const struct store_backend *real;
 	struct store_backend faulty;
-	struct store_op by_another; /* IS_OVERTAKEN: what another writes before anybody can read */
+	struct store_op by_another; /* IS_OVERTAKEN: another writer's change, before anyone can read ours */
 	enum fate fate;
 	enum veer_err err;
 	unsigned sent;
 };
 
-static struct fixture *the_fixture; /* a backend has no place for a test's state */
+static struct fixture *the_fixture; /* static, because a backend has no place for the state of a test */
 
 static enum veer_err faulty_commit(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
 				   int64_t *revision, size_t *failed)
@@ -120,7 +122,7 @@ static void what_never_arrived_is_an_error(void **state)
 	const struct store_op check = {.op = STORE_CHECK, .kind = MODEL_KIND_SITE, .key = "a", .expect = STORE_ABSENT};
 	must_be(f, NEVER_ARRIVES, ops, 2, VEER_EIO);
 	must_be(f, NEVER_ARRIVES, &check, 1, VEER_EIO);
-	/* The same value, from before: it is not this commit's. */
+	/* The same value existed before, so it is not proof of this commit. */
 	must_be(f, GOES_WELL, ops, 1, VEER_OK);
 	must_be(f, NEVER_ARRIVES, ops, 1, VEER_EIO);
 	const struct store_op del = op_del("a");
@@ -133,11 +135,11 @@ static void what_another_has_overwritten_is_not_claimed(void **state)
 	const struct store_op ops[] = {op_put("a", "{\"n\":1}"), op_put("b", "{\"n\":2}")};
 	f->by_another = op_put("b", "{\"n\":3}");
 	must_be(f, IS_OVERTAKEN, ops, 2, VEER_EIO);
-	f->by_another = ops[1]; /* the same words, in a commit of its own */
+	f->by_another = ops[1]; /* the same values, in a commit of its own */
 	must_be(f, IS_OVERTAKEN, ops, 2, VEER_EIO);
 }
 
-/* An import removes what it is about to write. */
+/* An import removes an object and then writes it, in one commit. */
 static void the_last_word_of_a_commit_on_an_object_counts(void **state)
 {
 	struct fixture *f = *state;

@@ -13,14 +13,14 @@
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 size_t __sanitizer_get_current_allocated_bytes(void);
-#define HEAP_ROUNDING 4096 /* their allocator's own, for the few blocks of an arena */
+#define HEAP_ROUNDING 4096 /* rounding by the sanitizer's allocator, for the few blocks of an arena */
 static size_t heap_bytes(void)
 {
 	return __sanitizer_get_current_allocated_bytes();
 }
 #else
-#define HEAP_ROUNDING 256 /* the C library's */
-/* What is allocated in this process. */
+#define HEAP_ROUNDING 256 /* rounding by the C library's allocator */
+/* The bytes that are allocated in this process. */
 static size_t heap_bytes(void)
 {
 	struct mallinfo2 info = mallinfo2();
@@ -69,7 +69,7 @@ static void large_pieces_have_blocks_of_their_own(void **state)
 	assert_non_null(large);
 	memset(large, 1, (size_t)8 << 20);
 	assert_non_null(arena_alloc(arena, 1));
-	int more = 0; /* each counts with all it takes: the eighth is beyond the limit */
+	int more = 0; /* each counts with all of its memory, so the eighth is beyond the limit */
 	while (arena_alloc(arena, (size_t)8 << 20) != NULL)
 		more++;
 	assert_int_equal(more, 6);

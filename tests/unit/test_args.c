@@ -23,7 +23,7 @@ struct opts {
 	struct args_spec spec;
 };
 
-/* Was it set? */
+/* Was the option set? */
 static bool is_given(const struct args *args, const char *name)
 {
 	const struct args_option *option = args_find(args->spec, name);
@@ -66,7 +66,7 @@ static void opts_init(struct opts *o)
 				     .positional_max = 1};
 }
 
-/* Splits at blanks; an argument "''" stands for the empty string. */
+/* Split at blanks; an argument "''" means the empty string. */
 static int split(char *line, char *argv[], int max)
 {
 	int argc = 1;

@@ -46,7 +46,7 @@ static enum veer_err parse(struct arena *arena, const char *text, struct assign_
 	return assign_line_parse(text, strlen(text), arena, out, &diag);
 }
 
-/* Two agents, two checks, two pools; in no good order. */
+/* Two agents, two checks, two pools, not sorted. */
 static const struct model_status_range ok_range = {200, 299};
 static const char *const no_headers[] = {NULL};
 static const struct model_check checks[] = {
@@ -125,7 +125,7 @@ static void the_engine_gets_everything_in_the_order_of_names(void **state)
 	assert_string_equal(config->endpoints[1].key, "b/y");
 	assert_string_equal(config->endpoints[2].key, "b/x");
 	assert_string_equal(config->endpoints[3].key, "c/z");
-	assert_int_equal(config->endpoints[1].check_count, 2); /* the missing one and the double are left out */
+	assert_int_equal(config->endpoints[1].check_count, 2); /* the missing and the duplicate check are left out */
 	assert_int_equal(config->endpoints[3].check_count, 0);
 	struct verdict_engine *engine = verdict_engine_new(NULL);
 	struct veer_diag diag;
@@ -147,7 +147,7 @@ static void an_agents_list_is_in_the_order_of_the_engines_items(void **state)
 	assert_int_equal(list.item_count, 5);
 	assert_string_equal(list.items[0].endpoint, "a/z");
 	assert_string_equal(list.checks[list.items[0].check].name, "web");
-	assert_int_equal(list.items[0].phase_ms, 250); /* second of two in 500 ms */
+	assert_int_equal(list.items[0].phase_ms, 250); /* the second of two items in 500 ms */
 	assert_string_equal(list.items[1].endpoint, "b/y");
 	assert_string_equal(list.checks[list.items[1].check].name, "web");
 	assert_string_equal(list.items[2].endpoint, "b/y");
@@ -202,7 +202,7 @@ static void a_fingerprint_follows_what_is_probed_only(void **state)
 		case 9:
 			changed.http.version = MODEL_HTTP_ANY;
 			break;
-		default: /* how it is judged is not what is probed */
+		default: /* parameters that affect only how results are judged do not change what is probed */
 			changed.interval_ms = 700;
 			changed.fall = 5;
 			changed.quorum = 1;
@@ -249,7 +249,7 @@ static void parts_of_calculated_checks_are_probed_and_do_not_vote(void **state)
 	struct assign_plan *plan = NULL;
 	struct assignments list;
 	assert_int_equal(assign_plan_make(&input, arena, &plan, NULL), VEER_OK);
-	const struct verdict_check *sorted = plan->config.checks; /* alive all any db web */
+	const struct verdict_check *sorted = plan->config.checks; /* the sorted names are: alive all any db web */
 	assert_int_equal(sorted[0].source, VERDICT_SOURCE_PUSH);
 	assert_int_equal(sorted[0].ttl_ms, 30000);
 	assert_true(sorted[0].is_down_on_expiry);
@@ -276,7 +276,7 @@ static void parts_of_calculated_checks_are_probed_and_do_not_vote(void **state)
 	arena_free(&arena);
 }
 
-/* A store may hold what the API would refuse: it must not keep everything else from being put in force. */
+/* A store may hold what the API would refuse. That must not prevent the rest from taking effect. */
 static void a_loop_of_calculated_checks_is_unknown_and_harmless(void **state)
 {
 	(void)state;
@@ -302,7 +302,7 @@ static void a_loop_of_calculated_checks_is_unknown_and_harmless(void **state)
 	arena_free(&arena);
 }
 
-/* The chosen agents of one check among `count` agents, as a mask over MANY_AGENTS. */
+/* Which of `count` agents are chosen for one check, as a mask over MANY_AGENTS. */
 static void chosen(uint32_t count, uint32_t without, bool *out)
 {
 	static char ids[MANY_AGENTS][16];

@@ -53,7 +53,7 @@ static void set(struct assignment_hub *hub, const char *agent, const char *line)
 	assert_int_equal(assignment_hub_set(hub, agent, copy, strlen(copy), 1), VEER_OK);
 }
 
-/* What came since, and forget it. */
+/* Check what has come since the last call, and forget it. */
 static void expect_text(struct client *c, const char *wanted)
 {
 	assert_true(pull(c, 4096));
@@ -99,7 +99,7 @@ static void a_new_line_is_sent_once_and_the_same_again_not_at_all(void **state)
 	expect_text(&c, "");
 	set(*state, "ag-1", "two\n");
 	set(*state, "ag-1", "three\n");
-	expect_text(&c, "three\n"); /* who was slow needs the newest only */
+	expect_text(&c, "three\n"); /* a slow client needs only the newest list */
 	set(*state, "ag-2", "other\n");
 	expect_text(&c, "");
 	client_close(&c);
@@ -241,7 +241,7 @@ static void a_report_may_be_for_the_list_in_force_or_the_one_before(void **state
 	uint32_t items = 99;
 	struct client c;
 	assert_false(assignment_hub_items(*state, "ag-1", &items));
-	client_open(&c, *state, "ag-1"); /* connected, but nothing is worked out yet */
+	client_open(&c, *state, "ag-1"); /* connected, but no assignments are computed yet */
 	assert_false(assignment_hub_items(*state, "ag-1", &items));
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		assert_int_equal(assignment_hub_set(*state, "ag-1", strdup(steps[i].line), 2, steps[i].items), VEER_OK);

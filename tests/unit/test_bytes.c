@@ -50,7 +50,7 @@ static void every_truncated_input_fails_and_stays_failed(void **state)
 {
 	(void)state;
 	for (size_t len = 0; len < WHOLE_LEN; len++) {
-		/* exact heap blocks, so that the address sanitizer sees one byte too many */
+		/* exact heap blocks, so that the address sanitizer detects an access one byte beyond */
 		uint8_t *data = malloc(len + 1);
 		memset(data, 0xff, len + 1);
 		struct byte_reader r;

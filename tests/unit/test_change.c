@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The door for every write: wishes to one commit, on a real store and without HTTP. */
+/* The only way to write: wishes become one commit, on a real store and without HTTP. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -195,10 +195,10 @@ static void settings_are_filled_in(void **state)
 	json_decref(object);
 }
 
-/* A wish of the test's own, which somebody else is faster than for some time. */
+/* A wish of the test's own, which another writer overtakes several times. */
 struct raced {
 	struct control_world *world;
-	unsigned others; /* writes of another, one for each try */
+	unsigned others; /* writes of the other writer, one for each try */
 	unsigned tries, ends, dones;
 };
 
@@ -243,7 +243,7 @@ static void who_was_slower_is_judged_anew(void **state)
 	assert_true(r.tries == 1 && r.ends == 1 && r.dones == 0);
 }
 
-/* A noun's wish; while it is judged, somebody else writes what it is about, for some time. */
+/* A wish about an object; while it is judged, another writer changes that object, several times. */
 struct raced_noun {
 	struct control_world *world;
 	struct change_wish wish;
@@ -304,7 +304,7 @@ static void no_noun_fails_only_because_somebody_was_faster(void **state)
 	}
 	assert_null(control_world_get(w, MODEL_KIND_TOKEN, "t-1", NULL));
 	assert_non_null(strstr(control_world_get(w, MODEL_KIND_AGENT, "ag-1", NULL), "\"revoked\""));
-	/* Whoever says what it has seen is told. */
+	/* A client that states which version it has seen is told of the conflict. */
 	for (size_t i = 0; i < sizeof nouns / sizeof nouns[0]; i++) {
 		int64_t seen = control_world_put(w, nouns[i].kind, nouns[i].key, nouns[i].others_value);
 		control_world_must_fail(w, change_raced(nouns[i], (struct change_precondition){.revision = seen}),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Probes against real sockets on loopback: good servers, bad ones, and none. */
+/* Probes against real sockets on loopback: good servers, bad servers, and closed ports. */
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@ static void each_way_to_answer_has_its_reason(void **state)
 		{"/status/204", PROBE_REASON_OK},
 		{"/status/500", PROBE_REASON_HTTP_STATUS},
 		{"/status/301", PROBE_REASON_HTTP_STATUS},
-		{"/huge", PROBE_REASON_OK}, /* 64 KiB of it is enough */
+		{"/huge", PROBE_REASON_OK}, /* the check reads only 64 KiB of it */
 		{"/trickle", PROBE_REASON_TIMEOUT},
 		{"/silent", PROBE_REASON_TIMEOUT},
 		{"/half-head", PROBE_REASON_TIMEOUT},
@@ -91,7 +91,7 @@ static void a_deadline_is_absolute(void **state)
 	assert_in_range(e.took_ms, 140, 400);
 }
 
-/* A listening socket whose queue is full: what comes now is neither accepted nor refused. */
+/* A listening socket whose queue is full: further connections are neither accepted nor refused. */
 struct black_hole {
 	int fd;
 	int fillers[8];
@@ -121,7 +121,7 @@ static void black_hole_close(struct black_hole *hole)
 	(void)close(hole->fd);
 }
 
-/* A port on which nobody listens. */
+/* A port on which no socket listens. */
 static uint16_t closed_port(void)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -170,7 +170,7 @@ struct tls_case {
 	long valid_s;
 	const char *host;
 	const char *sni;
-	bool is_trusted; /* the certificate is the check's own bundle */
+	bool is_trusted; /* the check's own bundle is the certificate */
 	bool verify;
 	enum probe_reason reason;
 };
@@ -220,7 +220,10 @@ static void certificates_are_verified(void **state)
 	}
 }
 
-/* One connection by TLS at a time: who waits for the others does not fail for that, and has all of its time. */
+/*
+ * Only one connection by TLS at a time: a probe that waits for the others does not fail for that, and still has its
+ * full timeout.
+ */
 static void who_waits_for_a_place_loses_no_time(void **state)
 {
 	enum { COUNT = 5 };
@@ -248,18 +251,18 @@ static void who_waits_for_a_place_loses_no_time(void **state)
 	assert_int_equal(ended[0].reason, PROBE_REASON_TIMEOUT);
 	for (int i = 1; i < COUNT; i++) {
 		assert_int_equal(ended[i].reason, PROBE_REASON_OK);
-		assert_true(ended[i].took_ms >= 290 && ended[i].rtt_us < 290000); /* the wait is not the endpoint's */
+		assert_true(ended[i].took_ms >= 290 && ended[i].rtt_us < 290000); /* the rtt is without the wait */
 	}
 	tiny_http_stop(&server);
 }
 
-/* And who gets none before its deadline says nothing of its endpoint. */
+/* A probe that gets no place before its deadline says nothing about its endpoint. */
 static void who_gets_no_place_says_nothing(void **state)
 {
 	struct check_bench *b = *state;
 	struct check_ended ended[3];
 	struct model_check first = check_bench_http(tiny_http_port(b->server), "/silent");
-	first.kind = MODEL_CHECK_HTTPS; /* of a server that waits for a line in clear */
+	first.kind = MODEL_CHECK_HTTPS; /* of a server that expects a line in clear */
 	first.tls.is_used = true;
 	first.timeout_ms = 500;
 	struct model_check second = first;
@@ -276,7 +279,7 @@ static void who_gets_no_place_says_nothing(void **state)
 	assert_int_equal(ended[0].reason, PROBE_REASON_TIMEOUT);
 }
 
-/* Answers in the clear, whatever it is asked. */
+/* Answers in clear whatever it receives. */
 static void answer_plainly(void *ctx, int fd, unsigned events)
 {
 	static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
@@ -302,7 +305,7 @@ static void https_to_a_server_without_tls_fails_in_tls(void **state)
 	assert_int_equal(loop_watch(b->loop, fd, LOOP_READ, answer_plainly, NULL), VEER_OK);
 	struct model_check check = check_bench_http(ntohs(sin.sin_port), "/hello");
 	check.kind = MODEL_CHECK_HTTPS;
-	check.timeout_ms = 5000; /* the first use of the system's bundle reads it */
+	check.timeout_ms = 5000; /* because the first use of the system's bundle reads it */
 	assert_int_equal(check_bench_run(b, &check, "127.0.0.1").reason, PROBE_REASON_TLS_FAILED);
 	loop_unwatch(b->loop, fd);
 	(void)close(fd);
@@ -327,7 +330,7 @@ static void a_cancelled_probe_says_nothing_more(void **state)
 		assert_int_equal(gone[i].count, 0);
 }
 
-/* An agent without descriptors must not take endpoints down. */
+/* An agent that has run out of descriptors must not take endpoints down. */
 static void without_descriptors_nobody_is_blamed(void **state)
 {
 	struct check_bench *b = *state;
@@ -336,7 +339,7 @@ static void without_descriptors_nobody_is_blamed(void **state)
 	static const enum model_check_kind kinds[] = {MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_TCP};
 	struct model_check checks[3] = {check, check, check};
 	struct rlimit before;
-	assert_int_equal(ask(b, "/hello"), PROBE_REASON_OK); /* all that is needed once is there */
+	assert_int_equal(ask(b, "/hello"), PROBE_REASON_OK); /* after this, everything that is needed once is open */
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	const struct rlimit none = {.rlim_cur = 3, .rlim_max = before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
@@ -357,7 +360,7 @@ static void sleep_deeply(void *ctx)
 	(void)usleep((100 + CHECK_LATE_MS + 100) * 1000);
 }
 
-/* As after SIGSTOP, or when the machine was paused: all timers are due at once. */
+/* As after SIGSTOP or a pause of the machine: all timers are due at once. */
 static void what_ends_while_the_agent_slept_says_nothing(void **state)
 {
 	struct check_stage *f = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is probed: addresses that are allowed, and names that a resolver answers, or does not. */
+/* Which targets are probed: addresses that are allowed, and names that a resolver answers or does not answer. */
 #include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,9 +126,12 @@ static void a_host_name_is_resolved_and_then_vetted(void **state)
 
 static atomic_bool is_resolver_dead;
 
-static atomic_llong first_hang_ended_ms; /* of all names that hang; 0 before */
+static atomic_llong first_hang_ended_ms; /* when the first of all names that hang ended; 0 before */
 
-/* Names by what becomes of them: "good.", "none.", "again." (SERVFAIL), "system.", and "hang…" that takes its time. */
+/*
+ * A fake resolver. The name decides the result: "good.", "none.", "again." (SERVFAIL), "system.", and "hang…", which
+ * takes long.
+ */
 static int ask_fake(const char *name, const struct addrinfo *hints, struct addrinfo **list)
 {
 	(void)hints;
@@ -146,7 +149,7 @@ static int ask_fake(const char *name, const struct addrinfo *hints, struct addri
 	return strcmp(name, "none.") == 0 ? EAI_NONAME : getaddrinfo("127.0.0.1", NULL, &numeric, list);
 }
 
-/* In place of the fixture's. */
+/* Use the fake resolver instead of the fixture's. */
 static void ask_the_fake_resolver(struct check_stage *f)
 {
 	resolver_free(&f->bench.env.resolver);
@@ -173,15 +176,15 @@ static void whose_name_is_not_answered_is_down_only_if_others_are(void **state)
 	struct check_bench *b = *state;
 	ask_the_fake_resolver(*state);
 	atomic_store(&is_resolver_dead, false);
-	assert_int_equal(reason_of(b, "none."), PROBE_REASON_DNS_FAILED); /* the name's, whoever else is answered */
+	assert_int_equal(reason_of(b, "none."), PROBE_REASON_DNS_FAILED); /* the name's failure: others are answered */
 	assert_int_equal(reason_of(b, "system."), PROBE_REASON_INTERNAL);
 	assert_int_equal(reason_of(b, "again."),
-			 PROBE_REASON_INTERNAL); /* it may be the resolver, as far as is known */
-	(void)usleep(5000);                      /* answers of one millisecond have no order */
+			 PROBE_REASON_INTERNAL); /* as far as is known, the resolver may be at fault */
+	(void)usleep(5000);                      /* results of the same millisecond have no order */
 	assert_int_equal(reason_of(b, "good."), PROBE_REASON_OK);
-	assert_int_equal(reason_of(b, "again."), PROBE_REASON_DNS_FAILED); /* no: others are answered */
+	assert_int_equal(reason_of(b, "again."), PROBE_REASON_DNS_FAILED); /* not the resolver: others are answered */
 	assert_int_equal(reason_of(b, "system."), PROBE_REASON_INTERNAL);
-	/* The resolver dies: what was well does not fail, however often it is asked in a row. */
+	/* The resolver dies: names that were answered before do not fail, however often they are asked in a row. */
 	atomic_store(&is_resolver_dead, true);
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(reason_of(b, "good."), PROBE_REASON_INTERNAL);
@@ -199,7 +202,7 @@ static void a_name_that_hangs_is_down_only_if_others_are_answered(void **state)
 	assert_int_equal(reason_of(b, "hang."), PROBE_REASON_INTERNAL);
 	assert_int_equal(reason_of(b, "good."), PROBE_REASON_OK);
 	assert_int_equal(reason_of(b, "hang."), PROBE_REASON_DNS_FAILED);
-	/* Another attempt counts from where the one before began, not from the first. */
+	/* The time of the next attempt counts from the start of the attempt before, not from the first. */
 	wait_for_the_next_attempt(b);
 	atomic_store(&is_resolver_dead, true);
 	(void)reason_of(b, "hang.");
@@ -218,7 +221,7 @@ static void note_time(void *ctx)
 	*(int64_t *)ctx = veer_clock_monotonic_ms(veer_clock_system());
 }
 
-/* Names of which nothing is known yet leave threads for others, however many of them hang. */
+/* Names that are not known yet leave threads for others, however many of them hang. */
 static void names_that_hang_do_not_keep_programs_from_starting(void **state)
 {
 	enum { NAMES = 40 };
@@ -238,11 +241,11 @@ static void names_that_hang_do_not_keep_programs_from_starting(void **state)
 	}
 	assert_int_equal(jobs_add(b->env.quick, nothing_work, note_time, &done_ms), VEER_OK);
 	assert_int_equal(loop_run(b->loop), VEER_OK);
-	(void)usleep(900000); /* all threads are through */
+	(void)usleep(900000); /* all threads have finished */
 	resolver_free(&b->env.resolver);
 	b->env.resolver = few;
 	assert_true(done_ms > 0);
-	assert_true(done_ms < atomic_load(&first_hang_ended_ms)); /* it waited for none of them */
+	assert_true(done_ms < atomic_load(&first_hang_ended_ms)); /* it waited for none of the names that hang */
 }
 
 static void a_slow_resolver_delays_no_address_and_ends_in_time(void **state)
@@ -258,7 +261,7 @@ static void a_slow_resolver_delays_no_address_and_ends_in_time(void **state)
 	(void)check_bench_begin(b, &check, "localhost.", &name);
 	(void)check_bench_begin(b, &check, "127.0.0.1", &address);
 	assert_int_equal(loop_run(b->loop), VEER_OK);
-	assert_int_equal(name.reason, PROBE_REASON_INTERNAL); /* not the name's fault: nobody has looked */
+	assert_int_equal(name.reason, PROBE_REASON_INTERNAL); /* not a failure of the name: no query was made */
 	assert_in_range(name.took_ms, 190, 450);
 	assert_int_equal(address.reason, PROBE_REASON_OK);
 	assert_true(address.took_ms < 190);

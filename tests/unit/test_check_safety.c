@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a hostile target, or a hostile tenant, cannot have a probe do. */
+/* Actions that a hostile target or a hostile tenant cannot make a probe do. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +50,7 @@ static struct model_check patient_check(const struct check_bench *b, const char 
 
 /* --- targets --------------------------------------------------------------------------------------------------- */
 
-/* What an agent must allow to connect there; NEVER: nothing helps; 0: nothing is needed. */
+/* Which ranges an agent must allow so that it connects; NEVER: no setting allows it; 0: none needed. */
 #define NEVER (~0u)
 static const struct {
 	const char *address;
@@ -158,7 +158,10 @@ static void spellings_that_are_no_addresses_reach_nothing(void **state)
 		assert_int_equal(veer_addr_parse(spellings[i], &addr), VEER_EINVAL);
 }
 
-/* Every kind vets before it connects; and what the agent may not ask is no success of an inverted check either. */
+/*
+ * Every kind vets the target before it connects. A refused target does not count as a success of an inverted check
+ * either.
+ */
 static void every_kind_refuses_what_is_not_allowed(void **state)
 {
 	struct check_bench *b = *state;
@@ -190,14 +193,14 @@ static void each_hop_of_a_redirect_is_vetted(void **state)
 {
 	static const struct {
 		const char *path;
-		const char *word; /* in the detail */
+		const char *word; /* contained in the detail */
 	} cases[] = {
 		{"/to/http://10.0.0.1/", "10.0.0.1 is private"},
 		{"/to/http://169.254.169.254/latest/", "169.254.169.254 is cloud metadata"},
 		{"/to/http://[::ffff:127.0.0.1]/", "translated"},
 		{"/to/http://[64:ff9b::7f00:1]/", "translated"},
 		{"/to/http://0.0.0.0/", "0.0.0.0 is unspecified"},
-		{"/to/http://0x0a.1/", "10.0.0.1 is private"}, /* as curl reads it, so it is vetted */
+		{"/to/http://0x0a.1/", "10.0.0.1 is private"}, /* vetted in the way in which curl reads the address */
 		{"/to/http://167772161/", "10.0.0.1 is private"},
 		{"/to/http://224.0.0.1/", "multicast"},
 		{"/to///10.0.0.1/", "10.0.0.1 is private"},
@@ -216,7 +219,10 @@ static void each_hop_of_a_redirect_is_vetted(void **state)
 	}
 }
 
-/* A redirect to a name is resolved and vetted like an endpoint; and "localhost" is loopback, whatever it is called. */
+/*
+ * A redirect to a name is resolved and vetted like an endpoint. A name that resolves to loopback is refused, whatever
+ * it is called.
+ */
 static void a_redirect_to_a_name_is_resolved_and_vetted(void **state)
 {
 	struct check_bench *b = *state;
@@ -265,10 +271,10 @@ static void hung_programs_delay_no_other_check(void **state)
 	for (int i = 0; i < HUNG; i++) {
 		late += hanging[i].reason == PROBE_REASON_TIMEOUT;
 		waited += hanging[i].reason ==
-			  PROBE_REASON_INTERNAL; /* its program never ran: no fault of the endpoint */
+			  PROBE_REASON_INTERNAL; /* its program never ran, so the endpoint is not at fault */
 		assert_true(hanging[i].took_ms >= 2900);
 	}
-	/* On a slow host some of those with a place began late, too. */
+	/* On a slow host some of the probes that got a place began late, too. */
 	assert_int_equal(late + waited, HUNG);
 	assert_in_range(late, 1, EXEC_RUNNING_MAX);
 }
@@ -360,7 +366,7 @@ static void stages_are_timed_in_their_order(void **state)
 
 /* --- regular expressions --------------------------------------------------------------------------------------- */
 
-/* Whoever writes checks names the bundle, and the agent has one thread. */
+/* The author of a check names the bundle, and the agent has only one thread. */
 static void a_bundle_that_is_no_file_hangs_nobody(void **state)
 {
 	struct tls_trust *trust = tls_trust_new();
@@ -377,7 +383,7 @@ static void a_bundle_that_is_no_file_hangs_nobody(void **state)
 	assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
 	(void)close(fd);
 	const char *const paths[] = {"/dev/zero", "/dev/urandom", fifo, huge, dir, "/proc/self/mem", "/nowhere"};
-	(void)alarm(30); /* it would hang for ever */
+	(void)alarm(30); /* otherwise a failure would hang for ever */
 	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
 		if (tls_trust_store(trust, paths[i], NULL, &store, &diag) != VEER_EIO)
 			fail_msg("%s is not refused", paths[i]);

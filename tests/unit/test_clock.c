@@ -111,7 +111,7 @@ static void rfc3339_text_is_read_back(void **state)
 		if (veer_rfc3339_parse(bad[i], &ns) || ns != 42)
 			fail_msg("%s", bad[i]);
 	}
-	for (int64_t day = 0; day < 366 * 120; day++) { /* every day, against the writing half */
+	for (int64_t day = 0; day < 366 * 120; day++) { /* compare every day with the function that writes times */
 		char text[VEER_RFC3339_SIZE];
 		int64_t at = (day * 86400 + day % 86400) * INT64_C(1000000000);
 		veer_rfc3339(at, text);

@@ -32,7 +32,7 @@ static const struct config_field root_fields[] = {
 };
 static const struct config_schema root_schema = {.fields = root_fields, .count = 8};
 
-/* Parse and check by the schema; `*out` is its JSON text (or NULL). */
+/* Parse and check by the schema; `*out` is the JSON text, or NULL on failure. */
 static enum veer_err convert(const char *text, char **out, struct veer_diag *diag)
 {
 	struct config *config = NULL;
@@ -107,7 +107,7 @@ static void hostile_documents_are_refused_with_file_and_line(void **state)
 		enum veer_err err;
 		const char *says;
 	} cases[] = {
-		/* what YAML can, and we do not want */
+		/* YAML features that we refuse */
 		{"name: &a x", VEER_EINVAL, "f.yaml:1: anchors"},
 		{"\nendpoint: &e {address: a}", VEER_EINVAL, "f.yaml:2: anchors"},
 		{"listen: &l [a]", VEER_EINVAL, "f.yaml:1: anchors"},
@@ -132,7 +132,7 @@ static void hostile_documents_are_refused_with_file_and_line(void **state)
 		{"? \n: b", VEER_EINVAL, "an empty key"},
 		{"name: \"a\\0b\"", VEER_EINVAL, "f.yaml:1: a NUL"},
 		{"\"a\\0b\": 1", VEER_EINVAL, "f.yaml:1: a NUL"},
-		/* what is no mapping */
+		/* not a mapping */
 		{"x", VEER_EINVAL, "f.yaml:1: must be a mapping"},
 		{"- a\n- b", VEER_EINVAL, "f.yaml:1: must be a mapping"},
 		{"\"\"", VEER_EINVAL, "must be a mapping"},
@@ -431,7 +431,7 @@ static enum veer_err fill(struct opts *o, struct args *args, int argc, char *arg
 	enum veer_err err = config_parse("c.yaml", text, strlen(text), &config, diag);
 	if (err == VEER_OK)
 		err = config_fill_options(config, args, diag);
-	config_free(&config); /* what was set must not point into it */
+	config_free(&config); /* the options that were set must not point into it */
 	return err;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control socket, on a clock that is turned by hand: no step of the conversation may last for ever. */
+/* The control socket, with a clock that the test advances: no step of the conversation may last for ever. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -93,7 +93,7 @@ static void stop(void *ctx)
 	loop_stop(ctx);
 }
 
-/* Whatever is to be done now. */
+/* Do everything that is due now. */
 static void turn(struct fixture *f)
 {
 	for (int i = 0; i < 3; i++) {
@@ -171,7 +171,7 @@ static void assert_is_dropped_in_time(struct fixture *f)
 	assert_int_equal(control_receive(f->peer, &got, NULL), VEER_OK);
 	assert_int_equal(got.kind, CONTROL_REFUSED);
 	assert_int_equal(control_receive(f->peer, &got, NULL), VEER_ECLOSED);
-	/* and there is room for another one */
+	/* and there is room for another peer */
 	(void)close(f->peer);
 	f->peer = enter(f);
 	ask(f, &(struct control_message){.kind = CONTROL_TAKE}, CONTROL_SOCKETS);
@@ -194,7 +194,7 @@ static void one_that_hangs_while_it_loads_is_dropped_and_the_disk_taken_up_again
 {
 	struct fixture *f = *state;
 	ask(f, &(struct control_message){.kind = CONTROL_TAKE}, CONTROL_SOCKETS);
-	f->now_ns += INT64_C(1000000) * (CONTROL_STEP_MS - 1); /* each step has its own time */
+	f->now_ns += INT64_C(1000000) * (CONTROL_STEP_MS - 1); /* each step has its own time limit */
 	ask(f, &(struct control_message){.kind = CONTROL_LOAD}, CONTROL_LEFT);
 	assert_int_equal(f->left, 1);
 	assert_is_dropped_in_time(f);

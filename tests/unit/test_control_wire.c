@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packets between two name servers: what goes in comes out, with its descriptors, and nonsense leaves none open. */
+/*
+ * Packets between two name servers: they arrive as they were sent, with their descriptors, and nonsense leaves no
+ * descriptor open.
+ */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdalign.h>
@@ -37,7 +40,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The lowest descriptor that is free: the same before and after when nothing leaks. */
+/* The lowest free descriptor: the same before and after when nothing leaks. */
 static int lowest_free(void)
 {
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -161,7 +164,7 @@ static void last_words_are_read_after_a_reset(void **state)
 	struct control_message got;
 	assert_int_equal(control_send(e->b, &(struct control_message){.kind = CONTROL_QUIET}), VEER_OK);
 	assert_int_equal(control_send(e->a, &(struct control_message){.kind = CONTROL_STOPPING}), VEER_OK);
-	(void)close(e->a); /* with something unread */
+	(void)close(e->a); /* with unread data */
 	e->a = -1;
 	assert_int_equal(control_receive(e->b, &got, NULL), VEER_OK);
 	assert_int_equal(got.kind, CONTROL_STOPPING);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controller: verdicts of quorums, what garbage and removals leave of them, and its beginning and end. */
+/* The controller: verdicts of quorums, how garbage and removals affect them, and its start and end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,7 @@ static void fewer_than_the_quorum_change_nothing(void **state)
 	stage_put_model(f, 3, 1);
 	stage_start(f);
 	stage_report_all(f, 1, "d");
-	(void)stage_number_of(f, "election"); /* the report has been taken in */
+	(void)stage_number_of(f, "election"); /* wait until the report has been processed */
 	stage_pause_ms(300);
 	assert_false(stage_is_there(f, MODEL_KIND_VERDICT, "web/e0"));
 }
@@ -58,7 +58,7 @@ static void verdicts_that_nothing_stands_behind_are_deleted(void **state)
 {
 	struct stage *f = *state;
 	stage_put_model(f, 3, 1);
-	for (int i = 0; i < 250; i++) { /* more than one commit holds */
+	for (int i = 0; i < 250; i++) { /* more than fit into one commit */
 		char key[32], value[96];
 		(void)snprintf(key, sizeof key, "old/e%d", i);
 		(void)snprintf(value, sizeof value,
@@ -82,7 +82,7 @@ static void an_endpoint_that_is_removed_while_down_leaves_no_verdict(void **stat
 		stage_wait_gone(f, MODEL_KIND_VERDICT, "web/e1");
 		stage_put_pool(f, "web", 2);
 		stage_report_all(f, 3, "ud");
-		stage_put_pool(f, "web", 1); /* perhaps while the verdict is on its way */
+		stage_put_pool(f, "web", 1); /* possibly while the verdict is being committed */
 		stage_wait_gone(f, MODEL_KIND_VERDICT, "web/e1");
 		stage_pause_ms(5 * round);
 		stage_put_pool(f, "web", 2);
@@ -114,7 +114,7 @@ static void garbage_in_the_store_is_left_out_and_repaired(void **state)
 		}
 	}
 	(void)stage_put(f, MODEL_KIND_VERDICT, "web/e0", "{\"endpoint\":7,\"state\":\"down\"}");
-	(void)stage_put(f, MODEL_KIND_SITE, "a", "{\"name\":\"fra\",\"region\":\"eu\"}"); /* under another's name */
+	(void)stage_put(f, MODEL_KIND_SITE, "a", "{\"name\":\"fra\",\"region\":\"eu\"}"); /* under another's key */
 	(void)stage_put(f, MODEL_KIND_CHECK, "a", "{\"name\":\"tcp\",\"kind\":\"tcp\",\"port\":81}");
 	(void)stage_put(
 		f, MODEL_KIND_POOL, "zzz",
@@ -147,7 +147,10 @@ static void a_restarted_controller_knows_the_verdicts(void **state)
 	json_decref(stage_wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "up"));
 }
 
-/* A commit under way when the controller ends comes back, and is taken down in a history that must be there still. */
+/*
+ * When the controller ends, a commit under way still returns and is noted in a history, which must therefore still
+ * exist.
+ */
 static void ending_while_verdicts_are_committed_is_safe(void **state)
 {
 	struct stage *f = *state;

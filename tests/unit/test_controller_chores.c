@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the controller sees to by the way: last good sets, overrides that end, maintenance that goes on. */
+/* The controller's other duties: last good sets, overrides that expire, and maintenance that continues. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -65,7 +65,7 @@ static void a_site_taken_out_leaves_the_last_set_and_the_agents_alone(void **sta
 	int64_t before = stage_number_of(f, "assignment_revision");
 	(void)stage_put(f, MODEL_KIND_SITE, "fra", "{\"name\":\"fra\",\"region\":\"eu\",\"state\":\"out\"}");
 	stage_pause_ms(200);
-	assert_int_equal(stage_number_of(f, "assignment_revision"), before); /* nobody's reports were refused for it */
+	assert_int_equal(stage_number_of(f, "assignment_revision"), before); /* no reports were refused because of it */
 	assert_int_equal(last_size(f, "web"), 2);
 	stage_put_pool(f, "web", 3);
 	for (int i = 0; i < WAIT_MS / 5 && stage_number_of(f, "assignment_revision") == before; i++)
@@ -83,7 +83,7 @@ static void put_weighted(struct stage *f, int last_octet, int weight)
 	(void)stage_put(f, MODEL_KIND_POOL, "web", value);
 }
 
-/* Whoever changes weights all the time must not have every report refused for it. */
+/* When someone changes weights all the time, that must not lead to the refusal of every report. */
 static void a_weight_is_nobodys_assignment(void **state)
 {
 	struct stage *f = *state;
@@ -142,10 +142,10 @@ static void an_override_ends_when_the_wall_clock_says_so(void **state)
 	assert_true(stage_is_there(f, MODEL_KIND_OVERRIDE, "web/e0"));
 	atomic_store(&f->ahead_s, 3601);
 	stage_wait_gone(f, MODEL_KIND_OVERRIDE, "web/e0");
-	assert_true(stage_is_there(f, MODEL_KIND_OVERRIDE, "web/e1")); /* that one has no end */
+	assert_true(stage_is_there(f, MODEL_KIND_OVERRIDE, "web/e1")); /* that override has no expiry */
 }
 
-/* What cannot be read may be there all the same: an administrator's word is not forgotten for it (S11). */
+/* A pool that cannot be read may still exist: its overrides must not be deleted (S11). */
 static void an_override_outlives_a_pool_that_cannot_be_read(void **state)
 {
 	struct stage *f = *state;
@@ -153,7 +153,7 @@ static void an_override_outlives_a_pool_that_cannot_be_read(void **state)
 	stage_start(f);
 	(void)stage_put(f, MODEL_KIND_OVERRIDE, "web/e0", STAGE_OVERRIDE("drain", ""));
 	json_decref(stage_wait_object(f, MODEL_KIND_OVERRIDE, "web/e0", NULL, NULL));
-	/* Under a name that is not its own it would stand in the wrong place, and hide the others. */
+	/* Under a name other than its own it would be sorted wrongly, and hide the others. */
 	(void)stage_put(f, MODEL_KIND_POOL, "aaa", "{\"name\":\"zzz\",\"checks\":[],\"endpoints\":[]}");
 	stage_pause_ms(700);
 	assert_true(stage_is_there(f, MODEL_KIND_OVERRIDE, "web/e0"));
@@ -178,7 +178,7 @@ static void put_window(struct stage *f, const char *name, int64_t ends_s)
 	(void)stage_put(f, MODEL_KIND_MAINTENANCE, name, value);
 }
 
-/* The override stays in force all the time, until it is of this source and the clock's present hour. */
+/* Check that the override stays in force all the time, until it has this source and the clock's present hour. */
 static void wait_taken_over(struct stage *f, const char *source, const char *old_end)
 {
 	for (int i = 0; i < WAIT_MS / 2; i++) {
@@ -206,7 +206,7 @@ static void maintenance_that_goes_on_lets_nothing_in_between(void **state)
 	json_t *drain = stage_wait_object(f, MODEL_KIND_OVERRIDE, "web/e0", "source", "maintenance/first");
 	(void)snprintf(end, sizeof end, "%s", json_string_value(json_object_get(drain, "expires_at")));
 	json_decref(drain);
-	put_window(f, "first", 7200); /* takes longer than was thought */
+	put_window(f, "first", 7200); /* the maintenance takes longer than planned */
 	stage_pause_ms(300);
 	atomic_store(&f->ahead_s, 3601);
 	wait_taken_over(f, "maintenance/first", end);
@@ -218,7 +218,7 @@ static void maintenance_that_goes_on_lets_nothing_in_between(void **state)
 	stage_wait_gone(f, MODEL_KIND_OVERRIDE, "web/e0");
 }
 
-/* The other endpoint is at a site that was taken out meanwhile: then it is not what is left. */
+/* The other endpoint is at a site that was taken out meanwhile, so it does not count as one that is left. */
 static void maintenance_prolongs_no_pool_that_is_empty(void **state)
 {
 	struct stage *f = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What there is room for: agents, checks, evidence, and the floods of one agent. */
+/* The controller's limits: agents, checks, evidence, and floods of reports by one agent. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ static void one_agents_flood_leaves_room_for_the_others(void **state)
 		for (int i = 0; i < 2 * CONTROLLER_QUEUE_MAX; i++)
 			(void)stage_report(f, 0, revision, "u");
 		assert_int_equal(stage_report(f, 1, revision, "u"), VEER_OK);
-		(void)stage_number_of(f, "election"); /* taken in */
+		(void)stage_number_of(f, "election"); /* wait until it has been processed */
 	}
 }
 
@@ -64,7 +64,9 @@ static size_t pushes_shown(struct stage *f)
 	return count;
 }
 
-/* A store that holds more than the engine takes: the rest is watched, and what is known of the excess is not forgotten.
+/*
+ * A store that holds more than the engine accepts: the rest is watched, and the known state of the excess is not
+ * forgotten.
  */
 static void what_the_engine_has_no_room_for_is_left_out(void **state)
 {
@@ -138,7 +140,7 @@ static void of_more_agents_than_the_engine_takes_the_rest_is_left_out(void **sta
 	json_decref(status);
 }
 
-/* A calculated check of seven that are probed, all with the longest names. */
+/* A calculated check of seven probed checks, all with the longest names. */
 static void put_calculated(struct stage *f, int number)
 {
 	char value[256], part[64], name[16], of[1024] = "", calculated[1200];
@@ -167,7 +169,7 @@ static void put_long_agents(struct stage *f, int count)
 	}
 }
 
-/* More evidence than a value of the store can hold must keep neither this endpoint nor the others from going down. */
+/* More evidence than fits into a value of the store must not prevent this endpoint or others from going down. */
 static void evidence_without_end_holds_nothing_up(void **state)
 {
 	struct stage *f = *state;
@@ -187,7 +189,7 @@ static void evidence_without_end_holds_nothing_up(void **state)
 	stage_report_until_down(f, MODEL_AGENTS_MAX, letters, "big/e0");
 }
 
-/* Words are kept for what is configured: checks that come and go leave nothing behind (S21). */
+/* Observations are kept only for configured checks: checks that come and go leave nothing behind (S21). */
 static void words_of_checks_that_are_gone_are_forgotten(void **state)
 {
 	struct stage *f = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Elections: who was deposed writes nothing, is elected again, and then goes on. */
+/* Elections: a deposed controller writes nothing, is elected again, and then continues. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -81,12 +81,12 @@ static void wait_acting(struct stage *f, bool is)
 	assert_true(is_acting(f) == is);
 }
 
-/* The stored transitions: how many there are, of which elections, and whether one says what the one before it said. */
+/* The stored transitions: how many there are, of which elections, and whether one repeats the one before it. */
 struct told {
 	size_t count, of_first, of_second;
 	int64_t first, second;
 	bool is_double;
-	char to[2][16]; /* of web/e0 and web/e1: the one that was looked at last */
+	char to[2][16]; /* the last `to` seen of web/e0 and web/e1 */
 };
 
 static bool take_told(void *ctx, const struct store_object *object)
@@ -124,7 +124,7 @@ static void a_deposed_controller_is_elected_again_and_writes_nothing_twice(void 
 	stage_report_until(f, "du", "web/e0", "down");
 	stage_wait_history(f, 3);
 	const int64_t first = stage_number_of(f, "election");
-	/* Another one is elected, and takes web/e1 out. */
+	/* Another controller is elected, and takes web/e1 out. */
 	(void)stage_put(f, MODEL_KIND_META, "election", "{\"election\":99}");
 	(void)stage_put(f, MODEL_KIND_TRANSITION, "1fffffffffff9d-fffffffe",
 			"{\"id\":\"1fffffffffff9d-fffffffe\",\"endpoint\":\"web/e1\",\"to\":\"down\",\"election\":99}");
@@ -142,7 +142,7 @@ static void a_deposed_controller_is_elected_again_and_writes_nothing_twice(void 
 	struct controller_stats stats;
 	controller_stats_read(f->controller, &stats);
 	assert_true(stats.is_acting && stats.election == 100);
-	/* What the other one has said stands, and is not said again. */
+	/* The other controller's verdict stands, and is not written again. */
 	for (int i = 0; i < 10; i++) {
 		stage_report_all(f, 3, "dd");
 		stage_pause_ms(50);
@@ -190,19 +190,19 @@ static void chores_notice_a_lost_election_and_go_on_after_the_next(void **state)
 	stage_put_model(f, 3, 1);
 	stage_start(f);
 	(void)stage_put(f, MODEL_KIND_META, "election", "{\"election\":99}");
-	for (int i = 0; i < 6; i++) { /* of the other one */
+	for (int i = 0; i < 6; i++) { /* written by the other controller */
 		char id[32];
 		(void)snprintf(id, sizeof id, "001fffffffffff9c-%08x", 0xffffffffu - (unsigned)i);
 		(void)stage_put(f, MODEL_KIND_TRANSITION, id, "{}");
 	}
 	int64_t revision = stage_put(f, MODEL_KIND_OVERRIDE, "web/e0",
 				     STAGE_OVERRIDE("drain", ",\"expires_at\":\"2001-01-01T00:00:00Z\""));
-	wait_acting(f, false); /* though no verdict was to be written */
+	wait_acting(f, false); /* although no verdict had to be written */
 	assert_int_equal(store_revision(f->store), revision);
 	stage_wait_gone(f, MODEL_KIND_OVERRIDE, "web/e0");
 	wait_acting(f, true);
 	assert_int_equal(stage_number_of(f, "election"), 100);
-	stage_wait_history(f, 3); /* what the other one stored is counted */
+	stage_wait_history(f, 3); /* transitions that the other controller stored count too */
 }
 
 int main(void)

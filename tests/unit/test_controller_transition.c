@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Transitions: their history, what a stored verdict says of itself, and commits that go wrong. */
+/* Transitions: their history, what a stored verdict records about itself, and commits that fail. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -14,7 +14,7 @@
 #include "tests/unit/controller_stage.h"
 #include "zones/store/backend.h"
 
-/* What a list of transitions shows first. */
+/* Take the first transition of a list. */
 static bool take_first(void *ctx, const struct store_object *object)
 {
 	json_t **out = ctx;
@@ -61,7 +61,7 @@ static void a_transition_that_is_stored_is_the_one_that_was_decided(void **state
 	json_t *t = newest_transition(f), *steps = json_object_get(t, "steps");
 	int64_t decided = json_integer_value(json_object_get(steps, "decided_us"));
 	int64_t commit = json_integer_value(json_object_get(steps, "commit_us"));
-	/* Every report back-dates by 10 ms. */
+	/* Every report dates its observation back by 10 ms. */
 	assert_true(decided >= 10000 && commit >= decided);
 	assert_null(json_object_get(steps, "committed_us"));
 	trail_merge(f->trail, t);
@@ -75,12 +75,12 @@ static void a_transition_that_is_stored_is_the_one_that_was_decided(void **state
 	json_decref(t);
 }
 
-/* A store whose commits go wrong as told. */
+/* A store whose commits fail as the test wants. */
 static struct {
 	const struct store_backend *real;
 	struct store_backend faulty;
-	atomic_bool is_ambiguous; /* they happen, and an error is returned */
-	const char *poison;       /* a key that it refuses */
+	atomic_bool is_ambiguous; /* they happen, but an error is returned */
+	const char *poison;       /* a key that the store refuses */
 } fault;
 
 static enum veer_err faulty_commit(void *self, const struct store_op *ops, size_t count, enum store_priority priority,
@@ -116,7 +116,7 @@ static void a_verdict_that_the_store_refuses_holds_up_no_other(void **state)
 	json_decref(stage_wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
 	json_decref(stage_wait_object(f, MODEL_KIND_VERDICT, "web/e2", "state", "down"));
 	assert_false(stage_is_there(f, MODEL_KIND_VERDICT, "web/e1"));
-	/* And while it is refused again and again, another is not late by that. */
+	/* Although this one is refused again and again, another one is not delayed. */
 	int64_t began_ms = veer_clock_monotonic_ms(veer_clock_system());
 	stage_report_all(f, 3, "dddd");
 	json_decref(stage_wait_object(f, MODEL_KIND_VERDICT, "web/e3", "state", "down"));
@@ -133,7 +133,7 @@ static void a_commit_whose_answer_was_lost_has_its_revision(void **state)
 	atomic_store(&fault.is_ambiguous, true);
 	stage_report_all(f, 3, "d");
 	json_decref(stage_wait_object(f, MODEL_KIND_VERDICT, "web/e0", "state", "down"));
-	/* Its trail is found by the revision. */
+	/* The trail of the transition is found by its revision. */
 	json_t *t = newest_transition(f), *steps = json_object_get(t, "steps");
 	for (int i = 0; i < WAIT_MS / 5 && json_object_get(steps, "fed_us") == NULL; i++) {
 		stage_pause_ms(5);
@@ -143,10 +143,10 @@ static void a_commit_whose_answer_was_lost_has_its_revision(void **state)
 	assert_non_null(json_object_get(steps, "fed_us"));
 	json_decref(t);
 	atomic_store(&fault.is_ambiguous, false);
-	stage_wait_history(f, 1); /* and it was committed once */
+	stage_wait_history(f, 1); /* and there was only one commit */
 }
 
-/* Does an endpoint that was removed `ago_ms` ago, with a hold of 5 s, come back within a second of a start? */
+/* Does an endpoint that was removed `ago_ms` ago, with a hold of 5 s, come back within a second after a start? */
 static bool returns_at_once(struct stage *f, const char *boot, int64_t ago_ms, const char *more)
 {
 	char value[256];
@@ -175,7 +175,7 @@ static void a_hold_goes_on_over_a_restart_on_the_same_boot(void **state)
 	(void)stage_put(
 		f, MODEL_KIND_CHECK, "tcp",
 		"{\"name\":\"tcp\",\"kind\":\"tcp\",\"port\":80,\"interval_ms\":1000,\"timeout_ms\":500,\"hold_s\":5}");
-	atomic_store(&f->ahead_s, -1000000); /* no matter */
+	atomic_store(&f->ahead_s, -1000000); /* the wall clock must not matter */
 	assert_true(returns_at_once(f, "\"this-boot\"", 6000, ""));
 	assert_false(returns_at_once(f, "\"this-boot\"", 1000, ""));
 	assert_false(returns_at_once(f, "\"another\"", 6000, ""));
@@ -198,7 +198,7 @@ static void a_verdict_says_on_which_boot_it_was_committed_and_when(void **state)
 	json_decref(verdict);
 }
 
-/* The mark of what the verdict on web/e0 was decided by, once it is there or gone, as wanted. */
+/* Wait until web/e0's verdict has, or no longer has, the mark of the configuration by which it was decided. */
 static void wait_mark(struct stage *f, bool wanted, char out[32])
 {
 	for (int i = 0; i < WAIT_MS / 5; i++) {
@@ -225,12 +225,12 @@ static void a_verdict_is_of_those_checks_by_which_it_was_decided(void **state)
 	stage_start(f);
 	stage_report_until(f, "u", "web/e0", "up");
 	wait_mark(f, true, mark);
-	(void)snprintf(value, sizeof value, pool, "", 7); /* a weight decides nothing */
+	(void)snprintf(value, sizeof value, pool, "", 7); /* a weight does not affect decisions */
 	(void)stage_put(f, MODEL_KIND_POOL, "web", value);
 	stage_pause_ms(400);
 	wait_mark(f, true, other);
 	assert_string_equal(other, mark);
-	/* A check that comes, or leaves and comes back, has not been heard. */
+	/* A check that is new, or that was removed and comes back, has not been heard. */
 	(void)stage_put(f, MODEL_KIND_CHECK, "app", "{\"name\":\"app\",\"kind\":\"push\",\"on_expiry\":\"down\"}");
 	(void)snprintf(value, sizeof value, pool, ",\"app\"", 7);
 	(void)stage_put(f, MODEL_KIND_POOL, "web", value);

@@ -19,7 +19,7 @@ static void from_hex(const char *hex, uint8_t *out)
 	assert_int_equal(crypto_hex_decode(hex, strlen(hex), out, strlen(hex) / 2), VEER_OK);
 }
 
-/* RFC 9018 appendix A: what came, from where, when, and what goes back. */
+/* RFC 9018 appendix A: the query's cookie, the client's address, the time, and the cookie of the reply. */
 static const struct {
 	const char *address;
 	const char *client;
@@ -43,7 +43,7 @@ static const struct {
 	 1559734385,
 	 "010000005cf7a871d4a564a1442aca77",
 	 true},
-	/* A.3: reserved octets that are not zero are hashed as they came */
+	/* A.3: reserved octets that are not zero are hashed as they are */
 	{"203.0.113.203",
 	 "fc93fc62807ddb86",
 	 "01abcdef5cf78f71a314227b6679ebf5",
@@ -58,7 +58,7 @@ static const struct {
 	 1559728000,
 	 NULL,
 	 true},
-	/* A.4: IPv6, and the secret before */
+	/* A.4: IPv6, and the previous secret */
 	{"2001:db8:220:1:59de:d0f4:8769:82b8",
 	 "22681ab97d52c298",
 	 "010000005cf7c57926556bd0934c72f8",

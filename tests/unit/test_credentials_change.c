@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tokens, announcements, enrolments and their end, on a real store and without HTTP. */
+/* Tokens, announcements, enrolments and their expiry, on a real store and without HTTP. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static enum veer_err announce(struct control_world *w, const char *name, const c
 	return control_world_change(w, announcement_wish(&a));
 }
 
-/* Exchange what was announced under `hash` for the identity `id`. */
+/* Exchange the announcement under `hash` for the identity `id`. */
 static enum veer_err enrol(struct control_world *w, const char *hash, const char *nonce_hash, const char *id,
 			   struct enrolment_wish *e)
 {
@@ -104,7 +104,7 @@ static void a_token_gives_and_takes_what_it_has(void **state)
 	control_world_must_fail(w, token_by(w, "t-gone", "t-2", "{\"scopes\":[\"zones:read\"]}"), VEER_EAUTH,
 				CHANGE_INVALID, "/scopes: ");
 	assert_int_equal(token_by(w, "t-all", "t-2", "{\"scopes\":[\"feed:read\"]}"), VEER_OK);
-	/* and removes them */
+	/* and can remove such tokens */
 	control_world_must_fail(w, token_by(w, "t-some", "t-writer", NULL), VEER_EAUTH, CHANGE_LACKS_SCOPE,
 				"the token has scopes that the one that asks lacks");
 	control_world_must_fail(w, token_by(w, "t-listed", "t-1", NULL), VEER_EAUTH, CHANGE_LACKS_SCOPE, "");
@@ -124,12 +124,12 @@ static void an_announcement_is_exchanged_once(void **state)
 	assert_string_equal(field_of(w, MODEL_KIND_AGENT, "ag-1", "state"), "enrolled");
 	assert_string_equal(field_of(w, MODEL_KIND_AGENT, "ag-1", "name"), "a1");
 	assert_null(control_world_get(w, MODEL_KIND_ENROLMENT, "h1", NULL));
-	/* With a nonce it stays, and says for whom it was used. */
+	/* With a nonce the announcement stays, and records for which identity it was used. */
 	assert_int_equal(announce(w, "a2", "h2"), VEER_OK);
 	assert_int_equal(enrol(w, "h2", "nn", "ag-2", &e), VEER_OK);
 	assert_string_equal(field_of(w, MODEL_KIND_ENROLMENT, "h2", "used_by"), "ag-2");
 	assert_string_equal(field_of(w, MODEL_KIND_ENROLMENT, "h2", "nonce_sha256"), "nn");
-	/* As it was read before: somebody else was faster. */
+	/* As it was read before another writer changed it. */
 	e.revision--;
 	json_t *read = control_world_json(control_world_get(w, MODEL_KIND_ENROLMENT, "h2", NULL));
 	e.announcement = read;
@@ -166,7 +166,7 @@ static void there_are_as_many_agents_as_the_engine_takes(void **state)
 	}
 	control_world_must_fail(w, announce(w, "more", "h2"), VEER_ELIMIT, CHANGE_NO_ROOM, "there are ");
 	control_world_must_fail(w, enrol(w, "h1", NULL, "ag-x", &e), VEER_ELIMIT, CHANGE_NO_ROOM, "there are ");
-	assert_int_equal(announce(w, "a7", "h3"), VEER_OK); /* it takes the place of one */
+	assert_int_equal(announce(w, "a7", "h3"), VEER_OK); /* it replaces one */
 	assert_int_equal(enrol(w, "h3", NULL, "ag-y", &e), VEER_OK);
 	assert_string_equal(e.replaced[0], "ag-007");
 }
@@ -186,7 +186,7 @@ static void an_identity_is_revoked_and_then_forgotten(void **state)
 	assert_string_equal(field_of(w, MODEL_KIND_AGENT, "ag-1", "state"), "gone");
 }
 
-/* What nobody needs any more goes with a new announcement, ten at a time. */
+/* Expired announcements are removed with a new one, ten at a time. */
 static void what_has_expired_goes_with_a_new_announcement(void **state)
 {
 	struct control_world *w = *state;

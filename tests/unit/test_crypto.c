@@ -63,7 +63,7 @@ static void tokens_are_43_letters_and_digits_all_different(void **state)
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(tokens[i], tokens[j]);
 	}
-	/* 8,600 characters: each of the 62 about 139 times, but for the first ones of a token */
+	/* 8,600 characters: each of the 62 about 139 times, except the first ones of a token */
 	for (char c = 'a'; c <= 'z'; c++)
 		assert_true(seen[(unsigned char)c] > 60);
 }

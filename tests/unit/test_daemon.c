@@ -60,10 +60,10 @@ static int daemon_main(int argc, char *argv[])
 	return status;
 }
 
-/* The daemon in a child process. */
+/* A daemon in a child process. */
 struct child {
 	pid_t pid;
-	int out; /* what it says on stdout and stderr */
+	int out; /* its stdout and stderr */
 	char text[8192];
 	size_t len;
 };
@@ -87,7 +87,7 @@ static void child_start(struct child *c, int argc, char *argv[])
 	c->out = fds[0];
 }
 
-/* Read until `word` has come; without a word until the end. */
+/* Read until `word` has come; with NULL until the end. */
 static void child_wait_for(struct child *c, const char *word)
 {
 	while (word == NULL || strstr(c->text, word) == NULL) {
@@ -133,7 +133,7 @@ static void it_says_ready_once_reloads_and_ends_with_zero(void **state)
 		assert_int_equal(kill(c.pid, stop_signals[i]), 0);
 		assert_int_equal(child_end(&c), 0);
 		assert_null(strstr(c.text, "second"));
-		assert_null(strstr(c.text, "level=info")); /* --log-level holds for the rest */
+		assert_null(strstr(c.text, "level=info")); /* --log-level applies to the rest */
 	}
 }
 

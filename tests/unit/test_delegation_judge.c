@@ -14,7 +14,7 @@
 static const uint8_t zone[] = "\4gslb\7example";
 static const uint8_t ns1[] = "\3ns1\4gslb\7example", ns2[] = "\3ns2\4gslb\7example", far[] = "\2ns\5other";
 
-/* A comparison under construction, and what came of it. */
+/* A comparison under construction, and its result. */
 struct world {
 	struct delegation_set own;
 	struct delegation_parent parent;
@@ -41,7 +41,7 @@ static struct delegation_set *add_server(struct world *w, enum delegation_result
 	return &server->set;
 }
 
-/* ns1 and ns2, at home and at two servers of the parent. */
+/* ns1 and ns2, in our zone and at two servers of the parent. */
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
@@ -116,7 +116,7 @@ static void names_that_only_one_has(void **state)
 	assert_int_equal(judge(w), DELEGATION_DIFFERS);
 	assert_is(w, "ns_only_parent", "[\"old.other.\"]");
 	assert_is(w, "ns_only_zone", "[\"ns2.gslb.example.\"]");
-	/* it needs glue there */
+	/* ns2 needs glue at the parent */
 	assert_is(w, "glue", "[{\"name\":\"ns2.gslb.example.\",\"only_parent\":[],\"only_zone\":[\"192.0.2.2\"]}]");
 	assert_false(json_is_true(json_object_get(w->out, "servers_disagree")));
 }
@@ -128,10 +128,10 @@ static void glue_that_is_not_the_zones(void **state)
 	glue->addrs[1].bytes[3] = 9; /* 192.0.2.9 */
 	add(&w->parent.servers[0].set, far, "192.0.2.77");
 	assert_int_equal(judge(w), DELEGATION_DIFFERS);
-	/* what the parent says of names elsewhere is not glue */
+	/* addresses that the parent has for names elsewhere are not glue */
 	assert_is(w, "glue",
 		  "[{\"name\":\"ns1.gslb.example.\",\"only_parent\":[\"192.0.2.9\"],\"only_zone\":[\"192.0.2.1\"]}]");
-	/* addresses of a policy change */
+	/* addresses from a policy change */
 	delegation_set_find(&w->own, ns1)->is_bound = true;
 	assert_int_equal(judge(w), DELEGATION_OK);
 }
@@ -167,11 +167,11 @@ static void servers_that_disagree(void **state)
 		  "[{\"name\":\"s1.example.\",\"result\":\"delegates\",\"ns\":[\"ns.other.\",\"ns1.gslb.example.\"]},"
 		  "{\"name\":\"s2.example.\",\"result\":\"missing\"}]");
 	w->parent.servers[1].result = DELEGATION_REFERRAL;
-	w->parent.servers[1].set.count = 1; /* far alone */
+	w->parent.servers[1].set.count = 1; /* only the far server is left */
 	assert_int_equal(judge(w), DELEGATION_DIFFERS);
 	assert_true(json_is_true(json_object_get(w->out, "servers_disagree")));
 	assert_is(w, "ns_only_zone", "[\"ns1.gslb.example.\"]");
-	/* a silent one is no contradiction */
+	/* a silent server does not contradict */
 	w->parent.servers[1].result = DELEGATION_NO_ANSWER;
 	assert_int_equal(judge(w), DELEGATION_OK);
 }
@@ -196,13 +196,13 @@ static void who_serves_both_is_no_witness(void **state)
 {
 	struct world *w = *state;
 	w->parent.servers[0].result = w->parent.servers[1].result = DELEGATION_SAME;
-	delegation_set_find(&w->parent.servers[0].set, ns1)->addr_count = 0; /* answers need no additional section */
+	delegation_set_find(&w->parent.servers[0].set, ns1)->addr_count = 0; /* an answer needs no additional section */
 	assert_int_equal(judge(w), DELEGATION_OK);
 	assert_int_equal(json_array_size(json_object_get(w->out, "warnings")), 1);
 	w->parent.servers[0].set.count = 1; /* a copy that is behind */
 	assert_int_equal(judge(w), DELEGATION_DIFFERS);
 	assert_is(w, "ns_only_zone", "[\"ns1.gslb.example.\"]");
-	/* one that answers for the parent is believed */
+	/* a server that answers with authority for the parent is believed */
 	w->parent.servers[1].result = DELEGATION_ABSENT;
 	assert_int_equal(judge(w), DELEGATION_MISSING);
 }

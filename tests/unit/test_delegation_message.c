@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replies as strangers may send them: to other questions, damaged, endless. */
+/* Replies as strangers may send them: to other questions, damaged, or endless. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ enum { ID = 0x1234, QUESTION_LEN = 12 + 14 + 4, BIG = 65535 };
 static const uint8_t zone[] = "\4gslb\7example";
 static const struct delegation_question question = {.name = zone, .type = RRTYPE_NS};
 
-/* A message under construction, and what was read of it. */
+/* A message under construction, and the result of reading it. */
 struct world {
 	uint8_t data[BIG];
 	size_t len;
@@ -56,7 +56,7 @@ static void put_u16(struct world *w, unsigned value)
 	put(w, octets, 2);
 }
 
-/* Header and question; flags 0x8000 and more. */
+/* Begin with header and question; `flags` is 0x8000 with further bits. */
 static void begin(struct world *w, unsigned flags, unsigned answers, unsigned authority, unsigned additional)
 {
 	w->len = 0;
@@ -83,12 +83,12 @@ static void put_record(struct world *w, const void *owner, size_t owner_len, uns
 	put(w, rdata, len);
 }
 
-#define OWNER "\xc0\x0c" /* the question's */
+#define OWNER "\xc0\x0c" /* pointer to the name in the question */
 #define NS1 "\3ns1\xc0\x0c"
 
 static enum veer_err read_it(struct world *w)
 {
-	/* of just its size, so that a sanitizer sees what is read beyond */
+	/* exactly that size, so that a sanitizer detects a read beyond the end */
 	uint8_t *copy = malloc(w->len > 0 ? w->len : 1);
 	assert_non_null(copy);
 	memcpy(copy, w->data, w->len);
@@ -118,7 +118,7 @@ static void what_we_ask(void **state)
 	len = delegation_question_write(&q, ID, out);
 	assert_int_equal(len, QUESTION_LEN);
 	assert_int_equal(out[2], 1); /* RD */
-	/* our own question is no reply */
+	/* our own question is not a reply */
 	struct delegation_reply *reply = malloc(sizeof *reply);
 	assert_non_null(reply);
 	assert_int_equal(delegation_reply_read(&q, ID, out, len, reply), VEER_EINVAL);
@@ -186,7 +186,7 @@ static void a_reply_cut_by_its_server(void **state)
 static void pointers_that_lead_nowhere(void **state)
 {
 	struct world *w = *state;
-	static const char *const owners[] = {"\xc0\x1e" /* itself */, "\xff\xff", "\x80\x0c", "\x40\x0c"};
+	static const char *const owners[] = {"\xc0\x1e" /* points to itself */, "\xff\xff", "\x80\x0c", "\x40\x0c"};
 	for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) {
 		begin(w, 0x8000, 0, 1, 0);
 		put_record(w, owners[i], 2, RRTYPE_NS, NS1, 6);
@@ -195,14 +195,14 @@ static void pointers_that_lead_nowhere(void **state)
 		put_record(w, OWNER, 2, RRTYPE_NS, owners[i], 2);
 		if (i == 0)
 			w->data[w->len - 1] = (uint8_t)(w->len - 2);
-		assert_int_not_equal(read_it(w), VEER_EINVAL); /* it may point back at something */
+		assert_int_not_equal(read_it(w), VEER_EINVAL); /* the pointer may lead back to a valid name */
 	}
-	/* ahead: what ldns makes of it is a name, or nothing */
+	/* a pointer forward: ldns makes a name of it, or refuses it */
 	begin(w, 0x8000, 0, 1, 0);
 	put_record(w, "\xc0\x20", 2, RRTYPE_NS, NS1, 6);
 	if (read_it(w) == VEER_OK)
 		assert_int_not_equal(name_check(w->reply.records[0].owner, NAME_WIRE_MAX), 0);
-	/* a circle of two */
+	/* two pointers that lead to each other */
 	begin(w, 0x8000, 0, 1, 0);
 	put_record(w, "\xc0\x20\xc0\x1e", 4, RRTYPE_NS, NS1, 6);
 	assert_int_equal(read_it(w), VEER_ECORRUPT);
@@ -218,7 +218,7 @@ static void counts_that_are_not_there(void **state)
 	}
 }
 
-/* 5,000 records, and then names that are each a long chain of pointers: bounded, and in bounded time. */
+/* 5,000 records, and then names that are each a long chain of pointers: the result and the time are bounded. */
 static void as_much_as_fits(void **state)
 {
 	struct world *w = *state;
@@ -262,7 +262,7 @@ static void what_is_no_address_is_none(void **state)
 		assert_int_equal(w->reply.count, 1);
 }
 
-/* "NS of the zone" answered in each way. */
+/* The question for the zone's NS RRset, answered in each way. */
 static void what_answers_mean(void **state)
 {
 	struct world *w = *state;
@@ -276,10 +276,10 @@ static void what_answers_mean(void **state)
 	} cases[] = {
 		{0x8400, RRTYPE_SOA, above, DELEGATION_AUTHORITY, DELEGATION_ABSENT},    /* no data */
 		{0x8403, RRTYPE_SOA, above, DELEGATION_AUTHORITY, DELEGATION_ABSENT},    /* no such name */
-		{0x8003, RRTYPE_SOA, above, DELEGATION_AUTHORITY, DELEGATION_ELSEWHERE}, /* of a resolver */
-		{0x8400, RRTYPE_SOA, OWNER, DELEGATION_AUTHORITY, DELEGATION_SAME},      /* the zone's, without NS */
+		{0x8003, RRTYPE_SOA, above, DELEGATION_AUTHORITY, DELEGATION_ELSEWHERE}, /* from a resolver */
+		{0x8400, RRTYPE_SOA, OWNER, DELEGATION_AUTHORITY, DELEGATION_SAME}, /* the zone's SOA, without NS */
 		{0x8400, RRTYPE_NS, OWNER, DELEGATION_ANSWER, DELEGATION_SAME},
-		{0x8000, RRTYPE_NS, OWNER, DELEGATION_ANSWER, DELEGATION_ELSEWHERE}, /* of a resolver */
+		{0x8000, RRTYPE_NS, OWNER, DELEGATION_ANSWER, DELEGATION_ELSEWHERE}, /* from a resolver */
 		{0x8000, RRTYPE_NS, OWNER, DELEGATION_AUTHORITY, DELEGATION_REFERRAL},
 		{0x8000, RRTYPE_NS, above, DELEGATION_AUTHORITY, DELEGATION_ELSEWHERE}, /* upwards */
 		{0x8000, RRTYPE_NS, OWNER, DELEGATION_ADDITIONAL, DELEGATION_ELSEWHERE},
@@ -297,7 +297,7 @@ static void what_answers_mean(void **state)
 		delegation_server_take(zone, &w->reply, &w->server);
 		assert_int_equal(w->server.result, cases[i].result);
 	}
-	begin(w, 0x8000, 0, 0, 0); /* nothing at all */
+	begin(w, 0x8000, 0, 0, 0); /* no records at all */
 	assert_int_equal(read_it(w), VEER_OK);
 	delegation_server_take(zone, &w->reply, &w->server);
 	assert_int_equal(w->server.result, DELEGATION_ELSEWHERE);

@@ -20,7 +20,7 @@ static const char *zone_name(unsigned i)
 	return name;
 }
 
-/* As the thread does: what is first, when it is due. */
+/* Compare as the thread does: the first entry, when it is due. */
 static struct delegation_entry *compare_first(struct delegation_table *t, int64_t now_ms)
 {
 	struct delegation_entry *entry = delegation_table_first(t);
@@ -45,7 +45,7 @@ static void zones_are_spread_over_the_hour(void **state)
 	assert_int_equal(t.counts[DELEGATION_OK], ZONES);
 	for (unsigned i = 0; i < 10; i++)
 		assert_in_range(tenths[i], ZONES / 10 * 7 / 10, ZONES / 10 * 13 / 10);
-	/* from then on in order of time, each an hour after the last */
+	/* from then on in the order of time, each an hour after the one before */
 	int64_t last = 0;
 	for (unsigned i = 0; i < ZONES; i++) {
 		int64_t due = delegation_table_first(&t)->due_ms;
@@ -66,7 +66,7 @@ static void a_change_is_compared_soon_also_if_it_comes_during_a_comparison(void 
 	assert_true(a->due_ms > 60000);
 	assert_ptr_equal(delegation_table_want(&t, "a.", 500), a);
 	assert_int_equal(a->due_ms, 500);
-	(void)delegation_table_want(&t, "a.", 900); /* no later */
+	(void)delegation_table_want(&t, "a.", 900); /* not later than before */
 	assert_int_equal(a->due_ms, 500);
 	delegation_table_set_due(&t, a, INT64_MAX);
 	(void)delegation_table_want(&t, "a.", 700);
@@ -113,7 +113,7 @@ static void bad_ones_are_listed_by_name(void **state)
 	}
 	json_t *list = delegation_table_bad(&t, 3);
 	assert_int_equal(json_array_size(list), 3);
-	assert_true(json_object_size(json_array_get(list, 0)) == 1); /* only what a list says */
+	assert_true(json_object_size(json_array_get(list, 0)) == 1); /* only the fields of a list */
 	json_decref(list);
 	for (unsigned i = 0; i < 10; i++) {
 		struct delegation_entry *entry = delegation_table_find(&t, zone_name(9 - i));

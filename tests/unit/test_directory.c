@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The directory: order, replacement, waiting, and readers beside the one writer. */
+/* The directory: order, replacement, waiting, and readers at the same time as the one writer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ static bool change(struct directory *d, enum model_kind kind, const char *key, i
 	return ok;
 }
 
-/* Keys of a list, joined. */
+/* The keys of a list, joined. */
 struct keys {
 	char text[256];
 	size_t limit;
@@ -171,7 +171,7 @@ static bool sum(void *ctx, const struct directory_entry *entry)
 	return true;
 }
 
-/* Each commit moves one from a to b: the sum is always the same. */
+/* Each commit moves one object from a to b, so the sum stays the same. */
 static void *read_sums(void *ctx)
 {
 	struct race *race = ctx;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The feed's sending half, and the hub that fills it, over a real store: who gets what, and from where on. */
+/*
+ * The feed's sending half, and the hub that fills it, over a real store: which subscriber gets what, and from which
+ * revision on.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,16 +75,16 @@ static void who_knows_the_future_begins_a_lineage_for_all(void **state)
 	feed_stage_subscribe(f, &other, before, 1);
 	feed_stage_hear(&other, "hello ");
 	feed_stage_subscribe(f, &s, before, 2);
-	hear_the_end(&s); /* not a word: what the store counts is another history */
+	hear_the_end(&s); /* no data: the store has another history */
 	assert_string_equal(s.heard->text, "");
 	hear_the_end(&other);
 	feed_stage_unsubscribe(&s);
 	feed_stage_unsubscribe(&other);
 	assert_string_not_equal(feed_stage_lineage(f), before);
-	feed_stage_subscribe(f, &s, before, 1); /* not even what seems to be known is */
+	feed_stage_subscribe(f, &s, before, 1); /* not even revisions that seem to be known count */
 	feed_stage_hear(&s, "hello reset +a commit:1 ");
 	feed_stage_unsubscribe(&s);
-	/* One that tells it again and again does not make everybody start over. */
+	/* A name server that sends such a revision again and again does not make all others start over. */
 	feed_stage_subscribe(f, &s, feed_stage_lineage(f), 9);
 	feed_stage_hear(&s, "hello reset +a commit:1 ");
 	feed_stage_unsubscribe(&s);
@@ -110,7 +113,7 @@ static void a_full_state_ahead_of_the_ring_is_continued_without_doubles(void **s
 		(void)feed_stage_put(f, MODEL_KIND_SITE, "a", OBJECT);
 	f->feed = feed_new(f->store, f->feed_dir, 0, NULL);
 	feed_stage_subscribe(f, &s, NULL, 0);
-	feed_stage_hear(&s, "hello reset +a commit:3 "); /* from the store; the ring is still empty */
+	feed_stage_hear(&s, "hello reset +a commit:3 "); /* from the store, because the ring is still empty */
 	for (int64_t i = 1; i <= 4; i++)
 		feed_stage_tell(f, i, "a", OBJECT);
 	feed_stage_hear(&s, "commit:3 +a commit:4 ");
@@ -178,7 +181,7 @@ static void a_read_that_is_repeated_is_told_once(void **state)
 	feed_stage_tell(f, 1, "a", OBJECT);
 	feed_change(f->feed, &half); /* here the read fails … */
 	feed_abandon(f->feed);
-	feed_stage_tell(f, 1, "a", OBJECT); /* … and comes again */
+	feed_stage_tell(f, 1, "a", OBJECT); /* … and here it is repeated */
 	feed_stage_tell(f, 2, "b", OBJECT);
 	feed_stage_hear(&s, "hello +a commit:1 +b commit:2 ");
 	assert_string_equal(s.heard->text, "hello +a commit:1 +b commit:2 ");
@@ -222,7 +225,7 @@ static void a_hub_behind_the_history_reads_everything_anew(void **state)
 	ssize_t n = 0;
 	for (int i = 0; i < WAIT_MS && (n = feed_stage_pull(&s, 65536)) >= 0; i++)
 		feed_stage_pause_ms(1);
-	assert_int_equal(n, -1); /* cut: it cannot be told what it missed */
+	assert_int_equal(n, -1); /* the stream is cut, because the subscriber cannot be told what it missed */
 	feed_stage_unsubscribe(&s);
 	feed_stage_subscribe(f, &s, feed_stage_lineage(f), 1);
 	for (int i = 0; i < WAIT_MS && strstr(s.heard->text, "commit") == NULL; i++)
@@ -230,7 +233,7 @@ static void a_hub_behind_the_history_reads_everything_anew(void **state)
 			feed_stage_pause_ms(1);
 	assert_memory_equal(s.heard->text, "hello reset +b commit:", 22);
 	feed_stage_unsubscribe(&s);
-	/* And it follows on. */
+	/* And it continues to follow. */
 	revision = feed_stage_put(f, MODEL_KIND_SITE, "c", "{\"name\":\"c\",\"region\":\"eu\"}");
 	assert_true(directory_wait(directory, revision, WAIT_MS));
 	hub_stop(hub);

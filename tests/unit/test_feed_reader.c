@@ -12,11 +12,11 @@
 #include "base/file.h"
 #include "zones/plan/feed_reader.h"
 
-/* What the sink was told, a word each. */
+/* The calls of the sink, one word each. */
 struct heard {
 	char text[8192];
 	size_t len;
-	enum veer_err answer; /* of every call */
+	enum veer_err answer; /* the result of every call */
 };
 
 __attribute__((format(printf, 2, 3))) static void note(struct heard *h, const char *fmt, ...)
@@ -45,7 +45,7 @@ static enum veer_err on_reset(void *ctx, struct veer_diag *diag)
 	return ((struct heard *)ctx)->answer;
 }
 
-/* The octets that go to disk say what the parsed object does. */
+/* The octets for the disk mean the same as the parsed object. */
 static void assert_value_is_object(const struct feed_change *change)
 {
 	json_t *value = NULL;
@@ -135,11 +135,11 @@ static void the_octets_are_the_objects_however_the_line_is_written(void **state)
 {
 	static const char *const lines[] = {
 		"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"a\",\"revision\":1,\"object\":{\"name\":\"a\"}}\n",
-		/* with blanks, and not the last */
+		/* with blanks, and not as the last member */
 		"{\"type\": \"put\", \"kind\": \"site\", \"key\": \"a\", \"object\": {\"name\": \"a\"} }\n",
 		"{\"type\":\"put\",\"kind\":\"site\",\"object\":{\"name\":\"a\"},\"key\":\"a\"}\n",
 		"{\"object\":{\"name\":\"a\"},\"type\":\"put\",\"kind\":\"site\",\"key\":\"a\"}\n",
-		/* members of the same name before, within and in a string */
+		/* members of the same name before it, within another object and in a string */
 		"{\"type\":\"put\",\"x\":{\"y\":1,\"object\":{}},\"kind\":\"site\",\"key\":\"a\",\"object\":{\"name\":"
 		"\"a\"}}\n",
 		"{\"type\":\"put\",\"x\":[{\"y\":1,\"object\":{}}],\"kind\":\"site\",\"key\":\"a\",\"object\":{\"b\":1,"
@@ -147,7 +147,7 @@ static void the_octets_are_the_objects_however_the_line_is_written(void **state)
 		"{\"type\":\"put\",\"kind\":\"site\",\"key\":\"a\",\"\\u006fbject\":{\"b\":1,\"object\":{}}}\n",
 		"{\"type\":\"put\",\"kind\":\"site\",\"x\":\",\\\"object\\\":{\",\"key\":\"a\",\"object\":{\"name\":"
 		"\"a\"}}\n",
-		/* a bracket in a string is none */
+		/* a bracket in a string does not count */
 		"{\"type\":\"put\",\"kind\":\"zone\",\"key\":\"a{b\\\"[.\",\"object\":{\"version\":1}}\n",
 	};
 	(void)state;

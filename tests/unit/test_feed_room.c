@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The feed's sending half: what is kept of it, in memory and on disk, has bounds. */
+/* The feed's sending half: the memory and disk space that it uses are bounded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +84,7 @@ static void a_full_state_that_cannot_be_written_is_tried_again_without_haste(voi
 	(void)feed_stage_put(f, MODEL_KIND_SITE, "a", OBJECT);
 	f->feed = feed_new(f->store, f->feed_dir, 1, f->log);
 	feed_stage_subscribe(f, &s, NULL, 0);
-	/* no descriptor is left, neither for a file nor for one in memory */
+	/* no descriptor is left, neither for a file on disk nor for one in memory */
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
@@ -117,7 +117,7 @@ static void a_full_state_that_finds_no_room_on_the_disk_is_kept_in_memory(void *
 	feed_free(&f->feed);
 }
 
-/* Begin to read a full state that is in memory, and hold it. */
+/* Begin to read a full state that is in memory, and keep it in use. */
 static void hold_full_state(struct feed_stage *f, struct subscriber *s, int64_t before_bytes)
 {
 	struct feed_stats stats = {0};
@@ -130,7 +130,7 @@ static void hold_full_state(struct feed_stage *f, struct subscriber *s, int64_t 
 	assert_true(stats.memory_bytes > before_bytes);
 	while (strstr(s->heard->text, "reset") == NULL)
 		assert_true(feed_stage_pull(s, 64) >= 0);
-	assert_int_equal(feed_stage_pull(s, 1), 1); /* of the state itself */
+	assert_int_equal(feed_stage_pull(s, 1), 1); /* the first byte of the state itself */
 }
 
 static void grow(struct feed_stage *f, const char *key)
@@ -139,7 +139,7 @@ static void grow(struct feed_stage *f, const char *key)
 	feed_stage_tell(f, feed_stage_put(f, MODEL_KIND_SITE, key, value), key, value);
 }
 
-/* So much instead of FEED_MEMORY_MAX. */
+/* Use this limit instead of FEED_MEMORY_MAX. */
 static void bound_memory(struct feed *feed, int64_t bytes)
 {
 	(void)pthread_mutex_lock(&feed->lock);
@@ -170,7 +170,7 @@ static void full_states_in_memory_are_bounded_all_together(void **state)
 	int64_t both_bytes = stats.memory_bytes;
 	bound_memory(f->feed, both_bytes + 50);
 	grow(f, "c");
-	feed_stage_subscribe(f, &c, NULL, 0); /* for the third there is no room */
+	feed_stage_subscribe(f, &c, NULL, 0); /* there is no room for a third */
 	ssize_t n = 0;
 	for (int i = 0; i < WAIT_MS && (n = feed_stage_pull(&c, 65536)) >= 0; i++)
 		feed_stage_pause_ms(1);
@@ -183,7 +183,7 @@ static void full_states_in_memory_are_bounded_all_together(void **state)
 	assert_int_equal(stats.crowded, 1);
 	assert_in_range(stats.memory_bytes, both_bytes, both_bytes + 50);
 	assert_int_equal(log_lines(f, "finds no room"), 1);
-	/* one that has its state, or leaves, makes room for the next at once */
+	/* a subscriber that has read its state, or leaves, makes room for the next at once */
 	feed_stage_unsubscribe(&b);
 	feed_stage_unsubscribe(&a);
 	assert_true(feed_has_room(f->feed, &nowhere));

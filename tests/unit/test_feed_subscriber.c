@@ -24,7 +24,7 @@ struct fixture {
 	char dir[64];
 	struct store *store;
 	struct feed *feed;
-	int64_t revision; /* of the last commit() */
+	int64_t revision; /* the revision of the last commit() */
 };
 
 /* A subscriber with its stream, as the server would hold it. */
@@ -59,7 +59,7 @@ static int teardown(void **state)
 		(void)snprintf(path, sizeof path, "%s/%s", f->dir, names[i]);
 		(void)unlink(path);
 	}
-	assert_int_equal(rmdir(f->dir), 0); /* the full states' files have no names */
+	assert_int_equal(rmdir(f->dir), 0); /* the files of the full states have no names */
 	free(f);
 	return 0;
 }
@@ -104,7 +104,7 @@ static void client_close(struct client *c)
 	buf_deinit(&c->got);
 }
 
-/* Pull in pieces of `size` until nothing comes, or the stream ends (false). */
+/* Pull in pieces of `size` until no more data comes, or the stream ends (false). */
 static bool pull(struct client *c, size_t size)
 {
 	char piece[65536];
@@ -161,10 +161,10 @@ static void doubt_comes_whole_to_everybody_and_never_before_its_commit(void **st
 	assert_non_null(strstr(c.got.data, NO_DOUBT));
 	buf_reset(&c.got);
 	assert_true(pull(&c, 65536));
-	expect_text(&c, "%s", ""); /* once is enough */
+	expect_text(&c, "%s", ""); /* it is sent only once */
 	set_doubt(f, "\"web/a\"", 1);
 	assert_true(c.stream.has_news);
-	set_doubt(f, "\"web/a\",\"web/b\"", 1); /* the one before was not sent yet: only the newest matters */
+	set_doubt(f, "\"web/a\",\"web/b\"", 1); /* the one before was not sent yet, because only the newest matters */
 	while (pull(&c, 3) && strchr(c.got.data, '\n') == NULL)
 		continue;
 	expect_text(&c, "{\"type\":\"doubt\",\"endpoints\":[\"web/a\",\"web/b\"]}\n");
@@ -172,7 +172,7 @@ static void doubt_comes_whole_to_everybody_and_never_before_its_commit(void **st
 	assert_true(pull(&late, 65536));
 	assert_non_null(strstr(late.got.data, "\"web/b\"]}\n"));
 	client_close(&late);
-	/* Settled by revision 2: first that, then the end of the doubt. */
+	/* Revision 2 settles the doubt: it is sent first, then the end of the doubt. */
 	set_doubt(f, "", 2);
 	assert_true(pull(&c, 65536));
 	expect_text(&c, "%s", "");
@@ -222,7 +222,7 @@ static void overrides_are_fed_and_the_history_is_not(void **state)
 	assert_null(strstr(c.got.data, "settings"));
 	assert_null(strstr(c.got.data, "maintenance"));
 	client_close(&c);
-	client_open(&c, f, NULL, 0); /* and in the full state */
+	client_open(&c, f, NULL, 0); /* and the full state has them too */
 	pull_until(&c, "\"doubt\"");
 	assert_non_null(strstr(c.got.data, "\"kind\":\"override\""));
 	assert_null(strstr(c.got.data, "transition"));
@@ -323,7 +323,7 @@ static void what_is_not_fed_moves_the_revision_only(void **state)
 	assert_null(strstr(c.got.data, "commit"));
 	assert_int_equal(feed_revision(f->feed), fed);
 	client_close(&c);
-	client_open(&c, f, lineage(f), other); /* a heartbeat may have told it */
+	client_open(&c, f, lineage(f), other); /* a heartbeat may have told the subscriber the revision */
 	assert_true(pull(&c, 65536));
 	assert_null(strstr(c.got.data, "reset"));
 	client_close(&c);
@@ -384,7 +384,7 @@ static void the_backlog_is_bounded_in_bytes_too(void **state)
 		feed_commit(f->feed, f->revision);
 	}
 	assert_false(pull(&c, 65536));
-	/* A commit that is larger than the backlog cannot be told to anybody: all start anew. */
+	/* A commit that is larger than the backlog cannot be sent to any subscriber: all start anew. */
 	client_close(&c);
 	client_open(&c, f, lineage(f), f->revision);
 	assert_true(pull(&c, 65536));
@@ -393,7 +393,7 @@ static void the_backlog_is_bounded_in_bytes_too(void **state)
 	feed_commit(f->feed, ++f->revision);
 	assert_false(pull(&c, 65536));
 	client_close(&c);
-	(void)commit(f, MODEL_KIND_SITE, "s", "{}"); /* and it goes on */
+	(void)commit(f, MODEL_KIND_SITE, "s", "{}"); /* and the feed continues */
 	free(value);
 }
 
@@ -404,7 +404,7 @@ static void a_heartbeat_comes_after_a_second_of_silence(void **state)
 	const struct timespec second = {.tv_sec = 1, .tv_nsec = 50000000};
 	client_open(&c, f, lineage(f), 0);
 	assert_true(pull(&c, 65536));
-	/* the first one says at once that there is no more */
+	/* the first heartbeat tells at once that there is no more data */
 	assert_non_null(strstr(c.got.data, "{\"type\":\"heartbeat\",\"revision\":0}\n"));
 	buf_reset(&c.got);
 	assert_true(pull(&c, 65536));

@@ -32,7 +32,7 @@ static int teardown(void **state)
 	for (struct dirent *e = readdir(d); e != NULL; e = readdir(d))
 		left += e->d_name[0] != '.';
 	(void)closedir(d);
-	assert_int_equal(left, 0); /* no temporary file stays, whatever happened */
+	assert_int_equal(left, 0); /* no temporary file is left, whatever happened */
 	return rmdir(dir);
 }
 
@@ -75,7 +75,7 @@ static void what_is_no_regular_file_is_refused_and_never_waited_for(void **state
 	struct veer_diag diag = {""};
 	const char *pipe = in_dir("pipe");
 	assert_int_equal(mkfifo(pipe, 0600), 0);
-	(void)alarm(5); /* where it hangs, it ends */
+	(void)alarm(5); /* ends the test if it hangs */
 	assert_int_equal(file_read(pipe, 10, &text, NULL, &diag), VEER_EIO);
 	assert_non_null(strstr(diag.text, "is no regular file"));
 	assert_int_equal(file_open(pipe, &fd, NULL), VEER_EIO);

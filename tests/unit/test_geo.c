@@ -19,7 +19,7 @@
 #define COUNTRY "tests/data/mmdb/GeoLite2-Country-Test.mmdb"
 #define ASN "tests/data/mmdb/GeoLite2-ASN-Test.mmdb"
 
-/* libmaxminddb forgets some memory when it refuses damaged metadata. */
+/* libmaxminddb leaks some memory when it refuses damaged metadata. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -64,7 +64,7 @@ static void known_addresses_are_found(void **state)
 	assert_int_equal(lookup(NULL, "81.2.69.142").prefix_len, 0);
 }
 
-/* What libmaxminddb itself says, for the same address. */
+/* The result of libmaxminddb itself for the same address. */
 static struct geo_location oracle(const MMDB_s *db, const struct sockaddr *address)
 {
 	int error;
@@ -145,7 +145,9 @@ static void the_scope_is_the_largest_network_of_one_place(void **state)
 	(void)state;
 	struct geo_nets nets4 = {0}, nets6 = {0};
 	struct geo_table *table;
-	/* 0.0.0.0/2 nowhere, 64.0.0.0/2 as four /4 of one country, 128.0.0.0/1 as halves of different ones */
+	/*
+	 * 0.0.0.0/2 has no country, 64.0.0.0/2 is four /4 of one country, 128.0.0.0/1 is halves of different countries
+	 */
 	struct geo_location none = {.prefix_len = 2}, de = {.country = 'D' << 8 | 'E', .prefix_len = 4};
 	struct geo_location fr = {.country = 'F' << 8 | 'R', .prefix_len = 2};
 	assert_int_equal(geo_nets_add(&nets4, 0, none), VEER_OK);
@@ -251,7 +253,7 @@ static void countries_have_one_continent(void **state)
 	for (unsigned a = 'A'; a <= 'Z'; a++)
 		for (unsigned b = 'A'; b <= 'Z'; b++)
 			known += continent_of_country((uint16_t)(a << 8 | b)) != CONTINENT_NONE;
-	assert_in_range(known, 249, 251); /* ISO 3166-1 has 249 codes; and XK */
+	assert_in_range(known, 249, 251); /* ISO 3166-1 has 249 codes; XK is added */
 	assert_int_equal(continent_of_country(0), CONTINENT_NONE);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /healthz says when a look at the store's disk does not come back. */
+/* What /healthz reports when an access to the store's disk does not return. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,10 @@
 
 enum { DISK_MS = 30 };
 
-/* Held: the disk does not answer. One for the process: a look has no context but the store. */
+/*
+ * While it is held, the disk does not answer. One for the process, because a look at the disk gets only the store as
+ * its context.
+ */
 static pthread_mutex_t disk = PTHREAD_MUTEX_INITIALIZER;
 
 static void look(struct store *store, struct store_room *room)
@@ -31,7 +34,9 @@ static void stop(void *ctx)
 	loop_stop(ctx);
 }
 
-/* Let the loop run until it says `why`, for at most 10 s; the longest it was held up, in ms. */
+/*
+ * Run the loop until the result is `why`, for at most 10 s. Returns the longest time that the loop was held up, in ms.
+ */
 static int64_t run_until(struct loop *loop, struct health *health, const char *why)
 {
 	struct loop_timer timer = {0};
@@ -69,7 +74,7 @@ static void a_disk_that_does_not_answer_is_said_and_holds_nobody_up(void **state
 	(void)run_until(loop, &health, "");
 	(void)pthread_mutex_lock(&disk);
 	int64_t held_up_ms = run_until(loop, &health, "does not answer");
-	assert_in_range(held_up_ms, 0, 900); /* a second look would have been due each second */
+	assert_in_range(held_up_ms, 0, 900); /* otherwise there would have been a second look after each second */
 	(void)pthread_mutex_unlock(&disk);
 	(void)run_until(loop, &health, "");
 	health_stop(&health);

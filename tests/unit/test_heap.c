@@ -15,7 +15,7 @@
 
 enum { PIECE = 200, EXPECTED = 96 << 20 };
 
-/* The allocator in use is the C library's: sanitizers bring their own, which takes no hints. */
+/* Is the allocator that of the C library? Sanitizers bring their own, which ignores hints. */
 static bool heap_is_ours(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -25,7 +25,7 @@ static bool heap_is_ours(void)
 #endif
 }
 
-/* KiB of the memory at `address` that the kernel was asked to back with huge pages; 0: none. */
+/* KiB of the mapping at `address` for which the kernel was asked for huge pages; 0: none. */
 static unsigned long advised_kb(uintptr_t address)
 {
 	char line[512];
@@ -51,7 +51,7 @@ static void little_is_not_worth_it(void **state)
 	assert_ptr_equal(sbrk(0), before);
 }
 
-/* What is expected is there at once, in huge pages, and allocating it does not ask the kernel again. */
+/* The expected memory is there at once, in huge pages, and later allocations do not ask the kernel again. */
 static void much_comes_at_once(void **state)
 {
 	(void)state;
@@ -78,7 +78,7 @@ static void much_comes_at_once(void **state)
 		free(pieces[i]);
 	free(pieces);
 	after = (uintptr_t)sbrk(0);
-	assert_true(after < before + EXPECTED); /* and goes back */
+	assert_true(after < before + EXPECTED); /* and it is given back */
 	/* from here on the heap grows as it does in every daemon */
 	while ((uintptr_t)sbrk(0) == after)
 		assert_non_null(malloc(PIECE)); /* NOLINT: the process ends */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lineages of stores, what a name server makes of them, and digests. */
+/* Lineages of stores, how a name server judges them, and digests. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "zones/model/digest.h"
 #include "zones/model/history.h"
 
-/* A lineage whose id is one hex digit, 32 times. */
+/* Add a lineage whose id is one hex digit, 32 times. */
 static void add(struct history_ancestry *a, char digit, int64_t from, enum history_cause cause)
 {
 	struct history_lineage l = {.from_revision = from, .cause = cause};
@@ -68,7 +68,7 @@ static void an_ancestry_is_written_and_read_back(void **state)
 	for (int i = 0; i < HISTORY_LINEAGES_MAX + 3; i++)
 		add(&a, (char)("0123456789abcdef"[i % 16]), i, (enum history_cause)(i % 5));
 	assert_int_equal(a.count, HISTORY_LINEAGES_MAX);
-	assert_int_equal(a.lineages[0].from_revision, 3); /* the oldest were forgotten */
+	assert_int_equal(a.lineages[0].from_revision, 3); /* the oldest lineages were forgotten */
 	json_t *array = history_write(&a);
 	assert_int_equal(history_read(array, &b, &diag), VEER_OK);
 	assert_int_equal(b.count, a.count);
@@ -112,7 +112,7 @@ static void a_name_server_follows_what_descends_from_what_it_served(void **state
 	(void)state;
 	add(&a, 'a', 0, HISTORY_CREATED);
 	add(&a, 'b', 10, HISTORY_START);
-	assert_int_equal(lineages_judge(&l, &a), LINEAGES_FOLLOW); /* who has served nothing follows any */
+	assert_int_equal(lineages_judge(&l, &a), LINEAGES_FOLLOW); /* having served nothing, it follows any */
 	assert_true(lineages_serve(&l, &a));
 	assert_false(lineages_serve(&l, &a));
 	add(&other, 'e', 0, HISTORY_CREATED);
@@ -120,13 +120,13 @@ static void a_name_server_follows_what_descends_from_what_it_served(void **state
 	add(&a, 'c', 12, HISTORY_START); /* a restart */
 	assert_int_equal(lineages_judge(&l, &a), LINEAGES_FOLLOW);
 	assert_true(lineages_serve(&l, &a));
-	/* put back from before all that is newest: a common ancestor is enough */
+	/* put back from before all recent lineages: a common ancestor is enough */
 	add(&copy, 'a', 0, HISTORY_CREATED);
 	add(&copy, 'd', 5, HISTORY_START);
 	assert_int_equal(lineages_judge(&l, &copy), LINEAGES_FOLLOW);
 	assert_false(lineages_are_confirmed(&l, &copy));
 	assert_true(lineages_serve(&l, &copy));
-	/* and then the other branch must not come back, unless somebody wants it so */
+	/* and then the other branch must not come back, unless an administrator adopts it */
 	assert_int_equal(lineages_judge(&l, &a), LINEAGES_ABANDONED);
 	add(&a, '9', 30, HISTORY_START);
 	assert_int_equal(lineages_judge(&l, &a), LINEAGES_ABANDONED);
@@ -156,7 +156,7 @@ static void what_was_served_is_printed_and_parsed(void **state)
 	assert_true(back.marks[1].is_abandoned);
 	lineages_parse("nonsense\n\nabandoned aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", &back);
 	assert_int_equal(back.count, 0);
-	lineages_parse("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa aband", &back); /* its end was lost */
+	lineages_parse("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa aband", &back); /* the end of the file was lost */
 	assert_int_equal(back.count, 1);
 }
 
@@ -193,7 +193,7 @@ static void a_digest_is_a_sum_in_any_order(void **state)
 	assert_false(digest_parse("00", &b));
 	assert_false(digest_parse(NULL, &b));
 	digest_add(&sum, &a);
-	digest_add(&sum, &big); /* less one, modulo 2^128 */
+	digest_add(&sum, &big); /* minus one, modulo 2^128 */
 	digest_add(&sum, &(struct digest){1, 0});
 	assert_true(digest_equal(&sum, &a));
 	digest_subtract(&sum, &a);

@@ -205,7 +205,7 @@ static void done_may_cancel_another_request(void **state)
 			http_stage_start(f, &(struct http_spec){.url = f->url, .path = "/hello"}, NULL, NULL);
 		killer->victim = request;
 		f->waiting--;
-		if (round % 2 == 1) /* both may be done at once: then nobody must be cancelled twice */
+		if (round % 2 == 1) /* both may be done at once: then no request may be cancelled twice */
 			killer->victim = NULL;
 		(void)loop_run(f->loop);
 		assert_int_equal(killer->done, 1);
@@ -236,7 +236,7 @@ static void data_may_cancel_any_request(void **state)
 	assert_int_equal(victim->done, 0);
 	free(victim);
 	free(killer);
-	/* itself */
+	/* a request that cancels itself */
 	struct http_outcome *self =
 		http_stage_start(f, &(struct http_spec){.url = f->url, .path = "/lines"}, on_data, &request);
 	self->victim = request;

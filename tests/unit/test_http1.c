@@ -43,7 +43,7 @@ static void replies_are_read_however_they_are_split(void **state)
 	}
 }
 
-/* A server that goes on with `again` after `begin` for ever: in which state that ends. */
+/* A server that sends `begin` and then `again` for ever: return the state in which that ends. */
 static enum http1_state of_endless(const char *begin, const char *again, size_t *body_len)
 {
 	struct http1_reader reader;
@@ -82,7 +82,7 @@ static void what_never_ends_is_cut(void **state)
 	assert_int_equal(body, BODY_MAX);
 }
 
-/* At the edge of what is kept of a line: the header before it still counts, the line end is still seen. */
+/* At the limit of what is kept of a line, the header before it still counts, and the end of the line is still found. */
 static void long_lines_are_passed_over(void **state)
 {
 	(void)state;
@@ -123,7 +123,7 @@ static void a_nul_in_a_header_is_refused(void **state)
 	http1_deinit(&reader);
 }
 
-/* Each with whether the connection may be used again (RFC 9112 9.3). */
+/* Each case states whether the connection may be used again (RFC 9112 9.3). */
 static void a_connection_is_kept_only_after_an_end_without_doubt(void **state)
 {
 	static const struct {

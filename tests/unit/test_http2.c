@@ -16,7 +16,7 @@ enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY
 enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4, PADDED = 8 };
 enum { BODY_MAX = 65536 };
 
-/* What a server says, and what we have said to it. */
+/* The bytes of the server, and the bytes that we have sent to it. */
 struct talk {
 	struct http2 *h2;
 	struct buf in;
@@ -103,7 +103,7 @@ static void close_talk(struct talk *t)
 	buf_deinit(&t->out);
 }
 
-/* All that we say now, in small portions. */
+/* Take all that we send now, in small portions. */
 static void say(struct talk *t)
 {
 	for (;;) {
@@ -118,7 +118,7 @@ static void say(struct talk *t)
 	}
 }
 
-/* The server says what is in t->in, in pieces. */
+/* Feed the server's bytes in t->in, in pieces. */
 static const struct http2_reply *hear(struct talk *t, size_t piece)
 {
 	say(t);
@@ -145,7 +145,7 @@ static size_t count_sent(const struct talk *t, int type)
 
 /* --- replies --------------------------------------------------------------------------------------------------- */
 
-/* What a server may say to the first request, and what that is. */
+/* What a server may send in reply to the first request, and the expected result. */
 struct reply_case {
 	const char *name;
 	void (*write)(struct buf *to);
@@ -278,7 +278,7 @@ static void w_garbage(struct buf *to)
 static void w_push(struct buf *to)
 {
 	put_settings(to);
-	put_frame(to, SETTINGS, ACK, 0, NULL, 0); /* so it knows that we want none */
+	put_frame(to, SETTINGS, ACK, 0, NULL, 0); /* so the server knows that we do not want pushes */
 	put_frame(to, PUSH_PROMISE, END_HEADERS, 1, "\0\0\0\2\x82\x87\x84", 7);
 }
 
@@ -339,7 +339,7 @@ static void w_long_head(struct buf *to)
 		put_head(to, 1, 0, "103", "x", "01234567890123456789012345678901");
 }
 
-/* One entry of the table, made long and repeated by its index: little to send, much to read. */
+/* One entry of the table, made long and repeated by its index: few bytes are sent, many are read. */
 static void w_bomb(struct buf *to)
 {
 	struct buf block;
@@ -402,7 +402,7 @@ static void play(const struct reply_case *c, size_t piece)
 	assert_int_equal(reply->status, c->status);
 	assert_string_equal(reply->body.data, c->body);
 	assert_int_equal(reply->error[0] == '\0', c->state == HTTP2_DONE);
-	assert_true(t.out.len < 65536); /* whatever it says, we do not say more */
+	assert_true(t.out.len < 65536); /* whatever the server sends, we do not send more than this */
 	close_talk(&t);
 }
 
@@ -434,7 +434,7 @@ static void trailers_go_before_the_head_but_for_the_location(void **state)
 	close_talk(&t);
 }
 
-/* 65,535 octets are allowed at first: what is longer needs our permission (RFC 9113 5.2). */
+/* 65,535 octets are allowed at first: a longer body needs our permission (RFC 9113 5.2). */
 static void windows_are_opened_again(void **state)
 {
 	static const char block[16384];
@@ -480,7 +480,7 @@ static void what_is_longer_than_the_limit_is_cut(void **state)
 	close_talk(&t);
 }
 
-/* A server that takes nothing at first, then a little at a time. */
+/* A server that accepts nothing at first, then a little at a time. */
 static void a_body_waits_for_the_servers_window(void **state)
 {
 	static const uint8_t no_window[6] = {0, 4, 0, 0, 0, 0};
@@ -504,7 +504,10 @@ static void a_body_waits_for_the_servers_window(void **state)
 	close_talk(&t);
 }
 
-/* A server may answer before it has read the request (RFC 9113 8.1); such a connection is not for another one. */
+/*
+ * A server may answer before it has read the request (RFC 9113 8.1); such a connection must not be used for another
+ * request.
+ */
 static void a_reply_may_come_before_the_request_has_ended(void **state)
 {
 	static const uint8_t no_window[6] = {0, 4, 0, 0, 0, 0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP client: whom it asks. Addresses, names, Unix sockets and certificates. */
+/* The servers that the HTTP client asks: addresses, names, Unix sockets and certificates. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 static void nobody_listening_is_an_error_with_errno(void **state)
 {
 	struct http_stage *f = *state;
-	/* Port 1 of loopback is nobody's. */
+	/* Nothing listens on port 1 of loopback. */
 	struct http_outcome *o = http_stage_get(f, &(struct http_spec){.url = "http://127.0.0.1:1", .path = "/"}, NULL);
 	assert_int_equal(o->result.err, VEER_EIO);
 	assert_int_equal(o->result.os_errno, 111);
@@ -105,7 +105,7 @@ static void names_are_resolved_beside_the_loop_and_within_the_deadline(void **st
 		http_stage_get(f, &(struct http_spec){.url = url, .path = "/hello", .timeout_ms = 5000}, NULL);
 	assert_int_equal(o->result.err, VEER_OK);
 	free(o);
-	/* Whether there is a resolver here or not: it fails, and does not hold up the loop. */
+	/* With or without a resolver on this host, the request fails and does not hold up the loop. */
 	int64_t before = veer_clock_monotonic_ms(veer_clock_system());
 	o = http_stage_get(f, &(struct http_spec){.url = "http://name.invalid/", .timeout_ms = 300}, NULL);
 	assert_true(o->result.err == VEER_EIO || o->result.err == VEER_ETIMEOUT);
@@ -113,7 +113,7 @@ static void names_are_resolved_beside_the_loop_and_within_the_deadline(void **st
 	free(o);
 }
 
-/* One TLS server with a certificate of its own. */
+/* One TLS server with its own certificate. */
 struct tls_case {
 	const char *cert_name;
 	long valid_s;

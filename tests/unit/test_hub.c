@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hub: the directory follows the store, also after a stall longer than the store's history. */
+/* The hub: the directory follows the store, also after a stall longer than the history that the store keeps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -130,7 +130,9 @@ static void a_stall_beyond_the_history_ends_in_everything_read_again(void **stat
 	assert_true(directory_wait(f->directory, last, WAIT_MS));
 	assert_false(has(f, "removed-in-the-stall"));
 	assert_true(has(f, "made-in-the-stall"));
-	/* The directory comes first, the feed a moment later. The subscriber comes back, and gets the whole state. */
+	/*
+	 * The directory is updated first, the feed a moment later. The subscriber reconnects, and gets the whole state.
+	 */
 	const struct timespec pause = {.tv_nsec = 1000000};
 	ssize_t len = 0;
 	for (int i = 0; i < WAIT_MS && len >= 0; i++) {

@@ -79,7 +79,7 @@ static void hostile_texts_are_refused_with_their_place(void **state)
 		struct veer_diag diag = {.text = ""};
 		json_t *value = NULL;
 		size_t len = strlen(cases[i].text);
-		/* an exact heap block, for the address sanitizer */
+		/* an exact heap block, so that the address sanitizer detects an access beyond it */
 		char *copy = malloc(len + 1);
 		memcpy(copy, cases[i].text, len);
 		enum veer_err err = veer_json_parse(copy, len, 1 << 20, &value, &diag);
@@ -379,7 +379,7 @@ static void objects_of_64_keys_are_read_and_65_refused(void **state)
 	json_decref(value);
 }
 
-/* Of how many allocations the last one fails. */
+/* The allocation with this number, counted down, fails. */
 static int fails_in;
 
 static void *allocate(size_t size)
@@ -416,7 +416,7 @@ static void values_are_counted_before_anything_is_built(void **state)
 		{"{\"a\":[1,{\"b\":2}]}", 4, false},
 		{"[\",,,[[[{{{\"]", 2, true},
 		{"[\"\\\",,,,\"]", 2, true},
-		{"[1,\n2,\n3", 3, false}, /* as far as it was read */
+		{"[1,\n2,\n3", 3, false}, /* up to the place where reading stopped */
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct veer_diag diag = {.text = ""};

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One member of an object's text: as the parser has it, wherever it stands and whatever stands before it. */
+/*
+ * Reading one member of an object's text: the result is that of the parser, wherever the member is and whatever
+ * precedes it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,7 +71,7 @@ static void what_is_no_object_is_refused(void **state)
 	must_fail("\"policy\"", VEER_EINVAL);
 	must_fail("{\"a\":]}", VEER_EINVAL);
 	for (size_t len = 0; len < sizeof whole - 2; len++) {
-		char *cut = test_malloc(len > 0 ? len : 1); /* reading behind it is seen by the sanitizer */
+		char *cut = test_malloc(len > 0 ? len : 1); /* the sanitizer detects a read beyond it */
 		memcpy(cut, whole, len);
 		assert_int_not_equal(veer_json_peek(cut, len, "policy", out, sizeof out), VEER_ENOTFOUND);
 		test_free(cut);

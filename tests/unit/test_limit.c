@@ -76,7 +76,7 @@ static void a_prefix_gets_its_burst_and_then_its_rate(void **state)
 		for (int64_t now_ms = START_MS; now_ms <= START_MS + 10000; now_ms += 10)
 			count += admitted(limit, p, now_ms, 1 + rate / 50);
 		assert_in_range(count, 10 * rate - rate / 20, 10 * rate + rate / 20 + 1);
-		/* after a silence the burst is back, and no more */
+		/* after a silence the burst is allowed again, and no more */
 		assert_int_equal(admitted(limit, p, START_MS + 3600000, 3 * LIMIT_BURST_S * rate),
 				 LIMIT_BURST_S * rate);
 		limit_free(&limit);
@@ -133,7 +133,7 @@ static uint64_t random_prefix(uint64_t *state)
 	return prefix_of(&c);
 }
 
-/* One second of 200,000 packets from everywhere, twice as many prefixes as the table has places. */
+/* One second of 200,000 packets from random prefixes, twice as many prefixes as the table has places. */
 static void a_flood_from_everywhere_frees_nobody_and_holds_up_nobody(void **state)
 {
 	(void)state;
@@ -149,7 +149,7 @@ static void a_flood_from_everywhere_frees_nobody_and_holds_up_nobody(void **stat
 		for (int i = 0; i < 200; i++)
 			others += limit_take(limit, random_prefix(&seed), START_MS + ms);
 		victims += admitted(limit, victim, START_MS + ms, 20);
-		resolvers += admitted(limit, resolver, START_MS + ms, 2); /* the whole rate, steadily */
+		resolvers += admitted(limit, resolver, START_MS + ms, 2); /* the whole rate, all the time */
 	}
 	assert_int_equal(others, 200000);
 	assert_int_equal(resolvers, 2000);
@@ -157,7 +157,7 @@ static void a_flood_from_everywhere_frees_nobody_and_holds_up_nobody(void **stat
 	limit_free(&limit);
 }
 
-/* Crowd one set until everybody in it is limited: whoever comes then gets what is there, not a new burst. */
+/* Fill one set until every prefix in it is limited: a new prefix gets the allowance that is there, not a new burst. */
 static void who_displaces_another_inherits_its_allowance(void **state)
 {
 	(void)state;
@@ -285,7 +285,7 @@ static void served_free(struct zone_plan *zp)
 	zone_plan_free(zp);
 }
 
-/* A query with a cookie: of 8 or 24 octets. Returns its length. */
+/* Make a query with a cookie of 8 or 24 octets. Returns its length. */
 static size_t with_cookie(const char *name, const uint8_t *cookie, uint8_t cookie_len, uint8_t *out)
 {
 	size_t len = zone_plan_query(name, RRTYPE_A, 1232, out);
@@ -323,9 +323,9 @@ static void over_the_limit_every_second_reply_is_truncated_and_the_others_droppe
 	assert_int_equal(counted(zp, COUNT_SLIPPED), 10);
 	assert_int_equal(counted(zp, COUNT_TRUNCATED), 10);
 	assert_int_equal(counted(zp, COUNT_RESPONSES + DNS_NOERROR), 20);
-	/* TCP is not limited: who speaks it is where it says */
+	/* TCP is not limited, because a client over TCP has proved its address */
 	assert_true(zone_plan_ask(zp, packet, len, true) > len);
-	/* nor are others */
+	/* nor are other prefixes */
 	struct client other = client("198.51.100.1");
 	assert_true(respond(zp->responder, zp->plan, packet, len, &other, false, zp->out, EDNS_UDP_SIZE) > len);
 	zp->responder->now_ms += 1000;
@@ -373,7 +373,7 @@ static void who_has_a_cookie_is_not_limited_and_who_asks_for_one_gets_it(void **
 	size_t len = with_cookie("www.example.", cookie, 8, packet);
 	for (int i = 0; i < LIMIT_BURST_S + 1; i++)
 		(void)zone_plan_ask(zp, packet, len, false);
-	size_t reply = zone_plan_ask(zp, packet, len, false); /* slips */
+	size_t reply = zone_plan_ask(zp, packet, len, false); /* this reply slips through, truncated */
 	assert_string_equal(zone_plan_text(zp->out, reply), "NOERROR tc | | |");
 	memcpy(cookie, zp->out + reply - 24, 24);
 	assert_memory_equal(cookie, "clientco", 8);
@@ -389,7 +389,10 @@ static void who_has_a_cookie_is_not_limited_and_who_asks_for_one_gets_it(void **
 	served_free(zp);
 }
 
-/* Queries with a forged source for the longest answer: what the victim gets of what the attacker pays. */
+/*
+ * Queries with a forged source for the longest answer: how many octets the victim gets for each that the attacker
+ * sends.
+ */
 static void over_the_limit_an_attacker_gets_less_than_twice_what_it_sends(void **state)
 {
 	(void)state;
@@ -413,7 +416,7 @@ static void over_the_limit_an_attacker_gets_less_than_twice_what_it_sends(void *
 	}
 }
 
-/* A big resolver's /24: half of the rate on average, in bursts; then twice as much. */
+/* A large resolver's /24: half of the rate on average, in bursts; then twice as much. */
 static void a_resolver_at_twice_its_usual_rate_loses_nothing(void **state)
 {
 	(void)state;
@@ -423,7 +426,7 @@ static void a_resolver_at_twice_its_usual_rate_loses_nothing(void **state)
 	for (int second = 0; second < 20; second++) {
 		unsigned queries = LIMIT_RATE_DEFAULT / (second < 10 ? 2U : 1U);
 		zp->responder->now_ms = START_MS + second * 1000;
-		for (unsigned i = 0; i < queries; i++) /* all of the second at its beginning */
+		for (unsigned i = 0; i < queries; i++) /* all queries of the second at its beginning */
 			assert_true(zone_plan_ask(zp, packet, len, false) > len);
 	}
 	assert_int_equal(counted(zp, COUNT_SLIPPED), 0);

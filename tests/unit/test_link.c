@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Control planes' URLs, waiting between tries, and the identity that enrolment gives. */
+/* URLs of control planes, waits between tries, and the identity that an enrolment gives. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -17,7 +17,7 @@
 
 static char out[1 << 20];
 
-/* A logger into a temporary file, whose content drain() returns. */
+/* A logger that writes into a temporary file, whose content drain() returns. */
 static struct logger *open_log(int *fd, enum log_level level, enum log_format format)
 {
 	char path[] = "/tmp/veer-test-log-XXXXXX";

@@ -138,7 +138,7 @@ static void answers_by_the_book(void **state)
 		 "sub.example. 300 NS ns1.example. | ns.sub.example. 300 A 192.0.2.77, ns.sub.example. 300 AAAA "
 		 "2001:db8::77, "
 		 "ns1.example. 300 A 192.0.2.53"},
-		/* RFC 6672 3.2: what is below a DNAME is elsewhere; the name itself is not */
+		/* RFC 6672 3.2: names below a DNAME are redirected; its owner is not */
 		{"www.d.example.", RRTYPE_A,
 		 "NOERROR aa | d.example. 77 DNAME new.example., www.d.example. 77 CNAME www.new.example., "
 		 "www.new.example. "
@@ -188,7 +188,7 @@ static void answers_by_the_book(void **state)
 		{"a.b.away.example.", RRTYPE_A,
 		 "NOERROR aa | away.example. 300 DNAME other.test., a.b.away.example. 300 CNAME a.b.other.test. | |"},
 		{"a.b.wd.example.", RRTYPE_A,
-		 "NOERROR aa | | " SOA " |"}, /* RFC 4592 4.4: no redirection by expansion */
+		 "NOERROR aa | | " SOA " |"}, /* RFC 4592 4.4: a DNAME at a wildcard does not redirect */
 		{"a.wd.example.", RRTYPE_DNAME, "NOERROR aa | a.wd.example. 300 DNAME new.example. | |"},
 		{"www.*.wd.example.", RRTYPE_A,
 		 "NOERROR aa | *.wd.example. 300 DNAME new.example., www.*.wd.example. 300 CNAME www.new.example., "
@@ -210,7 +210,7 @@ static void answers_by_the_book(void **state)
 		 "NOERROR | | sub.example. 300 NS ns.sub.example., sub.example. 300 NS ns1.example. | ns.sub.example. "
 		 "300 A 192.0.2.77, "
 		 "ns.sub.example. 300 AAAA 2001:db8::77, ns1.example. 300 A 192.0.2.53"},
-		/* RFC 4035 3.1.4.1: DS is the parent's */
+		/* RFC 4035 3.1.4.1: DS belongs to the parent */
 		{"sub.example.", RRTYPE_DS,
 		 "NOERROR aa | sub.example. 300 DS 1 13 2 "
 		 "0000000000000000000000000000000000000000000000000000000000000000 | |"},
@@ -230,7 +230,7 @@ static void answers_by_the_book(void **state)
 		{"www.example.", RRTYPE_ANY, "NOERROR aa | www.example. 300 AAAA 2001:db8::1 | |"},
 		{"alias.example.", RRTYPE_ANY, "NOERROR aa | alias.example. 300 CNAME www.example. | |"},
 		{"ent.example.", RRTYPE_ANY, "NOERROR aa | | " SOA " |"},
-		/* not ours */
+		/* not in our zones */
 		{"other.test.", RRTYPE_A, "REFUSED | | |"},
 		{".", RRTYPE_NS, "REFUSED | | |"},
 		{"example.", RRTYPE_AXFR, "REFUSED | | |"},
@@ -300,7 +300,7 @@ static void the_longest_chain_ends(void **state)
 	zone_plan_free(zp);
 }
 
-/* 90 name servers with addresses: the referral must say that its glue did not fit. */
+/* 90 name servers with addresses: the referral must set TC, because its glue does not fit. */
 static void glue_that_does_not_fit_sets_tc(void **state)
 {
 	(void)state;
@@ -329,7 +329,7 @@ static void glue_that_does_not_fit_sets_tc(void **state)
 	zone_plan_free(zp);
 }
 
-/* Replies over TCP whose names lie beyond what compression pointers reach are whole and readable. */
+/* Replies over TCP whose names are beyond the reach of compression pointers are complete and readable. */
 static void answers_beyond_16_kilobytes_are_whole(void **state)
 {
 	(void)state;

@@ -35,7 +35,7 @@ static void stop(void *ctx)
 	loop_stop(ctx);
 }
 
-/* Records in which order things ran. */
+/* Records the order in which callbacks ran. */
 struct trace {
 	struct loop *loop;
 	int order[4096];
@@ -79,7 +79,7 @@ static void timers_run_in_order_of_their_time(void **state)
 	for (int i = 1; i < 500; i++) {
 		int a = trace.order[i - 1];
 		int b = trace.order[i];
-		/* the same millisecond: in the order of setting */
+		/* in the same millisecond, in the order in which they were set */
 		assert_true(dues[a] < dues[b] || (dues[a] == dues[b] && a < b));
 	}
 }
@@ -149,7 +149,7 @@ static void setting_again_replaces(void **state)
 	assert_int_equal(trace.order[1], 1);
 }
 
-/* A timer that always sets itself again, into the past. */
+/* A timer that always sets itself again, to a time in the past. */
 struct greedy {
 	struct loop *loop;
 	struct loop_timer timer;
@@ -184,7 +184,7 @@ static void a_greedy_timer_starves_nobody(void **state)
 	assert_int_equal(write(g.fds[1], "x", 1), 1);
 	(void)loop_run(g.loop);
 	assert_true(g.was_read);
-	/* and other timers get their turn, too */
+	/* other timers also get their turn */
 	struct loop_timer other = {0};
 	loop_unwatch(g.loop, g.fds[0]);
 	(void)loop_timer_set(g.loop, &other, 3, stop, g.loop);
@@ -194,7 +194,7 @@ static void a_greedy_timer_starves_nobody(void **state)
 	(void)close(g.fds[1]);
 }
 
-/* Two sockets that are ready in the same turn; whoever comes first does something to the other. */
+/* Two sockets that are ready in the same turn; the first whose callback runs does something to the other. */
 struct pair {
 	struct loop *loop;
 	int fds[2];
@@ -295,7 +295,7 @@ static void bad_descriptors_are_refused(void **state)
 
 enum { POSTERS = 8, POSTS_EACH = 2000 };
 
-/* What the posts of one thread show: they come in order. */
+/* What the posts of one thread must show: they arrive in order. */
 struct poster {
 	struct loop *loop;
 	int next;

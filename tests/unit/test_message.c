@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names and headers of DNS messages: what is well-formed is read, what is not fails the reader. */
+/* Names and headers of DNS messages: well-formed ones are read, and all others make the reader fail. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #include "zones/dns/message.h"
 
-/* Read the name at `at` of a message; its length, and in `*next` where the reader stands then. */
+/* Read the name at `at` of a message. Returns its length, and in `*next` the reader's position after it. */
 static size_t read_at(const void *message, size_t len, size_t at, uint8_t out[NAME_WIRE_MAX], size_t *next)
 {
 	struct byte_reader r;
@@ -48,16 +48,16 @@ static void malformed_names_fail_the_reader(void **state)
 		const char *message;
 		size_t len, at;
 	} cases[] = {
-		{"", 0, 0},                   /* nothing */
+		{"", 0, 0},                   /* empty */
 		{"\1a", 2, 0},                /* without an end */
-		{"\3ab", 3, 0},               /* a label that is cut */
+		{"\3ab", 3, 0},               /* a label cut short */
 		{"\300", 1, 0},               /* half a pointer */
 		{"\300\0", 2, 0},             /* a pointer to itself */
 		{"\0\300\3\0", 4, 1},         /* a pointer ahead */
 		{"\1a\300\0", 4, 2},          /* back to a name that ends in this pointer */
-		{"\100abc\0", 6, 0},          /* 01: a label type that is not in use (RFC 6891 5) */
+		{"\100abc\0", 6, 0},          /* 01: an unused label type (RFC 6891 5) */
 		{"\200abc\0", 6, 0},          /* 10: the same */
-		{"\1a\1b\300\2\300\4", 8, 6}, /* by way of a pointer to its own middle */
+		{"\1a\1b\300\2\300\4", 8, 6}, /* through a pointer to its own middle */
 	};
 	uint8_t out[NAME_WIRE_MAX];
 	size_t next;
@@ -77,7 +77,7 @@ static void a_name_has_255_octets_at_most(void **state)
 	memcpy(message + 254, "\1x\0", 3);
 	assert_int_equal(read_at(message, sizeof message, 0, out, &next), 0);
 	assert_int_equal(read_at(message, sizeof message, 2, out, &next), 255);
-	memcpy(message + 257, "\1y\300\4", 4); /* 253 behind it */
+	memcpy(message + 257, "\1y\300\4", 4); /* 253 octets follow */
 	assert_int_equal(read_at(message, sizeof message, 257, out, &next), 255);
 	message[260] = 2;
 	assert_int_equal(read_at(message, sizeof message, 257, out, &next), 0);

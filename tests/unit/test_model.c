@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The model's readers: tables of good and bad objects, the bad ones with the place that the error must name. */
+/* The model's readers: tables of good and bad objects; for each bad one, the place that the error must name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 enum { ARENA_BYTES = 4 << 20 };
 
-/* One object: `place` starts the diag of the refusal; NULL: it is good. */
+/* One object: `place` is the beginning of the diag when it is refused; NULL: it is good. */
 struct table_case {
 	const char *text;
 	const char *place;
@@ -383,7 +383,7 @@ static void defaults_are_those_of_the_formats(void **state)
 	arena_free(&arena);
 }
 
-/* {"failover":[ … ]} around "p", `depth` times. */
+/* Read {"failover":[ … ]} around "p", nested `depth` times. */
 static enum veer_err read_nested(unsigned depth, struct veer_diag *diag)
 {
 	struct model_policy policy;
@@ -412,7 +412,9 @@ static enum veer_err read_countries(const char *codes, bool is_new, struct veer_
 	return err;
 }
 
-/* A code that is no country's never matches: refused where it is written, read where it was stored. */
+/*
+ * A code that is not a country's never matches: it is refused when it is written, but read when it is stored already.
+ */
 static void codes_are_countries(void **state)
 {
 	struct veer_diag diag = {.text = ""};
@@ -556,10 +558,10 @@ static void each_kind_has_a_row_of_its_own(void **state)
 		const struct model_kind_row *row = model_kind_row((enum model_kind)kind);
 		assert_true(row->text[0] != '\0');
 		fed += row->feeding == MODEL_FEEDING_YES;
-		/* what is found out and decided is nothing that people take back */
+		/* states that are observed or decided are not rolled back */
 		assert_true(row->part == MODEL_PART_CONTENT || row->rollback == MODEL_ROLLBACK_NO);
 		assert_true(row->part == MODEL_PART_CONTENT || row->undeletion == MODEL_UNDELETION_NO);
-		/* a secret is neither fed, nor does an old one come back */
+		/* a secret is not in the feed, and an old one is not restored */
 		assert_true(row->secret[0] == '\0' || row->feeding == MODEL_FEEDING_NO);
 		assert_true(row->secret[0] == '\0' || row->rollback == MODEL_ROLLBACK_NO);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Overrides, maintenance windows and settings as they are read, and when a window is on. */
+/* Overrides, maintenance windows and settings: how they are read, and when a window is on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +75,7 @@ static void a_window_is_on_from_its_start_to_its_end(void **state)
 		const char *window;
 		const char *now;
 		bool is_on;
-		const char *next; /* its end when it is on, otherwise the next start; NULL: none */
+		const char *next; /* the end of the window when it is on, otherwise its next start; NULL: none */
 	} cases[] = {
 		{WINDOW(""), "2026-11-22T19:59:59.999Z", false, "2026-11-22T20:00:00Z"},
 		{WINDOW(""), "2026-11-22T20:00:00Z", true, "2026-11-22T22:00:00Z"},

@@ -14,7 +14,7 @@
 
 #include "base/notify.h"
 
-/* A service manager's socket at `name` ("@..." is abstract), put into the environment. */
+/* Open a service manager's socket at `name` ("@..." is abstract), and put it into the environment. */
 static int open_manager(const char *name)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* probes/agent/outage.h: when does it look as if the agent itself were cut off? */
+/* probes/agent/outage.h: when does it seem that the agent itself is cut off? */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static void add(struct outage *outage, const char *endpoint, const char *address
 	outage_add(outage, &item);
 }
 
-/* Four endpoints at two addresses; the last one fails since `last_ms`. */
+/* Four endpoints at two addresses; the last one has been failing since `last_ms`. */
 static bool four(int64_t last_ms)
 {
 	struct outage outage = {.now_ms = NOW_MS};

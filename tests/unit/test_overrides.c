@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The safety rule (S11) with a real store: two control planes, one of which has not heard what the other has done. */
+/*
+ * The safety rule (S11) with a real store: two control planes, one of which does not know yet what the other has done.
+ */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -139,7 +141,7 @@ static void the_last_one_of_a_pool_needs_force(void **state)
 	assert_int_equal(drain(f, f->directory, "web/e3"), VEER_EBUSY);
 	assert_int_equal(wish(f, f->directory, MODEL_OVERRIDE_UP, all + 3, 1, NULL, &diag), VEER_OK);
 	refresh(f, f->directory);
-	assert_int_equal(drain(f, f->directory, "web/e3"), VEER_EBUSY); /* forced up or not: it is the last one */
+	assert_int_equal(drain(f, f->directory, "web/e3"), VEER_EBUSY); /* forced up or not, it is the last one */
 	assert_int_equal(wish(f, f->directory, MODEL_OVERRIDE_DRAIN, all + 3, 1, "one", &diag), VEER_EBUSY);
 	assert_int_equal(wish(f, f->directory, MODEL_OVERRIDE_DRAIN, all + 3, 1, "web", &diag), VEER_OK);
 	refresh(f, f->directory);
@@ -160,15 +162,15 @@ static void the_rule_asks_each_family_and_what_works(void **state)
 		{{.all = 2, .at_in = 2, .left = 1, .left_in = 1, .eligible = 2, .left_eligible = 1}, {0}, false, 0},
 		{{.all = 2, .at_in = 2, .left = 0}, {0}, true, SAFETY_IPV4},
 		{{0}, {.all = 1, .at_in = 1, .left = 0}, true, SAFETY_IPV6},
-		/* all sites are out: what is left when they come back counts */
+		/* all sites are out: the endpoints that are left when the sites come back count */
 		{{.all = 2, .at_in = 0, .left = 1, .left_in = 0}, {0}, false, 0},
 		{{.all = 2, .at_in = 1, .left = 1, .left_in = 0}, {0}, true, SAFETY_IPV4},
-		/* the last one that works */
+		/* the last endpoint that works */
 		{{.all = 2, .at_in = 2, .left = 1, .left_in = 1, .eligible = 1, .left_eligible = 0},
 		 {0},
 		 true,
 		 SAFETY_IPV4},
-		/* nothing works any more: nothing more is lost */
+		/* no endpoint works any more, so no further one is lost */
 		{{.all = 2, .at_in = 2, .left = 1, .left_in = 1, .eligible = 0, .left_eligible = 0}, {0}, false, 0},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -188,7 +190,7 @@ static void one_that_has_not_heard_of_the_others_drains_finds_out_at_its_commit(
 	static const char *const three[] = {"web/e0", "web/e1", "web/e2"};
 	struct veer_diag diag = {""};
 	assert_int_equal(wish(f, f->directory, MODEL_OVERRIDE_DRAIN, three, 3, NULL, &diag), VEER_OK);
-	/* Its directory never catches up: it can only give up, never empty the pool. */
+	/* Its directory never catches up: the drain can only give up, and never empties the pool. */
 	assert_int_equal(drain(f, stale, "web/e3"), VEER_ECONFLICT);
 	assert_int_equal(count_out(f), 3);
 	refresh(f, stale);
@@ -206,7 +208,7 @@ static void a_pool_that_shrinks_meanwhile_is_noticed(void **state)
 		"1\",\"site\":\"s\"}]}";
 	(void)put(f, MODEL_KIND_POOL, "web", small);
 	assert_int_equal(drain(f, stale, "web/e0"), VEER_ECONFLICT);
-	/* And the other way round: the pool's writer has a condition on the overrides. */
+	/* And the reverse: the writer of the pool has a precondition on the overrides. */
 	refresh(f, f->directory);
 	struct model_pool pool;
 	struct store_op ops[2] = {{.op = STORE_PUT, .kind = MODEL_KIND_POOL, .key = "web", .expect = STORE_ANY}};
@@ -230,7 +232,7 @@ static void a_pool_that_shrinks_meanwhile_is_noticed(void **state)
 	directory_free(&stale);
 }
 
-/* One of several control planes: it drains one endpoint, whatever the others do. */
+/* One of several control planes. It drains one endpoint, whatever the others do. */
 struct drainer {
 	struct fixture *f;
 	struct directory *directory;
@@ -248,7 +250,7 @@ static void *drainer_main(void *ctx)
 	return NULL;
 }
 
-/* Lets the directories catch up now and then, as hubs do. */
+/* Brings the directories up to date now and then, as hubs do. */
 struct follower {
 	struct fixture *f;
 	struct drainer *drainers;

@@ -12,7 +12,7 @@
 struct waiter {
 	struct place place;
 	struct loop *loop;
-	int granted; /* in which turn, from 1 on; 0: not */
+	int granted; /* the turn in which it got a place, from 1 on; 0: it got none */
 	int *turn;
 	int stop_at;
 };
@@ -45,11 +45,11 @@ static void who_comes_first_is_served_first(void **state)
 		w[i] = (struct waiter){.loop = loop, .turn = &turn, .stop_at = 2};
 		assert_int_equal(places_take(&places, &w[i].place, PLACE_ORDINARY, on_granted, &w[i]), i < 2);
 	}
-	assert_true(crowd[0] == 1 && crowd[1] == 2 && crowd[2] == 1); /* said once, not four times */
-	places_give(&w[3].place);                                     /* does not wait any more */
+	assert_true(crowd[0] == 1 && crowd[1] == 2 && crowd[2] == 1); /* told once, not four times */
+	places_give(&w[3].place);                                     /* it does not wait any more */
 	places_give(&w[0].place);
 	places_give(&w[1].place);
-	assert_int_equal(turn, 0); /* from the loop only */
+	assert_int_equal(turn, 0); /* places are given only from the loop */
 	assert_int_equal(loop_run(loop), VEER_OK);
 	assert_true(w[2].granted == 1 && w[4].granted == 2 && w[5].granted == 0 && w[3].granted == 0);
 	assert_true(places.taken == 2 && places.waiting == 1);
@@ -59,7 +59,7 @@ static void who_comes_first_is_served_first(void **state)
 	loop_free(&loop);
 }
 
-/* Four places, of which those that are slow have three. */
+/* Four places, of which slow users have three. */
 static void who_is_slow_leaves_a_quarter_to_the_others(void **state)
 {
 	int turn = 0;
@@ -76,7 +76,7 @@ static void who_is_slow_leaves_a_quarter_to_the_others(void **state)
 		quick[i] = (struct waiter){.loop = loop, .turn = &turn, .stop_at = 2};
 		assert_int_equal(places_take(&places, &quick[i].place, PLACE_ORDINARY, on_granted, &quick[i]), i == 0);
 	}
-	/* Two places are free: one for whoever is not slow, though the slow ones came first. */
+	/* Two places are free: one goes to a user that is not slow, although the slow ones came first. */
 	places_give(&slow[0].place);
 	places_give(&slow[1].place);
 	assert_int_equal(loop_run(loop), VEER_OK);

@@ -11,14 +11,14 @@
 
 #include "tests/unit/plan_world.h"
 
-/* A commit with nobody reading the plan before. */
+/* Commit while no reader holds the plan before. */
 static void commit_alone(struct world *w)
 {
 	world_commit(w);
 	world_release(w);
 }
 
-/* What a plan says of a name and type: the first record's last octet as text, or "refused", "nxdomain", … */
+/* The plan's answer for a name and type: the last octet of the first record as text, or "refused", "nxdomain", … */
 static const char *ask(const struct plan *plan, const char *name_text, uint16_t type)
 {
 	static char out[64];
@@ -139,7 +139,7 @@ static void sites_pools_and_last_sets_reach_their_policies(void **state)
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "31");
 	world_del(w, MODEL_KIND_LAST, "two");
 	commit_alone(w);
-	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "32"); /* the last of both */
+	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "32"); /* the later of the two counts */
 	world_del(w, MODEL_KIND_POLICY, "www");
 	commit_alone(w);
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "no policy");
@@ -218,7 +218,7 @@ static void a_zone_version_appears_at_once(void **state)
 	assert_string_equal(ask(w->plan, "www." ZONE, RRTYPE_A), "nxdomain");
 	assert_string_equal(ask(old, "static." ZONE, RRTYPE_A), "77");
 	world_release(w);
-	/* the version before goes piece by piece, as the control plane deletes it */
+	/* the version before is deleted piece by piece, as the control plane does it */
 	static const char *const keys[] = {ZONE "/1/" ZONE "/SOA", ZONE "/1/" ZONE "/NS", ZONE "/1/static." ZONE "/A",
 					   ZONE "/1/www." ZONE "/A"};
 	struct plan_builder_stats stats;
@@ -351,7 +351,10 @@ static void one_record_costs_the_same_in_any_zone(void **state)
 	assert_string_equal(ask(w->plan, "static." ZONE, RRTYPE_A), "refused");
 }
 
-/* What no plan has goes at once: else a name with many types would need memory by the square of them. */
+/*
+ * Memory that no plan has used yet is freed at once: otherwise a name with many types would need memory quadratic in
+ * their number.
+ */
 static void a_name_with_many_types_retires_nothing_new(void **state)
 {
 	struct world *w = *state;
@@ -366,7 +369,7 @@ static void a_name_with_many_types_retires_nothing_new(void **state)
 	assert_true(w->retired.count < 20);
 	world_put_record(w, key, 60, "\\# 1 01");
 	const struct plan *before = w->plan;
-	assert_string_not_equal(ask(before, "many." ZONE, 1299), "refused"); /* under sanitizers: it is whole */
+	assert_string_not_equal(ask(before, "many." ZONE, 1299), "refused"); /* sanitizers see what is freed */
 	world_commit(w);
 }
 

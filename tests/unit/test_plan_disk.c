@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plan on disk: what is kept comes back, and what could not be written is said. */
+/* The plan on disk: written data can be loaded again, and failed writes are reported. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -36,7 +36,7 @@ static void a_base_and_its_journal_come_back(void **state)
 	assert_string_equal(l.store_id, STORE);
 	assert_int_equal(l.revision, 12);
 	assert_int_equal(l.commits, 3);
-	/* and goes on from there */
+	/* and continues from there */
 	disk_journal(f->disk, 13, "d", "{}");
 	assert_int_equal(disk_reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 13);
@@ -106,14 +106,14 @@ static void a_long_journal_is_compacted_to_the_same_state(void **state)
 	disk_settle(f);
 	disk_journal(f->disk, 34, "z", "{}");
 	disk_settle(f);
-	assert_false(plan_disk_needs_base(f->disk)); /* nothing has failed */
+	assert_false(plan_disk_needs_base(f->disk)); /* no write has failed */
 	assert_int_equal(disk_reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 34);
 	struct stat st;
 	char path[128];
 	disk_path_of(f, "plan.journal", path, sizeof path);
 	assert_int_equal(stat(path, &st), 0);
-	assert_true(st.st_size < 16 << 20); /* of 20 MiB that were appended */
+	assert_true(st.st_size < 16 << 20); /* less than the 20 MiB that were appended */
 	free(big);
 }
 
@@ -126,7 +126,7 @@ static void two_name_servers_cannot_share_a_directory(void **state)
 	assert_non_null(strstr(diag.text, f->dir));
 }
 
-/* A base that needs more than the files of this process may hold. */
+/* Write a base that is larger than the files of this process may be. */
 static void write_too_big_a_base(struct disk_stage *f, int64_t revision)
 {
 	struct rlimit before, small = {4096, RLIM_INFINITY};
@@ -156,10 +156,10 @@ static void after_a_base_that_could_not_be_written_the_old_journal_does_not_grow
 	disk_settle(f);
 	write_too_big_a_base(f, 500);
 	assert_true(plan_disk_needs_base(f->disk));
-	disk_journal(f->disk, 501, "d", "{}"); /* on top of 500, which is not on disk */
+	disk_journal(f->disk, 501, "d", "{}"); /* follows 500, which is not on disk */
 	assert_int_equal(disk_reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 101);
-	/* And the next base makes it good. */
+	/* The next base repairs that. */
 	disk_write_base(f->disk, 502);
 	disk_journal(f->disk, 503, "e", "{}");
 	disk_settle(f);

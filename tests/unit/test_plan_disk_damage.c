@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plan on disk: what is left of damaged files, and of a process that ended at any moment. */
+/* The plan on disk: what can be loaded from damaged files, and after the process ended at any moment. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,7 +119,7 @@ static void another_bases_journal_is_ignored(void **state)
 	char *old = slurp(f, "plan.journal", &len);
 	disk_write_base(f->disk, 20);
 	disk_settle(f);
-	spew(f, "plan.journal", old, len); /* as if the power had gone between the two renames */
+	spew(f, "plan.journal", old, len); /* as if the power had failed between the two renames */
 	assert_int_equal(disk_reload(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 20);
 	disk_journal(f->disk, 21, "m", "{}");
@@ -128,7 +128,7 @@ static void another_bases_journal_is_ignored(void **state)
 	free(old);
 }
 
-/* One bit of a file is another. */
+/* Change one bit of a file. */
 static void damage(struct disk_stage *f, const char *name)
 {
 	size_t len;
@@ -150,7 +150,7 @@ static void of_a_damaged_base_the_one_before_is_there_with_all_that_followed(voi
 	disk_write_base(f->disk, 10);
 	for (int64_t r = 11; r < 41; r++)
 		disk_journal(f->disk, r, r % 2 ? "odd" : "even", big);
-	disk_settle(f); /* compacted */
+	disk_settle(f); /* wait for the compaction */
 	disk_journal(f->disk, 41, "z", "{}");
 	disk_settle(f);
 	assert_int_equal(disk_reload(f, &l), VEER_OK);
@@ -160,7 +160,7 @@ static void of_a_damaged_base_the_one_before_is_there_with_all_that_followed(voi
 	assert_true(plan_disk_needs_base(f->disk));
 	assert_int_equal(disk_reload_before(f, &l), VEER_OK);
 	assert_int_equal(l.revision, 41);
-	/* nothing is added to what is damaged, and a new base makes it whole */
+	/* nothing is appended to a damaged file, and a new base makes it complete */
 	disk_journal(f->disk, 42, "y", "{}");
 	disk_write_base(f->disk, 43);
 	disk_settle(f);
@@ -175,7 +175,7 @@ static void of_a_damaged_full_state_what_was_served_before_it_is_there(void **st
 	struct disk_loaded l;
 	disk_write_base(f->disk, 10);
 	disk_journal(f->disk, 11, "k", "{}");
-	disk_write_base(f->disk, 20); /* a full state: nothing leads from 11 to it */
+	disk_write_base(f->disk, 20); /* a full state: no changes lead from 11 to it */
 	disk_journal(f->disk, 21, "m", "{}");
 	disk_settle(f);
 	damage(f, "plan.base");

@@ -22,7 +22,7 @@ static void the_checksum_is_that_of_the_standard(void **state)
 	crc32c_init(&tables);
 	for (uint8_t i = 0; i < 32; i++)
 		rising[i] = i;
-	/* RFC 3720 B.4, as numbers; by the processor's instruction, where it has one, and by the tables */
+	/* RFC 3720 B.4, as numbers: first with the processor's instruction, where it has one, then with the tables */
 	for (int i = 0; i < 2; i++, tables.has_instruction = false) {
 		assert_int_equal(crc32c_update(&tables, 0, zeros, 32), 0x8a9136aa);
 		assert_int_equal(crc32c_update(&tables, 0, rising, 32), 0x46dd794e);
@@ -102,7 +102,7 @@ static void files_of_the_first_version_are_read_and_not_added_to(void **state)
 	copy_golden(f, "plan-1.journal", "plan.journal");
 	assert_int_equal(disk_reload(f, &l), VEER_OK);
 	assert_golden_content(&l);
-	assert_string_equal(l.at.lineage, STORE); /* its history has no other name */
+	assert_string_equal(l.at.lineage, STORE); /* in this version the lineage is named after the store */
 	assert_false(l.at.has_digest);
 	assert_true(plan_disk_needs_base(f->disk));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Overrides and doubt in plans and answers: S1, S10, S11, S19, S20 at the level of what a name server says. */
+/* Overrides and doubt in plans and answers: S1, S10, S11, S19, S20 at the level of a name server's answers. */
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #define ZONE "gslb.example."
 enum { TTL = 30, TTL_SUSPECT = 7, ENDPOINTS = 3, STEPS = 20000 };
 
-/* Publish a plan; of those before, the last can still be read. */
+/* Publish a plan; of the earlier plans, only the last can still be read. */
 static void next_plan(struct world *w)
 {
 	world_release(w);
@@ -71,7 +71,7 @@ static void put_world(struct world *w, const char *when_all_down)
 	next_plan(w);
 }
 
-/* What a name is answered with: its last octets, a bit each (a: 0…, b: 10…), and the TTL. */
+/* The answer for a name: its last octets, one bit each (a: 0…, b: 10…), and the TTL. */
 struct said {
 	uint32_t octets;
 	uint32_t ttl;
@@ -126,7 +126,7 @@ static void an_override_of_min_up_passes_the_pool_over(void **state)
 	put_world(w, "all");
 	assert_int_equal(ask(w, "www", 1).octets, 7u << 10);
 	override(w, "b/0", "drain");
-	override(w, "b/1", "drain"); /* one is left, two are needed */
+	override(w, "b/1", "drain"); /* one is left, but two are needed */
 	next_plan(w);
 	assert_int_equal(ask(w, "www", 1).octets, 7);
 	override(w, "b/1", "up");
@@ -142,11 +142,11 @@ static void what_was_drained_comes_back_only_when_nothing_else_is_there(void **s
 	world_put_verdict(w, "a/1", "down");
 	world_put_verdict(w, "a/2", "down");
 	next_plan(w);
-	assert_int_equal(ask(w, "short", 1).octets, 6); /* fail open, but not with what was drained */
+	assert_int_equal(ask(w, "short", 1).octets, 6); /* all as if up, but without those that were drained */
 	override(w, "a/1", "drain");
 	override(w, "a/2", "down");
 	next_plan(w);
-	assert_int_equal(ask(w, "short", 1).octets, 7); /* forced past the safety rule: never empty */
+	assert_int_equal(ask(w, "short", 1).octets, 7); /* forced past the safety rule: the answer is still not empty */
 }
 
 static void an_override_without_its_pool_waits_for_it(void **state)
@@ -195,13 +195,13 @@ static void doubt_shortens_what_holds_the_endpoint_and_nothing_else(void **state
 	plan_builder_stats(w->builder, &before);
 	assert_true(doubt(w, b0, 1));
 	plan_builder_stats(w->builder, &after);
-	assert_int_equal(after.compiled - before.compiled, 2); /* www and other mention b */
+	assert_int_equal(after.compiled - before.compiled, 2); /* www and other refer to b */
 	assert_int_equal(ask(w, "www", 1).ttl, TTL_SUSPECT);
 	assert_int_equal(ask(w, "other", 1).ttl, 6); /* the default */
 	assert_int_equal(ask(w, "one", 1).ttl, TTL);
 	assert_false(doubt(w, b0, 1));
 	assert_true(doubt(w, a0, 1));
-	assert_int_equal(ask(w, "www", 1).ttl, TTL); /* answered from b */
+	assert_int_equal(ask(w, "www", 1).ttl, TTL); /* the answer comes from b */
 	for (uint64_t random = 0; random < 64; random++) {
 		struct said said = ask(w, "one", random << 58);
 		assert_int_equal(said.ttl, said.octets == 1 ? 6 : TTL);
@@ -230,11 +230,11 @@ static void doubt_about_what_is_not_there_is_nothing(void **state)
 	assert_int_equal(ask(w, "one", 0).ttl, TTL);
 }
 
-/* What is known of each endpoint, on the side of the test. */
+/* The test's own record of each endpoint's state. */
 struct oracle {
 	bool is_down[2][ENDPOINTS];
 	int override[2][ENDPOINTS]; /* 0 none, 1 up, 2 out */
-	bool is_out[ENDPOINTS];     /* its site */
+	bool is_out[ENDPOINTS];     /* is its site out? */
 	bool is_doubted[2][ENDPOINTS];
 };
 
@@ -287,7 +287,7 @@ static void tell_doubts(struct world *w, const struct oracle *o)
 	assert_int_equal(plan_builder_set_doubt(w->builder, list, count, &changed), VEER_OK);
 }
 
-/* The answer that "failover: b, a" must give, by the words of docs/formats.md. */
+/* The answer that "failover: b, a" must give according to docs/formats.md. */
 static uint32_t expected(const struct oracle *o)
 {
 	uint32_t eligible[2] = {0, 0}, in = 0, all = 0;
@@ -297,7 +297,7 @@ static uint32_t expected(const struct oracle *o)
 			bool is_out = o->is_out[i] || o->override[pool][i] == 2;
 			bool is_down = o->is_down[pool][i] && o->override[pool][i] != 1;
 			eligible[pool] |= is_out || is_down ? 0 : bit;
-			/* all down: the first pool of the failover that has anything */
+			/* all are down: the first pool of the failover that has any endpoint */
 			if (pool == 1 || (in & (7u << 10)) == 0)
 				in |= is_out ? 0 : bit;
 			all |= pool == 1 ? bit : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies: which pool answers, for which client and type. */
+/* Policies: which pool answers which client and type. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +37,7 @@ static void failover_takes_the_first_available(void **state)
 	assert_int_equal(o->turns[0].child, 2);
 	assert_int_equal(o->node, 3);
 	policies_flag(w, "fra", NULL, 0);
-	policies_compile(w, RRTYPE_AAAA); /* only iad has the type, and it is out: as if all were up */
+	policies_compile(w, RRTYPE_AAAA); /* only iad has the type, and it is out: it is answered as if all were up */
 	assert_string_equal(policies_answer(w, NULL, 0, 1), "AAAA 2001:db8::2");
 }
 
@@ -78,7 +78,7 @@ static void match_falls_through_to_the_next_available_rule(void **state)
 		     strcmp(policies_answer(w, "US", CONTINENT_NA, 1), "A 192.0.2.3") != 0);
 }
 
-/* As large as a policy gets: 1,024 rules, each for 26 codes, and as many weighted children for everybody else. */
+/* The largest possible policy: 1,024 rules, each for 26 codes, and as many weighted children for all other clients. */
 static void a_policy_of_1024_rules_and_children(void **state)
 {
 	struct policies *w = *state;
@@ -117,7 +117,7 @@ static void a_match_without_a_rule_for_the_client_is_not_available(void **state)
 	assert_string_equal(policies_answer(w, "FR", CONTINENT_EU, 1), "A 192.0.2.3");
 }
 
-/* Never empty: whoever asks gets what there is, also clients that no rule has thought of. */
+/* Never empty: every client gets the endpoints that exist, also one that no rule matches. */
 static void a_client_that_no_rule_matches_is_answered_all_the_same(void **state)
 {
 	struct policies *w = *state;
@@ -135,7 +135,7 @@ static void a_client_that_no_rule_matches_is_answered_all_the_same(void **state)
 	assert_string_equal(policies_answer(w, "FR", CONTINENT_EU, 1), "A 192.0.2.3");
 }
 
-/* A branch without the type is no reason to be empty-handed where another has it. */
+/* A branch without the type does not make the answer empty when another branch has the type. */
 static void a_type_that_only_another_branch_has_is_answered_from_there(void **state)
 {
 	struct policies *w = *state;
@@ -144,12 +144,12 @@ static void a_type_that_only_another_branch_has_is_answered_from_there(void **st
 	policies_set(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"four\"}],\"else\":\"six\"}", "\"all\""));
 	policies_compile(w, RRTYPE_A);
 	assert_string_equal(policies_answer(w, "FR", CONTINENT_EU, 1), "A 192.0.2.1");
-	assert_false(policy_uses_location(w->program)); /* the same for everybody: scope 0 */
+	assert_false(policy_uses_location(w->program)); /* the same for all clients: scope 0 */
 	policies_compile(w, RRTYPE_AAAA);
 	assert_string_equal(policies_answer(w, "DE", CONTINENT_EU, 1), "AAAA 2001:db8::1");
 }
 
-/* Scope 0 (RFC 7871 7.2.1), or resolvers keep an answer for each network in vain. */
+/* Scope 0 (RFC 7871 7.2.1), because otherwise resolvers would keep one answer per network for no reason. */
 static void rules_that_change_nothing_leave_the_scope_0(void **state)
 {
 	struct policies *w = *state;
@@ -157,7 +157,7 @@ static void rules_that_change_nothing_leave_the_scope_0(void **state)
 	policies_set(w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}],\"else\":\"fra\"}", "\"all\""));
 	policies_compile(w, RRTYPE_A);
 	assert_false(policy_uses_location(w->program));
-	/* the rule's pool is down: all that is left is the same for everybody */
+	/* the rule's pool is down: all that is left is the same for all clients */
 	policies_set(
 		w,
 		POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":\"fra\"}],\"else\":{\"weighted\":[{\"weight\":1,"
@@ -169,8 +169,8 @@ static void rules_that_change_nothing_leave_the_scope_0(void **state)
 	policies_compile(w, RRTYPE_A);
 	assert_false(policy_uses_location(w->program));
 	policies_compile(w, RRTYPE_AAAA);
-	assert_false(policy_uses_location(w->program)); /* nobody has that */
-	/* the same endpoints with other weights are another answer */
+	assert_false(policy_uses_location(w->program)); /* no client has that code */
+	/* the same endpoints with other weights count as another answer */
 	policies_set(
 		w, POLICY("{\"match\":[{\"countries\":[\"DE\"],\"node\":{\"weighted\":[{\"weight\":2,\"node\":\"iad\"},"
 			  "{\"weight\":2,\"node\":\"sin\"}]}}],\"else\":{\"weighted\":[{\"weight\":1,"

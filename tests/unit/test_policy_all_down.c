@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies: what is answered when nothing is up. */
+/* Policies: the answer when nothing is up. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ static void all_down_answers_as_if_all_were_up(void **state)
 	policies_flag(w, "fra", NULL, POLICY_ENDPOINT_DOWN | POLICY_ENDPOINT_OUT);
 	policies_compile(w, RRTYPE_A);
 	assert_string_equal(policies_answer(w, NULL, 0, 1),
-			    "A 192.0.2.2"); /* what was taken out stays out while others remain */
+			    "A 192.0.2.2"); /* endpoints that were taken out stay out while others remain */
 	policies_compile(w, RRTYPE_CNAME);
 	assert_string_equal(policies_answer(w, NULL, 0, 1), "nodata");
 }

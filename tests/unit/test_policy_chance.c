@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies: weights, and random policies against a direct reading of the specification. */
+/* Policies: weights, and random policies compared with a direct implementation of the specification. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include "tests/unit/policies.h"
 
-/* How often each of the last numbers of 192.0.2.x comes in many draws. */
+/* Count how often each last octet of 192.0.2.x is drawn. */
 static void count_draws(struct policies *w, unsigned *counts)
 {
 	uint64_t random = 88172645463325252U;
@@ -45,7 +45,7 @@ static void weights_are_kept(void **state)
 	policies_flag(w, "iad", NULL, POLICY_ENDPOINT_DOWN);
 	policies_compile(w, RRTYPE_A);
 	count_draws(w, counts);
-	assert_int_equal(counts[3], 40000); /* weight 0 is given out when nothing else is eligible */
+	assert_int_equal(counts[3], 40000); /* weight 0 is answered when nothing else is eligible */
 	policies_set(w, POLICY("{\"spread\":\"many\"}", "\"all\""));
 	policies_compile(w, RRTYPE_A);
 	count_draws(w, counts);
@@ -55,7 +55,7 @@ static void weights_are_kept(void **state)
 	policies_set(w, POLICY("\"many\"", "\"all\""));
 	policies_compile(w, RRTYPE_A);
 	assert_string_equal(policies_answer(w, NULL, 0, 5), "A 192.0.2.11 192.0.2.12");
-	/* nested choices do not share their random bits */
+	/* nested choices do not use the same random bits */
 	policies_set(
 		w,
 		POLICY("{\"weighted\":[{\"weight\":1,\"node\":{\"spread\":\"many\"}},{\"weight\":1,\"node\":\"sin\"}]}",
@@ -105,7 +105,7 @@ static void random_node(uint64_t *s, int depth, char *out, size_t size)
 			       rules[rng(s) % 3], b);
 }
 
-/* Is a node available for this client, by the words of the specification? */
+/* Is a node available for this client according to the specification? */
 static bool is_available(struct policies *w, const struct model_node *n, uint16_t country, enum continent continent)
 {
 	if (n->kind == MODEL_NODE_POOL || n->kind == MODEL_NODE_SPREAD) {
@@ -166,7 +166,7 @@ static void random_policies_keep_their_promises(void **state)
 				const struct policy_outcome *o = policy_choose(w->program, at, rng(&s));
 				assert_int_equal(o->result == POLICY_ANSWER && o->mode == POLICY_MODE_NORMAL,
 						 available);
-				/* S1: p3 is nowhere; whatever tree has one of the others has an address */
+				/* S1: p3 has no address; a tree that has one of the other pools has an address */
 				if (o->result != POLICY_ANSWER) {
 					assert_true(strstr(tree, "p0") == NULL && strstr(tree, "p1") == NULL &&
 						    strstr(tree, "p2") == NULL);
@@ -176,7 +176,7 @@ static void random_policies_keep_their_promises(void **state)
 				assert_true(o->turn_count < MODEL_DEPTH_MAX);
 			}
 		}
-		arena_reset(w->arena); /* the pools live elsewhere */
+		arena_reset(w->arena); /* the pools are in another arena */
 		w->pool_count = 0;
 		policies_add_pool(w, POOL("p0", "1", ENDPOINT("a", "192.0.2.1")));
 		policies_add_pool(w, POOL("p1", "2",

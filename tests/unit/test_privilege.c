@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is given up is gone, in each thread; what is needed still works. Each test gives up in a process of its own. */
+/*
+ * Privileges that are given up are gone in each thread, and everything that is needed still works. Each test gives them
+ * up in a process of its own.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -23,14 +26,14 @@
 
 #include "base/privilege.h"
 
-/* Note the first thing that is not as it must be. A child cannot use cmocka's assertions. */
+/* Note the first condition that does not hold. A child cannot use cmocka's assertions. */
 static void must(int *line, int here, bool is_so)
 {
 	if (*line == 0 && !is_so)
 		*line = here;
 }
 
-/* The test returns the line of what is not as it must be, or 0. */
+/* Run the test in a child. It returns the line of the condition that does not hold, or 0. */
 static void in_a_child(int (*test)(void))
 {
 	int ends[2], line = -1;
@@ -77,7 +80,7 @@ static void *thread_main(void *ctx)
 	return NULL;
 }
 
-/* Threads that run already, and those that are started later; a fork, too. */
+/* Threads that already run, threads that are started later, and a fork. */
 static int seal(void)
 {
 	const struct privilege_user nobody_else = {.is_set = false};
@@ -143,13 +146,13 @@ static void only_an_empty_directory_is_given(void **state)
 	assert_int_equal(privilege_find(&names, &user, &diag), VEER_OK);
 	(void)snprintf(path, sizeof path, "%s/a/b", dir);
 	(void)snprintf(file, sizeof file, "%s/file", path);
-	assert_int_equal(privilege_give_dir(path, &user, &diag), VEER_OK); /* and its parent, which was not there */
+	assert_int_equal(privilege_give_dir(path, &user, &diag), VEER_OK); /* and its parent, which did not exist */
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_uid, user.uid);
 	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	(void)close(fd);
-	assert_int_equal(privilege_give_dir(path, &user, &diag), VEER_OK); /* it is the user's already */
+	assert_int_equal(privilege_give_dir(path, &user, &diag), VEER_OK); /* it belongs to the user already */
 	assert_int_equal(chown(path, 0, 0), 0);
 	assert_int_equal(privilege_give_dir(path, &user, &diag), VEER_EAUTH);
 	assert_non_null(strstr(diag.text, path));

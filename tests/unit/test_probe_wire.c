@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bytes of a connection by TLS, with a server in the same process. */
+/* The bytes of a TLS connection whose server is in the same process. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@ struct world {
 	char dir[64];
 	char cert[128];
 	char key[128];
-	int fds[2]; /* ours, theirs */
+	int fds[2]; /* our end, the server's end */
 	SSL_CTX *context;
 	SSL_CTX *server;
 	SSL *theirs;
@@ -90,7 +90,7 @@ static void what_came_at_once_is_read_without_the_socket(void **state)
 		assert_int_equal(wire_read(&w->wire, &byte, 1, &got), WIRE_OK);
 		assert_int_equal(byte, *text);
 		assert_int_equal(wire_has_more(&w->wire), text[1] != '\0');
-		/* One read(2) has taken all of it: a loop that waits for the socket now waits for ever. */
+		/* One read(2) has taken all of it, so a loop that waits for the socket now would wait for ever. */
 		assert_int_equal(recv(w->fds[0], &byte, 1, MSG_PEEK | MSG_DONTWAIT), -1);
 	}
 	assert_int_equal(wire_read(&w->wire, &byte, 1, &got), WIRE_WAIT_READ);
@@ -104,9 +104,9 @@ static void a_record_that_comes_in_pieces_is_waited_for(void **state)
 	char text[64];
 	size_t got = 0;
 	int pair[2];
-	/* The record, on its way through us. */
+	/* The record passes through the test. */
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	assert_int_equal(wire_read(&w->wire, text, sizeof text, &got), WIRE_WAIT_READ); /* tickets */
+	assert_int_equal(wire_read(&w->wire, text, sizeof text, &got), WIRE_WAIT_READ); /* session tickets */
 	assert_int_equal(SSL_set_wfd(w->theirs, pair[0]), 1);
 	assert_int_equal(SSL_write(w->theirs, "hello", 5), 5);
 	ssize_t len = recv(pair[1], record, sizeof record, 0);

@@ -23,7 +23,7 @@ static void on_outage(void *ctx, uint32_t failing)
 	(void)failing;
 }
 
-/* Looks at what is seen every 20 ms, until it is what is waited for, or 8 s have passed. */
+/* Checks the observations every 20 ms, until they are as expected or 8 s have passed. */
 struct watcher {
 	struct check_bench *bench;
 	struct prober *prober;
@@ -44,8 +44,8 @@ static void on_look(void *ctx)
 }
 
 /*
- * One connection by TLS at a time, and probes of one endpoint that hang, each begun before the last has ended: those
- * that get no place tell nothing, and must not make the one old that has waited for it.
+ * One TLS connection at a time, and hanging probes of one endpoint, each begun before the last has ended. Those that
+ * get no place give no result, and must not make the result of the one that waited for its place look outdated.
  */
 static void probes_that_got_no_place_hide_none_that_did(void **state)
 {
@@ -56,7 +56,7 @@ static void probes_that_got_no_place_hide_none_that_did(void **state)
 	struct assign_item *item = arena_calloc(arena, 1, sizeof *item);
 	const struct prober_events events = {.changed = on_event, .failing = on_event, .outage = on_outage};
 	(void)state;
-	*check = check_bench_http(tiny_http_port(bench.server), "/"); /* waits for a line in clear */
+	*check = check_bench_http(tiny_http_port(bench.server), "/"); /* the server expects a line in clear */
 	check->kind = MODEL_CHECK_HTTPS;
 	check->tls.is_used = true;
 	check->interval_ms = 100;

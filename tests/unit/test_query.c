@@ -15,7 +15,7 @@
 #define QUESTION "\3wWw\7exAmple\0\0\1\0\1"
 #define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1
 
-/* Parse an exact heap copy, so that the sanitizer sees one byte too many. */
+/* Parse an exact heap copy, so that the sanitizer detects a read one byte beyond. */
 static enum query_verdict parse(struct query *q, const uint8_t *data, size_t len, enum dns_rcode *rcode)
 {
 	uint8_t *copy = malloc(len + 1);
@@ -85,8 +85,8 @@ static void verdicts(void **state)
 		     0), /* unknown option */
 		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\4\0\xff\0\1", QUERY_REPLY, DNS_FORMERR),
 		CASE(HEADER_OPT QUESTION "\1x\0\0\x29\x04\xd0\0\0\0\0\0\0", QUERY_REPLY,
-		     DNS_FORMERR), /* not the root's */
-		/* a TSIG of no key and no algorithm is whole, one with an octet less is not */
+		     DNS_FORMERR), /* the owner is not the root */
+		/* a TSIG without key and algorithm is complete, one that is an octet shorter is not */
 		CASE(HEADER_OPT QUESTION "\0\0\xfa\0\xff\0\0\0\0\0\x11\0TTTTTTFF\0\0ii\0\0\0\0", QUERY_REPLY,
 		     DNS_NOTAUTH),
 		CASE(HEADER_OPT QUESTION "\0\0\xfa\0\xff\0\0\0\0\0\x10\0TTTTTTFF\0\0ii\0\0\0", QUERY_REPLY,
@@ -94,7 +94,7 @@ static void verdicts(void **state)
 		CASE("\x12\x34\x01\x00\0\1\0\0\0\0\0\2" QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\0"
 		     "\0\0\x29\x04\xd0\0\0\0\0\0\0",
 		     QUERY_REPLY, DNS_FORMERR), /* two OPT */
-		/* RFC 7871 7.1.2: bits beyond the prefix, a scope, a wrong length, too long a prefix */
+		/* RFC 7871 7.1.2: bits beyond the prefix, a scope, a wrong length, a prefix that is too long */
 		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\7\0\1\x14\0\xc0\0\xff", QUERY_REPLY,
 		     DNS_FORMERR),
 		CASE(HEADER_OPT QUESTION "\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\7\0\1\x18\1\xc0\0\2", QUERY_REPLY,
@@ -177,7 +177,7 @@ static void errors_are_short_and_carry_the_upper_bits_of_rcode(void **state)
 	zone_plan_free(zp);
 }
 
-/* A zone that the feed has shown before its SOA came. */
+/* A zone of which the feed has sent parts, but not yet the SOA. */
 static void a_zone_that_is_not_ready_says_so(void **state)
 {
 	(void)state;
@@ -205,7 +205,7 @@ static void limits_follow_the_payload_size(void **state)
 	}
 }
 
-/* Every length limit from the header up: whole RRsets or TC, never a byte too many, always readable. */
+/* Every length limit from the header up: complete RRsets or TC, never a byte too many, always readable. */
 static void replies_fit_any_limit(void **state)
 {
 	(void)state;
@@ -235,7 +235,7 @@ static void replies_fit_any_limit(void **state)
 /* --- allocations ------------------------------------------------------------------------------------------ */
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-static uint64_t allocations; /* since the program began */
+static uint64_t allocations; /* since the start of the program */
 void *__libc_malloc(size_t size);
 void *malloc(size_t size)
 {
@@ -243,7 +243,7 @@ void *malloc(size_t size)
 	return __libc_malloc(size);
 }
 #else
-static const uint64_t allocations; /* not counted below a sanitizer, which has a malloc of its own */
+static const uint64_t allocations; /* not counted with a sanitizer, which has its own malloc */
 #endif
 
 static void ten_thousand_queries_allocate_nothing(void **state)

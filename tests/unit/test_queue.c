@@ -66,7 +66,7 @@ static void what_is_left_is_dropped_with_the_queue(void **state)
 	struct queue *queue = queue_new(10);
 	for (int i = 0; i < 7; i++)
 		assert_int_equal(queue_push(queue, malloc(1)), VEER_OK);
-	queue_free(&queue, free); /* the leak checker looks on */
+	queue_free(&queue, free); /* the leak checker finds what is not freed */
 }
 
 enum { PUSHERS = 4, EACH = 5000 };
@@ -103,7 +103,7 @@ static void nothing_is_lost_between_threads(void **state)
 		assert_int_equal(queue_pop(queue, 10000, &item), VEER_OK);
 		for (int i = 0; i < PUSHERS; i++)
 			if ((int *)item >= pushers[i].values && (int *)item < pushers[i].values + EACH)
-				assert_int_equal(*(int *)item, next[i]++); /* in order for each pusher */
+				assert_int_equal(*(int *)item, next[i]++); /* in order for each thread that pushes */
 	}
 	for (int i = 0; i < PUSHERS; i++) {
 		(void)pthread_join(threads[i], NULL);

@@ -45,7 +45,7 @@ static void a_plan_waits_for_its_last_reader(void **state)
 	hand_in(rcu, b, a);
 	assert_false(rcu_is_applied(rcu));
 	assert_int_equal(rcu_reclaim(rcu), 1);
-	assert_int_equal(a->revision, 1); /* still there: reader 0 has it */
+	assert_int_equal(a->revision, 1); /* not yet freed, because reader 0 uses it */
 	assert_ptr_equal(rcu_quiescent(rcu, 1), b);
 	assert_int_equal(rcu_reclaim(rcu), 1);
 	assert_ptr_equal(rcu_quiescent(rcu, 0), b);
@@ -54,7 +54,7 @@ static void a_plan_waits_for_its_last_reader(void **state)
 	rcu_away(rcu, 0);
 	rcu_away(rcu, 1);
 	hand_in(rcu, NULL, b);
-	assert_int_equal(rcu_reclaim(rcu), 0); /* nobody is there: at once */
+	assert_int_equal(rcu_reclaim(rcu), 0); /* no reader: freed at once */
 	rcu_free(&rcu);
 	assert_null(rcu);
 }
@@ -75,7 +75,7 @@ struct reading {
 	struct rcu *rcu;
 	unsigned index;
 	_Atomic bool *stop;
-	uint64_t seen; /* plans read */
+	uint64_t seen; /* number of plans read */
 	int64_t last;
 	bool went_back;
 };
@@ -86,7 +86,7 @@ static void *read_plans(void *ctx)
 	while (!atomic_load(r->stop)) {
 		const struct plan *plan = rcu_quiescent(r->rcu, r->index);
 		for (int i = 0; i < 20; i++) {
-			r->went_back |= plan->revision < r->last; /* a freed plan would be seen by the sanitizers */
+			r->went_back |= plan->revision < r->last; /* the sanitizers detect an access to a freed plan */
 			r->last = plan->revision;
 		}
 		r->seen++;
@@ -127,7 +127,7 @@ static void readers_never_see_what_was_released(void **state)
 }
 
 struct slow {
-	pthread_t thread; /* that released it */
+	pthread_t thread; /* the thread that released it */
 	_Atomic bool *gone;
 };
 
@@ -139,7 +139,7 @@ static void release_slowly(void *ptr)
 	atomic_store(slow->gone, true);
 }
 
-/* A zone of a million names takes most of a second to free: not the control thread's. */
+/* A zone of a million names takes most of a second to free, so the control thread must not do it. */
 static void what_takes_long_is_released_elsewhere_and_before_the_end(void **state)
 {
 	(void)state;

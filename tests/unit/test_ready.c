@@ -10,13 +10,13 @@
 
 #include "zones/plan/ready.h"
 
-#define RECORD_HEAD 12 /* of a record in a ready RRset, before its RDATA */
-#define LAST_SEEN 750  /* octets of names after which the builder remembers only short ones */
+#define RECORD_HEAD 12 /* octets of a record in a ready RRset before its RDATA */
+#define LAST_SEEN 750  /* after this many octets of names the builder remembers only short ones */
 
 static const uint8_t owner[] = "\1o\7example";
 static const uint8_t apex[] = "\7example";
 
-/* An MX with a name of `len` octets in labels of one letter and one longer one. */
+/* Add an MX with a name of `len` octets in labels of one letter and one longer one. */
 static void add_mx(struct ready_builder *b, unsigned preference, unsigned letter, size_t len)
 {
 	uint8_t rdata[2 + NAME_WIRE_MAX] = {(uint8_t)(preference >> 8), (uint8_t)preference};
@@ -32,8 +32,8 @@ static void add_mx(struct ready_builder *b, unsigned preference, unsigned letter
 }
 
 /*
- * Two pointers have other meanings in ready RRsets (READY_TO_APEX, READY_TO_OWNER). A name that stands where they
- * would lead must not be pointed to.
+ * Two pointer values have other meanings in ready RRsets (READY_TO_APEX, READY_TO_OWNER). A name at an offset that
+ * would give one of these values must not be pointed to.
  */
 static void a_name_at_the_last_offsets_of_pointers_is_not_taken_for_the_owner(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When a full state is asked for only for the disk's sake. */
+/* When a full state is requested only because of the disk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ static bool has_room(void *ctx)
 	return !disk->is_full;
 }
 
-/* Ask once a second until it is due or `end_ms` is there: when. */
+/* Ask once a second until it is due or `end_ms` has come. Returns the time. */
 static int64_t next(struct renewal *r, struct disk *disk, int64_t from_ms, int64_t end_ms)
 {
 	int64_t now_ms = from_ms;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A reply means the same whichever way it comes: each raw reply of http_replies.c, and mutated ones, in clear, by TLS,
- * on a kept connection, and behind a redirect. VEER_REPLIES says how many mutated ones are played (300), from number
- * VEER_REPLIES_FROM on (0).
+ * A reply gives the same verdict whichever way it comes: each raw reply of http_replies.c, and mutated ones, in clear,
+ * by TLS, on a kept connection, and after a redirect. VEER_REPLIES is the number of mutated replies (300), and
+ * VEER_REPLIES_FROM the number of the first (0).
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -29,8 +29,7 @@
 enum path { PATH_CLEAR, PATH_TLS, PATH_KEPT, PATH_KEPT_TLS, PATH_REDIRECT, PATH_COUNT };
 
 struct raw {
-	pthread_mutex_t
-		lock; /* guards what follows: it is changed for the next case, and read by the servers' threads */
+	pthread_mutex_t lock; /* guards the fields below: the test changes them, and the servers' threads read them */
 	size_t len;
 	char bytes[REPLY_MAX];
 };
@@ -40,12 +39,12 @@ struct server {
 	uint16_t port;
 	SSL_CTX *tls; /* NULL: in clear */
 	pthread_t thread;
-	struct raw *raw; /* what is said to /raw */
+	struct raw *raw; /* the reply to /raw */
 };
 
 struct fixture {
 	struct check_bench bench;
-	struct server servers[2]; /* in clear, by TLS */
+	struct server servers[2]; /* one in clear, one by TLS */
 	struct raw raw;
 };
 
@@ -70,7 +69,7 @@ static void line_write(struct line *line, const char *data, size_t len)
 		(void)send(line->fd, data, len, MSG_NOSIGNAL);
 }
 
-/* End our side, and let the other end its own, so that what was said is not lost. */
+/* End our side, and wait until the other end closes, so that no sent data is lost. */
 static void line_end(struct line *line)
 {
 	char rest[512];
@@ -81,7 +80,7 @@ static void line_end(struct line *line)
 		;
 }
 
-/* One request and its answer; false when that was the last. */
+/* Answer one request; false when that was the last. */
 static bool answer(struct line *line)
 {
 	static const char good[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -194,7 +193,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	check_bench_close(&f->bench); /* ends the connections that are kept, for which servers' threads wait */
+	check_bench_close(&f->bench); /* ends the kept connections, for which the servers' threads wait */
 	server_close(&f->servers[0]);
 	server_close(&f->servers[1]);
 	free(f);
@@ -205,7 +204,7 @@ static int teardown(void **state)
 
 static struct check_ended ask(struct fixture *f, bool is_tls, bool is_kept, uint32_t redirects, const char *path)
 {
-	/* All statuses but that of the redirect. */
+	/* All statuses except that of the redirect. */
 	static const struct model_status_range ranges[] = {{100, 306}, {308, 999}};
 	struct model_check check = check_bench_http(f->servers[is_tls].port, path);
 	check.kind = is_tls ? MODEL_CHECK_HTTPS : MODEL_CHECK_HTTP;
@@ -238,7 +237,7 @@ static void print_raw(const struct raw *raw)
 	print_error("\n");
 }
 
-/* One verdict. Whether a status is that of the redirect itself, only the first way tells. */
+/* Check that all ways give one verdict. Only the first way can tell whether a status is that of the redirect itself. */
 static void play(struct fixture *f)
 {
 	struct check_ended first = ask_by(f, PATH_CLEAR);
@@ -272,7 +271,7 @@ static void take_case(struct raw *raw, size_t number)
 	memcpy(raw->bytes, cases[number % count].text, raw->len);
 }
 
-/* Put `len` bytes in the place of `gone` ones. */
+/* Put `len` bytes in the place of the `gone` bytes at `at`. */
 static void splice(struct raw *raw, size_t at, size_t gone, const char *data, size_t len)
 {
 	gone = gone < raw->len - at ? gone : raw->len - at;
@@ -307,7 +306,7 @@ static void mutate(struct raw *raw, uint64_t *seed)
 	case 3:
 		splice(raw, at, strlen(text), text, strlen(text));
 		break;
-	default: /* a part of it, once more */
+	default: /* repeat a part of it */
 		len = len < raw->len - at ? len : raw->len - at;
 		memcpy(piece, raw->bytes + at, len);
 		splice(raw, next(seed) % (raw->len + 1), 0, piece, len);

@@ -86,7 +86,7 @@ static void the_golden_report_is_written_byte_for_byte(void **state)
 	free(text);
 }
 
-/* 1,000 items that are well, or that fail in the longest usual way. */
+/* 1,000 items, all well or all with the longest usual failure. */
 static char *many(bool is_down, size_t *len)
 {
 	static struct observation items[1000];

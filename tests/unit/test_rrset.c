@@ -176,7 +176,7 @@ static void types_by_name_and_number(void **state)
 	assert_false(rrtype_parse("A\0A", 3, &type));
 }
 
-/* Compose from text records for the tests below. */
+/* Compose an RRset from text records for the tests below. */
 static uint8_t *compose(const char *owner, uint16_t type, const char *const *texts, size_t count, size_t *len)
 {
 	struct rdata_span records[64];
@@ -200,11 +200,11 @@ static void text_is_read_as_zone_files_are(void **state)
 	(void)state;
 	static const struct {
 		uint16_t type;
-		const char *text, *plain; /* plain NULL: refused */
+		const char *text, *plain; /* plain NULL: the text is refused */
 	} cases[] = {
 		{RRTYPE_TXT, "\"a;b\"", "a\\;b"},
 		{RRTYPE_TXT, "(\"a\" \"b\" )", "\"a\" \"b\""},
-		/* nothing is lost: neither a comment, nor the blanks between words */
+		/* no data is lost, neither because of a comment nor because of blanks between words */
 		{RRTYPE_TXT, "\"a;b\" ; a comment", NULL},
 		{RRTYPE_TXT, "v=DMARC1; p=none", NULL},
 		{RRTYPE_TXT, "v=spf1 -all", NULL},
@@ -278,7 +278,7 @@ static void wire_is_checked_at_every_length_and_bit(void **state)
 		memcpy(copy, wire, cut);
 		enum veer_err err = rrset_check(copy, cut, &view, NULL);
 		if (err == VEER_OK)
-			first = cut; /* the first record alone is an RRset too */
+			first = cut; /* the first record alone is also an RRset */
 		free(copy);
 	}
 	assert_true(first < len);
@@ -293,7 +293,7 @@ static void wire_is_checked_at_every_length_and_bit(void **state)
 	free(wire);
 }
 
-/* Write a ready RRset behind a question and read the message with ldns: the records must come back. */
+/* Write a ready RRset after a question and read the message with ldns: the records must be the same. */
 static void assert_message(const uint8_t *wire, size_t len, const char *qname, const char *owner)
 {
 	struct ready_builder *builder = ready_builder_new();
@@ -394,7 +394,7 @@ static void large_sets_compress_within_limits(void **state)
 	}
 	assert_int_equal(rrset_compose(zone, RRTYPE_NS, 77, records, COUNT, &wire, &len, NULL), VEER_OK);
 	assert_message(wire, len, "@", "gslb.example.");
-	/* far behind in a message pointers cannot reach: the writer says so */
+	/* far into a message pointers cannot reach: the writer reports that */
 	struct ready_builder *builder = ready_builder_new();
 	struct ready_rrset *rr;
 	struct rrset_view view;

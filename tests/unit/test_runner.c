@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process that runs programs believes nothing that an agent says. */
+/* The process that runs programs does not trust messages from an agent. */
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -24,7 +24,7 @@ enum { PATIENCE_MS = 20000, STRINGS = 512 };
 
 struct bench {
 	char dir[64];
-	char program[128]; /* exits with what its argument says */
+	char program[128]; /* exits with the status in its argument */
 	int fd;
 	pid_t pid;
 };
@@ -48,14 +48,14 @@ static int teardown(void **state)
 {
 	struct bench *b = *state;
 	(void)close(b->fd);
-	assert_int_equal(waitpid(b->pid, NULL, 0), b->pid); /* it ends with its agent */
+	assert_int_equal(waitpid(b->pid, NULL, 0), b->pid); /* it ends when its agent ends */
 	(void)unlink(b->program);
 	(void)rmdir(b->dir);
 	free(b);
 	return 0;
 }
 
-/* One message; `output` -1: without a descriptor. */
+/* Send one message; `output` -1: without a descriptor. */
 static void tell(const struct bench *b, const void *message, size_t len, int output)
 {
 	char control[CMSG_SPACE(sizeof output)] = {0};
@@ -134,19 +134,19 @@ static void nonsense_is_ignored(void **state)
 	const struct runner_request requests[] = {
 		{.kind = RUNNER_START, .argc = 1},                        /* no strings */
 		{.kind = RUNNER_START, .argc = 0},                        /* no program */
-		{.kind = RUNNER_START, .argc = UINT32_MAX},               /* more than there can be */
-		{.kind = RUNNER_START, .argc = RUNNER_ARGUMENTS_MAX + 1}, /* one more */
+		{.kind = RUNNER_START, .argc = UINT32_MAX},               /* more arguments than are possible */
+		{.kind = RUNNER_START, .argc = RUNNER_ARGUMENTS_MAX + 1}, /* one more than the limit */
 		{.kind = RUNNER_START, .argc = 1, .envc = UINT32_MAX},    /* likewise */
-		{.kind = RUNNER_KILL, .id = 12345},                       /* nobody's */
+		{.kind = RUNNER_KILL, .id = 12345},                       /* an id that does not exist */
 		{.kind = RUNNER_RELOAD},                                  /* there is no configuration */
-		{.kind = RUNNER_ENDED},                                   /* a reply */
+		{.kind = RUNNER_ENDED},                                   /* a kind that only replies have */
 		{.kind = UINT32_MAX},
 	};
 	int output = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
 		char message[sizeof requests[0] + 4] = {0};
 		memcpy(message, &requests[i], sizeof requests[i]);
-		memcpy(message + sizeof requests[i], "abcd", 4); /* a string without its end */
+		memcpy(message + sizeof requests[i], "abcd", 4); /* a string without its final NUL */
 		for (size_t len = 1; len <= sizeof message; len++)
 			tell(b, message, len, len % 2 == 0 ? output : -1);
 	}

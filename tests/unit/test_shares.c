@@ -37,7 +37,7 @@ static struct api_account *account(struct shares *shares, enum api_role role, co
 	return a;
 }
 
-/* How many of a share it gets. */
+/* How many places of a share the account gets. */
 static size_t take_all(struct shares *shares, struct api_account *a, enum api_share share, enum shares_answer *answer)
 {
 	size_t count = 0;
@@ -129,11 +129,11 @@ static void three_bad_inputs_within_the_window_bar_for_a_while(void **state)
 	shares_note_bad(shares, a, 1000);
 	shares_note_bad(shares, a, 9000);
 	assert_int_equal(shares_barred_ms(shares, a, 9000), 0);
-	shares_note_bad(shares, a, 11001); /* the first is too long ago */
+	shares_note_bad(shares, a, 11001); /* the first was too long ago to count */
 	assert_int_equal(shares_barred_ms(shares, a, 11001), 0);
 	shares_note_bad(shares, a, 12000);
 	assert_int_equal(shares_barred_ms(shares, a, 12000), SHARES_PENALTY_MS);
-	shares_give(shares, a); /* not forgotten with the connection */
+	shares_give(shares, a); /* the count is kept when the connection ends */
 	a = account(shares, API_ROLE_AGENT, "ag-1");
 	assert_int_equal(shares_barred_ms(shares, a, 12500), SHARES_PENALTY_MS - 500);
 	assert_int_equal(shares_barred_ms(shares, a, 12000 + SHARES_PENALTY_MS), 0);

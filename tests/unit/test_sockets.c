@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Listening sockets, and how they pass from one server to the next. */
+/* Listening sockets, and how one server hands them to the next. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@ static struct veer_listen at(const char *text)
 	return address;
 }
 
-/* As a server gives its sockets away: copies of the descriptors. */
+/* Copies of the descriptors, as a server gives them to its successor. */
 static struct sockets_given given_of(const struct sockets *s)
 {
 	struct sockets_given given = {calloc(2 * s->pair_count, sizeof(int)), 0};
@@ -76,10 +76,10 @@ static void an_address_in_use_is_refused_but_not_when_it_is_given(void **state)
 	assert_int_equal(sockets_check(&address, 1, &given, &diag), VEER_OK);
 	open_all(&address, 1, 1, &given, &new);
 	assert_null(given.fds);
-	/* fewer workers: one has two pairs */
+	/* fewer workers: one of them has two pairs */
 	assert_int_equal(count_of(&new, 0), 2);
 	sockets_close(&new);
-	/* more workers: each has one at least; a port of 0 is the one that is there */
+	/* more workers: each has at least one; port 0 means the port of the given sockets */
 	given = given_of(&old);
 	address = at("127.0.0.1@0");
 	open_all(&address, 1, 5, &given, &new);
@@ -119,7 +119,7 @@ static void sockets_that_are_not_wanted_are_closed(void **state)
 	struct sockets_given given = given_of(&old);
 	given.fds = realloc(given.fds, (given.count + 2) * sizeof(int));
 	given.fds[given.count++] = -1;
-	given.fds[given.count++] = dup(STDERR_FILENO); /* no socket of ours, or none at all */
+	given.fds[given.count++] = dup(STDERR_FILENO); /* not one of our sockets, or not a socket at all */
 	sockets_close(&old);
 	open_all(&kept, 1, 2, &given, &new);
 	assert_int_equal(new.pair_count, 2);
@@ -128,7 +128,10 @@ static void sockets_that_are_not_wanted_are_closed(void **state)
 	sockets_close(&new);
 }
 
-/* Another program may use the port at another address, where the kernel lets us have it at ours: then another port. */
+/*
+ * Another program may use the port at another address and the kernel may still allow it at ours. In that case choose
+ * another port.
+ */
 static void a_wildcard_may_join_an_address_that_is_given(void **state)
 {
 	struct sockets old, new;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store's contract, on the SQLite backend with a real file. */
+/* The contract of the store, tested on the SQLite backend with a real file. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,7 +68,7 @@ static int64_t put(struct store *store, const char *key, const char *value, int6
 	return revision;
 }
 
-/* Collects "kind:key=value@revision " of what it is called with. */
+/* Collects "kind:key=value@revision " of its calls. */
 struct text {
 	char buf[4096];
 	size_t len;
@@ -135,7 +135,7 @@ static void a_snapshot_has_the_kinds_of_the_set_and_no_others(void **state)
 	struct fixture *f = *state;
 	struct text t = {.stop_after = -1};
 	int64_t revision = 0;
-	/* kinds with small and large numbers, and one between them that is not asked for */
+	/* kinds with small and large numbers, and one between them that is not requested */
 	struct store_op ops[] = {put_op(MODEL_KIND_OVERRIDE, "p/a", "{}", STORE_ABSENT),
 				 put_op(MODEL_KIND_SITE, "b", "{}", STORE_ABSENT),
 				 put_op(MODEL_KIND_TOKEN, "t", "{}", STORE_ABSENT),
@@ -151,7 +151,7 @@ static void a_snapshot_has_the_kinds_of_the_set_and_no_others(void **state)
 	t = (struct text){.stop_after = -1};
 	assert_int_equal(store_snapshot(f->store, model_kinds_all(), collect, &t, NULL), VEER_OK);
 	assert_int_equal(t.count, 5);
-	/* who has had enough is not called again, not even for the next kind */
+	/* a caller that stops the listing is not called again, not even for the next kind */
 	t = (struct text){.stop_after = 2};
 	assert_int_equal(store_snapshot(f->store, model_kinds_all(), collect, &t, NULL), VEER_OK);
 	assert_int_equal(t.count, 2);
@@ -258,7 +258,7 @@ static void a_watch_behind_the_kept_history_is_stale(void **state)
 	assert_int_equal(store_watch_open(f->store, 0, &watch), VEER_OK);
 	store_watch_close(&watch);
 	store_close(&f->store);
-	/* Age the history by hand: as if compaction had reached revision 5. */
+	/* Age the history by hand, as if compaction had reached revision 5. */
 	sqlite3 *db = NULL;
 	assert_int_equal(sqlite3_open(f->url + 7, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db,

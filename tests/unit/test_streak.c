@@ -9,8 +9,10 @@
 
 #include "probes/agent/streak.h"
 
-/* Feed '.' (ok), 'x' (fails), 'r' (refused target), 'i' (own error); collect the states ('-': unknown), and '!' after
- * news. */
+/*
+ * Feed '.' (ok), 'x' (fails), 'r' (refused target), 'i' (own error). Collect the states ('-': unknown), each followed
+ * by '!' when it was news.
+ */
 static void play(uint32_t fall, uint32_t rise, const char *probes, char *out)
 {
 	struct streak streak = {0};

@@ -78,7 +78,7 @@ static void removed_keys_leave_no_trace(void **state)
 		}
 	}
 	assert_int_equal(map.count, 8);
-	assert_in_range(map.size, 1, 64); /* what was removed is swept out, and not carried along */
+	assert_in_range(map.size, 1, 64); /* removed keys are swept out, and do not stay in the map */
 	for (int i = MANY - 8; i < MANY; i++) {
 		(void)name_of(name, i);
 		assert_ptr_equal(strmap_get(&map, name, strlen(name)), &value);
@@ -129,7 +129,7 @@ static void a_map_of_a_fixed_size_borrows_its_keys_and_takes_so_many(void **stat
 			names[0][0] = 'K'; /* the key is not a copy */
 			assert_int_equal(strmap_get_number(&map, "key-0"), INDEX_NONE);
 		}
-		strmap_free(&map); /* takes nothing that is the arena's */
+		strmap_free(&map); /* does not free memory of the arena */
 		arena_free(&arena);
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Queries to the outside: rings, sampling, lines, dnstap's bytes. */
+/* Records of queries for the query log and dnstap: rings, sampling, lines, the bytes of dnstap. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -42,14 +42,14 @@ static void the_rarest_sample_is_as_rare_as_it_says(void **state)
 		tap_offer(port, &query);
 		sum += (double)port->left[TAP_QUERY_LOG];
 	}
-	/* evenly spread from 0 to 2 * every - 2: the mean is known to within 1 % of it or so */
+	/* uniformly distributed from 0 to 2 * every - 2, so the mean is known to about 1 % */
 	assert_in_range((uint64_t)(sum / ROUNDS), UINT64_C(4080000000), UINT64_C(4510000000));
 	tap_free(&tap);
 }
 
 /* --- rings ------------------------------------------------------------------------------------------------ */
 
-/* A record whose content follows from its number. */
+/* A record whose content depends on its number. */
 static struct tap_record record_of(uint32_t number, uint8_t *query, uint8_t *reply)
 {
 	struct tap_record r = {.time_ns = number, .query_len = 12 + number % 50, .reply_len = number % 700};
@@ -248,7 +248,7 @@ static void a_file_that_was_moved_is_begun_anew(void **state)
 	assert_int_equal(rename(path, moved), 0);
 	query_log_flush(log);
 	query_log_add(log, &r, question);
-	query_log_reopen(log); /* what waits goes to the old one */
+	query_log_reopen(log); /* the lines that wait are written to the old file */
 	for (int i = 0; i < 1000; i++)
 		query_log_add(log, &r, question);
 	query_log_flush(log);
@@ -282,7 +282,7 @@ static void a_pipe_that_nobody_reads_loses_lines_and_holds_nobody_up(void **stat
 	while (read(reader, text, sizeof text) > 0)
 		query_log_flush(log);
 	assert_int_equal(written_of(log) + lost_of(log), 10000);
-	(void)close(reader); /* and now it is lost at once */
+	(void)close(reader); /* and now its loss is noticed at once */
 	query_log_add(log, &r, question);
 	(void)signal(SIGPIPE, SIG_IGN);
 	uint64_t before = lost_of(log);
@@ -305,7 +305,7 @@ static void a_full_disk_loses_lines(void **state)
 	query_log_flush(log);
 	assert_int_equal(lost_of(log), 10);
 	query_log_free(&log);
-	/* one that cannot be opened is tried again */
+	/* a file that cannot be opened is tried again */
 	assert_int_equal(query_log_open("/nonexistent/log", LOG_FORMAT_TEXT, NULL, &log, &diag), VEER_OK);
 	assert_true(query_log_is_broken(log));
 	query_log_free(&log);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections as attackers and clumsy clients make them, in one thread: the test is both client and worker. */
+/* Connections of attackers and of bad clients, in one thread: the test is both client and worker. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -85,7 +85,7 @@ static int teardown(void **state)
 	tcp_table_free(&n->table);
 	for (unsigned why = 0; why < COUNT_CLOSES; why++)
 		ends += closed(n, why);
-	assert_int_equal(ends, counted(n, COUNT_TCP_ACCEPTED)); /* each once */
+	assert_int_equal(ends, counted(n, COUNT_TCP_ACCEPTED)); /* each is counted once */
 	(void)close(n->epoll_fd);
 	(void)close(n->listen_fd);
 	zone_plan_free(n->zp);
@@ -94,7 +94,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Let the worker do what there is to do, a turn at a time, at most `turns`; how many there were. */
+/* Let the worker do its work, one turn at a time, at most `turns`. Returns the number of turns. */
 static int work(struct net *n, int turns)
 {
 	struct epoll_event events[16];
@@ -134,7 +134,7 @@ static void put(int fd, const uint8_t *data, size_t len)
 	assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
 }
 
-/* What there is to read now; -1 when the connection is reset. `*is_ended`: by an end or a reset. */
+/* Read what has arrived; -1 when the connection was reset. `*is_ended`: it ended, with a FIN or a reset. */
 static size_t take(int fd, uint8_t *out, size_t size, bool *is_ended)
 {
 	size_t len = 0;
@@ -224,7 +224,7 @@ static void bytes_may_come_one_by_one(void **state)
 	(void)close(fd);
 }
 
-/* Nobody may take a worker for longer than a turn. */
+/* No client may occupy a worker for longer than a turn. */
 static void a_thousand_queries_in_one_segment_are_answered_in_order_and_in_turns(void **state)
 {
 	struct net *n = *state;
@@ -249,12 +249,12 @@ static void a_thousand_queries_in_one_segment_are_answered_in_order_and_in_turns
 	(void)close(fd);
 }
 
-/* Replies far beyond the socket's buffer, taken a little at a time: none may lose or mix a byte. */
+/* Replies far larger than the socket's buffer, read a little at a time: no byte may be lost or mixed up. */
 static void partial_writes_are_kept(void **state)
 {
 	struct net *n = *state;
 	size_t len = 0;
-	size_t message = 0; /* bytes of the present message that are still to come */
+	size_t message = 0; /* bytes of the present message that have not come yet */
 	unsigned replies = 0;
 	uint8_t head[4];
 	size_t head_len = 0;
@@ -263,7 +263,7 @@ static void partial_writes_are_kept(void **state)
 			     n->stream + len);
 	int fd = join(n, 0);
 	put(fd, n->stream, len);
-	assert_int_equal(shutdown(fd, SHUT_WR), 0); /* an end of the queries is not an end of the replies */
+	assert_int_equal(shutdown(fd, SHUT_WR), 0); /* the end of the queries does not end the replies */
 	for (int round = 0; round < 100000; round++) {
 		bool ended;
 		(void)work(n, 3);
@@ -300,8 +300,8 @@ static void messages_that_cannot_be_queries_end_the_connection(void **state)
 		size_t len;
 		uint8_t bytes[20];
 	} cases[] = {
-		{2, {0, 0}},                                       /* nothing */
-		{3, {0, 1, 7}},                                    /* less than a header */
+		{2, {0, 0}},                                       /* an empty message */
+		{3, {0, 1, 7}},                                    /* shorter than a header */
 		{2, {0x10, 0x01}},                                 /* longer than any query */
 		{2, {0xff, 0xff}},                                 /* the same */
 		{14, {0, 12, 1, 2, 0x80, 0, 0, 0, 0, 0, 0, 0, 0}}, /* a response */
@@ -315,14 +315,14 @@ static void messages_that_cannot_be_queries_end_the_connection(void **state)
 		put(fd, query, len);
 		put(fd, cases[i].bytes, cases[i].len);
 		(void)work(n, 10);
-		assert_int_equal(take(fd, got, sizeof got, &ended), len + 16); /* what was before is answered */
+		assert_int_equal(take(fd, got, sizeof got, &ended), len + 16); /* the queries before it are answered */
 		assert_true(ended);
 		assert_int_equal(closed(n, COUNT_CLOSE_INVALID), i + 1);
 		(void)close(fd);
 	}
 }
 
-/* A reset at each point of a connection's life. */
+/* A reset at each stage of a connection. */
 static void a_reset_at_any_point_ends_one_connection(void **state)
 {
 	struct net *n = *state;
@@ -336,12 +336,12 @@ static void a_reset_at_any_point_ends_one_connection(void **state)
 		if (point >= 2)
 			put(fd, query, 1);
 		if (point >= 3)
-			(void)work(n, 10); /* waits for the rest */
+			(void)work(n, 10); /* waits for the rest of a query */
 		if (point >= 4)
 			for (int i = 0; i < 8; i++)
 				put(fd, query + (i == 0), len - (i == 0));
 		if (point >= 5)
-			(void)work(n, 10); /* waits for a reader */
+			(void)work(n, 10); /* waits for the client to read */
 		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
 		(void)close(fd);
 		(void)work(n, 100);
@@ -395,7 +395,9 @@ static void a_trickle_of_bytes_gets_no_more_time(void **state)
 	(void)close(fd);
 }
 
-/* After a whole query, the clock of the next one begins anew; a length and then silence is a query that began. */
+/*
+ * After a complete query the deadline of the next begins anew. A length and then silence counts as a query that began.
+ */
 static void each_query_has_its_own_time(void **state)
 {
 	struct net *n = *state;
@@ -418,7 +420,7 @@ static void each_query_has_its_own_time(void **state)
 	(void)close(fd);
 }
 
-/* Queries without end from somebody who reads a few bytes now and then, or none. */
+/* Endless queries from a client that reads a few bytes now and then, or none. */
 static void who_does_not_read_is_closed_in_time(void **state)
 {
 	struct net *n = *state;
@@ -438,7 +440,7 @@ static void who_does_not_read_is_closed_in_time(void **state)
 		}
 		(void)work(n, 100);
 		uint64_t answered = counted(n, COUNT_RESPONSES + DNS_NOERROR) - before;
-		assert_in_range(answered, 1, 20); /* no more than the buffers hold, and one that waits */
+		assert_in_range(answered, 1, 20); /* no more than fit into the buffers, and one that waits */
 		for (int i = 0; i < 10; i++) {
 			assert_int_equal(tcp_count(n->table), 1);
 			pass(n, TCP_REPLY_MS / 10);
@@ -463,7 +465,7 @@ static void a_newcomer_takes_the_place_of_the_idlest(void **state)
 	for (unsigned i = 0; i < SEATS; i++)
 		fds[i] = join(n, i);
 	(void)work(n, 10);
-	put(fds[1], query, 5); /* half a query is no activity */
+	put(fds[1], query, 5); /* half a query does not count as activity */
 	put(fds[0], query, len);
 	(void)work(n, 10);
 	fds[SEATS] = join(n, SEATS);
@@ -500,7 +502,8 @@ static void a_crowd_from_one_network_pushes_out_itself_only(void **state)
 	(void)close(other);
 }
 
-/* Without descriptors one connection makes room, and if that does not help nobody is asked again. */
+/* Without descriptors one connection is closed to make room. If that does not help, tcp_accept() must not be repeated
+ * at once. */
 static void without_descriptors_there_is_no_spinning(void **state)
 {
 	struct net *n = *state;
@@ -513,7 +516,7 @@ static void without_descriptors_there_is_no_spinning(void **state)
 	none = before;
 	none.rlim_cur = 3;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	assert_false(tcp_accept(n->table, n->listen_fd, n->now_ms)); /* those above the limit stay above it */
+	assert_false(tcp_accept(n->table, n->listen_fd, n->now_ms)); /* the connections above the limit stay above it */
 	assert_int_equal(closed(n, COUNT_CLOSE_FULL), 1);
 	assert_int_equal(counted(n, COUNT_TCP_NO_DESCRIPTOR), 1);
 	assert_false(tcp_accept(n->table, n->listen_fd, n->now_ms));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Turns in a thread of its own, and how long one has been under way. */
+/* Turns in a thread of its own, and how long a turn has been under way. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include "base/ticker.h"
 
 struct turns {
-	pthread_mutex_t gate; /* held: a turn blocks, as on a disk that does not answer */
+	pthread_mutex_t gate; /* while it is held, a turn blocks as on a disk that does not answer */
 	atomic_int begun, done;
 };
 
@@ -24,7 +24,7 @@ static void turn(void *ctx)
 	atomic_fetch_add(&t->done, 1);
 }
 
-/* Looks each ms, for at most 10 s. */
+/* Checks every ms, for at most 10 s. */
 static void wait_for(atomic_int *count, int at_least)
 {
 	for (int i = 0; i < 10000 && atomic_load(count) < at_least; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chains of certificates that are remembered, by handshakes within the process. */
+/* Certificate chains that are remembered, tested with handshakes within the process. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,8 +25,8 @@ struct world {
 	SSL_CTX *client;
 	struct tls_trust *trust;
 	struct tls_chains *chains;
-	struct tls_sessions *sessions; /* NULL: none are resumed */
-	SSL_CTX *server;               /* NULL: a new one for each handshake, which knows no tickets of others */
+	struct tls_sessions *sessions; /* NULL: no session is resumed */
+	SSL_CTX *server;               /* NULL: a new one for each handshake, without the tickets of others */
 };
 
 static int setup(void **state)
@@ -57,7 +57,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A handshake with a server that has the certificate; true when the client accepts it. */
+/* Make a handshake with a server that has the certificate; true when the client accepts it. */
 static bool shake(struct world *w, const char *name, const char *trusted, struct tls_peer *peer)
 {
 	SSL_CTX *server = w->server != NULL ? w->server : SSL_CTX_new(TLS_server_method());
@@ -68,7 +68,7 @@ static bool shake(struct world *w, const char *name, const char *trusted, struct
 	BIO *far = NULL;
 	assert_int_equal(SSL_CTX_use_certificate_chain_file(server, w->cert), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey_file(server, w->key, SSL_FILETYPE_PEM), 1);
-	/* As text: a file that has just been written is read each time. */
+	/* As text, because a file that has just been written would be read each time. */
 	assert_int_equal(file_read_given(trusted, 65536, &pem, &pem_len, NULL), VEER_OK);
 	assert_int_equal(tls_trust_store(w->trust, NULL, pem, &store, NULL), VEER_OK);
 	free(pem);
@@ -91,12 +91,12 @@ static bool shake(struct world *w, const char *name, const char *trusted, struct
 		done = SSL_do_handshake(ours);
 		(void)SSL_do_handshake(theirs);
 	}
-	/* What comes after the handshake is read with what is said first: tickets. */
+	/* Session tickets come after the handshake and are read with the first data. */
 	char byte = 'x';
 	(void)SSL_write(theirs, &byte, 1);
 	(void)SSL_read(ours, &byte, 1);
 	peer->is_resumed = SSL_session_reused(ours) == 1;
-	(void)SSL_shutdown(ours); /* whoever ends without it spoils the session */
+	(void)SSL_shutdown(ours); /* a session of a connection that ends without this is not resumed */
 	SSL_free(ours);
 	SSL_free(theirs);
 	if (server != w->server)
@@ -131,7 +131,7 @@ static void a_chain_is_good_only_for_whom_vouched_for_it(void **state)
 	assert_true(shake(w, "www.example.com", w->cert, &peer));
 	assert_false(shake(w, "www.example.com", other, &peer));
 	assert_false(peer.is_remembered);
-	/* Another certificate of the same name is another chain. */
+	/* Another certificate with the same name makes another chain. */
 	assert_true(tiny_http_make_cert("www.example.com", 3600, w->cert, w->key));
 	assert_false(shake(w, "www.example.com", other, &peer));
 	assert_false(peer.is_remembered);
@@ -178,7 +178,7 @@ static void a_session_is_resumed_with_its_key_until_the_chain_ends(void **state)
 	assert_true(peer.is_resumed && !peer.is_seen);
 	assert_false(shake(w, "other.example.com", w->cert, &peer));
 	assert_false(peer.is_resumed);
-	/* The certificate ends: a session that began with it does not outlive it. */
+	/* The certificate expires: a session that began with it does not outlive it. */
 	while (shake(w, "www.example.com", w->cert, &peer)) {
 		assert_true(veer_clock_monotonic_ms(veer_clock_system()) < end_ms);
 		(void)usleep(50000);

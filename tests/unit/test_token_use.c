@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When tokens were used last: remembered up to a limit, and no longer than there is such a token. */
+/* When tokens were last used: this is remembered up to a limit, and only as long as the token exists. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ static void the_one_that_was_not_used_for_longest_is_forgotten_at_the_limit(void
 	for (int i = 0; i < TOKEN_USE_MAX; i++)
 		note(uses, i, 1000 + i);
 	assert_false(token_use_is_crowded(uses));
-	note(uses, 0, 9000); /* it is the newest now */
+	note(uses, 0, 9000); /* it is now the newest */
 	note(uses, TOKEN_USE_MAX, 9001);
 	assert_true(token_use_is_crowded(uses));
 	assert_false(token_use_is_crowded(uses));

@@ -50,7 +50,7 @@ static void each_step_is_told_from_the_first_observation(void **state)
 	assert_null(json_object_get(t, "nameservers"));
 	trail_fed(trail, 812, BASE + 312500);
 	trail_applied(trail, "ns-1", "ns1", 812, BASE + 313000, BASE + 313400);
-	trail_applied(trail, "ns-2", "ns2", 815, BASE + 400000, BASE + 400100); /* it was away when 812 came */
+	trail_applied(trail, "ns-2", "ns2", 815, BASE + 400000, BASE + 400100); /* it was disconnected when 812 came */
 	trail_merge(trail, t);
 	assert_int_equal(step(t, "fed_us"), 312500);
 	assert_int_equal(json_array_size(json_object_get(t, "nameservers")), 2);
@@ -66,7 +66,7 @@ static void times_never_go_back_whatever_the_order_of_the_news(void **state)
 	struct trail *trail = trail_new();
 	json_t *t = golden();
 	(void)state;
-	/* The follower is faster than the committing thread, and a name server's clock is rough. */
+	/* The follower is faster than the committing thread, and a name server's clock is imprecise. */
 	trail_fed(trail, 812, BASE + 311500);
 	trail_applied(trail, "ns-1", "ns1", 812, BASE + 300000, BASE + 299000);
 	trail_committed(trail, id, BASE, 812, BASE + 312000);
@@ -107,7 +107,7 @@ static void what_is_not_remembered_stays_as_it_is_stored(void **state)
 	assert_true(json_equal(t, same));
 	trail_merge(trail, empty);
 	assert_int_equal(json_object_size(empty), 0);
-	/* The oldest give way. */
+	/* The oldest trails are removed. */
 	trail_committed(trail, id, BASE, 1, BASE + 312000);
 	for (int i = 2; i < 2 + TRAIL_REVISIONS_MAX; i++)
 		trail_committed(trail, "other", BASE, i, BASE);

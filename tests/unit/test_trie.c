@@ -31,7 +31,7 @@ static uint64_t next_random(uint64_t *seed)
 	return z ^ z >> 31;
 }
 
-/* Few letters and short labels, so that names nest and collide; sometimes any octet. */
+/* Few letters and short labels, so that names nest and collide; sometimes other octets. */
 static void random_name(uint64_t *seed, uint8_t *name)
 {
 	static const uint8_t odd[] = {0,   1,   '*', ',', '-', '.', '/', '0', '9', ':', '@', '[',
@@ -149,7 +149,7 @@ static struct item *new_item(uint64_t *seed, uint32_t number)
 	return item;
 }
 
-/* Some changes in one transaction on both; what they replace is retired with the branches. */
+/* Make some changes in one transaction on both; the values that they replace are retired with the branches. */
 static void change(struct trie *trie, struct reference *ref, const struct trie_txn *txn, uint64_t *seed, int changes)
 {
 	for (int i = 0; i < changes; i++) {
@@ -186,7 +186,7 @@ static void random_histories_agree_with_a_sorted_array(void **state)
 		*before = *ref;
 		change(&trie, ref, &txn, &seed, 1 + (int)(next_random(&seed) % 40));
 		assert_same(&trie, ref);
-		assert_same(&old, before); /* the version before is untouched until released */
+		assert_same(&old, before); /* the version before is unchanged until it is released */
 		for (int i = 0; i < 20; i++) {
 			uint8_t name[NAME_WIRE_MAX];
 			random_name(&seed, name);
@@ -220,7 +220,7 @@ static void one_change_costs_a_path_not_the_zone(void **state)
 		assert_int_equal(trie_set(&trie, &load, &items[i], &old), VEER_OK);
 		assert_null(old);
 	}
-	assert_int_equal(retired.count, 0); /* a load makes no garbage */
+	assert_int_equal(retired.count, 0); /* a load leaves nothing to free */
 	assert_true(trie.bytes < COUNT * 40);
 	struct trie next = trie;
 	struct trie_txn txn = {.id = 2, .retired = &retired};

@@ -19,7 +19,7 @@ enum { QUERIES = 100000, KINDS = 6 };
 /* --- what the packet path must not do --------------------------------------------------------------------- */
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-static uint64_t calls; /* of what is counted below, since the program began */
+static uint64_t calls; /* calls of the functions below, since the start of the program */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *ptr, size_t size);
@@ -50,7 +50,7 @@ void free(void *ptr)
 }
 
 #else
-static const uint64_t calls; /* not counted below a sanitizer, which has an allocator of its own */
+static const uint64_t calls; /* not counted with a sanitizer, which has its own allocator */
 #endif
 
 struct wire {
@@ -86,7 +86,7 @@ static int setup(void **state)
 	struct sockaddr_in address;
 	char zone[4096] = "$TTL 60\n@ SOA ns1 host 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.1\nwww A 192.0.2.2\n"
 			  "*.wild A 192.0.2.3\n";
-	for (int i = 0; i < 10; i++) { /* does not fit into a packet */
+	for (int i = 0; i < 10; i++) { /* together they do not fit into a packet */
 		size_t len = strlen(zone);
 		(void)snprintf(zone + len, sizeof zone - len, "big TXT \"%d%0200d\"\n", i, 0);
 	}
@@ -126,7 +126,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* One batch there and back; the replies, by RCODE, TC and ANCOUNT. */
+/* Send one batch and read the replies, counted by RCODE, TC and ANCOUNT. */
 static void play(struct wire *w, int first, unsigned *replies, unsigned *truncated)
 {
 	uint8_t reply[2048];
@@ -153,7 +153,7 @@ static void a_hundred_thousand_queries_allocate_nothing(void **state)
 	assert_in_range(truncated, QUERIES / KINDS - UDP_BATCH, QUERIES / KINDS + UDP_BATCH);
 }
 
-/* Queries that are shown to the outside are copied into a ring; a full one is no reason to wait. */
+/* Queries for the query log are copied into a ring; a full ring does not make the worker wait. */
 static void nor_do_they_while_somebody_looks(void **state)
 {
 	struct wire *w = *state;
@@ -170,8 +170,7 @@ static void nor_do_they_while_somebody_looks(void **state)
 	tap_ring_free(&port.ring);
 }
 
-/* The next batch after a publication is answered by the new plan, and the old one is free as soon as the worker waits.
- */
+/* The batch after a publication is answered from the new plan, and the old plan is free as soon as the worker waits. */
 static void a_new_plan_answers_the_next_batch(void **state)
 {
 	struct wire *w = *state;

@@ -77,10 +77,10 @@ static void who_has_another_content_twice_is_told_to_start_over(void **state)
 		bool is_told;
 	} steps[] = {
 		{7, "01000000000000000000000000000000", 1, false}, /* the same */
-		{7, "02000000000000000000000000000000", 2, false}, /* once is no sign */
+		{7, "02000000000000000000000000000000", 2, false}, /* a single time is not a sign */
 		{7, "01000000000000000000000000000000", 3, false},
 		{7, "02000000000000000000000000000000", 4, false},
-		{8, "03000000000000000000000000000000", 5, false}, /* of what is not known, nothing is said */
+		{8, "03000000000000000000000000000000", 5, false}, /* for an unknown revision no statement is made */
 		{7, "02000000000000000000000000000000", 6, true},
 		{7, "02000000000000000000000000000000", 7, false},
 		{7, "02000000000000000000000000000000", 60005, false},
@@ -147,7 +147,7 @@ static void the_newest_word_of_each_counts(void **state)
 	json_t *list = uplink_list(table, 10);
 	assert_int_equal(json_array_size(list), 2);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "id")),
-			    "ns1"); /* the socket's: by its own name */
+			    "ns1"); /* on the Unix socket it is known by its own name */
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(json_integer_value(json_object_get(json_array_get(list, i), "revision")), 3);
 	json_decref(list);
@@ -239,12 +239,12 @@ static void the_1025th_server_waits_until_one_is_silent_for_a_minute(void **stat
 		assert_int_equal(take(table, id, text, 1000 + i), VEER_OK);
 	}
 	assert_int_equal(take(table, "ns-new", text, 3000), VEER_ELIMIT);
-	assert_int_equal(take(table, "ns-7", text, 3000), VEER_OK); /* those who are known go on */
+	assert_int_equal(take(table, "ns-7", text, 3000), VEER_OK); /* known name servers can continue */
 	assert_int_equal(take(table, "ns-new", text, 61001), VEER_OK);
 	json_t *list = uplink_list(table, 61001);
 	assert_int_equal(json_array_size(list), UPLINK_SERVERS_MAX);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "id")),
-			    "ns-new"); /* ns-0 gave way */
+			    "ns-new"); /* ns-0 was removed for it */
 	json_decref(list);
 	uplink_table_free(&table);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verdict engine's rules, one by one: quorum, silence, reports. tests/sim looks for what no table thought of. */
+/* The verdict engine's rules, one by one: quorum, silence, reports. tests/sim looks for cases that no table covers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +47,7 @@ static void a_quorum_by_configuration_is_never_more_than_all(void **state)
 	bench_see(&b, "du");
 	assert_int_equal(bench_settle(&b), 1);
 	assert_int_equal(bench_verdict(&b, 0), MODEL_STATE_DOWN);
-	/* Both sides have one vote: dead wins, and it does not swing. */
+	/* Both sides have one vote: down wins, and the verdict does not swing. */
 	for (int i = 0; i < 10; i++) {
 		b.now_ms += 1000;
 		bench_see(&b, i % 2 == 0 ? "ud" : "du");
@@ -183,7 +183,7 @@ static void the_blind_and_the_revoked_have_no_view(void **state)
 	assert_int_equal(bench_settle(&b), 0);
 	assert_int_equal(bench_send(&b, 0, 7, 1000), VEER_EAUTH);
 	assert_int_equal(verdict_revoke(b.engine, "nobody", b.now_ms), VEER_ENOTFOUND);
-	/* A configuration from before the revocation does not undo it. */
+	/* A configuration from before the revocation does not cancel it. */
 	bench_configure(&b);
 	assert_int_equal(bench_send(&b, 0, 7, 1001), VEER_EAUTH);
 	bench_see(&b, "--d");
@@ -213,7 +213,7 @@ static void a_report_counts_once_and_in_order(void **state)
 	bench_deinit(&b);
 }
 
-/* How the agent stands at the bench's present, and that its word on the first endpoint agrees. */
+/* How the agent is shown at the bench's present, and whether its vote on the first endpoint agrees with that. */
 static bool is_silent(const struct bench *b)
 {
 	struct verdict_agent_status agent;
@@ -221,7 +221,9 @@ static bool is_silent(const struct bench *b)
 	return agent.is_silent;
 }
 
-/* What people are told is what the engine goes by: three intervals of the check, at least three report periods. */
+/*
+ * Administrators see the same rule that the engine uses: three intervals of the check, at least three report periods.
+ */
 static void an_agent_is_called_silent_when_it_ceases_to_count(void **state)
 {
 	static const struct {
@@ -245,7 +247,7 @@ static void an_agent_is_called_silent_when_it_ceases_to_count(void **state)
 	}
 }
 
-/* Of several checks the one that gives up first counts. */
+/* With several checks, the one whose limit ends first counts. */
 static void an_agent_with_several_checks_is_silent_as_of_the_shortest(void **state)
 {
 	struct bench b;
@@ -310,7 +312,7 @@ static void a_report_for_another_revision_or_size_is_not_counted(void **state)
 			assert_int_equal(verdict_report(b.engine, "ag-0", &report, b.now_ms), VEER_EINVAL);
 	}
 	assert_int_equal(bench_settle(&b), 0);
-	report.item_count = 2; /* the refused ones have not used up the number */
+	report.item_count = 2; /* the refused reports have not used up the number */
 	assert_int_equal(verdict_report(b.engine, "ag-0", &report, b.now_ms), VEER_OK);
 	assert_int_equal(verdict_report(b.engine, "ag-9", &report, b.now_ms), VEER_EAUTH);
 	assert_int_equal(bench_settle(&b), 2);
@@ -346,7 +348,7 @@ static void a_first_failure_asks_the_others_once(void **state)
 	b.now_ms += 1000;
 	bench_see(&b, "uuu");
 	bench_see(&b, "duu");
-	assert_false(verdict_suspicion_next(b.engine, &s)); /* down already */
+	assert_false(verdict_suspicion_next(b.engine, &s)); /* already down */
 	bench_deinit(&b);
 }
 

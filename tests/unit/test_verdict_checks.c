@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verdict engine: several checks of one endpoint, proposals and the answers to them. */
+/* The verdict engine: several checks of one endpoint, proposals, and the results of their commits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,7 @@ static void votes_against_each_other_on_two_checks_do_not_add_up(void **state)
 	(void)state;
 	struct bench b;
 	bench_init_up(&b, 3, 2, 1);
-	b.seen[0][0] = b.seen[1][1] = 'd'; /* one agent says down on each */
+	b.seen[0][0] = b.seen[1][1] = 'd'; /* one agent reports down on each */
 	bench_report_all(&b);
 	assert_int_equal(bench_settle(&b), 0);
 	bench_deinit(&b);
@@ -63,7 +63,7 @@ static void a_warning_never_votes_but_is_seen(void **state)
 	assert_int_equal(votes[5].state, OBSERVATION_DOWN);
 	assert_int_equal(verdict_votes(b.engine, 0, b.now_ms, votes, 2), 6);
 	assert_int_equal(verdict_votes(b.engine, 1, b.now_ms, votes, 8), 0);
-	/* When it becomes a voting check, what is seen now decides. */
+	/* When it becomes a voting check, the present observations decide. */
 	b.checks[1].is_warning = false;
 	bench_configure(&b);
 	assert_int_equal(bench_settle(&b), 1);

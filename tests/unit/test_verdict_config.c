@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verdict engine: what a new configuration keeps and forgets. */
+/* The verdict engine: what it keeps and forgets with a new configuration. */
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,7 +97,7 @@ static void fewer_agents_mean_a_smaller_quorum_of_those_left(void **state)
 	bench_deinit(&b);
 }
 
-/* S21. Under the address sanitizer nothing is counted, and its leak check does the same. */
+/* S21. With the address sanitizer nothing is counted; its leak check has the same purpose. */
 static void memory_follows_the_configuration_and_not_the_history(void **state)
 {
 	(void)state;

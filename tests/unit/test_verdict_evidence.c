@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verdict engine: doubt, and what is said with a transition of who saw what since when. */
+/* The verdict engine: doubt, and the evidence of a transition: which agent has seen what since when. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include "tests/unit/verdict_bench.h"
 
-/* The doubts told, as "+p/e0 -p/e1 ". */
+/* The doubts that were reported, as "+p/e0 -p/e1 ". */
 static const char *doubts(struct bench *b)
 {
 	static char text[256];
@@ -86,7 +86,7 @@ static void the_silent_the_blind_and_warnings_raise_no_doubt(void **state)
 	assert_string_equal(doubts(&b), "");
 	bench_see(&b, "d--");
 	assert_string_equal(doubts(&b), "+p/e0 ");
-	b.now_ms += 3001; /* all are silent */
+	b.now_ms += 3001; /* all agents are silent */
 	assert_string_equal(doubts(&b), "-p/e0 ");
 	bench_report(&b, 0);
 	assert_string_equal(doubts(&b), "+p/e0 ");
@@ -127,7 +127,7 @@ static void a_removal_says_when_it_was_first_seen(void **state)
 	assert_int_equal(t.votes[0].since_ms, 1100);
 	assert_int_equal(t.votes[0].age_ms, 0);
 	assert_int_equal(t.votes[1].since_ms, 700);
-	assert_int_equal(t.votes[2].since_ms, 1100); /* up since then */
+	assert_int_equal(t.votes[2].since_ms, 1100); /* up since that time */
 	verdict_committed(b.engine, t.endpoint, t.to, b.now_ms);
 	b.now_ms += 2000;
 	bench_see(&b, "u--");
@@ -153,7 +153,7 @@ static void the_first_failure_is_the_beginning_though_others_decide(void **state
 	b.now_ms += 100;
 	bench_see(&b, "-df-");
 	b.now_ms += 50;
-	bench_see(&b, "--df"); /* fails for the first time when all is known: no beginning, and no gap */
+	bench_see(&b, "--df"); /* fails for the first time when all is decided: this is neither a beginning nor a gap */
 	assert_true(bench_tick(&b, &t));
 	assert_int_equal(t.to, MODEL_STATE_DOWN);
 	assert_int_equal(t.first_ms_ago, 650);
@@ -218,7 +218,7 @@ static int64_t cpu_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* When everything fails at once is no time to look through all of it again for each that fails. */
+/* When everything fails at once, the engine must not search everything again for each endpoint that fails. */
 static void doubts_and_second_looks_of_a_crowd_are_told_in_one_pass(void **state)
 {
 	static char keys[CROWD][16];

@@ -54,7 +54,7 @@ static void a_hold_that_ends_in_silence_returns_nothing(void **state)
 	bench_deinit(&b);
 }
 
-/* One fall and return; the hold that the return waited for. */
+/* One removal and return. Returns the hold for which the return waited. */
 static int64_t bench_flap(struct bench *b)
 {
 	bench_see(b, "ddd");
@@ -80,7 +80,7 @@ static void the_hold_of_a_flapping_endpoint_grows_and_is_forgotten(void **state)
 	assert_int_equal(bench_settle(&b), 1);
 	int64_t hold_ms = bench_flap(&b);
 	assert_int_equal(hold_ms, 10000);
-	for (int i = 0; i < 4; i++) { /* each time longer, but never twice as long: the penalty decays meanwhile */
+	for (int i = 0; i < 4; i++) { /* longer each time, but less than twice: the penalty decays meanwhile */
 		int64_t next_ms = bench_flap(&b);
 		assert_true(next_ms > hold_ms && next_ms < 2 * hold_ms + 1000);
 		hold_ms = next_ms;
@@ -88,7 +88,7 @@ static void the_hold_of_a_flapping_endpoint_grows_and_is_forgotten(void **state)
 	for (int i = 0; i < 20; i++)
 		hold_ms = bench_flap(&b);
 	assert_true(hold_ms > 50000 && hold_ms <= 160000);
-	/* Half of it is forgotten in 30 holds, all in ten times that. */
+	/* Half of the penalty is forgotten in 30 holds, all of it in ten times that. */
 	b.now_ms += 300000;
 	bench_see(&b, "uuu");
 	int64_t half_ms = bench_flap(&b);
@@ -115,7 +115,7 @@ static void the_brake_lets_a_quarter_go_and_the_rest_later(void **state)
 	b.now_ms += 1;
 	bench_report_all(&b);
 	assert_int_equal(bench_settle(&b), 4);
-	/* Restorations are not braked. */
+	/* The brake does not delay restorations. */
 	bench_see_all(&b, 0, 16, 'u');
 	assert_int_equal(bench_settle(&b), 8);
 	bench_deinit(&b);

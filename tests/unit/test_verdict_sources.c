@@ -41,7 +41,7 @@ static void a_quorum_must_span_so_many_regions(void **state)
 		{"aabc", 3, "dddd", MODEL_STATE_DOWN, VERDICT_WAIT_NONE},
 		{"aabc", 3, "ddd-", MODEL_STATE_UNKNOWN, VERDICT_WAIT_NO_REGIONS},
 		{"aabc", 3, "dd--", MODEL_STATE_UNKNOWN, VERDICT_WAIT_NO_QUORUM},
-		{"aaaa", 3, "ddd-", MODEL_STATE_DOWN, VERDICT_WAIT_NONE}, /* there is only one */
+		{"aaaa", 3, "ddd-", MODEL_STATE_DOWN, VERDICT_WAIT_NONE}, /* there is only one region */
 		{"aabb", 9, "ddd-", MODEL_STATE_DOWN, VERDICT_WAIT_NONE},
 	};
 	(void)state;
@@ -66,7 +66,7 @@ static void the_status_says_what_is_missing_of_regions(void **state)
 	bench_init_regions(&b, "aab", 3);
 	bench_see(&b, "ddu");
 	struct verdict_endpoint_status status = bench_status(&b, 0);
-	assert_int_equal(status.regions, 2); /* no more than there are */
+	assert_int_equal(status.regions, 2); /* no more than exist */
 	assert_int_equal(status.regions_asked, 3);
 	assert_int_equal(status.regions_fresh, 2);
 	assert_int_equal(status.regions_down, 1);
@@ -135,7 +135,7 @@ static void silence_after_a_push_is_down_where_the_check_says_so(void **state)
 	struct bench b;
 	struct verdict_transition t;
 	bench_init_push(&b, true);
-	b.now_ms += 1000000; /* never heard: a newcomer */
+	b.now_ms += 1000000; /* never heard, so the endpoint is new */
 	assert_int_equal(bench_settle(&b), 0);
 	assert_int_equal(verdict_push(b.engine, "web", "p/e0", MODEL_STATE_UP, 700, b.now_ms), VEER_OK);
 	assert_int_equal(bench_settle(&b), 1);
@@ -163,7 +163,7 @@ static void a_restart_does_not_disarm_a_push(void **state)
 	bench_deinit(&b);
 }
 
-/* Its verdict may be older than the check: then nobody was heard yet, and a newcomer takes nothing down (S20). */
+/* The verdict may be older than the check: then no push was heard yet, and a new endpoint takes nothing down (S20). */
 static void a_restart_does_not_arm_a_push_that_was_never_heard(void **state)
 {
 	(void)state;
@@ -196,7 +196,7 @@ static void a_push_survives_a_new_configuration_and_bad_ones_are_refused(void **
 
 /* --- calculated -------------------------------------------------------------------------------------------------- */
 
-/* "c2" of web and db, and of so many that are not there; only c2 votes. One agent. */
+/* "c2" is calculated of web, db and this many missing checks; only c2 votes. One agent. */
 static void bench_init_calculated(struct bench *b, uint32_t need, uint32_t lost)
 {
 	static const uint32_t of[] = {0, 1};
@@ -213,7 +213,7 @@ static void bench_init_calculated(struct bench *b, uint32_t need, uint32_t lost)
 	bench_configure(b);
 }
 
-/* The one agent's view of web and db, in report order. */
+/* The single agent's view of web and db, in the order of the report. */
 static void see_parts(struct bench *b, const char *views)
 {
 	b->seen[0][0] = views[0];
@@ -276,13 +276,13 @@ static void a_part_that_does_not_vote_removes_nothing_by_itself(void **state)
 	assert_false(bench_status(&b, 0).is_doubted);
 	see_parts(&b, "df");
 	assert_int_equal(bench_settle(&b), 0);
-	assert_true(bench_status(&b, 0).is_doubted); /* if that is true, it goes down */
+	assert_true(bench_status(&b, 0).is_doubted); /* if the doubt is true, it goes down */
 	b.now_ms += 100;
 	see_parts(&b, "dd");
 	assert_true(bench_tick(&b, &t));
 	assert_string_equal(t.check, "c2");
 	assert_int_equal(t.source, VERDICT_SOURCE_CALCULATED);
-	assert_int_equal(t.quorum, 2); /* both down leave fewer than one */
+	assert_int_equal(t.quorum, 2); /* when both are down, fewer than one part is up */
 	assert_int_equal(t.reason, PROBE_REASON_CONNECT_REFUSED);
 	assert_int_equal(t.first_ms_ago, 100);
 	assert_int_equal(t.vote_count, 3);
@@ -305,13 +305,13 @@ static void silence_of_the_parts_changes_nothing(void **state)
 	assert_int_equal(bench_verdict(&b, 0), MODEL_STATE_UP);
 	struct verdict_endpoint_status status = bench_status(&b, 0);
 	assert_int_equal(status.wait, VERDICT_WAIT_NO_QUORUM);
-	assert_int_equal(status.agents, 2); /* its parts */
+	assert_int_equal(status.agents, 2); /* the number of its parts */
 	assert_int_equal(status.quorum, 2);
 	assert_int_equal(status.fresh, 0);
 	bench_deinit(&b);
 }
 
-/* web, then a chain of calculated checks, each of the one before. */
+/* Configure web, then a chain of calculated checks, each of the one before. */
 static enum veer_err configure_chain(struct bench *b, uint32_t length, bool is_loop)
 {
 	static const uint32_t numbers[] = {0, 1, 2, 3, 4, 5, 6};

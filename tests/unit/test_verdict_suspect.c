@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verdict engine: agents that contradict the others on much of what they see. */
+/* The verdict engine: agents that contradict the others on a large part of what they see. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,8 @@
 
 #include "tests/unit/verdict_bench.h"
 
-#define SETTLE_MS 11000 /* of the bench's checks: twice 3 s of silence, a round of 2 s and a timeout of 500 ms */
+/* the settling time of the bench's checks: twice 3 s of silence, a round of 2 s and a timeout of 500 ms */
+#define SETTLE_MS 11000
 
 static struct verdict_agent_status agent_status(const struct bench *b, uint32_t agent)
 {
@@ -25,7 +26,7 @@ static bool is_suspect(const struct bench *b, uint32_t agent)
 	return agent_status(b, agent).suspect_check != NULL;
 }
 
-/* All report every second for so long; returns how many transitions there were. */
+/* All agents report every second for this time. Returns the number of transitions. */
 static int bench_run(struct bench *b, int64_t for_ms)
 {
 	int count = 0;
@@ -37,7 +38,7 @@ static int bench_run(struct bench *b, int64_t for_ms)
 	return count;
 }
 
-/* The agent sees the first `count` endpoints like this. */
+/* The agent sees the first `count` endpoints in this state. */
 static void agent_sees(struct bench *b, uint32_t agent, uint32_t count, char letter)
 {
 	memset(b->seen[agent], letter, count);
@@ -59,7 +60,7 @@ static void one_that_the_others_contradict_long_enough_is_suspect(void **state)
 	assert_int_equal(status.fresh, 0);
 	assert_false(is_suspect(&b, 1));
 	assert_false(is_suspect(&b, 2));
-	/* Its word and one honest slip are no quorum any more. */
+	/* The vote of the suspect and one mistake of an honest agent are no longer a quorum. */
 	b.seen[1][0] = 'd';
 	assert_int_equal(bench_run(&b, 5000), 0);
 	struct verdict_vote votes[3];
@@ -67,7 +68,7 @@ static void one_that_the_others_contradict_long_enough_is_suspect(void **state)
 	assert_int_equal(votes[0].mark, VERDICT_MARK_SUSPECT);
 	assert_int_equal(votes[0].said, OBSERVATION_DOWN);
 	assert_int_equal(votes[0].state, OBSERVATION_UNKNOWN);
-	/* What both others see is true. */
+	/* When both other agents see it, it is true. */
 	b.seen[2][0] = 'd';
 	assert_int_equal(bench_run(&b, 1000), 1);
 	assert_int_equal(bench_verdict(&b, 0), MODEL_STATE_DOWN);
@@ -102,12 +103,12 @@ static void a_suspect_returns_by_itself_when_it_agrees_again(void **state)
 	(void)bench_run(&b, 30000);
 	assert_true(is_suspect(&b, 0));
 	agent_sees(&b, 0, 8, 'u');
-	agent_sees(&b, 0, 2, 'd'); /* a quarter is still too much */
+	agent_sees(&b, 0, 2, 'd'); /* a quarter is still too many */
 	(void)bench_run(&b, 60000);
 	assert_true(is_suspect(&b, 0));
 	agent_sees(&b, 0, 1, 'u');
 	(void)bench_run(&b, 20000);
-	agent_sees(&b, 0, 2, 'd'); /* begins anew */
+	agent_sees(&b, 0, 2, 'd'); /* its time begins anew */
 	(void)bench_run(&b, 1000);
 	agent_sees(&b, 0, 2, 'u');
 	(void)bench_run(&b, 30000);
@@ -136,7 +137,10 @@ static void agents_that_learn_of_a_disaster_late_make_nobody_suspect(void **stat
 	bench_deinit(&b);
 }
 
-/* Two of five lie that everything is up, while the honest see half of it dead: that is q, and it goes down. */
+/*
+ * Two of five agents lie that everything is up, while the honest ones see half of it down: they are a quorum, and it
+ * goes down.
+ */
 static void liars_below_the_quorum_make_no_honest_agent_suspect(void **state)
 {
 	(void)state;
@@ -161,7 +165,7 @@ static void where_a_minority_suffices_its_members_are_not_contradicted(void **st
 	b.config.is_brake_off = true;
 	bench_configure(&b);
 	agent_sees(&b, 0, 8, 'd');
-	agent_sees(&b, 1, 8, '?'); /* may turn out to say the same */
+	agent_sees(&b, 1, 8, '?'); /* may still turn out to report the same */
 	assert_int_equal(bench_run(&b, 120000), 0);
 	assert_false(is_suspect(&b, 0));
 	agent_sees(&b, 1, 8, 'd');
@@ -179,7 +183,7 @@ static void a_suspect_counts_where_the_others_cannot_decide(void **state)
 	agent_sees(&b, 0, 8, 'd');
 	(void)bench_run(&b, 30000);
 	assert_true(is_suspect(&b, 0));
-	/* One of the two others does not know of an endpoint. The honest one and the suspect are all there is. */
+	/* One of the two other agents has no view of an endpoint. Only the honest one and the suspect are left. */
 	b.seen[1][3] = '?';
 	b.seen[2][3] = 'd';
 	assert_int_equal(bench_run(&b, 1000), 1);
@@ -197,7 +201,7 @@ static void being_suspect_survives_a_new_configuration_and_is_judged_by_check(vo
 	bench_report_all(&b);
 	assert_int_equal(bench_settle(&b), 8);
 	for (uint32_t i = 0; i < 16; i += 2)
-		b.seen[0][i] = 'd'; /* web, not db */
+		b.seen[0][i] = 'd'; /* on web, not on db */
 	(void)bench_run(&b, 30000);
 	assert_string_equal(agent_status(&b, 0).suspect_check, "web");
 	assert_int_equal(agent_status(&b, 0).suspect_checks, 1);

@@ -2,14 +2,14 @@
 /*
  * Golden packets: each tests/wire/NAME.txt is one query and the exact reply, as annotated text:
  *
- *     # why, with the RFC's section
+ *     # the reason, with the RFC's section
  *     query udp
- *       1234 0100  0001 0000 0000 0000   ; hex digits; what follows a semicolon is for people
- *       03 "www" 07 "example" 00         ; text in quotes stands for its octets
+ *       1234 0100  0001 0000 0000 0000   ; hex digits; text after a semicolon is a comment
+ *       03 "www" 07 "example" 00         ; text in quotes means its octets
  *     reply
- *       ...                              ; nothing: there is no reply
+ *       ...                              ; empty: there must be no reply
  *
- * They come from 192.0.2.99, and ask the zones in tests/wire/ZONE.zone and the objects below.
+ * The queries come from 192.0.2.99. They ask the zones in tests/wire/ZONE.zone and the objects below.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -131,7 +131,7 @@ static void add_zones(struct zone_plan *zp)
 	free(entries);
 }
 
-/* Names whose answers depend on where the client is: clients in SE get 192.0.2.101, in JP ...:101, others .102. */
+/* Names whose answers depend on the client's location: clients in SE get 192.0.2.101, in JP ...:101, others .102. */
 static void add_policies(struct zone_plan *zp)
 {
 	static const char *const database[] = {"tests/data/mmdb/GeoLite2-Country-Test.mmdb"};
@@ -193,10 +193,10 @@ static void replies_are_the_golden_packets(void **state)
 	zone_plan_free(zp);
 }
 
-/* RFC 1035 4.2.2: two octets of length. Over UDP the same question is answered with TC alone. */
+/* RFC 1035 4.2.2: two octets of length. Over UDP the reply to the same question has only TC. */
 static void the_largest_rrset_is_whole_over_tcp(void **state)
 {
-	enum { RECORDS = 231 }; /* of 276 octets: nearly RRSET_WIRE_MAX */
+	enum { RECORDS = 231 }; /* each of 276 octets, together nearly RRSET_WIRE_MAX */
 	struct zone_plan *zp = zone_plan_new();
 	struct buf text;
 	uint8_t query[512];

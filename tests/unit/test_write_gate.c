@@ -16,7 +16,7 @@ enum { ORDINARY = 6 };
 struct crowd {
 	struct write_gate gate;
 	pthread_mutex_t lock;
-	char order[ORDINARY + 2]; /* who was in, in turn: 'o' or 'u' */
+	char order[ORDINARY + 2]; /* who passed the gate, in turn: 'o' or 'u' */
 	unsigned waiting;
 };
 
@@ -26,7 +26,7 @@ static void enter(struct crowd *crowd, bool is_urgent)
 	crowd->waiting++;
 	(void)pthread_mutex_unlock(&crowd->lock);
 	write_gate_enter(&crowd->gate, is_urgent);
-	crowd->order[strlen(crowd->order)] = is_urgent ? 'u' : 'o'; /* the gate guards it */
+	crowd->order[strlen(crowd->order)] = is_urgent ? 'u' : 'o'; /* guarded by the gate */
 	write_gate_leave(&crowd->gate);
 }
 

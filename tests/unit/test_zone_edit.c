@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Edits of a zone: their rules, its serial, and writers who meet. On a real store, without HTTP. */
+/* Edits of a zone: their rules, its serial, and concurrent writers. On a real store, without HTTP. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static uint32_t serial_of(struct control_world *w)
 	return soa.serial;
 }
 
-/* What an edit wishes: owner and type, and the value as text (NULL: deletion). */
+/* A wish of an edit: owner and type, and the value as text (NULL: deletion). */
 struct step {
 	const char *owner, *type, *value;
 };
@@ -117,7 +117,7 @@ static void what_is_so_already_changes_nothing(void **state)
 	assert_int_equal(edit(w, steps, 1), VEER_OK);
 	assert_int_equal(w->result.revision, revision);
 	assert_int_equal(store_revision(w->control.store), revision);
-	assert_int_equal(edit(w, steps, 2), VEER_OK); /* only what is new is written */
+	assert_int_equal(edit(w, steps, 2), VEER_OK); /* only the changed RRset is written */
 	assert_int_equal(w->result.revision, revision + 1);
 	int64_t of_a;
 	assert_non_null(control_world_get(w, MODEL_KIND_RRSET, ZONE "/1/a.example.net./A", &of_a));
@@ -189,7 +189,7 @@ static void a_serial_never_goes_back(void **state)
 	assert_int_equal(serial_of(w), 7);
 }
 
-/* Somebody else writes into the zone between the judgement and the commit, `others` times. */
+/* Another writer changes the zone between the judgement and the commit, `others` times. */
 struct rival {
 	struct control_world *world;
 	unsigned others, tries;
@@ -238,14 +238,14 @@ static void a_policy_that_is_bound_stays(void **state)
 	control_world_must_fail(w, one(w, "www", "AAAA", "{\"policy\":\"www\"}"), VEER_EINVAL, CHANGE_INVALID,
 				"/policy: no pool of the policy \"www\" has an endpoint with an IPv6 address");
 	assert_int_equal(one(w, "WWW", "A", "{\"policy\":\"www\"}"),
-			 VEER_OK); /* the owner's letters are stored first */
+			 VEER_OK); /* the case of the owner is stored first */
 	control_world_must_fail(w, control_world_change(w, object_wish(&gone)), VEER_EBUSY, CHANGE_IN_USE,
 				"the RRset www.example.net. A is bound to the policy \"www\"");
 	assert_int_equal(one(w, "www", "A", NULL), VEER_OK);
 	assert_int_equal(control_world_change(w, object_wish(&gone)), VEER_OK);
 }
 
-/* The deletion of a policy; between the look at all RRsets and the gate, something is written. */
+/* The deletion of a policy; another write happens after it has looked at all RRsets and before it passes the gate. */
 struct delayed {
 	struct control_world *world;
 	struct object_wish object;
@@ -292,10 +292,10 @@ static void a_policy_that_is_bound_while_it_is_looked_for_stays(void **state)
 	(void)control_world_put(w, MODEL_KIND_POLICY, "www", "{\"name\":\"www\"}");
 	control_world_must_fail(w, delete_delayed(w, MODEL_KIND_RRSET, key, bound), VEER_EBUSY, CHANGE_IN_USE,
 				in_the_way);
-	/* bound before, and no more */
+	/* bound before, but no longer */
 	assert_int_equal(delete_delayed(w, MODEL_KIND_RRSET, key, "{\"owner\":\"www.example.net.\"}"), VEER_OK);
 	(void)control_world_put(w, MODEL_KIND_POLICY, "www", "{\"name\":\"www\"}");
-	/* more than are noted, of a version that is shown only later */
+	/* more than are noted, of a version that becomes visible later */
 	for (int i = 0; i < POLICY_USERS_MAX + 2; i++) {
 		(void)snprintf(many, sizeof many, ZONE "/2/www.example.net./TYPE%d", 1000 + i);
 		(void)control_world_put(w, MODEL_KIND_RRSET, many, bound);
@@ -322,7 +322,7 @@ static void a_token_edits_its_zones(void **state)
 	assert_int_equal(edit_beside(w, "t-2", &step, 1, NULL), VEER_OK);
 }
 
-/* What an import finds bound it carries over, wherever the binding stands in the stored text. */
+/* An import keeps the bound RRsets that it finds, wherever the binding is in the stored text. */
 static void an_import_carries_bound_rrsets_over(void **state)
 {
 	static const char file[] = "@ 300 SOA ns1 hostmaster 5 3600 600 1209600 60\n@ 300 NS ns1\nb 60 A 192.0.2.7\n";

@@ -44,7 +44,10 @@ static void records_come_out_in_canonical_order(void **state)
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
 		 "b.example.\t5\tIN\tA\t192.0.2.1\nA.B.example.\t7\tIN\tA\t192.0.2.1\nA.B.example.\t7\tIN\tA\t192.0.2."
 		 "2\n"},
-		/* RFC 4343 4.1: the case of a name as it was written first, and in RDATA; it makes no difference */
+		/*
+		 * RFC 4343 4.1: the case of a name, and of names in RDATA, is that of the first occurrence; it makes no
+		 * difference
+		 */
 		{HEAD "B.a MX 1 Mail.B.a\nb.A MX 1 mail.b.A\nc.a A 192.0.2.1\n",
 		 "example.\t300\tIN\tSOA\tns1.example. host.example. 1 2 3 4 60\nexample.\t300\tIN\tNS\tns1.example.\n"
 		 "B.a.example.\t300\tIN\tMX\t1 Mail.B.a.example.\nc.a.example.\t300\tIN\tA\t192.0.2.1\n"},
@@ -109,7 +112,7 @@ static void errors_name_file_and_line(void **state)
 		{HEAD "a\\", "z:4: backslash"},
 		{HEAD "@ 4294967295 A 192.0.2.1\n", "z:4: "},
 		{HEAD "@ OPT \\# 0\n", "z:4: "},
-		/* numbers that ldns would cut to fit */
+		/* numbers that ldns would truncate to fit */
 		{HEAD "www 4294967299 A 192.0.2.1\n", "z:4: TTL over"},
 		{HEAD "www 4294967283 A 192.0.2.1\n", "z:4: TTL over"},
 		{HEAD "www 18446744073709551617 IN A 192.0.2.1\n", "z:4: TTL over"},
@@ -126,7 +129,7 @@ static void errors_name_file_and_line(void **state)
 		{HEAD "@ HTTPS 65536 .\n", "z:4: a number"},
 		{HEAD "@ HTTPS 1 . port=65536\n", "z:4: a parameter"},
 		{HEAD "@ SVCB 1 a alpn=h2 port=\"-1\"\n", "z:4: a parameter"},
-		/* what stands twice, and half an octet */
+		/* parameters that occur twice, and half an octet */
 		{HEAD "@ HTTPS 1 . alpn=h2 port=1 alpn=h3\n", "z:4: a parameter"},
 		{HEAD "@ HTTPS 1 . port=1 key3=a\n", "z:4: "},
 		{HEAD "@ HTTPS 1 . key700=a key0700=b\n", "z:4: a parameter"},
@@ -146,7 +149,7 @@ static void errors_name_file_and_line(void **state)
 	}
 }
 
-/* RFC 1035 5.1: the class may stand before the TTL, and blanks, comments and parentheses at the end mean nothing. */
+/* RFC 1035 5.1: the class may precede the TTL, and blanks, comments and parentheses at the end mean nothing. */
 static void order_and_blanks_do_not_matter(void **state)
 {
 	(void)state;
@@ -176,7 +179,7 @@ static void order_and_blanks_do_not_matter(void **state)
 	buf_deinit(&plain);
 }
 
-/* What ldns would make something else of, and what the generic form may not say either. */
+/* Data that ldns would change into something else, and that the generic form may not contain either. */
 static void data_that_means_nothing_is_refused(void **state)
 {
 	(void)state;
@@ -445,7 +448,7 @@ static void many_records_load_quickly(void **state)
 	buf_deinit(&text);
 }
 
-/* RFC 1035 5.1: \DDD for an octet: 255 of them are 1020 characters. Names in RDATA, too. */
+/* RFC 1035 5.1: \DDD for an octet: 255 octets are 1020 characters. Names in RDATA, too. */
 static void names_of_any_octets_are_read_and_written(void **state)
 {
 	(void)state;

@@ -33,7 +33,7 @@ struct tiny_http {
 	pthread_t workers[CONNECTIONS_MAX];
 };
 
-/* One connection, as its thread sees it. */
+/* One connection, from the point of view of its thread. */
 struct conn {
 	struct tiny_http *server;
 	int fd;
@@ -86,7 +86,7 @@ static void pause_ms(long ms)
 	(void)nanosleep(&ts, NULL);
 }
 
-/* A whole request, with its body, into c->request. */
+/* Read a complete request, with its body, into c->request. */
 static bool read_request(struct conn *c)
 {
 	c->len = 0;
@@ -149,7 +149,7 @@ static bool starts(const struct conn *c, const char *path)
 	return at != NULL && strncmp(at + 1, path, strlen(path)) == 0;
 }
 
-/* Answer one request; false when the connection is to be closed. */
+/* Answer one request; false when the connection must be closed. */
 static bool answer(struct conn *c)
 {
 	char head[64];
@@ -163,7 +163,7 @@ static bool answer(struct conn *c)
 		(void)snprintf(head, sizeof head, "%.3s Whatever", strstr(c->request, "/status/") + 8);
 		return reply(c, head, "", 0);
 	}
-	if (starts(c, "/to/")) { /* the rest, up to the end of the target, is where it leads */
+	if (starts(c, "/to/")) { /* the rest of the target is the URL of the redirect */
 		char location[256];
 		const char *to = strstr(c->request, "/to/") + 4;
 		(void)snprintf(location, sizeof location, "302 Found\r\nLocation: %.*s", (int)strcspn(to, " "), to);
@@ -221,7 +221,7 @@ static void *serve(void *ctx)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 		c->server = server;
 		c->fd = fd;
-		atomic_store(&server->accepted, count + 1); /* before anybody is answered, so that tests can count */
+		atomic_store(&server->accepted, count + 1); /* before any client is answered, so that tests can count */
 		if (pthread_create(&server->workers[count], NULL, serve_connection, c) != 0)
 			abort();
 	}

@@ -86,7 +86,7 @@ static enum observation_state state_of(char letter)
 	}
 }
 
-/* Report what the agent sees as (boot, seq). */
+/* Report what the agent sees, as (boot, seq). */
 enum veer_err bench_send(struct bench *b, uint32_t agent, uint64_t boot, uint64_t seq)
 {
 	struct observation items[BENCH_CHECKS * BENCH_ENDPOINTS] = {0};
@@ -116,7 +116,7 @@ void bench_report_all(struct bench *b)
 		bench_report(b, i);
 }
 
-/* What the agents see of item 0, one letter each ('-': says nothing). */
+/* Set what the agents see of item 0, one letter each ('-': no report). */
 void bench_see(struct bench *b, const char *letters)
 {
 	for (uint32_t i = 0; i < b->config.agent_count; i++) {
@@ -133,7 +133,7 @@ bool bench_tick(struct bench *b, struct verdict_transition *out)
 	return verdict_next(b->engine, out);
 }
 
-/* Commit everything that is due; returns how much that was. */
+/* Commit everything that is due. Returns how many proposals that was. */
 int bench_settle(struct bench *b)
 {
 	struct verdict_transition t;
@@ -158,7 +158,7 @@ enum model_state bench_verdict(const struct bench *b, uint32_t endpoint)
 	return bench_status(b, endpoint).state;
 }
 
-/* An engine whose endpoints are all committed up. */
+/* Make an engine whose endpoints are all committed up. */
 void bench_init_up(struct bench *b, uint32_t agents, uint32_t checks, uint32_t endpoints)
 {
 	bench_init(b, agents, checks, endpoints);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A verdict engine on a small configuration, for the tests of its rules: agents that say what the test lets them see.
+ * A verdict engine with a small configuration, for the tests of its rules. Its agents report what the test lets them
+ * see.
  *
- * Threads: the test's.
+ * Threads: the thread of the test.
  */
 #ifndef VEER_TESTS_VERDICT_BENCH_H
 #define VEER_TESTS_VERDICT_BENCH_H
@@ -16,7 +17,7 @@
 #define BENCH_CHECKS 7
 #define BENCH_ENDPOINTS 16
 
-/* A configuration in the test's memory and the engine on it: every agent is assigned to every check. */
+/* A configuration in the test's memory and an engine that uses it: every agent is assigned to every check. */
 struct bench {
 	struct verdict_engine *engine;
 	struct verdict_config config;
@@ -28,35 +29,38 @@ struct bench {
 	char keys[BENCH_ENDPOINTS][16];
 	char sites[BENCH_ENDPOINTS][16];
 	uint64_t seq[BENCH_AGENTS];
-	char seen[BENCH_AGENTS][BENCH_CHECKS * BENCH_ENDPOINTS]; /* what each agent says of each item */
+	char seen[BENCH_AGENTS][BENCH_CHECKS * BENCH_ENDPOINTS]; /* what each agent reports for each item */
 	int64_t now_ms;
 };
 
-/* Draw up a configuration: so many agents, each with every check of every endpoint. Two endpoints at each site. */
+/* Make a configuration: this many agents, each with every check of every endpoint. Each site has two endpoints. */
 void bench_shape(struct bench *b, uint32_t agents, uint32_t checks, uint32_t endpoints);
-/* Put the configuration, as it is now, in force under a new assignment revision. */
+/* Put the present configuration in force with a new assignment revision. */
 void bench_configure(struct bench *b);
 /* Make an engine with such a configuration; everything is unknown. */
 void bench_init(struct bench *b, uint32_t agents, uint32_t checks, uint32_t endpoints);
 void bench_deinit(struct bench *b);
-/* Report what the agent sees as (boot, seq). */
+/* Report what the agent sees, as (boot, seq). */
 enum veer_err bench_send(struct bench *b, uint32_t agent, uint64_t boot, uint64_t seq);
-/* The agent reports what it sees; it must count. */
+/* The agent reports what it sees; the report must count. */
 void bench_report(struct bench *b, uint32_t agent);
 void bench_report_all(struct bench *b);
-/* What the agents see of item 0, one letter each ('-': says nothing). */
+/* Set what the agents see of item 0, one letter each ('-': no report). */
 void bench_see(struct bench *b, const char *letters);
 /* The first proposal of a tick, if there is one. */
 bool bench_tick(struct bench *b, struct verdict_transition *out);
-/* Commit everything that is due; returns how much that was. */
+/* Commit everything that is due. Returns how many proposals that was. */
 int bench_settle(struct bench *b);
 struct verdict_endpoint_status bench_status(const struct bench *b, uint32_t endpoint);
 enum model_state bench_verdict(const struct bench *b, uint32_t endpoint);
-/* An engine whose endpoints are all committed up. */
+/* Make an engine whose endpoints are all committed up. */
 void bench_init_up(struct bench *b, uint32_t agents, uint32_t checks, uint32_t endpoints);
-/* One endpoint that three agents saw up and now see down: its fall is proposed in `*t`, and not committed. */
+/*
+ * Make an engine with one endpoint that three agents saw up and now see down. Its removal is proposed in `*t`, and not
+ * committed.
+ */
 void bench_init_proposed(struct bench *b, struct verdict_transition *t);
-/* All agents see `count` items from `first` on like this. */
+/* Let all agents see `count` items from `first` on in this state. */
 void bench_see_all(struct bench *b, uint32_t first, uint32_t count, char letter);
 
 #endif

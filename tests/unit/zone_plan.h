@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For unit tests: a plan from the text of zones and from objects, and questions to it. */
+/* For unit tests: a plan from the text of zones and from objects, and queries to it. */
 #ifndef VEER_TESTS_ZONE_PLAN_H
 #define VEER_TESTS_ZONE_PLAN_H
 
@@ -15,14 +15,14 @@ struct zone_plan {
 
 struct zone_plan *zone_plan_new(void);
 void zone_plan_free(struct zone_plan *zp);
-/* Fail the test on any error. */
+/* Add a zone; any error fails the test. */
 void zone_plan_add_zone(struct zone_plan *zp, const char *origin, const char *text);
 void zone_plan_put(struct zone_plan *zp, enum model_kind kind, const char *key, const char *value);
 void zone_plan_commit(struct zone_plan *zp);
 
-/* A query in wire format: `payload` 0 for no OPT. Returns its length. */
+/* Make a query in wire format; `payload` 0 for no OPT. Returns its length. */
 size_t zone_plan_query(const char *name, uint16_t type, uint16_t payload, uint8_t *out);
-/* The reply's length for a packet; the reply is in zp->out. */
+/* Get the reply to a packet, which is in zp->out. Returns its length. */
 size_t zone_plan_ask(struct zone_plan *zp, const uint8_t *packet, size_t len, bool is_tcp);
 
 /*

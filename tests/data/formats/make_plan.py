@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes plan.base and plan.journal, and plan-1.base and plan-1.journal of the format's first version, beside itself, from docs/formats.md section 7 alone: a second opinion on the bytes.
+"""Writes plan.base and plan.journal, and plan-1.base and plan-1.journal of the format's first version, beside itself,
+written only from docs/formats.md section 7, so that the format is checked against a second implementation.
 
-The base holds revision 3 of a store: a site, a zone, a static RRset and a bound one. The journal holds revision 4 (the site is taken
-out, a verdict and an override appear) and revision 7 (the bound RRset is deleted).
+The base holds revision 3 of a store: a site, a zone, a static RRset and a bound one. The journal holds revision 4 (the
+site is taken out, a verdict and an override are added) and revision 7 (the bound RRset is deleted).
 """
 import os
 import struct
@@ -26,7 +27,7 @@ def crc32c(data):
 
 
 def digest(revision):
-    """Not what the objects add up to: any sums will do."""
+    """Not the sums of the objects: any values will do here."""
     return struct.pack("<QQQQ", revision, 1, 2, revision)
 
 

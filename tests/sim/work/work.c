@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constant work [S18], counted and not timed: the engine is compiled so that each basic block calls
+ * Check constant work [S18] by counting, not by time: the engine is compiled so that each basic block calls
  * __sanitizer_cov_trace_pc(), and a second of the steady state (a report of each agent, ten ticks with everything that
  * follows them) must not take more than 1.2 times as many blocks when every endpoint fails as when none does.
  */
@@ -66,7 +66,7 @@ static void configure(struct bench *b)
 		exit(1);
 }
 
-/* One second; everything that is proposed is committed. Returns how much that was. */
+/* Play one second and commit every proposal. Returns how many proposals there were. */
 static uint32_t second(struct bench *b)
 {
 	char id[8];
@@ -92,7 +92,7 @@ static uint32_t second(struct bench *b)
 	return transitions;
 }
 
-/* Blocks of one second, once nothing changes any more. `seconds` is how long that takes. */
+/* Count the blocks of one second after nothing changes any more. `seconds` is how long that takes. */
 static uint64_t steady(struct bench *b, enum observation_state state, int seconds)
 {
 	for (int i = 0; i < ENDPOINTS; i++)
@@ -115,7 +115,7 @@ int main(void)
 		return 1;
 	configure(&b);
 	uint64_t up = steady(&b, OBSERVATION_UP, 3);
-	uint64_t braked = steady(&b, OBSERVATION_DOWN, 3); /* a quarter is removed, the rest waits */
+	uint64_t braked = steady(&b, OBSERVATION_DOWN, 3); /* a quarter is removed, the others wait */
 	uint64_t down = steady(&b, OBSERVATION_DOWN, 400);
 	uint64_t most = braked > down ? braked : down;
 	verdict_engine_free(&b.engine);
