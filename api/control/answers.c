@@ -10,10 +10,12 @@
 
 enum { LOOK_MS = 250 };
 
-/* The kinds of objects that decide what policies answer. */
-static const enum model_kind kinds[] = {MODEL_KIND_SITE,    MODEL_KIND_POOL, MODEL_KIND_POLICY,
-					MODEL_KIND_VERDICT, MODEL_KIND_LAST, MODEL_KIND_OVERRIDE};
-_Static_assert(sizeof kinds / sizeof kinds[0] == ANSWERS_KINDS, "one map for each kind");
+/* Do objects of the kind decide what policies answer? All that are fed do, but for zones and their RRsets. */
+static bool decides(enum model_kind kind)
+{
+	return model_kinds_have(model_kinds_common(model_kinds_fed(), model_kinds_mirrored()), kind) &&
+	       kind != MODEL_KIND_ZONE;
+}
 
 const struct answers_type answers_types[ANSWERS_TYPES] = {{PLAN_BOUND_A, "A"}, {PLAN_BOUND_AAAA, "AAAA"}};
 
@@ -34,11 +36,11 @@ const char *answers_state_text(enum answers_state state)
 /* One pass over a kind. */
 struct pass {
 	struct answers *answers;
-	size_t kind; /* index into kinds */
+	enum model_kind kind;
 	bool is_sweep;
 };
 
-static struct known *know(struct answers *a, size_t kind, const char *key)
+static struct known *know(struct answers *a, enum model_kind kind, const char *key)
 {
 	size_t len = strlen(key);
 	struct known *known = strmap_get(&a->known[kind], key, len);
@@ -51,7 +53,7 @@ static struct known *know(struct answers *a, size_t kind, const char *key)
 		return NULL;
 	}
 	memcpy(known->key, key, len + 1);
-	if (kinds[kind] == MODEL_KIND_POLICY && plan_builder_want(a->builder, key) != VEER_OK)
+	if (kind == MODEL_KIND_POLICY && plan_builder_want(a->builder, key) != VEER_OK)
 		a->failed = true;
 	return known;
 }
@@ -76,7 +78,7 @@ static bool take(void *ctx, const struct directory_entry *entry)
 }
 
 /* Remove the objects that this round's sweep has not found. */
-static void forget_missing(struct answers *a, size_t kind)
+static void forget_missing(struct answers *a, enum model_kind kind)
 {
 	size_t at = 0;
 	struct veer_diag unused = {.text = ""};
@@ -84,9 +86,9 @@ static void forget_missing(struct answers *a, size_t kind)
 		if (k->round == a->round)
 			continue;
 		size_t len = strlen(k->key);
-		if (plan_builder_del(a->builder, kinds[kind], k->key, len, &unused) == VEER_ENOMEM)
+		if (plan_builder_del(a->builder, kind, k->key, len, &unused) == VEER_ENOMEM)
 			a->failed = true;
-		if (kinds[kind] == MODEL_KIND_POLICY) {
+		if (kind == MODEL_KIND_POLICY) {
 			plan_builder_unwant(a->builder, k->key);
 			free(strmap_del(&a->policies, k->key, len));
 		}
@@ -101,15 +103,18 @@ static void follow(struct answers *a)
 	a->round++;
 	directory_read_begin(a->directory);
 	int64_t revision = directory_revision(a->directory);
-	for (size_t i = 0; i < ANSWERS_KINDS && !a->failed; i++) {
-		struct pass pass = {.answers = a, .kind = i};
-		directory_list_locked(a->directory, kinds[i], NULL, take, &pass);
-		if (a->failed || a->known[i].count == directory_count_locked(a->directory, kinds[i]))
+	for (int i = MODEL_KIND_NONE + 1; i < MODEL_KIND_COUNT && !a->failed; i++) {
+		enum model_kind kind = (enum model_kind)i;
+		struct pass pass = {.answers = a, .kind = kind};
+		if (!decides(kind))
+			continue;
+		directory_list_locked(a->directory, kind, NULL, take, &pass);
+		if (a->failed || a->known[kind].count == directory_count_locked(a->directory, kind))
 			continue;
 		pass.is_sweep = true;
-		directory_list_locked(a->directory, kinds[i], NULL, take, &pass);
+		directory_list_locked(a->directory, kind, NULL, take, &pass);
 		if (!a->failed)
-			forget_missing(a, i);
+			forget_missing(a, kind);
 	}
 	directory_read_end(a->directory);
 	a->revision = revision;
@@ -117,7 +122,7 @@ static void follow(struct answers *a)
 
 static void forget_all(struct answers *a)
 {
-	for (size_t i = 0; i < ANSWERS_KINDS; i++) {
+	for (size_t i = 0; i < MODEL_KIND_COUNT; i++) {
 		size_t at = 0;
 		for (struct known *k; (k = strmap_next(&a->known[i], &at)) != NULL;)
 			free(k);

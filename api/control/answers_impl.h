@@ -9,7 +9,7 @@
 #include "base/strmap.h"
 #include "zones/plan/plan_build.h"
 
-enum { ANSWERS_KINDS = 6, ANSWERS_TYPES = 2 };
+enum { ANSWERS_TYPES = 2 };
 
 /* The record types for which a policy is judged. A host name is in both, as a CNAME. */
 struct answers_type {
@@ -37,8 +37,8 @@ struct answers {
 	pthread_cond_t wake;
 	bool is_closing;
 	struct plan_builder *builder;
-	int64_t revision;                   /* the directory's revision at the last look */
-	struct strmap known[ANSWERS_KINDS]; /* key to struct known */
+	int64_t revision;                      /* the directory's revision at the last look */
+	struct strmap known[MODEL_KIND_COUNT]; /* key to struct known */
 	uint64_t round;
 	bool failed;            /* memory was out, so everything must be read again */
 	struct strmap policies; /* name to struct policy_state */

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who names an object that is to be deleted. See objects.h; for policies, policy_users.h. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "api/control/object_users.h"
 
-#include "api/control/objects.h"
+#include <string.h>
 
 /* The object that is in the way of a deletion. */
 struct reference {
-	struct control *control;
 	struct veer_diag *diag;
 	const char *name; /* who is looked for */
 	enum veer_err err;
@@ -79,16 +75,39 @@ static bool find_pool_in_policy(void *ctx, const struct directory_entry *entry)
 	return r->err == VEER_OK;
 }
 
-enum veer_err object_find_users(struct control *control, enum model_kind kind, const char *name, struct veer_diag *diag)
+enum veer_err object_find_site(struct control *control, const char *name, struct policy_users *seen,
+			       struct veer_diag *diag)
 {
-	struct reference r = {.control = control, .diag = diag, .name = name};
-	if (kind == MODEL_KIND_SITE)
-		directory_list(control->directory, MODEL_KIND_POOL, NULL, find_site_in_pool, &r);
-	else if (kind == MODEL_KIND_CHECK) {
-		directory_list(control->directory, MODEL_KIND_POOL, NULL, find_in_pool, &r);
-		if (r.err == VEER_OK)
-			directory_list(control->directory, MODEL_KIND_CHECK, NULL, find_in_check, &r);
-	} else if (kind == MODEL_KIND_POOL)
-		directory_list(control->directory, MODEL_KIND_POLICY, NULL, find_pool_in_policy, &r);
+	struct reference r = {.diag = diag, .name = name};
+	(void)seen;
+	directory_list(control->directory, MODEL_KIND_POOL, NULL, find_site_in_pool, &r);
 	return r.err;
+}
+
+enum veer_err object_find_check(struct control *control, const char *name, struct policy_users *seen,
+				struct veer_diag *diag)
+{
+	struct reference r = {.diag = diag, .name = name};
+	(void)seen;
+	directory_list(control->directory, MODEL_KIND_POOL, NULL, find_in_pool, &r);
+	if (r.err == VEER_OK)
+		directory_list(control->directory, MODEL_KIND_CHECK, NULL, find_in_check, &r);
+	return r.err;
+}
+
+enum veer_err object_find_pool(struct control *control, const char *name, struct policy_users *seen,
+			       struct veer_diag *diag)
+{
+	struct reference r = {.diag = diag, .name = name};
+	(void)seen;
+	directory_list(control->directory, MODEL_KIND_POLICY, NULL, find_pool_in_policy, &r);
+	return r.err;
+}
+
+enum veer_err object_find_policy(struct control *control, const char *name, struct policy_users *seen,
+				 struct veer_diag *diag)
+{
+	(void)control;
+	(void)name;
+	return policy_users_judge(seen, diag);
 }

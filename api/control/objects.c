@@ -1,127 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/control/objects.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "api/control/check_parts.h"
+#include "api/control/object_kind.h"
 #include "api/control/overrides.h"
-#include "zones/dns/rrtext.h"
-
-/* --- is it sound? ------------------------------------------------------------------------------------------------- */
-
-/* One reference to what is not there. */
-struct reference {
-	struct control *control;
-	struct veer_diag *diag;
-	enum veer_err err;
-};
-
-static enum veer_err must_exist(struct control *control, enum model_kind kind, const char *name, const char *pointer,
-				struct veer_diag *diag)
-{
-	if (directory_revision_of(control->directory, kind, name) != 0)
-		return VEER_OK;
-	return veer_fail(diag, VEER_EINVAL, "%s: there is no %s \"%s\"", pointer, model_kind_text(kind), name);
-}
-
-static bool pool_must_exist(void *ctx, const char *pool)
-{
-	struct reference *r = ctx;
-	r->err = must_exist(r->control, MODEL_KIND_POOL, pool, "/tree", r->diag);
-	return r->err == VEER_OK;
-}
-
-static enum veer_err validate_pool(struct control *control, const json_t *object, struct arena *arena,
-				   struct veer_diag *diag)
-{
-	struct model_pool pool;
-	char pointer[48];
-	enum veer_err err = model_pool_parse(object, arena, &pool, diag);
-	for (uint32_t i = 0; err == VEER_OK && i < pool.check_count; i++) {
-		(void)snprintf(pointer, sizeof pointer, "/checks/%u", i);
-		err = must_exist(control, MODEL_KIND_CHECK, pool.checks[i], pointer, diag);
-	}
-	for (uint32_t i = 0; err == VEER_OK && i < pool.endpoint_count; i++) {
-		(void)snprintf(pointer, sizeof pointer, "/endpoints/%u/site", i);
-		err = must_exist(control, MODEL_KIND_SITE, pool.endpoints[i].site, pointer, diag);
-	}
-	return err == VEER_OK ? check_parts_judge_pool(control->directory, &pool, diag) : err;
-}
-
-static enum veer_err validate_policy(struct control *control, const json_t *object, struct arena *arena,
-				     struct veer_diag *diag)
-{
-	struct model_policy policy;
-	struct reference r = {.control = control, .diag = diag};
-	enum veer_err err = model_policy_parse_new(object, arena, &policy, diag);
-	if (err != VEER_OK)
-		return err;
-	model_node_pools(policy.tree, pool_must_exist, &r);
-	if (r.err == VEER_OK && policy.fallback_pool != NULL)
-		r.err = must_exist(control, MODEL_KIND_POOL, policy.fallback_pool, "/when_all_down/pool", diag);
-	return r.err;
-}
-
-/* Of what is written now nothing is lost (rrtext_parse()), as a comment would be. */
-static enum veer_err validate_answers(const struct model_check *check, struct veer_diag *diag)
-{
-	static const uint8_t root[1] = {0};
-	struct veer_diag detail = {""};
-	enum veer_err err = VEER_OK;
-	for (uint32_t i = 0; check->kind == MODEL_CHECK_DNS && i < check->dns.answer_count && err == VEER_OK; i++) {
-		uint8_t *rdata = NULL;
-		size_t len;
-		err = rrtext_parse(check->dns.type, check->dns.answer_texts[i], root, &rdata, &len, &detail);
-		free(rdata);
-	}
-	return err == VEER_OK ? VEER_OK : veer_fail(diag, err, "/expect_answers: %s", detail.text);
-}
-
-/* Read and check an object of `kind`, as sent. The error's diag names the place. */
-static enum veer_err validate(struct control *control, enum model_kind kind, const json_t *object, struct arena *arena,
-			      struct veer_diag *diag)
-{
-	struct model_site site;
-	struct model_check check;
-	if (kind == MODEL_KIND_SITE)
-		return model_site_parse(object, arena, &site, diag);
-	if (kind == MODEL_KIND_CHECK) {
-		enum veer_err err = model_check_parse(object, arena, &check, diag);
-		if (err == VEER_OK)
-			err = validate_answers(&check, diag);
-		return err == VEER_OK ? check_parts_judge(control->directory, &check, diag) : err;
-	}
-	if (kind == MODEL_KIND_POOL)
-		return validate_pool(control, object, arena, diag);
-	return validate_policy(control, object, arena, diag);
-}
 
 /* --- putting ------------------------------------------------------------------------------------------------------ */
 
-/*
- * The safety rule, where it is a pool or a site that changes. `*guard` is the condition under which it is kept. A
- * policy may be as it likes, but whoever judged a drain without knowing of it must judge again.
- */
-static enum veer_err judge_safety(struct change_draft *draft, const struct object_wish *w, struct store_op *guard)
+static enum veer_err judge_pool(struct change_draft *draft, const struct object_wish *w, struct store_op *guard)
 {
 	struct model_pool pool;
-	struct directory *directory = draft->control->directory;
+	enum veer_err err = model_pool_parse(w->object, draft->arena, &pool, NULL);
+	if (err != VEER_OK)
+		return err;
+	return overrides_judge_pool(draft->control->directory, &pool, w->force, draft->arena, guard,
+				    &draft->result->loss);
+}
+
+static enum veer_err judge_site(struct change_draft *draft, const struct object_wish *w, struct store_op *guard)
+{
 	const char *state = json_string_value(json_object_get(w->object, "state"));
-	enum veer_err err;
-	if (w->kind == MODEL_KIND_POOL) {
-		err = model_pool_parse(w->object, draft->arena, &pool, NULL);
-		if (err == VEER_OK)
-			err = overrides_judge_pool(directory, &pool, w->force, draft->arena, guard,
-						   &draft->result->loss);
-	} else {
-		bool takes_nothing = w->kind != MODEL_KIND_SITE || state == NULL || strcmp(state, "out") != 0;
-		bool is_forced = takes_nothing || (w->force != NULL && strcmp(w->force, w->name) == 0);
-		err = overrides_judge_site(directory, w->name, is_forced, draft->arena, guard, &draft->result->loss);
+	bool takes_nothing = state == NULL || strcmp(state, "out") != 0;
+	bool is_forced = takes_nothing || (w->force != NULL && strcmp(w->force, w->name) == 0);
+	return overrides_judge_site(draft->control->directory, w->name, is_forced, draft->arena, guard,
+				    &draft->result->loss);
+}
+
+static enum veer_err raise_guard(struct change_draft *draft, struct store_op *guard)
+{
+	struct directory *directory = draft->control->directory;
+	directory_read_begin(directory);
+	bool ok = overrides_raise_guard(directory, draft->arena, guard);
+	directory_read_end(directory);
+	return ok ? VEER_OK : VEER_ENOMEM;
+}
+
+/* Judge the put by the safety rule, and add the condition under which the answer holds. */
+static enum veer_err judge_safety(struct change_draft *draft, const struct object_wish *w)
+{
+	struct store_op guard;
+	enum veer_err err = VEER_OK;
+	switch (object_kind(w->kind)->safety) {
+	case OBJECT_SAFETY_NONE:
+		return VEER_OK;
+	case OBJECT_SAFETY_POOL:
+		err = judge_pool(draft, w, &guard);
+		break;
+	case OBJECT_SAFETY_SITE:
+		err = judge_site(draft, w, &guard);
+		break;
+	case OBJECT_SAFETY_GUARD:
+		err = raise_guard(draft, &guard);
+		break;
 	}
+	if (err == VEER_OK)
+		return change_add(draft, guard);
 	if (err != VEER_EBUSY)
-		return err == VEER_OK ? err : VEER_ENOMEM;
+		return VEER_ENOMEM;
 	const char *text = safety_text(&draft->result->loss, draft->arena);
 	return change_refuse(draft, err, CHANGE_WOULD_EMPTY, "%s", text != NULL ? text : "");
 }
@@ -133,10 +69,14 @@ static enum veer_err may_write(struct change_draft *draft, enum model_kind kind,
 	const char *as_endpoints = arena_printf(draft->arena, "%s/", name);
 	if (as_endpoints == NULL)
 		return VEER_ENOMEM;
-	if (kind == MODEL_KIND_CHECK)
+	switch (object_kind(kind)->writers) {
+	case OBJECT_WRITERS_OF_CHECK:
 		return change_may_change(draft, TOKEN_LIMIT_CHECKS, name);
-	if (kind == MODEL_KIND_POOL)
+	case OBJECT_WRITERS_OF_ENDPOINTS:
 		return change_may_change(draft, TOKEN_LIMIT_ENDPOINTS, as_endpoints);
+	case OBJECT_WRITERS_UNLIMITED:
+		break;
+	}
 	return change_may_change_all(draft);
 }
 
@@ -169,10 +109,8 @@ static bool look_for_name(void *ctx, const struct directory_entry *entry)
  */
 static enum veer_err may_name(struct change_draft *draft, const struct object_wish *w)
 {
-	struct naming n = {.field = w->kind == MODEL_KIND_POOL ? "checks" : "of"};
+	struct naming n = {.field = object_kind(w->kind)->checks};
 	enum veer_err err = VEER_OK;
-	if (w->kind != MODEL_KIND_POOL && w->kind != MODEL_KIND_CHECK)
-		return VEER_OK;
 	const json_t *names = json_object_get(w->object, n.field);
 	for (size_t i = 0; err == VEER_OK && i < json_array_size(names); i++) {
 		n.name = json_string_value(json_array_get(names, i));
@@ -187,7 +125,8 @@ static enum veer_err may_name(struct change_draft *draft, const struct object_wi
 
 static enum veer_err judge(struct change_draft *draft, struct object_wish *w)
 {
-	enum veer_err err = validate(draft->control, w->kind, w->object, draft->arena, &draft->result->diag);
+	enum veer_err err =
+		object_kind(w->kind)->validate(draft->control, w->object, draft->arena, &draft->result->diag);
 	if (err != VEER_OK) {
 		draft->result->problem = CHANGE_INVALID;
 		return err;
@@ -196,18 +135,19 @@ static enum veer_err judge(struct change_draft *draft, struct object_wish *w)
 	return may_write(draft, w->kind, w->name);
 }
 
-/* A site as it is to be. */
-struct state_change {
+/* An object as it is to be. */
+struct urgent_change {
 	json_t *object;
-	bool is; /* becomes true if it differs from the stored one in its state at most */
+	const char *member;
+	bool is; /* becomes true if it differs from the stored one in this member at most */
 };
 
-static bool only_state_differs(void *ctx, const struct directory_entry *entry)
+static bool only_member_differs(void *ctx, const struct directory_entry *entry)
 {
-	struct state_change *c = ctx;
+	struct urgent_change *c = ctx;
 	json_t *was = json_copy((json_t *)(uintptr_t)entry->object), *will_be = json_copy(c->object);
-	(void)json_object_del(was, "state");
-	(void)json_object_del(will_be, "state");
+	(void)json_object_del(was, c->member);
+	(void)json_object_del(will_be, c->member);
 	c->is = was != NULL && will_be != NULL && json_equal(was, will_be) != 0;
 	json_decref(was);
 	json_decref(will_be);
@@ -220,9 +160,9 @@ static bool only_state_differs(void *ctx, const struct directory_entry *entry)
  */
 static void judge_haste(struct change_draft *draft, const struct object_wish *w)
 {
-	struct state_change c = {.object = (json_t *)(uintptr_t)w->object};
-	if (w->kind == MODEL_KIND_SITE)
-		(void)directory_get(draft->control->directory, w->kind, w->name, only_state_differs, &c);
+	struct urgent_change c = {.object = (json_t *)(uintptr_t)w->object, .member = object_kind(w->kind)->urgent};
+	if (c.member[0] != '\0')
+		(void)directory_get(draft->control->directory, w->kind, w->name, only_member_differs, &c);
 	if (c.is)
 		draft->haste = CHANGE_URGENT;
 }
@@ -249,11 +189,7 @@ static enum veer_err plan_put(void *wish, struct change_draft *draft)
 		return err;
 	w->text = draft->ops[draft->count - 1].value;
 	judge_haste(draft, w);
-	if (w->kind == MODEL_KIND_CHECK)
-		return VEER_OK;
-	struct store_op guard;
-	err = judge_safety(draft, w, &guard);
-	return err == VEER_OK ? change_add(draft, guard) : err;
+	return judge_safety(draft, w);
 }
 
 /* Whether a site is in the answers is an administrator's word, like an override. */
@@ -282,20 +218,18 @@ static enum veer_err prepare_delete(void *wish, struct change_draft *draft)
 	struct object_wish *w = wish;
 	int64_t expect = 0;
 	enum veer_err err = may_delete(w, draft, &expect);
-	if (err == VEER_OK && w->kind == MODEL_KIND_POLICY)
-		err = policy_users_look(draft->control, w->name, draft->arena, &w->users);
-	return err;
+	object_look_fn *look = object_kind(w->kind)->look;
+	return err == VEER_OK && look != NULL ? look(draft->control, w->name, draft->arena, &w->users) : err;
 }
 
 static enum veer_err plan_delete(void *wish, struct change_draft *draft)
 {
 	struct object_wish *w = wish;
-	struct veer_diag *diag = &draft->result->diag;
+	object_find_users_fn *find_users = object_kind(w->kind)->find_users;
 	int64_t expect = 0;
 	enum veer_err err = may_delete(w, draft, &expect);
-	if (err == VEER_OK)
-		err = w->kind == MODEL_KIND_POLICY ? policy_users_judge(w->users, diag)
-						   : object_find_users(draft->control, w->kind, w->name, diag);
+	if (err == VEER_OK && find_users != NULL)
+		err = find_users(draft->control, w->name, w->users, &draft->result->diag);
 	if (err == VEER_EBUSY)
 		draft->result->problem = CHANGE_IN_USE;
 	if (err != VEER_OK)

@@ -2,7 +2,8 @@
 /*
  * Sites, checks, pools and policies: wishes to put or delete them. Each is validated by the model's reader, and its
  * references are checked: an object may only name objects that exist, and an object that another one names cannot be
- * deleted. A change that would leave a policy without endpoints is refused (safety.h).
+ * deleted. A change that would leave a policy without endpoints is refused (safety.h). What differs between kinds is in
+ * a table (object_kind.h).
  *
  * Threads: any thread that may block on the store.
  */
@@ -28,9 +29,5 @@ struct object_wish {
  * CHANGE_PRECONDITION, CHANGE_WOULD_EMPTY, CHANGE_MISSING, CHANGE_IN_USE.
  */
 struct change_wish object_wish(struct object_wish *w);
-
-/* Does anything name the site, check or pool? Errors: VEER_EBUSY (the diag names the user); VEER_ENOMEM. */
-VEER_MUST_CHECK enum veer_err object_find_users(struct control *control, enum model_kind kind, const char *name,
-						struct veer_diag *diag);
 
 #endif

@@ -3,6 +3,7 @@
 """Who may do what: tokens and scopes, enrolment, revocation, TLS."""
 import json
 import os
+import re
 import socket
 import sqlite3
 import ssl
@@ -12,30 +13,26 @@ import time
 
 import pytest
 
-from veer_util import BUILD, Api, Program, SLOW, wait_until
+from route_rows import faults, read_rows, scope_texts
+from veer_util import BUILD, Api, Program, Reply, SLOW, source, wait_until
 from test_api import assert_problem
 
-SCOPES = ["zones:read", "zones:write", "health:read", "health:write", "agents", "tokens", "feed:read"]
-ROUTES = [  # method, path, body, the scope it needs
-    ("GET", "/v1/zones", None, "zones:read"), ("GET", "/v1/zones/x.y", None, "zones:read"),
-    ("GET", "/v1/zones/x.y/export", None, "zones:read"), ("GET", "/v1/zones/x.y/import", None, "zones:read"),
-    ("GET", "/v1/zones/x.y/rrsets", None, "zones:read"), ("GET", "/v1/zones/x.y/rrsets/a/A", None, "zones:read"),
-    ("POST", "/v1/zones", {}, "zones:write"), ("DELETE", "/v1/zones/x.y", None, "zones:write"),
-    ("PUT", "/v1/zones/x.y/import", "bad", "zones:write"), ("POST", "/v1/zones/x.y/rrsets", {}, "zones:write"),
-    ("PUT", "/v1/zones/x.y/rrsets/a/A", {}, "zones:write"), ("DELETE", "/v1/zones/x.y/rrsets/a/A", None, "zones:write"),
-    ("GET", "/v1/status", None, "health:read"),
-    *[("GET", f"/v1/{kind}", None, "health:read") for kind in ("sites", "checks", "pools", "policies")],
-    *[("GET", f"/v1/{kind}/x", None, "health:read") for kind in ("sites", "checks", "pools", "policies")],
-    *[("POST", f"/v1/{kind}", {}, "health:write") for kind in ("sites", "checks", "pools", "policies")],
-    *[("PUT", f"/v1/{kind}/x", {}, "health:write") for kind in ("sites", "checks", "pools", "policies")],
-    *[("DELETE", f"/v1/{kind}/x", None, "health:write") for kind in ("sites", "checks", "pools", "policies")],
-    *[("GET", f"/v1/{kind}", None, "agents") for kind in ("agents", "nameservers")],
-    *[("POST", f"/v1/{kind}", {}, "agents") for kind in ("agents", "nameservers")],
-    *[("GET", f"/v1/{kind}/x", None, "agents") for kind in ("agents", "nameservers")],
-    *[("DELETE", f"/v1/{kind}/x", None, "agents") for kind in ("agents", "nameservers")],
-    ("GET", "/v1/tokens", None, "tokens"), ("POST", "/v1/tokens", {}, "tokens"), ("DELETE", "/v1/tokens/x", None, "tokens"),
-]
-NOT_FOR_TOKENS = [("POST", "/v1/uplink", {}), ("GET", "/v1/agents/self/assignments", None), ("POST", "/v1/agents/self/reports", {})]
+SCOPES = [scope for scope in scope_texts().values() if scope != "admin"]
+ALL = ("ANONYMOUS", "TOKEN", "AGENT", "NAMESERVER")
+# Every other route is for tokens only, with the scope of its kind of objects (route_rows.py).
+SPECIAL = {  # method, path: who may call it, and the scopes of which a token needs one
+    ("GET", "/healthz"): (ALL, ()),
+    ("GET", "/metrics"): (ALL, ("health:read",)),
+    ("POST", "/v1/enrol"): (ALL, ()),
+    ("GET", "/v1/backup"): (("TOKEN",), ("admin",)),
+    ("GET", "/v1/feed"): (("TOKEN", "NAMESERVER"), ("feed:read",)),
+    ("POST", "/v1/uplink"): (("NAMESERVER",), ()),
+    ("GET", "/v1/agents/self/assignments"): (("AGENT",), ()),
+    ("POST", "/v1/agents/self/reports"): (("AGENT",), ()),
+    ("POST", "/v1/checks/{name}/push"): (("TOKEN",), ("health:push", "health:write")),
+    ("POST", "/v1/zones/{zone}/delegation"): (("TOKEN",), ("zones:read",)),  # it compares, and writes nothing
+}
+ROWS = read_rows()
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +47,73 @@ def tokens(api):
     return {scope: api.make_token(scope) for scope in SCOPES + ["admin"]}
 
 
-@pytest.mark.parametrize("method,path,body,scope", ROUTES)
-def test_each_route_needs_its_scope_and_no_other(api, tokens, method, path, body, scope):
-    assert_problem(api.call(method, path, body, tcp=True), 401, "Bearer")
-    assert api.call(method, path, body, tcp=True).headers["WWW-Authenticate"] == "Bearer"
-    for other in SCOPES:
-        reply = api.call(method, path, body, token=tokens[other])
-        if other == scope:
-            assert reply.status not in (401, 403), reply
+@pytest.fixture(scope="module")
+def programs(api):
+    """A credential of each kind of program."""
+    return {"AGENT": api.enrol("agent", "tries-routes")[1], "NAMESERVER": api.enrol("nameserver", "tries-routes")[1]}
+
+
+def test_each_route_is_for_tokens_with_a_scope_or_a_special_one():
+    assert faults(ROWS, SPECIAL) == []
+
+
+@pytest.mark.parametrize("was,becomes", [
+    (r"TOKENS, \w+, ", "ANYBODY, API_SCOPE_NONE, "), (r"TOKENS, \w+, ", "TOKENS, API_SCOPE_NONE, "),
+    (r"TOKENS, (\w+), ", r"FEEDERS, \1, "), (r"(?<!_)(AGENTS|SERVERS), ", "ANYBODY, "), (r"_WRITE, ", "_READ, "),
+    (r"_READ, ", "_WRITE, "), (r"_SCOPE_(AGENTS|TOKENS|ADMIN|FEED), ", "_SCOPE_HEALTH_READ, ")])
+def test_a_row_with_other_rights_than_those_intended_is_noticed(was, becomes):
+    """Each row in turn is damaged."""
+    text, count = re.sub(r",\n\t (?=\S)", ", ", source("api/rest/routes.c")), 0  # each row on one line
+    for row in re.finditer(r'^\t\{("\w+"), ("/[^"]*").*\},$', text, re.M):
+        damaged = re.sub(was, becomes, row.group())
+        if damaged != row.group():
+            method, path = (word.strip('"') for word in row.groups())
+            found = faults(read_rows(text[:row.start()] + damaged + text[row.end():]), SPECIAL)
+            assert len(found) == 1 and found[0].startswith(f"{method} {path}: "), damaged
+            count += 1
+    assert count >= 3
+
+
+def try_route(api, row, **kw):
+    """The reply's status, and what it says of an error. Parameters and bodies are such that nothing is changed."""
+    path = re.sub(r"\{[^}]*\}", "x", row.path)
+    if row.group == "STREAM" and row.method == "GET":
+        stream = api.subscribe(path, **kw)
+        reply = Reply(stream.response) if stream.status != 200 else stream
+        stream.close()
+        return reply
+    return api.call(row.method, path, {} if row.takes_body else None, **kw)
+
+
+def assert_may(row, reply):
+    assert reply.status not in (401, 403, 405, 500), (row, reply)
+    assert "nothing at" not in ((getattr(reply, "json", None) or {}).get("detail", "")), (row, reply)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row.method} {row.path}" for row in ROWS])
+def test_each_route_is_for_its_roles_and_scopes_and_no_others(api, tokens, programs, row):
+    anonymous = try_route(api, row, tcp=True)
+    if "ANONYMOUS" in row.roles:
+        assert_may(row, anonymous)
+    else:
+        assert_problem(anonymous, 401, "Bearer")
+        assert anonymous.headers["WWW-Authenticate"] == "Bearer"
+    for role, credential in programs.items():
+        reply = try_route(api, row, token=credential)
+        if role in row.roles:
+            assert_may(row, reply)
         else:
-            assert_problem(reply, 403, scope)
-    assert api.call(method, path, body, token=tokens["admin"]).status not in (401, 403)
-
-
-@pytest.mark.parametrize("method,path,body", NOT_FOR_TOKENS)
-def test_what_is_for_programs_is_for_no_token(api, tokens, method, path, body):
-    for token in tokens.values():
-        assert_problem(api.call(method, path, body, token=token), 403, "not for this")
+            assert_problem(reply, 403, "not for this")
+    for scope, token in tokens.items():
+        reply = try_route(api, row, token=token)
+        if "ANONYMOUS" in row.roles or "TOKEN" in row.roles and scope in row.scopes | {"admin"}:
+            assert_may(row, reply)
+        elif row.scopes:
+            assert_problem(reply, 403, "lacks the scope")
+            assert any(reply.json["detail"].endswith(" " + named) for named in row.scopes), reply
+        else:
+            assert_problem(reply, 403, "not for this")
+    assert_may(row, try_route(api, row))
 
 
 def test_the_feed_takes_its_scope_and_name_servers(api, tokens):

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables that must be whole: without one of its rows, or a row without one of its columns, a file does not compile."""
-import os
 import re
 import subprocess
 
 import pytest
 
-from veer_util import ROOT
+from veer_util import BUILD, ROOT, source
 
 FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-I" + ROOT, "-fsyntax-only", "-x", "c", "-"]
 
@@ -14,11 +13,6 @@ FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-I" + ROOT, "-fsyntax-only", "-x", "c",
 def compiles(text):
     done = subprocess.run(["gcc", *FLAGS], input=text, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode == 0, done.stderr
-
-
-def source(path):
-    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
-        return f.read()
 
 
 def rows_of(text, macro):
@@ -38,6 +32,9 @@ def rows_of(text, macro):
 @pytest.mark.parametrize("path, macro, least, says", [
     ("zones/model/kind.c", "ROW", 17, "each kind has one row"),
     ("zones/plan/plan_build.c", "ROW", 7, "each kind that is fed has a row"),
+    ("zones/model/check_kind.c", "ROW", 11, "each kind of check has one row"),
+    ("api/control/object_kind.c", "ROW", 4, "each kind has one row"),
+    ("api/control/object_kind.c", "ELSEWHERE", 13, "each kind has one row"),
 ])
 def test_without_one_of_its_rows_a_table_does_not_compile(path, macro, least, says):
     text = source(path)
@@ -64,7 +61,9 @@ def without_argument(call, at):
     return call[:begin] + call[end:], len(commas) + 1
 
 
-@pytest.mark.parametrize("path, macro, columns", [("zones/model/kind.c", "ROW", 9), ("zones/model/check_field.c", "FIELD", 8)])
+@pytest.mark.parametrize("path, macro, columns", [
+    ("zones/model/kind.c", "ROW", 9), ("zones/model/check_field.c", "FIELD", 8), ("zones/model/check_kind.c", "ROW", 4),
+    ("api/control/object_kind.c", "ROW", 8)])
 def test_a_row_without_one_of_its_columns_does_not_compile(path, macro, columns):
     text = source(path)
     assert compiles(text) == (True, "")
@@ -76,9 +75,45 @@ def test_a_row_without_one_of_its_columns_does_not_compile(path, macro, columns)
         assert not ok and f"requires {columns} arguments" in said, row
 
 
-def test_a_kind_without_a_row_does_not_compile():
+@pytest.mark.parametrize("path", ["zones/model/kind.c", "api/control/object_kind.c"])
+def test_a_kind_without_a_row_does_not_compile(path):
     """The other way round: a number that is given out, and no row for it."""
     header = source("zones/model/kind.h").replace("\tMODEL_KIND_COUNT\n", "\tMODEL_KIND_NEW,\n\tMODEL_KIND_COUNT\n")
-    text = source("zones/model/kind.c").replace('#include "zones/model/kind.h"\n', header)
-    ok, said = compiles(text)
+    ok, said = compiles(header + source(path))
     assert not ok and "each kind has one row" in said
+
+
+OBJECT_ROUTES = [("GET", "objects_list"), ("POST", "object_create"), ("GET", "object_get"), ("PUT", "object_put"),
+                 ("DELETE", "object_delete")]
+
+
+def test_kinds_in_the_table_of_objects_have_all_five_routes_and_no_others_have_them():
+    written = re.findall(r"\tROW\((\w+),", source("api/control/object_kind.c"))
+    rows = re.findall(r'\{"(\w+)",\s*"/[^"]*",[^{}"]*\bhandle_(objects?_\w+),\s*MODEL_KIND_(\w+),', source("api/rest/routes.c"))
+    assert len(written) >= 4
+    assert sorted(rows) == sorted((method, handler, kind) for kind in written for method, handler in OBJECT_ROUTES)
+
+
+def test_a_kind_of_check_without_a_row_does_not_compile():
+    header = source("zones/model/model.h").replace("\tMODEL_CHECK_KIND_COUNT\n", "\tMODEL_CHECK_NEW,\n\tMODEL_CHECK_KIND_COUNT\n")
+    ok, said = compiles(header + source("zones/model/check_kind.c"))
+    assert not ok and "each kind of check has one row" in said
+
+
+def test_each_kind_that_is_probed_can_be_probed_by_hand():
+    """The URLs in the help of `veer-probe check` and in docs/configuration.md are those of the kinds, with their ports."""
+    rows = re.findall(r'\tROW\(\w+, +"(\w+)", +(\w+), +(\w+)\)', source("zones/model/check_kind.c"))
+    assert len(rows) >= 11
+    ports = {text: port for text, port, probed in rows if probed == "AGENTS" and text != "exec"}  # a URL says no command
+    shown = subprocess.run([f"{BUILD}/veer-probe", "check", "--help"], capture_output=True, text=True, check=True).stdout
+    urls = dict(re.findall(r"(\w+)://(\S+)", shown.split("URLs: ")[1].split("\n\n")[0]))
+    assert set(urls) == set(ports) | {"grpcs"}
+    text = source("docs/configuration.md").split("\nURLs: ")[1].split("\n\n")[0]
+    documented = {kind: rest for kinds, rest in re.findall(r"`([\w()]+)://([^`]+)`", text)
+                  for kind in (("http", "https") if kinds == "http(s)" else (kinds,))}
+    assert set(documented) == set(ports) and "`grpcs://`" in text
+    for kind, port in ports.items():
+        assert port != "MODEL_PORT_REQUIRED" or ":PORT" in urls[kind], f"the help of {kind}"
+        assert port != "MODEL_PORT_NONE" or ":PORT" not in urls[kind], f"the help of {kind}"
+        expected = {"MODEL_PORT_REQUIRED": r"\w+:PORT", "MODEL_PORT_NONE": r"\w+"}.get(port, r"\w+\[:PORT\]")
+        assert re.fullmatch(expected, documented[kind].split("/")[0]), f"docs/configuration.md, {kind}"

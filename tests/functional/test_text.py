@@ -13,8 +13,9 @@ import dns.rdatatype
 import pytest
 
 from dnsd_util import Dnsd
+from route_rows import read_rows
 from test_api import assert_problem
-from veer_util import BUILD, ROOT, Api, wait_until
+from veer_util import BUILD, Api, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +163,7 @@ ODD_ZONES = ["0/25.2.0.192.in-addr.arpa.", ".", "a%b.test.", "a\\032b.test.", "*
 
 
 def routes():
-    with open(os.path.join(ROOT, "api/rest/routes.c"), encoding="ascii") as f:
-        return re.findall(r'\{"(\w+)", "(/[^"]*)"', f.read())
+    return [(row.method, row.path) for row in read_rows()]
 
 
 def test_every_route_reads_each_segment_whole(api):

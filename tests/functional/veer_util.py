@@ -16,6 +16,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SLOW = 4 if any(word in os.path.basename(os.path.abspath(BUILD)) for word in ("thread", "address")) else 1
 
 
+def source(path):
+    """The text of a file of the sources."""
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
 def wait_until(condition, seconds, what="the condition"):
     """Return the condition's first true value; fail after `seconds` (longer under sanitizers)."""
     deadline = time.monotonic() + seconds * SLOW
@@ -175,8 +181,8 @@ class Api(Program):
         assert reply.status == 201, reply
         return reply.json["id"], f"{reply.json['id']}.{reply.json['credential']}"
 
-    def subscribe(self, path="/v1/feed", token=None, timeout=20):
-        return Stream(self, path, token, timeout)
+    def subscribe(self, path="/v1/feed", token=None, timeout=20, tcp=False):
+        return Stream(self, path, token, timeout, tcp)
 
     def metric(self, name):
         text = self.get("/metrics").body.decode()
@@ -186,8 +192,8 @@ class Api(Program):
 class Stream:
     """A reply that does not end, read line by line as JSON."""
 
-    def __init__(self, api, path, token=None, timeout=20):
-        self.connection = api.connect(token is not None, timeout)
+    def __init__(self, api, path, token=None, timeout=20, tcp=False):
+        self.connection = api.connect(tcp or token is not None, timeout)
         self.connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
         self.response = self.connection.getresponse()
         self.status = self.response.status

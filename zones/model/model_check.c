@@ -9,25 +9,6 @@
 #include "zones/model/model.h"
 #include "zones/model/model_impl.h"
 
-static const char *const kinds[MODEL_CHECK_KIND_COUNT] = {
-	[MODEL_CHECK_HTTP] = "http",
-	[MODEL_CHECK_HTTPS] = "https",
-	[MODEL_CHECK_TCP] = "tcp",
-	[MODEL_CHECK_TLS] = "tls",
-	[MODEL_CHECK_ICMP] = "icmp",
-	[MODEL_CHECK_DNS] = "dns",
-	[MODEL_CHECK_GRPC] = "grpc",
-	[MODEL_CHECK_UDP] = "udp",
-	[MODEL_CHECK_EXEC] = "exec",
-	[MODEL_CHECK_PUSH] = "push",
-	[MODEL_CHECK_CALCULATED] = "calculated",
-};
-
-const char *model_check_kind_text(enum model_check_kind kind)
-{
-	return (unsigned)kind < MODEL_CHECK_KIND_COUNT ? kinds[kind] : "none";
-}
-
 /* --- rules across fields -------------------------------------------------------------------------------- */
 
 static void judge_http(struct json_cursor *c, const struct model_check_http *http)
@@ -67,6 +48,15 @@ static void judge(struct json_cursor *c, const struct model_check *check)
 
 /* --- interface --------------------------------------------------------------------------------------------------- */
 
+static enum model_check_kind read_kind(struct json_cursor *c)
+{
+	const char *texts[MODEL_CHECK_KIND_COUNT];
+	for (int i = 0; i < MODEL_CHECK_KIND_COUNT; i++)
+		texts[i] = model_check_kind_text((enum model_check_kind)i);
+	int kind = veer_json_enum_or(c, "kind", texts, MODEL_CHECK_KIND_COUNT, -1);
+	return kind < 0 ? MODEL_CHECK_TCP : (enum model_check_kind)kind;
+}
+
 enum veer_err model_check_parse(const json_t *object, struct arena *arena, struct model_check *out,
 				struct veer_diag *diag)
 {
@@ -77,8 +67,7 @@ enum veer_err model_check_parse(const json_t *object, struct arena *arena, struc
 	veer_json_begin(&c, object, "", diag);
 	struct model_check check = {.regions = 1, .http.headers = no_headers, .grpc_service = ""};
 	check.name = model_read_name(&c, arena, "name");
-	int kind = veer_json_enum_or(&c, "kind", kinds, MODEL_CHECK_KIND_COUNT, -1);
-	check.kind = kind < 0 ? MODEL_CHECK_TCP : (enum model_check_kind)kind;
+	check.kind = read_kind(&c);
 	check.tls.is_used = check.kind == MODEL_CHECK_HTTPS || check.kind == MODEL_CHECK_TLS;
 	for (size_t i = 0; i < count && c.err == VEER_OK; i++)
 		if (model_check_has(&check, &fields[i]))

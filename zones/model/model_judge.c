@@ -4,11 +4,6 @@
 
 #include "zones/model/model_impl.h"
 
-bool model_check_is_probed(const struct model_check *check)
-{
-	return check->kind != MODEL_CHECK_PUSH && check->kind != MODEL_CHECK_CALCULATED;
-}
-
 /* "majority" or a number of agents. */
 static uint32_t read_quorum(struct json_cursor *c)
 {

@@ -9,6 +9,7 @@
 #include "zones/dns/rdata.h"
 #include "zones/dns/rrset.h"
 #include "zones/dns/rrtext.h"
+#include "zones/model/check_kind.h"
 #include "zones/model/model.h"
 #include "zones/model/model_impl.h"
 
@@ -289,19 +290,12 @@ static void read_word(struct json_cursor *c, const struct model_check_field *f, 
 		store(check, f, at < 0 ? 0 : at);
 }
 
-/* The default port; 0 when there is none, so that the port must be given. */
-static int64_t default_port(enum model_check_kind kind)
-{
-	static const uint16_t ports[MODEL_CHECK_KIND_COUNT] = {
-		[MODEL_CHECK_HTTP] = 80, [MODEL_CHECK_HTTPS] = 443, [MODEL_CHECK_TLS] = 443, [MODEL_CHECK_DNS] = 53};
-	return ports[kind];
-}
-
 static void read_port(struct json_cursor *c, const struct model_check_field *f, struct model_check *check)
 {
-	int64_t fallback = default_port(check->kind);
+	int64_t fallback = model_check_kind_row(check->kind)->default_port;
 	store(check, f,
-	      fallback == 0 ? veer_json_int(c, f->key, 1, 65535) : veer_json_int_or(c, f->key, 1, 65535, fallback));
+	      fallback == MODEL_PORT_REQUIRED ? veer_json_int(c, f->key, 1, 65535)
+					      : veer_json_int_or(c, f->key, 1, 65535, fallback));
 }
 
 void model_read_field(struct json_cursor *c, struct arena *arena, const struct model_check_field *field,

@@ -6,8 +6,42 @@
 #include <string.h>
 
 #include "zones/plan/plan_impl.h"
+#include "zones/plan/plan_override.h"
 
 #define VALUE_MAX ((size_t)1 << 20) /* of one object's JSON: a feed line is at most that long */
+
+/* Copy a key as text; NULL when it is not valid text or does not fit. The longest keys are names of zones. */
+static bool copy_key(const char *key, size_t len, char *out, size_t size)
+{
+	if (len == 0 || len >= size || memchr(key, '\0', len) != NULL)
+		return false;
+	memcpy(out, key, len);
+	out[len] = '\0';
+	return true;
+}
+
+/* What the builder does with objects of a kind. */
+struct build_kind {
+	build_put_fn *put;
+	build_del_fn *del;
+	build_free_fn *free;
+};
+
+/*
+ * One row for each kind that is fed; the rows are counted (__COUNTER__), so that the assertion below notices a missing
+ * one.
+ */
+#define ROW(KIND, NOUN) [MODEL_KIND_##KIND + 0 * __COUNTER__] = {build_put_##NOUN, build_del_##NOUN, build_free_##NOUN}
+
+enum { ROWS_BEFORE = __COUNTER__ };
+
+static const struct build_kind kinds[MODEL_KIND_COUNT] = {
+	ROW(SITE, site),       ROW(POOL, pool), ROW(POLICY, policy),     ROW(ZONE, zone),
+	ROW(VERDICT, verdict), ROW(LAST, last), ROW(OVERRIDE, override),
+};
+
+/* RRsets come in a form of their own and are handled by put_rrset() */
+_Static_assert(__COUNTER__ - ROWS_BEFORE - 1 == MODEL_KINDS_FED - 1, "each kind that is fed has a row");
 
 struct plan_builder *plan_builder_new(void)
 {
@@ -28,13 +62,10 @@ void plan_builder_free(struct plan_builder **builder)
 	struct plan_builder *b = *builder;
 	if (b == NULL)
 		return;
-	build_free_zones(b);
+	for (int kind = 0; kind < MODEL_KIND_COUNT; kind++)
+		if (kinds[kind].free != NULL)
+			kinds[kind].free(b);
 	build_free_slots(b);
-	build_free_policies(b);
-	build_free_pools(b);
-	build_free_sites(b);
-	build_free_verdicts(b);
-	build_free_overrides(b);
 	retire_release(&b->retired);
 	ready_builder_free(&b->ready);
 	policy_compiler_free(&b->compiler);
@@ -43,38 +74,6 @@ void plan_builder_free(struct plan_builder **builder)
 	free(b);
 	*builder = NULL;
 }
-
-/* Copy a key as text; NULL when it is not valid text or does not fit. The longest keys are names of zones. */
-static bool copy_key(const char *key, size_t len, char *out, size_t size)
-{
-	if (len == 0 || len >= size || memchr(key, '\0', len) != NULL)
-		return false;
-	memcpy(out, key, len);
-	out[len] = '\0';
-	return true;
-}
-
-/* What the builder does with objects of a kind. */
-struct build_kind {
-	build_put_fn *put;
-	build_del_fn *del;
-};
-
-/*
- * One row for each kind that is fed; the rows are counted (__COUNTER__), so that the assertion below notices a missing
- * one.
- */
-#define ROW(KIND, NOUN) [MODEL_KIND_##KIND + 0 * __COUNTER__] = {build_put_##NOUN, build_del_##NOUN}
-
-enum { ROWS_BEFORE = __COUNTER__ };
-
-static const struct build_kind kinds[MODEL_KIND_COUNT] = {
-	ROW(SITE, site),       ROW(POOL, pool), ROW(POLICY, policy),     ROW(ZONE, zone),
-	ROW(VERDICT, verdict), ROW(LAST, last), ROW(OVERRIDE, override),
-};
-
-/* RRsets come in a form of their own and are handled by put_rrset() */
-_Static_assert(__COUNTER__ - ROWS_BEFORE - 1 == MODEL_KINDS_FED - 1, "each kind that is fed has a row");
 
 static const struct build_kind *find_kind(enum model_kind kind)
 {

@@ -2,7 +2,8 @@
 /*
  * Internals of the plan builder: its parts, only for plan_build.c (interface and commit) and the files for its kinds of
  * objects: plan_site.c, plan_pool.c, plan_policy.c, plan_slot.c (the policy table), plan_verdict.c (and last sets),
- * plan_override.c (and doubts), plan_zones.c (and RRsets).
+ * plan_zones.c (and RRsets), plan_override.c (and doubts). These kinds hang together, but for overrides: they have a
+ * header of their own and keep what they know behind `own`. A new kind does the same, so that nothing is added here.
  */
 #ifndef VEER_ZONES_PLAN_PLAN_IMPL_H
 #define VEER_ZONES_PLAN_PLAN_IMPL_H
@@ -70,20 +71,18 @@ struct build_last {
 };
 
 struct plan_builder {
+	void *own[MODEL_KIND_COUNT]; /* what the functions of a kind keep, where they alone know its type; NULL: nothing
+				      */
 	char store_id[PLAN_STORE_ID_SIZE];
 	char lineage[PLAN_STORE_ID_SIZE];
-	struct strmap sites;     /* name -> struct build_site */
-	struct strmap pools;     /* name -> struct build_pool */
-	struct strmap policies;  /* name -> struct build_policy */
-	struct strmap verdicts;  /* POOL/NAME -> one of two static states */
-	struct strmap lasts;     /* pool -> struct build_last */
-	struct strmap overrides; /* POOL/NAME -> one of two static actions */
-	struct strmap doubts;    /* POOL/NAME -> struct build_doubt */
-	uint64_t doubt_round;    /* number of calls of plan_builder_set_doubt() */
-	bool are_all_in_doubt;   /* all endpoints are in doubt, whatever `doubts` says */
-	struct strmap zones;     /* apex -> struct build_zone */
-	struct strmap versions;  /* apex and version -> struct build_version */
-	struct trie shown;       /* working state of the zones' trie */
+	struct strmap sites;    /* name -> struct build_site */
+	struct strmap pools;    /* name -> struct build_pool */
+	struct strmap policies; /* name -> struct build_policy */
+	struct strmap verdicts; /* POOL/NAME -> one of two static states */
+	struct strmap lasts;    /* pool -> struct build_last */
+	struct strmap zones;    /* apex -> struct build_zone */
+	struct strmap versions; /* apex and version -> struct build_version */
+	struct trie shown;      /* working state of the zones' trie */
 	struct trie_txn txn;
 	struct retire_list retired; /* since the last successful commit */
 	struct plan *newest;
@@ -108,27 +107,28 @@ struct plan_builder {
 };
 
 /*
- * For each kind there is a pair of functions: put an object, or remove it (no error when it is not there). Everything
- * that depends on it becomes dirty. Errors: those of the model's parser, VEER_EINVAL (the key is not the object's),
- * VEER_ENOMEM.
+ * For each kind there are three functions: put an object; remove it (no error when it is not there); free everything
+ * of the kind, when no reader has a plan. What depends on an object that is put or removed becomes dirty. Errors: those
+ * of the model's parser, VEER_EINVAL (the key is not the object's), VEER_ENOMEM.
  */
 typedef enum veer_err build_put_fn(struct plan_builder *b, const char *key, const json_t *object,
 				   struct veer_diag *diag);
 typedef enum veer_err build_del_fn(struct plan_builder *b, const char *key);
+typedef void build_free_fn(struct plan_builder *b);
 
 /* plan_site.c */
 build_put_fn build_put_site;
 build_del_fn build_del_site;
+build_free_fn build_free_site;
 /* The site of this name, made when it is not there; NULL when memory is out. */
 struct build_site *build_need_site(struct plan_builder *b, const char *name);
 /* Forget the site unless it exists or is used. */
 void build_drop_site(struct plan_builder *b, struct build_site *site);
-/* Free everything of plan_site.c. No reader may have a plan; the same holds for the other build_free functions. */
-void build_free_sites(struct plan_builder *b);
 
 /* plan_pool.c */
 build_put_fn build_put_pool;
 build_del_fn build_del_pool;
+build_free_fn build_free_pool;
 /* The pool of this name, made when it is not there; NULL when memory is out. */
 struct build_pool *build_need_pool(struct plan_builder *b, const char *name);
 /* Forget the pool unless it exists or is used. */
@@ -141,12 +141,11 @@ VEER_MUST_CHECK enum veer_err build_mark_all_pools(struct plan_builder *b);
 VEER_MUST_CHECK enum veer_err build_mark_pool_of(struct plan_builder *b, const char *key, size_t len);
 /* Recompute the flags of marked pools; their policies become dirty. Errors: VEER_ENOMEM: what is left stays marked. */
 VEER_MUST_CHECK enum veer_err build_refresh_pools(struct plan_builder *b);
-/* Free all pools. No reader may have a plan. */
-void build_free_pools(struct plan_builder *b);
 
 /* plan_policy.c */
 build_put_fn build_put_policy;
 build_del_fn build_del_policy;
+build_free_fn build_free_policy;
 /* The policy of this name, made when it is not there; NULL when memory is out. */
 struct build_policy *build_need_policy(struct plan_builder *b, const char *name);
 /* Forget the policy unless it exists or is bound. */
@@ -155,8 +154,6 @@ void build_drop_policy(struct plan_builder *b, struct build_policy *policy);
 VEER_MUST_CHECK enum veer_err build_mark_policy(struct plan_builder *b, struct build_policy *policy);
 /* Compile what is dirty. Errors: VEER_ENOMEM: what is left stays dirty. */
 VEER_MUST_CHECK enum veer_err build_compile(struct plan_builder *b);
-/* Free all policies. No reader may have a plan. */
-void build_free_policies(struct plan_builder *b);
 
 /* plan_slot.c */
 /* Count one more RRset bound to the policy `name` and get the policy's slot. Errors: VEER_ENOMEM. */
@@ -172,6 +169,7 @@ void build_free_slots(struct plan_builder *b);
 /* plan_verdict.c */
 build_put_fn build_put_verdict, build_put_last;
 build_del_fn build_del_verdict, build_del_last;
+build_free_fn build_free_verdict, build_free_last;
 /*
  * The verdict on this endpoint, POOL/NAME. A verdict that is stored as unknown counts as up; without a verdict the
  * result is unknown.
@@ -179,22 +177,11 @@ build_del_fn build_del_verdict, build_del_last;
 enum model_state build_verdict(const struct plan_builder *b, const char *key, size_t len);
 /* Does the endpoint of this name belong to the last set? */
 bool build_is_in_last(const struct build_last *last, const char *name);
-/* Free all verdicts and last sets. */
-void build_free_verdicts(struct plan_builder *b);
-
-/* plan_override.c: overrides and doubts */
-build_put_fn build_put_override;
-build_del_fn build_del_override;
-/* The override of this endpoint, POOL/NAME; NULL: none. Borrowed. */
-const enum model_override_action *build_override(const struct plan_builder *b, const char *key, size_t len);
-/* Is the endpoint in doubt? */
-bool build_is_in_doubt(const struct plan_builder *b, const char *key, size_t len);
-/* Free all overrides and doubts. */
-void build_free_overrides(struct plan_builder *b);
 
 /* plan_zones.c */
 build_put_fn build_put_zone;
 build_del_fn build_del_zone;
+build_free_fn build_free_zone; /* with all versions and the trie of zones */
 /* Put an RRset into a version of a zone, or bind it to a policy. Errors: VEER_ENOMEM. */
 VEER_MUST_CHECK enum veer_err build_put_entry(struct plan_builder *b, const uint8_t *zone, uint64_t version,
 					      const uint8_t *owner, const struct plan_entry *entry);
@@ -203,7 +190,5 @@ VEER_MUST_CHECK enum veer_err build_del_entry(struct plan_builder *b, const uint
 					      const uint8_t *owner, uint16_t type);
 /* Bring the zones' trie up to date. Errors: VEER_ENOMEM: what is left stays dirty. */
 VEER_MUST_CHECK enum veer_err build_show(struct plan_builder *b);
-/* Free all zones, versions and the trie of zones. No reader may have a plan. */
-void build_free_zones(struct plan_builder *b);
 
 #endif

@@ -170,7 +170,7 @@ enum veer_err build_compile(struct plan_builder *b)
 	return VEER_OK;
 }
 
-void build_free_policies(struct plan_builder *b)
+void build_free_policy(struct plan_builder *b)
 {
 	size_t at = 0;
 	for (struct build_policy *policy; (policy = strmap_next(&b->policies, &at)) != NULL;)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "zones/plan/plan_impl.h"
+#include "zones/plan/plan_override.h"
 
 #define OBJECT_BYTES_MAX ((size_t)4 << 20) /* of one parsed object */
 
@@ -186,7 +187,7 @@ enum veer_err build_refresh_pools(struct plan_builder *b)
 	return VEER_OK;
 }
 
-void build_free_pools(struct plan_builder *b)
+void build_free_pool(struct plan_builder *b)
 {
 	size_t at = 0;
 	for (struct build_pool *pool; (pool = strmap_next(&b->pools, &at)) != NULL;)

@@ -71,7 +71,7 @@ enum veer_err build_del_site(struct plan_builder *b, const char *key)
 	return err;
 }
 
-void build_free_sites(struct plan_builder *b)
+void build_free_site(struct plan_builder *b)
 {
 	size_t at = 0;
 	for (struct build_site *site; (site = strmap_next(&b->sites, &at)) != NULL;) {

@@ -87,11 +87,15 @@ enum model_state build_verdict(const struct plan_builder *b, const char *key, si
 	return verdict != NULL ? *verdict : MODEL_STATE_UNKNOWN;
 }
 
-void build_free_verdicts(struct plan_builder *b)
+void build_free_verdict(struct plan_builder *b)
+{
+	strmap_free(&b->verdicts);
+}
+
+void build_free_last(struct plan_builder *b)
 {
 	size_t at = 0;
 	for (struct build_last *last; (last = strmap_next(&b->lasts, &at)) != NULL;)
 		free(last);
-	strmap_free(&b->verdicts);
 	strmap_free(&b->lasts);
 }

@@ -461,7 +461,7 @@ enum veer_err build_del_zone(struct plan_builder *b, const char *key)
 	return err == VEER_OK ? plan_builder_hide_zone(b, name) : err;
 }
 
-void build_free_zones(struct plan_builder *b)
+void build_free_zone(struct plan_builder *b)
 {
 	size_t at = 0;
 	struct build_version *v;

@@ -100,16 +100,6 @@ static void add_countries(struct policy_draft *d, const struct model_node *n)
 	}
 }
 
-static bool has_match(const struct model_node *n)
-{
-	if (n->kind == MODEL_NODE_MATCH)
-		return true;
-	for (uint32_t i = 0; i < n->child_count; i++)
-		if (has_match(&n->children[i]))
-			return true;
-	return false;
-}
-
 /*
  * Fill all cells: one row for all countries that no rule names, one row for each country that a rule names, and one
  * column for each continent.
@@ -118,7 +108,7 @@ static void fill_cells(struct policy_compiler *c)
 {
 	struct policy_draft *d = &c->draft;
 	d->country_count = 0;
-	if (has_match(c->policy->tree))
+	if (model_node_uses_location(c->policy->tree))
 		add_countries(d, c->policy->tree);
 	qsort(d->countries, d->country_count, sizeof d->countries[0], compare_u16);
 	/* a rule matches by country or by continent, so each is looked up once and not for every cell */
