@@ -105,11 +105,6 @@ bool model_kinds_are_none(struct model_kinds kinds)
 	return kinds.bits == 0;
 }
 
-bool model_kinds_have(struct model_kinds kinds, enum model_kind kind)
-{
-	return model_kind_is_known(kind) && (kinds.bits >> kind & 1) != 0;
-}
-
 bool model_kind_is_fed(enum model_kind kind)
 {
 	return model_kind_is_known(kind) && rows[kind].feeding == MODEL_FEEDING_YES;

@@ -90,7 +90,10 @@ struct model_kinds model_kinds_common(struct model_kinds a, struct model_kinds b
 /* Is the set empty? */
 bool model_kinds_are_none(struct model_kinds kinds);
 /* Is the kind in the set? False for a number that is not a kind's. */
-bool model_kinds_have(struct model_kinds kinds, enum model_kind kind);
+static inline bool model_kinds_have(struct model_kinds kinds, enum model_kind kind)
+{
+	return (unsigned)kind < MODEL_KIND_COUNT && (kinds.bits >> kind & 1) != 0;
+}
 
 /* Is the number a kind's? */
 bool model_kind_is_known(enum model_kind kind);

@@ -117,19 +117,15 @@ static bool read_header(struct plan_disk_file *f, const char *magic, struct hist
 	return at->revision > 0;
 }
 
-static bool is_kind(uint8_t kind)
-{
-	return model_kind_is_fed((enum model_kind)kind);
-}
-
 /*
  * Parse one record: kind, key, value, checksum. The key is copied to get its NUL, because the value follows it
  * directly.
  */
-static bool parse_record(const struct crc32c *tables, const uint8_t *p, size_t len, char *key, struct feed_change *out)
+static bool parse_record(const struct crc32c *tables, struct model_kinds fed, const uint8_t *p, size_t len, char *key,
+			 struct feed_change *out)
 {
 	if (len < 1 + 2 + 1 + 4 || crc32c_update(tables, 0, p, len - 4) != plan_disk_get_u32(p + len - 4) ||
-	    !is_kind(p[0]))
+	    !model_kinds_have(fed, (enum model_kind)p[0]))
 		return false;
 	size_t key_len = plan_disk_get_u16(p + 1);
 	if (key_len == 0 || key_len >= PLAN_DISK_PATH_SIZE || 3 + key_len + 4 > len)
@@ -151,6 +147,7 @@ enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk
 	static const char name[] = "plan.base";
 	char key[PLAN_DISK_PATH_SIZE];
 	uint64_t count = 0;
+	const struct model_kinds fed = model_kinds_fed();
 	if (!read_header(f, "VEERPLN1", at, version))
 		return corrupt(f, name, "the header is not that of a plan", diag);
 	for (;; count++) {
@@ -161,7 +158,7 @@ enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk
 			break;
 		if (p == NULL || len > PLAN_DISK_RECORD_MAX || (p = plan_disk_file_take(f, len)) == NULL)
 			return corrupt(f, name, "the file ends too early", diag);
-		if (!parse_record(&disk->tables, p, len, key, &change))
+		if (!parse_record(&disk->tables, fed, p, len, key, &change))
 			return corrupt(f, name, "a record fails its checksum", diag);
 		enum veer_err err = sink->object(ctx, &change, diag);
 		if (err != VEER_OK)
@@ -181,7 +178,7 @@ enum veer_err plan_disk_read_base(const struct plan_disk *disk, struct plan_disk
 static bool parse_operation(const uint8_t **p, const uint8_t *end, char *key, struct feed_change *out)
 {
 	const uint8_t *at = *p;
-	if (end - at < 4 || (at[0] != 1 && at[0] != 2) || !is_kind(at[1]))
+	if (end - at < 4 || (at[0] != 1 && at[0] != 2) || !model_kind_is_fed((enum model_kind)at[1]))
 		return false;
 	size_t key_len = plan_disk_get_u16(at + 2);
 	if (key_len == 0 || key_len >= PLAN_DISK_PATH_SIZE || (size_t)(end - at) < 4 + key_len + 4)
