@@ -141,6 +141,10 @@ static int parse_tool(struct args_spec *spec, struct tool_args *out, bool has_co
 		buf_deinit(&help);
 		return 0;
 	}
+	if (err == VEER_OK && args->wants_version) {
+		(void)printf("veer %s\n", VEER_VERSION);
+		return 0;
+	}
 	if (err == VEER_OK)
 		err = args_check_required(args, &diag);
 	return err == VEER_OK ? -1 : fail(err, &diag);
@@ -150,7 +154,7 @@ int store_tool_restore(int argc, char *argv[], int first)
 {
 	struct tool_args a = {NULL, false};
 	struct args args = {0};
-	struct args_spec spec = {.usage = "veer-api restore FILE --store sqlite:PATH [--copy]",
+	struct args_spec spec = {.usage = "veer restore FILE [--store sqlite:PATH] [--copy]",
 				 .summary = "Puts a backup in the store's place while no veer-api runs, and says "
 					    "what is lost.",
 				 .positional_min = 1,
@@ -166,7 +170,7 @@ int store_tool_check(int argc, char *argv[], int first)
 {
 	struct tool_args a = {NULL, false};
 	struct args args = {0};
-	struct args_spec spec = {.usage = "veer-api store-check --store sqlite:PATH",
+	struct args_spec spec = {.usage = "veer store check [--store sqlite:PATH]",
 				 .summary =
 					 "Looks at every page and every object of a store, also while veer-api runs. "
 					 "Exits with 1 if it is damaged."};
@@ -181,7 +185,7 @@ int store_tool_repair(int argc, char *argv[], int first)
 {
 	struct tool_args a = {NULL, false};
 	struct args args = {0};
-	struct args_spec spec = {.usage = "veer-api store-repair --store sqlite:PATH",
+	struct args_spec spec = {.usage = "veer store repair [--store sqlite:PATH]",
 				 .summary = "Makes a new store of what can be read of a damaged one, while no veer-api "
 					    "runs. What was there is kept."};
 	int code = parse_tool(&spec, &a, false, &args, argc, argv, first);

@@ -74,7 +74,8 @@ static int run_tool(const char *tool, int argc, char *argv[], int first)
 		return cli_fail(&diag);
 	(void)snprintf(path, sizeof path, "%s/veer-api", service.programs);
 	for (int i = first; i < argc && count < 61; i++) {
-		has_store = has_store || strncmp(argv[i], "--store", 7) == 0 || strcmp(argv[i], "--help") == 0;
+		has_store = has_store || strncmp(argv[i], "--store", 7) == 0 || strcmp(argv[i], "--help") == 0 ||
+			    strcmp(argv[i], "--version") == 0;
 		words[count++] = argv[i];
 	}
 	if (!has_store)
