@@ -204,7 +204,7 @@ static void compile(struct answers *a)
 	if (plan_builder_commit(a->builder, a->revision + 1, &plan, &retired) != VEER_OK)
 		a->failed = true;
 	retire_release(&retired);
-	for (const struct known *k; !a->failed && (k = strmap_next(&a->known[2], &at)) != NULL;)
+	for (const struct known *k; !a->failed && (k = strmap_next(&a->known[MODEL_KIND_POLICY], &at)) != NULL;)
 		judge(a, k->key);
 }
 

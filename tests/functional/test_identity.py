@@ -436,7 +436,7 @@ def test_a_backup_is_taken_while_the_service_runs_and_put_back(tmp_path, api, se
     assert bad.returncode != 0 and "nothing" in bad.stderr
     (tmp_path / "rubbish").write_bytes(b"x" * 10000)
     bad = veer("restore", tmp_path / "rubbish", "--store", f"sqlite:{api.store}")
-    assert bad.returncode != 0 and "no backup" in bad.stderr
+    assert bad.returncode != 0 and "not a backup" in bad.stderr
     done = veer("restore", tmp_path / "b2", "--store", f"sqlite:{api.store}")
     assert done.returncode == 0, done.stderr
     assert "lost" in done.stdout and "zone new.test.: lost" in done.stdout, done.stdout

@@ -380,7 +380,7 @@ def test_reload_takes_over_what_may_change(world, tmp_path):
     (["--api", "http://192.0.2.1", "--state", "D"], "loopback addresses only"),
     (["--api", "https://x"], "--state"),
     (["--api", "https://x", "--state", "D"], "--token-file"),
-    (["--api", "https://x", "--state", "D", "--region", "No"], "no region"),
+    (["--api", "https://x", "--state", "D", "--region", "No"], "not a region"),
     (["--api", "https://x", "--state", "D", "--allow-targets", "lo"], "none of loopback"),
     (["--api", "https://x", "--state", "D", "--token-file", "/nonexistent"], "/nonexistent"),
     (["--nonsense"], "nonsense"),

@@ -100,7 +100,7 @@ def marks_within_words(rtype, text, bind, ours, bind_error, our_error):
     """RFC 1035 5.1: "<character-string> is expressed in one or two ways: as a contiguous set of characters without
     interior spaces, or as a string beginning with a " and ending with a "." BIND reads a"b" as two strings, which is
     never intended."""
-    return ours is None and ("quotation mark within a word" in our_error or "blank is missing behind a quoted" in our_error)
+    return ours is None and ("quotation mark within a word" in our_error or "blank is missing after a quoted" in our_error)
 
 
 def short_address(rtype, text, bind, ours, bind_error, our_error):
