@@ -61,6 +61,19 @@ int64_t veer_clock_wall_ns(const struct veer_clock *clock)
 	return clock->wall_ns(clock->ctx);
 }
 
+struct timespec veer_clock_deadline(int64_t ms)
+{
+	struct timespec at = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += ms / 1000;
+	at.tv_nsec += ms % 1000 * 1000000;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000;
+	}
+	return at;
+}
+
 void veer_clock_boot_id(const struct veer_clock *clock, char out[VEER_BOOT_ID_SIZE])
 {
 	out[0] = '\0';

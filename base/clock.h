@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define VEER_BOOT_ID_SIZE 64
 
@@ -28,6 +29,9 @@ const struct veer_clock *veer_clock_system(void);
 int64_t veer_clock_monotonic_ns(const struct veer_clock *clock);
 int64_t veer_clock_monotonic_ms(const struct veer_clock *clock);
 int64_t veer_clock_wall_ns(const struct veer_clock *clock);
+/* Now plus `ms` milliseconds on the system's monotonic clock, for waits on conditions that use that clock. */
+struct timespec veer_clock_deadline(int64_t ms);
+
 /*
  * The id of the present boot. Two processes that get the same id may compare their monotonic times. "" when it is not
  * known. The system clock reads a file each time, so a caller that needs the id often should keep it.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/queue.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -78,23 +79,10 @@ enum veer_err queue_push(struct queue *queue, void *item)
 	return err;
 }
 
-static struct timespec deadline_after(int64_t timeout_ms)
-{
-	struct timespec ts = {0};
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += timeout_ms / 1000;
-	ts.tv_nsec += timeout_ms % 1000 * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_nsec -= 1000000000;
-		ts.tv_sec++;
-	}
-	return ts;
-}
-
 enum veer_err queue_pop(struct queue *queue, int64_t timeout_ms, void **item)
 {
 	enum veer_err err = VEER_OK;
-	const struct timespec deadline = deadline_after(timeout_ms > 0 ? timeout_ms : 0);
+	const struct timespec deadline = veer_clock_deadline(timeout_ms > 0 ? timeout_ms : 0);
 	(void)pthread_mutex_lock(&queue->lock);
 	while (queue->count == 0 && err == VEER_OK) {
 		if (queue->is_closed)

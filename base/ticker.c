@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/ticker.h"
+#include "base/clock.h"
 
 #include <time.h>
 
 /* Wait for the pause to end. False when the ticker is being stopped. */
 static bool wait_a_while(struct ticker *ticker)
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ticker->pause_ms / 1000;
-	until.tv_nsec += ticker->pause_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	const struct timespec until = veer_clock_deadline(ticker->pause_ms);
 	(void)pthread_mutex_lock(&ticker->lock);
 	int err = 0;
 	while (!ticker->is_closing && err == 0)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "api/control/controller.h"
+#include "base/clock.h"
 
 void controller_inbox_init(struct controller_inbox *inbox)
 {
@@ -60,23 +61,11 @@ void controller_inbox_changed(struct controller_inbox *inbox, unsigned what)
 	(void)pthread_mutex_unlock(&inbox->lock);
 }
 
-static void deadline_after(struct timespec *until, int64_t ms)
-{
-	(void)clock_gettime(CLOCK_MONOTONIC, until);
-	until->tv_sec += ms / 1000;
-	until->tv_nsec += ms % 1000 * 1000000;
-	if (until->tv_nsec >= 1000000000) {
-		until->tv_sec++;
-		until->tv_nsec -= 1000000000;
-	}
-}
-
 bool controller_inbox_take(struct controller_inbox *inbox, int64_t wait_ms, struct controller_item **items,
 			   unsigned *changes)
 {
-	struct timespec until;
+	const struct timespec until = veer_clock_deadline(wait_ms);
 	int waited = 0;
-	deadline_after(&until, wait_ms);
 	(void)pthread_mutex_lock(&inbox->lock);
 	while (inbox->head == NULL && inbox->changes == 0 && !inbox->is_closing && waited == 0)
 		waited = pthread_cond_timedwait(&inbox->filled, &inbox->lock, &until);

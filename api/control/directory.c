@@ -3,6 +3,7 @@
  * Sorted arrays of entries, one for each kind: there are only thousands of entries, so moving pointers is cheap enough.
  */
 #include "api/control/directory.h"
+#include "base/clock.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -224,14 +225,7 @@ int64_t directory_revision(struct directory *directory)
 
 bool directory_wait(struct directory *directory, int64_t revision, int64_t timeout_ms)
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += timeout_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	const struct timespec until = veer_clock_deadline(timeout_ms);
 	(void)pthread_mutex_lock(&directory->revision_lock);
 	int waited = 0;
 	while (directory->revision < revision && waited == 0)

@@ -103,9 +103,10 @@ static bool look_for_name(void *ctx, const struct directory_entry *entry)
 }
 
 /*
- * May the token have the object name these checks? Who points an endpoint at an address of its own and names a check
- * receives what the check sends, secrets included: a token names only checks that it may change, and those that the
- * object names already. (Policies and maintenance windows name pools; who writes them is not limited to some.)
+ * May the token have the object name these checks? Whoever points an endpoint at an address of its own and names a
+ * check receives what the check sends, secrets included: a token names only checks that it may change, and those that
+ * the object names already. (Policies and maintenance windows name pools; tokens that write those are not limited to
+ * some.)
  */
 static enum veer_err may_name(struct change_draft *draft, const struct object_wish *w)
 {

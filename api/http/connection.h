@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The server's internals: private to api/http/server.c, admit.c, connection.c, crowd.c, exchange.c, headers.c, lanes.c,
- * route.c, server_certificate.c and stream.c. Order of locks: connections_lock or pool_lock, then a stream's, then the
+ * route.c, server_certificate.c and stream.c. Order of locks: connections_lock or lanes_lock, then a stream's, then the
  * shares'.
  */
 #ifndef VEER_API_HTTP_CONNECTION_H
@@ -127,7 +127,7 @@ struct api_listener {
 	struct api_server *server;
 };
 
-/* The queue of a lane and its threads; guarded by pool_lock. */
+/* The queue of a lane and its threads; guarded by lanes_lock. */
 struct api_lane_queue {
 	struct api_server *server;
 	enum api_lane which;
@@ -154,9 +154,10 @@ struct api_server {
 	size_t connections_max, silent_of_address, open_count;
 	struct shares shares;
 
-	pthread_mutex_t pool_lock; /* guards the lanes and is_stopping */
+	pthread_mutex_t lanes_lock; /* guards the lanes and is_stopping */
 	struct api_lane_queue lanes[API_LANES];
 	bool is_stopping;
+	bool is_drained; /* belongs to the thread that stops the server */
 
 	pthread_t janitor;
 	bool has_janitor;

@@ -41,7 +41,7 @@ enum shares_answer api_lane_push(struct api_server *server, struct api_exchange 
 	const struct lane_rules *rule = &rules[which];
 	enum shares_answer answer = SHARES_TAKEN;
 	bool is_owner = x->request.principal.role == API_ROLE_OWNER;
-	(void)pthread_mutex_lock(&server->pool_lock);
+	(void)pthread_mutex_lock(&server->lanes_lock);
 	if (x->account->waiting[which] >= rule->places_of_one && !is_owner)
 		answer = SHARES_OWN_FULL;
 	else if (server->is_stopping || lane->len >= places_for(rule, &x->request))
@@ -55,7 +55,7 @@ enum shares_answer api_lane_push(struct api_server *server, struct api_exchange 
 		x->account->waiting[which]++;
 		(void)pthread_cond_signal(&lane->filled);
 	}
-	(void)pthread_mutex_unlock(&server->pool_lock);
+	(void)pthread_mutex_unlock(&server->lanes_lock);
 	if (answer != SHARES_TAKEN)
 		shares_note_refused(&server->shares, API_SHARE_PLACES);
 	return answer;
@@ -76,7 +76,7 @@ static struct api_exchange *find_first(struct api_lane_queue *lane, bool owners,
 
 /*
  * Take an exchange whose principal may have another thread out of the queue, the owner's first; NULL when there is
- * none. pool_lock is held.
+ * none. lanes_lock is held.
  */
 static struct api_exchange *take_next(struct api_lane_queue *lane)
 {
@@ -94,25 +94,33 @@ static struct api_exchange *take_next(struct api_lane_queue *lane)
 	return x;
 }
 
-/* The next exchange, or NULL when the server stops and the queue is empty. */
-static struct api_exchange *pop(struct api_server *server, enum api_lane which)
+/* The next exchange, or NULL when the server stops and the queue is empty. `*is_stopping`: the server stops. */
+static struct api_exchange *pop(struct api_server *server, enum api_lane which, bool *is_stopping)
 {
 	struct api_lane_queue *lane = &server->lanes[which];
 	struct api_exchange *x;
-	(void)pthread_mutex_lock(&server->pool_lock);
+	(void)pthread_mutex_lock(&server->lanes_lock);
 	while ((x = take_next(lane)) == NULL && !(server->is_stopping && lane->head == NULL))
-		(void)pthread_cond_wait(&lane->filled, &server->pool_lock);
-	(void)pthread_mutex_unlock(&server->pool_lock);
+		(void)pthread_cond_wait(&lane->filled, &server->lanes_lock);
+	*is_stopping = server->is_stopping;
+	(void)pthread_mutex_unlock(&server->lanes_lock);
 	return x;
 }
 
 /* Wake the others: more of the same principal may be waiting for this one to finish. */
 static void finish(struct api_server *server, struct api_exchange *x, enum api_lane which)
 {
-	(void)pthread_mutex_lock(&server->pool_lock);
+	(void)pthread_mutex_lock(&server->lanes_lock);
 	x->account->running[which]--;
 	(void)pthread_cond_broadcast(&server->lanes[which].filled);
-	(void)pthread_mutex_unlock(&server->pool_lock);
+	(void)pthread_mutex_unlock(&server->lanes_lock);
+}
+
+/* A stop takes no longer than what has begun. Emergencies are carried out all the same. */
+static void refuse_late(struct api_exchange *x)
+{
+	api_problem(&x->reply, 503, "stopping", "the server is stopping: retry in a second");
+	x->is_done = true;
 }
 
 static void *worker_main(void *ctx)
@@ -123,9 +131,13 @@ static void *worker_main(void *ctx)
 	/* In Linux each thread has a nice value of its own (setpriority(2), NOTES). */
 	if (rules[which].nice != 0)
 		(void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), rules[which].nice);
-	for (struct api_exchange *x; (x = pop(server, which)) != NULL;) {
+	bool is_stopping = false;
+	for (struct api_exchange *x; (x = pop(server, which, &is_stopping)) != NULL;) {
 		x->request.is_in_worker = true;
-		api_exchange_handle(x);
+		if (is_stopping && which != API_LANE_URGENT)
+			refuse_late(x);
+		else
+			api_exchange_handle(x);
 		finish(server, x, which);
 		/* The exchange belongs to the network thread again; the library's own lock orders our writes before its
 		 * reads. */
@@ -160,11 +172,11 @@ bool api_lanes_start(struct api_server *server, unsigned workers)
 
 void api_lanes_stop(struct api_server *server)
 {
-	(void)pthread_mutex_lock(&server->pool_lock);
+	(void)pthread_mutex_lock(&server->lanes_lock);
 	server->is_stopping = true;
 	for (enum api_lane i = 0; i < API_LANES; i++)
 		(void)pthread_cond_broadcast(&server->lanes[i].filled);
-	(void)pthread_mutex_unlock(&server->pool_lock);
+	(void)pthread_mutex_unlock(&server->lanes_lock);
 	for (enum api_lane i = 0; i < API_LANES; i++) {
 		struct api_lane_queue *lane = &server->lanes[i];
 		while (lane->worker_count > 0)

@@ -31,7 +31,7 @@ struct api_server *api_server_new(const struct api_server_config *config)
 		return NULL;
 	server->config = *config;
 	(void)pthread_mutex_init(&server->connections_lock, NULL);
-	(void)pthread_mutex_init(&server->pool_lock, NULL);
+	(void)pthread_mutex_init(&server->lanes_lock, NULL);
 	for (enum api_lane i = 0; i < API_LANES; i++)
 		(void)pthread_cond_init(&server->lanes[i].filled, NULL);
 	server->are_headers_placed = api_headers_are_placed();
@@ -246,6 +246,9 @@ void api_server_stats_read(struct api_server *server, struct api_server_stats *o
 
 void api_server_drain(struct api_server *server)
 {
+	if (server->is_drained)
+		return; /* the library would return the descriptors again, whose numbers others may have by now */
+	server->is_drained = true;
 	for (size_t i = 0; i < server->listener_count; i++) {
 		if (server->listeners[i].daemon == NULL)
 			continue;
@@ -281,7 +284,7 @@ void api_server_free(struct api_server **server_ptr)
 	for (enum api_lane i = 0; i < API_LANES; i++)
 		(void)pthread_cond_destroy(&server->lanes[i].filled);
 	shares_deinit(&server->shares);
-	(void)pthread_mutex_destroy(&server->pool_lock);
+	(void)pthread_mutex_destroy(&server->lanes_lock);
 	(void)pthread_mutex_destroy(&server->connections_lock);
 	free(server);
 	*server_ptr = NULL;

@@ -56,7 +56,7 @@ struct api_account {
 	int64_t bad_ms[SHARES_BAD_MAX]; /* when its last bad inputs came, newest first; 0: never */
 	int64_t barred_until_ms;
 	unsigned silent; /* how many of its connections are silent; guarded by the server's connections_lock */
-	unsigned waiting[API_LANES], running[API_LANES]; /* guarded by the server's pool_lock */
+	unsigned waiting[API_LANES], running[API_LANES]; /* guarded by the server's lanes_lock */
 };
 
 /* How much of a resource there is, and how much each may have. */

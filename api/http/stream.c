@@ -52,7 +52,8 @@ static ssize_t read_content(void *ctx, uint64_t pos, char *out, size_t size)
 	while (begin_look(stream)) {
 		ssize_t len = stream->source->pull(stream->source, out, size);
 		if (len < 0)
-			return MHD_CONTENT_READER_END_OF_STREAM;
+			return len == API_STREAM_BROKEN ? MHD_CONTENT_READER_END_WITH_ERROR
+							: MHD_CONTENT_READER_END_OF_STREAM;
 		if (len > 0)
 			return len;
 		if (park(stream))

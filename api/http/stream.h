@@ -12,6 +12,9 @@
 /* A parked or sending connection, as its source sees it. Valid from `open` until `close`. */
 struct api_stream;
 
+/* What `pull` returns when the reply cannot be finished. */
+#define API_STREAM_BROKEN (-2)
+
 /*
  * Where the bytes come from. The server calls `open` once before the first `pull`, `pull` from its own threads (one at
  * a time for each stream), and `close` exactly once at the end, whatever happened; `close` frees the source.
@@ -19,8 +22,8 @@ struct api_stream;
 struct api_stream_source {
 	void (*open)(struct api_stream_source *self, struct api_stream *stream);
 	/*
-	 * Write up to `size` bytes into `out` and return how many; 0: nothing now, wake me; -1: end the stream. Must
-	 * not block.
+	 * Write up to `size` bytes into `out` and return how many; 0: nothing now, wake me; -1: the reply ends here;
+	 * API_STREAM_BROKEN: it cannot go on, and the client must see that it is not whole. Must not block.
 	 */
 	ssize_t (*pull)(struct api_stream_source *self, char *out, size_t size);
 	void (*close)(struct api_stream_source *self);

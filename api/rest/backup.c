@@ -29,7 +29,7 @@ static ssize_t backup_pull(struct api_stream_source *self, char *out, size_t siz
 	struct backup_source *s = (struct backup_source *)self;
 	ssize_t n = pread(s->fd, out, size, s->pos);
 	s->pos += n > 0 ? n : 0;
-	return n > 0 ? n : -1;
+	return n > 0 ? n : n == 0 ? -1 : API_STREAM_BROKEN;
 }
 
 static void backup_close(struct api_stream_source *self)

@@ -46,14 +46,8 @@ bool lineages_are_confirmed(const struct lineages *lineages, const struct histor
 bool lineages_have_moved_on(const struct lineages *lineages, const struct history_ancestry *ancestry, const char *id)
 {
 	size_t old = find(lineages, id);
-	for (size_t i = ancestry->count; i > 0; i--) {
-		size_t at = find(lineages, ancestry->lineages[i - 1].id);
-		if (at < lineages->count)
-			return at > old;
-		if (ancestry->lineages[i - 1].cause == HISTORY_REWIND)
-			return false;
-	}
-	return false;
+	size_t present = find(lineages, ancestry->lineages[ancestry->count - 1].id);
+	return present < lineages->count && present > old;
 }
 
 void lineages_add(struct lineages *lineages, const char *lineage)

@@ -44,8 +44,9 @@ enum lineages_judgement lineages_judge(const struct lineages *lineages, const st
 bool lineages_are_confirmed(const struct lineages *lineages, const struct history_ancestry *ancestry);
 
 /*
- * Was a store with this ancestry served later than the lineage `id`, and has it not gone back since? Then it is known
- * already that its content has diverged from what was served in `id`.
+ * Was the present lineage of this ancestry served later than the lineage `id`? Then it is no news that its content has
+ * diverged from what was served in `id`. An earlier lineage of the ancestry does not count: up to where it was served
+ * is not known, and the store may have gone back behind that since. `ancestry` is not empty.
  */
 bool lineages_have_moved_on(const struct lineages *lineages, const struct history_ancestry *ancestry, const char *id);
 
@@ -58,11 +59,7 @@ bool lineages_serve(struct lineages *lineages, const struct history_ancestry *an
 void lineages_add(struct lineages *lineages, const char *lineage);
 
 #define LINEAGES_TEXT_MAX (LINEAGES_MAX * (HISTORY_ID_LEN + 16))
-/*
- * Print a line "LINEAGE served
- * " or "LINEAGE abandoned
- * " for each lineage; returns the length.
- */
+/* Print a line for each lineage, "LINEAGE served" or "LINEAGE abandoned", with its newline; returns the length. */
 size_t lineages_print(const struct lineages *lineages, char out[LINEAGES_TEXT_MAX + 1]);
 /* The inverse; lines of another form are skipped. */
 void lineages_parse(const char *text, struct lineages *out);

@@ -422,43 +422,79 @@ static void the_plan_before_does_not_bring_back_what_was_left(void **state)
 	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_FOLLOWS);
 }
 
-/* The same after a crash that has cost the note of what was served last, but not that of the lineages. */
-static void a_lineage_that_was_followed_is_followed_again(void **state)
+/* The note of what was served last, as it is on disk now. */
+struct note {
+	char text[256];
+	size_t len;
+};
+
+static void keep_note(struct fixture *f, struct note *note)
 {
-	struct fixture *f = *state;
-	char path[128], kept[256];
-	hear_all(f, OF(FIRST, "9") RESET ZONE("a.") ZONE("b.") COMMIT("9"));
+	char path[128];
 	close_all(f);
 	(void)snprintf(path, sizeof path, "%s/highest", f->dir);
 	FILE *file = fopen(path, "rb");
 	assert_non_null(file);
-	size_t len = fread(kept, 1, sizeof kept, file);
+	note->len = fread(note->text, 1, sizeof note->text, file);
 	assert_int_equal(fclose(file), 0);
 	open_all(f);
 	assert_int_equal(replica_load(f->replica, &f->why), VEER_OK);
-	replica_adopt(f->replica, SECOND);
-	hear_all(f, PUT_BACK("5") RESET ZONE("a.") COMMIT("5"));
-	assert_serving(f, STORE, 5, 1);
+}
+
+/* Start again after a crash that has cost the newest note and the plan, but not the list of lineages. */
+static void crash(struct fixture *f, const struct note *note)
+{
+	char path[128];
 	close_all(f);
-	file = fopen(path, "wb");
+	(void)snprintf(path, sizeof path, "%s/highest", f->dir);
+	FILE *file = fopen(path, "wb");
 	assert_non_null(file);
-	assert_int_equal(fwrite(kept, 1, len, file), len);
+	assert_int_equal(fwrite(note->text, 1, note->len, file), note->len);
 	assert_int_equal(fclose(file), 0);
 	(void)snprintf(path, sizeof path, "%s/plan.base", f->dir);
 	assert_int_equal(truncate(path, 20), 0);
 	open_all(f);
 	assert_int_equal(replica_load(f->replica, &f->why), VEER_OK);
+}
+
+/* The store of PUT_BACK, put back once more at 5 without a sign of it but the new lineage. */
+#define PUT_BACK_AGAIN(cause_)                                                                                         \
+	OF_STORE(THIRD, "7",                                                                                           \
+		 BEGINS(FIRST, "0", "created") "," BEGINS(SECOND, "4", "start") "," BEGINS(THIRD, "5", cause_))
+
+static void a_lineage_that_was_followed_is_followed_again(void **state)
+{
+	struct fixture *f = *state;
+	struct note note;
+	hear_all(f, OF(FIRST, "9") RESET ZONE("a.") ZONE("b.") COMMIT("9"));
+	keep_note(f, &note);
+	replica_adopt(f->replica, SECOND);
+	hear_all(f, PUT_BACK("5") RESET ZONE("a.") COMMIT("5"));
+	assert_serving(f, STORE, 5, 1);
+	crash(f, &note);
 	assert_serving(f, STORE, 9, 2);
-	/* one that has gone back since, nobody has followed */
-	assert_int_equal(hear(f, OF_STORE(THIRD, "7",
-					  BEGINS(FIRST, "0", "created") "," BEGINS(SECOND, "4", "start") "," BEGINS(
-						  THIRD, "5", "rewind")) RESET ZONE("a.") COMMIT("7")),
-			 VEER_ESTALE);
-	end_stream(f);
-	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_ZONE_LOST);
 	hear_all(f, PUT_BACK("6") RESET ZONE("a.") COMMIT("6"));
 	assert_serving(f, STORE, 6, 1);
 	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_FOLLOWS);
+}
+
+/* Nobody has followed the store since it went back once more, whatever it says about the cause. */
+static void a_followed_store_that_goes_back_again_is_not_trusted(void **state)
+{
+	struct fixture *f = *state;
+	struct note note;
+	hear_all(f, OF(FIRST, "9") RESET ZONE("a.") ZONE("b.") COMMIT("9"));
+	keep_note(f, &note);
+	hear_all(f, PUT_BACK("8") RESET ZONE("a.") ZONE("b.") COMMIT("8"));
+	assert_serving(f, STORE, 8, 2);
+	crash(f, &note);
+	assert_serving(f, STORE, 9, 2);
+	assert_int_equal(hear(f, PUT_BACK_AGAIN("rewind") RESET ZONE("a.") COMMIT("7")), VEER_ESTALE);
+	end_stream(f);
+	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_ZONE_LOST);
+	assert_int_equal(hear(f, PUT_BACK_AGAIN("start") RESET ZONE("a.") COMMIT("7")), VEER_ESTALE);
+	end_stream(f);
+	assert_int_equal(replica_quarantine(f->replica)->why, REPLICA_ZONE_LOST);
 }
 
 static void a_restore_confirms_what_it_takes_away(void **state)
@@ -618,6 +654,7 @@ int main(void)
 		T(a_zone_is_not_lost_without_a_word),
 		T(the_plan_before_does_not_bring_back_what_was_left),
 		T(a_lineage_that_was_followed_is_followed_again),
+		T(a_followed_store_that_goes_back_again_is_not_trusted),
 		T(a_restore_confirms_what_it_takes_away),
 		T(a_rewind_ends_what_was_before),
 		T(a_full_state_is_as_new_as_its_hello),
