@@ -25,6 +25,8 @@ enum {
 static const struct api_route routes[] = {
 	{"GET", "/healthz", API_CLASS_INLINE, ANYBODY, API_SCOPE_NONE, 0, handle_healthz, 0, NULL},
 	{"GET", "/metrics", API_CLASS_POOLED, ANYBODY, API_SCOPE_HEALTH_READ, 0, handle_metrics, 0, NULL},
+	{"GET", "/openapi.json", API_CLASS_INLINE, ANYBODY, API_SCOPE_NONE, 0, handle_openapi, 0, NULL},
+	{"GET", "/openapi", API_CLASS_INLINE, ANYBODY, API_SCOPE_NONE, 0, handle_openapi_page, 0, NULL},
 	{"GET", "/v1/status", API_CLASS_BULK, TOKENS, API_SCOPE_HEALTH_READ, 0, handle_status, 0, NULL},
 
 	{"GET", "/v1/backup", API_CLASS_BULK, TOKENS, API_SCOPE_ADMIN, 0, handle_backup, 0, NULL},
