@@ -18,6 +18,7 @@ SHAPES = {  # fields whose type has only one field
     "parts": array("", NAME, 16, 1, uniqueItems=True),
     "need": {"default": "all", "oneOf": [{"enum": ["all", "any"]}, integer("", 1, 16)]},
 }
+PATTERNS = {"path": "^/[^ ]*$", "ca_file": "^/", "host": r"^[^ /@?#\\]*$", "sni": r"^[^ /@?#\\]*$"}  # the further rules of texts
 ALWAYS = {"command": ["exec"], "of": ["calculated"], "query_name": ["dns"], "send": ["udp"]}
 EXAMPLES = [
     {"name": "web", "kind": "https", "port": 443, "method": "GET", "path": "/", "host": "www.example.com",
@@ -40,6 +41,7 @@ def field_schema(field, kinds):
         return words(help_text, *field["words"], default=field["words"][field["fallback"]])
     if kind == "text":
         more = {} if field["text_fallback"] is None else {"default": field["text_fallback"]}
+        more |= {"pattern": PATTERNS[field["key"]]} if field["key"] in PATTERNS else {}
         return text(help_text, field["max"], **more)
     if kind == "bytes":
         return {"description": help_text, "oneOf": [

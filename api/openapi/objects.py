@@ -115,7 +115,7 @@ POLICY = strict("the tree that chooses among pools for one client", {
     examples=[{"name": "www", "ttl": 9, "when_all_down": "all", "tree": {"failover": ["web"]}}])
 
 ACTION = words("up: eligible whatever agents report; down and drain: not eligible", "up", "down", "drain")
-FORCE = {"description": "pools that may be emptied", "oneOf": [NAME, array("", NAME, 16)]}
+FORCE = {"description": "pools that may be emptied", "oneOf": [text("one"), array("several", text(""), 16)]}
 OVERRIDE_FIELDS = {"action": ACTION, "reason": REASON, "owner": OWNER, "expires_at": TIME,
                    "ttl_s": integer("the time until it ends, in place of expires_at", 1, 366 * 86400), "force": FORCE}
 OVERRIDE = open_object("an administrator's decision, which takes precedence over the verdict", {
@@ -126,7 +126,9 @@ OVERRIDE = open_object("an administrator's decision, which takes precedence over
 
 FREEZE = strict("no verdict changes while it is on", {
     "on": flag("", default=True), "owner": OWNER, "reason": text("required while it is on", 256),
-    "since": TIME})
+    "since": TIME},
+    anyOf=[{"properties": {"on": {"const": False}}, "required": ["on"]},
+           {"properties": {"reason": {"minLength": 1}}, "required": ["reason"]}])
 SETTINGS = strict("the settings of all verdicts", {
     "freeze": FREEZE, "brake": words("the brake on mass removals", "on", "off", default="on"),
     "max_removal_percent": integer("of endpoints that may be removed at once", 1, 100, default=25), "revision": REVISION},
@@ -136,19 +138,21 @@ MAINTENANCE = strict("a planned drain of all endpoints that it names; it names a
     "name": NAME, "sites": array("", NAME, 1000), "pools": array("", NAME, 1000), "endpoints": array("", ENDPOINT, 1000),
     "force": array("pools that may be emptied", NAME, 1000), "starts_at": TIME, "ends_at": TIME,
     "repeat": words("", "none", "weekly", default="none"), "until": TIME | {"description": "no repetition begins then or later"},
-    "owner": OWNER, "reason": REASON, "created_at": TIME, "revision": REVISION,
+    "owner": OWNER, "reason": text("why; others will ask", 256), "created_at": TIME | {"readOnly": True}, "revision": REVISION,
     "not_drained": array("only in the reply to a write: pools that it will not drain", open_object("", {
         "pool": NAME, "reason": text("")}, ("pool", "reason")), readOnly=True)},
     ("starts_at", "ends_at", "reason"),
+    anyOf=[{"properties": {key: {"minItems": 1}}, "required": [key]} for key in ("sites", "pools", "endpoints")],
+    dependentSchemas={"until": {"properties": {"repeat": {"const": "weekly"}}, "required": ["repeat"]}},
     examples=[{"name": "kernel", "sites": ["fra"], "starts_at": "2030-01-01T00:00:00Z", "ends_at": "2030-01-01T01:00:00Z",
                "repeat": "weekly", "until": "2031-01-01T00:00:00Z", "owner": "ci", "reason": "new kernel"}])
 
 DOMAIN = text("a domain name", 1024, minLength=1)
 RRSET = strict("the records of one name and type, or a policy that answers for them", {
-    "name": text("absolute, or relative to the zone; @ is the apex", 1024, minLength=1), "type": text("such as A, or TYPE65280", 32, minLength=1),
+    "name": text("absolute, or relative to the zone; @ is the apex", 1024, minLength=1), "type": text("such as A, or TYPE65280", 16, minLength=1),
     "ttl": TTL, "records": array("the RDATA of each record, as in a zone file", text(""), least=1),
     "policy": NAME, "revision": REVISION}, (),
-    oneOf=[{"required": ["records"]}, {"required": ["policy"]}],
+    oneOf=[{"required": ["records", "ttl"]}, {"required": ["policy"]}],
     examples=[{"name": "mail", "type": "A", "ttl": 300, "records": ["192.0.2.1", "192.0.2.2"]}])
 NEW_ZONE = strict("a zone to make", {
     "name": DOMAIN, "nameservers": array("", DOMAIN, 16, 1), "hostmaster": DOMAIN,

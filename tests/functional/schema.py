@@ -83,6 +83,11 @@ class Schemas:
             if isinstance(value, dict) and key in value:
                 yield from self.on_required(needed, value, at, _)
 
+    def on_dependentSchemas(self, rule, value, at, _):
+        for key, one in rule.items():
+            if isinstance(value, dict) and key in value:
+                yield from self.faults(one, value, at)
+
     def on_items(self, rule, value, at, _):
         for i, item in enumerate(value if isinstance(value, list) else ()):
             yield from self.faults(rule, item, f"{at}/{i}")
@@ -134,6 +139,10 @@ class Schemas:
     def on_allOf(self, rule, value, at, _):
         for one in rule:
             yield from self.faults(one, value, at)
+
+    def on_anyOf(self, rule, value, at, _):
+        if not any(self.is_valid(one, value) for one in rule):
+            yield f"{at}: {value!r:.80} is none of {len(rule)} forms"
 
     def on_oneOf(self, rule, value, at, _):
         if sum(self.is_valid(one, value) for one in rule) != 1:
