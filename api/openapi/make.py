@@ -17,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests/functional")]
 
 from checks import check_schema  # noqa: E402
+from errors import ERRORS, OTHER, content  # noqa: E402
 from objects import SCHEMAS, ref  # noqa: E402
 from operations import GONE, OPERATIONS, STALE, WRONG, PARAMETERS, QUERY_SCHEMAS  # noqa: E402
 from route_rows import body_limit, query_of, read_rows  # noqa: E402
@@ -34,7 +35,6 @@ SCHEMES = {"TOKEN": "token", "AGENT": "agent", "NAMESERVER": "nameserver"}
 ROLES = {"token": "An API token with scopes (`veer token create`): ID.SECRET.",
          "agent": "The credential of an enrolled probe agent: ID.SECRET.",
          "nameserver": "The credential of an enrolled name server: ID.SECRET."}
-PROBLEM = {"application/problem+json": {"schema": ref("Problem")}}
 COMMON = {
     400: "an unknown query parameter, a malformed one, or a body that is not JSON",
     401: "the credential is missing or not good",
@@ -66,7 +66,7 @@ def reply_json(status, what):
     if what and SHARED_TEXTS.get(status) == what:
         return {"$ref": f"#/components/responses/{SHARED[status]}"}
     if status >= 400 and status != 503:
-        return {"description": what, "content": PROBLEM}
+        return {"description": what, "content": content(status)}
     if status == 503:  # of /healthz
         return {"description": what, "content": {"application/json": {"schema": ref("Health")}}}
     reply = {"description": {200: "done", 201: "created", 202: "accepted", 204: "done", 304: "as it was"}[status]}
@@ -121,9 +121,9 @@ def describe(printed_fields):
                             "description": 'the ETag that the object must have, such as "r812"; or *: it must exist'},
                 "IfNoneMatch": {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
                                 "description": "*: the object must not exist"}},
-            "responses": {SHARED[status]: {"description": text, "content": PROBLEM} for status, text in SHARED_TEXTS.items()} | {
+            "responses": {SHARED[status]: {"description": text, "content": content(status)} for status, text in SHARED_TEXTS.items()} | {
                 "Other": {"description": "409 conflict, 429, 500, 501, 503 or 507: see the description of the API",
-                          "content": PROBLEM}},
+                          "content": content(*OTHER)}},
             "securitySchemes": {name: {"type": "http", "scheme": "bearer", "description": text} for name, text in ROLES.items()},
         },
     }
@@ -182,6 +182,8 @@ def page_of(described):
     operations = "".join(operation_html(method, path, one) for path, methods in described["paths"].items()
                          for method, one in methods.items())
     schemas = "".join(schema_html(name, one) for name, one in described["components"]["schemas"].items())
+    errors = "".join(f"<tr><td>{', '.join(map(str, statuses))}<td><code>{slug}</code><td>{html.escape(when)}"
+                     for slug, (statuses, when) in ERRORS.items())
     about = "".join(f"<p>{html.escape(part)}</p>" for part in ABOUT.split("\n\n"))
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -192,7 +194,9 @@ td{{padding:.1em .8em .1em 0;vertical-align:top}}pre{{white-space:pre-wrap;overf
 {about}
 <p>For programs: <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1). Members marked * are required.</p>
 <h2>Routes</h2>
-{operations}<h2>Objects</h2>
+{operations}<h2>Errors</h2>
+<table>{errors}</table>
+<h2>Objects</h2>
 {schemas}"""
 
 

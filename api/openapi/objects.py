@@ -2,6 +2,8 @@
 """The JSON Schemas of what the API takes and returns. Those of checks come from the tables of zones/model/ (checks.py);
 tests/functional/test_openapi.py tries the limits of the others at the readers of the real program."""
 
+from errors import known_type
+
 INT53 = 2**53 - 1
 
 
@@ -59,7 +61,7 @@ COMMON = {
     "Scope": words("what a token may do; admin includes all others", "admin", "zones:read", "zones:write", "health:read",
                    "health:push", "health:write", "agents", "tokens", "feed:read"),
     "Problem": open_object("an error (RFC 9457)", {
-        "type": text("urn:veer:problem: and a word", pattern="^urn:veer:problem:[a-z-]+$"), "title": text("the status in words"),
+        "type": known_type(), "title": text("the status in words"),
         "status": integer("the status of the reply", 400, 599), "detail": text("what is wrong, and what to do", 1023),
         "errors": array("the place in the body", open_object("", {
             "pointer": text("a JSON pointer (RFC 6901)"), "detail": text("what is wrong there")}, ("pointer", "detail")))},

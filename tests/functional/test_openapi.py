@@ -16,8 +16,9 @@ from route_rows import read_rows
 from schema import Schemas
 from veer_util import BUILD, ROOT, Api, Reply, source, wait_until
 
-sys.path.append(os.path.join(ROOT, "tests"))
+sys.path += [os.path.join(ROOT, "tests"), os.path.join(ROOT, "api/openapi")]
 import lint_api  # noqa: E402
+from errors import ERRORS  # noqa: E402
 
 DOCUMENT = json.loads(source("api/openapi.json"))
 SCHEMAS = Schemas(DOCUMENT)
@@ -104,6 +105,15 @@ def test_the_examples_are_valid_and_every_reference_leads_somewhere():
             assert not list(SCHEMAS.faults(schema, example)), name
     for pointer in set(re.findall(r'"\$ref": "([^"]*)"', source("api/openapi.json"))):
         assert SCHEMAS.find(pointer) is not None
+
+
+def test_the_types_of_errors_are_those_that_the_sources_send():
+    sent = set()
+    for folder in ("api/http", "api/rest"):
+        for name in os.listdir(os.path.join(ROOT, folder)):
+            found = re.findall(r'(?:api_problem\([^"]*?|\{)(\d{3}),\s*"([a-z-]+)"', source(f"{folder}/{name}") if name.endswith(".c") else "")
+            sent |= {(int(status), slug) for status, slug in found}
+    assert sent == {(status, slug) for slug, (statuses, _) in ERRORS.items() for status in statuses}
 
 
 def lint_says(change):
