@@ -47,6 +47,22 @@ SHARED = {400: "Malformed", 401: "Unauthorized", 403: "Forbidden", 404: "Missing
 SHARED_TEXTS = COMMON | {404: GONE, 412: STALE, 422: WRONG}
 
 
+HEADERS = {"ETag": "the revision, for If-Match and If-None-Match", "Location": "the path of the object"}
+TAGGED = ("Agent", "Nameserver", "Site", "Check", "Pool", "Policy", "Override", "Settings", "Maintenance", "Zone", "RRset", "Imported")
+PLACED = {"POST": ("Site", "Check", "Pool", "Policy", "Zone", "RRset"), "PUT": ("Site", "Check", "Pool", "Policy")}
+
+
+def headers_of(row, status, what):
+    """The headers that a reply has beside those of its body."""
+    name = what["$ref"].rsplit("/", 1)[1] if isinstance(what, dict) and "$ref" in what else None
+    found = []
+    if status in (200, 201) and name in TAGGED or row.path.startswith("/openapi") and status in (200, 304):
+        found.append("ETag")
+    if status in (200, 201) and name in PLACED.get(row.method, ()):
+        found.append("Location")
+    return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in found}} if found else {}
+
+
 def operation_id(method, path):
     words = re.sub(r"[{}]", "", path.removeprefix("/v1")).replace(".", "/").split("/")
     return method.lower() + "".join(word.capitalize() for word in words if word)
@@ -97,7 +113,8 @@ def operation_json(row):
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": operation.request}}}
     common = {status: text for status, text in COMMON.items() if status != 403 or "ANONYMOUS" not in row.roles}
     replies = common | operation.replies
-    found["responses"] = {str(status): reply_json(status, replies[status]) for status in sorted(replies)}
+    found["responses"] = {str(status): reply_json(status, replies[status]) | headers_of(row, status, replies[status])
+                          for status in sorted(replies)}
     found["responses"]["default"] = {"$ref": "#/components/responses/Other"}
     return found
 
@@ -124,6 +141,7 @@ def describe(printed_fields):
             "responses": {SHARED[status]: {"description": text, "content": content(status)} for status, text in SHARED_TEXTS.items()} | {
                 "Other": {"description": "409 conflict, 429, 500, 501, 503 or 507: see the description of the API",
                           "content": content(*OTHER)}},
+            "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()},
             "securitySchemes": {name: {"type": "http", "scheme": "bearer", "description": text} for name, text in ROLES.items()},
         },
     }

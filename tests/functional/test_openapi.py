@@ -51,6 +51,7 @@ class Walk:
         status = reply.status
         assert status in documented(key), f"{key}: {status} is served, but not documented: {reply}"
         described = SCHEMAS.resolve(OPERATIONS[key]["responses"][str(status)])
+        assert {name for name in ("ETag", "Location") if name in reply.headers} == described.get("headers", {}).keys(), (key, reply)
         content = described.get("content")
         if content is None:
             assert reply.body == b"", (key, reply)
