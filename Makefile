@@ -78,7 +78,7 @@ REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(B)/tests/replay_%,$(FUZZ_SRCS))
 # To move the demonstration to other ports: make run DNS_PORT=5301
 export DNS_PORT API_PORT SITE_PORT
 
-.PHONY: all coverage libraries run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench bench-https siege steady detect load replies http2 sim sim-mutants histories clean help deps test-deps install tests
+.PHONY: all coverage libraries run test unit functional differential differential-text abuse attacks lint format fuzz fuzz-run bench bench-https siege steady detect load replies http2 sim sim-mutants histories openapi clean help deps test-deps install tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -185,6 +185,9 @@ siege: all  ## run everything at once for SECONDS= (1200): faults, attacks, full
 	@mkdir -p $(B)/siege
 	@VEER_BUILD=$(B) /usr/bin/python3 tests/functional/siege.py --seconds $(SECONDS) --seed $(SEED) --progress $(B)/siege/$(SEED).json
 
+openapi: $(B)/tests/check_fields  ## write api/openapi.json and api/openapi.html from the routes, the tables and api/openapi/
+	@/usr/bin/python3 api/openapi/make.py $(B)/tests/check_fields
+
 lint:  ## check the include directions, banned calls, unused functions and file headers
 	@/usr/bin/python3 tests/lint.py
 
@@ -231,6 +234,12 @@ $(O)/%.o: %.c | libraries
 $(O)/%.o: %.cc | libraries
 	@mkdir -p $(@D)
 	@$(CXX) $(CPP_FLAGS) $(CXX_FLAGS) -MMD -MP -c -o $@ $<
+
+# The description of the API is a part of veer-api; its tag changes with every octet of it.
+OPENAPI := api/openapi.json api/openapi.html
+$(O)/api/rest/openapi.o build/fuzz/obj/api/rest/openapi.o: $(OPENAPI)
+$(O)/api/rest/openapi.o build/fuzz/obj/api/rest/openapi.o: \
+	CPP_FLAGS += -DOPENAPI_TAG='"$(shell cat $(OPENAPI) | sha256sum | cut -c1-16)"'
 
 $(LIB_base): $(call objs,$(call srcs,$(ROOMS_base)))
 $(LIB_zones): $(call objs,$(call srcs,$(ROOMS_zones)))

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks that a compiler does not make: which room may include which other rooms, private headers, which folder may
-include a library, banned calls, functions that only tests call, names of parameters, licence lines, format, and the
-width of lines."""
+include a library, banned calls, functions that only tests call, names of parameters, licence lines, format, the
+width of lines, and the description of the API."""
 import collections
 import os
 import re
@@ -193,6 +193,9 @@ def main():
             check_c(path, text, report)
             sources[path] = text
     lint_names.check(sources, report)
+    if "api/rest/routes.c" in sources:
+        import lint_api  # reads the routes
+        lint_api.check(report)
     check_callers({path: text for path, text in sources.items() if os.path.dirname(path) in ROOMS}, report)
     for path in tracked():
         if path.endswith(".md"):

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The server's internals: private to api/http/server.c, admit.c, connection.c, crowd.c, exchange.c, headers.c, lanes.c,
- * route.c, server_certificate.c and stream.c. Order of locks: connections_lock or lanes_lock, then a stream's, then the
- * shares'.
+ * route.c, server_certificate.c and stream.c, and to tests/unit/test_route.c. Order of locks: connections_lock or
+ * lanes_lock, then a stream's, then the shares'.
  */
 #ifndef VEER_API_HTTP_CONNECTION_H
 #define VEER_API_HTTP_CONNECTION_H

@@ -53,7 +53,9 @@ static void count_reply(struct api_server *server, int status)
 static void add_headers(struct MHD_Response *response, const struct api_reply *reply)
 {
 	char quoted[40], challenge[sizeof reply->challenge + 64];
-	(void)MHD_add_response_header(response, "Cache-Control", "no-store");
+	(void)MHD_add_response_header(response, "Cache-Control", reply->caching != NULL ? reply->caching : "no-store");
+	if (reply->allow[0] != '\0')
+		(void)MHD_add_response_header(response, "Allow", reply->allow);
 	(void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	if (reply->content_type != NULL)
 		(void)MHD_add_response_header(response, "Content-Type", reply->content_type);
@@ -87,6 +89,9 @@ static struct MHD_Response *make_response(struct api_exchange *x)
 		reply->status = 204;
 	if (reply->status == 500 && reply->body == NULL)
 		api_problem(reply, 500, "internal", "out of memory");
+	if (reply->constant != NULL && reply->body == NULL) /* the library never writes to a persistent buffer */
+		return MHD_create_response_from_buffer(reply->body_len, (void *)(uintptr_t)reply->constant,
+						       MHD_RESPMEM_PERSISTENT);
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		reply->body_len, reply->body, reply->body != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	if (response != NULL)
@@ -215,7 +220,7 @@ static bool check_body(struct api_exchange *x)
 
 static enum MHD_Result run_handler(struct api_exchange *x)
 {
-	static const enum api_lane lanes[] = {[API_CLASS_POOLED] = API_LANE_ORDINARY,
+	static const enum api_lane lanes[] = {[API_CLASS_BLOCKING] = API_LANE_ORDINARY,
 					      [API_CLASS_INLINE] = API_LANE_REPORTS,
 					      [API_CLASS_STREAM] = API_LANE_REPORTS,
 					      [API_CLASS_URGENT] = API_LANE_URGENT,

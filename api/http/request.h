@@ -86,12 +86,15 @@ struct api_reply {
 	const char *content_type; /* default application/json; static storage */
 	char *body;               /* heap; taken over by the server */
 	size_t body_len;
-	char etag[32];       /* without the quotes; "": none */
-	char location[256];  /* "": none */
-	char challenge[256]; /* reason in a 401, for WWW-Authenticate (RFC 6750 3); printable ASCII */
-	int retry_after_s;   /* 0: not sent, except with 503, where it is 1 */
-	bool wants_worker;   /* there is no reply yet, because a network thread must not make it: call the handler again
-				in a worker */
+	const char *constant; /* in place of `body`: static storage of body_len bytes, which is not copied */
+	const char *caching;  /* Cache-Control; NULL: no-store. Static storage */
+	char allow[48];       /* in a 405: the methods that are possible; "": none */
+	char etag[32];        /* without the quotes; "": none */
+	char location[256];   /* "": none */
+	char challenge[256];  /* reason in a 401, for WWW-Authenticate (RFC 6750 3); printable ASCII */
+	int retry_after_s;    /* 0: not sent, except with 503, where it is 1 */
+	bool wants_worker; /* there is no reply yet, because a network thread must not make it: call the handler again
+			      in a worker */
 	struct api_stream_source *source; /* a reply that does not end: see stream.h; taken over by the server */
 };
 

@@ -38,18 +38,22 @@ const struct api_route *api_route_find(struct api_server *server, struct api_exc
 {
 	struct api_request *request = &exchange->request;
 	const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
-	bool is_path_known = false;
+	char allow[sizeof exchange->reply.allow] = "";
+	size_t len = 0;
 	for (size_t i = 0; i < server->config.route_count; i++) {
 		const struct api_route *route = &server->config.routes[i];
 		if (!match(request, route->path, request->path))
 			continue;
 		if (strcmp(route->method, method) == 0)
 			return route;
-		is_path_known = true;
+		len += (size_t)snprintf(allow + len, sizeof allow - len, "%s%s%s", len > 0 ? ", " : "", route->method,
+					strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+		len = len < sizeof allow ? len : sizeof allow - 1; /* all methods that a path may have fit */
 	}
-	if (is_path_known)
-		api_problem(&exchange->reply, 405, "method", "%s is not possible here", request->method);
-	else
+	if (len > 0) {
+		api_problem(&exchange->reply, 405, "method", "%s is not possible here, but %s", request->method, allow);
+		(void)snprintf(exchange->reply.allow, sizeof exchange->reply.allow, "%s", allow);
+	} else
 		api_problem(&exchange->reply, 404, "not-found", "there is nothing at %s", request->path);
 	return NULL;
 }

@@ -26,11 +26,11 @@ struct api_server;
 
 /* How a route's handler is run. */
 enum api_class {
-	API_CLASS_POOLED, /* by a worker thread: may block on the store */
-	API_CLASS_INLINE, /* at once, by the network thread: must never block (reports, uplink) */
-	API_CLASS_STREAM, /* inline, and the reply is a stream */
-	API_CLASS_URGENT, /* by threads that are only for what an administrator does in an emergency */
-	API_CLASS_BULK,   /* by threads of low priority, for long work: exports, backups, large lists */
+	API_CLASS_BLOCKING, /* by a worker thread: may block on the store */
+	API_CLASS_INLINE,   /* at once, by the network thread: must never block (reports, uplink) */
+	API_CLASS_STREAM,   /* inline, and the reply is a stream */
+	API_CLASS_URGENT,   /* by threads that are only for what an administrator does in an emergency */
+	API_CLASS_BULK,     /* by threads of low priority, for long work: exports, backups, large lists */
 };
 
 /*

@@ -8,6 +8,9 @@
 /* system.c */
 api_handler_fn handle_healthz, handle_metrics, handle_status;
 
+/* openapi.c: the description of this API. */
+api_handler_fn handle_openapi, handle_openapi_page;
+
 /* streams.c: for name servers and agents; none of them blocks. */
 api_handler_fn handle_feed, handle_uplink, handle_assignments, handle_reports;
 

@@ -116,7 +116,7 @@ static void write_object(struct api *api, struct api_request *request, struct ap
 	if (api_body_json(request, reply, &object) != VEER_OK)
 		return;
 	const char *name = json_string_value(json_object_get(object, "name"));
-	if (!is_create && json_is_object(object) && name == NULL)
+	if (!is_create && json_is_object(object) && json_object_get(object, "name") == NULL)
 		(void)json_object_set_new(object, "name", json_string(request->params[0]));
 	if (json_is_object(object)) {
 		(void)json_object_del(object, "revision"); /* added by a read; not part of the object */

@@ -81,7 +81,7 @@ void handle_maintenance_put(void *ctx, struct api_request *request, struct api_r
 	const char *name = json_string_value(json_object_get(body, "name"));
 	if (json_is_object(body)) {
 		(void)json_object_del(body, "revision");
-		if (name == NULL)
+		if (json_object_get(body, "name") == NULL)
 			(void)json_object_set_new(body, "name", json_string(request->params[0]));
 	}
 	if (name != NULL && strcmp(name, request->params[0]) != 0) {

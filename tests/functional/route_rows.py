@@ -5,9 +5,9 @@ from collections import namedtuple
 
 from veer_util import source
 
-Row = namedtuple("Row", "method path group roles scopes takes_body")
+Row = namedtuple("Row", "method path group roles scopes takes_body limit query")
 
-ROW = re.compile(r'\{"(\w+)",\s*"(/[^"]*)",\s*API_CLASS_(\w+),\s*(\w+),\s*(\w+),\s*(\w+),\s*handle_\w+,\s*\w+,\s*[^{}]*\}')
+ROW = re.compile(r'\{"(\w+)",\s*"(/[^"]*)",\s*API_CLASS_(\w+),\s*(\w+),\s*(\w+),\s*(\w+),\s*handle_\w+,\s*\w+,\s*([^{}]*)\}')
 WHERE = "in SPECIAL in tests/functional/test_access.py"
 
 
@@ -34,12 +34,38 @@ def read_rows(text=None):
     found = ROW.findall(table)
     assert len(found) == table.count('\n\t{"') + table.startswith('\t{"') > 0, \
         "a row of api/rest/routes.c has a form that tests/functional/route_rows.py cannot read: add it to ROW there"
-    for method, path, group, role, scope, _ in found:
+    for method, path, group, role, scope, *_ in found:
         assert method in ("GET", "PUT", "POST", "DELETE"), f"{method} {path}: teach test_access.py to try this method"
         assert role in roles, f"{method} {path}: {role} is none of the sets of roles at the head of api/rest/routes.c"
         assert scope in scopes, f"{method} {path}: {scope} is no scope in api/http/request.c, nor a set in routes.c"
-    return [Row(method, path, group, roles[role], scopes[scope], limit != "0")
-            for method, path, group, role, scope, limit in found]
+    return [Row(method, path, group, roles[role], scopes[scope], limit != "0", limit, query)
+            for method, path, group, role, scope, limit, query in found]
+
+
+def constants():
+    """The numbers that routes.c and the headers that it includes give names to."""
+    found = {}
+    for path in ("api/rest/routes.c", "api/rest/api.h", "probes/verdict/report.h"):
+        for name, value in re.findall(r"^(?:#define |\t)(\w+_(?:MAX|OBJECT))(?: =)? (\(?[0-9a-zA-Z_<*+() ]+)", source(path), re.M):
+            found[name] = re.sub(r"\b(\d+)u?\b", r"\1", value)
+    return found
+
+
+def body_limit(row):
+    """How many bytes the body of a request may have."""
+    known = constants()
+    text = row.limit
+    while names := re.findall(r"[A-Za-z_]\w+", text):
+        for name in names:
+            text = re.sub(rf"\b{name}\b", f"({known[name].strip()})", text)
+    return int(eval(text))  # numbers and operators only  pylint: disable=eval-used
+
+
+def query_of(row):
+    """The names of the query parameters of a row."""
+    pages = re.search(r'#define PAGES "([^"]*)"', source("api/rest/routes.c")).group(1)
+    text = row.query.replace("PAGES", f'"{pages}"')
+    return "".join(re.findall(r'"([^"]*)"', text)).split()
 
 
 def kind_of(path, kinds):

@@ -22,6 +22,8 @@ ALL = ("ANONYMOUS", "TOKEN", "AGENT", "NAMESERVER")
 # Every other route is for tokens only, with the scope of its kind of objects (route_rows.py).
 SPECIAL = {  # method, path: who may call it, and the scopes of which a token needs one
     ("GET", "/healthz"): (ALL, ()),
+    ("GET", "/openapi.json"): (ALL, ()),
+    ("GET", "/openapi"): (ALL, ()),
     ("GET", "/metrics"): (ALL, ("health:read",)),
     ("POST", "/v1/enrol"): (ALL, ()),
     ("GET", "/v1/backup"): (("TOKEN",), ("admin",)),
