@@ -2,8 +2,8 @@
 /*
  * What all handlers of the REST API share: the parts of veer-api, and how a request is turned into a change.
  *
- * Threads: handlers of class POOLED run in worker threads and may block on the store; those of class INLINE and STREAM
- * must not.
+ * Threads: handlers of class BLOCKING run in worker threads and may block on the store; those of class INLINE and
+ * STREAM must not.
  */
 #ifndef VEER_API_REST_API_H
 #define VEER_API_REST_API_H

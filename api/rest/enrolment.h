@@ -2,7 +2,7 @@
 /*
  * Enrolment: an agent or a name server exchanges the token of its announcement for an identity.
  *
- * Threads: those that run handlers of class POOLED.
+ * Threads: those that run handlers of class BLOCKING.
  */
 #ifndef VEER_API_REST_ENROLMENT_H
 #define VEER_API_REST_ENROLMENT_H

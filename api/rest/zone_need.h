@@ -2,7 +2,7 @@
 /*
  * The zone that a request names in its path.
  *
- * Threads: handlers of class POOLED; blocks on the store.
+ * Threads: handlers of class BLOCKING; blocks on the store.
  */
 #ifndef VEER_API_REST_ZONE_NEED_H
 #define VEER_API_REST_ZONE_NEED_H
