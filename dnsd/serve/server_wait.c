@@ -71,8 +71,8 @@ void server_heard(void *ctx)
 	struct server *s = ctx;
 	int64_t left_ms = s->wait_until_ms - loop_now_ms(s->daemon->loop);
 	if (replica_is_current(s->replica)) {
+		trust(s); /* before the workers begin: their first answers carry the full TTL */
 		serve_now(s);
-		trust(s);
 	} else if (s->is_waiting &&
 		   loop_timer_set(s->daemon->loop, &s->wait, left_ms > 0 ? left_ms : 0, serve_now, s) != VEER_OK) {
 		serve_now(s);
