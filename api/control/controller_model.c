@@ -272,6 +272,13 @@ static uint32_t fit_agents(struct reader *r)
 	return (uint32_t)(r->agent_count < VERDICT_AGENTS_MAX ? r->agent_count : VERDICT_AGENTS_MAX);
 }
 
+static void apply_settings(const struct model_settings *settings, struct verdict_config *config)
+{
+	config->is_frozen = settings->is_frozen;
+	config->is_brake_off = settings->is_brake_off;
+	config->max_removal_percent = settings->max_removal_percent;
+}
+
 bool controller_read_model(struct controller_engine *engine)
 {
 	struct reader r = {
@@ -302,11 +309,8 @@ bool controller_read_model(struct controller_engine *engine)
 	if (err == VEER_OK)
 		err = assign_plan_make(&input, r.arena, &plan, &diag);
 	revoke_agents(engine, &r);
-	if (err == VEER_OK) {
-		plan->config.is_frozen = r.settings.is_frozen;
-		plan->config.is_brake_off = r.settings.is_brake_off;
-		plan->config.max_removal_percent = r.settings.max_removal_percent;
-	}
+	if (err == VEER_OK)
+		apply_settings(&r.settings, &plan->config);
 	if (err == VEER_OK)
 		err = verdict_configure(engine->verdicts, &plan->config, controller_now_ms(engine), &diag);
 	if (err != VEER_OK) {
